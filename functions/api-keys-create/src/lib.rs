@@ -1,0 +1,81 @@
+//! `POST /v1/api-keys`: makes an API key.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    access::Refusal,
+    api_key::{ApiKey, ApiKeyView, State},
+    app::App,
+    authority,
+    environment::Environment,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response, StatusCode},
+    id::KeyId,
+    name::Name,
+    permission::Permissions,
+    principal::Principal,
+    scope::{ProjectScope, Scope},
+    timestamp::Timestamp,
+    token::NewToken,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::authorized(app, handle)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    name: Name,
+    permissions: Permissions,
+    #[serde(rename = "type", default = "live")]
+    environment: Environment,
+    scope: Option<ProjectScope>,
+    expires_at: Option<Timestamp>,
+}
+
+fn live() -> Environment {
+    Environment::Live
+}
+
+#[derive(Serialize)]
+struct CreatedKey<'a> {
+    #[serde(flatten)]
+    view: ApiKeyView,
+    key: &'a str,
+}
+
+async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
+    let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
+    let scope = Scope::from(scope);
+    let now = app.clock.now();
+    if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        return Err(Error::bad_field("expires_at", "must be in the future"));
+    }
+    if !authority::may_make_key(&maker, environment, permissions, &scope) {
+        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    }
+
+    let account_id = maker.account_id();
+    let id = KeyId::new(&app.clock, &app.random);
+    let token = NewToken::for_key(environment, account_id, id, &app.random);
+    let key = ApiKey {
+        id,
+        account_id,
+        name,
+        environment,
+        permissions,
+        scope,
+        hint: token.hint(environment),
+        created_at: now,
+        expires_at,
+        last_used_at: None,
+        state: State::Active { current: app.pepper()?.digest(token.expose()), previous: None },
+    };
+    app.store.create_key(&key).await?;
+    let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
+    Ok(http::json(StatusCode::CREATED, &answer))
+}

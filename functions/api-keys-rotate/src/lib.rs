@@ -1,0 +1,81 @@
+//! `POST /v1/api-keys/{key_id}/rotate`: gives an API key a new secret.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    access::Refusal,
+    api_key::ApiKeyView,
+    app::App,
+    authority,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response, StatusCode},
+    principal::Principal,
+    timestamp::Timestamp,
+    token::NewToken,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::authorized(app, handle)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rotation {
+    grace_period: GracePeriod,
+}
+
+/// How many seconds the old secret works still.
+#[derive(Deserialize)]
+#[serde(try_from = "i64")]
+struct GracePeriod(u32);
+
+/// A day.
+const DEFAULT_GRACE: u32 = 24 * 60 * 60;
+/// A week.
+const MAX_GRACE: u32 = 7 * 24 * 60 * 60;
+
+impl Default for GracePeriod {
+    fn default() -> Self {
+        Self(DEFAULT_GRACE)
+    }
+}
+
+impl TryFrom<i64> for GracePeriod {
+    type Error = String;
+
+    fn try_from(seconds: i64) -> Result<Self, String> {
+        let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds <= MAX_GRACE);
+        seconds.map(Self).ok_or_else(|| format!("must be from 0 to {MAX_GRACE} seconds"))
+    }
+}
+
+#[derive(Serialize)]
+struct RotatedKey<'a> {
+    #[serde(flatten)]
+    view: ApiKeyView,
+    key: &'a str,
+    previous_expires_at: Timestamp,
+}
+
+async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
+    let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
+    let key = app.reachable_key(&principal, request.path_id("key_id")?).await?;
+    if !authority::may_rotate_key(&principal, &key) {
+        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    }
+
+    let now = app.clock.now();
+    let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
+    let digest = app.pepper()?.digest(token.expose());
+    let (rotated, previous_expires_at) = key
+        .rotated(digest, token.hint(key.environment), grace, now)
+        .map_err(|reason| Error::conflict(reason.to_string()))?;
+    if !app.store.rotate_key(&key, &rotated).await? {
+        return Err(Error::overtaken());
+    }
+    let answer = RotatedKey { view: ApiKeyView::new(rotated, now), key: token.expose(), previous_expires_at };
+    Ok(http::json(StatusCode::OK, &answer))
+}

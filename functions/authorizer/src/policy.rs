@@ -1,0 +1,61 @@
+//! What the authorizer answers: a policy for the one request that was asked about.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use shared::principal::Principal;
+
+/// An answer to API Gateway. Every member is set by hand: a default would be an Allow.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    principal_id: String,
+    #[serde(rename = "policyDocument")]
+    document: PolicyDocument,
+    context: HashMap<&'static str, String>,
+    usage_identifier_key: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyDocument {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    action: &'static str,
+    effect: Effect,
+    resource: String,
+}
+
+#[derive(Serialize)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+impl Policy {
+    /// Lets `principal` through to `method_arn`, and to nothing else.
+    pub(crate) fn allow(principal: &Principal, method_arn: String) -> Self {
+        Self::new(Effect::Allow, principal.id(), method_arn, principal.to_context())
+    }
+
+    /// Keeps whoever it is from `method_arn`.
+    pub(crate) fn deny(principal_id: String, method_arn: String) -> Self {
+        Self::new(Effect::Deny, principal_id, method_arn, HashMap::new())
+    }
+
+    fn new(
+        effect: Effect,
+        principal_id: String,
+        resource: String,
+        context: HashMap<&'static str, String>,
+    ) -> Self {
+        let statement = [Statement { action: "execute-api:Invoke", effect, resource }];
+        let document = PolicyDocument { version: "2012-10-17", statement };
+        Self { principal_id, document, context, usage_identifier_key: None }
+    }
+}

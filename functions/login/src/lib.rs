@@ -1,0 +1,72 @@
+//! `POST /v1/auth/login`: begins a session.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    account::AccountStatus,
+    app::App,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response, StatusCode},
+    id::SessionId,
+    password::{self, Password},
+    session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
+    timestamp::Timestamp,
+    token::NewToken,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::public(app, handle)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    /// Any text: one that is no address is nobody's.
+    email: String,
+    password: Password,
+}
+
+#[derive(Serialize)]
+struct LoggedIn<'a> {
+    session_token: &'a str,
+    expires_at: Timestamp,
+}
+
+/// Every failure takes the same reads and one Argon2 run, so that neither answer nor time tells whose
+/// addresses these are (OWASP ASVS 5.0.0, 6.3.8).
+async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    let Login { email, password } = request.body()?;
+    let pepper = app.pepper()?;
+    let found = app.store.login(email.try_into().ok().as_ref()).await?;
+    let hash = found.as_ref().map(|(credentials, _)| credentials.password.clone());
+    if !password::verify(hash, password, Arc::clone(pepper)).await? {
+        return Err(Error::wrong_login());
+    }
+    let (credentials, account) = found.ok_or_else(Error::wrong_login)?;
+    let member = credentials.member;
+    if account.status == AccountStatus::Suspended || !member.is_active() {
+        return Err(Error::forbidden_because("Account suspended"));
+    }
+
+    let now = app.clock.now();
+    let id = SessionId::new(&app.clock, &app.random);
+    let token = NewToken::for_session(member.account_id, member.id, id, &app.random);
+    let session = Session {
+        id,
+        account_id: member.account_id,
+        user_id: member.id,
+        digest: pepper.digest(token.expose()),
+        // Read together with the password: if that was changed meanwhile, this session is of an epoch past.
+        epoch: member.session_epoch,
+        created_at: now,
+        expires_at: now.plus_seconds(SESSION_LIFETIME),
+        last_used_at: None,
+        user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
+    };
+    app.store.create_session(&session).await?;
+    let answer = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
+    Ok(http::json(StatusCode::OK, &answer))
+}

@@ -1,0 +1,112 @@
+//! `/v1/members`: the people of an account.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shared::{
+    access::Refusal,
+    app::App,
+    authority,
+    cursor::{List, Page},
+    email::EmailAddress,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response, StatusCode},
+    id::UserId,
+    member::{Member, MemberStatus, MemberView},
+    password::{NewPassword, PasswordHash},
+    permission::Permissions,
+    principal::Principal,
+    store::MemberChange,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::authorized(app, handle)
+}
+
+async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
+    match (request.method(), request.route()) {
+        ("GET", "/v1/members") => list(&app, &principal, &request).await,
+        ("POST", "/v1/members") => create(&app, &principal, &request).await,
+        ("GET", "/v1/members/{user_id}") => {
+            let member = named(&app, &principal, &request).await?;
+            Ok(http::json(StatusCode::OK, &MemberView::from(member)))
+        }
+        ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
+        ("DELETE", "/v1/members/{user_id}") => {
+            let member = named(&app, &principal, &request).await?;
+            done(app.store.remove_member(&member).await?)?;
+            Ok(http::no_content())
+        }
+        _ => Err(Error::not_found()),
+    }
+}
+
+/// The member whom the path names.
+async fn named(app: &App, principal: &Principal, request: &Request) -> Result<Member, Error> {
+    let member = app.store.member(principal.account_id(), request.path_id("user_id")?).await?;
+    member.ok_or_else(Error::not_found)
+}
+
+async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let list = List::new("members", principal.account_id());
+    let paging = request.paging(&list)?;
+    let members = app.store.members(principal.account_id(), &paging).await?;
+    let page = Page::new(members, paging.limit, &list, |member| member.id);
+    Ok(http::json(StatusCode::OK, &page.map(MemberView::from)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewMember {
+    email: EmailAddress,
+    permissions: Permissions,
+    password: NewPassword,
+}
+
+async fn create(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let NewMember { email, permissions, password } = request.body()?;
+    if !authority::may_grant(principal, permissions) {
+        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    }
+    let member = Member {
+        id: UserId::new(&app.clock, &app.random),
+        account_id: principal.account_id(),
+        email,
+        permissions,
+        status: MemberStatus::Active,
+        created_at: app.clock.now(),
+        session_epoch: 0,
+    };
+    let hash = PasswordHash::of(password, Arc::clone(app.pepper()?), &app.random).await?;
+    done(app.store.create_member(&member, &hash).await?)?;
+    Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberPatch {
+    permissions: Option<Permissions>,
+    status: Option<MemberStatus>,
+}
+
+async fn change(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let MemberPatch { permissions, status } = request.body()?;
+    let before = named(app, principal, request).await?;
+    let after = before.changed(permissions.unwrap_or(before.permissions), status.unwrap_or(before.status));
+    if after.gained_since(&before).is_some_and(|gained| !authority::may_grant(principal, gained)) {
+        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    }
+    done(app.store.change_member(&before, &after).await?)?;
+    Ok(http::json(StatusCode::OK, &MemberView::from(after)))
+}
+
+fn done(change: MemberChange) -> Result<(), Error> {
+    match change {
+        MemberChange::Done => Ok(()),
+        MemberChange::AddressTaken => Err(Error::conflict("The address belongs to a member already")),
+        MemberChange::LastAdmin => Err(Error::conflict("An account keeps at least one active admin")),
+        MemberChange::Overtaken => Err(Error::overtaken()),
+    }
+}

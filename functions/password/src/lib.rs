@@ -1,0 +1,43 @@
+//! `POST /v1/auth/password`: changes the caller's password, and ends all of their other sessions.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shared::{
+    app::App,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response},
+    password::{self, NewPassword, Password, PasswordHash},
+    principal::Principal,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::authorized(app, handle)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordChange {
+    current_password: Password,
+    new_password: NewPassword,
+}
+
+async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
+    let session = principal.session()?;
+    let PasswordChange { current_password, new_password } = request.body()?;
+    let pepper = app.pepper()?;
+    // A member who was removed since the authorizer looked has no session any more.
+    let seen = app.store.credentials(session.account_id, session.user_id).await?;
+    let seen = seen.ok_or_else(Error::unauthorized)?;
+    if !password::verify(Some(seen.password.clone()), current_password, Arc::clone(pepper)).await? {
+        return Err(Error::forbidden_because("Current password is wrong"));
+    }
+    let new = PasswordHash::of(new_password, Arc::clone(pepper), &app.random).await?;
+    if app.store.change_password(&seen, &new, session.session_id).await? {
+        Ok(http::no_content())
+    } else {
+        Err(Error::overtaken())
+    }
+}

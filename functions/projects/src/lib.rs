@@ -1,0 +1,96 @@
+//! `/v1/projects`: the projects that the credentials protect.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shared::{
+    app::App,
+    cursor::{List, Page},
+    environment::Environment,
+    error::Error,
+    function::Function,
+    http::{self, Event, Request, Response, StatusCode},
+    id::AccountId,
+    name::Name,
+    principal::Principal,
+    project::{Project, ProjectId},
+    scope::Scope,
+};
+
+/// The function.
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::authorized(app, handle)
+}
+
+/// The partition of projects that a request works in.
+struct Partition {
+    account_id: AccountId,
+    environment: Environment,
+}
+
+async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
+    let account_id = principal.account_id();
+    let partition = Partition { account_id, environment: request.environment(&principal)? };
+    match (request.method(), request.route()) {
+        ("GET", "/v1/projects") => list(&app, &partition, &principal, &request).await,
+        ("POST", "/v1/projects") => create(&app, &partition, &request).await,
+        ("GET", "/v1/projects/{project_id}") => show(&app, &partition, &request).await,
+        ("PATCH", "/v1/projects/{project_id}") => rename(&app, &partition, &request).await,
+        ("DELETE", "/v1/projects/{project_id}") => delete(&app, &partition, &request).await,
+        _ => Err(Error::not_found()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProjectBody {
+    name: Name,
+}
+
+async fn list(
+    app: &App,
+    partition: &Partition,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, Error> {
+    let Partition { account_id, environment } = *partition;
+    let list = List::new(format_args!("projects/{}", environment.as_str()), account_id);
+    let paging = request.paging(&list)?;
+    let projects = match principal.scope() {
+        Scope::All => app.store.projects(account_id, environment, &paging).await?,
+        Scope::Projects(own) => {
+            app.store.projects_among(account_id, environment, own.as_slice(), &paging).await?
+        }
+    };
+    let page = Page::new(projects, paging.limit, &list, |project| project.id.clone());
+    Ok(http::json(StatusCode::OK, &page))
+}
+
+async fn create(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+    let ProjectBody { name } = request.body()?;
+    let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: app.clock.now() };
+    app.store.create_project(partition.account_id, partition.environment, &project).await?;
+    Ok(http::json(StatusCode::CREATED, &project))
+}
+
+async fn show(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+    let id = request.path_id("project_id")?;
+    let project = app.store.project(partition.account_id, partition.environment, &id).await?;
+    Ok(http::json(StatusCode::OK, &project.ok_or_else(Error::not_found)?))
+}
+
+async fn rename(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+    let id = request.path_id("project_id")?;
+    let ProjectBody { name } = request.body()?;
+    let project = app.store.rename_project(partition.account_id, partition.environment, &id, &name).await?;
+    Ok(http::json(StatusCode::OK, &project.ok_or_else(Error::not_found)?))
+}
+
+async fn delete(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+    let id = request.path_id("project_id")?;
+    if app.store.delete_project(partition.account_id, partition.environment, &id).await? {
+        Ok(http::no_content())
+    } else {
+        Err(Error::not_found())
+    }
+}

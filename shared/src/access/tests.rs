@@ -1,0 +1,242 @@
+use proptest::{option, prelude::*, sample::select};
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::{
+    api_key::tests::{api_key, timestamp},
+    member::MemberStatus,
+    pepper::tests::pepper,
+    permission::{Permissions, tests::any_permissions},
+    principal::tests::any_principal,
+    random::Random,
+    scope::tests::any_scope,
+    token::{NewToken, Token},
+};
+
+const NOW: i64 = 1_000;
+
+const ROUTES: [&str; 13] = [
+    "/v1/auth/me",
+    "/v1/auth/logout",
+    "/v1/auth/password",
+    "/v1/auth/sessions",
+    "/v1/auth/sessions/{session_id}",
+    "/v1/api-keys",
+    "/v1/api-keys/{key_id}",
+    "/v1/api-keys/{key_id}/rotate",
+    "/v1/members",
+    "/v1/members/{user_id}",
+    "/v1/projects",
+    "/v1/projects/{project_id}",
+    "/v1/projects/{project_id}/samples",
+];
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
+
+fn account(status: AccountStatus) -> Account {
+    Account {
+        id: "acct_0000000000000001".parse().unwrap(),
+        name: "Account".to_owned().try_into().unwrap(),
+        status,
+        created_at: timestamp(0),
+        active_admins: 1,
+    }
+}
+
+fn asked<'a>(method: &'a str, route: &'a str) -> Asked<'a> {
+    Asked { method, route, key_id: None, project_id: None, environments: &[] }
+}
+
+/// Decides on `GET /v1/auth/me` with `presented`, for a key that `change` made of the usual one with the
+/// current secret `one`.
+fn decided(presented: &NewToken, change: impl FnOnce(ApiKey) -> ApiKey, status: AccountStatus) -> Decision {
+    let value = format!("Bearer {}", presented.expose());
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let found = FoundKey { key: Some(change(api_key())), account: Some(account(status)) };
+    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW)).unwrap()
+}
+
+fn token(seed: u64) -> NewToken {
+    let key = api_key();
+    NewToken::for_key(key.environment, key.account_id, key.id, &Random::new(StdRng::seed_from_u64(seed)))
+}
+
+fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKey {
+    let digest = |token: &NewToken| pepper("1").digest(token.expose());
+    let previous =
+        previous.map(|(token, ends_at)| Superseded { digest: digest(token), ends_at: timestamp(ends_at) });
+    ApiKey { state: State::Active { current: digest(current), previous }, ..api_key() }
+}
+
+fn secret(decision: &Decision) -> Option<SecretAge> {
+    match decision {
+        Decision::Allow(Principal::ApiKey(key)) => Some(key.secret),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_current_secret_passes_and_another_does_not() {
+    let decision = decided(&token(1), |_| with_secrets(&token(1), None), AccountStatus::Active);
+    assert_eq!(secret(&decision), Some(SecretAge::Current));
+    let decision = decided(&token(2), |_| with_secrets(&token(1), None), AccountStatus::Active);
+    assert_eq!(decision, Decision::Reject(Refusal::WrongSecret));
+}
+
+#[test]
+fn the_previous_secret_passes_until_its_overlap_ends() {
+    let old = token(1);
+    let during = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW + 1))), AccountStatus::Active);
+    assert_eq!(secret(&during), Some(SecretAge::Previous));
+    let after = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW))), AccountStatus::Active);
+    assert_eq!(after, Decision::Reject(Refusal::SecretSuperseded));
+}
+
+#[test]
+fn an_expired_or_revoked_key_is_rejected() {
+    let one = token(1);
+    let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
+    assert!(secret(&decided(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
+    assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Decision::Reject(Refusal::Expired));
+    let revoked = |key| ApiKey { state: State::Revoked { at: timestamp(1) }, ..key };
+    assert_eq!(decided(&one, revoked, AccountStatus::Active), Decision::Reject(Refusal::Revoked));
+}
+
+#[test]
+fn a_suspended_account_is_forbidden_only_after_the_right_secret() {
+    let one = token(1);
+    let right = decided(&one, |_| with_secrets(&one, None), AccountStatus::Suspended);
+    assert_eq!(right, Decision::Forbid(Refusal::AccountSuspended));
+    let wrong = decided(&token(2), |_| with_secrets(&one, None), AccountStatus::Suspended);
+    assert_eq!(wrong, Decision::Reject(Refusal::WrongSecret));
+}
+
+#[test]
+fn a_digest_of_another_pepper_decides_nothing() {
+    let one = token(1);
+    let value = format!("Bearer {}", one.expose());
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let found =
+        FoundKey { key: Some(with_secrets(&one, None)), account: Some(account(AccountStatus::Active)) };
+    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("2"), timestamp(NOW)).is_err());
+}
+
+/// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
+fn session_decided(expires_at: i64, member: Option<Member>) -> Decision {
+    let random = Random::new(StdRng::seed_from_u64(1));
+    let (account_id, user_id, id) = (
+        "acct_0000000000000001".parse().unwrap(),
+        "user_0000000000000001".parse().unwrap(),
+        "sid_0000000000000001".parse().unwrap(),
+    );
+    let new = NewToken::for_session(account_id, user_id, id, &random);
+    let value = format!("Session {}", new.expose());
+    let Ok(Token::Session(token)) = Token::from_authorization(&value) else { panic!("no session token") };
+    let session = Session {
+        id,
+        account_id,
+        user_id,
+        digest: pepper("1").digest(new.expose()),
+        epoch: 1,
+        created_at: timestamp(0),
+        expires_at: timestamp(expires_at),
+        last_used_at: None,
+        user_agent: None,
+    };
+    let found =
+        FoundSession { session: Some(session), member, account: Some(account(AccountStatus::Active)) };
+    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW)).unwrap()
+}
+
+#[test]
+fn a_session_ends_with_its_time_its_epoch_and_its_member() {
+    let member = Member {
+        id: "user_0000000000000001".parse().unwrap(),
+        account_id: "acct_0000000000000001".parse().unwrap(),
+        email: "user@example.com".to_owned().try_into().unwrap(),
+        permissions: Permissions::ALL,
+        status: MemberStatus::Active,
+        created_at: timestamp(0),
+        session_epoch: 1,
+    };
+    let ended = Decision::Reject(Refusal::SessionEnded);
+    assert!(matches!(session_decided(NOW + 1, Some(member.clone())), Decision::Allow(_)));
+    assert_eq!(session_decided(NOW, Some(member.clone())), Decision::Reject(Refusal::Expired));
+    assert_eq!(session_decided(NOW + 1, None), ended);
+    assert_eq!(session_decided(NOW + 1, Some(Member { session_epoch: 2, ..member.clone() })), ended);
+    assert_eq!(session_decided(NOW + 1, Some(Member { status: MemberStatus::Suspended, ..member })), ended);
+}
+
+fn key_principal(environment: Environment, permissions: Permissions, scope: Scope) -> Principal {
+    Principal::ApiKey(KeyPrincipal {
+        account_id: "acct_0000000000000001".parse().unwrap(),
+        key_id: "key_0000000000000001".parse().unwrap(),
+        name: "Key".to_owned().try_into().unwrap(),
+        environment,
+        permissions,
+        scope,
+        expires_at: None,
+        secret: SecretAge::Current,
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_no_rule_names_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
+        prop_assume!(!ROUTES.contains(&route.as_str()));
+        prop_assert_eq!(permit(&asked(&method, &route), &principal), Err(Refusal::NoRule));
+    }
+
+    #[test]
+    fn a_key_passes_only_with_a_permission_that_lets_it(
+        method in select(&METHODS[..]),
+        route in select(&ROUTES[..]),
+        environment in select(&Environment::ALL[..]),
+        permissions in any_permissions(),
+        scope in any_scope(),
+        project in option::of("proj_[a-e]"),
+    ) {
+        let asked = Asked { project_id: project.as_deref(), ..asked(method, route) };
+        let passes = permit(&asked, &key_principal(environment, permissions, scope.clone())).is_ok();
+        if passes && route != "/v1/auth/me" {
+            let needed = match (route, method) {
+                (route, _) if !route.starts_with("/v1/projects") => Permission::Admin,
+                (_, "GET" | "HEAD") => Permission::Read,
+                (_, "DELETE") => Permission::Delete,
+                _ => Permission::Write,
+            };
+            prop_assert!(permissions.contains(needed));
+        }
+        if passes && scope != Scope::All && route.starts_with("/v1/projects/") {
+            prop_assert!(scope.reaches(&project.unwrap().parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_key_never_names_the_other_environment(
+        method in select(&METHODS[..]),
+        permissions in any_permissions(),
+        environment in select(&Environment::ALL[..]),
+    ) {
+        let other = if environment == Environment::Live { "test" } else { "live" };
+        let environments = [environment.as_str().to_owned(), other.to_owned()];
+        let principal = key_principal(environment, permissions, Scope::All);
+        for route in ["/v1/projects", "/v1/projects/{project_id}"] {
+            let asked = Asked { environments: &environments, ..asked(method, route) };
+            prop_assert!(permit(&asked, &principal).is_err());
+        }
+    }
+
+    #[test]
+    fn a_key_without_admin_reaches_itself_alone_among_keys(own: bool, permissions in any_permissions()) {
+        let id = if own { "key_0000000000000001" } else { "key_0000000000000002" };
+        let principal = key_principal(Environment::Live, permissions, Scope::All);
+        for (method, route) in [
+            ("GET", "/v1/api-keys/{key_id}"),
+            ("DELETE", "/v1/api-keys/{key_id}"),
+            ("POST", "/v1/api-keys/{key_id}/rotate"),
+        ] {
+            let passes = permit(&Asked { key_id: Some(id), ..asked(method, route) }, &principal).is_ok();
+            prop_assert_eq!(passes, own || permissions.contains(Permission::Admin));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! API keys: what a server calls with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::TokenDigest,
+    environment::Environment,
+    id::{AccountId, KeyId, Named},
+    name::Name,
+    permission::Permissions,
+    scope::{ProjectScope, Scope},
+    timestamp::Timestamp,
+};
+
+/// An API key, as the table holds it. Its id, type, permissions, scope and expiry never change; a rotation
+/// changes its secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is. Keys outlive the member who made them.
+    pub account_id: AccountId,
+    /// What people call it.
+    pub name: Name,
+    /// Its type: which data it sees.
+    #[serde(rename = "type")]
+    pub environment: Environment,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Which projects it reaches.
+    pub scope: Scope,
+    /// What is shown of its current token.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends, or `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, where that is known.
+    pub last_used_at: Option<Timestamp>,
+    /// Which secrets it has.
+    pub state: State,
+}
+
+/// Which secrets a key has. A revoked one has none, so nothing can match it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Active {
+        /// The secret that was given out last.
+        current: TokenDigest,
+        /// The one before it, in the overlap after a rotation.
+        previous: Option<Superseded>,
+    },
+    /// It is over for good.
+    Revoked {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// A secret that a rotation replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// What is kept of its token.
+    pub digest: TokenDigest,
+    /// From when on it no longer works.
+    pub ends_at: Timestamp,
+}
+
+/// Why a key can't be rotated.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRotatable {
+    /// It has expired.
+    #[error("the key has expired")]
+    Expired,
+    /// It was revoked.
+    #[error("the key was revoked")]
+    Revoked,
+}
+
+impl Named for ApiKey {
+    const PREFIX: &'static str = "key_";
+}
+
+impl ApiKey {
+    /// Whether it is over for its age.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| now >= expires_at)
+    }
+
+    /// Whether it was revoked.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        matches!(self.state, State::Revoked { .. })
+    }
+
+    /// The key with a new secret. The one it had works for `grace` seconds more, but not past the key's own
+    /// end; the one before that ends at once. Returns also when the overlap ends.
+    ///
+    /// # Errors
+    /// When the key has expired or was revoked.
+    pub fn rotated(
+        &self,
+        new: TokenDigest,
+        hint: String,
+        grace: u32,
+        now: Timestamp,
+    ) -> Result<(Self, Timestamp), NotRotatable> {
+        if self.has_expired(now) {
+            return Err(NotRotatable::Expired);
+        }
+        let State::Active { current, previous: _ } = &self.state else { return Err(NotRotatable::Revoked) };
+        let wanted = now.plus_seconds(grace);
+        let ends_at = self.expires_at.map_or(wanted, |expires_at| wanted.min(expires_at));
+        let previous = (ends_at > now).then_some(Superseded { digest: current.clone(), ends_at });
+        Ok((Self { hint, state: State::Active { current: new, previous }, ..self.clone() }, ends_at))
+    }
+}
+
+/// A key as answers show it.
+#[derive(Debug, Serialize)]
+pub struct ApiKeyView {
+    id: KeyId,
+    name: Name,
+    #[serde(rename = "type")]
+    environment: Environment,
+    permissions: Permissions,
+    scope: Option<ProjectScope>,
+    hint: String,
+    status: Status,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Expired,
+    Revoked,
+}
+
+impl ApiKeyView {
+    /// `key`, seen at `now`.
+    #[must_use]
+    pub fn new(key: ApiKey, now: Timestamp) -> Self {
+        let status = if key.is_revoked() {
+            Status::Revoked
+        } else if key.has_expired(now) {
+            Status::Expired
+        } else {
+            Status::Active
+        };
+        Self {
+            status,
+            scope: (&key.scope).into(),
+            id: key.id,
+            name: key.name,
+            environment: key.environment,
+            permissions: key.permissions,
+            hint: key.hint,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pepper::tests::pepper;
+
+    pub(crate) fn timestamp(seconds: i64) -> Timestamp {
+        Timestamp::from(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap())
+    }
+
+    pub(crate) fn api_key() -> ApiKey {
+        ApiKey {
+            id: "key_0000000000000001".parse().unwrap(),
+            account_id: "acct_0000000000000001".parse().unwrap(),
+            name: "Key".to_owned().try_into().unwrap(),
+            environment: Environment::Live,
+            permissions: Permissions::ALL,
+            scope: Scope::All,
+            hint: "mt_live_…abcd".to_owned(),
+            created_at: timestamp(0),
+            expires_at: None,
+            last_used_at: None,
+            state: State::Active { current: pepper("1").digest("one"), previous: None },
+        }
+    }
+
+    fn rotated(key: &ApiKey, token: &str, grace: u32, now: i64) -> Result<(ApiKey, Timestamp), NotRotatable> {
+        key.rotated(pepper("1").digest(token), "mt_live_…efgh".to_owned(), grace, timestamp(now))
+    }
+
+    #[test]
+    fn a_third_secret_ends_the_first() {
+        let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
+        let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
+        let superseded = Superseded { digest: pepper("1").digest("two"), ends_at: timestamp(120) };
+        assert_eq!(ends_at, timestamp(120));
+        assert_eq!(
+            key.state,
+            State::Active { current: pepper("1").digest("three"), previous: Some(superseded) }
+        );
+    }
+
+    #[test]
+    fn without_grace_nothing_is_left_of_the_old_secret() {
+        let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
+        assert_eq!(ends_at, timestamp(10));
+        assert_eq!(key.state, State::Active { current: pepper("1").digest("two"), previous: None });
+    }
+
+    #[test]
+    fn expired_and_revoked_keys_are_not_rotated() {
+        let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
+        let revoked = ApiKey { state: State::Revoked { at: timestamp(1) }, ..api_key() };
+        assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
+        assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
+    }
+
+    proptest! {
+        #[test]
+        fn the_overlap_never_outlives_the_key(grace in 0..604_801_u32, expires_at in 11..1_000_000_i64) {
+            let key = ApiKey { expires_at: Some(timestamp(expires_at)), ..api_key() };
+            let (_, ends_at) = rotated(&key, "two", grace, 10).unwrap();
+            prop_assert_eq!(ends_at, timestamp(expires_at.min(10 + i64::from(grace))));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The clients of AWS's services, and how patient they are.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// The clients that functions use.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// `DynamoDB`'s.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Secrets Manager's.
+    pub secrets_manager: aws_sdk_secretsmanager::Client,
+}
+
+impl Aws {
+    /// Clients with these settings.
+    #[must_use]
+    pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(dynamodb),
+            secrets_manager: aws_sdk_secretsmanager::Client::new(secrets_manager),
+        }
+    }
+
+    /// Clients with [`defaults`] and what the environment says.
+    pub async fn from_env() -> Self {
+        let config = defaults().load().await;
+        Self::new(&config, &config)
+    }
+}
+
+/// Settings that all clients share.
+///
+/// The SDK alone would wait without end and retry from one second on. A caller is better served by an
+/// answer: each attempt gets two seconds and the whole operation five, half of a function's timeout, so
+/// that a 503 is ours to give.
+#[must_use]
+pub fn defaults() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(25))
+        .with_max_backoff(Duration::from_millis(500));
+    let https =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(https)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+}

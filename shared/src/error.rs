@@ -1,0 +1,200 @@
+//! What goes wrong, as callers see it: one kind for each status and code of the contract.
+
+use std::{borrow::Cow, error, fmt};
+
+use lambda_http::http::{StatusCode, header};
+use lambda_runtime::Diagnostic;
+use serde_json::json;
+
+use crate::{
+    access::Refusal,
+    http::{self, Response},
+};
+
+/// An error that a caller is told. What caused it goes to the log alone.
+pub struct Error {
+    kind: Kind,
+    message: Cow<'static, str>,
+    field: Option<String>,
+    cause: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    Conflict,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    Internal,
+    Unavailable,
+}
+
+impl Kind {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+            Self::Conflict => "CONFLICT",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::Internal => "INTERNAL",
+            Self::Unavailable => "UNAVAILABLE",
+        }
+    }
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), field: None, cause: None }
+    }
+
+    /// 400: the request is malformed.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::BadRequest, message)
+    }
+
+    /// 400: one member or parameter is at fault; `problem` says what about it, as in "is required".
+    pub fn bad_field(field: impl Into<String>, problem: impl fmt::Display) -> Self {
+        let field = field.into();
+        Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
+    }
+
+    /// 401, with the contract's fixed body: nobody was let in.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::new(Kind::Unauthorized, "Invalid or missing API key")
+    }
+
+    /// 401 of the login: which part was wrong is not told.
+    #[must_use]
+    pub fn wrong_login() -> Self {
+        Self::new(Kind::Unauthorized, "Invalid email or password")
+    }
+
+    /// 403, with the contract's fixed body: the caller may not do this.
+    #[must_use]
+    pub fn forbidden(refusal: Refusal) -> Self {
+        Self {
+            cause: Some(refusal.to_string().into()),
+            ..Self::new(Kind::Forbidden, "API key does not have required permissions")
+        }
+    }
+
+    /// 403 with a message of its own.
+    #[must_use]
+    pub fn forbidden_because(message: &'static str) -> Self {
+        Self::new(Kind::Forbidden, message)
+    }
+
+    /// 404: there is no such thing for this caller.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "Not found")
+    }
+
+    /// 409: another change came first, or the thing's state forbids this one.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Conflict, message)
+    }
+
+    /// 409: another change of the same thing came first.
+    #[must_use]
+    pub fn overtaken() -> Self {
+        Self::conflict("Another change came first")
+    }
+
+    /// 413: the body is larger than any can be.
+    #[must_use]
+    pub fn payload_too_large() -> Self {
+        Self::new(Kind::PayloadTooLarge, "The request is too large")
+    }
+
+    /// 415: the body says that it is no JSON.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        Self::new(Kind::UnsupportedMediaType, "The body must be application/json")
+    }
+
+    /// 500: our fault. The caller is not told what.
+    pub fn internal(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Kind::Internal, "Internal error") }
+    }
+
+    /// 503: something that we ask is down. The caller is not told what.
+    pub fn unavailable(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Kind::Unavailable, "The service is unavailable") }
+    }
+
+    /// Whether it is our fault rather than the caller's.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        matches!(self.kind, Kind::Internal | Kind::Unavailable)
+    }
+
+    /// What goes to the log: the cause, or else what the caller is told.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let mut cause: Option<&dyn error::Error> = match &self.cause {
+            Some(cause) => Some(&**cause),
+            None => return self.kind.code().to_owned(),
+        };
+        let mut reason = String::new();
+        while let Some(error) = cause {
+            if !reason.is_empty() {
+                reason.push_str(": ");
+            }
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        reason
+    }
+
+    /// The answer that tells the caller.
+    #[must_use]
+    pub fn to_response(&self) -> Response {
+        let mut error = json!({ "code": self.kind.code(), "message": self.message });
+        if let Some(field) = &self.field {
+            error["field"] = field.as_str().into();
+        }
+        let mut response = http::json(self.kind.status(), &json!({ "error": error }));
+        if self.kind == Kind::Unavailable {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.kind.code().to_owned(), error_message: error.message.into_owned() }
+    }
+}
+
+// Neither body nor query may get into a log by a `{:?}`; the message may hold a member's name.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.kind.code())
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! A request as a handler sees it.
+
+use std::str::FromStr;
+
+use lambda_http::{
+    RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
+};
+use mime::Mime;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    access::Refusal,
+    cursor::{Cursor, List, Paging},
+    environment::Environment,
+    error::Error,
+    principal::{MalformedContext, Principal},
+    strict_json,
+};
+
+/// A request.
+pub struct Request(lambda_http::Request);
+
+/// How many things a page of a list holds where the caller does not say.
+const DEFAULT_LIMIT: usize = 50;
+/// The most things that a page of a list holds.
+const MAX_LIMIT: usize = 100;
+
+impl Request {
+    pub(super) fn new(request: lambda_http::Request) -> Self {
+        Self(request)
+    }
+
+    /// The id that API Gateway gave it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        let id = match self.0.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.request_id.as_deref(),
+            Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
+            _ => None,
+        };
+        id.or_else(|| Some(&self.0.lambda_context_ref()?.request_id)).unwrap_or_default()
+    }
+
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.0.method().as_str()
+    }
+
+    /// Its route, as the template has it, such as `/v1/projects/{project_id}`.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        match self.0.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                context.resource_path.as_deref().unwrap_or_default()
+            }
+            _ => self.0.raw_http_path(),
+        }
+    }
+
+    /// Its method and route, for the log.
+    pub(super) fn operation(&self) -> String {
+        format!("{} {}", self.method(), self.route())
+    }
+
+    /// Who sends it, as the authorizer found out.
+    ///
+    /// # Errors
+    /// When no authorizer of ours was asked.
+    pub fn principal(&self) -> Result<Principal, MalformedContext> {
+        match self.0.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                Principal::from_context(&context.authorizer.fields)
+            }
+            _ => Err(MalformedContext),
+        }
+    }
+
+    /// The id in its path. One that is malformed names nothing.
+    ///
+    /// # Errors
+    /// 404, when there is none, or none of this kind.
+    pub fn path_id<T: FromStr>(&self, name: &str) -> Result<T, Error> {
+        let parameters = self.0.path_parameters_ref();
+        parameters.and_then(|parameters| parameters.first(name)?.parse().ok()).ok_or_else(Error::not_found)
+    }
+
+    /// What the browser calls itself.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.0.headers().get(header::USER_AGENT)?.to_str().ok()
+    }
+
+    /// A parameter of the query.
+    ///
+    /// # Errors
+    /// 400, when it comes twice.
+    pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
+        match self
+            .0
+            .query_string_parameters_ref()
+            .and_then(|parameters: &QueryMap| parameters.all(name))
+            .as_deref()
+        {
+            None | Some([]) => Ok(None),
+            Some([value]) => Ok(Some(value)),
+            Some(_) => Err(Error::bad_field(name, "is repeated")),
+        }
+    }
+
+    /// Which page of `list` is asked for, by `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// 400, when either is malformed, or the cursor belongs to another list.
+    pub fn paging(&self, list: &List) -> Result<Paging, Error> {
+        let limit = match self.query("limit")? {
+            None => DEFAULT_LIMIT,
+            Some(limit) => {
+                limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+                    Error::bad_field("limit", format_args!("must be a number from 1 to {MAX_LIMIT}"))
+                })?
+            }
+        };
+        let after = match self.query("cursor")? {
+            None => None,
+            Some(cursor) => {
+                let read = Cursor::read(cursor, list);
+                Some(read.map_err(|_| Error::bad_field("cursor", "is none that this list gave"))?)
+            }
+        };
+        Ok(Paging { limit, after })
+    }
+
+    /// Which environment's data is asked for: a key's own, or the one that a session's query names.
+    ///
+    /// # Errors
+    /// 400, when the query names no environment; 403, when it names one that the key does not see.
+    pub fn environment(&self, principal: &Principal) -> Result<Environment, Error> {
+        let named = match self.query("environment")? {
+            None => None,
+            Some(name) => Some(
+                Environment::named(name)
+                    .ok_or_else(|| Error::bad_field("environment", "must be one of live, test"))?,
+            ),
+        };
+        match principal {
+            Principal::Session(_) => Ok(named.unwrap_or(Environment::Live)),
+            Principal::ApiKey(key) if named.is_some_and(|named| named != key.environment) => {
+                Err(Error::forbidden(Refusal::WrongEnvironment))
+            }
+            Principal::ApiKey(key) => Ok(key.environment),
+        }
+    }
+
+    /// Its body.
+    ///
+    /// # Errors
+    /// 415, when it is not said to be JSON; 413, when it is too large; 400, when it is no JSON object, or
+    /// not one that makes a `T`.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let content_type = self.0.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.parse::<Mime>().ok());
+        if media_type.is_none_or(|media_type| media_type.essence_str() != mime::APPLICATION_JSON) {
+            return Err(Error::unsupported_media_type());
+        }
+        strict_json::parse(self.0.body())
+    }
+
+    /// Its body, or `T`'s default where it has none.
+    ///
+    /// # Errors
+    /// As [`Request::body`].
+    pub fn body_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
+        if self.0.body().is_empty() { Ok(T::default()) } else { self.body() }
+    }
+}

@@ -1,0 +1,286 @@
+//! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
+
+use std::{fmt, sync::Arc};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{self, phc},
+};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::Error,
+    pepper::{Pepper, UnknownPepper},
+    random::Random,
+};
+
+/// The fewest characters of a new password (NIST SP 800-63B-4, 3.1.1.2: where it is the only factor).
+pub const MIN_PASSWORD_CHARS: usize = 15;
+/// The most characters of a password. A longer one is not hashed.
+pub const MAX_PASSWORD_CHARS: usize = 128;
+
+// OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const SALT_BYTES: usize = 16;
+
+/// What is verified where there is no hash, so that it takes as long as where there is one. No password
+/// has this hash: its 32 bytes of output are not Argon2's but arbitrary.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lJ3MgcGFzc3dvcmQ$\
+                     bm8gcGFzc3dvcmQgYXQgYWxsIGhhcyB0aGlzIGhhc2g";
+
+/// A password as somebody typed it, in Unicode's NFC: the same letters are the same password, whichever
+/// keyboard they came from. Nothing else is changed about it.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub struct Password(Zeroizing<String>);
+
+/// A password that may be set: 15 to 128 characters, and not a common one.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub struct NewPassword(Password);
+
+/// Why a password can't be set.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unacceptable {
+    /// It is too short or too long.
+    #[error("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
+    Length,
+    /// Whoever guesses passwords would soon come to it.
+    #[error("is too common or too easily guessed")]
+    Common,
+}
+
+impl From<String> for Password {
+    fn from(typed: String) -> Self {
+        let typed = Zeroizing::new(typed);
+        Self(Zeroizing::new(typed.nfc().collect()))
+    }
+}
+
+impl Password {
+    fn chars(&self) -> usize {
+        self.0.chars().count()
+    }
+}
+
+impl TryFrom<String> for NewPassword {
+    type Error = Unacceptable;
+
+    fn try_from(typed: String) -> Result<Self, Unacceptable> {
+        let password = Password::from(typed);
+        if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&password.chars()) {
+            return Err(Unacceptable::Length);
+        }
+        // No rules of composition (ASVS 6.2.5), but what is found within a million guesses is a common one.
+        if zxcvbn::zxcvbn(&password.0, &["medtwin"]).score() < zxcvbn::Score::Two {
+            return Err(Unacceptable::Common);
+        }
+        Ok(Self(password))
+    }
+}
+
+/// The Argon2id hash of a password, and which pepper went into it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordHash {
+    /// The version of the pepper.
+    pub pepper: String,
+    /// The hash as a PHC string.
+    pub phc: String,
+}
+
+/// A password could not be hashed or verified. It says nothing about the password.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Argon2 failed, or the stored hash is malformed.
+    #[error("Argon2 failed: {0}")]
+    Argon2(password_hash::Error),
+    /// The stored hash asks for other work than today's parameters: it was not made here.
+    #[error("a stored hash has foreign parameters")]
+    ForeignParameters,
+    /// The stored hash was made with a pepper that is not at hand.
+    #[error(transparent)]
+    Pepper(#[from] UnknownPepper),
+    /// The hashing task did not finish.
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl PasswordHash {
+    /// Hashes `password`. One Argon2 run, on a thread of its own.
+    ///
+    /// # Errors
+    /// When Argon2 fails.
+    pub async fn of(password: NewPassword, pepper: Arc<Pepper>, random: &Random) -> Result<Self, HashError> {
+        let salt: [u8; SALT_BYTES] = random.bytes();
+        tokio::task::spawn_blocking(move || {
+            let hash = argon2(&pepper)
+                .hash_password_with_salt(password.0.0.as_bytes(), &salt)
+                .map_err(HashError::Argon2)?;
+            Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
+        })
+        .await?
+    }
+}
+
+/// Whether `hash` was made of `password`. Where there is no hash, or the password is longer than any can
+/// be, the answer is no, after the same work: one Argon2 run, on a thread of its own.
+///
+/// # Errors
+/// When Argon2 fails, or the hash was made with another pepper or with other parameters.
+pub async fn verify(
+    hash: Option<PasswordHash>,
+    password: Password,
+    pepper: Arc<Pepper>,
+) -> Result<bool, HashError> {
+    tokio::task::spawn_blocking(move || {
+        let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
+        if real.as_ref().is_some_and(|hash| hash.pepper != pepper.version()) {
+            return Err(UnknownPepper.into());
+        }
+        let (phc, typed) = match &real {
+            Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
+            None => (DECOY, &[][..]),
+        };
+        let phc = phc::PasswordHash::new(phc).map_err(|error| HashError::Argon2(error.into()))?;
+        if Params::try_from(&phc).is_ok_and(|stored| cost(&stored) != cost(&params())) {
+            return Err(HashError::ForeignParameters);
+        }
+        match argon2(&pepper).verify_password(typed, &phc) {
+            Ok(()) => Ok(real.is_some()),
+            Err(password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(HashError::Argon2(error)),
+        }
+    })
+    .await?
+}
+
+fn params() -> Params {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within Argon2's limits")
+}
+
+fn cost(params: &Params) -> (u32, u32, u32) {
+    (params.m_cost(), params.t_cost(), params.p_cost())
+}
+
+fn argon2(pepper: &Pepper) -> Argon2<'_> {
+    Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params())
+        .expect("a pepper is shorter than 4 GiB")
+}
+
+macro_rules! redacted {
+    ($($secret:ident)*) => {$(
+        impl fmt::Debug for $secret {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($secret), "(…)"))
+            }
+        }
+    )*};
+}
+redacted!(Password NewPassword PasswordHash);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::pepper::tests::pepper;
+
+    fn new(typed: &str) -> Result<NewPassword, Unacceptable> {
+        NewPassword::try_from(typed.to_owned())
+    }
+
+    async fn hashed(typed: &str, version: &str) -> PasswordHash {
+        let random = Random::new(StdRng::seed_from_u64(1));
+        PasswordHash::of(new(typed).unwrap(), Arc::new(pepper(version)), &random).await.unwrap()
+    }
+
+    async fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
+        verify(hash.cloned(), typed.to_owned().into(), Arc::new(pepper("1"))).await.unwrap()
+    }
+
+    #[test]
+    fn length_is_counted_in_characters_after_normalisation() {
+        assert_eq!(new("lizard-Ärmel 4").unwrap_err(), Unacceptable::Length);
+        assert!(new("lizard-Ärmel 42").is_ok());
+        assert!(new(&"wolke Ähre 7 !".repeat(9)).is_ok());
+        assert_eq!(new(&"a\u{308}".repeat(129)).unwrap_err(), Unacceptable::Length);
+    }
+
+    #[test]
+    fn common_ones_are_refused() {
+        for typed in [
+            "passwordpassword",
+            "123456789012345",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "qwertyuiopasdfg",
+            "password1234567",
+        ] {
+            assert_eq!(new(typed).unwrap_err(), Unacceptable::Common, "{typed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_own_password_alone() {
+        let hash = hashed("correct horse battery", "1").await;
+        assert!(verifies(Some(&hash), "correct horse battery").await);
+        assert!(!verifies(Some(&hash), "correct horse batterz").await);
+        assert!(!verifies(Some(&hash), "").await);
+        assert!(!verifies(Some(&hash), &"x".repeat(10_000)).await);
+    }
+
+    #[tokio::test]
+    async fn without_a_hash_nothing_verifies() {
+        assert!(!verifies(None, "").await);
+        assert!(!verifies(None, "correct horse battery").await);
+    }
+
+    #[tokio::test]
+    async fn both_spellings_of_an_umlaut_are_one_password() {
+        let hash = hashed("correct horse B\u{e4}tterie", "1").await;
+        assert!(verifies(Some(&hash), "correct horse Ba\u{308}tterie").await);
+    }
+
+    #[tokio::test]
+    async fn another_pepper_cannot_tell() {
+        let hash = hashed("correct horse battery", "2").await;
+        assert!(verify(Some(hash), "x".to_owned().into(), Arc::new(pepper("1"))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_asks_for_more_work_is_refused() {
+        let hash = hashed("correct horse battery", "1").await;
+        let greedy = PasswordHash { phc: hash.phc.replace("m=19456", "m=1945600"), ..hash };
+        assert!(verify(Some(greedy), "x".to_owned().into(), Arc::new(pepper("1"))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_password_is_shown() {
+        let shown = format!(
+            "{:?} {:?}",
+            new("correct horse battery").unwrap(),
+            hashed("correct horse battery", "1").await
+        );
+        assert_eq!(shown, "NewPassword(…) PasswordHash(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(typed in "\\PC{0,200}") {
+            let chars = typed.nfc().count();
+            if new(&typed).is_ok() {
+                prop_assert!((MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars));
+            }
+        }
+    }
+}

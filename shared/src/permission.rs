@@ -1,0 +1,149 @@
+//! What a credential may do.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// One permission. It holds for itself alone: `write` does not imply `read`, nor `admin` the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Permission {
+    /// `GET`, `HEAD`.
+    Read = 1,
+    /// `POST`, `PUT`, `PATCH`.
+    Write = 2,
+    /// `DELETE`.
+    Delete = 4,
+    /// Team members, billing, and others' API keys.
+    Admin = 8,
+}
+
+impl Permission {
+    /// All there are, in the order in which answers name them.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Delete, Self::Admin];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Delete => "delete",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A set of permissions that is not empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Permissions(u8);
+
+/// No permission was named.
+#[derive(Debug, thiserror::Error)]
+#[error("must name at least one of read, write, delete, admin")]
+pub struct NoPermission;
+
+impl Permissions {
+    /// All four.
+    pub const ALL: Self = Self(15);
+
+    /// The set of these, each counted once.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn new(permissions: impl IntoIterator<Item = Permission>) -> Result<Self, NoPermission> {
+        match permissions.into_iter().fold(0, |bits, permission| bits | permission as u8) {
+            0 => Err(NoPermission),
+            bits => Ok(Self(bits)),
+        }
+    }
+
+    /// Whether `permission` is among them.
+    #[must_use]
+    pub fn contains(self, permission: Permission) -> bool {
+        self.0 & permission as u8 != 0
+    }
+
+    /// Whether every one of `others` is among them.
+    #[must_use]
+    pub fn contains_all(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// Those that are not among `others`, or `None` where all are.
+    #[must_use]
+    pub fn without(self, others: Self) -> Option<Self> {
+        match self.0 & !others.0 {
+            0 => None,
+            bits => Some(Self(bits)),
+        }
+    }
+
+    /// Each of them, in the order read, write, delete, admin.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |permission| self.contains(*permission))
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Permissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Vec::<Permission>::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn any_permissions() -> impl Strategy<Value = Permissions> {
+        (1..=15_u8).prop_map(Permissions)
+    }
+
+    #[test]
+    fn a_permission_holds_for_itself_alone() {
+        for one in Permission::ALL {
+            for other in Permission::ALL {
+                assert_eq!(Permissions::new([one]).unwrap().contains(other), one == other);
+            }
+        }
+    }
+
+    #[test]
+    fn they_come_back_in_order_and_each_once() {
+        let permissions: Permissions = serde_json::from_str(r#"["admin", "read", "admin"]"#).unwrap();
+        assert_eq!(serde_json::to_string(&permissions).unwrap(), r#"["read","admin"]"#);
+    }
+
+    #[test]
+    fn none_and_unknown_ones_are_refused() {
+        for text in ["[]", r#"["root"]"#, r#"["READ"]"#, r#""read""#, "null", "[null]"] {
+            assert!(serde_json::from_str::<Permissions>(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_over_is_what_the_other_lacks(one in any_permissions(), other in any_permissions()) {
+            prop_assert_eq!(one.without(other).is_none(), other.contains_all(one));
+            for permission in Permission::ALL {
+                let left = one.without(other).is_some_and(|left| left.contains(permission));
+                prop_assert_eq!(left, one.contains(permission) && !other.contains(permission));
+            }
+        }
+    }
+}

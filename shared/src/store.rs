@@ -1,0 +1,46 @@
+//! The only code that speaks `DynamoDB`: one table, one item a thing.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | account | `ACCOUNT#{account}` | `ACCOUNT` |
+//! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
+//! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
+//! | address | `EMAIL#{address}` | `EMAIL` |
+//! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
+//! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
+//!
+//! Every read that decides is strongly consistent, and so none uses an index. Every change that can race is
+//! one conditional write or one transaction.
+
+mod accounts;
+mod api_keys;
+mod attributes;
+mod authorization;
+mod failure;
+mod keys;
+mod members;
+mod projects;
+mod query;
+mod sessions;
+mod transaction;
+
+use aws_sdk_dynamodb::Client;
+
+pub use self::{
+    failure::StoreError,
+    members::{Credentials, MemberChange},
+};
+
+/// The table.
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// The table `table`, reached through `client`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}

@@ -1,0 +1,310 @@
+//! The format of tokens, and the only code that makes or reads one.
+//!
+//! | part | API key | session |
+//! |---|---|---|
+//! | prefix | `mt_live_` or `mt_test_` | `sess_` |
+//! | account | 16 digits | 16 digits |
+//! | member | | 16 digits |
+//! | key or session | 16 digits | 16 digits |
+//! | secret | 32 digits, 190 random bits | 32 digits |
+//! | checksum | 6 digits, CRC-32 of all before it | 6 digits |
+//!
+//! All digits are base62. The prefix lets a scanner find a leaked token, the ids find its item by primary
+//! key, and the checksum refuses a typo without a read; the secret alone makes it valid. 128 bits are
+//! asked for by OWASP ASVS 5.0.0, 7.2.3.
+
+use std::{fmt, str};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    base62,
+    environment::Environment,
+    id::{AccountId, ID_DIGITS, KeyId, SessionId, UserId},
+    random::Random,
+};
+
+const SECRET_DIGITS: usize = 32;
+const CHECKSUM_DIGITS: usize = 6;
+/// How much of a token's end its hint shows.
+const HINT_CHARS: usize = 4;
+
+const fn key_prefix(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Live => "mt_live_",
+        Environment::Test => "mt_test_",
+    }
+}
+
+const SESSION_PREFIX: &str = "sess_";
+
+/// A token that was just made. Whoever holds it can act as its owner, so it has no `Debug` that shows it,
+/// no `Display` and no `Serialize`, and its memory is wiped.
+pub struct NewToken(Zeroizing<String>);
+
+impl NewToken {
+    fn new(prefix: &str, ids: &[&str], random: &Random) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(128));
+        text.push_str(prefix);
+        for id in ids {
+            text.push_str(id);
+        }
+        let secret = Zeroizing::new(base62::random_digits::<SECRET_DIGITS>(random));
+        text.push_str(ascii(&*secret));
+        let checksum = checksum(text.as_bytes());
+        text.push_str(ascii(&checksum));
+        Self(text)
+    }
+
+    /// A new key token.
+    #[must_use]
+    pub fn for_key(environment: Environment, account: AccountId, key: KeyId, random: &Random) -> Self {
+        Self::new(key_prefix(environment), &[account.digits(), key.digits()], random)
+    }
+
+    /// A new session token.
+    #[must_use]
+    pub fn for_session(account: AccountId, user: UserId, session: SessionId, random: &Random) -> Self {
+        Self::new(SESSION_PREFIX, &[account.digits(), user.digits(), session.digits()], random)
+    }
+
+    /// The token itself, for its digest and for the one answer that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What may be shown of a key's token, so that people can tell their keys apart: `mt_live_…x7Qd`.
+    #[must_use]
+    pub fn hint(&self, environment: Environment) -> String {
+        format!("{}…{}", key_prefix(environment), &self.0[self.0.len() - HINT_CHARS..])
+    }
+}
+
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewToken(…)")
+    }
+}
+
+/// A token that came with a request: well-formed, its checksum right, nothing else known of it.
+pub enum Token<'a> {
+    /// `mt_live_…` or `mt_test_…`.
+    ApiKey(ApiKeyToken<'a>),
+    /// `sess_…`.
+    Session(SessionToken<'a>),
+}
+
+/// An API key's token.
+pub struct ApiKeyToken<'a> {
+    text: &'a str,
+    /// Which type it says it is. The digest covers it.
+    pub environment: Environment,
+    /// Whose it says it is.
+    pub account_id: AccountId,
+    /// Which key it says it is.
+    pub key_id: KeyId,
+}
+
+/// A session's token.
+pub struct SessionToken<'a> {
+    text: &'a str,
+    /// Whose it says it is.
+    pub account_id: AccountId,
+    /// Whose it says it is.
+    pub user_id: UserId,
+    /// Which session it says it is.
+    pub session_id: SessionId,
+}
+
+/// What a token says it is of. Nothing of it is proved.
+pub struct Claims {
+    /// The account.
+    pub account_id: AccountId,
+    /// The id of the key or of the member.
+    pub principal_id: String,
+}
+
+/// The credential is not one that could ever have been given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the credential is malformed")]
+pub struct MalformedToken;
+
+impl<'a> Token<'a> {
+    /// What it says it is of.
+    #[must_use]
+    pub fn claims(&self) -> Claims {
+        match self {
+            Self::ApiKey(token) => {
+                Claims { account_id: token.account_id, principal_id: token.key_id.to_string() }
+            }
+            Self::Session(token) => {
+                Claims { account_id: token.account_id, principal_id: token.user_id.to_string() }
+            }
+        }
+    }
+
+    /// Reads the value of an `Authorization` header: `Bearer mt_…` or `Session sess_…`, the scheme in any
+    /// case (RFC 9110, 11.1).
+    ///
+    /// # Errors
+    /// When it is anything else, or the checksum is wrong.
+    pub fn from_authorization(value: &'a str) -> Result<Self, MalformedToken> {
+        let (scheme, text) = value.split_once(' ').ok_or(MalformedToken)?;
+        let text = text.trim_matches(' ');
+        if scheme.eq_ignore_ascii_case("Bearer") {
+            Environment::ALL
+                .into_iter()
+                .find_map(|environment| Some((environment, text.strip_prefix(key_prefix(environment))?)))
+                .ok_or(MalformedToken)
+                .and_then(|(environment, digits)| {
+                    let [account, key] = ids(text, digits)?;
+                    Ok(Self::ApiKey(ApiKeyToken {
+                        text,
+                        environment,
+                        account_id: AccountId::from_digits(account).map_err(|_| MalformedToken)?,
+                        key_id: KeyId::from_digits(key).map_err(|_| MalformedToken)?,
+                    }))
+                })
+        } else if scheme.eq_ignore_ascii_case("Session") {
+            let digits = text.strip_prefix(SESSION_PREFIX).ok_or(MalformedToken)?;
+            let [account, user, session] = ids(text, digits)?;
+            Ok(Self::Session(SessionToken {
+                text,
+                account_id: AccountId::from_digits(account).map_err(|_| MalformedToken)?,
+                user_id: UserId::from_digits(user).map_err(|_| MalformedToken)?,
+                session_id: SessionId::from_digits(session).map_err(|_| MalformedToken)?,
+            }))
+        } else {
+            Err(MalformedToken)
+        }
+    }
+}
+
+impl ApiKeyToken<'_> {
+    /// The token itself, for its digest.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text
+    }
+}
+
+impl SessionToken<'_> {
+    /// The token itself, for its digest.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text
+    }
+}
+
+/// The ids in the `digits` behind the prefix of the token `text`, after its length, alphabet and checksum
+/// were found right.
+fn ids<'a, const N: usize>(text: &'a str, digits: &'a str) -> Result<[&'a str; N], MalformedToken> {
+    if digits.len() != N * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS
+        || !base62::is_base62(digits.as_bytes())
+    {
+        return Err(MalformedToken);
+    }
+    let (signed, sum) = text.split_at(text.len() - CHECKSUM_DIGITS);
+    if sum.as_bytes() != checksum(signed.as_bytes()) {
+        return Err(MalformedToken);
+    }
+    Ok(std::array::from_fn(|n| &digits[n * ID_DIGITS..(n + 1) * ID_DIGITS]))
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_DIGITS] {
+    base62::digits(crc32fast::hash(bytes).into())
+}
+
+fn ascii(digits: &[u8]) -> &str {
+    str::from_utf8(digits).expect("base62 digits are ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::select};
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::clock::Clock;
+
+    fn random(seed: u64) -> Random {
+        Random::new(StdRng::seed_from_u64(seed))
+    }
+
+    fn new_key(environment: Environment, seed: u64) -> (AccountId, KeyId, NewToken) {
+        let (clock, random) = (Clock::system(), random(seed));
+        let (account, key) = (AccountId::new(&clock, &random), KeyId::new(&clock, &random));
+        (account, key, NewToken::for_key(environment, account, key, &random))
+    }
+
+    #[test]
+    fn a_token_debugs_and_hints_without_its_secret() {
+        let (_, _, token) = new_key(Environment::Live, 1);
+        let text = token.expose();
+        assert_eq!(format!("{token:?}"), "NewToken(…)");
+        assert_eq!(token.hint(Environment::Live), format!("mt_live_…{}", &text[text.len() - 4..]));
+    }
+
+    #[test]
+    fn the_scheme_must_fit_the_token() {
+        let (_, _, token) = new_key(Environment::Live, 1);
+        let text = token.expose();
+        for (value, fits) in [
+            (format!("Bearer {text}"), true),
+            (format!("bEARER   {text}"), true),
+            (format!("Session {text}"), false),
+            (format!("Basic {text}"), false),
+            (text.to_owned(), false),
+            (format!("Bearer{text}"), false),
+            (format!("Bearer {text}, Bearer {text}"), false),
+            (format!("Bearer {text} {text}"), false),
+            ("Bearer ".to_owned(), false),
+        ] {
+            assert_eq!(Token::from_authorization(&value).is_ok(), fits);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_token_is_read_as_it_was_made(seed: u64, environment in select(&Environment::ALL[..])) {
+            let (account, key, token) = new_key(environment, seed);
+            let value = format!("Bearer {}", token.expose());
+            let Ok(Token::ApiKey(read)) = Token::from_authorization(&value) else { panic!("not read") };
+            prop_assert_eq!((read.environment, read.account_id, read.key_id), (environment, account, key));
+            prop_assert_eq!(read.expose(), token.expose());
+        }
+
+        #[test]
+        fn a_session_token_is_read_as_it_was_made(seed: u64) {
+            let (clock, random) = (Clock::system(), random(seed));
+            let (account, user, session) =
+                (AccountId::new(&clock, &random), UserId::new(&clock, &random), SessionId::new(&clock, &random));
+            let token = NewToken::for_session(account, user, session, &random);
+            let value = format!("Session {}", token.expose());
+            let Ok(Token::Session(read)) = Token::from_authorization(&value) else { panic!("not read") };
+            prop_assert_eq!((read.account_id, read.user_id, read.session_id), (account, user, session));
+        }
+
+        #[test]
+        fn any_changed_character_is_refused(seed: u64, at: prop::sample::Index, to: char) {
+            let (_, _, token) = new_key(Environment::Live, seed);
+            let mut chars: Vec<char> = token.expose().chars().collect();
+            let at = at.index(chars.len());
+            prop_assume!(chars[at] != to);
+            chars[at] = to;
+            let value = format!("Bearer {}", chars.into_iter().collect::<String>());
+            prop_assert!(Token::from_authorization(&value).is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(value: String) {
+            prop_assert!(Token::from_authorization(&value).is_err());
+        }
+
+        #[test]
+        fn no_text_behind_a_scheme_makes_it_panic(value in "(Bearer|Session) (mt_live_|mt_test_|sess_)?\\PC{0,90}") {
+            prop_assert!(Token::from_authorization(&value).is_err());
+        }
+    }
+}
