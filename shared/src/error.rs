@@ -4,7 +4,7 @@ use std::{borrow::Cow, error, fmt};
 
 use lambda_http::http::{StatusCode, header};
 use lambda_runtime::Diagnostic;
-use serde_json::json;
+use serde_json::Value;
 
 use crate::{
     access::Refusal,
@@ -171,11 +171,15 @@ impl Error {
     /// The answer that tells the caller.
     #[must_use]
     pub fn to_response(&self) -> Response {
-        let mut error = json!({ "code": self.kind.code(), "message": self.message });
-        if let Some(field) = &self.field {
-            error["field"] = field.as_str().into();
-        }
-        let mut response = http::json(self.kind.status(), &json!({ "error": error }));
+        let field = self.field.as_ref().map(|field| format!(r#", "field": {}"#, Value::from(field.as_str())));
+        // Written out, so that it has the contract's bytes, spaces included, as the gateway's own have.
+        let body = format!(
+            r#"{{"error": {{"code": "{}", "message": {}{}}}}}"#,
+            self.kind.code(),
+            Value::from(&*self.message),
+            field.unwrap_or_default()
+        );
+        let mut response = http::json_text(self.kind.status(), body);
         if self.kind == Kind::Unavailable {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }

@@ -28,8 +28,12 @@ pub type Response = lambda_http::Response<Body>;
 /// Never for our own types: all of them can be written as JSON.
 #[must_use]
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_string(value).expect("our answers can be written as JSON");
-    let mut response = Response::new(body.into());
+    json_text(status, serde_json::to_string(value).expect("our answers can be written as JSON"))
+}
+
+/// An answer with a text that is JSON.
+pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -9,8 +9,9 @@ use std::fmt;
 use serde::{
     Deserialize, Deserializer,
     de::{
-        self, DeserializeOwned, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
-        value::{MapDeserializer, SeqDeserializer, StringDeserializer},
+        self, DeserializeOwned, DeserializeSeed, Error as _, Expected, IntoDeserializer, MapAccess,
+        SeqAccess, Unexpected, Visitor,
+        value::{SeqDeserializer, StrDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -37,7 +38,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     if !matches!(json, Json::Object(_)) {
         return Err(Error::bad_request("The body must be one JSON object"));
     }
-    T::deserialize(Member { name: None, json }).map_err(Invalid::into_error)
+    T::deserialize(json).map_err(Invalid::into_error)
 }
 
 /// JSON that keeps repeated members.
@@ -108,46 +109,24 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// A value on its way into its target type, and the member of the body in which it stands.
-struct Member {
-    name: Option<String>,
-    json: Json,
-}
-
-impl Member {
-    fn within(parent: Option<&String>, name: &str, json: Json) -> Self {
-        Self { name: Some(parent.map_or_else(|| name.to_owned(), Clone::clone)), json }
-    }
-}
-
-impl<'de> Deserializer<'de> for Member {
+impl<'de> Deserializer<'de> for Json {
     type Error = Invalid;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Invalid> {
-        let Self { name, json } = self;
-        let parent = name.clone();
-        let result = match json {
-            Json::Null => visitor.visit_unit(),
-            Json::Bool(value) => visitor.visit_bool(value),
-            Json::Unsigned(value) => visitor.visit_u64(value),
-            Json::Signed(value) => visitor.visit_i64(value),
-            Json::Float(value) => visitor.visit_f64(value),
-            Json::String(value) => visitor.visit_string(value),
-            Json::Array(items) => visitor.visit_seq(SeqDeserializer::new(
-                items.into_iter().map(|json| Self { name: name.clone(), json }),
-            )),
-            Json::Object(members) => {
-                visitor.visit_map(MapDeserializer::new(members.into_iter().map(|(member, json)| {
-                    let value = Self::within(name.as_ref(), &member, json);
-                    (member, value)
-                })))
-            }
-        };
-        result.map_err(|invalid| invalid.within(parent))
+        match self {
+            Self::Null => visitor.visit_unit(),
+            Self::Bool(value) => visitor.visit_bool(value),
+            Self::Unsigned(value) => visitor.visit_u64(value),
+            Self::Signed(value) => visitor.visit_i64(value),
+            Self::Float(value) => visitor.visit_f64(value),
+            Self::String(value) => visitor.visit_string(value),
+            Self::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter())),
+            Self::Object(members) => visitor.visit_map(Members { rest: members.into_iter(), read: None }),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Invalid> {
-        if matches!(self.json, Json::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
+        if matches!(self, Self::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -160,18 +139,13 @@ impl<'de> Deserializer<'de> for Member {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        enum_name: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Invalid> {
-        let result = match self.json {
-            Json::String(variant) => {
-                let variant: StringDeserializer<Invalid> = variant.into_deserializer();
-                variant.deserialize_enum(enum_name, variants, visitor)
-            }
-            _ => Err(de::Error::invalid_type(Unexpected::Other("value"), &"a string")),
-        };
-        result.map_err(|invalid| invalid.within(self.name))
+        let Self::String(variant) = self else { return Err(Invalid::custom("must be a string")) };
+        let variant: StringDeserializer<Invalid> = variant.into_deserializer();
+        variant.deserialize_enum(name, variants, visitor)
     }
 
     forward_to_deserialize_any! {
@@ -180,11 +154,32 @@ impl<'de> Deserializer<'de> for Member {
     }
 }
 
-impl IntoDeserializer<'_, Invalid> for Member {
+impl IntoDeserializer<'_, Invalid> for Json {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+/// The members of an object on their way into their target type. What goes wrong in one is said of it.
+struct Members {
+    rest: std::vec::IntoIter<(String, Json)>,
+    read: Option<(String, Json)>,
+}
+
+impl<'de> MapAccess<'de> for Members {
+    type Error = Invalid;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Invalid> {
+        self.read = self.rest.next();
+        let name = self.read.as_ref().map(|(name, _)| name.as_str().into_deserializer());
+        name.map(|name: StrDeserializer<'_, Invalid>| seed.deserialize(name)).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Invalid> {
+        let (name, value) = self.read.take().expect("a value is read after its name");
+        seed.deserialize(value).map_err(|invalid| invalid.within(name))
     }
 }
 
@@ -201,16 +196,13 @@ impl Invalid {
         Self { member: Some(name.to_owned()), problem: problem.to_owned() }
     }
 
-    /// The same, seen from outside the member `parent`.
-    fn within(self, parent: Option<String>) -> Self {
-        let Some(parent) = parent else { return self };
-        match self.member {
-            Some(member) if member != parent => Self {
-                member: Some(parent),
-                problem: format!("has a member `{member}` that {}", self.problem),
-            },
-            _ => Self { member: Some(parent), problem: self.problem },
-        }
+    /// The same, seen from outside the member `name`.
+    fn within(self, name: String) -> Self {
+        let problem = match self.member {
+            Some(inner) => format!("has a member `{inner}` that {}", self.problem),
+            None => self.problem,
+        };
+        Self { member: Some(name), problem }
     }
 
     fn into_error(self) -> Error {

@@ -20,7 +20,7 @@ impl Timestamp {
     /// This moment, `seconds` later. It stops at the end of the year 9999.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {
-        Self(self.0.saturating_add(Duration::seconds(seconds.into())))
+        Self::from(self.0.saturating_add(Duration::seconds(seconds.into())))
     }
 
     /// Seconds since 1970, as DynamoDB's time to live wants it.

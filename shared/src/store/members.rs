@@ -144,8 +144,9 @@ impl Store {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::member(before.account_id, before.id).into_attributes()))
-            .update_expression("SET permissions = :permissions, #status = :status, session_epoch = :epoch")
+            .update_expression("SET #permissions = :permissions, #status = :status, session_epoch = :epoch")
             .condition_expression(UNCHANGED)
+            .expression_attribute_names("#permissions", "permissions")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":permissions", value(after.permissions)?)
             .expression_attribute_values(":status", value(after.status)?)
@@ -166,6 +167,7 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(Key::member(seen.account_id, seen.id).into_attributes()))
             .condition_expression(UNCHANGED)
+            .expression_attribute_names("#permissions", "permissions")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":seen_permissions", value(seen.permissions)?)
             .expression_attribute_values(":seen_status", value(seen.status)?)
@@ -296,7 +298,7 @@ impl Store {
 
 /// The condition that a member is as it was seen.
 const UNCHANGED: &str =
-    "permissions = :seen_permissions AND #status = :seen_status AND session_epoch = :seen_epoch";
+    "#permissions = :seen_permissions AND #status = :seen_status AND session_epoch = :seen_epoch";
 
 fn credentials(mut item: Item) -> Result<Credentials, StoreError> {
     let password = item.remove(PASSWORD).ok_or_else(|| StoreError::malformed("a member has no password"))?;
