@@ -1,0 +1,308 @@
+//! The events that a REST API sends: to an authorizer, and to the function behind a route.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use axum::http::{HeaderValue, request::Parts};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::random::Random;
+use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
+use uuid::Uuid;
+
+use crate::{
+    account::{ACCOUNT_ID, API_ID},
+    headers::EventHeaders,
+    routes::Match,
+};
+
+/// `28/Jan/2024:11:05:46 +0000`, as in the log of a web server.
+const REQUEST_TIME: &[FormatItem] = format_description!(
+    "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
+);
+
+/// What tells a request from all others.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId {
+    id: HeaderValue,
+    extended: HeaderValue,
+}
+
+impl RequestId {
+    /// Makes one up.
+    pub(crate) fn new(random: &Random) -> Self {
+        let ascii = |text: String| HeaderValue::try_from(text).expect("it is made of ASCII");
+        Self {
+            id: ascii(uuid(random).to_string()),
+            extended: ascii(BASE64_STANDARD.encode(random.bytes::<11>())),
+        }
+    }
+
+    /// As `context.requestId` and `x-amzn-RequestId` have it.
+    pub(crate) fn id(&self) -> &HeaderValue {
+        &self.id
+    }
+
+    /// As `context.extendedRequestId` and `x-amz-apigw-id` have it.
+    pub(crate) fn extended(&self) -> &HeaderValue {
+        &self.extended
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        text(&self.id)
+    }
+}
+
+/// A random UUID.
+pub(crate) fn uuid(random: &Random) -> Uuid {
+    uuid::Builder::from_random_bytes(random.bytes()).into_uuid()
+}
+
+fn text(ascii: &HeaderValue) -> &str {
+    ascii.to_str().expect("it is made of ASCII")
+}
+
+/// A request, as both kinds of event tell of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request<'a> {
+    resource: &'a str,
+    path: &'a str,
+    http_method: &'a str,
+    #[serde(flatten)]
+    pub(crate) headers: EventHeaders,
+    /// Of a repeated parameter, the last value.
+    query_string_parameters: Option<BTreeMap<String, String>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Vec<String>>>,
+    path_parameters: Option<BTreeMap<&'a str, &'a str>>,
+    stage_variables: Option<Map<String, Value>>,
+    #[serde(rename = "requestContext")]
+    pub(crate) context: RequestContext<'a>,
+}
+
+/// Around the request: the API, the caller, the time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestContext<'a> {
+    account_id: &'a str,
+    api_id: &'a str,
+    domain_name: &'a str,
+    extended_request_id: &'a str,
+    http_method: &'a str,
+    identity: Identity,
+    path: String,
+    protocol: &'a str,
+    request_id: &'a str,
+    request_time: String,
+    request_time_epoch: i64,
+    resource_id: &'a str,
+    resource_path: &'a str,
+    stage: &'a str,
+    /// What the authorizer said, once it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authorizer: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    source_ip: IpAddr,
+    user_agent: Option<String>,
+}
+
+/// What an authorizer of type `REQUEST` is asked.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthorizerEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    method_arn: &'a str,
+    #[serde(flatten)]
+    request: &'a Request<'a>,
+}
+
+/// What the function behind a route is asked.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProxyEvent<'a> {
+    #[serde(flatten)]
+    request: &'a Request<'a>,
+    body: Option<Cow<'a, str>>,
+    is_base64_encoded: bool,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        stage: &'a str,
+        parts: &'a Parts,
+        found: &'a Match,
+        id: &'a RequestId,
+        client: SocketAddr,
+        port: u16,
+        now: OffsetDateTime,
+    ) -> Self {
+        let mut headers = EventHeaders::of(&parts.headers);
+        headers.forwarded(&client.ip().to_string(), port);
+        let mut multi_value_query: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+            multi_value_query.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        let query = multi_value_query
+            .iter()
+            .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
+            .collect();
+        let context = RequestContext {
+            account_id: ACCOUNT_ID,
+            api_id: API_ID,
+            domain_name: "localhost",
+            extended_request_id: text(id.extended()),
+            http_method: parts.method.as_str(),
+            identity: Identity {
+                source_ip: client.ip(),
+                user_agent: headers.get("user-agent").map(ToOwned::to_owned),
+            },
+            path: format!("/{stage}{}", parts.uri.path()),
+            protocol: "HTTP/1.1",
+            request_id: id.as_str(),
+            request_time: now.format(REQUEST_TIME).expect("the format has no part that a time lacks"),
+            request_time_epoch: milliseconds(now),
+            resource_id: &found.resource_id,
+            resource_path: found.resource,
+            stage,
+            authorizer: None,
+        };
+        Self {
+            resource: found.resource,
+            path: parts.uri.path(),
+            http_method: parts.method.as_str(),
+            headers,
+            query_string_parameters: some(query),
+            multi_value_query_string_parameters: some(multi_value_query),
+            path_parameters: some(found.parameters.iter().copied().collect()),
+            stage_variables: None,
+            context,
+        }
+    }
+
+    pub(crate) fn authorizer_event<'b>(&'b self, method_arn: &'b str) -> AuthorizerEvent<'b> {
+        AuthorizerEvent { kind: "REQUEST", method_arn, request: self }
+    }
+
+    /// `body` is taken for text whatever it is, as by an API without binary media types.
+    pub(crate) fn proxy_event<'b>(&'b self, body: &'b [u8]) -> ProxyEvent<'b> {
+        let body = (!body.is_empty()).then(|| String::from_utf8_lossy(body));
+        ProxyEvent { request: self, body, is_base64_encoded: false }
+    }
+}
+
+/// The milliseconds since 1970.
+pub(crate) fn milliseconds(time: OffsetDateTime) -> i64 {
+    time.unix_timestamp() * 1000 + i64::from(time.millisecond())
+}
+
+/// An event has null where there is nothing.
+fn some<K, V>(map: BTreeMap<K, V>) -> Option<BTreeMap<K, V>> {
+    (!map.is_empty()).then_some(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http;
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::routes::{Route, Routes};
+
+    fn routes() -> Routes {
+        let mut routes = Routes::default();
+        let route = Route { function: "f".to_owned(), authorizer: None };
+        routes.add("POST", "/v1/keys/{key_id}", route).unwrap();
+        routes
+    }
+
+    fn parts(uri: &str) -> Parts {
+        http::Request::post(uri).header("User-Agent", "test").body(()).unwrap().into_parts().0
+    }
+
+    fn event(uri: &str, body: &[u8]) -> Value {
+        let (routes, parts) = (routes(), parts(uri));
+        let found = routes.find("POST", parts.uri.path()).unwrap();
+        let id = RequestId {
+            id: HeaderValue::from_static("the-id"),
+            extended: HeaderValue::from_static("extended"),
+        };
+        let client = ([127, 0, 0, 1], 9).into();
+        let now = datetime!(2024-01-28 11:05:46.123 UTC);
+        let request = Request::new("live", &parts, &found, &id, client, 3000, now);
+        serde_json::to_value(request.proxy_event(body)).unwrap()
+    }
+
+    #[test]
+    fn a_whole_event() {
+        let event = event("/v1/keys/a%2Fb?x=1&x=%C3%A9&y=", b"{}");
+        assert_eq!(
+            event,
+            json!({
+                "resource": "/v1/keys/{key_id}",
+                "path": "/v1/keys/a%2Fb",
+                "httpMethod": "POST",
+                "headers": {
+                    "user-agent": "test", "x-forwarded-for": "127.0.0.1", "x-forwarded-port": "3000",
+                    "x-forwarded-proto": "http",
+                },
+                "multiValueHeaders": {
+                    "user-agent": ["test"], "x-forwarded-for": ["127.0.0.1"], "x-forwarded-port": ["3000"],
+                    "x-forwarded-proto": ["http"],
+                },
+                "queryStringParameters": {"x": "é", "y": ""},
+                "multiValueQueryStringParameters": {"x": ["1", "é"], "y": [""]},
+                "pathParameters": {"key_id": "a%2Fb"},
+                "stageVariables": null,
+                "requestContext": {
+                    "accountId": "123456789012",
+                    "apiId": API_ID,
+                    "domainName": "localhost",
+                    "extendedRequestId": "extended",
+                    "httpMethod": "POST",
+                    "identity": {"sourceIp": "127.0.0.1", "userAgent": "test"},
+                    "path": "/live/v1/keys/a%2Fb",
+                    "protocol": "HTTP/1.1",
+                    "requestId": "the-id",
+                    "requestTime": "28/Jan/2024:11:05:46 +0000",
+                    "requestTimeEpoch": 1_706_439_946_123_i64,
+                    "resourceId": "000000",
+                    "resourcePath": "/v1/keys/{key_id}",
+                    "stage": "live",
+                },
+                "body": "{}",
+                "isBase64Encoded": false,
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_null() {
+        let event = event("/v1/keys/a", b"");
+        for member in ["body", "queryStringParameters", "multiValueQueryStringParameters", "stageVariables"] {
+            assert_eq!(event[member], Value::Null, "{member}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_text_whatever_it_is() {
+        assert_eq!(event("/v1/keys/a", b"a\xffb")["body"], "a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_request_id_is_a_random_uuid() {
+        let id = RequestId::new(&Random::system());
+        let parsed: Uuid = id.as_str().parse().unwrap();
+        assert_eq!(parsed.get_version_num(), 4);
+        assert_ne!(RequestId::new(&Random::system()).as_str(), id.as_str());
+    }
+}

@@ -1,0 +1,244 @@
+//! Gateway responses: what the API answers where no function does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+};
+use serde::Deserialize;
+
+/// Why the API answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ResponseType {
+    AccessDenied,
+    ApiConfigurationError,
+    AuthorizerConfigurationError,
+    AuthorizerFailure,
+    BadRequestBody,
+    BadRequestParameters,
+    #[serde(rename = "DEFAULT_4XX")]
+    Default4xx,
+    #[serde(rename = "DEFAULT_5XX")]
+    Default5xx,
+    ExpiredToken,
+    IntegrationFailure,
+    IntegrationTimeout,
+    InvalidApiKey,
+    InvalidSignature,
+    MissingAuthenticationToken,
+    QuotaExceeded,
+    RequestTooLarge,
+    ResourceNotFound,
+    Throttled,
+    Unauthorized,
+    UnsupportedMediaType,
+    WafFiltered,
+}
+
+impl ResponseType {
+    /// What API Gateway answers where the template says nothing.
+    fn default(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadRequestBody => (StatusCode::BAD_REQUEST, "Invalid request body"),
+            Self::BadRequestParameters | Self::Default4xx => (StatusCode::BAD_REQUEST, "Bad Request"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Self::AccessDenied => (StatusCode::FORBIDDEN, "User is not authorized to access this resource"),
+            Self::MissingAuthenticationToken => (StatusCode::FORBIDDEN, "Missing Authentication Token"),
+            Self::ExpiredToken | Self::InvalidApiKey | Self::InvalidSignature | Self::WafFiltered => {
+                (StatusCode::FORBIDDEN, "Forbidden")
+            }
+            Self::ResourceNotFound => (StatusCode::NOT_FOUND, "Not Found"),
+            Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"),
+            Self::QuotaExceeded => (StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"),
+            Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+            Self::ApiConfigurationError
+            | Self::AuthorizerConfigurationError
+            | Self::AuthorizerFailure
+            | Self::Default5xx => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            Self::IntegrationFailure => (StatusCode::BAD_GATEWAY, "Internal server error"),
+            Self::IntegrationTimeout => (StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"),
+        }
+    }
+
+    /// The type that speaks for this one where the template leaves this one out.
+    fn class(self) -> Self {
+        if self.default().0.is_client_error() { Self::Default4xx } else { Self::Default5xx }
+    }
+}
+
+/// The gateway responses that the template gives.
+#[derive(Debug, Default)]
+pub(crate) struct GatewayResponses(HashMap<ResponseType, GatewayResponse>);
+
+/// One of them.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Properties")]
+pub(crate) struct GatewayResponse {
+    status: Option<StatusCode>,
+    headers: Vec<(HeaderName, Expression)>,
+    body: Option<String>,
+}
+
+/// What a header's value is made of.
+#[derive(Debug, PartialEq, Eq)]
+enum Expression {
+    Constant(HeaderValue),
+    RequestId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Properties {
+    status_code: Option<u16>,
+    #[serde(default)]
+    response_parameters: ResponseParameters,
+    #[serde(default)]
+    response_templates: ResponseTemplates,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ResponseParameters {
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResponseTemplates {
+    #[serde(rename = "application/json")]
+    json: Option<String>,
+}
+
+impl TryFrom<Properties> for GatewayResponse {
+    type Error = String;
+
+    fn try_from(properties: Properties) -> Result<Self, String> {
+        let status = properties
+            .status_code
+            .map(|code| StatusCode::from_u16(code).map_err(|_| format!("`{code}` is not a status")))
+            .transpose()?;
+        let headers = properties
+            .response_parameters
+            .headers
+            .into_iter()
+            .map(|(name, value)| {
+                let name = HeaderName::try_from(&name).map_err(|_| format!("`{name}` is not a header"))?;
+                Ok((name, Expression::parse(&value)?))
+            })
+            .collect::<Result<_, String>>()?;
+        let body = properties.response_templates.json;
+        if body.as_ref().is_some_and(|body| body.contains("$context") || body.contains("$stageVariables")) {
+            // API Gateway would put them in without escaping.
+            return Err("a body with variables is not supported".to_owned());
+        }
+        Ok(Self { status, headers, body })
+    }
+}
+
+impl Expression {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "context.requestId" {
+            return Ok(Self::RequestId);
+        }
+        text.strip_prefix('\'')
+            .and_then(|text| text.strip_suffix('\''))
+            .and_then(|constant| HeaderValue::from_str(constant).ok())
+            .map(Self::Constant)
+            .ok_or_else(|| format!("`{text}` is neither a `'constant'` nor `context.requestId`"))
+    }
+}
+
+impl GatewayResponses {
+    pub(crate) fn insert(&mut self, kind: ResponseType, response: GatewayResponse) {
+        self.0.insert(kind, response);
+    }
+
+    /// The answer of type `kind` to the request `request_id`.
+    pub(crate) fn answer(&self, kind: ResponseType, request_id: &HeaderValue) -> Response<Body> {
+        let (default_status, message) = kind.default();
+        let given = self.0.get(&kind).or_else(|| self.0.get(&kind.class()));
+        let body = given.and_then(|given| given.body.clone());
+        let body = body.unwrap_or_else(|| serde_json::json!({ "message": message }).to_string());
+
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = given.and_then(|given| given.status).unwrap_or(default_status);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, expression) in given.into_iter().flat_map(|given| &given.headers) {
+            let value = match expression {
+                Expression::Constant(value) => value,
+                Expression::RequestId => request_id,
+            };
+            headers.insert(name, value.clone());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn responses(given: Value) -> Result<GatewayResponses, serde_json::Error> {
+        let given: HashMap<ResponseType, GatewayResponse> = serde_json::from_value(given)?;
+        Ok(GatewayResponses(given))
+    }
+
+    fn answer(responses: &GatewayResponses, kind: ResponseType) -> (u16, Response<Body>) {
+        let response = responses.answer(kind, &HeaderValue::from_static("the-id"));
+        (response.status().as_u16(), response)
+    }
+
+    #[test]
+    fn the_type_itself_then_its_class_then_the_default() {
+        let responses = responses(json!({
+            "UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "'b'", "X-Request-Id": "context.requestId"}}},
+            "DEFAULT_5XX": {"StatusCode": 599},
+        }))
+        .unwrap();
+        let (status, response) = answer(&responses, ResponseType::Unauthorized);
+        assert_eq!(status, 401);
+        assert_eq!(response.headers()["x-a"], "b");
+        assert_eq!(response.headers()["x-request-id"], "the-id");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(answer(&responses, ResponseType::IntegrationFailure).0, 599);
+        assert_eq!(answer(&responses, ResponseType::AccessDenied).0, 403);
+    }
+
+    #[test]
+    fn what_is_not_a_constant_is_refused() {
+        for given in [
+            json!({"UNAUTHORISED": {}}),
+            json!({"UNAUTHORIZED": {"StatusCode": 1000}}),
+            json!({"UNAUTHORIZED": {"Status": 401}}),
+            json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "context.identity.sourceIp"}}}}),
+            json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "bare"}}}}),
+            json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X A": "'b'"}}}}),
+            json!({"UNAUTHORIZED": {"ResponseTemplates": {"text/html": "no"}}}),
+            json!({"UNAUTHORIZED": {"ResponseTemplates": {"application/json": "$context.error.messageString"}}}),
+        ] {
+            assert!(responses(given.clone()).is_err(), "{given}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_constant_is_what_stands_between_the_quotes(constant in "[ -~]{0,30}") {
+            let parsed = Expression::parse(&format!("'{constant}'"));
+            prop_assert_eq!(parsed, Ok(Expression::Constant(HeaderValue::from_str(&constant).unwrap())));
+        }
+
+        #[test]
+        fn nothing_else_is_an_expression(text in "[^'].*") {
+            prop_assume!(text != "context.requestId");
+            prop_assert!(Expression::parse(&text).is_err());
+        }
+    }
+}

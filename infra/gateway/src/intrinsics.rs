@@ -1,0 +1,300 @@
+//! The intrinsic functions of templates: `Ref`, `Fn::Sub` and `Fn::GetAtt`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    account::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, STACK_NAME, URL_SUFFIX},
+    template::TemplateError,
+    yaml::below,
+};
+
+/// What the names in a template stand for.
+pub(crate) struct Names {
+    references: HashMap<String, Value>,
+    attributes: HashMap<String, Attributes>,
+}
+
+enum Attributes {
+    Known(Vec<(&'static str, String)>),
+    /// The resource isn't emulated, so whoever reads its attributes isn't either.
+    Any,
+}
+
+impl Names {
+    /// Those that a template declares, and the pseudo parameters.
+    pub(crate) fn of(template: &Value) -> Result<Self, TemplateError> {
+        let mut names = Self { references: HashMap::new(), attributes: HashMap::new() };
+        for (name, value) in [
+            ("AWS::AccountId", ACCOUNT_ID),
+            ("AWS::Partition", PARTITION),
+            ("AWS::Region", REGION),
+            ("AWS::StackName", STACK_NAME),
+            ("AWS::URLSuffix", URL_SUFFIX),
+        ] {
+            names.references.insert(name.to_owned(), value.into());
+        }
+        names.references.insert("AWS::NoValue".to_owned(), Value::Null);
+
+        for (name, parameter) in members(template, "Parameters") {
+            // One without a default can't be deployed by this gateway; whoever refers to it will be told.
+            if let Some(default) = parameter.get("Default") {
+                names.references.insert(name.clone(), default.clone());
+            }
+        }
+        for (name, resource) in members(template, "Resources") {
+            let (reference, attributes) = identify(name, resource)?;
+            names.references.insert(name.clone(), reference.into());
+            names.attributes.insert(name.clone(), attributes);
+        }
+        Ok(names)
+    }
+
+    /// `value` with all intrinsic functions worked out. `place` says where it stands.
+    pub(crate) fn resolve(&self, place: &str, value: Value) -> Result<Value, TemplateError> {
+        match value {
+            Value::Object(object) => match single(&object) {
+                Some(("Ref", argument)) => self.reference(place, text(place, argument)?),
+                Some(("Fn::GetAtt", argument)) => self.get_att(place, argument),
+                Some(("Fn::Sub", argument)) => self.sub(place, argument),
+                Some((function, _)) if function.starts_with("Fn::") => {
+                    Err(TemplateError::new(place, format!("`{function}` is not supported")))
+                }
+                _ => object
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let value = self.resolve(&below(place, &key), value)?;
+                        Ok((key, value))
+                    })
+                    .collect::<Result<_, _>>()
+                    .map(Value::Object),
+            },
+            Value::Array(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| self.resolve(&format!("{place}[{index}]"), item))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
+            scalar => Ok(scalar),
+        }
+    }
+
+    fn reference(&self, place: &str, name: &str) -> Result<Value, TemplateError> {
+        self.references
+            .get(name)
+            .cloned()
+            .ok_or_else(|| TemplateError::new(place, format!("unknown reference `{name}`")))
+    }
+
+    fn attribute(&self, place: &str, name: &str, attribute: &str) -> Result<String, TemplateError> {
+        match self.attributes.get(name) {
+            None => Err(TemplateError::new(place, format!("unknown reference `{name}`"))),
+            Some(Attributes::Any) => Ok(format!("{name}.{attribute}")),
+            Some(Attributes::Known(known)) => {
+                known.iter().find(|(key, _)| *key == attribute).map(|(_, value)| value.clone()).ok_or_else(
+                    || TemplateError::new(place, format!("unknown attribute `{name}.{attribute}`")),
+                )
+            }
+        }
+    }
+
+    fn get_att(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+        let (name, attribute) = match argument {
+            Value::Array(parts) if parts.len() == 2 => (text(place, &parts[0])?, text(place, &parts[1])?),
+            argument => text(place, argument)?
+                .split_once('.')
+                .ok_or_else(|| TemplateError::new(place, "`Fn::GetAtt` without an attribute"))?,
+        };
+        self.attribute(place, name, attribute).map(Value::String)
+    }
+
+    fn sub(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+        let no_variables = Map::new();
+        let (mut rest, variables) = match argument {
+            Value::Array(parts) => match parts.as_slice() {
+                [Value::String(template), Value::Object(variables)] => (template.as_str(), variables),
+                _ => return Err(TemplateError::new(place, "`Fn::Sub` takes a string and a map")),
+            },
+            argument => (text(place, argument)?, &no_variables),
+        };
+        let mut result = String::new();
+        while let Some((before, after)) = rest.split_once("${") {
+            result.push_str(before);
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| TemplateError::new(place, "`Fn::Sub` with an unclosed `${`"))?;
+            rest = after;
+            if let Some(literal) = name.strip_prefix('!') {
+                result.push_str("${");
+                result.push_str(literal);
+                result.push('}');
+                continue;
+            }
+            let value = match (variables.get(name), name.split_once('.')) {
+                (Some(variable), _) => self.resolve(place, variable.clone())?,
+                (None, Some((name, attribute))) => self.attribute(place, name, attribute)?.into(),
+                (None, None) => self.reference(place, name)?,
+            };
+            let value = scalar_text(&value)
+                .ok_or_else(|| TemplateError::new(place, format!("`{name}` is not a scalar")))?;
+            result.push_str(&value);
+        }
+        result.push_str(rest);
+        Ok(Value::String(result))
+    }
+}
+
+/// What `Ref` gives for a resource, and its attributes.
+fn identify(name: &str, resource: &Value) -> Result<(String, Attributes), TemplateError> {
+    let property = |key: &str| resource["Properties"][key].as_str();
+    let identity = match resource["Type"].as_str() {
+        Some("AWS::DynamoDB::Table") => {
+            let table = table_name(name, property("TableName"));
+            let arn = account::table_arn(&table);
+            (table, Attributes::Known(vec![("Arn", arn)]))
+        }
+        Some("AWS::SecretsManager::Secret") => {
+            let arn = account::secret_arn(&secret_name(name, property("Name")));
+            (arn.clone(), Attributes::Known(vec![("Id", arn)]))
+        }
+        Some("AWS::Serverless::Function") => {
+            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().ok_or_else(|| {
+                TemplateError::new(format!("Resources.{name}"), "no Metadata.BuildProperties.Binary")
+            })?;
+            (binary.to_owned(), Attributes::Known(vec![("Arn", account::function_arn(binary))]))
+        }
+        Some("AWS::Serverless::Api") => (API_ID.to_owned(), Attributes::Any),
+        Some(_) => (name.to_owned(), Attributes::Any),
+        None => return Err(TemplateError::new(format!("Resources.{name}"), "no Type")),
+    };
+    Ok(identity)
+}
+
+/// The physical name of the table that the template calls `logical_id`.
+pub(crate) fn table_name(logical_id: &str, given: Option<&str>) -> String {
+    given.map_or_else(|| format!("{STACK_NAME}-{logical_id}"), ToOwned::to_owned)
+}
+
+/// The name of the secret that the template calls `logical_id`.
+pub(crate) fn secret_name(logical_id: &str, given: Option<&str>) -> String {
+    given.unwrap_or(logical_id).to_owned()
+}
+
+/// A scalar as a template has it where text is wanted.
+pub(crate) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(string) => Some(string.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(boolean) => Some(boolean.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn members<'a>(template: &'a Value, section: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    template.get(section).and_then(Value::as_object).into_iter().flatten()
+}
+
+fn single(object: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let mut entries = object.iter();
+    let (key, value) = entries.next()?;
+    entries.next().is_none().then_some((key.as_str(), value))
+}
+
+fn text<'a>(place: &str, value: &'a Value) -> Result<&'a str, TemplateError> {
+    value.as_str().ok_or_else(|| TemplateError::new(place, "a name is expected here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn names() -> Names {
+        Names::of(&json!({
+            "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
+            "Resources": {
+                "Table": {"Type": "AWS::DynamoDB::Table"},
+                "Named": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "mine"}},
+                "Pepper": {"Type": "AWS::SecretsManager::Secret"},
+                "Api": {"Type": "AWS::Serverless::Api"},
+                "LoginFunction": {
+                    "Type": "AWS::Serverless::Function",
+                    "Metadata": {"BuildProperties": {"Binary": "login"}},
+                },
+                "Topic": {"Type": "AWS::SNS::Topic"},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn resolve(value: Value) -> Result<Value, String> {
+        names().resolve("here", value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn references_stand_for_what_cloudformation_says() {
+        for (name, value) in [
+            ("Stage", "live"),
+            ("Table", "medtwin-auth-Table"),
+            ("Named", "mine"),
+            ("Pepper", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:Pepper-AbCdEf"),
+            ("Api", API_ID),
+            ("LoginFunction", "login"),
+            ("AWS::Region", "eu-central-1"),
+        ] {
+            assert_eq!(resolve(json!({"Ref": name})), Ok(json!(value)), "{name}");
+        }
+    }
+
+    #[test]
+    fn attributes_in_both_forms() {
+        let arn = json!("arn:aws:lambda:eu-central-1:123456789012:function:login");
+        assert_eq!(resolve(json!({"Fn::GetAtt": "LoginFunction.Arn"})), Ok(arn.clone()));
+        assert_eq!(resolve(json!({"Fn::GetAtt": ["LoginFunction", "Arn"]})), Ok(arn));
+        assert_eq!(resolve(json!({"Fn::GetAtt": "Topic.TopicArn"})), Ok(json!("Topic.TopicArn")));
+    }
+
+    #[test]
+    fn substitution() {
+        assert_eq!(
+            resolve(json!({"Fn::Sub": "${Stage}/${Table.Arn}/${!Literal}/$"})),
+            Ok(json!(
+                "live/arn:aws:dynamodb:eu-central-1:123456789012:table/medtwin-auth-Table/${Literal}/$"
+            ))
+        );
+        assert_eq!(
+            resolve(json!({"Fn::Sub": ["${x}-${Stage}", {"x": {"Ref": "Api"}}]})),
+            Ok(json!(format!("{API_ID}-live")))
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_named_with_its_place() {
+        for (value, message) in [
+            (json!({"a": [{"Ref": "Tabel"}]}), "here.a[0]: unknown reference `Tabel`"),
+            (json!({"Ref": "Bare"}), "here: unknown reference `Bare`"),
+            (json!({"Fn::GetAtt": "Tabel.Arn"}), "here: unknown reference `Tabel`"),
+            (json!({"Fn::GetAtt": "Table.Colour"}), "here: unknown attribute `Table.Colour`"),
+            (json!({"Fn::Sub": "${Tabel}"}), "here: unknown reference `Tabel`"),
+            (json!({"Fn::Sub": "${Table"}), "here: `Fn::Sub` with an unclosed `${`"),
+            (json!({"Fn::If": ["a", "b", "c"]}), "here: `Fn::If` is not supported"),
+        ] {
+            assert_eq!(resolve(value), Err(message.to_owned()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_without_a_placeholder_stays(text in "[^$]*") {
+            prop_assert_eq!(resolve(json!({"Fn::Sub": text.clone()})), Ok(json!(text)));
+        }
+
+        #[test]
+        fn no_text_makes_substitution_panic(text in ".*") {
+            let _ = resolve(json!({"Fn::Sub": text}));
+        }
+    }
+}

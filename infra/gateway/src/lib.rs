@@ -1,0 +1,303 @@
+//! A local API Gateway that runs the whole service: it reads `template.yaml` and does on this machine
+//! what AWS does with it. Never deployed.
+//!
+//! `rest_api` is the way of a request; the other modules are what stands along it.
+
+mod account;
+mod authorizer;
+mod data;
+mod demo;
+mod dynamodb;
+mod event;
+mod functions;
+mod gateway_response;
+mod headers;
+mod in_process;
+mod integration;
+mod intrinsics;
+mod invoke;
+mod invoke_api;
+mod loopback;
+mod options;
+mod policy;
+mod remote;
+mod rest_api;
+mod routes;
+mod sam;
+mod secrets_manager;
+mod start_error;
+mod tables;
+mod template;
+mod yaml;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_config::Region;
+use aws_sdk_dynamodb::{Client, config::Credentials};
+use lambda_runtime::Config as FunctionConfig;
+use reqwest::Url;
+use serde_json::Value;
+use shared::{
+    app::App,
+    aws::{self, Aws},
+    config::Config,
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    account::{CREDENTIAL, REGION},
+    data::Folder,
+    invoke::{Function, Functions, Runs},
+    loopback::Server,
+    remote::Remote,
+    rest_api::RestApi,
+    secrets_manager::SecretsManager,
+    template::{Api, Template},
+};
+pub use crate::{
+    data::{Data, FolderError},
+    demo::{Demo, DemoError},
+    invoke::FunctionError,
+    options::{Options, default_template},
+    routes::RouteInfo,
+    start_error::StartError,
+    template::TemplateError,
+};
+
+/// A gateway that runs. It ends when it is dropped, though only [`Gateway::stop`] waits for the end.
+pub struct Gateway {
+    url: String,
+    dynamodb_url: String,
+    secrets_manager_url: String,
+    dynamodb: Client,
+    routes: Vec<RouteInfo>,
+    /// By logical id.
+    tables: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
+    functions: Arc<Functions>,
+    demo: Option<Demo>,
+    /// In the order in which they end.
+    servers: Vec<Server>,
+    /// Others get it when the servers have ended.
+    _folder: Option<Folder>,
+}
+
+impl Gateway {
+    /// Starts one. When this returns, it serves.
+    ///
+    /// # Errors
+    /// When something that it needs can't be had. Nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let template = Template::load(&options.template)
+            .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
+        let place = Place::of(&options, &template)?;
+        let (listener, port) = listen(options.port).await?;
+        let folder = match &options.data {
+            Data::Ephemeral => None,
+            Data::Folder(path) => {
+                Some(Folder::open(path).map_err(|error| StartError::Folder { path: path.clone(), error })?)
+            }
+        };
+
+        let file = folder.as_ref().map(Folder::secrets);
+        let secrets =
+            SecretsManager::open(&template.secrets, file.as_deref(), &options.clock, &options.random)
+                .map_err(StartError::Secrets)?;
+        let (secrets_listener, secrets_port) = listen(0).await?;
+        let secrets_manager_url = url(secrets_port);
+        let mut servers = vec![loopback::serve(secrets_listener, secrets.router(secrets_port))];
+        let dynamodb_url = if let Some(url) = &options.dynamodb {
+            if !Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme())) {
+                return Err(StartError::Url(url.clone()));
+            }
+            url.clone()
+        } else {
+            let file = folder.as_ref().map(Folder::database);
+            let (listener, port) = listen(0).await?;
+            servers.push(dynamodb::serve(listener, file.as_deref()).map_err(StartError::DynamoDb)?);
+            url(port)
+        };
+
+        let aws = clients(&dynamodb_url, &secrets_manager_url).await;
+        for table in &template.tables {
+            tables::create(&aws.dynamodb, table).await.map_err(|error| StartError::Table {
+                table: table.name.clone(),
+                url: dynamodb_url.clone(),
+                error,
+            })?;
+        }
+        let tables: BTreeMap<_, _> =
+            template.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone())).collect();
+        let environment =
+            template.functions.values().flat_map(|function| function.environment.clone()).collect();
+        let functions = Arc::new(start_functions(&options, place, template.functions, &aws).await?);
+        let routes = template.api.routes.list();
+        servers.insert(0, serve(listener, port, &options, template.api, Arc::clone(&functions)));
+
+        let mut gateway = Self {
+            url: url(port),
+            dynamodb_url,
+            secrets_manager_url,
+            dynamodb: aws.dynamodb,
+            routes,
+            tables,
+            environment,
+            functions,
+            demo: None,
+            servers,
+            _folder: folder,
+        };
+        if options.demo {
+            gateway.demo = Some(Demo::make(&gateway, &options.random).await?);
+        }
+        Ok(gateway)
+    }
+
+    /// Where the API and Lambda's Invoke API are, such as `http://127.0.0.1:3000`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the DynamoDB is.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// A client for it.
+    #[must_use]
+    pub fn dynamodb(&self) -> &Client {
+        &self.dynamodb
+    }
+
+    /// All routes of the API, in no particular order.
+    #[must_use]
+    pub fn routes(&self) -> &[RouteInfo] {
+        &self.routes
+    }
+
+    /// The name in DynamoDB of the table that the template calls `logical_id`.
+    #[must_use]
+    pub fn table(&self, logical_id: &str) -> Option<&str> {
+        self.tables.get(logical_id).map(String::as_str)
+    }
+
+    /// What the environment must hold of a program that runs a function elsewhere.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<&str, &str> {
+        let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        own.chain([
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.as_str()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager_url.as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+        ])
+        .collect()
+    }
+
+    /// The demo account, where one was asked for.
+    #[must_use]
+    pub fn demo(&self) -> Option<&Demo> {
+        self.demo.as_ref()
+    }
+
+    /// Invokes the function `function`, as whoever may `lambda:InvokeFunction` does.
+    ///
+    /// # Errors
+    /// The function's own.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
+        let answer = self.functions.invoke(function, payload.to_string().into_bytes()).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| FunctionError::new("Runtime.InvalidAnswer", error.to_string()))
+    }
+
+    /// Ends it: takes no more requests, lets those that run come to an end, and closes the database.
+    pub async fn stop(self) {
+        for server in self.servers {
+            server.stop().await;
+        }
+    }
+}
+
+/// Where functions run.
+enum Place {
+    InProcess,
+    Elsewhere(Arc<Remote>),
+}
+
+impl Place {
+    fn of(options: &Options, template: &Template) -> Result<Self, StartError> {
+        if let Some(url) = &options.lambda {
+            let remote = Remote::new(url).ok_or_else(|| StartError::Url(url.clone()))?;
+            return Ok(Self::Elsewhere(Arc::new(remote)));
+        }
+        match template.functions.keys().find(|name| functions::link(name).is_none()) {
+            Some(name) => Err(StartError::NotLinked(name.clone())),
+            None => Ok(Self::InProcess),
+        }
+    }
+}
+
+async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
+    loopback::bind(port).await.map_err(|error| StartError::Listen { port, error })
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+async fn clients(dynamodb_url: &str, secrets_manager_url: &str) -> Aws {
+    let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "gateway");
+    let common =
+        aws::defaults().region(Region::from_static(REGION)).credentials_provider(credentials).load().await;
+    let at = |url: &str| common.to_builder().endpoint_url(url).build();
+    Aws::new(&at(dynamodb_url), &at(secrets_manager_url))
+}
+
+async fn start_functions(
+    options: &Options,
+    place: Place,
+    declared: BTreeMap<String, template::Function>,
+    aws: &Aws,
+) -> Result<Functions, StartError> {
+    let mut by_name = BTreeMap::new();
+    for (name, declared) in declared {
+        let runs = match &place {
+            Place::Elsewhere(remote) => Runs::Elsewhere(Arc::clone(remote)),
+            Place::InProcess => {
+                let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
+                let app = start_function(options, &declared, aws)
+                    .await
+                    .map_err(|error| StartError::Function { function: name.clone(), error })?;
+                Runs::InProcess(link(Arc::new(app)))
+            }
+        };
+        let config = FunctionConfig {
+            function_name: name.clone(),
+            memory: declared.memory,
+            version: "$LATEST".to_owned(),
+            log_stream: String::new(),
+            log_group: format!("/aws/lambda/{name}"),
+        };
+        by_name.insert(name, Function { timeout: declared.timeout, config: Arc::new(config), runs });
+    }
+    Ok(Functions::new(by_name, options.clock.clone(), options.random.clone()))
+}
+
+async fn start_function(
+    options: &Options,
+    declared: &template::Function,
+    aws: &Aws,
+) -> Result<App, shared::app::StartError> {
+    let config = Config::from_lookup(|name| declared.environment.get(name).cloned())?;
+    App::new(config, aws.clone(), options.clock.clone(), options.random.clone()).await
+}
+
+fn serve(listener: TcpListener, port: u16, options: &Options, api: Api, functions: Arc<Functions>) -> Server {
+    let invoke_api = invoke_api::router(Arc::clone(&functions), port);
+    let (clock, random) = (options.clock.clone(), options.random.clone());
+    let rest_api = RestApi { api, functions, clock, random, port }.router();
+    loopback::serve(listener, invoke_api.merge(rest_api))
+}

@@ -1,0 +1,117 @@
+//! `cargo run`: the whole service on this machine.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+    pin::pin,
+    process::ExitCode,
+};
+
+use clap::Parser;
+use gateway::{Data, Gateway, Options, default_template};
+use shared::{clock::Clock, random::Random, telemetry};
+use tracing::level_filters::LevelFilter;
+
+/// Runs the whole service on this machine, as AWS would from the template.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Where to keep data.
+    #[arg(long, value_name = "FOLDER", default_value = ".medtwin", conflicts_with = "ephemeral")]
+    data: PathBuf,
+    /// Keep everything in memory.
+    #[arg(long)]
+    ephemeral: bool,
+    /// Use this DynamoDB instead of an embedded one.
+    #[arg(long, value_name = "URL")]
+    dynamodb: Option<String>,
+    /// Run the functions behind this server of Lambda's Invoke API instead of in this process.
+    #[arg(long, value_name = "URL")]
+    lambda: Option<String>,
+    /// The SAM template [default: template.yaml].
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    telemetry::init(LevelFilter::INFO);
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let mut ended = pin!(end()?);
+    let functions_elsewhere = arguments.lambda.is_some();
+    let gateway = tokio::select! {
+        gateway = Gateway::start(arguments.into()) => gateway?,
+        () = &mut ended => return Ok(()),
+    };
+    say(format_args!("listening on {}", gateway.url()));
+    if let Some(demo) = gateway.demo() {
+        say(demo);
+    }
+    say("Ctrl-C ends it.");
+    if functions_elsewhere {
+        eprintln!("No demo account was made, since the functions run elsewhere. They need this environment:");
+        for (name, value) in gateway.environment() {
+            eprintln!("export {name}='{value}'");
+        }
+    }
+    ended.await;
+    gateway.stop().await;
+    Ok(())
+}
+
+/// Says something on standard output. Whoever has closed it doesn't want to know, which is no reason to end.
+fn say(what: impl Display) {
+    let _ = writeln!(io::stdout(), "{what}");
+}
+
+impl From<Arguments> for Options {
+    fn from(arguments: Arguments) -> Self {
+        Self {
+            template: arguments.template.unwrap_or_else(default_template),
+            port: arguments.port,
+            data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data) },
+            // Functions elsewhere can't run before they know this gateway, so there is none to make it with.
+            demo: arguments.lambda.is_none(),
+            dynamodb: arguments.dynamodb,
+            lambda: arguments.lambda,
+            clock: Clock::system(),
+            random: Random::system(),
+        }
+    }
+}
+
+/// A future that ends when the user or the system wants the program to.
+#[cfg(unix)]
+fn end() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// A future that ends when the user wants the program to.
+#[cfg(not(unix))]
+fn end() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

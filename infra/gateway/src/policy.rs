@@ -1,0 +1,213 @@
+//! The policy that an authorizer answers with, evaluated as IAM does.
+
+use serde::{Deserialize, de::IgnoredAny};
+
+/// What everyone who calls an API does, in the words of IAM.
+const ACTION: &str = "execute-api:Invoke";
+
+/// A policy document.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Policy {
+    #[serde(default, rename = "Version")]
+    _version: IgnoredAny,
+    #[serde(default, rename = "Id")]
+    _id: IgnoredAny,
+    statement: OneOrMany<Statement>,
+}
+
+// A statement with anything else in it, such as a condition, is refused: to leave it aside would be to
+// decide something that the authorizer didn't say.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Statement {
+    #[serde(default, rename = "Sid")]
+    _sid: IgnoredAny,
+    effect: Effect,
+    action: OneOrMany<String>,
+    resource: OneOrMany<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether the method behind `method_arn` may be called: some statement allows it and none denies it.
+    pub(crate) fn allows(&self, method_arn: &str) -> bool {
+        let mut allowed = false;
+        for statement in self.statement.as_slice().iter().filter(|s| s.applies_to(method_arn)) {
+            match statement.effect {
+                Effect::Deny => return false,
+                Effect::Allow => allowed = true,
+            }
+        }
+        allowed
+    }
+}
+
+impl Statement {
+    fn applies_to(&self, method_arn: &str) -> bool {
+        let action = ACTION.to_ascii_lowercase();
+        self.action.as_slice().iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
+            && self.resource.as_slice().iter().any(|pattern| wildcard(pattern, method_arn))
+    }
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for any characters and `?` for any one.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when the text stops to fit: after the last `*`, which then takes one character more.
+    let mut retry = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                p += 1;
+                retry = Some((p, t));
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((after, taken)) => {
+                    retry = Some((after, taken + 1));
+                    (p, t) = (after, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:execute-api:eu-central-1:123456789012:api/live/GET/v1/projects";
+
+    fn statement(effect: &str, action: impl Into<Value>, resource: impl Into<Value>) -> Value {
+        json!({"Effect": effect, "Action": action.into(), "Resource": resource.into()})
+    }
+
+    fn allows(statements: impl Into<Value>) -> bool {
+        let document = json!({"Version": "2012-10-17", "Statement": statements.into()});
+        serde_json::from_value::<Policy>(document).unwrap().allows(ARN)
+    }
+
+    #[test]
+    fn an_allow_that_matches_allows() {
+        for (action, resource) in [
+            ("execute-api:Invoke", ARN),
+            ("execute-api:invoke", ARN),
+            ("execute-api:*", "*"),
+            ("*", "arn:aws:execute-api:*:*:api/live/GET/*"),
+            ("execute-api:Inv?ke", "arn:aws:execute-api:eu-central-?:123456789012:*/projects"),
+        ] {
+            assert!(allows([statement("Allow", action, resource)]), "{action} {resource}");
+        }
+        assert!(allows(statement("Allow", json!(["a:b", ACTION]), json!(["x", ARN]))));
+    }
+
+    #[test]
+    fn an_allow_of_something_else_does_not() {
+        for (action, resource) in [
+            ("execute-api:ManageConnections", "*"),
+            ("execute-api:Invoke", "arn:aws:execute-api:*:*:api/live/POST/*"),
+            ("execute-api:Invoke", &ARN.to_uppercase()),
+            ("execute-api:Invoke", &ARN[..ARN.len() - 1]),
+            ("execute-api:Invoke", ""),
+            ("", "*"),
+        ] {
+            assert!(!allows([statement("Allow", action, resource)]), "{action} {resource}");
+        }
+        assert!(!allows(json!([])));
+    }
+
+    #[test]
+    fn a_deny_wins_wherever_it_stands() {
+        let (allow, deny) = (statement("Allow", "*", "*"), statement("Deny", ACTION, "*GET/v1/*"));
+        assert!(!allows([allow.clone(), deny.clone()]));
+        assert!(!allows([deny, allow.clone()]));
+        assert!(allows([allow, statement("Deny", ACTION, "*POST/v1/*")]));
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_refused() {
+        for statement in [
+            json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}),
+            json!({"Effect": "Allow", "NotAction": "x:y", "Resource": "*"}),
+            json!({"Effect": "allow", "Action": "*", "Resource": "*"}),
+            json!({"Action": "*", "Resource": "*"}),
+            json!({"Effect": "Allow", "Action": "*"}),
+            json!({"Effect": "Allow", "Action": "*", "Resource": null}),
+        ] {
+            let document = json!({"Version": "2012-10-17", "Statement": [statement.clone()]});
+            assert!(serde_json::from_value::<Policy>(document).is_err(), "{statement}");
+        }
+    }
+
+    /// The definition of a wildcard, without regard to speed.
+    fn by_definition(pattern: &[char], text: &[char]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            ['*', rest @ ..] => (0..=text.len()).any(|skip| by_definition(rest, &text[skip..])),
+            [c, rest @ ..] => {
+                text.first().is_some_and(|t| *c == '?' || c == t) && by_definition(rest, &text[1..])
+            }
+        }
+    }
+
+    fn effects() -> impl Strategy<Value = Vec<(bool, bool)>> {
+        prop::collection::vec((any::<bool>(), any::<bool>()), 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn wildcards_do_what_their_definition_says(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
+            let chars = |s: &str| s.chars().collect::<Vec<_>>();
+            prop_assert_eq!(wildcard(&pattern, &text), by_definition(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn text_without_wildcards_fits_itself_alone(a in "[^*?]{0,12}", b in "[^*?]{0,12}") {
+            prop_assert!(wildcard(&a, &a));
+            prop_assert_eq!(wildcard(&a, &b), a == b);
+        }
+
+        #[test]
+        fn allowed_means_one_allow_and_no_deny(effects in effects()) {
+            let statements: Vec<Value> = effects
+                .iter()
+                .map(|(allow, applies)| {
+                    statement(if *allow { "Allow" } else { "Deny" }, ACTION, if *applies { ARN } else { "other" })
+                })
+                .collect();
+            let expected = effects.contains(&(true, true)) && !effects.contains(&(false, true));
+            prop_assert_eq!(allows(statements), expected);
+        }
+    }
+}

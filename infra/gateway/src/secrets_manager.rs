@@ -1,0 +1,240 @@
+//! A Secrets Manager that answers `GetSecretValue` for the secrets of the template.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{clock::Clock, random::Random};
+
+use crate::{account, event::uuid, loopback::refuse_web_pages, template};
+
+/// The secrets, by name.
+pub(crate) struct SecretsManager(BTreeMap<String, Secret>);
+
+/// A secret's only version.
+#[derive(Serialize, Deserialize)]
+struct Secret {
+    version_id: String,
+    value: String,
+    /// In seconds since 1970.
+    created: i64,
+}
+
+/// The label of the version that counts.
+const CURRENT: &str = "AWSCURRENT";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValue {
+    secret_id: String,
+    version_id: Option<String>,
+    version_stage: Option<String>,
+}
+
+struct Refusal {
+    error_type: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn not_found(what: &str) -> Self {
+        Self {
+            error_type: "ResourceNotFoundException",
+            message: format!("Secrets Manager can't find the specified secret{what}."),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "__type": self.error_type, "Message": self.message });
+        (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
+    }
+}
+
+impl SecretsManager {
+    /// Reads the secrets in `file`, if there is one, and makes up those that `declared` has besides.
+    pub(crate) fn open(
+        declared: &[template::Secret],
+        file: Option<&Path>,
+        clock: &Clock,
+        random: &Random,
+    ) -> io::Result<Self> {
+        let mut secrets: BTreeMap<String, Secret> = match file.map(fs::read) {
+            Some(Ok(bytes)) => serde_json::from_slice(&bytes)?,
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Some(Err(_)) | None => BTreeMap::new(),
+        };
+        let known = secrets.len();
+        for declared in declared {
+            secrets.entry(declared.name.clone()).or_insert_with(|| Secret {
+                version_id: uuid(random).to_string(),
+                value: generate(&declared.generate_secret_string, random),
+                created: clock.now_utc().unix_timestamp(),
+            });
+        }
+        if let Some(file) = file
+            && secrets.len() > known
+        {
+            write(file, &secrets)?;
+        }
+        Ok(Self(secrets))
+    }
+
+    /// Its API, for a server on `port`.
+    pub(crate) fn router(self, port: u16) -> Router {
+        Router::new()
+            .route("/", post(answer))
+            .layer(middleware::from_fn_with_state(port, refuse_web_pages))
+            .with_state(Arc::new(self))
+    }
+
+    fn get(&self, request: &GetSecretValue) -> Result<Value, Refusal> {
+        let id = &request.secret_id;
+        let (name, secret) = self
+            .0
+            .iter()
+            .find(|(name, _)| id == *name || *id == account::secret_arn(name))
+            .ok_or_else(|| Refusal::not_found(""))?;
+        if let Some(version) = request.version_id.as_ref().filter(|id| **id != secret.version_id) {
+            return Err(Refusal::not_found(&format!(" value for VersionId: {version}")));
+        }
+        if let Some(stage) = request.version_stage.as_ref().filter(|stage| *stage != CURRENT) {
+            return Err(Refusal::not_found(&format!(" value for staging label: {stage}")));
+        }
+        Ok(json!({
+            "ARN": account::secret_arn(name),
+            "Name": name,
+            "VersionId": secret.version_id,
+            "SecretString": secret.value,
+            "VersionStages": [CURRENT],
+            "CreatedDate": secret.created,
+        }))
+    }
+}
+
+async fn answer(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, body: Bytes) -> Response {
+    let result = match headers.get("x-amz-target").map(HeaderValue::as_bytes) {
+        Some(b"secretsmanager.GetSecretValue") => serde_json::from_slice(&body)
+            .map_err(|error| Refusal { error_type: "SerializationException", message: error.to_string() })
+            .and_then(|request| manager.get(&request)),
+        _ => Err(Refusal {
+            error_type: "UnknownOperationException",
+            message: "Only GetSecretValue is served here".to_owned(),
+        }),
+    };
+    let mut response = result.map(axum::Json).into_response();
+    let json = HeaderValue::from_static("application/x-amz-json-1.1");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn generate(how: &template::GenerateSecretString, random: &Random) -> String {
+    let characters: Vec<char> =
+        ('!'..='~').filter(|c| c.is_ascii_alphanumeric() || !how.exclude_punctuation).collect();
+    std::iter::repeat_with(|| usize::from(random.bytes::<1>()[0]))
+        // The rest that doesn't divide evenly would make some characters likelier.
+        .filter(|byte| *byte < 256 - 256 % characters.len())
+        .map(|byte| characters[byte % characters.len()])
+        .take(how.password_length)
+        .collect()
+}
+
+/// Replaces `file` at once, so that neither a crash nor a full disk leaves half of it.
+fn write(file: &Path, secrets: &BTreeMap<String, Secret>) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&new)?;
+    written.write_all(&serde_json::to_vec_pretty(secrets)?)?;
+    written.sync_all()?;
+    fs::rename(new, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared() -> Vec<template::Secret> {
+        let how = json!({"PasswordLength": 64, "ExcludePunctuation": true});
+        vec![serde_json::from_value(json!({"Name": "Pepper", "GenerateSecretString": how})).unwrap()]
+    }
+
+    fn open(file: Option<&Path>) -> SecretsManager {
+        SecretsManager::open(&declared(), file, &Clock::system(), &Random::system()).unwrap()
+    }
+
+    fn get(manager: &SecretsManager, request: Value) -> Result<Value, &'static str> {
+        let request = serde_json::from_value(request).unwrap();
+        manager.get(&request).map_err(|refusal| refusal.error_type)
+    }
+
+    #[test]
+    fn a_secret_is_known_by_name_and_arn() {
+        let manager = open(None);
+        let by_name = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
+        let value = by_name["SecretString"].as_str().unwrap();
+        assert_eq!(value.len(), 64);
+        assert!(value.bytes().all(|b| b.is_ascii_alphanumeric()), "{value}");
+        assert_eq!(by_name["VersionStages"], json!(["AWSCURRENT"]));
+        assert!(by_name["CreatedDate"].is_i64());
+        let by_arn = get(&manager, json!({"SecretId": by_name["ARN"]}));
+        assert_eq!(by_arn.as_ref(), Ok(&by_name));
+        let by_version = json!({"SecretId": "Pepper", "VersionId": by_name["VersionId"]});
+        assert_eq!(get(&manager, by_version), Ok(by_name));
+        assert_eq!(get(&manager, json!({"SecretId": "Salt"})), Err("ResourceNotFoundException"));
+    }
+
+    #[test]
+    fn there_is_no_other_version() {
+        let manager = open(None);
+        for request in [
+            json!({"SecretId": "Pepper", "VersionStage": "AWSPREVIOUS"}),
+            json!({"SecretId": "Pepper", "VersionId": "another"}),
+        ] {
+            assert_eq!(get(&manager, request), Err("ResourceNotFoundException"));
+        }
+        assert!(get(&manager, json!({"SecretId": "Pepper", "VersionStage": "AWSCURRENT"})).is_ok());
+    }
+
+    #[test]
+    fn a_file_keeps_secrets_to_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.json");
+        let first = get(&open(Some(&file)), json!({"SecretId": "Pepper"}));
+        let again = get(&open(Some(&file)), json!({"SecretId": "Pepper"}));
+        assert_eq!(first, again);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_file_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.json");
+        fs::write(&file, "{").unwrap();
+        assert!(SecretsManager::open(&declared(), Some(&file), &Clock::system(), &Random::system()).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{");
+    }
+}
