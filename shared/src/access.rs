@@ -2,16 +2,17 @@
 //!
 //! No I/O, so that it can be tried on all inputs. What no rule allows is denied.
 
-use std::fmt;
-
 use crate::{
-    account::{Account, AccountStatus},
+    account::AccountStatus,
     api_key::{ApiKey, State, Superseded},
     environment::Environment,
+    error::Error,
+    id::KeyId,
     member::Member,
     pepper::{Pepper, UnknownPepper},
     permission::Permission,
     principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
+    refusal::{Forbidden, Unauthenticated},
     scope::Scope,
     session::Session,
     timestamp::Timestamp,
@@ -37,8 +38,8 @@ pub struct Asked<'a> {
 pub struct FoundKey {
     /// The key.
     pub key: Option<ApiKey>,
-    /// Its account.
-    pub account: Option<Account>,
+    /// Whether its account's credentials are let in.
+    pub account: Option<AccountStatus>,
 }
 
 /// What the table holds for a session's token.
@@ -47,95 +48,51 @@ pub struct FoundSession {
     pub session: Option<Session>,
     /// Its member.
     pub member: Option<Member>,
-    /// Its account.
-    pub account: Option<Account>,
+    /// Whether its account's credentials are let in.
+    pub account: Option<AccountStatus>,
 }
 
-/// Whether a request may pass.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It may, and this is who sent it.
-    Allow(Principal),
-    /// The credential is valid, but not for this: 403.
-    Forbid(Refusal),
+/// Why a request may not pass.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
     /// The credential is not valid: 401.
-    Reject(Refusal),
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The credential is valid, but not for this: 403.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// It can't be told whether the credential is valid: neither.
+    #[error(transparent)]
+    Undecidable(#[from] UnknownPepper),
 }
 
-/// Why a request may not pass. For the log alone; a caller is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The credential could never have been given out, or there were two.
-    Malformed,
-    /// There is no such key or session.
-    Unknown,
-    /// The secret is not one that was given out for it.
-    WrongSecret,
-    /// The secret was replaced, and its overlap is over.
-    SecretSuperseded,
-    /// The key was revoked.
-    Revoked,
-    /// The key or session is over for its age.
-    Expired,
-    /// The session was ended, or its member is suspended or gone.
-    SessionEnded,
-    /// The account is suspended.
-    AccountSuspended,
-    /// The route does not take a credential of this kind.
-    WrongCredential,
-    /// The credential lacks this permission.
-    Lacks(Permission),
-    /// The key does not reach this.
-    OutsideScope,
-    /// The key belongs to the other environment.
-    WrongEnvironment,
-    /// What is asked for would have more permissions, scope or environments than the caller.
-    ExceedsCaller,
-    /// No rule names the route.
-    NoRule,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "malformed credential",
-            Self::Unknown => "unknown credential",
-            Self::WrongSecret => "wrong secret",
-            Self::SecretSuperseded => "secret superseded",
-            Self::Revoked => "revoked",
-            Self::Expired => "expired",
-            Self::SessionEnded => "session ended",
-            Self::AccountSuspended => "account suspended",
-            Self::WrongCredential => "wrong kind of credential",
-            Self::Lacks(permission) => return write!(f, "lacks {}", permission.as_str()),
-            Self::OutsideScope => "outside scope",
-            Self::WrongEnvironment => "wrong environment",
-            Self::ExceedsCaller => "exceeds the caller",
-            Self::NoRule => "no rule for the route",
-        })
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(cause) => Self::unauthorized(cause),
+            Denied::Forbidden(cause) => Self::forbidden(cause),
+            Denied::Undecidable(cause) => Self::internal(cause),
+        }
     }
 }
 
-/// Decides on a request that came with an API key.
+/// Decides on a request that came with an API key: may it pass, and who sent it?
 ///
 /// # Errors
-/// When a digest was made with a pepper that is not at hand: then nothing can be decided.
+/// When it may not.
 pub fn decide_key(
     asked: &Asked<'_>,
     token: &ApiKeyToken<'_>,
     found: FoundKey,
     pepper: &Pepper,
     now: Timestamp,
-) -> Result<Decision, UnknownPepper> {
+) -> Result<Principal, Denied> {
     let FoundKey { key: Some(key), account: Some(account) } = found else {
-        return Ok(Decision::Reject(Refusal::Unknown));
+        return Err(Unauthenticated::Unknown.into());
     };
-    let secret = match matching_secret(&key, token, pepper, now)? {
-        Ok(secret) => secret,
-        Err(refusal) => return Ok(Decision::Reject(refusal)),
-    };
+    let secret = matching_secret(&key, token, pepper, now)?;
     if key.has_expired(now) {
-        return Ok(Decision::Reject(Refusal::Expired));
+        return Err(Unauthenticated::Expired.into());
     }
     let principal = Principal::ApiKey(KeyPrincipal {
         account_id: key.account_id,
@@ -147,33 +104,32 @@ pub fn decide_key(
         expires_at: key.expires_at,
         secret,
     });
-    Ok(decide(asked, principal, &account))
+    permit(asked, &principal, account)?;
+    Ok(principal)
 }
 
-/// Decides on a request that came with a session.
+/// Decides on a request that came with a session: may it pass, and who sent it?
 ///
 /// # Errors
-/// When the digest was made with a pepper that is not at hand: then nothing can be decided.
+/// When it may not.
 pub fn decide_session(
     asked: &Asked<'_>,
     token: &SessionToken<'_>,
     found: FoundSession,
     pepper: &Pepper,
     now: Timestamp,
-) -> Result<Decision, UnknownPepper> {
+) -> Result<Principal, Denied> {
     let FoundSession { session: Some(session), member, account: Some(account) } = found else {
-        return Ok(Decision::Reject(Refusal::Unknown));
+        return Err(Unauthenticated::Unknown.into());
     };
-    if !pepper.verify(token.expose(), &session.digest)? {
-        return Ok(Decision::Reject(Refusal::WrongSecret));
+    if !session.digest.matches(token.expose(), pepper)? {
+        return Err(Unauthenticated::WrongSecret.into());
     }
     if session.has_expired(now) {
-        return Ok(Decision::Reject(Refusal::Expired));
+        return Err(Unauthenticated::Expired.into());
     }
-    let Some(member) = member.filter(|member| member.is_active() && member.session_epoch == session.epoch)
-    else {
-        return Ok(Decision::Reject(Refusal::SessionEnded));
-    };
+    let member =
+        member.filter(|member| member.has_session_of(session.epoch)).ok_or(Unauthenticated::SessionEnded)?;
     let principal = Principal::Session(SessionPrincipal {
         account_id: session.account_id,
         user_id: session.user_id,
@@ -183,7 +139,8 @@ pub fn decide_session(
         permissions: member.permissions,
         expires_at: session.expires_at,
     });
-    Ok(decide(asked, principal, &account))
+    permit(asked, &principal, account)?;
+    Ok(principal)
 }
 
 /// Which of the key's secrets the token holds, if it holds one that works.
@@ -192,29 +149,20 @@ fn matching_secret(
     token: &ApiKeyToken<'_>,
     pepper: &Pepper,
     now: Timestamp,
-) -> Result<Result<SecretAge, Refusal>, UnknownPepper> {
-    let State::Active { current, previous } = &key.state else { return Ok(Err(Refusal::Revoked)) };
-    if pepper.verify(token.expose(), current)? {
-        return Ok(Ok(SecretAge::Current));
+) -> Result<SecretAge, Denied> {
+    let State::Active { current, previous } = &key.state else { return Err(Unauthenticated::Revoked.into()) };
+    if current.matches(token.expose(), pepper)? {
+        return Ok(SecretAge::Current);
     }
-    let Some(Superseded { digest, ends_at }) = previous else { return Ok(Err(Refusal::WrongSecret)) };
-    Ok(if !pepper.verify(token.expose(), digest)? {
-        Err(Refusal::WrongSecret)
-    } else if now >= *ends_at {
-        Err(Refusal::SecretSuperseded)
-    } else {
-        Ok(SecretAge::Previous)
-    })
-}
-
-/// Decides on a request of a principal who was found to be who they say.
-fn decide(asked: &Asked<'_>, principal: Principal, account: &Account) -> Decision {
-    if account.status == AccountStatus::Suspended {
-        return Decision::Forbid(Refusal::AccountSuspended);
-    }
-    match permit(asked, &principal) {
-        Ok(()) => Decision::Allow(principal),
-        Err(refusal) => Decision::Forbid(refusal),
+    match previous {
+        Some(Superseded { digest, ends_at }) if digest.matches(token.expose(), pepper)? => {
+            if now < *ends_at {
+                Ok(SecretAge::Previous)
+            } else {
+                Err(Unauthenticated::SecretSuperseded.into())
+            }
+        }
+        _ => Err(Unauthenticated::WrongSecret.into()),
     }
 }
 
@@ -273,58 +221,61 @@ fn needed_for(method: &str) -> Option<Permission> {
     }
 }
 
-fn permit(asked: &Asked<'_>, principal: &Principal) -> Result<(), Refusal> {
-    let rule = rule(asked.method, asked.route).ok_or(Refusal::NoRule)?;
+/// Whether `principal`, who was found to be who they say, may do what is asked.
+fn permit(asked: &Asked<'_>, principal: &Principal, account: AccountStatus) -> Result<(), Forbidden> {
+    if account == AccountStatus::Suspended {
+        return Err(Forbidden::AccountSuspended);
+    }
     let holds = |permission| {
-        if principal.permissions().contains(permission) { Ok(()) } else { Err(Refusal::Lacks(permission)) }
+        if principal.permissions().contains(permission) { Ok(()) } else { Err(Forbidden::Lacks(permission)) }
     };
-    match (rule, principal) {
+    match (rule(asked.method, asked.route).ok_or(Forbidden::NoRule)?, principal) {
         (Rule::AnyCredential, _)
         | (
             Rule::Session | Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself,
             Principal::Session(_),
         ) => Ok(()),
-        (Rule::Session, Principal::ApiKey(_)) => Err(Refusal::WrongCredential),
-        (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key))
-            if asked.key_id.and_then(|id| id.parse().ok()) == Some(key.key_id) =>
-        {
-            Ok(())
-        }
-        (Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(_)) => {
-            holds(Permission::Admin)
-        }
-        (Rule::AccountAdmin, Principal::Session(_)) => holds(Permission::Admin),
+        (Rule::Session, Principal::ApiKey(_)) => Err(Forbidden::WrongCredential),
+        (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key)) if asked.names_key(key.key_id) => Ok(()),
+        (Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(_))
+        | (Rule::AccountAdmin, Principal::Session(_)) => holds(Permission::Admin),
         (Rule::AccountAdmin, Principal::ApiKey(key)) => {
             holds(Permission::Admin)?;
             if key.environment == Environment::Test {
-                return Err(Refusal::WrongEnvironment);
+                return Err(Forbidden::WrongEnvironment);
             }
-            if key.scope == Scope::All { Ok(()) } else { Err(Refusal::OutsideScope) }
+            if key.scope == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
-        (Rule::Projects | Rule::Project, principal) => {
-            holds(needed_for(asked.method).ok_or(Refusal::NoRule)?)?;
-            match principal {
-                Principal::Session(_) => Ok(()),
-                Principal::ApiKey(key) => key_reaches_data(asked, rule, key),
-            }
+        (Rule::Projects, _) => {
+            holds(needed_for(asked.method).ok_or(Forbidden::NoRule)?)?;
+            asked.keeps_to_environment_of(principal)?;
+            // The list shows a scoped key its own projects alone; a new project would lie outside its scope.
+            let lists = matches!(asked.method, "GET" | "HEAD");
+            if lists || *principal.scope() == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
+        }
+        (Rule::Project, _) => {
+            holds(needed_for(asked.method).ok_or(Forbidden::NoRule)?)?;
+            asked.keeps_to_environment_of(principal)?;
+            if asked.names_project_in(principal.scope()) { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
     }
 }
 
-/// Whether the data that is asked for lies in the key's environment and scope.
-fn key_reaches_data(asked: &Asked<'_>, rule: Rule, key: &KeyPrincipal) -> Result<(), Refusal> {
-    let foreign = |name: &String| Environment::named(name).is_some_and(|named| named != key.environment);
-    if asked.environments.iter().any(foreign) {
-        return Err(Refusal::WrongEnvironment);
+impl Asked<'_> {
+    fn names_key(&self, key: KeyId) -> bool {
+        self.key_id.and_then(|id| id.parse().ok()) == Some(key)
     }
-    let reached = match rule {
-        Rule::Project => {
-            asked.project_id.and_then(|id| id.parse().ok()).is_some_and(|id| key.scope.reaches(&id))
-        }
-        // The list shows a scoped key its own projects alone; a new project would lie outside its scope.
-        _ => asked.method == "GET" || asked.method == "HEAD",
-    };
-    if key.scope == Scope::All || reached { Ok(()) } else { Err(Refusal::OutsideScope) }
+
+    fn names_project_in(&self, scope: &Scope) -> bool {
+        *scope == Scope::All
+            || self.project_id.and_then(|id| id.parse().ok()).is_some_and(|project| scope.reaches(&project))
+    }
+
+    /// Malformed names are for the function to complain about.
+    fn keeps_to_environment_of(&self, principal: &Principal) -> Result<(), Forbidden> {
+        let mut named = self.environments.iter().filter_map(|name| Environment::named(name));
+        named.try_for_each(|named| principal.environment(Some(named)).map(drop))
+    }
 }
 
 #[cfg(test)]

@@ -69,14 +69,23 @@ pub struct Superseded {
 }
 
 /// Why a key can't be rotated.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRotatable {
     /// It has expired.
-    #[error("the key has expired")]
     Expired,
     /// It was revoked.
-    #[error("the key was revoked")]
     Revoked,
+}
+
+impl NotRotatable {
+    /// What a caller is told.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Expired => "The key has expired",
+            Self::Revoked => "The key was revoked",
+        }
+    }
 }
 
 impl Named for ApiKey {
@@ -192,31 +201,32 @@ pub(crate) mod tests {
             created_at: timestamp(0),
             expires_at: None,
             last_used_at: None,
-            state: State::Active { current: pepper("1").digest("one"), previous: None },
+            state: State::Active { current: digest("one"), previous: None },
         }
     }
 
+    fn digest(token: &str) -> TokenDigest {
+        TokenDigest::of(token, &pepper("1"))
+    }
+
     fn rotated(key: &ApiKey, token: &str, grace: u32, now: i64) -> Result<(ApiKey, Timestamp), NotRotatable> {
-        key.rotated(pepper("1").digest(token), "mt_live_…efgh".to_owned(), grace, timestamp(now))
+        key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace, timestamp(now))
     }
 
     #[test]
     fn a_third_secret_ends_the_first() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
-        let superseded = Superseded { digest: pepper("1").digest("two"), ends_at: timestamp(120) };
+        let superseded = Superseded { digest: digest("two"), ends_at: timestamp(120) };
         assert_eq!(ends_at, timestamp(120));
-        assert_eq!(
-            key.state,
-            State::Active { current: pepper("1").digest("three"), previous: Some(superseded) }
-        );
+        assert_eq!(key.state, State::Active { current: digest("three"), previous: Some(superseded) });
     }
 
     #[test]
     fn without_grace_nothing_is_left_of_the_old_secret() {
         let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
         assert_eq!(ends_at, timestamp(10));
-        assert_eq!(key.state, State::Active { current: pepper("1").digest("two"), previous: None });
+        assert_eq!(key.state, State::Active { current: digest("two"), previous: None });
     }
 
     #[test]

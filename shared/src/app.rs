@@ -1,20 +1,15 @@
 //! What a function works with, made once at its start.
 
-use std::{error, sync::Arc};
+use std::sync::Arc;
 
-use aws_sdk_secretsmanager::error::SdkError;
 use zeroize::Zeroizing;
 
 use crate::{
-    api_key::ApiKey,
-    authority::reaches_key,
-    aws::Aws,
+    aws::{self, Aws},
     clock::Clock,
     config::{Config, ConfigError},
     error::Error,
-    id::KeyId,
     pepper::{Pepper, ShortPepper},
-    principal::Principal,
     random::Random,
     store::Store,
 };
@@ -38,7 +33,7 @@ pub enum StartError {
     Config(#[from] ConfigError),
     /// Secrets Manager did not answer with the pepper.
     #[error("the pepper can't be had from Secrets Manager: {0}")]
-    Secret(#[source] Box<dyn error::Error + Send + Sync>),
+    Secret(String),
     /// The pepper is too short to be one.
     #[error(transparent)]
     Pepper(#[from] ShortPepper),
@@ -61,17 +56,8 @@ impl App {
     ///
     /// # Errors
     /// When the template gave this function none.
-    pub fn pepper(&self) -> Result<&Arc<Pepper>, Error> {
-        self.pepper.as_ref().ok_or_else(|| Error::internal("this function was given no pepper"))
-    }
-
-    /// The API key `id`, where it is there for `principal`.
-    ///
-    /// # Errors
-    /// 404, when it isn't.
-    pub async fn reachable_key(&self, principal: &Principal, id: KeyId) -> Result<ApiKey, Error> {
-        let key = self.store.key(principal.account_id(), id).await?;
-        key.filter(|key| reaches_key(principal, key)).ok_or_else(Error::not_found)
+    pub fn pepper(&self) -> Result<Arc<Pepper>, Error> {
+        self.pepper.clone().ok_or_else(|| Error::internal("this function was given no pepper"))
     }
 }
 
@@ -81,8 +67,8 @@ async fn fetch_pepper(client: &aws_sdk_secretsmanager::Client, id: &str) -> Resu
         .secret_id(id)
         .send()
         .await
-        .map_err(|error| StartError::Secret(Box::new(SdkError::into_service_error(error))))?;
-    let missing = |what: &str| StartError::Secret(format!("the answer has no {what}").into());
+        .map_err(|error| StartError::Secret(aws::in_words(&error)))?;
+    let missing = |what: &str| StartError::Secret(format!("the answer has no {what}"));
     let version = secret.version_id.ok_or_else(|| missing("version"))?;
     let text = secret.secret_string.ok_or_else(|| missing("text"))?;
     Ok(Pepper::new(version, Zeroizing::new(text.into_bytes()))?)

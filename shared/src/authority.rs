@@ -5,7 +5,11 @@
 
 use crate::{
     api_key::ApiKey,
+    app::App,
     environment::Environment,
+    error::Error,
+    id::KeyId,
+    member::Member,
     permission::{Permission, Permissions},
     principal::Principal,
     scope::Scope,
@@ -52,10 +56,26 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
     itself || may_grant(principal, key.permissions)
 }
 
+/// Whether `principal` may change a member from `before` to `after`: nobody grants what they lack. Letting
+/// a suspended member in again grants all that the member has.
+#[must_use]
+pub fn may_change_member(principal: &Principal, before: &Member, after: &Member) -> bool {
+    after.gained_since(before).is_none_or(|gained| may_grant(principal, gained))
+}
+
 /// Whether `principal` has all of `permissions` and so may hand them out.
 #[must_use]
 pub fn may_grant(principal: &Principal, permissions: Permissions) -> bool {
     principal.permissions().contains_all(permissions)
+}
+
+/// The API key `id`, where it is there for `principal`.
+///
+/// # Errors
+/// 404, when it isn't.
+pub async fn reachable_key(app: &App, principal: &Principal, id: KeyId) -> Result<ApiKey, Error> {
+    let key = app.store.key(principal.account_id(), id).await?;
+    key.filter(|key| reaches_key(principal, key)).ok_or_else(Error::not_found)
 }
 
 #[cfg(test)]

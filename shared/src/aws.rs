@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 /// The clients that functions use.
@@ -34,8 +35,7 @@ impl Aws {
 /// Settings that all clients share.
 ///
 /// The SDK alone would wait without end and retry from one second on. A caller is better served by an
-/// answer: each attempt gets two seconds and the whole operation five, half of a function's timeout, so
-/// that a 503 is ours to give.
+/// answer: each attempt gets two seconds and the whole operation five.
 #[must_use]
 pub fn defaults() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
@@ -53,4 +53,17 @@ pub fn defaults() -> ConfigLoader {
         .http_client(https)
         .timeout_config(timeouts)
         .retry_config(retries)
+}
+
+/// What went wrong, as the log may have it: the kind and the service's code. An SDK's own text may hold
+/// parts of the request.
+pub fn in_words<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    let kind = match error {
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "no connection",
+        SdkError::ResponseError(_) => "an answer that can't be read",
+        SdkError::ServiceError(_) => "refused",
+        _ => "the request can't be made",
+    };
+    error.code().map_or_else(|| kind.to_owned(), |code| format!("{kind}: {code}"))
 }

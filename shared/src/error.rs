@@ -7,8 +7,8 @@ use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
 use crate::{
-    access::Refusal,
     http::{self, Response},
+    refusal::{Forbidden, Unauthenticated},
 };
 
 /// An error that a caller is told. What caused it goes to the log alone.
@@ -16,8 +16,10 @@ pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
     field: Option<String>,
-    cause: Option<Box<dyn error::Error + Send + Sync>>,
+    cause: Option<Cause>,
 }
+
+type Cause = Box<dyn error::Error + Send + Sync>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -67,6 +69,10 @@ impl Error {
         Self { kind, message: message.into(), field: None, cause: None }
     }
 
+    fn caused_by(self, cause: impl Into<Cause>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
     /// 400: the request is malformed.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::BadRequest, message)
@@ -79,24 +85,20 @@ impl Error {
     }
 
     /// 401, with the contract's fixed body: nobody was let in.
-    #[must_use]
-    pub fn unauthorized() -> Self {
-        Self::new(Kind::Unauthorized, "Invalid or missing API key")
+    pub fn unauthorized(cause: impl Into<Cause>) -> Self {
+        Self::new(Kind::Unauthorized, "Invalid or missing API key").caused_by(cause)
     }
 
     /// 401 of the login: which part was wrong is not told.
     #[must_use]
-    pub fn wrong_login() -> Self {
-        Self::new(Kind::Unauthorized, "Invalid email or password")
+    pub fn wrong_login(cause: Unauthenticated) -> Self {
+        Self::new(Kind::Unauthorized, "Invalid email or password").caused_by(cause)
     }
 
     /// 403, with the contract's fixed body: the caller may not do this.
     #[must_use]
-    pub fn forbidden(refusal: Refusal) -> Self {
-        Self {
-            cause: Some(refusal.to_string().into()),
-            ..Self::new(Kind::Forbidden, "API key does not have required permissions")
-        }
+    pub fn forbidden(cause: Forbidden) -> Self {
+        Self::new(Kind::Forbidden, "API key does not have required permissions").caused_by(cause)
     }
 
     /// 403 with a message of its own.
@@ -116,12 +118,6 @@ impl Error {
         Self::new(Kind::Conflict, message)
     }
 
-    /// 409: another change of the same thing came first.
-    #[must_use]
-    pub fn overtaken() -> Self {
-        Self::conflict("Another change came first")
-    }
-
     /// 413: the body is larger than any can be.
     #[must_use]
     pub fn payload_too_large() -> Self {
@@ -135,13 +131,19 @@ impl Error {
     }
 
     /// 500: our fault. The caller is not told what.
-    pub fn internal(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(Kind::Internal, "Internal error") }
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::new(Kind::Internal, "Internal error").caused_by(cause)
     }
 
     /// 503: something that we ask is down. The caller is not told what.
-    pub fn unavailable(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(Kind::Unavailable, "The service is unavailable") }
+    pub fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self::new(Kind::Unavailable, "The service is unavailable").caused_by(cause)
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
     }
 
     /// Whether it is our fault rather than the caller's.
@@ -150,22 +152,15 @@ impl Error {
         matches!(self.kind, Kind::Internal | Kind::Unavailable)
     }
 
-    /// What goes to the log: the cause, or else what the caller is told.
+    /// What goes to the log: the cause, or else what the caller is told, unless that repeats what the
+    /// caller sent.
     #[must_use]
     pub fn reason(&self) -> String {
-        let mut cause: Option<&dyn error::Error> = match &self.cause {
-            Some(cause) => Some(&**cause),
-            None => return self.kind.code().to_owned(),
-        };
-        let mut reason = String::new();
-        while let Some(error) = cause {
-            if !reason.is_empty() {
-                reason.push_str(": ");
-            }
-            reason.push_str(&error.to_string());
-            cause = error.source();
+        match (&self.cause, &self.message) {
+            (Some(cause), _) => chain(&**cause),
+            (None, Cow::Borrowed(message)) => (*message).to_owned(),
+            (None, Cow::Owned(_)) => self.kind.code().to_owned(),
         }
-        reason
     }
 
     /// The answer that tells the caller.
@@ -185,6 +180,17 @@ impl Error {
         }
         response
     }
+}
+
+/// An error and what caused it, as one line.
+pub fn chain(error: &dyn error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line = format!("{line}: {error}");
+        source = error.source();
+    }
+    line
 }
 
 impl From<Error> for Diagnostic {

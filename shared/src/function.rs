@@ -1,11 +1,12 @@
 //! A Lambda function: what each of the programs is, and how it runs.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, process::ExitCode, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Service};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::{error, level_filters::LevelFilter};
 
-use crate::{app::App, aws::Aws, clock::Clock, config::Config, random::Random, telemetry};
+use crate::{app::App, aws::Aws, clock::Clock, config::Config, error::chain, random::Random, telemetry};
 
 /// A function that takes events `E`, ready for the Lambda runtime.
 pub trait Function<E>:
@@ -27,14 +28,23 @@ impl<S, E> Function<E> for S where
 }
 
 /// Runs the Lambda program of the function that `service` makes: the whole of its `main`.
-///
-/// # Errors
-/// When it can't start, or the Lambda runtime fails.
-pub async fn run<E: DeserializeOwned, F: Function<E>>(
+pub fn run<E: DeserializeOwned, F: Function<E>>(service: impl FnOnce(Arc<App>) -> F) -> ExitCode {
+    let config = Config::from_env();
+    telemetry::init(config.as_ref().map_or(LevelFilter::INFO, |config| config.log_level));
+    match config.map_err(Into::into).and_then(|config| serve(config, service)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(target: telemetry::TARGET, reason = chain(&*error), "the function ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve<E: DeserializeOwned, F: Function<E>>(
+    config: Config,
     service: impl FnOnce(Arc<App>) -> F,
 ) -> Result<(), lambda_runtime::Error> {
-    let config = Config::from_env()?;
-    telemetry::init(config.log_level);
     let app = App::new(config, Aws::from_env().await, Clock::system(), Random::system()).await?;
     lambda_runtime::run(service(Arc::new(app))).await
 }

@@ -2,8 +2,9 @@
 
 mod request;
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Instant};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
+pub use lambda_http::http::StatusCode;
 use lambda_http::{
     Adapter, Body,
     http::{HeaderName, HeaderValue, header},
@@ -12,12 +13,16 @@ use lambda_http::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
-use tracing::{error, info};
-
-pub use lambda_http::http::StatusCode;
+use tokio::time::timeout;
 
 pub use self::request::Request;
-use crate::{app::App, error::Error, function::Function, principal::Principal, telemetry};
+use crate::{
+    app::App,
+    error::Error,
+    function::Function,
+    principal::{MalformedContext, Principal},
+    telemetry::Invocation,
+};
 
 /// An answer.
 pub type Response = lambda_http::Response<Body>;
@@ -47,13 +52,17 @@ pub fn no_content() -> Response {
     response
 }
 
+/// How long a handler may take: less than the template's `Timeout` for functions, so that the answer is
+/// ours to give.
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(9);
+
 /// A function whose route needs no credential.
 pub fn public<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |request| handle(Arc::clone(&app), request))
+    function(move |_, request| handle(Arc::clone(&app), request))
 }
 
 /// A function whose routes stand behind the authorizer. Without a well-formed context from it, the handler
@@ -63,20 +72,15 @@ where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |request: Request| {
-        let handled = request.principal().map(|principal| handle(Arc::clone(&app), principal, request));
-        async move {
-            match handled {
-                Ok(answer) => answer.await,
-                Err(_) => Err(Error::unauthorized()),
-            }
-        }
+    function(move |principal, request| {
+        let handled = principal.map(|principal| handle(Arc::clone(&app), principal, request));
+        async { handled.map_err(Error::unauthorized)?.await }
     })
 }
 
 fn function<H, F>(handle: H) -> impl Function<Event>
 where
-    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Result<Principal, MalformedContext>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
     let adapter = Adapter::from(service_fn(move |request| answer(handle.clone(), Request::new(request))));
@@ -86,37 +90,35 @@ where
     })
 }
 
-/// Handles one request: what every answer carries, and the one line of log that each request leaves.
+/// Handles one request, and sees to what every answer carries.
 async fn answer<H, F>(handle: H, request: Request) -> Result<Response, Infallible>
 where
-    H: Fn(Request) -> F,
+    H: Fn(Result<Principal, MalformedContext>, Request) -> F,
     F: Future<Output = Result<Response, Error>>,
 {
-    let started = Instant::now();
-    let request_id = request.id().to_owned();
-    let operation = request.operation();
-    let principal = request.principal().ok();
-    let (mut response, error) = match handle(request).await {
-        Ok(response) => (response, None),
-        Err(error) => (error.to_response(), Some(error)),
-    };
-    let reason = error.as_ref().map(Error::reason);
-    if error.is_some_and(|error| error.is_fault()) {
-        error!(target: telemetry::TARGET, request_id, reason, "failed");
+    let mut invocation = Invocation::begin(request.id(), format!("{} {}", request.method(), request.route()));
+    let principal = request.principal();
+    if let Ok(principal) = &principal {
+        invocation = invocation.of(principal.account_id(), principal.id());
     }
-    info!(
-        target: telemetry::TARGET,
-        request_id,
-        operation,
-        account_id = principal.as_ref().map(|principal| principal.account_id().to_string()),
-        principal_id = principal.as_ref().map(Principal::id),
-        status = response.status().as_u16(),
-        reason,
-        microseconds = started.elapsed().as_micros(),
-        "answered"
-    );
+    let handled = timeout(HANDLER_TIMEOUT, handle(principal, request)).await;
+    let mut response = match handled.unwrap_or_else(|late| Err(Error::unavailable(late))) {
+        Ok(response) => {
+            invocation.end(response.status().as_str(), None);
+            response
+        }
+        Err(error) => {
+            let response = error.to_response();
+            if error.is_fault() {
+                invocation.fail(response.status().as_str(), &error.reason());
+            } else {
+                invocation.end(response.status().as_str(), Some(&error.reason()));
+            }
+            response
+        }
+    };
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&request_id) {
+    if let Ok(id) = HeaderValue::from_str(invocation.request_id()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     // Every answer is about a credential or stands behind one: none may lie in a cache.
@@ -127,29 +129,30 @@ where
 /// An event of API Gateway: payload 1 of a REST API, or payload 2, as `cargo lambda watch` sends it.
 pub struct Event(LambdaRequest);
 
-/// The event's members that hold headers.
-const HEADERS: [&str; 2] = ["headers", "multiValueHeaders"];
+/// The headers that we read.
+const HEADERS: [HeaderName; 2] = [header::CONTENT_TYPE, header::USER_AGENT];
 
 impl<'de> Deserialize<'de> for Event {
+    /// Reads an event without the headers that we don't read: `lambda_http` refuses a whole event for a
+    /// header value outside of ASCII, and panics at a `Host` that is none.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Value::deserialize(deserializer)?;
-        for headers in HEADERS {
-            if let Some(Value::Object(headers)) = event.get_mut(headers) {
-                // lambda_http refuses an event with a header value outside of ASCII, and with it the whole
-                // request, with a 500. No header that we read is any other than ASCII.
-                headers.retain(|_, value| match value {
-                    Value::Array(values) => {
-                        values.retain(|value| value.as_str().is_some_and(is_visible));
-                        true
-                    }
-                    value => value.as_str().is_some_and(is_visible),
-                });
+        for member in ["headers", "multiValueHeaders"] {
+            if let Some(Value::Object(headers)) = event.get_mut(member) {
+                headers.retain(|name, values| is_read(name) && are_ascii(values));
             }
         }
         serde_json::from_value(event).map(Self).map_err(D::Error::custom)
     }
 }
 
-fn is_visible(value: &str) -> bool {
-    HeaderValue::from_str(value).is_ok()
+fn is_read(name: &str) -> bool {
+    HEADERS.iter().any(|read| name.eq_ignore_ascii_case(read.as_str()))
+}
+
+fn are_ascii(values: &Value) -> bool {
+    match values {
+        Value::Array(values) => values.iter().all(are_ascii),
+        value => value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok()),
+    }
 }

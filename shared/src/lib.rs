@@ -29,6 +29,7 @@ pub mod permission;
 pub mod principal;
 pub mod project;
 pub mod random;
+pub mod refusal;
 pub mod scope;
 pub mod session;
 pub mod store;

@@ -56,6 +56,12 @@ impl Member {
         self.status == MemberStatus::Active
     }
 
+    /// Whether their sessions of `epoch` count.
+    #[must_use]
+    pub fn has_session_of(&self, epoch: u32) -> bool {
+        self.is_active() && self.session_epoch == epoch
+    }
+
     /// The member after a change. A suspension ends their sessions for good: they don't come back with
     /// the member.
     #[must_use]
@@ -65,9 +71,8 @@ impl Member {
         Self { permissions, status, session_epoch, ..self.clone() }
     }
 
-    /// What this member can do that `before`, the same member earlier, could not: what a change grants.
-    #[must_use]
-    pub fn gained_since(&self, before: &Self) -> Option<Permissions> {
+    /// What this member can do that `before`, the same member earlier, could not.
+    pub(crate) fn gained_since(&self, before: &Self) -> Option<Permissions> {
         if self.is_active() && !before.is_active() {
             Some(self.permissions)
         } else {

@@ -1,12 +1,18 @@
 //! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    num::NonZero,
+    sync::{Arc, LazyLock},
+    thread,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::{self, phc},
 };
 use serde::{Deserialize, Serialize};
+use tokio::{sync::Semaphore, task::JoinError};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -17,9 +23,12 @@ use crate::{
 };
 
 /// The fewest characters of a new password (NIST SP 800-63B-4, 3.1.1.2: where it is the only factor).
-pub const MIN_PASSWORD_CHARS: usize = 15;
+const MIN_PASSWORD_CHARS: usize = 15;
 /// The most characters of a password. A longer one is not hashed.
-pub const MAX_PASSWORD_CHARS: usize = 128;
+const MAX_PASSWORD_CHARS: usize = 128;
+
+/// How much of a new password is searched for common patterns, in characters.
+const ESTIMATED_CHARS: usize = 32;
 
 // OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -38,20 +47,36 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lJ3MgcGFzc3dvcmQ$\
 #[serde(from = "String")]
 pub struct Password(Zeroizing<String>);
 
-/// A password that may be set: 15 to 128 characters, and not a common one.
+/// A password that somebody wants to have: 15 to 128 characters.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub struct NewPassword(Password);
 
-/// Why a password can't be set.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unacceptable {
-    /// It is too short or too long.
-    #[error("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
-    Length,
+/// The password is too short or too long.
+#[derive(Debug, thiserror::Error)]
+#[error("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
+pub struct InvalidLength;
+
+/// Why a new password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHashed {
     /// Whoever guesses passwords would soon come to it.
     #[error("is too common or too easily guessed")]
     Common,
+    /// Argon2 failed.
+    #[error(transparent)]
+    Failed(#[from] HashError),
+}
+
+impl NotHashed {
+    /// The error for a request whose member `field` holds the password.
+    #[must_use]
+    pub fn in_field(self, field: &'static str) -> Error {
+        match self {
+            Self::Common => Error::bad_field(field, self),
+            Self::Failed(error) => error.into(),
+        }
+    }
 }
 
 impl From<String> for Password {
@@ -68,28 +93,50 @@ impl Password {
 }
 
 impl TryFrom<String> for NewPassword {
-    type Error = Unacceptable;
+    type Error = InvalidLength;
 
-    fn try_from(typed: String) -> Result<Self, Unacceptable> {
+    fn try_from(typed: String) -> Result<Self, InvalidLength> {
         let password = Password::from(typed);
-        if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&password.chars()) {
-            return Err(Unacceptable::Length);
-        }
-        // No rules of composition (ASVS 6.2.5), but what is found within a million guesses is a common one.
-        if zxcvbn::zxcvbn(&password.0, &["medtwin"]).score() < zxcvbn::Score::Two {
-            return Err(Unacceptable::Common);
-        }
-        Ok(Self(password))
+        let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&password.chars());
+        if fits { Ok(Self(password)) } else { Err(InvalidLength) }
     }
 }
 
-/// The Argon2id hash of a password, and which pepper went into it.
+impl NewPassword {
+    /// Hashes it, unless it is a common one. One Argon2 run, on a thread of its own.
+    ///
+    /// # Errors
+    /// When it is a common one, or Argon2 fails.
+    pub async fn hash(self, pepper: Arc<Pepper>, random: &Random) -> Result<PasswordHash, NotHashed> {
+        let salt: [u8; SALT_BYTES] = random.bytes();
+        work(move || {
+            if self.is_common() {
+                return Err(NotHashed::Common);
+            }
+            let hash = argon2(&pepper)
+                .hash_password_with_salt(self.0.0.as_bytes(), &salt)
+                .map_err(HashError::Argon2)?;
+            Ok(PasswordHash { pepper: pepper.version().to_owned(), phc: hash.to_string() })
+        })
+        .await
+        .map_err(HashError::Task)?
+    }
+
+    /// Whether it is found within a million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
+    /// 6.2.5): it knows common passwords, words, repetitions, sequences and walks over a keyboard. Only so
+    /// much of the password is looked at as bounds the time that it takes; a long one that begins like that
+    /// is no better for its end.
+    fn is_common(&self) -> bool {
+        let begin: Zeroizing<String> = Zeroizing::new(self.0.0.chars().take(ESTIMATED_CHARS).collect());
+        zxcvbn::zxcvbn(&begin, &["medtwin"]).score() < zxcvbn::Score::Two
+    }
+}
+
+/// The Argon2id hash of a password, as a PHC string, and which pepper went into it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash {
-    /// The version of the pepper.
-    pub pepper: String,
-    /// The hash as a PHC string.
-    pub phc: String,
+    pepper: String,
+    phc: String,
 }
 
 /// A password could not be hashed or verified. It says nothing about the password.
@@ -106,29 +153,12 @@ pub enum HashError {
     Pepper(#[from] UnknownPepper),
     /// The hashing task did not finish.
     #[error(transparent)]
-    Task(#[from] tokio::task::JoinError),
+    Task(#[from] JoinError),
 }
 
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         Self::internal(error)
-    }
-}
-
-impl PasswordHash {
-    /// Hashes `password`. One Argon2 run, on a thread of its own.
-    ///
-    /// # Errors
-    /// When Argon2 fails.
-    pub async fn of(password: NewPassword, pepper: Arc<Pepper>, random: &Random) -> Result<Self, HashError> {
-        let salt: [u8; SALT_BYTES] = random.bytes();
-        tokio::task::spawn_blocking(move || {
-            let hash = argon2(&pepper)
-                .hash_password_with_salt(password.0.0.as_bytes(), &salt)
-                .map_err(HashError::Argon2)?;
-            Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
-        })
-        .await?
     }
 }
 
@@ -142,10 +172,10 @@ pub async fn verify(
     password: Password,
     pepper: Arc<Pepper>,
 ) -> Result<bool, HashError> {
-    tokio::task::spawn_blocking(move || {
+    work(move || {
         let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-        if real.as_ref().is_some_and(|hash| hash.pepper != pepper.version()) {
-            return Err(UnknownPepper.into());
+        if let Some(hash) = &real {
+            pepper.check_version(&hash.pepper)?;
         }
         let (phc, typed) = match &real {
             Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
@@ -162,6 +192,16 @@ pub async fn verify(
         }
     })
     .await?
+}
+
+/// Runs `job` on a thread of its own, and no more of them at once than there are cores: each takes 19 MiB,
+/// and more at once are not done sooner.
+async fn work<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    static CORES: LazyLock<Semaphore> =
+        LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
+    // The semaphore is never closed.
+    let _permit = CORES.acquire().await;
+    tokio::task::spawn_blocking(job).await
 }
 
 fn params() -> Params {
@@ -196,13 +236,13 @@ mod tests {
     use super::*;
     use crate::pepper::tests::pepper;
 
-    fn new(typed: &str) -> Result<NewPassword, Unacceptable> {
+    fn new(typed: &str) -> Result<NewPassword, InvalidLength> {
         NewPassword::try_from(typed.to_owned())
     }
 
     async fn hashed(typed: &str, version: &str) -> PasswordHash {
         let random = Random::new(StdRng::seed_from_u64(1));
-        PasswordHash::of(new(typed).unwrap(), Arc::new(pepper(version)), &random).await.unwrap()
+        new(typed).unwrap().hash(Arc::new(pepper(version)), &random).await.unwrap()
     }
 
     async fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
@@ -211,14 +251,15 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters_after_normalisation() {
-        assert_eq!(new("lizard-Ärmel 4").unwrap_err(), Unacceptable::Length);
+        assert!(new("lizard-Ärmel 4").is_err());
         assert!(new("lizard-Ärmel 42").is_ok());
         assert!(new(&"wolke Ähre 7 !".repeat(9)).is_ok());
-        assert_eq!(new(&"a\u{308}".repeat(129)).unwrap_err(), Unacceptable::Length);
+        assert!(new(&"a\u{308}".repeat(129)).is_err());
     }
 
     #[test]
     fn common_ones_are_refused() {
+        assert!(!new("a lizard on the 7th wall").unwrap().is_common());
         for typed in [
             "passwordpassword",
             "123456789012345",
@@ -226,7 +267,7 @@ mod tests {
             "qwertyuiopasdfg",
             "password1234567",
         ] {
-            assert_eq!(new(typed).unwrap_err(), Unacceptable::Common, "{typed}");
+            assert!(new(typed).unwrap().is_common(), "{typed}");
         }
     }
 
@@ -277,10 +318,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(typed in "\\PC{0,200}") {
-            let chars = typed.nfc().count();
-            if new(&typed).is_ok() {
-                prop_assert!((MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars));
-            }
+            let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&typed.nfc().count());
+            prop_assert_eq!(new(&typed).map(|new| new.is_common()).is_ok(), fits);
         }
     }
 }

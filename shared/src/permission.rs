@@ -33,6 +33,12 @@ impl Permission {
             Self::Admin => "admin",
         }
     }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| permission.as_str() == name)
+    }
 }
 
 /// A set of permissions that is not empty.

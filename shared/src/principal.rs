@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    access::Refusal,
     email::EmailAddress,
     environment::Environment,
     error::Error,
@@ -14,6 +13,7 @@ use crate::{
     name::Name,
     permission::{Permission, Permissions},
     project::ProjectId,
+    refusal::Forbidden,
     scope::Scope,
     timestamp::Timestamp,
 };
@@ -66,6 +66,10 @@ impl SecretAge {
             Self::Current => "current",
             Self::Previous => "previous",
         }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Current, Self::Previous].into_iter().find(|age| age.as_str() == name)
     }
 }
 
@@ -126,6 +130,19 @@ impl Principal {
         }
     }
 
+    /// Which environment's data they work with, where the request names this one or none: a key's own,
+    /// or the one that a session chooses.
+    ///
+    /// # Errors
+    /// When it names one that the key does not see.
+    pub fn environment(&self, named: Option<Environment>) -> Result<Environment, Forbidden> {
+        match self {
+            Self::Session(_) => Ok(named.unwrap_or(Environment::Live)),
+            Self::ApiKey(key) if named.is_none_or(|named| named == key.environment) => Ok(key.environment),
+            Self::ApiKey(_) => Err(Forbidden::WrongEnvironment),
+        }
+    }
+
     /// The session, on routes that are for sessions alone.
     ///
     /// # Errors
@@ -133,7 +150,7 @@ impl Principal {
     pub fn session(&self) -> Result<&SessionPrincipal, Error> {
         match self {
             Self::Session(session) => Ok(session),
-            Self::ApiKey(_) => Err(Error::forbidden(Refusal::WrongCredential)),
+            Self::ApiKey(_) => Err(Error::forbidden(Forbidden::WrongCredential)),
         }
     }
 
@@ -203,11 +220,7 @@ impl Principal {
                     NEVER => None,
                     end => Some(end.parse().map_err(|_| MalformedContext)?),
                 },
-                secret: match text("secret")? {
-                    "current" => SecretAge::Current,
-                    "previous" => SecretAge::Previous,
-                    _ => return Err(MalformedContext),
-                },
+                secret: SecretAge::named(text("secret")?).ok_or(MalformedContext)?,
             })),
             "session" => Ok(Self::Session(SessionPrincipal {
                 account_id,
@@ -224,8 +237,7 @@ impl Principal {
 }
 
 fn permissions(names: &str) -> Result<Permissions, MalformedContext> {
-    let permission = |name| Permission::ALL.into_iter().find(|permission| permission.as_str() == name);
-    let permissions: Option<Vec<_>> = names.split(',').map(permission).collect();
+    let permissions: Option<Vec<_>> = names.split(',').map(Permission::named).collect();
     Permissions::new(permissions.ok_or(MalformedContext)?).map_err(|_| MalformedContext)
 }
 

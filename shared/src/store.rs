@@ -9,27 +9,27 @@
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //!
-//! Every read that decides is strongly consistent, and so none uses an index. Every change that can race is
-//! one conditional write or one transaction.
+//! Every read that decides is strongly consistent, and so none uses an index. Every change is one
+//! conditional write or one transaction.
 
 mod accounts;
 mod api_keys;
+mod attempts;
 mod attributes;
 mod authorization;
+mod caller;
+mod credentials;
 mod failure;
 mod keys;
 mod members;
 mod projects;
-mod query;
+mod read;
 mod sessions;
-mod transaction;
+mod write;
 
 use aws_sdk_dynamodb::Client;
 
-pub use self::{
-    failure::StoreError,
-    members::{Credentials, MemberChange},
-};
+pub use self::{credentials::Credentials, failure::StoreError};
 
 /// The table.
 pub struct Store {

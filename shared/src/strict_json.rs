@@ -11,7 +11,7 @@ use serde::{
     de::{
         self, DeserializeOwned, DeserializeSeed, Error as _, Expected, IntoDeserializer, MapAccess,
         SeqAccess, Unexpected, Visitor,
-        value::{SeqDeserializer, StrDeserializer, StringDeserializer},
+        value::{MapAccessDeserializer, SeqDeserializer, StrDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -19,7 +19,7 @@ use serde::{
 use crate::error::Error;
 
 /// The most bytes of a body.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Makes a `T` of `body`.
 ///
@@ -143,9 +143,18 @@ impl<'de> Deserializer<'de> for Json {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Invalid> {
-        let Self::String(variant) = self else { return Err(Invalid::custom("must be a string")) };
-        let variant: StringDeserializer<Invalid> = variant.into_deserializer();
-        variant.deserialize_enum(name, variants, visitor)
+        match self {
+            Self::String(variant) => {
+                let variant: StringDeserializer<Invalid> = variant.into_deserializer();
+                variant.deserialize_enum(name, variants, visitor)
+            }
+            Self::Object(members) if members.len() == 1 => visitor
+                .visit_enum(MapAccessDeserializer::new(Members { rest: members.into_iter(), read: None })),
+            Self::Object(_) => {
+                Err(Invalid::custom(format_args!("must have exactly one member of {}", variants.join(", "))))
+            }
+            _ => Err(Invalid::custom("must be a string")),
+        }
     }
 
     forward_to_deserialize_any! {
@@ -219,8 +228,11 @@ impl de::Error for Invalid {
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        // Serde names what it expects in Rust's words; these are JSON's.
         Self::custom(match expected.to_string().as_str() {
             "i64" => "must be a whole number".to_owned(),
+            "a sequence" => "must be an array".to_owned(),
+            other if other.starts_with("struct ") => "must be an object".to_owned(),
             other => format!("must be {other}"),
         })
     }

@@ -40,8 +40,11 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // The parser takes any character between date and time.
+        let has_t = text.as_bytes().get(10).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
         let moment = OffsetDateTime::parse(text, &Rfc3339)
             .ok()
+            .filter(|_| has_t)
             .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
             .ok_or(InvalidTimestamp)?;
         if (1970..=9999).contains(&moment.year()) { Ok(Self::from(moment)) } else { Err(InvalidTimestamp) }
@@ -80,7 +83,14 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "2027-01-30", "2027-01-30T12:00:00", "1969-12-31T23:59:59Z", "yesterday"] {
+        for text in [
+            "",
+            "2027-01-30",
+            "2027-01-30T12:00:00",
+            "1969-12-31T23:59:59Z",
+            "2027-01-30 12:00:00Z",
+            "yesterday",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    access::Refusal,
     api_key::{ApiKey, ApiKeyView, State},
     app::App,
-    authority,
+    authority::may_make_key,
+    digest::TokenDigest,
     environment::Environment,
     error::Error,
     function::Function,
@@ -16,6 +16,7 @@ use shared::{
     name::Name,
     permission::Permissions,
     principal::Principal,
+    refusal::Forbidden,
     scope::{ProjectScope, Scope},
     timestamp::Timestamp,
     token::NewToken,
@@ -55,8 +56,8 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
-    if !authority::may_make_key(&maker, environment, permissions, &scope) {
-        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    if !may_make_key(&maker, environment, permissions, &scope) {
+        return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
 
     let account_id = maker.account_id();
@@ -73,9 +74,9 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         created_at: now,
         expires_at,
         last_used_at: None,
-        state: State::Active { current: app.pepper()?.digest(token.expose()), previous: None },
+        state: State::Active { current: TokenDigest::of(token.expose(), &*app.pepper()?), previous: None },
     };
-    app.store.create_key(&key).await?;
+    app.store.create_key(&key, &maker).await?;
     let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
     Ok(http::json(StatusCode::CREATED, &answer))
 }

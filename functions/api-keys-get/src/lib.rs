@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{
     api_key::ApiKeyView,
     app::App,
+    authority::reachable_key,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
@@ -17,6 +18,6 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let key = app.reachable_key(&principal, request.path_id("key_id")?).await?;
+    let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
     Ok(http::json(StatusCode::OK, &ApiKeyView::new(key, app.clock.now())))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     app::App,
+    authority::reachable_key,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
@@ -16,7 +17,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let key = app.reachable_key(&principal, request.path_id("key_id")?).await?;
+    let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
     app.store.revoke_key(key.account_id, key.id, app.clock.now()).await?;
     Ok(http::no_content())
 }

@@ -1,6 +1,7 @@
 //! The Lambda program `api-keys-revoke`.
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::function::run(api_keys_revoke::service).await
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::function::run(api_keys_revoke::service)
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    access::Refusal,
     api_key::ApiKeyView,
     app::App,
-    authority,
+    authority::{may_rotate_key, reachable_key},
+    digest::TokenDigest,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     principal::Principal,
+    refusal::Forbidden,
     timestamp::Timestamp,
     token::NewToken,
 };
@@ -62,20 +63,18 @@ struct RotatedKey<'a> {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
-    let key = app.reachable_key(&principal, request.path_id("key_id")?).await?;
-    if !authority::may_rotate_key(&principal, &key) {
-        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
+    if !may_rotate_key(&principal, &key) {
+        return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
 
     let now = app.clock.now();
     let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
-    let digest = app.pepper()?.digest(token.expose());
+    let digest = TokenDigest::of(token.expose(), &*app.pepper()?);
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
-        .map_err(|reason| Error::conflict(reason.to_string()))?;
-    if !app.store.rotate_key(&key, &rotated).await? {
-        return Err(Error::overtaken());
-    }
+        .map_err(|reason| Error::conflict(reason.message()))?;
+    app.store.rotate_key(&key, &rotated, &principal).await?;
     let answer = RotatedKey { view: ApiKeyView::new(rotated, now), key: token.expose(), previous_expires_at };
     Ok(http::json(StatusCode::OK, &answer))
 }

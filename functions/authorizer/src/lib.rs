@@ -3,18 +3,20 @@
 mod event;
 mod policy;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
-    access::{Asked, Decision, Refusal, decide_key, decide_session},
+    access::{Asked, decide_key, decide_session},
     app::App,
     error::Error,
     function::Function,
-    telemetry,
+    http::StatusCode,
+    principal::Principal,
+    refusal::Unauthenticated,
+    telemetry::Invocation,
     token::{MalformedToken, Token},
 };
-use tracing::{error, info};
 
 pub use self::{event::AuthorizerRequest, policy::Policy};
 
@@ -51,66 +53,52 @@ impl fmt::Display for Refused {
 }
 
 async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, Refused> {
-    let started = Instant::now();
-    let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
     let asked = request.asked();
+    let invocation = Invocation::begin(
+        &request.request_context.request_id,
+        format!("authorize {} {}", asked.method, asked.route),
+    );
+    let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
     let decided = match &token {
         Ok(token) => decide(&app, token, &asked).await,
-        Err(MalformedToken) => Ok(Decision::Reject(Refusal::Malformed)),
+        Err(MalformedToken) => Err(Error::unauthorized(Unauthenticated::Malformed)),
     };
-    // What the token claims to be of. Where it was rejected, that is all that is known.
-    let claimed = token.ok().map(|token| token.claims());
-
-    let (outcome, refusal) = match &decided {
-        Ok(Decision::Allow(_)) => ("allowed", None),
-        Ok(Decision::Forbid(refusal)) => ("forbidden", Some(refusal.to_string())),
-        Ok(Decision::Reject(refusal)) => ("unauthorized", Some(refusal.to_string())),
-        Err(error) => ("failed", Some(error.reason())),
-    };
-    macro_rules! log {
-        ($log:ident) => {
-            $log!(
-                target: telemetry::TARGET,
-                request_id = request.request_context.request_id,
-                operation = format!("{} {}", asked.method, asked.route),
-                account_id = claimed.as_ref().map(|claimed| claimed.account_id.to_string()),
-                principal_id = claimed.as_ref().map(|claimed| &claimed.principal_id),
-                outcome,
-                reason = refusal,
-                microseconds = started.elapsed().as_micros(),
-                "authorized"
-            )
-        };
-    }
-    if decided.is_err() {
-        log!(error);
-    } else {
-        log!(info);
-    }
-
-    match decided {
-        Ok(Decision::Allow(principal)) => Ok(Policy::allow(&principal, request.method_arn)),
-        Ok(Decision::Forbid(_)) => {
-            let principal_id = claimed.map(|claimed| claimed.principal_id).unwrap_or_default();
-            Ok(Policy::deny(principal_id, request.method_arn))
+    let claims = token.ok().map(|token| token.claims());
+    match (decided, claims) {
+        (Ok(principal), _) => {
+            invocation.of(principal.account_id(), principal.id()).end("allowed", None);
+            Ok(Policy::allow(&principal, request.method_arn))
         }
-        Ok(Decision::Reject(_)) => Err(Refused::Unauthorized),
-        Err(_) => Err(Refused::Failed),
+        (Err(error), Some(claims)) if error.status() == StatusCode::FORBIDDEN => {
+            // The token is valid, so what it claims is true.
+            invocation
+                .of(claims.account_id, claims.principal_id.clone())
+                .end("forbidden", Some(&error.reason()));
+            Ok(Policy::deny(claims.principal_id, request.method_arn))
+        }
+        (Err(error), claims) if error.status() == StatusCode::UNAUTHORIZED => {
+            invocation.claiming(claims.as_ref()).end("unauthenticated", Some(&error.reason()));
+            Err(Refused::Unauthorized)
+        }
+        (Err(error), claims) => {
+            invocation.claiming(claims.as_ref()).fail("failed", &error.reason());
+            Err(Refused::Failed)
+        }
     }
 }
 
 /// Decides on a request with `token`: one round trip to the table, and what it found goes to the rules.
-async fn decide(app: &App, token: &Token<'_>, asked: &Asked<'_>) -> Result<Decision, Error> {
+async fn decide(app: &App, token: &Token<'_>, asked: &Asked<'_>) -> Result<Principal, Error> {
     let (pepper, now) = (app.pepper()?, app.clock.now());
-    let decision = match token {
+    let principal = match token {
         Token::ApiKey(token) => {
             let found = app.store.find_key(token.account_id, token.key_id).await?;
-            decide_key(asked, token, found, pepper, now)
+            decide_key(asked, token, found, &pepper, now)?
         }
         Token::Session(token) => {
             let found = app.store.find_session(token.account_id, token.user_id, token.session_id).await?;
-            decide_session(asked, token, found, pepper, now)
+            decide_session(asked, token, found, &pepper, now)?
         }
     };
-    decision.map_err(Error::internal)
+    Ok(principal)
 }

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 use shared::principal::Principal;
 
+/// API Gateway takes no longer `Resource` in a policy, and answers 500 to one.
+const MAX_RESOURCE_BYTES: usize = 512;
+
 /// An answer to API Gateway. Every member is set by hand: a default would be an Allow.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,9 +54,14 @@ impl Policy {
     fn new(
         effect: Effect,
         principal_id: String,
-        resource: String,
+        mut resource: String,
         context: HashMap<&'static str, String>,
     ) -> Self {
+        if resource.len() > MAX_RESOURCE_BYTES {
+            // No path with ids of ours is as long, so whatever begins like that isn't there.
+            resource.truncate(resource.floor_char_boundary(MAX_RESOURCE_BYTES - 1));
+            resource.push('*');
+        }
         let statement = [Statement { action: "execute-api:Invoke", effect, resource }];
         let document = PolicyDocument { version: "2012-10-17", statement };
         Self { principal_id, document, context, usage_identifier_key: None }

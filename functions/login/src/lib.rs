@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use shared::{
     account::AccountStatus,
     app::App,
+    digest::TokenDigest,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     id::SessionId,
     password::{self, Password},
+    refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
+    store::Credentials,
     timestamp::Timestamp,
     token::NewToken,
 };
@@ -40,13 +43,14 @@ struct LoggedIn<'a> {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
     let pepper = app.pepper()?;
-    let found = app.store.login(email.try_into().ok().as_ref()).await?;
+    let found = app.store.credentials_of(email.try_into().ok().as_ref()).await?;
     let hash = found.as_ref().map(|(credentials, _)| credentials.password.clone());
-    if !password::verify(hash, password, Arc::clone(pepper)).await? {
-        return Err(Error::wrong_login());
+    let verified = password::verify(hash, password, Arc::clone(&pepper)).await?;
+    let (Credentials { member, .. }, account) =
+        found.ok_or_else(|| Error::wrong_login(Unauthenticated::UnknownAddress))?;
+    if !verified {
+        return Err(Error::wrong_login(Unauthenticated::WrongPassword));
     }
-    let (credentials, account) = found.ok_or_else(Error::wrong_login)?;
-    let member = credentials.member;
     if account.status == AccountStatus::Suspended || !member.is_active() {
         return Err(Error::forbidden_because("Account suspended"));
     }
@@ -58,7 +62,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         id,
         account_id: member.account_id,
         user_id: member.id,
-        digest: pepper.digest(token.expose()),
+        digest: TokenDigest::of(token.expose(), &pepper),
         // Read together with the password: if that was changed meanwhile, this session is of an epoch past.
         epoch: member.session_epoch,
         created_at: now,

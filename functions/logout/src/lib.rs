@@ -8,6 +8,7 @@ use shared::{
     function::Function,
     http::{self, Event, Request, Response},
     principal::Principal,
+    store::StoreError,
 };
 
 /// The function.
@@ -17,7 +18,9 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(app: Arc<App>, principal: Principal, _request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
-    // Whether it was there still makes no difference: it is dead from now on.
-    app.store.end_session(session.account_id, session.user_id, session.session_id).await?;
-    Ok(http::no_content())
+    match app.store.end_session(session.account_id, session.user_id, session.session_id).await {
+        // Where another request ended it meanwhile, it is as dead.
+        Ok(()) | Err(StoreError::NotFound) => Ok(http::no_content()),
+        Err(error) => Err(error.into()),
+    }
 }

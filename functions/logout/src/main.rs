@@ -1,6 +1,7 @@
 //! The Lambda program `logout`.
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::function::run(logout::service).await
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::function::run(logout::service)
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shared::{
-    access::Refusal,
     app::App,
-    authority,
+    authority::{may_change_member, may_grant},
     cursor::{List, Page},
     email::EmailAddress,
     error::Error,
@@ -14,10 +13,10 @@ use shared::{
     http::{self, Event, Request, Response, StatusCode},
     id::UserId,
     member::{Member, MemberStatus, MemberView},
-    password::{NewPassword, PasswordHash},
+    password::NewPassword,
     permission::Permissions,
     principal::Principal,
-    store::MemberChange,
+    refusal::Forbidden,
 };
 
 /// The function.
@@ -36,7 +35,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
         ("DELETE", "/v1/members/{user_id}") => {
             let member = named(&app, &principal, &request).await?;
-            done(app.store.remove_member(&member).await?)?;
+            app.store.remove_member(&member, &principal).await?;
             Ok(http::no_content())
         }
         _ => Err(Error::not_found()),
@@ -53,8 +52,8 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
     let list = List::new("members", principal.account_id());
     let paging = request.paging(&list)?;
     let members = app.store.members(principal.account_id(), &paging).await?;
-    let page = Page::new(members, paging.limit, &list, |member| member.id);
-    Ok(http::json(StatusCode::OK, &page.map(MemberView::from)))
+    let page = Page::new(members, &list, MemberView::from);
+    Ok(http::json(StatusCode::OK, &page))
 }
 
 #[derive(Deserialize)]
@@ -67,8 +66,8 @@ struct NewMember {
 
 async fn create(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let NewMember { email, permissions, password } = request.body()?;
-    if !authority::may_grant(principal, permissions) {
-        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    if !may_grant(principal, permissions) {
+        return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     let member = Member {
         id: UserId::new(&app.clock, &app.random),
@@ -79,8 +78,8 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         created_at: app.clock.now(),
         session_epoch: 0,
     };
-    let hash = PasswordHash::of(password, Arc::clone(app.pepper()?), &app.random).await?;
-    done(app.store.create_member(&member, &hash).await?)?;
+    let hash = password.hash(app.pepper()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+    app.store.create_member(&member, &hash, principal).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
 
@@ -95,18 +94,9 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
     let MemberPatch { permissions, status } = request.body()?;
     let before = named(app, principal, request).await?;
     let after = before.changed(permissions.unwrap_or(before.permissions), status.unwrap_or(before.status));
-    if after.gained_since(&before).is_some_and(|gained| !authority::may_grant(principal, gained)) {
-        return Err(Error::forbidden(Refusal::ExceedsCaller));
+    if !may_change_member(principal, &before, &after) {
+        return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    done(app.store.change_member(&before, &after).await?)?;
+    app.store.change_member(&before, &after, principal).await?;
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
-}
-
-fn done(change: MemberChange) -> Result<(), Error> {
-    match change {
-        MemberChange::Done => Ok(()),
-        MemberChange::AddressTaken => Err(Error::conflict("The address belongs to a member already")),
-        MemberChange::LastAdmin => Err(Error::conflict("An account keeps at least one active admin")),
-        MemberChange::Overtaken => Err(Error::overtaken()),
-    }
 }

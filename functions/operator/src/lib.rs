@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::{
     account::{Account, AccountStatus},
     app::App,
@@ -15,29 +15,30 @@ use shared::{
     id::{AccountId, UserId},
     member::{Member, MemberStatus},
     name::Name,
-    password::{NewPassword, PasswordHash},
+    password::NewPassword,
     permission::Permissions,
-    store::MemberChange,
-    strict_json, telemetry,
+    strict_json,
+    telemetry::Invocation,
 };
-use tracing::{error, info};
 
 /// The function.
 #[must_use]
-pub fn service(app: Arc<App>) -> impl Function<Value> {
-    service_fn(move |event: LambdaEvent<Value>| handle(Arc::clone(&app), event))
+pub fn service(app: Arc<App>) -> impl Function<Box<RawValue>> {
+    service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(Arc::clone(&app), event))
 }
 
-/// An invocation: exactly one of these commands.
+/// What an operator can say.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Commands {
+enum Command {
+    /// Makes an account and its first member, who has all permissions.
     #[serde(rename = "create_account")]
-    create: Option<NewAccount>,
+    Create(NewAccount),
+    /// Keeps the account's credentials out, from the next request on.
     #[serde(rename = "suspend_account")]
-    suspend: Option<NamedAccount>,
+    Suspend(NamedAccount),
+    /// Lets them in again, from the next request on.
     #[serde(rename = "restore_account")]
-    restore: Option<NamedAccount>,
+    Restore(NamedAccount),
 }
 
 #[derive(Deserialize)]
@@ -74,38 +75,30 @@ pub enum Done {
     },
 }
 
-async fn handle(app: Arc<App>, event: LambdaEvent<Value>) -> Result<Done, Error> {
-    let request_id = event.context.request_id;
-    let done = command(&app, &event.payload).await;
+async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
+    let invocation = Invocation::begin(&event.context.request_id, "operator".to_owned());
+    let done = match strict_json::parse(event.payload.get().as_bytes()) {
+        Ok(command) => carry_out(&app, command).await,
+        Err(malformed) => Err(malformed),
+    };
     match &done {
         Ok(Done::Created { account_id, user_id }) => {
-            info!(target: telemetry::TARGET, request_id, %account_id, %user_id, "account created");
+            invocation.of(*account_id, user_id.to_string()).end("created", None);
         }
         Ok(Done::Status { account_id, status }) => {
-            info!(target: telemetry::TARGET, request_id, %account_id, ?status, "account status set");
+            invocation.of(*account_id, account_id.to_string()).end(status.as_str(), None);
         }
-        Err(refused) if refused.is_fault() => {
-            error!(target: telemetry::TARGET, request_id, reason = refused.reason(), "command failed");
-        }
-        Err(refused) => {
-            info!(target: telemetry::TARGET, request_id, reason = refused.reason(), "command refused");
-        }
+        Err(error) if error.is_fault() => invocation.fail("failed", &error.reason()),
+        Err(error) => invocation.end("refused", Some(&error.reason())),
     }
     done
 }
 
-async fn command(app: &App, payload: &Value) -> Result<Done, Error> {
-    match strict_json::parse(payload.to_string().as_bytes())? {
-        Commands { create: Some(new), suspend: None, restore: None } => create_account(app, new).await,
-        Commands { create: None, suspend: Some(named), restore: None } => {
-            set_status(app, named.account_id, AccountStatus::Suspended).await
-        }
-        Commands { create: None, suspend: None, restore: Some(named) } => {
-            set_status(app, named.account_id, AccountStatus::Active).await
-        }
-        _ => Err(Error::bad_request(
-            "The body must hold exactly one of create_account, suspend_account, restore_account",
-        )),
+async fn carry_out(app: &App, command: Command) -> Result<Done, Error> {
+    match command {
+        Command::Create(new) => create_account(app, new).await,
+        Command::Suspend(named) => set_status(app, named.account_id, AccountStatus::Suspended).await,
+        Command::Restore(named) => set_status(app, named.account_id, AccountStatus::Active).await,
     }
 }
 
@@ -127,18 +120,12 @@ async fn create_account(app: &App, new: NewAccount) -> Result<Done, Error> {
         created_at: account.created_at,
         session_epoch: 0,
     };
-    let hash = PasswordHash::of(password, Arc::clone(app.pepper()?), &app.random).await?;
-    match app.store.create_account(&account, &member, &hash).await? {
-        MemberChange::Done => Ok(Done::Created { account_id: account.id, user_id: member.id }),
-        MemberChange::AddressTaken => Err(Error::conflict("The address belongs to a member already")),
-        MemberChange::LastAdmin | MemberChange::Overtaken => Err(Error::overtaken()),
-    }
+    let hash = password.hash(app.pepper()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+    app.store.create_account(&account, &member, &hash).await?;
+    Ok(Done::Created { account_id: account.id, user_id: member.id })
 }
 
 async fn set_status(app: &App, account_id: AccountId, status: AccountStatus) -> Result<Done, Error> {
-    if app.store.set_account_status(account_id, status).await? {
-        Ok(Done::Status { account_id, status })
-    } else {
-        Err(Error::not_found())
-    }
+    app.store.set_account_status(account_id, status).await?;
+    Ok(Done::Status { account_id, status })
 }

@@ -8,8 +8,9 @@ use shared::{
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
-    password::{self, NewPassword, Password, PasswordHash},
+    password::{self, NewPassword, Password},
     principal::Principal,
+    refusal::Unauthenticated,
 };
 
 /// The function.
@@ -28,16 +29,15 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let session = principal.session()?;
     let PasswordChange { current_password, new_password } = request.body()?;
     let pepper = app.pepper()?;
-    // A member who was removed since the authorizer looked has no session any more.
-    let seen = app.store.credentials(session.account_id, session.user_id).await?;
-    let seen = seen.ok_or_else(Error::unauthorized)?;
-    if !password::verify(Some(seen.password.clone()), current_password, Arc::clone(pepper)).await? {
+    // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
+    let found = app.store.credentials(session.account_id, session.user_id).await?;
+    let seen = found
+        .filter(|seen| seen.member.has_session_of(session.session_epoch))
+        .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
+    if !password::verify(Some(seen.password.clone()), current_password, Arc::clone(&pepper)).await? {
         return Err(Error::forbidden_because("Current password is wrong"));
     }
-    let new = PasswordHash::of(new_password, Arc::clone(pepper), &app.random).await?;
-    if app.store.change_password(&seen, &new, session.session_id).await? {
-        Ok(http::no_content())
-    } else {
-        Err(Error::overtaken())
-    }
+    let new = new_password.hash(pepper, &app.random).await.map_err(|error| error.in_field("new_password"))?;
+    app.store.change_password(&seen, &new, session.session_id).await?;
+    Ok(http::no_content())
 }

@@ -1,6 +1,7 @@
 //! The Lambda program `password`.
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::function::run(password::service).await
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::function::run(password::service)
 }

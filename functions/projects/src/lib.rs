@@ -1,6 +1,6 @@
 //! `/v1/projects`: the projects that the credentials protect.
 
-use std::sync::Arc;
+use std::{convert::identity, sync::Arc};
 
 use serde::Deserialize;
 use shared::{
@@ -62,7 +62,7 @@ async fn list(
             app.store.projects_among(account_id, environment, own.as_slice(), &paging).await?
         }
     };
-    let page = Page::new(projects, paging.limit, &list, |project| project.id.clone());
+    let page = Page::new(projects, &list, identity);
     Ok(http::json(StatusCode::OK, &page))
 }
 
@@ -83,14 +83,11 @@ async fn rename(app: &App, partition: &Partition, request: &Request) -> Result<R
     let id = request.path_id("project_id")?;
     let ProjectBody { name } = request.body()?;
     let project = app.store.rename_project(partition.account_id, partition.environment, &id, &name).await?;
-    Ok(http::json(StatusCode::OK, &project.ok_or_else(Error::not_found)?))
+    Ok(http::json(StatusCode::OK, &project))
 }
 
 async fn delete(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("project_id")?;
-    if app.store.delete_project(partition.account_id, partition.environment, &id).await? {
-        Ok(http::no_content())
-    } else {
-        Err(Error::not_found())
-    }
+    app.store.delete_project(partition.account_id, partition.environment, &id).await?;
+    Ok(http::no_content())
 }

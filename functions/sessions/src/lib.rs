@@ -36,15 +36,12 @@ async fn list(app: &App, caller: &SessionPrincipal, request: &Request) -> Result
             session.epoch == caller.session_epoch && !session.has_expired(now)
         })
         .await?;
-    let page = Page::new(sessions, paging.limit, &list, |session| session.id);
-    Ok(http::json(StatusCode::OK, &page.map(|session| SessionView::new(session, caller.session_id))))
+    let page = Page::new(sessions, &list, |session| SessionView::new(session, caller.session_id));
+    Ok(http::json(StatusCode::OK, &page))
 }
 
 async fn end(app: &App, caller: &SessionPrincipal, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("session_id")?;
-    if app.store.end_session(caller.account_id, caller.user_id, id).await? {
-        Ok(http::no_content())
-    } else {
-        Err(Error::not_found())
-    }
+    app.store.end_session(caller.account_id, caller.user_id, id).await?;
+    Ok(http::no_content())
 }

@@ -4,6 +4,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use super::*;
 use crate::{
     api_key::tests::{api_key, timestamp},
+    digest::TokenDigest,
     member::MemberStatus,
     pepper::tests::pepper,
     permission::{Permissions, tests::any_permissions},
@@ -32,27 +33,21 @@ const ROUTES: [&str; 13] = [
 ];
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
 
-fn account(status: AccountStatus) -> Account {
-    Account {
-        id: "acct_0000000000000001".parse().unwrap(),
-        name: "Account".to_owned().try_into().unwrap(),
-        status,
-        created_at: timestamp(0),
-        active_admins: 1,
-    }
-}
-
 fn asked<'a>(method: &'a str, route: &'a str) -> Asked<'a> {
     Asked { method, route, key_id: None, project_id: None, environments: &[] }
 }
 
 /// Decides on `GET /v1/auth/me` with `presented`, for a key that `change` made of the usual one with the
 /// current secret `one`.
-fn decided(presented: &NewToken, change: impl FnOnce(ApiKey) -> ApiKey, status: AccountStatus) -> Decision {
+fn decided(
+    presented: &NewToken,
+    change: impl FnOnce(ApiKey) -> ApiKey,
+    status: AccountStatus,
+) -> Result<Principal, Denied> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found = FoundKey { key: Some(change(api_key())), account: Some(account(status)) };
-    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW)).unwrap()
+    let found = FoundKey { key: Some(change(api_key())), account: Some(status) };
+    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -61,15 +56,15 @@ fn token(seed: u64) -> NewToken {
 }
 
 fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKey {
-    let digest = |token: &NewToken| pepper("1").digest(token.expose());
+    let digest = |token: &NewToken| TokenDigest::of(token.expose(), &pepper("1"));
     let previous =
         previous.map(|(token, ends_at)| Superseded { digest: digest(token), ends_at: timestamp(ends_at) });
     ApiKey { state: State::Active { current: digest(current), previous }, ..api_key() }
 }
 
-fn secret(decision: &Decision) -> Option<SecretAge> {
-    match decision {
-        Decision::Allow(Principal::ApiKey(key)) => Some(key.secret),
+fn secret(decided: &Result<Principal, Denied>) -> Option<SecretAge> {
+    match decided {
+        Ok(Principal::ApiKey(key)) => Some(key.secret),
         _ => None,
     }
 }
@@ -79,7 +74,7 @@ fn the_current_secret_passes_and_another_does_not() {
     let decision = decided(&token(1), |_| with_secrets(&token(1), None), AccountStatus::Active);
     assert_eq!(secret(&decision), Some(SecretAge::Current));
     let decision = decided(&token(2), |_| with_secrets(&token(1), None), AccountStatus::Active);
-    assert_eq!(decision, Decision::Reject(Refusal::WrongSecret));
+    assert_eq!(decision, Err(Unauthenticated::WrongSecret.into()));
 }
 
 #[test]
@@ -88,7 +83,7 @@ fn the_previous_secret_passes_until_its_overlap_ends() {
     let during = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW + 1))), AccountStatus::Active);
     assert_eq!(secret(&during), Some(SecretAge::Previous));
     let after = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW))), AccountStatus::Active);
-    assert_eq!(after, Decision::Reject(Refusal::SecretSuperseded));
+    assert_eq!(after, Err(Unauthenticated::SecretSuperseded.into()));
 }
 
 #[test]
@@ -96,18 +91,18 @@ fn an_expired_or_revoked_key_is_rejected() {
     let one = token(1);
     let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
     assert!(secret(&decided(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
-    assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Decision::Reject(Refusal::Expired));
+    assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Err(Unauthenticated::Expired.into()));
     let revoked = |key| ApiKey { state: State::Revoked { at: timestamp(1) }, ..key };
-    assert_eq!(decided(&one, revoked, AccountStatus::Active), Decision::Reject(Refusal::Revoked));
+    assert_eq!(decided(&one, revoked, AccountStatus::Active), Err(Unauthenticated::Revoked.into()));
 }
 
 #[test]
 fn a_suspended_account_is_forbidden_only_after_the_right_secret() {
     let one = token(1);
     let right = decided(&one, |_| with_secrets(&one, None), AccountStatus::Suspended);
-    assert_eq!(right, Decision::Forbid(Refusal::AccountSuspended));
+    assert_eq!(right, Err(Forbidden::AccountSuspended.into()));
     let wrong = decided(&token(2), |_| with_secrets(&one, None), AccountStatus::Suspended);
-    assert_eq!(wrong, Decision::Reject(Refusal::WrongSecret));
+    assert_eq!(wrong, Err(Unauthenticated::WrongSecret.into()));
 }
 
 #[test]
@@ -115,13 +110,12 @@ fn a_digest_of_another_pepper_decides_nothing() {
     let one = token(1);
     let value = format!("Bearer {}", one.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found =
-        FoundKey { key: Some(with_secrets(&one, None)), account: Some(account(AccountStatus::Active)) };
+    let found = FoundKey { key: Some(with_secrets(&one, None)), account: Some(AccountStatus::Active) };
     assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("2"), timestamp(NOW)).is_err());
 }
 
 /// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
-fn session_decided(expires_at: i64, member: Option<Member>) -> Decision {
+fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal, Denied> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
@@ -135,16 +129,15 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Decision {
         id,
         account_id,
         user_id,
-        digest: pepper("1").digest(new.expose()),
+        digest: TokenDigest::of(new.expose(), &pepper("1")),
         epoch: 1,
         created_at: timestamp(0),
         expires_at: timestamp(expires_at),
         last_used_at: None,
         user_agent: None,
     };
-    let found =
-        FoundSession { session: Some(session), member, account: Some(account(AccountStatus::Active)) };
-    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW)).unwrap()
+    let found = FoundSession { session: Some(session), member, account: Some(AccountStatus::Active) };
+    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW))
 }
 
 #[test]
@@ -158,9 +151,9 @@ fn a_session_ends_with_its_time_its_epoch_and_its_member() {
         created_at: timestamp(0),
         session_epoch: 1,
     };
-    let ended = Decision::Reject(Refusal::SessionEnded);
-    assert!(matches!(session_decided(NOW + 1, Some(member.clone())), Decision::Allow(_)));
-    assert_eq!(session_decided(NOW, Some(member.clone())), Decision::Reject(Refusal::Expired));
+    let ended = Err(Unauthenticated::SessionEnded.into());
+    assert!(session_decided(NOW + 1, Some(member.clone())).is_ok());
+    assert_eq!(session_decided(NOW, Some(member.clone())), Err(Unauthenticated::Expired.into()));
     assert_eq!(session_decided(NOW + 1, None), ended);
     assert_eq!(session_decided(NOW + 1, Some(Member { session_epoch: 2, ..member.clone() })), ended);
     assert_eq!(session_decided(NOW + 1, Some(Member { status: MemberStatus::Suspended, ..member })), ended);
@@ -183,7 +176,7 @@ proptest! {
     #[test]
     fn what_no_rule_names_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
         prop_assume!(!ROUTES.contains(&route.as_str()));
-        prop_assert_eq!(permit(&asked(&method, &route), &principal), Err(Refusal::NoRule));
+        prop_assert_eq!(permit(&asked(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRule));
     }
 
     #[test]
@@ -196,7 +189,7 @@ proptest! {
         project in option::of("proj_[a-e]"),
     ) {
         let asked = Asked { project_id: project.as_deref(), ..asked(method, route) };
-        let passes = permit(&asked, &key_principal(environment, permissions, scope.clone())).is_ok();
+        let passes = permit(&asked, &key_principal(environment, permissions, scope.clone()), AccountStatus::Active).is_ok();
         if passes && route != "/v1/auth/me" {
             let needed = match (route, method) {
                 (route, _) if !route.starts_with("/v1/projects") => Permission::Admin,
@@ -222,7 +215,7 @@ proptest! {
         let principal = key_principal(environment, permissions, Scope::All);
         for route in ["/v1/projects", "/v1/projects/{project_id}"] {
             let asked = Asked { environments: &environments, ..asked(method, route) };
-            prop_assert!(permit(&asked, &principal).is_err());
+            prop_assert!(permit(&asked, &principal, AccountStatus::Active).is_err());
         }
     }
 
@@ -235,7 +228,7 @@ proptest! {
             ("DELETE", "/v1/api-keys/{key_id}"),
             ("POST", "/v1/api-keys/{key_id}/rotate"),
         ] {
-            let passes = permit(&Asked { key_id: Some(id), ..asked(method, route) }, &principal).is_ok();
+            let passes = permit(&Asked { key_id: Some(id), ..asked(method, route) }, &principal, AccountStatus::Active).is_ok();
             prop_assert_eq!(passes, own || permissions.contains(Permission::Admin));
         }
     }

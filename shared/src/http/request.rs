@@ -5,12 +5,10 @@ use std::str::FromStr;
 use lambda_http::{
     RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
 };
-use mime::Mime;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    access::Refusal,
-    cursor::{Cursor, List, Paging},
+    cursor::{List, Paging},
     environment::Environment,
     error::Error,
     principal::{MalformedContext, Principal},
@@ -58,16 +56,11 @@ impl Request {
         }
     }
 
-    /// Its method and route, for the log.
-    pub(super) fn operation(&self) -> String {
-        format!("{} {}", self.method(), self.route())
-    }
-
     /// Who sends it, as the authorizer found out.
     ///
     /// # Errors
     /// When no authorizer of ours was asked.
-    pub fn principal(&self) -> Result<Principal, MalformedContext> {
+    pub(super) fn principal(&self) -> Result<Principal, MalformedContext> {
         match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
                 Principal::from_context(&context.authorizer.fields)
@@ -123,10 +116,7 @@ impl Request {
         };
         let after = match self.query("cursor")? {
             None => None,
-            Some(cursor) => {
-                let read = Cursor::read(cursor, list);
-                Some(read.map_err(|_| Error::bad_field("cursor", "is none that this list gave"))?)
-            }
+            Some(cursor) => Some(list.behind(cursor).map_err(|error| Error::bad_field("cursor", error))?),
         };
         Ok(Paging { limit, after })
     }
@@ -143,13 +133,7 @@ impl Request {
                     .ok_or_else(|| Error::bad_field("environment", "must be one of live, test"))?,
             ),
         };
-        match principal {
-            Principal::Session(_) => Ok(named.unwrap_or(Environment::Live)),
-            Principal::ApiKey(key) if named.is_some_and(|named| named != key.environment) => {
-                Err(Error::forbidden(Refusal::WrongEnvironment))
-            }
-            Principal::ApiKey(key) => Ok(key.environment),
-        }
+        principal.environment(named).map_err(Error::forbidden)
     }
 
     /// Its body.
@@ -159,8 +143,8 @@ impl Request {
     /// not one that makes a `T`.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let content_type = self.0.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.and_then(|value| value.parse::<Mime>().ok());
-        if media_type.is_none_or(|media_type| media_type.essence_str() != mime::APPLICATION_JSON) {
+        let media_type = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+        if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
             return Err(Error::unsupported_media_type());
         }
         strict_json::parse(self.0.body())

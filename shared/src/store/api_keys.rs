@@ -1,36 +1,31 @@
 //! API keys in the table.
 
+use std::iter;
+
 use super::{
     Store,
-    attributes::{item, thing, value},
-    failure::{StoreError, done},
+    attributes::{item, thing},
+    caller::still_let_in,
+    failure::StoreError,
     keys::{Key, Kind, account_partition},
+    write::Write,
 };
 use crate::{
     api_key::{ApiKey, State},
-    cursor::Paging,
+    cursor::{Paging, Slice},
     id::{AccountId, KeyId},
+    principal::Principal,
     timestamp::Timestamp,
 };
 
 impl Store {
-    /// Puts a new key into the table.
-    ///
-    /// The condition lets the same key pass twice, so that an attempt whose answer was lost can be
-    /// repeated.
+    /// Puts a new key into the table, which `maker` makes.
     ///
     /// # Errors
-    /// When the table can't be written, or its id is taken.
-    pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(Key::api_key(key.account_id, key.id), key)?))
-            .condition_expression("attribute_not_exists(pk) OR #state = :state")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":state", value(&key.state)?);
-        done(put.send().await)?.map(drop).ok_or_else(|| StoreError::malformed("a new id is taken"))
+    /// When the maker is no longer let in, or the table can't be written.
+    pub async fn create_key(&self, key: &ApiKey, maker: &Principal) -> Result<(), StoreError> {
+        let put = Write::put_new(item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
+        self.write_together(vec![put, still_let_in(maker)?]).await
     }
 
     /// The key with this id.
@@ -38,18 +33,10 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn key(&self, account: AccountId, key: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::api_key(account, key).into_attributes()))
-            .consistent_read(true)
-            .send()
-            .await?;
-        answer.item.map(thing).transpose()
+        self.get(Key::api_key(account, key)).await?.map(thing).transpose()
     }
 
-    /// The account's keys that pass `keep`, newest first; one more than a page where there is a next page.
+    /// The account's keys that pass `keep`, newest first.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -58,50 +45,51 @@ impl Store {
         account: AccountId,
         paging: &Paging,
         keep: impl Fn(&ApiKey) -> bool,
-    ) -> Result<Vec<ApiKey>, StoreError> {
+    ) -> Result<Slice<ApiKey>, StoreError> {
         self.newest(account_partition(account), Kind::ApiKey, paging, keep).await
     }
 
-    /// Puts `rotated` in the place of `seen`, the same key before. Says whether it was done: not, where
-    /// another change came first.
-    ///
-    /// The condition lets the same rotation pass twice, so that an attempt whose answer was lost can be
-    /// repeated.
+    /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. A repeated attempt puts
+    /// the same.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn rotate_key(&self, seen: &ApiKey, rotated: &ApiKey) -> Result<bool, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::api_key(rotated.account_id, rotated.id).into_attributes()))
-            .update_expression("SET #state = :state, hint = :hint")
-            .condition_expression("#state = :seen OR #state = :state")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":seen", value(&seen.state)?)
-            .expression_attribute_values(":state", value(&rotated.state)?)
-            .expression_attribute_values(":hint", value(&rotated.hint)?);
-        Ok(done(update.send().await)?.is_some())
+    /// When another change came first, the caller is no longer let in, or the table can't be written.
+    pub async fn rotate_key(
+        &self,
+        seen: &ApiKey,
+        rotated: &ApiKey,
+        caller: &Principal,
+    ) -> Result<(), StoreError> {
+        let key = Key::api_key(rotated.account_id, rotated.id);
+        let update = Write::update(key, "SET #state = :state, #hint = :hint")
+            .only_if("#state = :seen OR #state = :state", || StoreError::Overtaken)
+            .name("#state", "state")
+            .name("#hint", "hint")
+            .value(":seen", &seen.state)?
+            .value(":state", &rotated.state)?
+            .value(":hint", &rotated.hint)?;
+        let itself = matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id);
+        // A key that rotates itself is let in while it is as it was seen, which is the condition already.
+        let check = if itself { None } else { Some(still_let_in(caller)?) };
+        self.write_together(iter::once(update).chain(check).collect()).await
     }
 
-    /// Revokes a key, whatever state it is in: its secrets are gone from the table, so that no change that
-    /// was under way can bring one back. A key that was revoked stays as it is.
+    /// Revokes a key, whatever secrets it has: they are gone from the table, so that no rotation that was
+    /// under way can bring one back. A key that was revoked before stays as it is.
     ///
     /// # Errors
     /// When the table can't be written.
     pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Timestamp) -> Result<(), StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::api_key(account, key).into_attributes()))
-            .update_expression("SET #state = :revoked")
-            .condition_expression("#state.#status = :active")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", value("active")?)
-            .expression_attribute_values(":revoked", value(State::Revoked { at: now })?);
-        done(update.send().await).map(drop)
+        let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
+            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .name("#state", "state")
+            .name("#status", "status")
+            .value(":active", "active")?
+            .value(":revoked", State::Revoked { at: now })?;
+        match self.write(update).await {
+            // Keys are not deleted, so what is not active was revoked.
+            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, from_item, to_attribute_value, to_item};
 
 use super::{failure::StoreError, keys::Key};
 
@@ -13,17 +13,22 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The item that holds `thing` at `key`.
 pub(super) fn item(key: Key, thing: impl Serialize) -> Result<Item, StoreError> {
-    let mut item: Item = to_item(thing).map_err(StoreError::malformed)?;
+    let mut item: Item = to_item(thing).map_err(StoreError::bug)?;
     item.extend(key.into_attributes());
     Ok(item)
 }
 
-/// One value, for an expression.
-pub(super) fn value(thing: impl Serialize) -> Result<AttributeValue, StoreError> {
-    to_attribute_value(thing).map_err(StoreError::malformed)
+/// `value` as an attribute.
+pub(super) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+    to_attribute_value(value).map_err(StoreError::bug)
 }
 
 /// What `item` holds.
 pub(super) fn thing<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     from_item(item).map_err(StoreError::malformed)
+}
+
+/// What `attribute` holds.
+pub(super) fn value<T: DeserializeOwned>(attribute: AttributeValue) -> Result<T, StoreError> {
+    from_attribute_value(attribute).map_err(StoreError::malformed)
 }

@@ -4,62 +4,66 @@ use std::error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::error::Error;
+use crate::{aws, error::Error};
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
-/// Why the table did not do what it was asked, where that is nobody's wish.
+/// Why the table did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `DynamoDB` did not answer, or refused.
+    /// The thing that was to be changed isn't there.
+    #[error("there is no such thing")]
+    NotFound,
+    /// Another change of the same thing came first.
+    #[error("another change came first")]
+    Overtaken,
+    /// The address belongs to a member already, of this account or another.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// The account would be left without an active admin.
+    #[error("the last active admin")]
+    LastAdmin,
+    /// `DynamoDB` did not answer, or could not.
     #[error("DynamoDB failed")]
     Unavailable(#[source] Cause),
     /// What stands in the table is not what we write.
     #[error("an item is malformed")]
     Malformed(#[source] Cause),
+    /// We asked for what can't be.
+    #[error("a request that DynamoDB can't take")]
+    Bug(#[source] Cause),
 }
 
 impl StoreError {
     pub(super) fn malformed(cause: impl Into<Cause>) -> Self {
         Self::Malformed(cause.into())
     }
+
+    /// New ids are random, so that one is taken is our fault.
+    pub(super) fn id_taken() -> Self {
+        Self::bug("a new id is taken")
+    }
+
+    pub(super) fn bug(cause: impl Into<Cause>) -> Self {
+        Self::Bug(cause.into())
+    }
 }
 
-/// The SDK's own text may hold parts of a request; the code and the message of the service do not.
-impl<E, R> From<SdkError<E, R>> for StoreError
-where
-    E: ProvideErrorMetadata,
-{
+impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for StoreError {
     fn from(error: SdkError<E, R>) -> Self {
-        let kind = match &error {
-            SdkError::TimeoutError(_) => "no answer in time",
-            SdkError::DispatchFailure(_) => "no connection",
-            SdkError::ResponseError(_) => "an answer that can't be read",
-            SdkError::ServiceError(_) => "refused",
-            _ => "the request can't be made",
-        };
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-        Self::Unavailable(code.map_or_else(|| kind.to_owned(), |code| format!("{kind}: {code}")).into())
+        Self::Unavailable(aws::in_words(&error).into())
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::NotFound => Self::not_found(),
+            StoreError::Overtaken => Self::conflict("Another change came first"),
+            StoreError::AddressTaken => Self::conflict("The address belongs to a member already"),
+            StoreError::LastAdmin => Self::conflict("An account keeps at least one active admin"),
             StoreError::Unavailable(_) => Self::unavailable(error),
-            StoreError::Malformed(_) => Self::internal(error),
+            StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
         }
-    }
-}
-
-/// Whether a conditional write was done: `Some` with its answer, or `None` where its condition failed.
-pub(super) fn done<T, E, R>(result: Result<T, SdkError<E, R>>) -> Result<Option<T>, StoreError>
-where
-    E: ProvideErrorMetadata,
-{
-    match result {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }

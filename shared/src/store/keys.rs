@@ -1,9 +1,10 @@
 //! Primary keys, and the only code that makes them.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::{attributes::Item, failure::StoreError};
 use crate::{
     email::EmailAddress,
     environment::Environment,
@@ -36,6 +37,13 @@ impl Kind {
         }
     }
 
+    /// The id of the thing of this kind that `item` holds.
+    pub fn id(self, item: &Item) -> Result<String, StoreError> {
+        let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+        let id = sk.and_then(|sk| sk.strip_prefix(self.prefix()));
+        id.map(str::to_owned).ok_or_else(|| StoreError::malformed("an item of a list has a foreign sort key"))
+    }
+
     /// The key of the item of this kind with `id`, in the partition `pk`.
     pub fn key(self, pk: String, id: impl fmt::Display) -> Key {
         Key { pk, sk: format!("{}{id}", self.prefix()) }
@@ -55,10 +63,18 @@ impl Key {
         Kind::Member.key(account_partition(account), user)
     }
 
-    /// `None` gives a key at which nothing is.
-    pub fn email(address: Option<&EmailAddress>) -> Self {
-        let address = address.map(EmailAddress::as_str).unwrap_or_default();
-        Self { pk: format!("EMAIL#{address}"), sk: "EMAIL".to_owned() }
+    pub fn email(address: &EmailAddress) -> Self {
+        Self { pk: format!("EMAIL#{}", address.as_str()), sk: "EMAIL".to_owned() }
+    }
+
+    /// A key at which nothing is: for a read that finds nothing and takes as long as one that does.
+    pub fn nothing() -> Self {
+        Self { pk: "NOTHING".to_owned(), sk: "NOTHING".to_owned() }
+    }
+
+    /// Another one, since a batch may not name one key twice.
+    pub fn nothing_else() -> Self {
+        Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {
@@ -69,8 +85,8 @@ impl Key {
         Kind::Project.key(project_partition(account, environment), project)
     }
 
-    pub fn into_attributes(self) -> HashMap<String, AttributeValue> {
-        HashMap::from([
+    pub fn into_attributes(self) -> Item {
+        Item::from([
             ("pk".to_owned(), AttributeValue::S(self.pk)),
             ("sk".to_owned(), AttributeValue::S(self.sk)),
         ])

@@ -1,15 +1,14 @@
 //! Projects in the table.
 
-use aws_sdk_dynamodb::types::ReturnValue;
-
 use super::{
     Store,
-    attributes::{item, thing, value},
-    failure::{StoreError, done},
+    attributes::{item, thing},
+    failure::StoreError,
     keys::{Key, Kind, project_partition},
+    write::Write,
 };
 use crate::{
-    cursor::Paging,
+    cursor::{Paging, Slice},
     environment::Environment,
     id::AccountId,
     name::Name,
@@ -27,14 +26,9 @@ impl Store {
         environment: Environment,
         project: &Project,
     ) -> Result<(), StoreError> {
-        // Without a condition: the id is new, and an attempt that is repeated writes the same.
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(Key::project(account, environment, &project.id), project)?))
-            .send()
-            .await?;
-        Ok(())
+        // Without a condition: the id is new, and a repeated attempt puts the same.
+        let put = Write::put(item(Key::project(account, environment, &project.id), project)?);
+        self.write(put).await.map(drop)
     }
 
     /// The project with this id.
@@ -47,18 +41,10 @@ impl Store {
         environment: Environment,
         project: &ProjectId,
     ) -> Result<Option<Project>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::project(account, environment, project).into_attributes()))
-            .consistent_read(true)
-            .send()
-            .await?;
-        answer.item.map(thing).transpose()
+        self.get(Key::project(account, environment, project)).await?.map(thing).transpose()
     }
 
-    /// The account's projects, newest first; one more than a page where there is a next page.
+    /// The account's projects, newest first.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -67,12 +53,11 @@ impl Store {
         account: AccountId,
         environment: Environment,
         paging: &Paging,
-    ) -> Result<Vec<Project>, StoreError> {
+    ) -> Result<Slice<Project>, StoreError> {
         self.newest(project_partition(account, environment), Kind::Project, paging, |_| true).await
     }
 
-    /// Those of the projects `ids`, at most 100, that exist, newest first; one more than a page where there
-    /// is a next page.
+    /// Those of the projects `ids`, at most 100, that exist, newest first.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -82,63 +67,51 @@ impl Store {
         environment: Environment,
         ids: &[ProjectId],
         paging: &Paging,
-    ) -> Result<Vec<Project>, StoreError> {
+    ) -> Result<Slice<Project>, StoreError> {
         let behind = |id: &&ProjectId| paging.after.as_deref().is_none_or(|after| id.as_str() < after);
         let keys: Vec<_> = ids
             .iter()
             .filter(behind)
             .map(|id| Key::project(account, environment, id).into_attributes())
             .collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let items = self.batch_get(keys).await?;
-        let mut projects = items.into_iter().map(thing).collect::<Result<Vec<Project>, _>>()?;
-        projects.sort_by(|one, other| other.id.cmp(&one.id));
-        projects.truncate(paging.limit + 1);
-        Ok(projects)
+        // A batch may not be empty.
+        let items = if keys.is_empty() { Vec::new() } else { self.batch_get(keys).await? };
+        let mut things = items.into_iter().map(thing).collect::<Result<Vec<Project>, _>>()?;
+        things.sort_by(|one, other| other.id.cmp(&one.id));
+        let more = things.len() > paging.limit;
+        things.truncate(paging.limit);
+        let next = things.last().filter(|_| more).map(|last| last.id.to_string());
+        Ok(Slice { things, next })
     }
 
-    /// Gives a project another name. Returns it as it is then, or `None` where there is none.
+    /// Gives a project another name. Returns it as it is then.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When there is none, or the table can't be written.
     pub async fn rename_project(
         &self,
         account: AccountId,
         environment: Environment,
         project: &ProjectId,
         name: &Name,
-    ) -> Result<Option<Project>, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::project(account, environment, project).into_attributes()))
-            .update_expression("SET #name = :name")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#name", "name")
-            .expression_attribute_values(":name", value(name)?)
-            .return_values(ReturnValue::AllNew);
-        done(update.send().await)?.and_then(|answer| answer.attributes).map(thing).transpose()
+    ) -> Result<Project, StoreError> {
+        let update = Write::update(Key::project(account, environment, project), "SET #name = :name")
+            .only_if_there()
+            .name("#name", "name")
+            .value(":name", name)?;
+        thing(self.write(update).await?.unwrap_or_default())
     }
 
-    /// Deletes a project. Says whether there was one.
+    /// Deletes a project.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When there is none, or the table can't be written.
     pub async fn delete_project(
         &self,
         account: AccountId,
         environment: Environment,
         project: &ProjectId,
-    ) -> Result<bool, StoreError> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::project(account, environment, project).into_attributes()))
-            .condition_expression("attribute_exists(pk)");
-        Ok(done(delete.send().await)?.is_some())
+    ) -> Result<(), StoreError> {
+        self.write(Write::delete(Key::project(account, environment, project)).only_if_there()).await.map(drop)
     }
 }

@@ -2,38 +2,34 @@
 
 use super::{
     Store,
-    attributes::{item, value},
-    failure::{StoreError, done},
+    attributes::{attribute, item},
+    failure::StoreError,
     keys::{Key, Kind, session_partition},
+    write::Write,
 };
 use crate::{
-    cursor::Paging,
+    cursor::{Paging, Slice},
     id::{AccountId, SessionId, UserId},
     session::Session,
 };
 
 impl Store {
-    /// Puts a new session into the table. `DynamoDB` deletes it some time after its end.
-    ///
-    /// The condition lets the same session pass twice, so that an attempt whose answer was lost can be
-    /// repeated.
+    /// Puts a new session into the table. A repeated attempt puts the same. `DynamoDB` deletes it some time
+    /// after its end.
     ///
     /// # Errors
-    /// When the table can't be written, or its id is taken.
+    /// When the table can't be written.
     pub async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
         let mut item = item(Key::session(session.account_id, session.user_id, session.id), session)?;
-        item.insert("ttl".to_owned(), value(session.expires_at.unix_seconds())?);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR digest = :digest")
-            .expression_attribute_values(":digest", value(&session.digest)?);
-        done(put.send().await)?.map(drop).ok_or_else(|| StoreError::malformed("a new id is taken"))
+        item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
+        let put = Write::put(item)
+            .only_if("attribute_not_exists(pk) OR #digest = :digest", StoreError::id_taken)
+            .name("#digest", "digest")
+            .value(":digest", &session.digest)?;
+        self.write(put).await.map(drop)
     }
 
-    /// The member's sessions that pass `keep`, newest first; one more than a page where there is a next page.
+    /// The member's sessions that pass `keep`, newest first.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -43,26 +39,20 @@ impl Store {
         user: UserId,
         paging: &Paging,
         keep: impl Fn(&Session) -> bool,
-    ) -> Result<Vec<Session>, StoreError> {
+    ) -> Result<Slice<Session>, StoreError> {
         self.newest(session_partition(account, user), Kind::Session, paging, keep).await
     }
 
-    /// Ends a session. Says whether there was one.
+    /// Ends a session.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When there is none, or the table can't be written.
     pub async fn end_session(
         &self,
         account: AccountId,
         user: UserId,
         session: SessionId,
-    ) -> Result<bool, StoreError> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(account, user, session).into_attributes()))
-            .condition_expression("attribute_exists(pk)");
-        Ok(done(delete.send().await)?.is_some())
+    ) -> Result<(), StoreError> {
+        self.write(Write::delete(Key::session(account, user, session)).only_if_there()).await.map(drop)
     }
 }

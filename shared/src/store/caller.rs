@@ -1,0 +1,39 @@
+//! That a caller is still who the authorizer let in, checked in the same transaction as what they do: a key
+//! that was revoked or an admin who was demoted a moment ago hands out nothing more.
+
+use super::{failure::StoreError, keys::Key, write::Write};
+use crate::{member::Member, principal::Principal};
+
+/// The check that `caller` may still do what the authorizer let them do.
+pub(super) fn still_let_in(caller: &Principal) -> Result<Write, StoreError> {
+    match caller {
+        Principal::ApiKey(key) => Write::check(Key::api_key(key.account_id, key.key_id))
+            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .name("#state", "state")
+            .name("#status", "status")
+            .value(":active", "active"),
+        Principal::Session(session) => Write::check(Key::member(session.account_id, session.user_id))
+            .only_if("#status = :active AND #session_epoch = :epoch AND #permissions = :permissions", || {
+                StoreError::Overtaken
+            })
+            .name("#status", "status")
+            .name("#session_epoch", "session_epoch")
+            .name("#permissions", "permissions")
+            .value(":active", "active")?
+            .value(":epoch", session.session_epoch)?
+            .value(":permissions", session.permissions),
+    }
+}
+
+/// The same, of a caller who changes the member `seen`: a transaction may not name one item twice, so where
+/// they change themselves, what was seen of them is compared here, and the change's own condition holds it.
+pub(super) fn still_let_in_to_change(caller: &Principal, seen: &Member) -> Result<Option<Write>, StoreError> {
+    match caller {
+        Principal::Session(session) if session.user_id == seen.id => {
+            let as_let_in =
+                seen.has_session_of(session.session_epoch) && seen.permissions == session.permissions;
+            if as_let_in { Ok(None) } else { Err(StoreError::Overtaken) }
+        }
+        _ => still_let_in(caller).map(Some),
+    }
+}

@@ -1,0 +1,118 @@
+//! Reads, all strongly consistent: one item, several together, a page of a list.
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Store,
+    attempts::{ATTEMPTS, pause_before},
+    attributes::{Item, thing},
+    failure::StoreError,
+    keys::{Key, Kind},
+};
+use crate::cursor::{Paging, Slice};
+
+/// How many reads a page of a list takes at most. All but the first give up to 1 MB.
+const LIST_READS: usize = 4;
+
+impl Store {
+    /// The item at `key`.
+    pub(super) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.into_attributes()))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(answer.item)
+    }
+
+    /// The items at `keys`, each where it exists.
+    pub(super) async fn get_together<const N: usize>(
+        &self,
+        keys: [Key; N],
+    ) -> Result<[Option<Item>; N], StoreError> {
+        let sort_keys = keys.each_ref().map(|key| AttributeValue::S(key.sk.clone()));
+        let mut found = self.batch_get(keys.into_iter().map(Key::into_attributes).collect()).await?;
+        // No two of them share a sort key, so it tells them apart.
+        Ok(sort_keys.map(|sk| {
+            let place = found.iter().position(|item| item.get("sk") == Some(&sk))?;
+            Some(found.swap_remove(place))
+        }))
+    }
+
+    /// The items at `keys` that exist, in any order. A batch may be answered in part; what is left out is
+    /// asked for again, since it must not be taken for missing.
+    pub(super) async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::with_capacity(keys.len());
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(StoreError::bug)?;
+            let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await?;
+            items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            let left = answer.unprocessed_keys.and_then(|mut left| left.remove(&self.table));
+            keys = left.map(|left| left.keys).unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(items);
+            }
+        }
+        Err(StoreError::Unavailable("a batch stayed incomplete".into()))
+    }
+
+    /// The things of `kind` in the partition `pk` that pass `keep`, newest first, beginning behind
+    /// `paging.after`.
+    ///
+    /// Ids begin with the time, so the order of the sort keys is that of age. The first read takes what
+    /// usually suffices; where little of it passes, the next ones take all that `DynamoDB` gives at once. A
+    /// page for which [`LIST_READS`] did not suffice stays short, and the next one begins where it ends.
+    pub(super) async fn newest<T: DeserializeOwned>(
+        &self,
+        pk: String,
+        kind: Kind,
+        paging: &Paging,
+        keep: impl Fn(&T) -> bool,
+    ) -> Result<Slice<T>, StoreError> {
+        let mut things = Vec::with_capacity(paging.limit);
+        let mut next = paging.after.clone();
+        // One more than a page holds, to see whether there is a next one.
+        let mut limit = i32::try_from(paging.limit + 1).ok();
+        for _ in 0..LIST_READS {
+            let start = next.as_ref().map(|id| kind.key(pk.clone(), id).into_attributes());
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
+                .expression_attribute_values(":prefix", AttributeValue::S(kind.prefix().to_owned()))
+                .set_exclusive_start_key(start)
+                .set_limit(limit)
+                .send()
+                .await?;
+            for item in answer.items.into_iter().flatten() {
+                let id = kind.id(&item)?;
+                let thing = thing(item)?;
+                if keep(&thing) {
+                    if things.len() == paging.limit {
+                        return Ok(Slice { things, next });
+                    }
+                    things.push(thing);
+                }
+                next = Some(id);
+            }
+            if answer.last_evaluated_key.is_none() {
+                return Ok(Slice { things, next: None });
+            }
+            limit = None;
+        }
+        Ok(Slice { things, next })
+    }
+}

@@ -1,0 +1,252 @@
+//! Writes: one alone is a conditional write, several are a transaction, of which all are done or none.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem, Update},
+};
+use serde::Serialize;
+
+use super::{
+    Store,
+    attempts::{ATTEMPTS, pause_before},
+    attributes::{Item, attribute},
+    failure::StoreError,
+    keys::Key,
+};
+
+/// A write, the condition under which it is done, and what it means where that fails.
+///
+/// A condition that also holds after its own write lets an attempt whose answer was lost be repeated.
+#[derive(Clone)]
+pub(super) struct Write {
+    change: Change,
+    condition: Option<&'static str>,
+    otherwise: fn() -> StoreError,
+    names: Option<HashMap<String, String>>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Put(Item),
+    Update(Item, &'static str),
+    Delete(Item),
+    /// Changes nothing: the condition alone counts. In a transaction only.
+    Check(Item),
+}
+
+impl Write {
+    fn new(change: Change) -> Self {
+        Self { change, condition: None, otherwise: || StoreError::Overtaken, names: None, values: None }
+    }
+
+    /// Puts `item`.
+    pub fn put(item: Item) -> Self {
+        Self::new(Change::Put(item))
+    }
+
+    /// Puts `item` where none is; where its place is taken, it fails with `taken`.
+    pub fn put_new(item: Item, taken: fn() -> StoreError) -> Self {
+        Self::put(item).only_if("attribute_not_exists(pk)", taken)
+    }
+
+    /// Changes the item at `key` as `expression` says.
+    pub fn update(key: Key, expression: &'static str) -> Self {
+        Self::new(Change::Update(key.into_attributes(), expression))
+    }
+
+    /// Deletes the item at `key`.
+    pub fn delete(key: Key) -> Self {
+        Self::new(Change::Delete(key.into_attributes()))
+    }
+
+    /// Changes nothing at `key`, but the transaction fails where its condition does.
+    pub fn check(key: Key) -> Self {
+        Self::new(Change::Check(key.into_attributes()))
+    }
+
+    /// Only where `condition` holds; else it fails with `otherwise`.
+    pub fn only_if(self, condition: &'static str, otherwise: fn() -> StoreError) -> Self {
+        Self { condition: Some(condition), otherwise, ..self }
+    }
+
+    /// Only where there is an item.
+    pub fn only_if_there(self) -> Self {
+        self.only_if("attribute_exists(pk)", || StoreError::NotFound)
+    }
+
+    /// In its expressions, `placeholder` is the attribute `name`.
+    pub fn name(mut self, placeholder: &'static str, name: &'static str) -> Self {
+        self.names.get_or_insert_default().insert(placeholder.to_owned(), name.to_owned());
+        self
+    }
+
+    /// In its expressions, `placeholder` is `value`.
+    pub fn value(mut self, placeholder: &'static str, value: impl Serialize) -> Result<Self, StoreError> {
+        self.values.get_or_insert_default().insert(placeholder.to_owned(), attribute(value)?);
+        Ok(self)
+    }
+
+    fn into_transaction_item(self, table: &str) -> Result<TransactWriteItem, BuildError> {
+        let Self { change, condition, otherwise: _, names, values } = self;
+        let condition = condition.map(str::to_owned);
+        let write = TransactWriteItem::builder();
+        Ok(match change {
+            Change::Put(item) => write.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(item))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Change::Update(key, expression) => write.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .update_expression(expression)
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Change::Delete(key) => write.delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Change::Check(key) => write.condition_check(
+                ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+        }
+        .build())
+    }
+}
+
+/// Why an attempt to write failed.
+enum Failed {
+    /// Another write of the same item was under way. Nothing was done, so it can be tried again.
+    Met,
+    /// It failed for good.
+    For(StoreError),
+}
+
+impl Store {
+    /// Does `write`. Returns the item as an update left it.
+    pub(super) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            match self.write_once(write.clone()).await {
+                Ok(item) => return Ok(item),
+                Err(Failed::For(error)) => return Err(error),
+                // The SDK does not try that again.
+                Err(Failed::Met) => {}
+            }
+        }
+        Err(StoreError::Overtaken)
+    }
+
+    /// Does all of `writes` or none. One alone needs no transaction, which costs twice as much.
+    pub(super) async fn write_together(&self, mut writes: Vec<Write>) -> Result<(), StoreError> {
+        if writes.len() == 1 {
+            return self.write(writes.remove(0)).await.map(drop);
+        }
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            match self.transact_once(&writes).await {
+                Ok(()) => return Ok(()),
+                Err(Failed::For(error)) => return Err(error),
+                Err(Failed::Met) => {}
+            }
+        }
+        Err(StoreError::Overtaken)
+    }
+
+    async fn write_once(&self, write: Write) -> Result<Option<Item>, Failed> {
+        let Write { change, condition, otherwise, names, values } = write;
+        let (client, table) = (&self.client, &self.table);
+        let condition = condition.map(str::to_owned);
+        match change {
+            Change::Put(item) => {
+                let put = client
+                    .put_item()
+                    .table_name(table)
+                    .set_item(Some(item))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values);
+                put.send().await.map(|_| None).map_err(|error| failed(error, otherwise))
+            }
+            Change::Update(key, expression) => {
+                let update = client
+                    .update_item()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .update_expression(expression)
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values(ReturnValue::AllNew);
+                update.send().await.map(|done| done.attributes).map_err(|error| failed(error, otherwise))
+            }
+            Change::Delete(key) => {
+                let delete = client
+                    .delete_item()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values);
+                delete.send().await.map(|_| None).map_err(|error| failed(error, otherwise))
+            }
+            Change::Check(_) => Err(Failed::For(StoreError::bug("a check stands alone"))),
+        }
+    }
+
+    /// The SDK gives each call a token of its own, so that an attempt whose answer was lost changes nothing
+    /// twice.
+    async fn transact_once(&self, writes: &[Write]) -> Result<(), Failed> {
+        let items: Result<Vec<_>, _> =
+            writes.iter().map(|write| write.clone().into_transaction_item(&self.table)).collect();
+        let items = items.map_err(|error| Failed::For(StoreError::bug(error)))?;
+        let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await
+        else {
+            return Ok(());
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Err(Failed::For(error.into()));
+        };
+        let codes =
+            || cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default());
+        if let Some((_, write)) = codes().zip(writes).find(|(code, _)| *code == "ConditionalCheckFailed") {
+            Err(Failed::For((write.otherwise)()))
+        } else if codes().any(|code| code == "TransactionConflict") {
+            Err(Failed::Met)
+        } else {
+            Err(Failed::For(error.into()))
+        }
+    }
+}
+
+fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: fn() -> StoreError) -> Failed {
+    match error.code() {
+        Some("ConditionalCheckFailedException") => Failed::For(otherwise()),
+        Some("TransactionConflictException") => Failed::Met,
+        _ => Failed::For(error.into()),
+    }
+}
