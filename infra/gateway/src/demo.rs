@@ -6,7 +6,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use shared::random::Random;
 
-use crate::{Gateway, invoke::FunctionError, tables};
+use crate::{Gateway, function_error::FunctionError, tables};
 
 const EMAIL: &str = "demo@example.com";
 

@@ -6,17 +6,15 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use axum::http::{HeaderValue, request::Parts};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use axum::http::request::Parts;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::random::Random;
 use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
-use uuid::Uuid;
 
 use crate::{
-    account::{ACCOUNT_ID, API_ID},
+    aws_names::{ACCOUNT_ID, API_ID},
     headers::EventHeaders,
+    request_id::RequestId,
     routes::Match,
 };
 
@@ -24,47 +22,6 @@ use crate::{
 const REQUEST_TIME: &[FormatItem] = format_description!(
     "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
 );
-
-/// What tells a request from all others.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId {
-    id: HeaderValue,
-    extended: HeaderValue,
-}
-
-impl RequestId {
-    /// Makes one up.
-    pub(crate) fn new(random: &Random) -> Self {
-        let ascii = |text: String| HeaderValue::try_from(text).expect("it is made of ASCII");
-        Self {
-            id: ascii(uuid(random).to_string()),
-            extended: ascii(BASE64_STANDARD.encode(random.bytes::<11>())),
-        }
-    }
-
-    /// As `context.requestId` and `x-amzn-RequestId` have it.
-    pub(crate) fn id(&self) -> &HeaderValue {
-        &self.id
-    }
-
-    /// As `context.extendedRequestId` and `x-amz-apigw-id` have it.
-    pub(crate) fn extended(&self) -> &HeaderValue {
-        &self.extended
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        text(&self.id)
-    }
-}
-
-/// A random UUID.
-pub(crate) fn uuid(random: &Random) -> Uuid {
-    uuid::Builder::from_random_bytes(random.bytes()).into_uuid()
-}
-
-fn text(ascii: &HeaderValue) -> &str {
-    ascii.to_str().expect("it is made of ASCII")
-}
 
 /// A request, as both kinds of event tell of it.
 #[derive(Debug, Serialize)]
@@ -98,7 +55,8 @@ pub(crate) struct RequestContext<'a> {
     protocol: &'a str,
     request_id: &'a str,
     request_time: String,
-    request_time_epoch: i64,
+    /// In milliseconds.
+    request_time_epoch: i128,
     resource_id: &'a str,
     resource_path: &'a str,
     stage: &'a str,
@@ -159,7 +117,7 @@ impl<'a> Request<'a> {
             account_id: ACCOUNT_ID,
             api_id: API_ID,
             domain_name: "localhost",
-            extended_request_id: text(id.extended()),
+            extended_request_id: &id.extended,
             http_method: parts.method.as_str(),
             identity: Identity {
                 source_ip: client.ip(),
@@ -167,9 +125,9 @@ impl<'a> Request<'a> {
             },
             path: format!("/{stage}{}", parts.uri.path()),
             protocol: "HTTP/1.1",
-            request_id: id.as_str(),
+            request_id: &id.id,
             request_time: now.format(REQUEST_TIME).expect("the format has no part that a time lacks"),
-            request_time_epoch: milliseconds(now),
+            request_time_epoch: (now - OffsetDateTime::UNIX_EPOCH).whole_milliseconds(),
             resource_id: &found.resource_id,
             resource_path: found.resource,
             stage,
@@ -199,11 +157,6 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The milliseconds since 1970.
-pub(crate) fn milliseconds(time: OffsetDateTime) -> i64 {
-    time.unix_timestamp() * 1000 + i64::from(time.millisecond())
-}
-
 /// An event has null where there is nothing.
 fn some<K, V>(map: BTreeMap<K, V>) -> Option<BTreeMap<K, V>> {
     (!map.is_empty()).then_some(map)
@@ -220,8 +173,7 @@ mod tests {
 
     fn routes() -> Routes {
         let mut routes = Routes::default();
-        let route = Route { function: "f".to_owned(), authorizer: None };
-        routes.add("POST", "/v1/keys/{key_id}", route).unwrap();
+        routes.add("POST", "/v1/keys/{key_id}", Route::public("f")).unwrap();
         routes
     }
 
@@ -232,10 +184,7 @@ mod tests {
     fn event(uri: &str, body: &[u8]) -> Value {
         let (routes, parts) = (routes(), parts(uri));
         let found = routes.find("POST", parts.uri.path()).unwrap();
-        let id = RequestId {
-            id: HeaderValue::from_static("the-id"),
-            extended: HeaderValue::from_static("extended"),
-        };
+        let id = RequestId { id: "the-id".to_owned(), extended: "extended".to_owned() };
         let client = ([127, 0, 0, 1], 9).into();
         let now = datetime!(2024-01-28 11:05:46.123 UTC);
         let request = Request::new("live", &parts, &found, &id, client, 3000, now);
@@ -296,13 +245,5 @@ mod tests {
     #[test]
     fn a_body_is_text_whatever_it_is() {
         assert_eq!(event("/v1/keys/a", b"a\xffb")["body"], "a\u{fffd}b");
-    }
-
-    #[test]
-    fn a_request_id_is_a_random_uuid() {
-        let id = RequestId::new(&Random::system());
-        let parsed: Uuid = id.as_str().parse().unwrap();
-        assert_eq!(parsed.get_version_num(), 4);
-        assert_ne!(RequestId::new(&Random::system()).as_str(), id.as_str());
     }
 }

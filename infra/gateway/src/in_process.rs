@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, Service};
-use serde::{Serialize, de::DeserializeOwned};
+use lambda_runtime::{Context, LambdaEvent};
+use serde::de::DeserializeOwned;
+use shared::function::Function;
 use tower::ServiceExt;
 
-use crate::invoke::FunctionError;
+use crate::function_error::FunctionError;
 
 /// A function of bytes to bytes, as Lambda sees every function.
 pub(crate) type Handler = Box<dyn Fn(Vec<u8>, Context) -> Answer + Send + Sync>;
@@ -14,14 +15,7 @@ pub(crate) type Handler = Box<dyn Fn(Vec<u8>, Context) -> Answer + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, FunctionError>> + Send>>;
 
 /// Does for `service` what the Lambda runtime does: reads the event, calls, writes the answer.
-pub(crate) fn handler<S, E>(service: S) -> Handler
-where
-    S: Service<LambdaEvent<E>> + Clone + Send + Sync + 'static,
-    S::Response: Serialize,
-    S::Error: Into<Diagnostic>,
-    S::Future: Send,
-    E: DeserializeOwned + Send + 'static,
-{
+pub(crate) fn handler<E: DeserializeOwned + Send + 'static>(service: impl Function<E>) -> Handler {
     Box::new(move |payload, context| {
         let service = service.clone();
         Box::pin(async move {

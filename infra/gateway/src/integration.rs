@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{headers, intrinsics::scalar_text};
+use crate::{headers::name_in_answer, scalar};
 
 // `isBase64Encoded` is left aside: only for binary media types, of which the API has none, is a body decoded.
 #[derive(Deserialize)]
@@ -24,18 +24,13 @@ struct Answer {
 /// The response that `answer` describes, if it describes one.
 pub(crate) fn response(answer: &[u8]) -> Option<Response<Body>> {
     let answer: Answer = serde_json::from_slice(answer).ok()?;
-    let multiple = answer.multi_value_headers.unwrap_or_default();
     let mut headers = HeaderMap::new();
     for (name, value) in answer.headers.unwrap_or_default() {
-        // Of a header in both, the list counts.
-        if !multiple.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
-            append(&mut headers, &name, &value)?;
-        }
+        set(&mut headers, &name, &[value])?;
     }
-    for (name, values) in &multiple {
-        for value in values {
-            append(&mut headers, name, value)?;
-        }
+    // Of a header in both, the list counts.
+    for (name, values) in answer.multi_value_headers.unwrap_or_default() {
+        set(&mut headers, &name, &values)?;
     }
     let json = HeaderValue::from_static("application/json");
     headers.entry(header::CONTENT_TYPE).or_insert(json);
@@ -46,10 +41,17 @@ pub(crate) fn response(answer: &[u8]) -> Option<Response<Body>> {
     Some(response)
 }
 
-fn append(headers: &mut HeaderMap, name: &str, value: &Value) -> Option<()> {
+/// Gives the header `name`, whatever its case, these values and no others.
+fn set(headers: &mut HeaderMap, name: &str, values: &[Value]) -> Option<()> {
     let name = HeaderName::try_from(name).ok()?;
-    let value = HeaderValue::try_from(scalar_text(value)?).ok()?;
-    headers::append(headers, &name, value);
+    let values = values.iter().map(|value| HeaderValue::try_from(scalar::text(value)?).ok());
+    let values = values.collect::<Option<Vec<_>>>()?;
+    if let Some(name) = name_in_answer(name) {
+        headers.remove(&name);
+        for value in values {
+            headers.append(&name, value);
+        }
+    }
     Some(())
 }
 
@@ -67,7 +69,7 @@ mod tests {
     fn status_headers_and_body() {
         let response = respond(&json!({
             "statusCode": 201,
-            "headers": {"X-One": "1", "Set-Cookie": "ignored", "X-Number": 5, "WWW-Authenticate": "Bearer"},
+            "headers": {"X-One": "1", "x-one": "2", "Set-Cookie": "ignored", "X-Number": 5, "WWW-Authenticate": "Bearer"},
             "multiValueHeaders": {"set-cookie": ["a", "b"]},
             "body": "x",
             "isBase64Encoded": false,
@@ -75,8 +77,10 @@ mod tests {
         .unwrap();
         let headers = response.headers();
         assert_eq!(response.status(), 201);
-        assert_eq!((&headers["x-one"], &headers["x-number"]), (&"1".parse().unwrap(), &"5".parse().unwrap()));
-        assert_eq!(headers.get_all("set-cookie").iter().collect::<Vec<_>>(), ["a", "b"]);
+        let all = |name| headers.get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(all("x-one"), ["2"]);
+        assert_eq!(all("x-number"), ["5"]);
+        assert_eq!(all("set-cookie"), ["a", "b"]);
         assert_eq!(headers["x-amzn-remapped-www-authenticate"], "Bearer");
         assert!(!headers.contains_key("www-authenticate"));
         assert_eq!(headers["content-type"], "application/json");

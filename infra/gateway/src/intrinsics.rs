@@ -5,15 +5,24 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    account::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, STACK_NAME, URL_SUFFIX},
-    template::TemplateError,
-    yaml::below,
+    aws_names::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, STACK_NAME, URL_SUFFIX},
+    scalar,
+    template_error::{TemplateError, below},
 };
 
 /// What the names in a template stand for.
 pub(crate) struct Names {
-    references: HashMap<String, Value>,
-    attributes: HashMap<String, Attributes>,
+    parameters: HashMap<String, Value>,
+    resources: HashMap<String, Resource>,
+}
+
+/// How a resource is known to others.
+struct Resource {
+    /// What AWS calls it.
+    name: String,
+    /// What `Ref` gives for it.
+    reference: String,
+    attributes: Attributes,
 }
 
 enum Attributes {
@@ -25,7 +34,7 @@ enum Attributes {
 impl Names {
     /// Those that a template declares, and the pseudo parameters.
     pub(crate) fn of(template: &Value) -> Result<Self, TemplateError> {
-        let mut names = Self { references: HashMap::new(), attributes: HashMap::new() };
+        let mut names = Self { parameters: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
             ("AWS::AccountId", ACCOUNT_ID),
             ("AWS::Partition", PARTITION),
@@ -33,22 +42,25 @@ impl Names {
             ("AWS::StackName", STACK_NAME),
             ("AWS::URLSuffix", URL_SUFFIX),
         ] {
-            names.references.insert(name.to_owned(), value.into());
+            names.parameters.insert(name.to_owned(), value.into());
         }
-        names.references.insert("AWS::NoValue".to_owned(), Value::Null);
+        names.parameters.insert("AWS::NoValue".to_owned(), Value::Null);
 
         for (name, parameter) in members(template, "Parameters") {
             // One without a default can't be deployed by this gateway; whoever refers to it will be told.
             if let Some(default) = parameter.get("Default") {
-                names.references.insert(name.clone(), default.clone());
+                names.parameters.insert(name.clone(), default.clone());
             }
         }
         for (name, resource) in members(template, "Resources") {
-            let (reference, attributes) = identify(name, resource)?;
-            names.references.insert(name.clone(), reference.into());
-            names.attributes.insert(name.clone(), attributes);
+            names.resources.insert(name.clone(), Resource::of(name, resource)?);
         }
         Ok(names)
+    }
+
+    /// What AWS calls the resource that the template calls `logical_id`. It must be there.
+    pub(crate) fn name(&self, logical_id: &str) -> &str {
+        &self.resources[logical_id].name
     }
 
     /// `value` with all intrinsic functions worked out. `place` says where it stands.
@@ -81,14 +93,16 @@ impl Names {
     }
 
     fn reference(&self, place: &str, name: &str) -> Result<Value, TemplateError> {
-        self.references
+        let resource = || self.resources.get(name).map(|resource| resource.reference.clone().into());
+        self.parameters
             .get(name)
             .cloned()
+            .or_else(resource)
             .ok_or_else(|| TemplateError::new(place, format!("unknown reference `{name}`")))
     }
 
     fn attribute(&self, place: &str, name: &str, attribute: &str) -> Result<String, TemplateError> {
-        match self.attributes.get(name) {
+        match self.resources.get(name).map(|resource| &resource.attributes) {
             None => Err(TemplateError::new(place, format!("unknown reference `{name}`"))),
             Some(Attributes::Any) => Ok(format!("{name}.{attribute}")),
             Some(Attributes::Known(known)) => {
@@ -136,7 +150,7 @@ impl Names {
                 (None, Some((name, attribute))) => self.attribute(place, name, attribute)?.into(),
                 (None, None) => self.reference(place, name)?,
             };
-            let value = scalar_text(&value)
+            let value = scalar::text(&value)
                 .ok_or_else(|| TemplateError::new(place, format!("`{name}` is not a scalar")))?;
             result.push_str(&value);
         }
@@ -145,49 +159,38 @@ impl Names {
     }
 }
 
-/// What `Ref` gives for a resource, and its attributes.
-fn identify(name: &str, resource: &Value) -> Result<(String, Attributes), TemplateError> {
-    let property = |key: &str| resource["Properties"][key].as_str();
-    let identity = match resource["Type"].as_str() {
-        Some("AWS::DynamoDB::Table") => {
-            let table = table_name(name, property("TableName"));
-            let arn = account::table_arn(&table);
-            (table, Attributes::Known(vec![("Arn", arn)]))
-        }
-        Some("AWS::SecretsManager::Secret") => {
-            let arn = account::secret_arn(&secret_name(name, property("Name")));
-            (arn.clone(), Attributes::Known(vec![("Id", arn)]))
-        }
-        Some("AWS::Serverless::Function") => {
-            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().ok_or_else(|| {
-                TemplateError::new(format!("Resources.{name}"), "no Metadata.BuildProperties.Binary")
-            })?;
-            (binary.to_owned(), Attributes::Known(vec![("Arn", account::function_arn(binary))]))
-        }
-        Some("AWS::Serverless::Api") => (API_ID.to_owned(), Attributes::Any),
-        Some(_) => (name.to_owned(), Attributes::Any),
-        None => return Err(TemplateError::new(format!("Resources.{name}"), "no Type")),
-    };
-    Ok(identity)
-}
-
-/// The physical name of the table that the template calls `logical_id`.
-pub(crate) fn table_name(logical_id: &str, given: Option<&str>) -> String {
-    given.map_or_else(|| format!("{STACK_NAME}-{logical_id}"), ToOwned::to_owned)
-}
-
-/// The name of the secret that the template calls `logical_id`.
-pub(crate) fn secret_name(logical_id: &str, given: Option<&str>) -> String {
-    given.unwrap_or(logical_id).to_owned()
-}
-
-/// A scalar as a template has it where text is wanted.
-pub(crate) fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(string) => Some(string.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(boolean) => Some(boolean.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+impl Resource {
+    /// The one that the template calls `logical_id`.
+    fn of(logical_id: &str, resource: &Value) -> Result<Self, TemplateError> {
+        let place = format!("Resources.{logical_id}");
+        let missing = |what: &str| TemplateError::new(&place, format!("no {what}"));
+        let given_name = |key: &str| match &resource["Properties"][key] {
+            Value::Null => Ok(None),
+            Value::String(name) => Ok(Some(name.as_str())),
+            _ => Err(TemplateError::new(format!("{place}.Properties.{key}"), "must be plain text")),
+        };
+        let (name, reference, attributes) = match resource["Type"].as_str().ok_or_else(|| missing("Type"))? {
+            "AWS::DynamoDB::Table" => {
+                let generated = || format!("{STACK_NAME}-{logical_id}");
+                let name = given_name("TableName")?.map_or_else(generated, ToOwned::to_owned);
+                let arn = aws_names::table_arn(&name);
+                (name.clone(), name, Attributes::Known(vec![("Arn", arn)]))
+            }
+            "AWS::SecretsManager::Secret" => {
+                let name = given_name("Name")?.unwrap_or(logical_id);
+                let arn = aws_names::secret_arn(name);
+                (name.to_owned(), arn.clone(), Attributes::Known(vec![("Id", arn)]))
+            }
+            "AWS::Serverless::Function" => {
+                let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+                let name = binary.ok_or_else(|| missing("Metadata.BuildProperties.Binary"))?;
+                let arn = aws_names::function_arn(name);
+                (name.to_owned(), name.to_owned(), Attributes::Known(vec![("Arn", arn)]))
+            }
+            "AWS::Serverless::Api" => (API_ID.to_owned(), API_ID.to_owned(), Attributes::Any),
+            _ => (logical_id.to_owned(), logical_id.to_owned(), Attributes::Any),
+        };
+        Ok(Self { name, reference, attributes })
     }
 }
 

@@ -2,52 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use lambda_runtime::{Config, Context, Diagnostic};
-use serde::{Deserialize, Serialize};
+use lambda_runtime::{Config, Context};
 use shared::{clock::Clock, random::Random};
+use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use crate::{
-    account,
-    event::{milliseconds, uuid},
-    in_process::Handler,
-    remote::Remote,
+    aws_names, function_error::FunctionError, in_process::Handler, remote::Remote, request_id::uuid,
 };
-
-/// What Lambda calls the error of a function that took too long.
-const TIMED_OUT: &str = "Sandbox.Timedout";
-
-/// The error that a function ended with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "camelCase")]
-#[error("{error_type}: {error_message}")]
-pub struct FunctionError {
-    /// Its kind, for programs.
-    pub error_type: String,
-    /// What happened, in words.
-    pub error_message: String,
-}
-
-impl FunctionError {
-    pub(crate) fn new(error_type: impl Into<String>, error_message: impl Into<String>) -> Self {
-        Self { error_type: error_type.into(), error_message: error_message.into() }
-    }
-
-    fn timed_out(timeout: Duration) -> Self {
-        Self::new(TIMED_OUT, format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()))
-    }
-
-    /// Whether the function took longer than it may.
-    #[must_use]
-    pub fn is_timeout(&self) -> bool {
-        self.error_type == TIMED_OUT
-    }
-}
-
-impl From<Diagnostic> for FunctionError {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self::new(diagnostic.error_type, diagnostic.error_message)
-    }
-}
 
 /// One function.
 pub(crate) struct Function {
@@ -91,27 +53,24 @@ impl Functions {
             Runs::InProcess(handler) => {
                 // In a task of its own, it goes on when the caller gives up, as it does in Lambda, and its
                 // panic ends nothing else.
-                let task = tokio::spawn(handler(payload, self.context(name, function)));
-                let stop = task.abort_handle();
-                let answer = tokio::time::timeout(function.timeout, task).await;
-                stop.abort();
-                answer.map(|joined| {
-                    joined.unwrap_or_else(|_| Err(FunctionError::new("Panic", "The function panicked")))
-                })
+                let answer = handler(payload, self.context(name, function));
+                let task = tokio::spawn(timeout(function.timeout, answer));
+                task.await.map_err(|_| FunctionError::new("Panic", "The function panicked"))?
             }
-            Runs::Elsewhere(remote) => {
-                tokio::time::timeout(function.timeout, remote.invoke(name, payload)).await
-            }
+            Runs::Elsewhere(remote) => timeout(function.timeout, remote.invoke(name, payload)).await,
         };
-        answer.unwrap_or_else(|_| Err(FunctionError::timed_out(function.timeout)))
+        answer.unwrap_or_else(|_| {
+            let seconds = function.timeout.as_secs_f64();
+            Err(FunctionError::new("Sandbox.Timedout", format!("Task timed out after {seconds:.2} seconds")))
+        })
     }
 
     fn context(&self, name: &str, function: &Function) -> Context {
-        let deadline = milliseconds(self.clock.now_utc() + function.timeout);
+        let deadline = self.clock.now_utc() + function.timeout - OffsetDateTime::UNIX_EPOCH;
         let mut context = Context::default();
-        context.request_id = uuid(&self.random).to_string();
-        context.deadline = deadline.try_into().unwrap_or_default();
-        context.invoked_function_arn = account::function_arn(name);
+        context.request_id = uuid(&self.random);
+        context.deadline = deadline.whole_milliseconds().try_into().unwrap_or_default();
+        context.invoked_function_arn = aws_names::function_arn(name);
         context.env_config = Arc::clone(&function.config);
         context
     }
@@ -180,8 +139,7 @@ pub(crate) mod tests {
         assert_eq!(invoke("fail").await, Err(FunctionError::new("Error", "Unauthorized")));
         assert_eq!(invoke("panic").await.unwrap_err().error_type, "Panic");
         assert_eq!(invoke("nobody").await.unwrap_err().error_type, "ResourceNotFoundException");
-        let error = invoke("sleep").await.unwrap_err();
-        assert!(error.is_timeout());
-        assert_eq!(error.error_message, "Task timed out after 0.10 seconds");
+        let timed_out = FunctionError::new("Sandbox.Timedout", "Task timed out after 0.10 seconds");
+        assert_eq!(invoke("sleep").await, Err(timed_out));
     }
 }

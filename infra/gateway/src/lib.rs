@@ -3,12 +3,12 @@
 //!
 //! `rest_api` is the way of a request; the other modules are what stands along it.
 
-mod account;
-mod authorizer;
+mod aws_names;
 mod data;
 mod demo;
 mod dynamodb;
 mod event;
+mod function_error;
 mod functions;
 mod gateway_response;
 mod headers;
@@ -21,13 +21,17 @@ mod loopback;
 mod options;
 mod policy;
 mod remote;
+mod request_id;
 mod rest_api;
 mod routes;
 mod sam;
+mod scalar;
 mod secrets_manager;
 mod start_error;
 mod tables;
 mod template;
+mod template_error;
+mod verdict;
 mod yaml;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -35,7 +39,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use aws_config::Region;
 use aws_sdk_dynamodb::{Client, config::Credentials};
 use lambda_runtime::Config as FunctionConfig;
-use reqwest::Url;
 use serde_json::Value;
 use shared::{
     app::App,
@@ -45,24 +48,28 @@ use shared::{
 use tokio::net::TcpListener;
 
 use crate::{
-    account::{CREDENTIAL, REGION},
+    aws_names::REGION,
     data::Folder,
     invoke::{Function, Functions, Runs},
     loopback::Server,
     remote::Remote,
     rest_api::RestApi,
+    sam::GenerateSecretString,
     secrets_manager::SecretsManager,
-    template::{Api, Template},
+    template::{Api, Table, Template},
 };
 pub use crate::{
     data::{Data, FolderError},
     demo::{Demo, DemoError},
-    invoke::FunctionError,
+    function_error::FunctionError,
     options::{Options, default_template},
     routes::RouteInfo,
     start_error::StartError,
-    template::TemplateError,
+    template_error::TemplateError,
 };
+
+/// Access key and secret alike. Nothing on loopback checks a signature; the SDK wants one all the same.
+const CREDENTIAL: &str = "local";
 
 /// A gateway that runs. It ends when it is dropped, though only [`Gateway::stop`] waits for the end.
 pub struct Gateway {
@@ -88,51 +95,27 @@ impl Gateway {
     /// # Errors
     /// When something that it needs can't be had. Nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        options.check_urls()?;
         let template = Template::load(&options.template)
             .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
-        let place = Place::of(&options, &template)?;
         let (listener, port) = listen(options.port).await?;
-        let folder = match &options.data {
-            Data::Ephemeral => None,
-            Data::Folder(path) => {
-                Some(Folder::open(path).map_err(|error| StartError::Folder { path: path.clone(), error })?)
-            }
-        };
-
-        let file = folder.as_ref().map(Folder::secrets);
-        let secrets =
-            SecretsManager::open(&template.secrets, file.as_deref(), &options.clock, &options.random)
-                .map_err(StartError::Secrets)?;
-        let (secrets_listener, secrets_port) = listen(0).await?;
-        let secrets_manager_url = url(secrets_port);
-        let mut servers = vec![loopback::serve(secrets_listener, secrets.router(secrets_port))];
-        let dynamodb_url = if let Some(url) = &options.dynamodb {
-            if !Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme())) {
-                return Err(StartError::Url(url.clone()));
-            }
-            url.clone()
-        } else {
-            let file = folder.as_ref().map(Folder::database);
-            let (listener, port) = listen(0).await?;
-            servers.push(dynamodb::serve(listener, file.as_deref()).map_err(StartError::DynamoDb)?);
-            url(port)
-        };
-
+        let folder = open_folder(&options.data)?;
+        let (secrets_manager, secrets_manager_url) =
+            start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
+        let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
         let aws = clients(&dynamodb_url, &secrets_manager_url).await;
-        for table in &template.tables {
-            tables::create(&aws.dynamodb, table).await.map_err(|error| StartError::Table {
-                table: table.name.clone(),
+        for Table { name, schema, .. } in &template.tables {
+            tables::create(&aws.dynamodb, name, schema).await.map_err(|error| StartError::Table {
+                table: name.clone(),
                 url: dynamodb_url.clone(),
                 error,
             })?;
         }
-        let tables: BTreeMap<_, _> =
-            template.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone())).collect();
         let environment =
             template.functions.values().flat_map(|function| function.environment.clone()).collect();
-        let functions = Arc::new(start_functions(&options, place, template.functions, &aws).await?);
+        let functions = Arc::new(start_functions(&options, template.functions, &aws).await?);
         let routes = template.api.routes.list();
-        servers.insert(0, serve(listener, port, &options, template.api, Arc::clone(&functions)));
+        let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
 
         let mut gateway = Self {
             url: url(port),
@@ -140,11 +123,11 @@ impl Gateway {
             secrets_manager_url,
             dynamodb: aws.dynamodb,
             routes,
-            tables,
+            tables: template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
             environment,
             functions,
             demo: None,
-            servers,
+            servers: [api, secrets_manager].into_iter().chain(dynamodb).collect(),
             _folder: folder,
         };
         if options.demo {
@@ -221,31 +204,48 @@ impl Gateway {
     }
 }
 
-/// Where functions run.
-enum Place {
-    InProcess,
-    Elsewhere(Arc<Remote>),
-}
-
-impl Place {
-    fn of(options: &Options, template: &Template) -> Result<Self, StartError> {
-        if let Some(url) = &options.lambda {
-            let remote = Remote::new(url).ok_or_else(|| StartError::Url(url.clone()))?;
-            return Ok(Self::Elsewhere(Arc::new(remote)));
-        }
-        match template.functions.keys().find(|name| functions::link(name).is_none()) {
-            Some(name) => Err(StartError::NotLinked(name.clone())),
-            None => Ok(Self::InProcess),
-        }
-    }
-}
-
 async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
     loopback::bind(port).await.map_err(|error| StartError::Listen { port, error })
 }
 
 fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
+}
+
+fn open_folder(data: &Data) -> Result<Option<Folder>, StartError> {
+    match data {
+        Data::Ephemeral => Ok(None),
+        Data::Folder(path) => match Folder::open(path) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) => Err(StartError::Folder { path: path.clone(), error }),
+        },
+    }
+}
+
+async fn start_secrets_manager(
+    options: &Options,
+    declared: &BTreeMap<String, GenerateSecretString>,
+    folder: Option<&Folder>,
+) -> Result<(Server, String), StartError> {
+    let file = folder.map(Folder::secrets);
+    let secrets = SecretsManager::open(declared, file.as_deref(), &options.clock, &options.random)
+        .map_err(StartError::Secrets)?;
+    let (listener, port) = listen(0).await?;
+    Ok((loopback::serve(listener, secrets.router(port)), url(port)))
+}
+
+/// Starts one, unless there is another to use.
+async fn start_dynamodb(
+    options: &Options,
+    folder: Option<&Folder>,
+) -> Result<(Option<Server>, String), StartError> {
+    if let Some(url) = &options.dynamodb {
+        return Ok((None, url.clone()));
+    }
+    let file = folder.map(Folder::database);
+    let (listener, port) = listen(0).await?;
+    let server = dynamodb::serve(listener, file.as_deref()).map_err(StartError::DynamoDb)?;
+    Ok((Some(server), url(port)))
 }
 
 async fn clients(dynamodb_url: &str, secrets_manager_url: &str) -> Aws {
@@ -258,21 +258,20 @@ async fn clients(dynamodb_url: &str, secrets_manager_url: &str) -> Aws {
 
 async fn start_functions(
     options: &Options,
-    place: Place,
     declared: BTreeMap<String, template::Function>,
     aws: &Aws,
 ) -> Result<Functions, StartError> {
+    let remote = options.lambda.as_deref().map(|url| Arc::new(Remote::new(url)));
     let mut by_name = BTreeMap::new();
     for (name, declared) in declared {
-        let runs = match &place {
-            Place::Elsewhere(remote) => Runs::Elsewhere(Arc::clone(remote)),
-            Place::InProcess => {
-                let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
-                let app = start_function(options, &declared, aws)
-                    .await
-                    .map_err(|error| StartError::Function { function: name.clone(), error })?;
-                Runs::InProcess(link(Arc::new(app)))
-            }
+        let runs = if let Some(remote) = &remote {
+            Runs::Elsewhere(Arc::clone(remote))
+        } else {
+            let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
+            let app = start_function(options, &declared, aws)
+                .await
+                .map_err(|error| StartError::Function { function: name.clone(), error })?;
+            Runs::InProcess(link(Arc::new(app)))
         };
         let config = FunctionConfig {
             function_name: name.clone(),

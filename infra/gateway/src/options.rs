@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
 use shared::{clock::Clock, random::Random};
 
-use crate::data::Data;
+use crate::{data::Data, start_error::StartError};
 
 /// How a gateway is to run.
 #[derive(Debug, Clone)]
@@ -42,6 +43,21 @@ impl Options {
             demo: false,
         }
     }
+
+    /// Refuses a URL that is none, or that can't be spoken to: functions elsewhere are reached without TLS.
+    pub(crate) fn check_urls(&self) -> Result<(), StartError> {
+        check_url(self.dynamodb.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
+        check_url(self.lambda.as_deref(), &["http"], "an http:// URL")
+    }
+}
+
+fn check_url(url: Option<&str>, schemes: &[&str], expected: &'static str) -> Result<(), StartError> {
+    match url {
+        Some(url) if !Url::parse(url).is_ok_and(|url| schemes.contains(&url.scheme())) => {
+            Err(StartError::Url { url: url.to_owned(), expected })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The template in the working directory, or that of the workspace where there is none.
@@ -52,5 +68,29 @@ pub fn default_template() -> PathBuf {
         here
     } else {
         PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(dynamodb: Option<&str>, lambda: Option<&str>) -> Option<String> {
+        let (dynamodb, lambda) = (dynamodb.map(ToOwned::to_owned), lambda.map(ToOwned::to_owned));
+        let options = Options { dynamodb, lambda, ..Options::ephemeral() };
+        options.check_urls().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn urls_are_of_a_kind_that_can_be_spoken_to() {
+        assert_eq!(refusal(None, None), None);
+        assert_eq!(refusal(Some("http://127.0.0.1:8000"), Some("http://127.0.0.1:9001/")), None);
+        assert_eq!(refusal(Some("https://dynamodb.eu-central-1.amazonaws.com"), None), None);
+        for url in ["ftp://127.0.0.1", "127.0.0.1:9001", "localhost:9001", "localhost", ""] {
+            assert_eq!(refusal(Some(url), None), Some(format!("`{url}` is not an http:// or https:// URL")));
+        }
+        for url in ["https://127.0.0.1:9001", "localhost:9001", ""] {
+            assert_eq!(refusal(None, Some(url)), Some(format!("`{url}` is not an http:// URL")));
+        }
     }
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, de::IgnoredAny};
 /// What everyone who calls an API does, in the words of IAM.
 const ACTION: &str = "execute-api:Invoke";
 
+/// API Gateway takes no longer resource in a policy, in characters.
+const LONGEST_RESOURCE: usize = 512;
+
 /// A policy document.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -25,7 +28,20 @@ struct Statement {
     _sid: IgnoredAny,
     effect: Effect,
     action: OneOrMany<String>,
-    resource: OneOrMany<String>,
+    resource: OneOrMany<Resource>,
+}
+
+/// A pattern that the ARNs of methods may fit.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Resource(String);
+
+impl TryFrom<String> for Resource {
+    type Error = &'static str;
+
+    fn try_from(pattern: String) -> Result<Self, Self::Error> {
+        if pattern.chars().count() > LONGEST_RESOURCE { Err("too long") } else { Ok(Self(pattern)) }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,7 +84,7 @@ impl Statement {
     fn applies_to(&self, method_arn: &str) -> bool {
         let action = ACTION.to_ascii_lowercase();
         self.action.as_slice().iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
-            && self.resource.as_slice().iter().any(|pattern| wildcard(pattern, method_arn))
+            && self.resource.as_slice().iter().any(|Resource(pattern)| wildcard(pattern, method_arn))
     }
 }
 
@@ -148,6 +164,11 @@ mod tests {
     }
 
     #[test]
+    fn a_resource_may_have_512_characters() {
+        assert!(allows(statement("Allow", ACTION, "*".repeat(512))));
+    }
+
+    #[test]
     fn a_deny_wins_wherever_it_stands() {
         let (allow, deny) = (statement("Allow", "*", "*"), statement("Deny", ACTION, "*GET/v1/*"));
         assert!(!allows([allow.clone(), deny.clone()]));
@@ -164,6 +185,8 @@ mod tests {
             json!({"Action": "*", "Resource": "*"}),
             json!({"Effect": "Allow", "Action": "*"}),
             json!({"Effect": "Allow", "Action": "*", "Resource": null}),
+            statement("Allow", ACTION, "*".repeat(513)),
+            statement("Allow", ACTION, json!(["*", "*".repeat(513)])),
         ] {
             let document = json!({"Version": "2012-10-17", "Statement": [statement.clone()]});
             assert!(serde_json::from_value::<Policy>(document).is_err(), "{statement}");

@@ -6,21 +6,23 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, State},
-    http::{HeaderName, Request, Response, request::Parts},
+    http::{HeaderName, HeaderValue, Request, Response, request::Parts},
 };
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::{clock::Clock, random::Random, telemetry::TARGET};
+use tokio::time::timeout;
 
 use crate::{
-    account, authorizer,
-    event::{self, RequestId},
+    aws_names, event,
     gateway_response::ResponseType,
     integration,
     invoke::Functions,
-    routes::Match,
-    template::{Api, Authorizer},
+    request_id::RequestId,
+    routes::{Authorizer, Match, Route},
+    template::Api,
+    verdict,
 };
 
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
@@ -47,16 +49,18 @@ async fn answer(
         Some(found) => api.serve(&parts, body, found, &id, client).await,
         None => Err(ResponseType::MissingAuthenticationToken),
     };
-    let mut response = result.unwrap_or_else(|kind| api.api.responses.answer(kind, id.id()));
+    let value = |id: &str| HeaderValue::try_from(id).expect("an id is made of ASCII");
+    let request_id = value(&id.id);
+    let mut response = result.unwrap_or_else(|kind| api.api.responses.answer(kind, &request_id));
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("x-amzn-requestid"), id.id().clone());
-    headers.insert(HeaderName::from_static("x-amz-apigw-id"), id.extended().clone());
+    headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
+    headers.insert(HeaderName::from_static("x-amz-apigw-id"), value(&id.extended));
     tracing::info!(
         target: TARGET,
         method = parts.method.as_str(),
         resource = found.map(|found| found.resource),
         status = response.status().as_u16(),
-        request_id = id.as_str(),
+        request_id = id.id,
         duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
         "request"
     );
@@ -80,15 +84,16 @@ impl RestApi {
         let body = read(body).await?;
         let now = self.clock.now_utc();
         let mut request = event::Request::new(&self.api.stage, parts, found, id, client, self.port, now);
-        if let Some(name) = &found.route.authorizer {
-            let authorizer = self.api.authorizers.get(name).ok_or(ResponseType::ApiConfigurationError)?;
+        if let Some(authorizer) = &found.route.authorizer {
             let context = self.authorize(authorizer, parts, &request).await?;
             request.context.authorizer = Some(context);
         }
-        let event = json(&request.proxy_event(&body));
-        let answer = self.functions.invoke(&found.route.function, event).await.map_err(|error| {
-            tracing::warn!(target: TARGET, function = found.route.function, error_type = error.error_type, "a function failed");
-            if error.is_timeout() { ResponseType::IntegrationTimeout } else { ResponseType::IntegrationFailure }
+        let Route { function, timeout: limit, .. } = found.route;
+        let answer = self.functions.invoke(function, json(&request.proxy_event(&body)));
+        let answer = timeout(*limit, answer).await.map_err(|_| ResponseType::IntegrationTimeout)?;
+        let answer = answer.map_err(|error| {
+            tracing::warn!(target: TARGET, function, error_type = error.error_type, "a function failed");
+            ResponseType::IntegrationFailure
         })?;
         integration::response(&answer).ok_or(ResponseType::IntegrationFailure)
     }
@@ -103,11 +108,11 @@ impl RestApi {
         {
             return Err(ResponseType::Unauthorized);
         }
-        let method_arn = account::method_arn(&self.api.stage, parts.method.as_str(), parts.uri.path());
+        let method_arn = aws_names::method_arn(&self.api.stage, parts.method.as_str(), parts.uri.path());
         let started = Instant::now();
         let answer =
             self.functions.invoke(&authorizer.function, json(&request.authorizer_event(&method_arn))).await;
-        let mut context = authorizer::context(answer, &method_arn)?;
+        let mut context = verdict::context(answer, &method_arn)?;
         let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         context.insert("integrationLatency".to_owned(), latency.into());
         Ok(context)
@@ -241,14 +246,16 @@ mod tests {
         assert_eq!(authorizer["principalId"], "me");
         assert_eq!(authorizer["number"], "1");
         assert!(authorizer["integrationLatency"].is_u64());
-        assert_eq!(authorizer["methodArn"], account::method_arn("test", "GET", "/things/%2e%2E"));
+        assert_eq!(authorizer["methodArn"], aws_names::method_arn("test", "GET", "/things/%2e%2E"));
         assert_eq!(authorizer["type"], "REQUEST");
         assert_eq!(event["pathParameters"], json!({"id": "%2e%2E"}));
     }
 
     #[tokio::test]
     async fn a_function_that_fails_is_a_server_error() {
-        for (path, status) in [("/fail", 502), ("/panic", 502), ("/echo", 502), ("/sleep", 504)] {
+        for (path, status) in
+            [("/fail", 502), ("/panic", 502), ("/echo", 502), ("/sleep", 502), ("/sleep/longer", 504)]
+        {
             assert_eq!(send("GET", path, &[], "").await.status(), status, "{path}");
         }
     }

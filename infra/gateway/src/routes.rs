@@ -1,6 +1,6 @@
 //! The resources of the API and their methods: which function answers a request, and who decides before.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// All routes of the API.
 #[derive(Debug, Default)]
@@ -36,8 +36,18 @@ pub struct RouteInfo {
 pub(crate) struct Route {
     /// The function that answers.
     pub(crate) function: String,
-    /// The authorizer that decides before, by its name in the template.
-    pub(crate) authorizer: Option<String>,
+    /// The authorizer that decides before.
+    pub(crate) authorizer: Option<Arc<Authorizer>>,
+    /// So long the API waits for the function.
+    pub(crate) timeout: Duration,
+}
+
+/// Who decides on a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Authorizer {
+    pub(crate) function: String,
+    /// The headers without which there is nothing to decide on.
+    pub(crate) identity_headers: Vec<String>,
 }
 
 /// The route that a request matches.
@@ -170,8 +180,11 @@ mod tests {
 
     use super::*;
 
-    fn route(function: &str) -> Route {
-        Route { function: function.to_owned(), authorizer: None }
+    impl Route {
+        /// One that asks for no credential.
+        pub(crate) fn public(function: &str) -> Self {
+            Self { function: function.to_owned(), authorizer: None, timeout: Duration::from_secs(29) }
+        }
     }
 
     fn routes() -> Routes {
@@ -186,7 +199,7 @@ mod tests {
             ("GET", "/v1/any"),
             ("POST", "/v1/projects/{id}/{verb}"),
         ] {
-            routes.add(method, path, route(&format!("{method} {path}"))).unwrap();
+            routes.add(method, path, Route::public(&format!("{method} {path}"))).unwrap();
         }
         routes
     }
@@ -246,7 +259,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_route_is_refused() {
         let mut routes = routes();
-        let mut add = |method, path| routes.add(method, path, route("x"));
+        let mut add = |method, path| routes.add(method, path, Route::public("x"));
         assert_eq!(add("GET", "v1"), Err(RouteError::Path("v1".into())));
         assert_eq!(add("GET", "/v1/{a+}"), Err(RouteError::Path("/v1/{a+}".into())));
         assert_eq!(add("GET", "/v1/{}"), Err(RouteError::Path("/v1/{}".into())));

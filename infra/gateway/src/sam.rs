@@ -1,4 +1,4 @@
-//! The properties of SAM's resources, as far as the gateway reads them.
+//! The properties of a template's resources, as far as the gateway reads them.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +43,15 @@ pub(crate) struct ApiEvent {
     pub(crate) path: String,
     #[serde(default)]
     pub(crate) auth: RouteAuth,
+    #[serde(default = "ApiEvent::default_timeout")]
+    pub(crate) timeout_in_millis: u64,
+}
+
+impl ApiEvent {
+    /// What API Gateway takes where the template says nothing.
+    fn default_timeout() -> u64 {
+        29_000
+    }
 }
 
 // Whatever decides on access and isn't understood here is refused. Ignored, it would let in what AWS keeps out.
@@ -93,4 +102,60 @@ pub(crate) enum PayloadType {
 pub(crate) struct Identity {
     pub(crate) headers: Vec<String>,
     pub(crate) reauthorize_every: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TableProperties {
+    pub(crate) key_schema: Vec<KeyElement>,
+    pub(crate) attribute_definitions: Vec<Attribute>,
+    pub(crate) billing_mode: String,
+    pub(crate) time_to_live_specification: Option<TimeToLive>,
+    #[serde(default)]
+    pub(crate) global_secondary_indexes: Vec<Value>,
+    #[serde(default)]
+    pub(crate) local_secondary_indexes: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct KeyElement {
+    pub(crate) attribute_name: String,
+    pub(crate) key_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Attribute {
+    pub(crate) attribute_name: String,
+    pub(crate) attribute_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TimeToLive {
+    pub(crate) attribute_name: String,
+    pub(crate) enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SecretProperties {
+    pub(crate) generate_secret_string: GenerateSecretString,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct GenerateSecretString {
+    #[serde(default = "GenerateSecretString::default_length")]
+    pub(crate) password_length: usize,
+    #[serde(default)]
+    pub(crate) exclude_punctuation: bool,
+}
+
+impl GenerateSecretString {
+    /// What Secrets Manager takes where the template says nothing.
+    fn default_length() -> usize {
+        32
+    }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{clock::Clock, random::Random};
 
-use crate::{account, event::uuid, loopback::refuse_web_pages, template};
+use crate::{aws_names::secret_arn, loopback::refuse_web_pages, request_id::uuid, sam::GenerateSecretString};
 
 /// The secrets, by name.
 pub(crate) struct SecretsManager(BTreeMap<String, Secret>);
@@ -68,9 +68,10 @@ impl IntoResponse for Refusal {
 }
 
 impl SecretsManager {
-    /// Reads the secrets in `file`, if there is one, and makes up those that `declared` has besides.
+    /// Reads the secrets in `file`, if there is one, and makes up those that `declared` has besides. It has
+    /// them by name.
     pub(crate) fn open(
-        declared: &[template::Secret],
+        declared: &BTreeMap<String, GenerateSecretString>,
         file: Option<&Path>,
         clock: &Clock,
         random: &Random,
@@ -81,10 +82,10 @@ impl SecretsManager {
             Some(Err(_)) | None => BTreeMap::new(),
         };
         let known = secrets.len();
-        for declared in declared {
-            secrets.entry(declared.name.clone()).or_insert_with(|| Secret {
-                version_id: uuid(random).to_string(),
-                value: generate(&declared.generate_secret_string, random),
+        for (name, how) in declared {
+            secrets.entry(name.clone()).or_insert_with(|| Secret {
+                version_id: uuid(random),
+                value: generate(how, random),
                 created: clock.now_utc().unix_timestamp(),
             });
         }
@@ -109,7 +110,7 @@ impl SecretsManager {
         let (name, secret) = self
             .0
             .iter()
-            .find(|(name, _)| id == *name || *id == account::secret_arn(name))
+            .find(|(name, _)| id == *name || *id == secret_arn(name))
             .ok_or_else(|| Refusal::not_found(""))?;
         if let Some(version) = request.version_id.as_ref().filter(|id| **id != secret.version_id) {
             return Err(Refusal::not_found(&format!(" value for VersionId: {version}")));
@@ -118,7 +119,7 @@ impl SecretsManager {
             return Err(Refusal::not_found(&format!(" value for staging label: {stage}")));
         }
         Ok(json!({
-            "ARN": account::secret_arn(name),
+            "ARN": secret_arn(name),
             "Name": name,
             "VersionId": secret.version_id,
             "SecretString": secret.value,
@@ -144,7 +145,7 @@ async fn answer(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, 
     response
 }
 
-fn generate(how: &template::GenerateSecretString, random: &Random) -> String {
+fn generate(how: &GenerateSecretString, random: &Random) -> String {
     let characters: Vec<char> =
         ('!'..='~').filter(|c| c.is_ascii_alphanumeric() || !how.exclude_punctuation).collect();
     std::iter::repeat_with(|| usize::from(random.bytes::<1>()[0]))
@@ -172,9 +173,9 @@ fn write(file: &Path, secrets: &BTreeMap<String, Secret>) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn declared() -> Vec<template::Secret> {
-        let how = json!({"PasswordLength": 64, "ExcludePunctuation": true});
-        vec![serde_json::from_value(json!({"Name": "Pepper", "GenerateSecretString": how})).unwrap()]
+    fn declared() -> BTreeMap<String, GenerateSecretString> {
+        let how = GenerateSecretString { password_length: 64, exclude_punctuation: true };
+        BTreeMap::from([("Pepper".to_owned(), how)])
     }
 
     fn open(file: Option<&Path>) -> SecretsManager {

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{data::FolderError, demo::DemoError, template::TemplateError};
+use crate::{data::FolderError, demo::DemoError, template_error::TemplateError};
 
 /// Why a gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +58,14 @@ pub enum StartError {
         /// Why not.
         error: shared::app::StartError,
     },
-    /// What should be a URL is none.
-    #[error("`{0}` is not an http:// URL")]
-    Url(String),
+    /// What should be a URL is none, or not one of the kind that can be used.
+    #[error("`{url}` is not {expected}")]
+    Url {
+        /// What it is.
+        url: String,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// The demo account can't be made.
     #[error("cannot make the demo account: {0}")]
     Demo(#[from] DemoError),

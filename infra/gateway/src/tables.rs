@@ -1,31 +1,69 @@
-//! Makes the tables that the template declares.
+//! The tables that the template declares.
 
 use std::{error::Error, iter, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
     client::Waiters,
-    error::{BuildError, SdkError},
+    error::SdkError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
         TimeToLiveSpecification,
     },
 };
+use serde::Deserialize;
 
-use crate::template::{self, AttributeType, Table};
+use crate::sam::TableProperties;
 
 /// A real DynamoDB takes some seconds.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// Makes `table`, unless there is one of its name, and waits until it can be used.
-pub(crate) async fn create(client: &Client, table: &Table) -> Result<(), String> {
-    let (keys, attributes) = schema(table).map_err(|error| error.to_string())?;
+/// What a table is to be.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "TableProperties")]
+pub(crate) struct Schema {
+    keys: Vec<KeySchemaElement>,
+    attributes: Vec<AttributeDefinition>,
+    time_to_live: Option<TimeToLiveSpecification>,
+}
+
+impl TryFrom<TableProperties> for Schema {
+    type Error = Box<dyn Error>;
+
+    fn try_from(properties: TableProperties) -> Result<Self, Self::Error> {
+        if BillingMode::try_parse(&properties.billing_mode)? != BillingMode::PayPerRequest {
+            return Err("a BillingMode other than PAY_PER_REQUEST is not supported".into());
+        }
+        if !properties.global_secondary_indexes.is_empty() || !properties.local_secondary_indexes.is_empty() {
+            return Err("secondary indexes are not supported".into());
+        }
+        let mut keys = Vec::new();
+        for key in properties.key_schema {
+            let kind = KeyType::try_parse(&key.key_type)?;
+            keys.push(KeySchemaElement::builder().attribute_name(key.attribute_name).key_type(kind).build()?);
+        }
+        let mut attributes = Vec::new();
+        for attribute in properties.attribute_definitions {
+            let kind = ScalarAttributeType::try_parse(&attribute.attribute_type)?;
+            let attribute = AttributeDefinition::builder().attribute_name(attribute.attribute_name);
+            attributes.push(attribute.attribute_type(kind).build()?);
+        }
+        let time_to_live = properties.time_to_live_specification.map(|ttl| {
+            let specification = TimeToLiveSpecification::builder();
+            specification.attribute_name(ttl.attribute_name).enabled(ttl.enabled).build()
+        });
+        Ok(Self { keys, attributes, time_to_live: time_to_live.transpose()? })
+    }
+}
+
+/// Makes the table `name`, unless there is one already, and waits until it can be used.
+pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Result<(), String> {
     let created = client
         .create_table()
-        .table_name(&table.name)
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_key_schema(Some(keys))
-        .set_attribute_definitions(Some(attributes))
+        .set_key_schema(Some(schema.keys.clone()))
+        .set_attribute_definitions(Some(schema.attributes.clone()))
         .send()
         .await;
     match created {
@@ -33,25 +71,12 @@ pub(crate) async fn create(client: &Client, table: &Table) -> Result<(), String>
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(()),
         Err(error) => return Err(in_words(&error)),
     }
-    client
-        .wait_until_table_exists()
-        .table_name(&table.name)
-        .wait(LONGEST_WAIT)
-        .await
-        .map_err(|error| in_words(&error))?;
-    if let Some(ttl) = &table.time_to_live_specification {
-        let ttl = TimeToLiveSpecification::builder()
-            .attribute_name(&ttl.attribute_name)
-            .enabled(ttl.enabled)
-            .build()
-            .map_err(|error| error.to_string())?;
-        client
-            .update_time_to_live()
-            .table_name(&table.name)
-            .time_to_live_specification(ttl)
-            .send()
-            .await
-            .map_err(|error| in_words(&error))?;
+    let exists = client.wait_until_table_exists().table_name(name).wait(LONGEST_WAIT).await;
+    exists.map_err(|error| in_words(&error))?;
+    if let Some(specification) = &schema.time_to_live {
+        let update = client.update_time_to_live().table_name(name);
+        let updated = update.time_to_live_specification(specification.clone()).send().await;
+        updated.map_err(|error| in_words(&error))?;
     }
     Ok(())
 }
@@ -60,25 +85,6 @@ pub(crate) async fn create(client: &Client, table: &Table) -> Result<(), String>
 pub(crate) async fn is_empty(client: &Client, name: &str) -> Result<bool, String> {
     let scan = client.scan().table_name(name).limit(1).send().await;
     scan.map(|scan| scan.count() == 0).map_err(|error| in_words(&error))
-}
-
-fn schema(table: &Table) -> Result<(Vec<KeySchemaElement>, Vec<AttributeDefinition>), BuildError> {
-    let keys = table.key_schema.iter().map(|key| {
-        let kind = match key.key_type {
-            template::KeyType::Hash => KeyType::Hash,
-            template::KeyType::Range => KeyType::Range,
-        };
-        KeySchemaElement::builder().attribute_name(&key.attribute_name).key_type(kind).build()
-    });
-    let attributes = table.attribute_definitions.iter().map(|attribute| {
-        let kind = match attribute.attribute_type {
-            AttributeType::S => ScalarAttributeType::S,
-            AttributeType::N => ScalarAttributeType::N,
-            AttributeType::B => ScalarAttributeType::B,
-        };
-        AttributeDefinition::builder().attribute_name(&attribute.attribute_name).attribute_type(kind).build()
-    });
-    Ok((keys.collect::<Result<_, _>>()?, attributes.collect::<Result<_, _>>()?))
 }
 
 /// An error of the SDK with all of its causes. It alone says as much as "dispatch failure".

@@ -2,43 +2,28 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    account::{self, API_ID},
+    aws_names::{self, API_ID},
     gateway_response::{GatewayResponse, GatewayResponses, ResponseType},
-    intrinsics::{self, Names},
-    routes::{Route, Routes},
-    sam::{ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, Globals},
+    intrinsics::Names,
+    routes::{Authorizer, Route, Routes},
+    sam::{
+        ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, GenerateSecretString, Globals,
+        SecretProperties,
+    },
+    scalar,
+    tables::Schema,
+    template_error::TemplateError,
     yaml,
 };
-
-/// What is wrong with a template, and where.
-#[derive(Debug, thiserror::Error)]
-pub struct TemplateError {
-    /// Empty for the template as a whole.
-    place: String,
-    problem: String,
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, problem } = self;
-        if place.is_empty() { f.write_str(problem) } else { write!(f, "{place}: {problem}") }
-    }
-}
-
-impl TemplateError {
-    pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
-    }
-}
 
 /// A template, read.
 #[derive(Debug)]
@@ -47,7 +32,8 @@ pub(crate) struct Template {
     /// By name.
     pub(crate) functions: BTreeMap<String, Function>,
     pub(crate) tables: Vec<Table>,
-    pub(crate) secrets: Vec<Secret>,
+    /// By name.
+    pub(crate) secrets: BTreeMap<String, GenerateSecretString>,
 }
 
 /// The one API.
@@ -55,17 +41,7 @@ pub(crate) struct Template {
 pub(crate) struct Api {
     pub(crate) stage: String,
     pub(crate) routes: Routes,
-    /// By the name that routes call them.
-    pub(crate) authorizers: HashMap<String, Authorizer>,
     pub(crate) responses: GatewayResponses,
-}
-
-/// Who decides on a request.
-#[derive(Debug)]
-pub(crate) struct Authorizer {
-    pub(crate) function: String,
-    /// The headers without which there is nothing to decide on.
-    pub(crate) identity_headers: Vec<String>,
 }
 
 /// A Lambda function.
@@ -78,88 +54,11 @@ pub(crate) struct Function {
 }
 
 /// A DynamoDB table.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub(crate) struct Table {
-    #[serde(skip)]
     pub(crate) logical_id: String,
-    #[serde(default, rename = "TableName")]
     pub(crate) name: String,
-    pub(crate) key_schema: Vec<KeyElement>,
-    pub(crate) attribute_definitions: Vec<Attribute>,
-    // Read so that a template with another one is refused.
-    #[serde(rename = "BillingMode")]
-    _billing_mode: BillingMode,
-    pub(crate) time_to_live_specification: Option<TimeToLive>,
-}
-
-/// An attribute that is part of a table's key.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct KeyElement {
-    pub(crate) attribute_name: String,
-    pub(crate) key_type: KeyType,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum KeyType {
-    Hash,
-    Range,
-}
-
-/// An attribute with a declared type.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Attribute {
-    pub(crate) attribute_name: String,
-    pub(crate) attribute_type: AttributeType,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(crate) enum AttributeType {
-    S,
-    N,
-    B,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum BillingMode {
-    PayPerRequest,
-}
-
-/// The attribute that says when an item may be deleted.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct TimeToLive {
-    pub(crate) attribute_name: String,
-    pub(crate) enabled: bool,
-}
-
-/// A secret of Secrets Manager.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Secret {
-    #[serde(default)]
-    pub(crate) name: String,
-    pub(crate) generate_secret_string: GenerateSecretString,
-}
-
-/// How a secret is made up.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct GenerateSecretString {
-    #[serde(default = "GenerateSecretString::default_length")]
-    pub(crate) password_length: usize,
-    #[serde(default)]
-    pub(crate) exclude_punctuation: bool,
-}
-
-impl GenerateSecretString {
-    fn default_length() -> usize {
-        32
-    }
+    pub(crate) schema: Schema,
 }
 
 impl Template {
@@ -188,7 +87,7 @@ impl Template {
 
         let mut reader = Reader::default();
         for (logical_id, resource) in resources {
-            reader.add(&logical_id, resource, &globals.function)?;
+            reader.add(&logical_id, names.name(&logical_id), resource, &globals.function)?;
         }
         reader.finish()
     }
@@ -202,13 +101,14 @@ struct Reader {
     /// Each with its place and its function.
     events: Vec<(String, String, ApiEvent)>,
     tables: Vec<Table>,
-    secrets: Vec<Secret>,
+    secrets: BTreeMap<String, GenerateSecretString>,
 }
 
 impl Reader {
     fn add(
         &mut self,
         logical_id: &str,
+        name: &str,
         mut resource: Value,
         globals: &FunctionProperties,
     ) -> Result<(), TemplateError> {
@@ -223,23 +123,15 @@ impl Reader {
                 }
             }
             Some("AWS::Serverless::Function") => {
-                let name = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap_or(logical_id);
                 self.add_function(&place, name, read(&place, properties)?, globals)?;
             }
             Some("AWS::DynamoDB::Table") => {
-                for index in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
-                    if !properties[index].is_null() {
-                        return Err(TemplateError::new(place, format!("{index} are not supported")));
-                    }
-                }
-                let table: Table = read(&place, properties)?;
-                let name = intrinsics::table_name(logical_id, given(&table.name));
-                self.tables.push(Table { logical_id: logical_id.to_owned(), name, ..table });
+                let schema = read(&place, properties)?;
+                self.tables.push(Table { logical_id: logical_id.to_owned(), name: name.to_owned(), schema });
             }
             Some("AWS::SecretsManager::Secret") => {
-                let mut secret: Secret = read(&place, properties)?;
-                secret.name = intrinsics::secret_name(logical_id, given(&secret.name));
-                self.secrets.push(secret);
+                let secret: SecretProperties = read(&place, properties)?;
+                self.secrets.insert(name.to_owned(), secret.generate_secret_string);
             }
             _ => {}
         }
@@ -255,7 +147,7 @@ impl Reader {
     ) -> Result<(), TemplateError> {
         let mut environment = BTreeMap::new();
         for (name, value) in globals.environment.variables.iter().chain(&own.environment.variables) {
-            let value = intrinsics::scalar_text(value).ok_or_else(|| {
+            let value = scalar::text(value).ok_or_else(|| {
                 TemplateError::new(format!("{place}.Properties.Environment.Variables.{name}"), "not a scalar")
             })?;
             environment.insert(name.clone(), value);
@@ -288,8 +180,7 @@ impl Reader {
         let mut authorizers = HashMap::new();
         for (name, properties) in api.auth.authorizers {
             let place = format!("{place}.Properties.Auth.Authorizers.{name}");
-            let authorizer = authorizer(&place, properties, &self.functions)?;
-            authorizers.insert(name, authorizer);
+            authorizers.insert(name, Arc::new(authorizer(&place, properties, &self.functions)?));
         }
         let mut routes = Routes::default();
         for (place, function, event) in self.events {
@@ -297,13 +188,16 @@ impl Reader {
                 return Err(TemplateError::new(place, format!("no API `{}`", event.rest_api_id)));
             }
             let authorizer = match event.auth.authorizer.or_else(|| api.auth.default_authorizer.clone()) {
-                Some(none) if none == "NONE" => None,
-                Some(name) if authorizers.contains_key(&name) => Some(name),
-                Some(name) => return Err(TemplateError::new(place, format!("no authorizer `{name}`"))),
                 None => None,
+                Some(name) if name == "NONE" => None,
+                Some(name) => match authorizers.get(&name) {
+                    Some(authorizer) => Some(Arc::clone(authorizer)),
+                    None => return Err(TemplateError::new(place, format!("no authorizer `{name}`"))),
+                },
             };
+            let timeout = Duration::from_millis(event.timeout_in_millis);
             routes
-                .add(&event.method, &event.path, Route { function, authorizer })
+                .add(&event.method, &event.path, Route { function, authorizer, timeout })
                 .map_err(|error| TemplateError::new(place, error.to_string()))?;
         }
         let mut responses = GatewayResponses::default();
@@ -314,7 +208,7 @@ impl Reader {
             responses.insert(kind, response);
         }
         Ok(Template {
-            api: Api { stage: api.stage_name, routes, authorizers, responses },
+            api: Api { stage: api.stage_name, routes, responses },
             functions: self.functions,
             tables: self.tables,
             secrets: self.secrets,
@@ -336,13 +230,9 @@ fn authorizer(
     }
     let function = functions
         .keys()
-        .find(|name| account::function_arn(name) == properties.function_arn)
+        .find(|name| aws_names::function_arn(name) == properties.function_arn)
         .ok_or_else(|| TemplateError::new(place, format!("no function `{}`", properties.function_arn)))?;
     Ok(Authorizer { function: function.clone(), identity_headers: properties.identity.headers })
-}
-
-fn given(name: &str) -> Option<&str> {
-    (!name.is_empty()).then_some(name)
 }
 
 fn read<T: DeserializeOwned>(place: &str, value: Value) -> Result<T, TemplateError> {
@@ -358,18 +248,17 @@ mod tests {
     #[test]
     fn the_template_of_the_service_is_understood() {
         let template = Template::parse(TEMPLATE).unwrap();
-        let authorizer = &template.api.authorizers["Credential"];
+        let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
+        assert_eq!(login.route, &Route::public("login"));
+        let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
+        let authorizer = projects.route.authorizer.as_ref().unwrap();
         assert_eq!(authorizer.function, "authorizer");
         assert_eq!(authorizer.identity_headers, ["Authorization"]);
 
-        let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
-        assert_eq!((login.route.function.as_str(), &login.route.authorizer), ("login", &None));
-        let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
-        assert_eq!(projects.route.authorizer.as_deref(), Some("Credential"));
-
         let environment = &template.functions["authorizer"].environment;
         assert_eq!(environment["TABLE_NAME"], template.tables[0].name);
-        assert_eq!(environment["PEPPER_SECRET_ID"], account::secret_arn(&template.secrets[0].name));
+        assert_eq!(environment["PEPPER_SECRET_ID"], aws_names::secret_arn("Pepper"));
+        assert!(template.secrets.contains_key("Pepper"));
         assert_eq!(template.functions["authorizer"].timeout, Duration::from_secs(10));
     }
 
@@ -436,7 +325,18 @@ mod tests {
             (
                 "BillingMode: PAY_PER_REQUEST",
                 "BillingMode: PROVISIONED",
-                "Resources.Table: unknown variant `PROVISIONED`",
+                "Resources.Table: a BillingMode other than PAY_PER_REQUEST is not supported",
+            ),
+            (
+                "BillingMode: PAY_PER_REQUEST",
+                "BillingMode: PAY_PER_REQUEST\n      TableName: !Ref Stage",
+                "Resources.Table.Properties.TableName: must be plain text",
+            ),
+            ("KeyType: HASH", "KeyType: HUSH", "Resources.Table: unknown enum variant: 'HUSH'"),
+            (
+                "BillingMode: PAY_PER_REQUEST",
+                "BillingMode: PAY_PER_REQUEST\n      LocalSecondaryIndexes: [{}]",
+                "Resources.Table: secondary indexes are not supported",
             ),
             (
                 "BuildProperties: { Binary: health }",

@@ -4,7 +4,7 @@
 use saphyr::{LoadableYamlNode, Scalar, Tag, Yaml};
 use serde_json::{Map, Number, Value};
 
-use crate::template::TemplateError;
+use crate::template_error::{TemplateError, below};
 
 /// The one document in `text`, as JSON.
 pub(crate) fn parse(text: &str) -> Result<Value, TemplateError> {
@@ -75,11 +75,6 @@ fn long_form(place: &str, tag: &Tag) -> Result<String, TemplateError> {
         ("!", name) => Ok(format!("Fn::{name}")),
         _ => Err(TemplateError::new(place, format!("unknown tag `{tag}`"))),
     }
-}
-
-/// The name of the place `key` below `place`.
-pub(crate) fn below(place: &str, key: &str) -> String {
-    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Functions and tables that are elsewhere.
 
-use gateway::{Gateway, Options};
+use gateway::{Data, Gateway, Options};
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 
@@ -54,13 +54,15 @@ async fn nothing_behind_a_url_is_said_so() {
         message.starts_with(&format!("cannot make the table medtwin-auth-Table in the DynamoDB at {url}: "))
     );
     assert!(!message.contains('\n'), "{message}");
+}
 
+#[tokio::test]
+async fn what_is_no_url_is_refused_before_anything_is_made() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
     let nowhere = Some("localhost:9001".to_owned());
-    for options in [
-        Options { lambda: nowhere.clone(), ..Options::ephemeral() },
-        Options { dynamodb: nowhere, ..Options::ephemeral() },
-    ] {
-        let message = Gateway::start(options).await.err().unwrap().to_string();
-        assert_eq!(message, "`localhost:9001` is not an http:// URL");
-    }
+    let options = Options { data: Data::Folder(folder.clone()), dynamodb: nowhere, ..Options::ephemeral() };
+    let message = Gateway::start(options).await.err().unwrap().to_string();
+    assert_eq!(message, "`localhost:9001` is not an http:// or https:// URL");
+    assert!(!folder.exists());
 }

@@ -1,4 +1,4 @@
-//! The AWS account that isn't there: its constants, and the names and ARNs that follow from them.
+//! What things are called in the AWS account that isn't there.
 
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
 pub(crate) const PARTITION: &str = "aws";
@@ -6,8 +6,6 @@ pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const STACK_NAME: &str = "medtwin-auth";
 pub(crate) const URL_SUFFIX: &str = "amazonaws.com";
 pub(crate) const API_ID: &str = "l0c4lg4tew";
-/// Access key and secret alike. Nothing on loopback checks a signature; the SDK wants one all the same.
-pub(crate) const CREDENTIAL: &str = "local";
 
 pub(crate) fn function_arn(name: &str) -> String {
     format!("arn:{PARTITION}:lambda:{REGION}:{ACCOUNT_ID}:function:{name}")

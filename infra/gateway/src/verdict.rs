@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::telemetry::TARGET;
 
-use crate::{gateway_response::ResponseType, intrinsics::scalar_text, invoke::FunctionError, policy::Policy};
+use crate::{function_error::FunctionError, gateway_response::ResponseType, policy::Policy, scalar};
 
 /// The only error by which an authorizer says that the caller is unknown. Any other is its own failure.
 const UNAUTHORIZED: &str = "Unauthorized";
@@ -12,8 +12,7 @@ const UNAUTHORIZED: &str = "Unauthorized";
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
-    #[serde(default)]
-    principal_id: Value,
+    principal_id: String,
     policy_document: Policy,
     #[serde(default)]
     context: Value,
@@ -32,23 +31,22 @@ pub(crate) fn context(
             ResponseType::AuthorizerFailure
         }
     })?;
-    let answer: Answer = serde_json::from_slice(&answer).map_err(|_| ResponseType::AuthorizerFailure)?;
-    let context =
-        strings(answer.principal_id, answer.context).ok_or(ResponseType::AuthorizerConfigurationError)?;
+    let malformed = ResponseType::AuthorizerConfigurationError;
+    let answer: Answer = serde_json::from_slice(&answer).map_err(|_| malformed)?;
+    let context = strings(answer.principal_id, answer.context).ok_or(malformed)?;
     if answer.policy_document.allows(method_arn) { Ok(context) } else { Err(ResponseType::AccessDenied) }
 }
 
 /// The context, all of it as strings, with the principal.
-fn strings(principal_id: Value, context: Value) -> Option<Map<String, Value>> {
+fn strings(principal_id: String, context: Value) -> Option<Map<String, Value>> {
     let mut strings = match context {
         Value::Null => Map::new(),
         Value::Object(context) => context
             .into_iter()
-            .map(|(name, value)| Some((name, Value::String(scalar_text(&value)?))))
+            .map(|(name, value)| Some((name, Value::String(scalar::text(&value)?))))
             .collect::<Option<_>>()?,
         _ => return None,
     };
-    let Value::String(principal_id) = principal_id else { return None };
     strings.insert("principalId".to_owned(), principal_id.into());
     Some(strings)
 }
@@ -102,15 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_answer_is_a_failure() {
+    fn what_is_not_an_answer_is_an_error_of_configuration() {
         for answer in [json!(null), json!({}), json!("x"), json!({"principalId": "me"})] {
-            assert_eq!(judge(&answer), Err(ResponseType::AuthorizerFailure), "{answer}");
+            assert_eq!(judge(&answer), Err(ResponseType::AuthorizerConfigurationError), "{answer}");
         }
-        assert_eq!(context(Ok(b"{".to_vec()), "arn"), Err(ResponseType::AuthorizerFailure));
+        let result = context(Ok(b"{".to_vec()), "arn");
+        assert_eq!(result, Err(ResponseType::AuthorizerConfigurationError));
     }
 
     #[test]
-    fn a_wrong_principal_or_context_is_an_error_of_configuration() {
+    fn a_wrong_principal_or_context_is_one_too() {
         for context in [json!({"a": null}), json!({"a": []}), json!({"a": {}}), json!([]), json!("a")] {
             let result = judge(&answer("Allow", &context));
             assert_eq!(result, Err(ResponseType::AuthorizerConfigurationError), "{context}");
