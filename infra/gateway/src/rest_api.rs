@@ -26,6 +26,8 @@ use crate::{
 };
 
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
+/// Of the request line and the values of all headers together (API Gateway's quotas for REST APIs).
+const LARGEST_HEAD: usize = 10_240;
 
 /// The API and what it needs to answer.
 pub(crate) struct RestApi {
@@ -46,6 +48,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let found = api.api.routes.find(parts.method.as_str(), parts.uri.path());
     let result = match &found {
+        _ if head_length(&parts) > LARGEST_HEAD => Err(ResponseType::RequestTooLarge),
         Some(found) => api.serve(&parts, body, found, &id, client).await,
         None => Err(ResponseType::MissingAuthenticationToken),
     };
@@ -117,6 +120,12 @@ impl RestApi {
         context.insert("integrationLatency".to_owned(), latency.into());
         Ok(context)
     }
+}
+
+/// The length of the request line and of the values of all headers.
+fn head_length(parts: &Parts) -> usize {
+    let line = format!("{} {} {:?}", parts.method, parts.uri, parts.version).len();
+    line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
 }
 
 fn json(event: &impl Serialize) -> Vec<u8> {

@@ -1,0 +1,130 @@
+//! An answer, and what is expected of every one.
+
+use reqwest::{
+    Response,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use serde_json::Value;
+
+/// An answer. What the contract says of every answer was checked when it was read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// The body, or null where there is none.
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn read(response: Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        Self::new(status, headers, response.text().await.expect("a body in UTF-8"))
+    }
+
+    /// Reads one as it came over the wire.
+    #[track_caller]
+    pub fn parse(raw: &str) -> Self {
+        let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
+        let (line, headers) = head.split_once("\r\n").expect("a line with the status");
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").expect("a header");
+            (name.parse::<HeaderName>().expect("a name"), value.parse::<HeaderValue>().expect("a value"))
+        };
+        Self::new(status, headers.split("\r\n").map(header).collect(), text.to_owned())
+    }
+
+    #[track_caller]
+    fn new(status: u16, headers: HeaderMap, text: String) -> Self {
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect(&text) };
+        let answer = Self { status, headers, body, text };
+        answer.assert_usual();
+        answer
+    }
+
+    /// The body of an answer that has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("ASCII"))
+    }
+
+    #[track_caller]
+    fn assert_usual(&self) {
+        assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        assert_ne!(self.status, 500, "{self:?}");
+        if self.text.is_empty() {
+            assert_eq!(self.status, 204, "only a 204 has no body: {self:?}");
+        } else {
+            assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        }
+        if self.status >= 400 {
+            let error = self.body["error"].as_object().expect("an error");
+            assert_eq!(self.body.as_object().expect("an object").len(), 1, "{self:?}");
+            assert!(error["code"].is_string() && error["message"].is_string(), "{self:?}");
+            let field = usize::from(error.contains_key("field"));
+            assert!(field == 0 || (self.status == 400 && error["field"].is_string()), "{self:?}");
+            assert_eq!(error.len(), 2 + field, "{self:?}");
+        }
+    }
+
+    /// An error with this status and code.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
+    }
+
+    /// A 400 that names this member or parameter.
+    #[track_caller]
+    pub fn assert_bad_field(&self, field: &str) {
+        self.assert_error(400, "BAD_REQUEST");
+        assert_eq!(self.body["error"]["field"], field, "{}", self.text);
+    }
+
+    /// The contract's fixed 401.
+    #[track_caller]
+    pub fn assert_unauthorized(&self) {
+        assert_eq!(self.status, 401, "{}", self.text);
+        let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#;
+        assert_eq!(self.text, body);
+        assert_eq!(self.header("www-authenticate"), Some("Bearer realm=\"medtwin\""));
+    }
+
+    /// The contract's fixed 403.
+    #[track_caller]
+    pub fn assert_forbidden(&self) {
+        assert_eq!(self.status, 403, "{}", self.text);
+        let body =
+            r#"{"error": {"code": "FORBIDDEN", "message": "API key does not have required permissions"}}"#;
+        assert_eq!(self.text, body);
+    }
+
+    /// The 404 for everything that isn't there for the caller, whatever the reason.
+    #[track_caller]
+    pub fn assert_not_found(&self) {
+        assert_eq!(self.status, 404, "{}", self.text);
+        assert_eq!(self.text, r#"{"error": {"code": "NOT_FOUND", "message": "Not found"}}"#);
+    }
+}
+
+/// The text that the member `name` of `record` is.
+#[track_caller]
+pub fn text<'a>(record: &'a Value, name: &str) -> &'a str {
+    record[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {record}"))
+}
+
+/// `record` without the member `name`, which it has.
+#[track_caller]
+pub fn without(record: &Value, name: &str) -> Value {
+    let mut record = record.clone();
+    let removed = record.as_object_mut().expect("an object").remove(name);
+    assert!(removed.is_some(), "no `{name}` in {record}");
+    record
+}

@@ -1,0 +1,245 @@
+//! The authorizer as API Gateway sees it, and the functions that stand behind it.
+
+use axum::http::StatusCode;
+use gateway::FunctionError;
+use serde_json::{Value, json};
+
+use crate::{
+    answer::text,
+    dynamodb::Trouble,
+    service::{Credential, Service},
+};
+
+/// Neither this stage nor these accounts are the gateway's: the authorizer takes what it is given.
+const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:abcdef/prod/GET/v1/auth/me";
+
+/// The event of a request for `GET /v1/auth/me`, with these headers.
+fn event(headers: &[(&str, &str)]) -> Value {
+    let mut single = json!({"Host": "api.example.com"});
+    let mut multiple = json!({"Host": ["api.example.com"]});
+    for (name, value) in headers {
+        single[name] = json!(value);
+        let values = multiple.as_object_mut().unwrap().entry(*name).or_insert_with(|| json!([]));
+        values.as_array_mut().unwrap().push(json!(value));
+    }
+    json!({
+        "type": "REQUEST",
+        "methodArn": ARN,
+        "resource": "/v1/auth/me",
+        "path": "/v1/auth/me",
+        "httpMethod": "GET",
+        "headers": single,
+        "multiValueHeaders": multiple,
+        "queryStringParameters": null,
+        "multiValueQueryStringParameters": null,
+        "pathParameters": null,
+        "stageVariables": null,
+        "requestContext": {
+            "resourceId": "a1b2c3",
+            "resourcePath": "/v1/auth/me",
+            "httpMethod": "GET",
+            "path": "/prod/v1/auth/me",
+            "accountId": "000000000000",
+            "protocol": "HTTP/1.1",
+            "stage": "prod",
+            "requestId": "0b5ba5de-0000-0000-0000-000000000000",
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
+            "apiId": "abcdef",
+        },
+    })
+}
+
+fn event_of(credential: &Credential) -> Value {
+    event(&[("Authorization", &credential.0)])
+}
+
+async fn authorize(service: &Service, event: Value) -> Result<Value, FunctionError> {
+    service.gateway.invoke("authorizer", event).await
+}
+
+fn policy(effect: &str, principal_id: &str, context: &Value) -> Value {
+    json!({
+        "principalId": principal_id,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": ARN}],
+        },
+        "context": context,
+        "usageIdentifierKey": null,
+    })
+}
+
+#[tokio::test]
+async fn allows_a_key_this_request_alone_and_says_who_it_is() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (plain, record) = service.key(&account.session, json!({"name": "Ä key"})).await;
+    let context = json!({
+        "type": "api_key",
+        "account_id": account.id,
+        "key_id": record["id"],
+        "name": "Ä key",
+        "key_type": "live",
+        "permissions": "read,write,delete,admin",
+        "scope": "*",
+        "expires_at": "never",
+        "secret": "current",
+    });
+    let allowed = authorize(&service, event_of(&plain)).await.expect("a policy");
+    assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
+
+    let members = json!({
+        "type": "test",
+        "permissions": ["write"],
+        "scope": {"projects": ["proj_b", "proj_a"]},
+        "expires_at": "2027-01-30T12:00:00Z",
+    });
+    let (previous, record) = service.key(&account.session, members).await;
+    service.rotate(&record, &account.session, 60).await;
+    let context = json!({
+        "type": "api_key",
+        "account_id": account.id,
+        "key_id": record["id"],
+        "name": "A key",
+        "key_type": "test",
+        "permissions": "write",
+        "scope": "proj_b,proj_a",
+        "expires_at": "2027-01-30T12:00:00Z",
+        "secret": "previous",
+    });
+    let allowed = authorize(&service, event_of(&previous)).await.expect("a policy");
+    assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
+}
+
+#[tokio::test]
+async fn allows_a_session_and_says_who_it_is() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let sessions = service.get("/v1/auth/sessions", &account.session).await.expect(200);
+    let context = json!({
+        "type": "session",
+        "account_id": account.id,
+        "user_id": account.user_id,
+        "session_id": sessions["data"][0]["id"],
+        "session_epoch": "0",
+        "email": account.email,
+        "permissions": "read,write,delete,admin",
+        "expires_at": service.time.in_seconds(12 * 60 * 60),
+    });
+    let allowed = authorize(&service, event_of(&account.session)).await.expect("a policy");
+    assert_eq!(allowed, policy("Allow", &account.user_id, &context));
+}
+
+#[tokio::test]
+async fn denies_a_valid_credential_without_a_context() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
+    for (method, resource) in [
+        ("GET", "/v1/projects"),
+        ("GET", "/v1/members"),
+        ("POST", "/v1/auth/logout"),
+        ("GET", "/v1/api-keys"),
+        // No rule names these.
+        ("GET", "/v1/billing"),
+        ("GET", "/v1/projectsx"),
+        ("PUT", "/v1/auth/me"),
+        ("OPTIONS", "/v1/projects"),
+        ("GET", ""),
+    ] {
+        let mut event = event_of(&key);
+        event["httpMethod"] = json!(method);
+        event["resource"] = json!(resource);
+        let denied = authorize(&service, event).await.expect("a policy");
+        assert_eq!(denied, policy("Deny", text(&record, "id"), &json!({})), "{method} {resource}");
+    }
+    service.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect("suspended");
+    for (credential, id) in [(&key, text(&record, "id")), (&account.session, &account.user_id)] {
+        let denied = authorize(&service, event_of(credential)).await.expect("a policy");
+        assert_eq!(denied, policy("Deny", id, &json!({})));
+    }
+}
+
+#[tokio::test]
+async fn says_exactly_unauthorized_without_a_look_at_the_table() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let (valid, session) = (key.0.as_str(), account.session.0.as_str());
+    let (scheme, token) = valid.split_once(' ').unwrap();
+    // The last digit is of the checksum.
+    let (rest, last) = valid.split_at(valid.len() - 1);
+    let changed = format!("{rest}{}", if last == "0" { "1" } else { "0" });
+    let mut without_headers = event(&[]);
+    without_headers["headers"] = Value::Null;
+    without_headers["multiValueHeaders"] = Value::Null;
+    dynamodb.calls();
+    for event in [
+        event(&[]),
+        without_headers,
+        event(&[("Authorization", "")]),
+        event(&[("Authorization", scheme)]),
+        event(&[("Authorization", token)]),
+        event(&[("Authorization", &changed)]),
+        event(&[("Authorization", &format!("Basic {token}"))]),
+        event(&[("Authorization", &format!("Session {token}"))]),
+        event(&[("Authorization", &format!("{valid}, {valid}"))]),
+        event(&[("Authorization", valid), ("Authorization", valid)]),
+        event(&[("Authorization", valid), ("authorization", session)]),
+        event(&[("X-Api-Key", token)]),
+    ] {
+        let refused = authorize(&service, event.clone()).await.expect_err("no policy");
+        assert_eq!(refused.error_message, "Unauthorized", "{event}");
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn says_exactly_unauthorized_for_a_credential_that_is_over() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let expires_at = service.time.in_seconds(60);
+    let (expired, _) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+    let (superseded, record) = service.key(&account.session, json!({})).await;
+    service.rotate(&record, &account.session, 0).await;
+    let ended = service.login(&account.email).await;
+    service.request("POST", "/v1/auth/logout").with(&ended).send().await.expect(204);
+    service.time.pass(60);
+    for credential in [expired, superseded, ended] {
+        let refused = authorize(&service, event_of(&credential)).await.expect_err("no policy");
+        assert_eq!(refused.error_message, "Unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn finds_all_it_needs_in_one_round_trip() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    for credential in [&key, &account.session] {
+        dynamodb.calls();
+        authorize(&service, event_of(credential)).await.expect("a policy");
+        assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+    }
+}
+
+#[tokio::test]
+async fn takes_the_header_in_any_case() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (scheme, token) = account.session.0.split_once(' ').unwrap();
+    for name in ["authorization", "AUTHORIZATION", "aUtHoRiZaTiOn"] {
+        let value = format!("{} {token}", scheme.to_uppercase());
+        let allowed = authorize(&service, event(&[(name, &value)])).await.expect("a policy");
+        assert_eq!(allowed["principalId"], account.user_id);
+    }
+}
+
+#[tokio::test]
+async fn never_says_unauthorized_where_it_does_not_know() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    let failed = authorize(&service, event_of(&account.session)).await.expect_err("no policy");
+    assert_eq!(failed.error_message, "Nothing could be decided");
+}

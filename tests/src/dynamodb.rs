@@ -1,0 +1,166 @@
+//! A `DynamoDB` that a test can look at, hold up and disturb: a proxy before an embedded one.
+
+use std::{
+    collections::VecDeque,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use gateway::{Gateway, Options};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot::{self, Receiver, Sender},
+};
+
+/// What it says when it refuses. Nobody is to hear it.
+pub const CANARY: &str = "a detail of the table";
+
+/// The `DynamoDB`.
+pub struct DynamoDb {
+    pub url: String,
+    proxy: Arc<Proxy>,
+    /// The one that has the tables.
+    _embedded: Gateway,
+}
+
+struct Proxy {
+    embedded: String,
+    http: Client,
+    calls: Mutex<Vec<String>>,
+    holds: Mutex<VecDeque<Hold>>,
+    trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Copy)]
+pub enum Trouble {
+    /// It answers with this status and error code.
+    Refuses(StatusCode, &'static str),
+    /// It takes calls and answers none.
+    IsSilent,
+    /// It answers a batch with nothing, and says that all of it is left to do.
+    LeavesOut,
+}
+
+struct Hold {
+    operation: &'static str,
+    arrive: Sender<()>,
+    released: Receiver<()>,
+}
+
+/// A call that is held up. It goes on when this is dropped.
+pub struct Held {
+    arrived: Receiver<()>,
+    _release: Sender<()>,
+}
+
+impl Held {
+    /// Waits until the call has come, and with it whoever made it has read all that it reads before.
+    pub async fn arrived(&mut self) {
+        (&mut self.arrived).await.expect("the call comes");
+    }
+}
+
+impl DynamoDb {
+    pub async fn start() -> Self {
+        let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let proxy = Arc::new(Proxy {
+            embedded: embedded.dynamodb_url().to_owned(),
+            http: Client::new(),
+            calls: Mutex::default(),
+            holds: Mutex::default(),
+            trouble: Mutex::default(),
+        });
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
+        tokio::spawn(async { axum::serve(listener, router).await });
+        Self { url, proxy, _embedded: embedded }
+    }
+
+    /// The operations that were called since the last look.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.proxy.calls.lock().unwrap())
+    }
+
+    /// Holds the next call of `operation` up.
+    pub fn hold(&self, operation: &'static str) -> Held {
+        let (arrive, arrived) = oneshot::channel();
+        let (release, released) = oneshot::channel();
+        self.proxy.holds.lock().unwrap().push_back(Hold { operation, arrive, released });
+        Held { arrived, _release: release }
+    }
+
+    /// Lets something go wrong with every call from now on, or with those of one operation.
+    pub fn disturb(&self, trouble: Trouble, operation: Option<&'static str>) {
+        *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));
+    }
+
+    /// Lets all go well again.
+    pub fn recover(&self) {
+        *self.proxy.trouble.lock().unwrap() = None;
+    }
+}
+
+async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    proxy.calls.lock().unwrap().push(operation.to_owned());
+    if let Some(trouble) = proxy.trouble_with(operation) {
+        return trouble.answer(&body).await;
+    }
+    if let Some(hold) = proxy.hold_of(operation) {
+        // Whoever held it up may not be there any more.
+        hold.arrive.send(()).ok();
+        hold.released.await.ok();
+    }
+    proxy.pass_on(headers, body).await
+}
+
+impl Trouble {
+    /// The answer to a call with `body`.
+    async fn answer(self, body: &[u8]) -> Response {
+        match self {
+            Self::IsSilent => std::future::pending().await,
+            Self::Refuses(status, code) => {
+                let error =
+                    json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": CANARY});
+                (status, error.to_string()).into_response()
+            }
+            Self::LeavesOut => {
+                let asked: Value = serde_json::from_slice(body).expect("JSON");
+                let answer = json!({"Responses": {}, "UnprocessedKeys": asked["RequestItems"]});
+                answer.to_string().into_response()
+            }
+        }
+    }
+}
+
+impl Proxy {
+    fn trouble_with(&self, operation: &str) -> Option<Trouble> {
+        let (trouble, only) = (*self.trouble.lock().unwrap())?;
+        only.is_none_or(|only| only == operation).then_some(trouble)
+    }
+
+    fn hold_of(&self, operation: &str) -> Option<Hold> {
+        let mut holds = self.holds.lock().unwrap();
+        let place = holds.iter().position(|hold| hold.operation == operation)?;
+        holds.remove(place)
+    }
+
+    async fn pass_on(&self, mut headers: HeaderMap, body: Bytes) -> Response {
+        headers.remove(header::HOST);
+        let answer = self.http.post(&self.embedded).headers(headers).body(body).send().await;
+        let answer = answer.expect("the embedded one answers");
+        (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
+    }
+}

@@ -1,0 +1,38 @@
+//! Tests of the whole service: each starts a gateway of its own, with the real functions and a real
+//! `DynamoDB` in memory, and speaks HTTP to it. One file an operation; the names say operation, case and
+//! status.
+#![cfg(test)]
+
+mod answer;
+mod api_keys_create;
+mod api_keys_get;
+mod api_keys_list;
+mod api_keys_revoke;
+mod api_keys_rotate;
+mod authorizer;
+mod bodies;
+mod context;
+mod credentials;
+mod documentation;
+mod dynamodb;
+mod headers;
+mod health;
+mod in_flight;
+mod isolation;
+mod login;
+mod logout;
+mod logs;
+mod me;
+mod members;
+mod operator;
+mod outage;
+mod password;
+mod paths;
+mod projects;
+mod queries;
+mod races;
+mod restart;
+mod routes;
+mod service;
+mod sessions;
+mod target;

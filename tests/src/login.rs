@@ -1,0 +1,168 @@
+//! `POST /v1/auth/login`.
+
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    service::{Credential, PASSWORD, Service},
+};
+
+async fn attempt(service: &Service, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    service.request("POST", "/v1/auth/login").json(&body).send().await
+}
+
+/// The one answer to every login that fails, whatever the reason.
+#[track_caller]
+fn assert_wrong_login(answer: &Answer) {
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid email or password"}}"#;
+    assert_eq!(answer.text, body);
+}
+
+#[track_caller]
+fn assert_suspended(answer: &Answer) {
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    assert_eq!(answer.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
+}
+
+#[tokio::test]
+async fn right_password_is_200() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let body = attempt(&service, &account.email, PASSWORD).await.expect(200);
+    let token = body["session_token"].as_str().expect("a token");
+    assert_eq!(body, json!({"session_token": token, "expires_at": "2026-01-30T12:00:00Z"}));
+    let digits = token.strip_prefix("sess_").expect("a session token");
+    assert_eq!((digits.len(), digits.bytes().all(|b| b.is_ascii_alphanumeric())), (86, true), "{token}");
+    service.me(&Credential::session(token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn wrong_password_is_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for password in ["", "a lizard on the 8th wall", &PASSWORD.to_uppercase(), &format!("{PASSWORD} ")] {
+        assert_wrong_login(&attempt(&service, &account.email, password).await);
+    }
+}
+
+#[tokio::test]
+async fn unknown_address_is_the_same_401() {
+    let service = Service::start().await;
+    service.account().await;
+    // The last one has a Kelvin sign, whose lower case is a `k`.
+    for email in ["nobody@example.com", "", "nobody", "@", "user0@example.com ", "\u{212a}@example.com"] {
+        assert_wrong_login(&attempt(&service, email, PASSWORD).await);
+    }
+}
+
+#[tokio::test]
+async fn removed_member_is_the_same_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let email = service.new_address();
+    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
+    let member = service.post("/v1/members", &account.session, body).await.expect(201);
+    attempt(&service, &email, PASSWORD).await.expect(200);
+    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    service.delete(&path, &account.session).await.expect(204);
+    assert_wrong_login(&attempt(&service, &email, PASSWORD).await);
+}
+
+#[tokio::test]
+async fn suspended_account_is_403_after_the_right_password_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.suspend(&account).await;
+    assert_suspended(&attempt(&service, &account.email, PASSWORD).await);
+    assert_wrong_login(&attempt(&service, &account.email, "a lizard on the 8th wall").await);
+    service.restore(&account).await;
+    attempt(&service, &account.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn suspended_member_is_403_after_the_right_password_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let email = service.new_address();
+    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
+    let member = service.post("/v1/members", &account.session, body).await.expect(201);
+    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+    assert_suspended(&attempt(&service, &email, PASSWORD).await);
+    assert_wrong_login(&attempt(&service, &email, "a lizard on the 8th wall").await);
+    service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
+    attempt(&service, &email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn case_of_the_address_does_not_matter() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    attempt(&service, &account.email.to_uppercase(), PASSWORD).await.expect(200);
+    let mixed = account.email.replace("example", "exAMPle");
+    attempt(&service, &mixed, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_letter_are_one_password() {
+    let service = Service::start().await;
+    let email = service.new_address();
+    let command = json!({"name": "Study", "email": email, "password": "a lizard on the B\u{e4}r wall"});
+    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    attempt(&service, &email, "a lizard on the B\u{e4}r wall").await.expect(200);
+    attempt(&service, &email, "a lizard on the Ba\u{308}r wall").await.expect(200);
+    assert_wrong_login(&attempt(&service, &email, "a lizard on the Bar wall").await);
+}
+
+#[tokio::test]
+async fn too_long_password_is_the_same_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for length in [129, 10_000] {
+        assert_wrong_login(&attempt(&service, &account.email, &"x".repeat(length)).await);
+    }
+}
+
+#[tokio::test]
+async fn each_one_begins_a_session_of_its_own() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    assert_ne!(account.session, other);
+    service.post("/v1/auth/logout", &other, json!({})).await.expect(204);
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_credential_is_not_looked_at() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let body = json!({"email": account.email, "password": PASSWORD});
+    let request = service.request("POST", "/v1/auth/login").header("Authorization", "Bearer nonsense");
+    request.json(&body).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn missing_member_is_400() {
+    let service = Service::start().await;
+    let attempt = async |body| service.request("POST", "/v1/auth/login").json(&body).send().await;
+    attempt(json!({"password": PASSWORD})).await.assert_bad_field("email");
+    attempt(json!({"email": "user@example.com"})).await.assert_bad_field("password");
+}
+
+#[tokio::test]
+async fn the_session_ends_12_hours_later_to_the_second() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    // It is used all the time, so that only its age can end it.
+    for _ in 0..12 {
+        service.time.pass(3_599);
+        service.me(&account.session).await.expect(200);
+    }
+    service.time.pass(11);
+    service.me(&account.session).await.expect(200);
+    service.time.pass(1);
+    service.me(&account.session).await.assert_unauthorized();
+}

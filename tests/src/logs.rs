@@ -1,0 +1,301 @@
+//! What the logs hold, and what they never do.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    sync::{Arc, Mutex, MutexGuard, Once},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::http::StatusCode;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use shared::{
+    digest::TokenDigest,
+    environment::Environment,
+    id::{AccountId, KeyId},
+    password::{NewPassword, Password},
+    pepper::Pepper,
+    random::Random,
+    telemetry,
+    token::NewToken,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+
+use crate::{
+    answer::text,
+    dynamodb::{self, Trouble},
+    service::{Account, Credential, PASSWORD, Service, key_path},
+};
+
+/// What stands in requests and may not get into a log.
+const CANARY: &str = "canary";
+
+/// All that was logged in this process since the first look, by this test and by those beside it.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log(MutexGuard<'static, Vec<u8>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts logging, as the functions do it but with everything of ours in it.
+fn start_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let writer = || Log(LOG.lock().expect("no test panics while it writes"));
+        telemetry::subscriber(LevelFilter::TRACE, writer).init();
+    });
+}
+
+fn log() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).expect("UTF-8")
+}
+
+/// The records of the request with this id.
+fn records(request_id: &str) -> Vec<Value> {
+    let records = log().lines().map(|line| serde_json::from_str(line).expect(line)).collect::<Vec<Value>>();
+    records.into_iter().filter(|record| record["request_id"] == request_id).collect()
+}
+
+/// The secret part of the token in a credential: all but its last digits, which its hint may show.
+fn secret(credential: &Credential) -> &str {
+    let text = &credential.0;
+    &text[text.len() - 38..text.len() - 4]
+}
+
+/// Uses everything, well and badly. Returns what was given out and must not be logged.
+async fn use_everything(service: &Service, account: &Account) -> Vec<Credential> {
+    let session = &account.session;
+    let (key, record) = service.key(session, json!({"name": CANARY})).await;
+    let (rotated, _) = service.rotate(&record, session, 60).await;
+    let (ended, gone) = service.key(session, json!({})).await;
+    let (member, member_id) = service.member(session, &["read"]).await;
+    let project = format!("/v1/projects/{}", service.project(session).await);
+    let member_path = format!("/v1/members/{member_id}");
+    let named = || json!({"name": CANARY});
+    let new_password = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
+    let login = |password: &str| json!({"email": account.email, "password": password});
+    for (method, path, credential, body, status) in [
+        ("GET", "/v1/auth/me", Some(&key), Value::Null, 200),
+        ("GET", "/v1/api-keys?status=all", Some(session), Value::Null, 200),
+        ("GET", &key_path(&record), Some(&rotated), Value::Null, 200),
+        ("DELETE", &key_path(&gone), Some(session), Value::Null, 204),
+        ("GET", "/v1/auth/me", Some(&ended), Value::Null, 401),
+        ("GET", "/v1/projects", Some(&key), Value::Null, 200),
+        ("PATCH", &project, Some(&key), named(), 200),
+        ("DELETE", &project, Some(&member), Value::Null, 403),
+        ("DELETE", &project, Some(&key), Value::Null, 204),
+        ("GET", "/v1/members", Some(session), Value::Null, 200),
+        ("PATCH", &member_path, Some(session), json!({"permissions": ["write"]}), 200),
+        ("PATCH", &member_path, Some(session), json!({"status": CANARY}), 400),
+        ("DELETE", &member_path, Some(session), Value::Null, 204),
+        ("GET", "/v1/auth/sessions", Some(session), Value::Null, 200),
+        ("POST", "/v1/auth/login", None, login("the canary sings at 9"), 401),
+        ("POST", "/v1/auth/login", None, json!({"email": CANARY, "password": CANARY}), 401),
+        ("POST", "/v1/auth/login", None, json!({"email": 1, "password": {CANARY: CANARY}}), 400),
+        ("POST", "/v1/auth/login", None, json!({"canary@example.com": CANARY}), 400),
+        ("POST", "/v1/auth/password", Some(session), new_password(CANARY), 400),
+        ("POST", "/v1/auth/password", Some(session), json!({CANARY: PASSWORD}), 400),
+        ("POST", "/v1/auth/password", Some(session), new_password("the canary sings at 9"), 204),
+        ("POST", "/v1/api-keys", Some(session), json!({"name": 1, "permissions": [CANARY]}), 400),
+        ("POST", "/v1/api-keys", Some(session), json!({"name": "a", "permissions": [CANARY]}), 400),
+        ("POST", "/v1/members", Some(session), json!({"email": "canary@", "password": CANARY}), 400),
+        ("GET", "/v1/api-keys/canary?canary=canary", Some(session), Value::Null, 404),
+        ("GET", "/v1/api-keys?cursor=canary", Some(session), Value::Null, 400),
+        ("GET", "/v1/projects?environment=canary", Some(&key), Value::Null, 400),
+        ("GET", "/v1/canary", Some(session), Value::Null, 404),
+        ("POST", "/v1/auth/logout", Some(session), Value::Null, 204),
+    ] {
+        let mut request = service.request(method, path).header("User-Agent", "canary\u{85}\u{2028}");
+        if let Some(credential) = credential {
+            request = request.with(credential);
+        }
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+    }
+    let refused = service.operate(json!({"create_account": {"name": CANARY, "email": CANARY}})).await;
+    refused.expect_err("no account");
+    service.operate(json!({CANARY: CANARY})).await.expect_err("no command");
+    vec![key, rotated, ended, member, session.clone()]
+}
+
+/// Sends credentials that are none, in all ways that a header allows, and bytes that a client would not.
+async fn send_nonsense(service: &Service, key: &Credential) {
+    let token = &key.0["Bearer ".len()..];
+    for value in [
+        "canary".to_owned(),
+        "Basic canary".to_owned(),
+        format!("Bearer {token}canary"),
+        format!("Session {token}"),
+        format!("Canary {token}"),
+        format!("{}, {}", key.0, key.0),
+        format!("{}\u{85}canary", key.0),
+    ] {
+        let request = service.request("GET", "/v1/auth/me").header("Authorization", &value);
+        request.send().await.assert_unauthorized();
+    }
+    let request = service.request("GET", "/v1/auth/me").with(key).with(key);
+    request.send().await.assert_unauthorized();
+    let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
+    request.body("{\"email\": \"canary@example.com\", \"password\": canary").send().await.expect(400);
+
+    let address = service.gateway.url().strip_prefix("http://").expect("a URL");
+    for agent in ["\x1b[31mcanary", "canary\r canary", "canary\n{\"canary\": 1}"] {
+        let mut connection = TcpStream::connect(address).await.expect("a connection");
+        let request = format!(
+            "GET /v1/auth/me HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\nUser-Agent: {agent}\r\n\
+             Connection: close\r\n\r\n",
+            key.0
+        );
+        connection.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+/// Every digest and password hash in the table, in whatever way a log may write it.
+async fn stored_secrets(service: &Service) -> Vec<String> {
+    let table = service.gateway.table("Table").expect("the table");
+    let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
+    let mut secrets = Vec::new();
+    for item in scan.items() {
+        collect_secrets(item, &mut secrets);
+    }
+    secrets
+}
+
+fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut Vec<String>) {
+    for (name, value) in attributes {
+        match value {
+            AttributeValue::M(inner) => collect_secrets(inner, secrets),
+            AttributeValue::B(bytes) => {
+                let bytes = bytes.as_ref();
+                let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+                let debug = format!("{bytes:?}");
+                secrets.extend([BASE64_STANDARD.encode(bytes), hex.to_uppercase(), hex, debug]);
+            }
+            AttributeValue::S(text) if name == "phc" => secrets.push(text.clone()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn hold_no_secret() {
+    start_log();
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let mut given_out = use_everything(&service, &account).await;
+    send_nonsense(&service, &key).await;
+    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "ValidationException"), None);
+    service.me(&key).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    given_out.push(key);
+
+    let log = log();
+    // The test sees what it looks for: its own requests.
+    for seen in [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed"] {
+        assert!(log.contains(seen), "{seen}");
+    }
+    let stored = stored_secrets(&service).await;
+    // Three keys, of which one is rotated and one revoked; a session; two members' passwords.
+    assert!(stored.len() > 12, "{}", stored.len());
+    let given_out = given_out.iter().map(secret);
+    let others =
+        [PASSWORD, CANARY, "Bearer mt_", "Session sess_", "$argon2", "@example.com", dynamodb::CANARY];
+    for secret in stored.iter().map(String::as_str).chain(given_out).chain(others) {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret}: {lines:?}");
+    }
+    assert!(!log.contains('\u{1b}') && !log.contains('\u{85}') && !log.contains('\u{2028}'));
+}
+
+#[tokio::test]
+async fn say_who_was_refused_what_and_why() {
+    start_log();
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
+    let answer = service.get("/v1/projects", &key).await;
+    answer.assert_forbidden();
+    let records = records(answer.header("x-request-id").expect("an id"));
+    let authorized = records.iter().find(|record| record["outcome"] == "forbidden").expect("a record");
+    for (member, value) in [
+        ("target", "medtwin"),
+        ("level", "INFO"),
+        ("operation", "authorize GET /v1/projects"),
+        ("account_id", &account.id),
+        ("principal_id", text(&record, "id")),
+        ("outcome", "forbidden"),
+        ("reason", "lacks read"),
+    ] {
+        assert_eq!(authorized[member], value, "{authorized}");
+    }
+}
+
+#[tokio::test]
+async fn say_what_a_function_answered_and_why() {
+    start_log();
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let body = json!({"name": CANARY.repeat(20), "permissions": ["read"]});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    answer.assert_bad_field("name");
+    let answered = |request_id: &str| {
+        let records = records(request_id);
+        let answers = |record: &Value| {
+            record["operation"].as_str().is_some_and(|operation| !operation.starts_with("authorize"))
+        };
+        records.into_iter().find(answers).expect("a record")
+    };
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["operation"], "POST /v1/api-keys");
+    assert_eq!(record["outcome"], "400");
+    assert_eq!(record["reason"], "BAD_REQUEST");
+    assert_eq!(record["principal_id"], account.user_id);
+
+    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
+    let answer = service.get("/v1/api-keys", &account.session).await;
+    answer.assert_error(503, "UNAVAILABLE");
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "DynamoDB failed: refused: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn would_hold_no_secret_if_its_type_were_logged() {
+    let random = Random::system();
+    let secret = "a canary of 32 bytes and some more";
+    let pepper =
+        Arc::new(Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough"));
+    let new_password = || NewPassword::try_from(secret.to_owned()).expect("a good one");
+    let hash = new_password().hash(Arc::clone(&pepper), &random).await.expect("a hash");
+    let id = "0000000000000001";
+    let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
+    let token = NewToken::for_key(Environment::Live, account, key, &random);
+    for (shown, expected) in [
+        (format!("{pepper:?}"), "Pepper(…)"),
+        (format!("{:?}", TokenDigest::of(secret, &pepper)), "TokenDigest(…)"),
+        (format!("{:?}", Password::from(secret.to_owned())), "Password(…)"),
+        (format!("{:?}", new_password()), "NewPassword(…)"),
+        (format!("{hash:?}"), "PasswordHash(…)"),
+        (format!("{token:?}"), "NewToken(…)"),
+    ] {
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,84 @@
+//! A gateway that keeps its data in a folder takes it up again after a restart.
+
+use std::{fs, path::Path};
+
+use gateway::Data;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::service::{Service, key_path};
+
+/// Starts on the data in `folder`.
+async fn start(folder: &Path) -> Service {
+    Service::start_with(|options| options.data = Data::Folder(folder.to_owned())).await
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[tokio::test]
+async fn credentials_survive_it_and_revoked_ones_stay_dead() {
+    let folder = folder();
+    let service = start(folder.path()).await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({"name": "Kept"})).await;
+    let (revoked, gone) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&gone), &account.session).await.expect(204);
+    let logged_out = service.login(&account.email).await;
+    service.request("POST", "/v1/auth/logout").with(&logged_out).send().await.expect(204);
+    let project = format!("/v1/projects/{}", service.project(&key).await);
+    let kept = [&key, &account.session];
+    let mut before = Vec::new();
+    for credential in kept {
+        before.push(service.me(credential).await.expect(200));
+    }
+    let list = service.get("/v1/api-keys?status=all", &key).await.expect(200);
+    service.gateway.stop().await;
+
+    let service = start(folder.path()).await;
+    service.time.pass(60);
+    for (credential, before) in kept.into_iter().zip(before) {
+        assert_eq!(service.me(credential).await.expect(200), before);
+    }
+    for credential in [revoked, logged_out] {
+        service.me(&credential).await.assert_unauthorized();
+    }
+    assert_eq!(service.get("/v1/api-keys?status=all", &key).await.expect(200), list);
+    service.get(&project, &key).await.expect(200);
+    // The pepper is in every password hash too.
+    service.login(&account.email).await;
+    service.delete(&key_path(&record), &account.session).await.expect(204);
+    service.me(&key).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn the_overlap_goes_on_where_it_was() {
+    let folder = folder();
+    let service = start(folder.path()).await;
+    let account = service.account().await;
+    let (previous, record) = service.key(&account.session, json!({})).await;
+    let (current, _) = service.rotate(&record, &account.session, 3600).await;
+    service.gateway.stop().await;
+
+    let service = start(folder.path()).await;
+    service.time.pass(3599);
+    assert_eq!(service.me(&previous).await.expect(200)["secret"], "previous");
+    assert_eq!(service.me(&current).await.expect(200)["secret"], "current");
+    service.time.pass(1);
+    service.me(&previous).await.assert_unauthorized();
+    service.me(&current).await.expect(200);
+}
+
+#[tokio::test]
+async fn without_the_pepper_nothing_is_decided() {
+    let folder = folder();
+    let service = start(folder.path()).await;
+    let account = service.account().await;
+    service.gateway.stop().await;
+    fs::remove_file(folder.path().join("secrets.json")).expect("the pepper was kept");
+
+    // Not a 401: the credential may well be valid.
+    let service = start(folder.path()).await;
+    service.me(&account.session).await.assert_error(503, "UNAVAILABLE");
+}

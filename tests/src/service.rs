@@ -1,0 +1,288 @@
+//! A whole service for one test, with a clock that the test moves.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use gateway::{FunctionError, Gateway, Options};
+use reqwest::{Client, Method, header};
+use serde_json::{Value, json};
+use shared::{clock::Clock, environment::Environment, random::Random, token::NewToken};
+use time::{OffsetDateTime, macros::datetime};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    answer::{Answer, text},
+    dynamodb::DynamoDb,
+};
+
+/// When every test begins.
+pub const START: OffsetDateTime = datetime!(2026-01-30 00:00:00 UTC);
+/// The password of every member whom a test makes.
+pub const PASSWORD: &str = "a lizard on the 7th wall";
+
+/// A service that runs for one test.
+pub struct Service {
+    pub gateway: Gateway,
+    pub time: Time,
+    http: Client,
+    addresses: AtomicU64,
+}
+
+/// The time that the service sees. It stands still until a test moves it.
+#[derive(Clone, Default)]
+pub struct Time(Arc<AtomicI64>);
+
+impl Time {
+    /// Moves on by `seconds`, or back where that is negative.
+    pub fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    /// The time, `seconds` from now, as answers write it.
+    pub fn in_seconds(&self, seconds: i64) -> String {
+        shared::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds)).to_string()
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        START + time::Duration::milliseconds(self.0.load(Ordering::SeqCst))
+    }
+
+    /// A clock that shows it. Each look takes a millisecond, so that what is made later has a later id.
+    pub fn clock(&self) -> Clock {
+        let time = self.clone();
+        Clock::new(move || {
+            let now = time.now();
+            time.0.fetch_add(1, Ordering::SeqCst);
+            now
+        })
+    }
+}
+
+/// An account that a test made, and the session of its first member, who has all permissions.
+pub struct Account {
+    pub id: String,
+    pub user_id: String,
+    pub email: String,
+    pub session: Credential,
+}
+
+/// A credential as it stands in the `Authorization` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential(pub String);
+
+impl Credential {
+    pub fn bearer(key: &str) -> Self {
+        Self(format!("Bearer {key}"))
+    }
+
+    pub fn session(token: &str) -> Self {
+        Self(format!("Session {token}"))
+    }
+
+    /// A well-formed key of this type, account and id, whose secret nobody gave out.
+    pub fn forged(environment: Environment, account: &str, key: &str) -> Self {
+        let account = account.parse().expect("the id of an account");
+        let key = key.parse().expect("the id of a key");
+        Self::bearer(NewToken::for_key(environment, account, key, &Random::system()).expose())
+    }
+}
+
+impl Service {
+    /// Starts one with nothing in it.
+    pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts one with nothing in it, and shows its `DynamoDB`.
+    pub async fn start_with_dynamodb() -> (Self, DynamoDb) {
+        let dynamodb = DynamoDb::start().await;
+        let service = Self::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await;
+        (service, dynamodb)
+    }
+
+    /// Starts one with other options.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let time = Time::default();
+        let mut options = Options { clock: time.clock(), ..Options::ephemeral() };
+        change(&mut options);
+        let gateway = Gateway::start(options).await.expect("the gateway starts");
+        Self { gateway, time, http: Client::new(), addresses: AtomicU64::new(0) }
+    }
+
+    /// A request without a credential.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        Request(self.http.request(method, format!("{}{path}", self.gateway.url())))
+    }
+
+    /// A `GET` with a credential.
+    pub async fn get(&self, path: &str, credential: &Credential) -> Answer {
+        self.request("GET", path).with(credential).send().await
+    }
+
+    /// A `POST` with a credential and a JSON body.
+    pub async fn post(&self, path: &str, credential: &Credential, body: Value) -> Answer {
+        self.request("POST", path).with(credential).json(&body).send().await
+    }
+
+    /// A `PATCH` with a credential and a JSON body.
+    pub async fn patch(&self, path: &str, credential: &Credential, body: Value) -> Answer {
+        self.request("PATCH", path).with(credential).json(&body).send().await
+    }
+
+    /// A `DELETE` with a credential.
+    pub async fn delete(&self, path: &str, credential: &Credential) -> Answer {
+        self.request("DELETE", path).with(credential).send().await
+    }
+
+    /// Who the service says a credential is of.
+    pub async fn me(&self, credential: &Credential) -> Answer {
+        self.get("/v1/auth/me", credential).await
+    }
+
+    /// Reads a list to its end, in pages of `limit`. Returns the ids on all of them.
+    pub async fn ids(&self, path: &str, credential: &Credential, limit: usize) -> Vec<String> {
+        let first = format!("{path}{}limit={limit}", if path.contains('?') { '&' } else { '?' });
+        let mut next = first.clone();
+        let mut ids = Vec::new();
+        loop {
+            let page = self.get(&next, credential).await.expect(200);
+            let data = page["data"].as_array().expect("a list");
+            ids.extend(data.iter().map(|thing| text(thing, "id").to_owned()));
+            if page["next_cursor"].is_null() {
+                assert!(data.len() <= limit && (ids.is_empty() || !data.is_empty()), "{page}");
+                return ids;
+            }
+            assert_eq!(data.len(), limit, "only the last page may have room left");
+            next = format!("{first}&cursor={}", text(&page, "next_cursor"));
+        }
+    }
+
+    /// Sends a request as no library would: `line` is its method and path, and each header stands there as
+    /// it is. Returns what comes back, to the byte.
+    pub async fn exchange(&self, line: &str, headers: &[&[u8]], body: &str) -> String {
+        let address = self.gateway.url().strip_prefix("http://").expect("a URL");
+        let has_host = headers.iter().any(|header| header.starts_with(b"Host:"));
+        let host = if has_host { String::new() } else { format!("Host: {address}\r\n") };
+        let first = format!("{line} HTTP/1.1\r\n{host}Connection: close");
+        let length = format!("Content-Length: {}", body.len());
+        let head = [&[first.as_bytes()], headers, &[length.as_bytes(), b"\r\n"]].concat().join(&b"\r\n"[..]);
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(&[&head, body.as_bytes()].concat()).await.expect("it is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    /// The same, with the answer read.
+    pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Answer {
+        Answer::parse(&self.exchange(line, headers, body).await)
+    }
+
+    /// Suspends an account.
+    pub async fn suspend(&self, account: &Account) {
+        self.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect("it is suspended");
+    }
+
+    /// Restores an account.
+    pub async fn restore(&self, account: &Account) {
+        self.operate(json!({"restore_account": {"account_id": account.id}})).await.expect("it is restored");
+    }
+
+    /// Sends one command to the operator's function.
+    pub async fn operate(&self, command: Value) -> Result<Value, FunctionError> {
+        self.gateway.invoke("operator", command).await
+    }
+
+    /// An address that nobody has yet.
+    pub fn new_address(&self) -> String {
+        format!("user{}@example.com", self.addresses.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Makes an account, and logs its first member in.
+    pub async fn account(&self) -> Account {
+        self.account_of(self.new_address()).await
+    }
+
+    /// The same, whose first member has this address.
+    pub async fn account_of(&self, email: String) -> Account {
+        let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
+        let made = self.operate(command).await.expect("the account is made");
+        let text = |name: &str| made[name].as_str().expect(name).to_owned();
+        let session = self.login(&email).await;
+        Account { id: text("account_id"), user_id: text("user_id"), email, session }
+    }
+
+    /// Logs a member in who has the usual password.
+    pub async fn login(&self, email: &str) -> Credential {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.request("POST", "/v1/auth/login").json(&body).send().await;
+        Credential::session(answer.expect(200)["session_token"].as_str().expect("a token"))
+    }
+
+    /// Makes a key by `credential`, which has these members besides a name. Returns its record, with `key`.
+    pub async fn key(&self, credential: &Credential, members: Value) -> (Credential, Value) {
+        let mut body = json!({"name": "A key", "permissions": ["read", "write", "delete", "admin"]});
+        let Value::Object(members) = members else { panic!("members are an object") };
+        body.as_object_mut().expect("an object").extend(members);
+        let record = self.post("/v1/api-keys", credential, body).await.expect(201);
+        (Credential::bearer(record["key"].as_str().expect("a key")), record)
+    }
+
+    /// Rotates a key by `credential`, which the old secret outlives by `grace` seconds. Returns the new
+    /// secret, and the answer.
+    pub async fn rotate(&self, key: &Value, credential: &Credential, grace: u32) -> (Credential, Value) {
+        let path = format!("{}/rotate", key_path(key));
+        let rotated = self.post(&path, credential, json!({"grace_period": grace})).await.expect(200);
+        (Credential::bearer(text(&rotated, "key")), rotated)
+    }
+
+    /// Makes a member with these permissions by `credential`, and logs them in. Returns the id too.
+    pub async fn member(&self, credential: &Credential, permissions: &[&str]) -> (Credential, String) {
+        let email = self.new_address();
+        let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
+        let record = self.post("/v1/members", credential, body).await.expect(201);
+        (self.login(&email).await, record["id"].as_str().expect("an id").to_owned())
+    }
+
+    /// Makes a project by `credential`. Returns its id.
+    pub async fn project(&self, credential: &Credential) -> String {
+        let record = self.post("/v1/projects", credential, json!({"name": "A project"})).await.expect(201);
+        record["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// A request that is being made.
+pub struct Request(reqwest::RequestBuilder);
+
+impl Request {
+    pub fn with(self, credential: &Credential) -> Self {
+        self.header("Authorization", &credential.0)
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value.as_bytes()))
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.header(header::CONTENT_TYPE.as_str(), "application/json").body(body.to_string())
+    }
+
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self(self.0.body(body.into()))
+    }
+
+    pub async fn send(self) -> Answer {
+        Answer::read(self.0.send().await.expect("an answer")).await
+    }
+}
+
+/// The path of a key.
+pub fn key_path(key: &Value) -> String {
+    format!("/v1/api-keys/{}", text(key, "id"))
+}

@@ -1,0 +1,163 @@
+//! `GET /v1/auth/sessions` and `DELETE /v1/auth/sessions/{session_id}`.
+
+use serde_json::{Value, json};
+
+use crate::service::{Credential, PASSWORD, Service};
+
+/// The sessions that `credential` sees.
+async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
+    let page = service.get("/v1/auth/sessions", credential).await.expect(200);
+    page["data"].as_array().expect("a list").clone()
+}
+
+/// The id of the session whose token it is.
+async fn id(service: &Service, session: &Credential) -> String {
+    let all = list(service, session).await;
+    let current = all.iter().find(|session| session["current"] == true).expect("the current one");
+    current["id"].as_str().expect("an id").to_owned()
+}
+
+async fn login_as(service: &Service, email: &str, user_agent: &str) -> Credential {
+    let body = json!({"email": email, "password": PASSWORD});
+    let request = service.request("POST", "/v1/auth/login").header("User-Agent", user_agent);
+    let answer = request.json(&body).send().await.expect(200);
+    Credential::session(answer["session_token"].as_str().expect("a token"))
+}
+
+#[tokio::test]
+async fn list_shows_the_callers_own_newest_first() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.account().await;
+    service.member(&account.session, &["read"]).await;
+    service.time.pass(60);
+    let browser = login_as(&service, &account.email, "curl/8.5.0").await;
+
+    let (old, new) = (id(&service, &account.session).await, id(&service, &browser).await);
+    assert!(old.starts_with("sid_") && new.starts_with("sid_") && old != new, "{old} {new}");
+    let session = |id: &str, minute: &str, user_agent: Value, current: bool| {
+        json!({
+            "id": id,
+            "created_at": format!("2026-01-30T00:{minute}:00Z"),
+            "last_used_at": null,
+            "expires_at": format!("2026-01-30T12:{minute}:00Z"),
+            "user_agent": user_agent,
+            "current": current,
+        })
+    };
+    let seen_from_new = json!({
+        "data": [session(&new, "01", json!("curl/8.5.0"), true), session(&old, "00", Value::Null, false)],
+        "next_cursor": null,
+    });
+    assert_eq!(service.get("/v1/auth/sessions", &browser).await.expect(200), seen_from_new);
+    let seen_from_old = list(&service, &account.session).await;
+    assert_eq!((&seen_from_old[0]["current"], &seen_from_old[1]["current"]), (&json!(false), &json!(true)));
+}
+
+#[tokio::test]
+async fn list_comes_in_pages() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for _ in 0..4 {
+        service.login(&account.email).await;
+    }
+    let all: Vec<_> = list(&service, &account.session).await;
+    assert_eq!(all.len(), 5);
+    let first = service.get("/v1/auth/sessions?limit=3", &account.session).await.expect(200);
+    assert_eq!(first["data"], json!(all[..3]));
+    let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let path = format!("/v1/auth/sessions?limit=3&cursor={cursor}");
+    let second = service.get(&path, &account.session).await.expect(200);
+    assert_eq!(second, json!({"data": all[3..], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn what_a_browser_calls_itself_is_cut_and_never_in_the_way() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let browser = login_as(&service, &account.email, &"x".repeat(1_000)).await;
+    assert_eq!(list(&service, &browser).await[0]["user_agent"], "x".repeat(256));
+
+    let body = json!({"email": account.email, "password": PASSWORD}).to_string();
+    let headers: [&[u8]; 2] = [b"User-Agent: \xff\xfe", b"Content-Type: application/json"];
+    let answer = service.raw("POST /v1/auth/login", &headers, &body).await.expect(200);
+    let session = Credential::session(answer["session_token"].as_str().expect("a token"));
+    assert_eq!(list(&service, &session).await[0]["user_agent"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_ended_one_is_dead_and_disappears() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    let path = format!("/v1/auth/sessions/{}", id(&service, &other).await);
+    service.delete(&path, &account.session).await.expect(204);
+    service.me(&other).await.assert_unauthorized();
+    assert_eq!(list(&service, &account.session).await.len(), 1);
+    service.delete(&path, &account.session).await.assert_not_found();
+}
+
+#[tokio::test]
+async fn a_session_ends_itself() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
+    service.delete(&path, &account.session).await.expect(204);
+    service.me(&account.session).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn an_expired_one_disappears() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.time.pass(12 * 3_600 - 1);
+    let late = service.login(&account.email).await;
+    assert_eq!(list(&service, &late).await.len(), 2);
+    service.time.pass(1);
+    assert_eq!(list(&service, &late).await.len(), 1);
+}
+
+#[tokio::test]
+async fn those_that_a_password_change_ended_disappear() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.login(&account.email).await;
+    let body = json!({"current_password": PASSWORD, "new_password": "a gecko under the 3rd lamp"});
+    service.post("/v1/auth/password", &account.session, body).await.expect(204);
+    let left = list(&service, &account.session).await;
+    assert_eq!((left.len(), &left[0]["current"]), (1, &json!(true)));
+}
+
+#[tokio::test]
+async fn another_users_is_404_and_goes_on() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (colleague, _) = service.member(&account.session, &["read"]).await;
+    let stranger = service.account().await.session;
+    for other in [&colleague, &stranger] {
+        let path = format!("/v1/auth/sessions/{}", id(&service, other).await);
+        service.delete(&path, &account.session).await.assert_not_found();
+        service.me(other).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn with_a_key_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    service.get("/v1/auth/sessions", &key).await.assert_forbidden();
+    let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
+    service.delete(&path, &key).await.assert_forbidden();
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn without_a_credential_is_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.request("GET", "/v1/auth/sessions").send().await.assert_unauthorized();
+    let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
+    service.request("DELETE", &path).send().await.assert_unauthorized();
+    service.me(&account.session).await.expect(200);
+}

@@ -1,0 +1,49 @@
+//! A service with one of each thing, for requests that must not change any.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::text,
+    service::{Credential, Service},
+};
+
+pub struct Target {
+    pub service: Service,
+    /// Of whoever may do everything.
+    pub session: Credential,
+    /// What stands for each parameter of a path.
+    ids: [(&'static str, String); 4],
+}
+
+impl Target {
+    pub async fn start() -> Self {
+        let service = Service::start().await;
+        let account = service.account().await;
+        let session = account.session;
+        service.login(&account.email).await;
+        let sessions = service.get("/v1/auth/sessions", &session).await.expect(200);
+        let (_, key) = service.key(&session, json!({})).await;
+        let ids = [
+            ("{session_id}", text(&sessions["data"][0], "id").to_owned()),
+            ("{key_id}", text(&key, "id").to_owned()),
+            ("{project_id}", service.project(&session).await),
+            ("{user_id}", service.member(&session, &["read", "write"]).await.1),
+        ];
+        Self { service, session, ids }
+    }
+
+    /// The path of a route, with the ids of things that are there.
+    pub fn path(&self, route: &str) -> String {
+        self.ids.iter().fold(route.to_owned(), |path, (name, id)| path.replace(name, id))
+    }
+
+    /// Everything that a request could change.
+    pub async fn state(&self) -> [Value; 4] {
+        let mut state = [const { Value::Null }; 4];
+        let lists = ["/v1/api-keys?status=all", "/v1/projects", "/v1/members", "/v1/auth/sessions"];
+        for (state, list) in state.iter_mut().zip(lists) {
+            *state = self.service.get(list, &self.session).await.expect(200);
+        }
+        state
+    }
+}
