@@ -48,9 +48,9 @@ async fn a_new_key_of_a_key_that_is_revoked_meanwhile_is_409() {
 #[tokio::test]
 async fn a_rotation_by_a_key_that_is_revoked_meanwhile_is_409() {
     let (service, dynamodb, account) = started().await;
-    let (caller, called) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
+    let (caller, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
     let (other, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
-    let (rotation, path) = (format!("{}/rotate", key_path(&record)), key_path(&called));
+    let (rotation, path) = (format!("{}/rotate", key_path(&record)), key_path(&made));
     let rotate = service.post(&rotation, &caller, json!({}));
     let revoke = service.delete(&path, &account.session);
     overtaken(&dynamodb, "TransactWriteItems", rotate, revoke).await.assert_error(409, "CONFLICT");
