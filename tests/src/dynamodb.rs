@@ -1,7 +1,7 @@
 //! A `DynamoDB` that a test can look at, hold up and disturb: a proxy before an embedded one.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
@@ -36,6 +36,7 @@ struct Proxy {
     embedded: String,
     http: Client,
     calls: Mutex<Vec<String>>,
+    actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
 }
@@ -79,6 +80,7 @@ impl DynamoDb {
             embedded: embedded.dynamodb_url().to_owned(),
             http: Client::new(),
             calls: Mutex::default(),
+            actions: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
         });
@@ -90,6 +92,11 @@ impl DynamoDb {
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
+    }
+
+    /// The actions that each caller has done, such as `dynamodb:GetItem`.
+    pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.proxy.actions.lock().unwrap().clone()
     }
 
     /// Holds the next call of `operation` up.
@@ -115,6 +122,8 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     proxy.calls.lock().unwrap().push(operation.to_owned());
+    let done = actions(operation, &body).into_iter().map(|action| format!("dynamodb:{action}"));
+    proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
     if let Some(trouble) = proxy.trouble_with(operation) {
         return trouble.answer(&body).await;
     }
@@ -124,6 +133,31 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         hold.released.await.ok();
     }
     proxy.pass_on(headers, body).await
+}
+
+/// Whose access key signed a call. Each function has its own name for one.
+fn caller(headers: &HeaderMap) -> String {
+    let signature =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).expect("it is signed");
+    let (_, scope) = signature.split_once("Credential=").expect("a signature of AWS's fourth version");
+    scope.split('/').next().expect("an access key").to_owned()
+}
+
+/// The actions that a call needs: a transaction needs those of all its writes, and none of its own.
+fn actions(operation: &str, body: &[u8]) -> Vec<String> {
+    if operation != "TransactWriteItems" {
+        return vec![operation.to_owned()];
+    }
+    let transaction: Value = serde_json::from_slice(body).expect("JSON");
+    let writes = transaction["TransactItems"].as_array().expect("writes");
+    let kinds = writes.iter().flat_map(|write| write.as_object().expect("a write").keys());
+    kinds
+        .map(
+            |kind| {
+                if kind == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{kind}Item") }
+            },
+        )
+        .collect()
 }
 
 impl Trouble {

@@ -19,6 +19,7 @@ mod headers;
 mod health;
 mod in_flight;
 mod isolation;
+mod least_privilege;
 mod login;
 mod logout;
 mod logs;

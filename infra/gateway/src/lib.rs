@@ -34,10 +34,16 @@ mod template_error;
 mod verdict;
 mod yaml;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use aws_config::Region;
-use aws_sdk_dynamodb::{Client, config::Credentials};
+use aws_config::{Region, SdkConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Credentials, SharedCredentialsProvider},
+};
 use lambda_runtime::Config as FunctionConfig;
 use serde_json::Value;
 use shared::{
@@ -69,6 +75,7 @@ pub use crate::{
 };
 
 /// Access key and secret alike. Nothing on loopback checks a signature; the SDK wants one all the same.
+/// A function in this process has its own name for an access key, as on AWS it has a role of its own.
 const CREDENTIAL: &str = "local";
 
 /// A gateway that runs. It ends when it is dropped, though only [`Gateway::stop`] waits for the end.
@@ -81,6 +88,7 @@ pub struct Gateway {
     /// By logical id.
     tables: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
+    actions: BTreeMap<String, BTreeSet<String>>,
     functions: Arc<Functions>,
     demo: Option<Demo>,
     /// In the order in which they end.
@@ -103,9 +111,10 @@ impl Gateway {
         let (secrets_manager, secrets_manager_url) =
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
         let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
-        let aws = clients(&dynamodb_url, &secrets_manager_url).await;
+        let services = Services::at(&dynamodb_url, &secrets_manager_url).await;
+        let own = services.clients(CREDENTIAL).dynamodb;
         for Table { name, schema, .. } in &template.tables {
-            tables::create(&aws.dynamodb, name, schema).await.map_err(|error| StartError::Table {
+            tables::create(&own, name, schema).await.map_err(|error| StartError::Table {
                 table: name.clone(),
                 url: dynamodb_url.clone(),
                 error,
@@ -113,7 +122,10 @@ impl Gateway {
         }
         let environment =
             template.functions.values().flat_map(|function| function.environment.clone()).collect();
-        let functions = Arc::new(start_functions(&options, template.functions, &aws).await?);
+        let actions =
+            template.functions.iter().map(|(name, function)| (name.clone(), function.actions.clone()));
+        let actions = actions.collect();
+        let functions = Arc::new(start_functions(&options, template.functions, &services).await?);
         let routes = template.api.routes.list();
         let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
 
@@ -121,10 +133,11 @@ impl Gateway {
             url: url(port),
             dynamodb_url,
             secrets_manager_url,
-            dynamodb: aws.dynamodb,
+            dynamodb: own,
             routes,
             tables: template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
             environment,
+            actions,
             functions,
             demo: None,
             servers: [api, secrets_manager].into_iter().chain(dynamodb).collect(),
@@ -178,6 +191,12 @@ impl Gateway {
             ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
         ])
         .collect()
+    }
+
+    /// What the template lets each function do in AWS, such as `dynamodb:GetItem`.
+    #[must_use]
+    pub fn actions(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.actions
     }
 
     /// The demo account, where one was asked for.
@@ -248,18 +267,32 @@ async fn start_dynamodb(
     Ok((Some(server), url(port)))
 }
 
-async fn clients(dynamodb_url: &str, secrets_manager_url: &str) -> Aws {
-    let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "gateway");
-    let common =
-        aws::defaults().region(Region::from_static(REGION)).credentials_provider(credentials).load().await;
-    let at = |url: &str| common.to_builder().endpoint_url(url).build();
-    Aws::new(&at(dynamodb_url), &at(secrets_manager_url))
+/// How to reach DynamoDB and Secrets Manager.
+struct Services {
+    dynamodb: SdkConfig,
+    secrets_manager: SdkConfig,
+}
+
+impl Services {
+    async fn at(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
+        let common = aws::defaults().region(Region::from_static(REGION)).no_credentials().load().await;
+        let at = |url: &str| common.to_builder().endpoint_url(url).build();
+        Self { dynamodb: at(dynamodb_url), secrets_manager: at(secrets_manager_url) }
+    }
+
+    /// Clients with this access key.
+    fn clients(&self, access_key: &str) -> Aws {
+        let credentials = Credentials::new(access_key, CREDENTIAL, None, None, "gateway");
+        let provider = SharedCredentialsProvider::new(credentials);
+        let with = |config: &SdkConfig| config.to_builder().credentials_provider(provider.clone()).build();
+        Aws::new(&with(&self.dynamodb), &with(&self.secrets_manager))
+    }
 }
 
 async fn start_functions(
     options: &Options,
     declared: BTreeMap<String, template::Function>,
-    aws: &Aws,
+    services: &Services,
 ) -> Result<Functions, StartError> {
     let remote = options.lambda.as_deref().map(|url| Arc::new(Remote::new(url)));
     let mut by_name = BTreeMap::new();
@@ -268,7 +301,7 @@ async fn start_functions(
             Runs::Elsewhere(Arc::clone(remote))
         } else {
             let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
-            let app = start_function(options, &declared, aws)
+            let app = start_function(options, &declared, services.clients(&name))
                 .await
                 .map_err(|error| StartError::Function { function: name.clone(), error })?;
             Runs::InProcess(link(Arc::new(app)))
@@ -288,10 +321,10 @@ async fn start_functions(
 async fn start_function(
     options: &Options,
     declared: &template::Function,
-    aws: &Aws,
+    aws: Aws,
 ) -> Result<App, shared::app::StartError> {
     let config = Config::from_lookup(|name| declared.environment.get(name).cloned())?;
-    App::new(config, aws.clone(), options.clock.clone(), options.random.clone()).await
+    App::new(config, aws, options.clock.clone(), options.random.clone()).await
 }
 
 fn serve(listener: TcpListener, port: u16, options: &Options, api: Api, functions: Arc<Functions>) -> Server {

@@ -17,6 +17,7 @@ pub(crate) struct FunctionProperties {
     pub(crate) timeout: Option<u64>,
     pub(crate) memory_size: Option<i32>,
     pub(crate) environment: Environment,
+    pub(crate) policies: Vec<RolePolicy>,
     pub(crate) events: BTreeMap<String, Event>,
 }
 
@@ -24,6 +25,29 @@ pub(crate) struct FunctionProperties {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Environment {
     pub(crate) variables: BTreeMap<String, Value>,
+}
+
+/// What a function's role may do. Managed policies and SAM's policy templates are not understood.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct RolePolicy {
+    pub(crate) statement: Vec<RoleStatement>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct RoleStatement {
+    // Read so that a template with another one is refused.
+    #[serde(rename = "Effect")]
+    _effect: AllowAlone,
+    pub(crate) action: Vec<String>,
+    #[serde(rename = "Resource")]
+    _resource: Value,
+}
+
+#[derive(Deserialize)]
+pub(crate) enum AllowAlone {
+    Allow,
 }
 
 #[derive(Deserialize)]

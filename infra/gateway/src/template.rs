@@ -1,7 +1,7 @@
 //! The SAM template: everything that the gateway knows about the service.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -51,6 +51,8 @@ pub(crate) struct Function {
     /// In MB.
     pub(crate) memory: i32,
     pub(crate) environment: BTreeMap<String, String>,
+    /// The actions that its role allows, such as `dynamodb:GetItem`.
+    pub(crate) actions: BTreeSet<String>,
 }
 
 /// A DynamoDB table.
@@ -155,7 +157,9 @@ impl Reader {
         // What AWS takes where neither says.
         let timeout = Duration::from_secs(own.timeout.or(globals.timeout).unwrap_or(3));
         let memory = own.memory_size.or(globals.memory_size).unwrap_or(128);
-        let function = Function { timeout, memory, environment };
+        let actions = own.policies.into_iter().flat_map(|policy| policy.statement);
+        let actions = actions.flat_map(|statement| statement.action).collect();
+        let function = Function { timeout, memory, environment, actions };
         if self.functions.insert(name.to_owned(), function).is_some() {
             return Err(TemplateError::new(place, format!("a second function `{name}`")));
         }
