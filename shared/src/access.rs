@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     id::KeyId,
     member::Member,
-    pepper::{Pepper, UnknownPepper},
+    pepper::{Peppers, UnknownPepper},
     permission::Permission,
     principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
     refusal::{Forbidden, Unauthenticated},
@@ -52,6 +52,25 @@ pub struct FoundSession {
     pub account: Option<AccountStatus>,
 }
 
+impl FoundKey {
+    /// The version of the pepper that its newest secret was digested with.
+    #[must_use]
+    pub fn pepper_version(&self) -> Option<&str> {
+        match &self.key.as_ref()?.state {
+            State::Active { current, .. } => Some(current.pepper_version()),
+            State::Revoked { .. } => None,
+        }
+    }
+}
+
+impl FoundSession {
+    /// The version of the pepper that its secret was digested with.
+    #[must_use]
+    pub fn pepper_version(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.digest.pepper_version())
+    }
+}
+
 /// Why a request may not pass.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -84,13 +103,13 @@ pub fn decide_key(
     asked: &Asked<'_>,
     token: &ApiKeyToken<'_>,
     found: FoundKey,
-    pepper: &Pepper,
+    peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denied> {
     let FoundKey { key: Some(key), account: Some(account) } = found else {
         return Err(Unauthenticated::Unknown.into());
     };
-    let secret = matching_secret(&key, token, pepper, now)?;
+    let secret = matching_secret(&key, token, peppers, now)?;
     if key.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
@@ -116,13 +135,13 @@ pub fn decide_session(
     asked: &Asked<'_>,
     token: &SessionToken<'_>,
     found: FoundSession,
-    pepper: &Pepper,
+    peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denied> {
     let FoundSession { session: Some(session), member, account: Some(account) } = found else {
         return Err(Unauthenticated::Unknown.into());
     };
-    if !session.digest.matches(token.expose(), pepper)? {
+    if !session.digest.matches(token.expose(), peppers)? {
         return Err(Unauthenticated::WrongSecret.into());
     }
     if session.has_expired(now) {
@@ -147,15 +166,15 @@ pub fn decide_session(
 fn matching_secret(
     key: &ApiKey,
     token: &ApiKeyToken<'_>,
-    pepper: &Pepper,
+    peppers: &Peppers,
     now: Timestamp,
 ) -> Result<SecretAge, Denied> {
     let State::Active { current, previous } = &key.state else { return Err(Unauthenticated::Revoked.into()) };
-    if current.matches(token.expose(), pepper)? {
+    if current.matches(token.expose(), peppers)? {
         return Ok(SecretAge::Current);
     }
     match previous {
-        Some(Superseded { digest, ends_at }) if digest.matches(token.expose(), pepper)? => {
+        Some(Superseded { digest, ends_at }) if digest.matches(token.expose(), peppers)? => {
             if now < *ends_at {
                 Ok(SecretAge::Previous)
             } else {

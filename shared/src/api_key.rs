@@ -183,7 +183,7 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pepper::tests::pepper;
+    use crate::pepper::tests::peppers;
 
     pub(crate) fn timestamp(seconds: i64) -> Timestamp {
         Timestamp::from(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap())
@@ -206,7 +206,7 @@ pub(crate) mod tests {
     }
 
     fn digest(token: &str) -> TokenDigest {
-        TokenDigest::of(token, &pepper("1"))
+        TokenDigest::of(token, &peppers("1"))
     }
 
     fn rotated(key: &ApiKey, token: &str, grace: u32, now: i64) -> Result<(ApiKey, Timestamp), NotRotatable> {

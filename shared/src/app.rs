@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::{
-    aws::{self, Aws},
+    aws::Aws,
     clock::Clock,
     config::{Config, ConfigError},
     error::Error,
-    pepper::{Pepper, ShortPepper},
+    pepper::Peppers,
+    pepper_source::{PepperError, PepperSource},
     random::Random,
     store::Store,
 };
@@ -22,7 +21,7 @@ pub struct App {
     pub clock: Clock,
     /// The randomness.
     pub random: Random,
-    pepper: Option<Arc<Pepper>>,
+    peppers: Option<Arc<PepperSource>>,
 }
 
 /// Why a function can't start.
@@ -31,45 +30,46 @@ pub enum StartError {
     /// The environment is incomplete.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Secrets Manager did not answer with the pepper.
-    #[error("the pepper can't be had from Secrets Manager: {0}")]
-    Secret(String),
-    /// The pepper is too short to be one.
+    /// The peppers can't be had.
     #[error(transparent)]
-    Pepper(#[from] ShortPepper),
+    Pepper(#[from] PepperError),
 }
 
 impl App {
-    /// What a function works with, as `config` tells, with the pepper fetched where it names one.
+    /// What a function works with, as `config` tells, with the peppers fetched where it names their secret.
     ///
     /// # Errors
-    /// When the pepper can't be had: without it nothing could be verified.
+    /// When the peppers can't be had: without them nothing could be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
-        let pepper = match &config.pepper_secret_id {
-            Some(id) => Some(Arc::new(fetch_pepper(&aws.secrets_manager, id).await?)),
+        let peppers = match config.pepper_secret_id {
+            Some(id) => Some(Arc::new(PepperSource::open(aws.secrets_manager, id, clock.clone()).await?)),
             None => None,
         };
-        Ok(Self { store: Store::new(aws.dynamodb, config.table_name), clock, random, pepper })
+        Ok(Self { store: Store::new(aws.dynamodb, config.table_name), clock, random, peppers })
     }
 
-    /// The pepper.
+    /// The peppers, to make digests and hashes with.
     ///
     /// # Errors
     /// When the template gave this function none.
-    pub fn pepper(&self) -> Result<Arc<Pepper>, Error> {
-        self.pepper.clone().ok_or_else(|| Error::internal("this function was given no pepper"))
+    pub fn peppers(&self) -> Result<Arc<Peppers>, Error> {
+        Ok(self.pepper_source()?.peppers())
     }
-}
 
-async fn fetch_pepper(client: &aws_sdk_secretsmanager::Client, id: &str) -> Result<Pepper, StartError> {
-    let secret = client
-        .get_secret_value()
-        .secret_id(id)
-        .send()
-        .await
-        .map_err(|error| StartError::Secret(aws::in_words(&error)))?;
-    let missing = |what: &str| StartError::Secret(format!("the answer has no {what}"));
-    let version = secret.version_id.ok_or_else(|| missing("version"))?;
-    let text = secret.secret_string.ok_or_else(|| missing("text"))?;
-    Ok(Pepper::new(version, Zeroizing::new(text.into_bytes()))?)
+    /// The peppers, to verify with what was made with the one known as `version`, or where there is none,
+    /// to do the same work.
+    ///
+    /// # Errors
+    /// When the template gave this function none.
+    pub async fn peppers_with(&self, version: Option<&str>) -> Result<Arc<Peppers>, Error> {
+        let source = self.pepper_source()?;
+        Ok(match version {
+            Some(version) => source.peppers_with(version).await,
+            None => source.peppers(),
+        })
+    }
+
+    fn pepper_source(&self) -> Result<&Arc<PepperSource>, Error> {
+        self.peppers.as_ref().ok_or_else(|| Error::internal("this function was given no peppers"))
+    }
 }

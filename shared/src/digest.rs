@@ -6,7 +6,7 @@ use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
-use crate::pepper::{Pepper, UnknownPepper};
+use crate::pepper::{Peppers, UnknownPepper};
 
 /// The HMAC-SHA-256 of a token, and which pepper keyed it.
 ///
@@ -21,7 +21,8 @@ pub struct TokenDigest {
 impl TokenDigest {
     /// What is kept of `token`.
     #[must_use]
-    pub fn of(token: &str, pepper: &Pepper) -> Self {
+    pub fn of(token: &str, peppers: &Peppers) -> Self {
+        let pepper = peppers.current();
         let mac = pepper.hmac().chain_update(token).finalize().into_bytes();
         Self { pepper: pepper.version().to_owned(), mac: ByteArray::new(mac.into()) }
     }
@@ -29,10 +30,16 @@ impl TokenDigest {
     /// Whether it was made of `token`, in a time that does not tell how far they agree.
     ///
     /// # Errors
-    /// When it was made with another pepper.
-    pub fn matches(&self, token: &str, pepper: &Pepper) -> Result<bool, UnknownPepper> {
-        pepper.check_version(&self.pepper)?;
+    /// When it was made with a pepper that is not at hand.
+    pub fn matches(&self, token: &str, peppers: &Peppers) -> Result<bool, UnknownPepper> {
+        let pepper = peppers.of_version(&self.pepper)?;
         Ok(pepper.hmac().chain_update(token).verify_slice(&*self.mac).is_ok())
+    }
+
+    /// The version of the pepper that it was made with.
+    #[must_use]
+    pub fn pepper_version(&self) -> &str {
+        &self.pepper
     }
 }
 
@@ -48,32 +55,45 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::pepper::tests::pepper;
+    use crate::pepper::{
+        Pepper,
+        tests::{pepper, peppers},
+    };
 
     #[test]
     fn it_is_hmac_sha_256() {
         // From Python's hmac module: no vector of RFC 4231 has a key as long as a pepper.
         let pepper = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
-        let digest = TokenDigest::of("what do ya want for nothing?", &pepper);
+        let peppers = Peppers::new(pepper, None);
+        let digest = TokenDigest::of("what do ya want for nothing?", &peppers);
         let hex = digest.mac.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(hex, "4f63351605b85f42e803b30e42c1905fed065a563ff4295a47982e43f228e097");
     }
 
     #[test]
     fn another_pepper_cannot_tell() {
-        assert!(TokenDigest::of("token", &pepper("1")).matches("token", &pepper("2")).is_err());
+        assert!(TokenDigest::of("token", &peppers("1")).matches("token", &peppers("2")).is_err());
+    }
+
+    #[test]
+    fn the_pepper_before_verifies_still() {
+        let both = Peppers::new(pepper("2"), Some(pepper("1")));
+        let digest = TokenDigest::of("token", &peppers("1"));
+        assert_eq!(digest.matches("token", &both), Ok(true));
+        assert_eq!(digest.matches("other", &both), Ok(false));
+        assert_eq!(TokenDigest::of("token", &both), TokenDigest::of("token", &peppers("2")));
     }
 
     #[test]
     fn nothing_of_it_is_shown() {
-        assert_eq!(format!("{:?}", TokenDigest::of("token", &pepper("1"))), "TokenDigest(…)");
+        assert_eq!(format!("{:?}", TokenDigest::of("token", &peppers("1"))), "TokenDigest(…)");
     }
 
     proptest! {
         #[test]
         fn it_matches_its_own_token_alone(one: String, other: String) {
-            let pepper = pepper("1");
-            prop_assert_eq!(TokenDigest::of(&one, &pepper).matches(&other, &pepper), Ok(one == other));
+            let peppers = peppers("1");
+            prop_assert_eq!(TokenDigest::of(&one, &peppers).matches(&other, &peppers), Ok(one == other));
         }
     }
 }

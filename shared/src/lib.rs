@@ -25,6 +25,7 @@ pub mod member;
 pub mod name;
 pub mod password;
 pub mod pepper;
+mod pepper_source;
 pub mod permission;
 pub mod principal;
 pub mod project;

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::Error,
-    pepper::{Pepper, UnknownPepper},
+    pepper::{Pepper, Peppers, UnknownPepper},
     random::Random,
 };
 
@@ -107,16 +107,13 @@ impl NewPassword {
     ///
     /// # Errors
     /// When it is a common one, or Argon2 fails.
-    pub async fn hash(self, pepper: Arc<Pepper>, random: &Random) -> Result<PasswordHash, NotHashed> {
+    pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, NotHashed> {
         let salt: [u8; SALT_BYTES] = random.bytes();
         work(move || {
             if self.is_common() {
                 return Err(NotHashed::Common);
             }
-            let hash = argon2(&pepper)
-                .hash_password_with_salt(self.0.0.as_bytes(), &salt)
-                .map_err(HashError::Argon2)?;
-            Ok(PasswordHash { pepper: pepper.version().to_owned(), phc: hash.to_string() })
+            Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
         })
         .await
         .map_err(HashError::Task)?
@@ -162,21 +159,56 @@ impl From<HashError> for Error {
     }
 }
 
-/// Whether `hash` was made of `password`. Where there is no hash, or the password is longer than any can
-/// be, the answer is no, after the same work: one Argon2 run, on a thread of its own.
+impl PasswordHash {
+    fn of(password: &Password, pepper: &Pepper, salt: &[u8]) -> Result<Self, HashError> {
+        let hash =
+            argon2(pepper).hash_password_with_salt(password.0.as_bytes(), salt).map_err(HashError::Argon2)?;
+        Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
+    }
+
+    /// The version of the pepper that went into it.
+    #[must_use]
+    pub fn pepper_version(&self) -> &str {
+        &self.pepper
+    }
+
+    /// Whether the pepper that went into it is no longer the current one.
+    #[must_use]
+    pub fn is_outdated(&self, peppers: &Peppers) -> bool {
+        self.pepper != peppers.current().version()
+    }
+}
+
+/// A password that was found right.
+pub struct Verified(Password);
+
+impl Verified {
+    /// Hashes it anew. One Argon2 run, on a thread of its own.
+    ///
+    /// # Errors
+    /// When Argon2 fails.
+    pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, HashError> {
+        let salt: [u8; SALT_BYTES] = random.bytes();
+        work(move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
+    }
+}
+
+/// The password, if `hash` was made of it. Where there is no hash, or the password is longer than any can
+/// be, it was not, and that takes the same work: one Argon2 run, on a thread of its own.
 ///
 /// # Errors
-/// When Argon2 fails, or the hash was made with another pepper or with other parameters.
+/// When Argon2 fails, or the hash was made with a pepper that is not at hand or with other parameters.
 pub async fn verify(
     hash: Option<PasswordHash>,
     password: Password,
-    pepper: Arc<Pepper>,
-) -> Result<bool, HashError> {
+    peppers: Arc<Peppers>,
+) -> Result<Option<Verified>, HashError> {
     work(move || {
         let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-        if let Some(hash) = &real {
-            pepper.check_version(&hash.pepper)?;
-        }
+        let pepper = match &real {
+            Some(hash) => peppers.of_version(&hash.pepper)?,
+            None => peppers.current(),
+        };
         let (phc, typed) = match &real {
             Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
             None => (DECOY, &[][..]),
@@ -185,9 +217,9 @@ pub async fn verify(
         if Params::try_from(&phc).is_ok_and(|stored| cost(&stored) != cost(&params())) {
             return Err(HashError::ForeignParameters);
         }
-        match argon2(&pepper).verify_password(typed, &phc) {
-            Ok(()) => Ok(real.is_some()),
-            Err(password_hash::Error::PasswordInvalid) => Ok(false),
+        match argon2(pepper).verify_password(typed, &phc) {
+            Ok(()) => Ok(real.map(|_| Verified(password))),
+            Err(password_hash::Error::PasswordInvalid) => Ok(None),
             Err(error) => Err(HashError::Argon2(error)),
         }
     })
@@ -226,7 +258,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(Password NewPassword PasswordHash);
+redacted!(Password NewPassword PasswordHash Verified);
 
 #[cfg(test)]
 mod tests {
@@ -234,7 +266,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::pepper::tests::pepper;
+    use crate::pepper::tests::peppers;
 
     fn new(typed: &str) -> Result<NewPassword, InvalidLength> {
         NewPassword::try_from(typed.to_owned())
@@ -242,11 +274,11 @@ mod tests {
 
     async fn hashed(typed: &str, version: &str) -> PasswordHash {
         let random = Random::new(StdRng::seed_from_u64(1));
-        new(typed).unwrap().hash(Arc::new(pepper(version)), &random).await.unwrap()
+        new(typed).unwrap().hash(Arc::new(peppers(version)), &random).await.unwrap()
     }
 
     async fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
-        verify(hash.cloned(), typed.to_owned().into(), Arc::new(pepper("1"))).await.unwrap()
+        verify(hash.cloned(), typed.to_owned().into(), Arc::new(peppers("1"))).await.unwrap().is_some()
     }
 
     #[test]
@@ -295,14 +327,14 @@ mod tests {
     #[tokio::test]
     async fn another_pepper_cannot_tell() {
         let hash = hashed("correct horse battery", "2").await;
-        assert!(verify(Some(hash), "x".to_owned().into(), Arc::new(pepper("1"))).await.is_err());
+        assert!(verify(Some(hash), "x".to_owned().into(), Arc::new(peppers("1"))).await.is_err());
     }
 
     #[tokio::test]
     async fn a_hash_that_asks_for_more_work_is_refused() {
         let hash = hashed("correct horse battery", "1").await;
         let greedy = PasswordHash { phc: hash.phc.replace("m=19456", "m=1945600"), ..hash };
-        assert!(verify(Some(greedy), "x".to_owned().into(), Arc::new(pepper("1"))).await.is_err());
+        assert!(verify(Some(greedy), "x".to_owned().into(), Arc::new(peppers("1"))).await.is_err());
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The pepper: the secret behind every digest and password hash, kept outside the table.
+//! Peppers: the secrets behind every digest and password hash, kept outside the table.
 
 use std::fmt;
 
@@ -43,11 +43,6 @@ impl Pepper {
         Ok(Self { version, secret, hmac })
     }
 
-    /// Checks that a digest or hash of the pepper `version` was made with this one.
-    pub(crate) fn check_version(&self, version: &str) -> Result<(), UnknownPepper> {
-        if version == self.version { Ok(()) } else { Err(UnknownPepper) }
-    }
-
     /// Its version.
     pub(crate) fn version(&self) -> &str {
         &self.version
@@ -64,6 +59,33 @@ impl Pepper {
     }
 }
 
+/// The peppers at hand: the one that new digests and hashes are made with, and the one before it, with
+/// which older ones still verify.
+#[derive(Debug)]
+pub struct Peppers {
+    current: Pepper,
+    previous: Option<Pepper>,
+}
+
+impl Peppers {
+    /// These two.
+    #[must_use]
+    pub fn new(current: Pepper, previous: Option<Pepper>) -> Self {
+        Self { current, previous }
+    }
+
+    /// The one that new digests and hashes are made with.
+    pub(crate) fn current(&self) -> &Pepper {
+        &self.current
+    }
+
+    /// The one that is known as `version`.
+    pub(crate) fn of_version(&self, version: &str) -> Result<&Pepper, UnknownPepper> {
+        let all = [Some(&self.current), self.previous.as_ref()];
+        all.into_iter().flatten().find(|pepper| pepper.version == version).ok_or(UnknownPepper)
+    }
+}
+
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pepper(…)")
@@ -77,6 +99,10 @@ pub(crate) mod tests {
     pub(crate) fn pepper(version: &str) -> Pepper {
         let secret = format!("{version:.<MIN_PEPPER_BYTES$}").into_bytes();
         Pepper::new(version.to_owned(), Zeroizing::new(secret)).unwrap()
+    }
+
+    pub(crate) fn peppers(version: &str) -> Peppers {
+        Peppers::new(pepper(version), None)
     }
 
     #[test]

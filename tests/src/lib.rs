@@ -29,6 +29,7 @@ mod operator;
 mod outage;
 mod password;
 mod paths;
+mod peppers;
 mod projects;
 mod queries;
 mod races;

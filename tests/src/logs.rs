@@ -15,7 +15,7 @@ use shared::{
     environment::Environment,
     id::{AccountId, KeyId},
     password::{NewPassword, Password},
-    pepper::Pepper,
+    pepper::{Pepper, Peppers},
     random::Random,
     telemetry,
     token::NewToken,
@@ -281,16 +281,16 @@ async fn say_what_a_function_answered_and_why() {
 async fn would_hold_no_secret_if_its_type_were_logged() {
     let random = Random::system();
     let secret = "a canary of 32 bytes and some more";
-    let pepper =
-        Arc::new(Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough"));
+    let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");
+    let peppers = Arc::new(Peppers::new(pepper, None));
     let new_password = || NewPassword::try_from(secret.to_owned()).expect("a good one");
-    let hash = new_password().hash(Arc::clone(&pepper), &random).await.expect("a hash");
+    let hash = new_password().hash(Arc::clone(&peppers), &random).await.expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
     let token = NewToken::for_key(Environment::Live, account, key, &random);
     for (shown, expected) in [
-        (format!("{pepper:?}"), "Pepper(…)"),
-        (format!("{:?}", TokenDigest::of(secret, &pepper)), "TokenDigest(…)"),
+        (format!("{peppers:?}"), "Peppers { current: Pepper(…), previous: None }"),
+        (format!("{:?}", TokenDigest::of(secret, &peppers)), "TokenDigest(…)"),
         (format!("{:?}", Password::from(secret.to_owned())), "Password(…)"),
         (format!("{:?}", new_password()), "NewPassword(…)"),
         (format!("{hash:?}"), "PasswordHash(…)"),

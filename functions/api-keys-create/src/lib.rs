@@ -74,7 +74,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         created_at: now,
         expires_at,
         last_used_at: None,
-        state: State::Active { current: TokenDigest::of(token.expose(), &*app.pepper()?), previous: None },
+        state: State::Active { current: TokenDigest::of(token.expose(), &*app.peppers()?), previous: None },
     };
     app.store.create_key(&key, &maker).await?;
     let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };

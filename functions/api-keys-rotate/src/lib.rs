@@ -70,7 +70,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
 
     let now = app.clock.now();
     let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
-    let digest = TokenDigest::of(token.expose(), &*app.pepper()?);
+    let digest = TokenDigest::of(token.expose(), &*app.peppers()?);
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;

@@ -89,15 +89,17 @@ async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, 
 
 /// Decides on a request with `token`: one round trip to the table, and what it found goes to the rules.
 async fn decide(app: &App, token: &Token<'_>, asked: &Asked<'_>) -> Result<Principal, Error> {
-    let (pepper, now) = (app.pepper()?, app.clock.now());
+    let now = app.clock.now();
     let principal = match token {
         Token::ApiKey(token) => {
             let found = app.store.find_key(token.account_id, token.key_id).await?;
-            decide_key(asked, token, found, &pepper, now)?
+            let peppers = app.peppers_with(found.pepper_version()).await?;
+            decide_key(asked, token, found, &peppers, now)?
         }
         Token::Session(token) => {
             let found = app.store.find_session(token.account_id, token.user_id, token.session_id).await?;
-            decide_session(asked, token, found, &pepper, now)?
+            let peppers = app.peppers_with(found.pepper_version()).await?;
+            decide_session(asked, token, found, &peppers, now)?
         }
     };
     Ok(principal)

@@ -11,10 +11,9 @@ use shared::{
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     id::SessionId,
-    password::{self, Password},
+    password::{self, Password, PasswordHash},
     refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
-    store::Credentials,
     timestamp::Timestamp,
     token::NewToken,
 };
@@ -42,15 +41,13 @@ struct LoggedIn<'a> {
 /// addresses these are (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
-    let pepper = app.pepper()?;
     let found = app.store.credentials_of(email.try_into().ok().as_ref()).await?;
     let hash = found.as_ref().map(|(credentials, _)| credentials.password.clone());
-    let verified = password::verify(hash, password, Arc::clone(&pepper)).await?;
-    let (Credentials { member, .. }, account) =
-        found.ok_or_else(|| Error::wrong_login(Unauthenticated::UnknownAddress))?;
-    if !verified {
-        return Err(Error::wrong_login(Unauthenticated::WrongPassword));
-    }
+    let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
+    let verified = password::verify(hash, password, Arc::clone(&peppers)).await?;
+    let (credentials, account) = found.ok_or_else(|| Error::wrong_login(Unauthenticated::UnknownAddress))?;
+    let verified = verified.ok_or_else(|| Error::wrong_login(Unauthenticated::WrongPassword))?;
+    let member = &credentials.member;
     if account.status == AccountStatus::Suspended || !member.is_active() {
         return Err(Error::forbidden_because("Account suspended"));
     }
@@ -62,7 +59,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         id,
         account_id: member.account_id,
         user_id: member.id,
-        digest: TokenDigest::of(token.expose(), &pepper),
+        digest: TokenDigest::of(token.expose(), &peppers),
         // Read together with the password: if that was changed meanwhile, this session is of an epoch past.
         epoch: member.session_epoch,
         created_at: now,
@@ -71,6 +68,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
     app.store.create_session(&session).await?;
+    if credentials.password.is_outdated(&peppers) {
+        let renewed = verified.hash(peppers, &app.random).await?;
+        app.store.renew_hash(&credentials, &renewed).await?;
+    }
     let answer = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
     Ok(http::json(StatusCode::OK, &answer))
 }

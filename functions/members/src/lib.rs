@@ -78,7 +78,8 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         created_at: app.clock.now(),
         session_epoch: 0,
     };
-    let hash = password.hash(app.pepper()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+    let hash =
+        password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_member(&member, &hash, principal).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }

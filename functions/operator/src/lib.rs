@@ -120,7 +120,8 @@ async fn create_account(app: &App, new: NewAccount) -> Result<Done, Error> {
         created_at: account.created_at,
         session_epoch: 0,
     };
-    let hash = password.hash(app.pepper()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+    let hash =
+        password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_account(&account, &member, &hash).await?;
     Ok(Done::Created { account_id: account.id, user_id: member.id })
 }

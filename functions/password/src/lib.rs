@@ -28,16 +28,19 @@ struct PasswordChange {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
     let PasswordChange { current_password, new_password } = request.body()?;
-    let pepper = app.pepper()?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
     let found = app.store.credentials(session.account_id, session.user_id).await?;
     let seen = found
         .filter(|seen| seen.member.has_session_of(session.session_epoch))
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
-    if !password::verify(Some(seen.password.clone()), current_password, Arc::clone(&pepper)).await? {
+    let peppers = app.peppers_with(Some(seen.password.pepper_version())).await?;
+    if password::verify(Some(seen.password.clone()), current_password, peppers).await?.is_none() {
         return Err(Error::forbidden_because("Current password is wrong"));
     }
-    let new = new_password.hash(pepper, &app.random).await.map_err(|error| error.in_field("new_password"))?;
+    let new = new_password
+        .hash(app.peppers()?, &app.random)
+        .await
+        .map_err(|error| error.in_field("new_password"))?;
     app.store.change_password(&seen, &new, session.session_id).await?;
     Ok(http::no_content())
 }

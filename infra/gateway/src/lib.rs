@@ -161,7 +161,13 @@ impl Gateway {
         &self.dynamodb_url
     }
 
-    /// A client for it.
+    /// Where Secrets Manager is.
+    #[must_use]
+    pub fn secrets_manager_url(&self) -> &str {
+        &self.secrets_manager_url
+    }
+
+    /// A client for DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> &Client {
         &self.dynamodb

@@ -1,11 +1,12 @@
-//! A Secrets Manager that answers `GetSecretValue` for the secrets of the template.
+//! A Secrets Manager that answers `GetSecretValue` and `PutSecretValue` for the secrets of the template.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
-    path::Path,
-    sync::Arc,
+    mem,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -17,19 +18,30 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use shared::{clock::Clock, random::Random};
 
 use crate::{aws_names::secret_arn, loopback::refuse_web_pages, request_id::uuid, sam::GenerateSecretString};
 
-/// The secrets, by name.
-pub(crate) struct SecretsManager(BTreeMap<String, Secret>);
+/// The secrets, by name, and what it takes to make another version of one.
+pub(crate) struct SecretsManager {
+    secrets: Mutex<BTreeMap<String, Secret>>,
+    file: Option<PathBuf>,
+    clock: Clock,
+    random: Random,
+}
 
-/// A secret's only version.
-#[derive(Serialize, Deserialize)]
+/// A secret: the version that counts, and the one that did before.
+#[derive(Clone, Serialize, Deserialize)]
 struct Secret {
-    version_id: String,
+    current: Version,
+    previous: Option<Version>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Version {
+    id: String,
     value: String,
     /// In seconds since 1970.
     created: i64,
@@ -37,6 +49,8 @@ struct Secret {
 
 /// The label of the version that counts.
 const CURRENT: &str = "AWSCURRENT";
+/// The label of the one that did before.
+const PREVIOUS: &str = "AWSPREVIOUS";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -44,6 +58,13 @@ struct GetSecretValue {
     secret_id: String,
     version_id: Option<String>,
     version_stage: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutSecretValue {
+    secret_id: String,
+    secret_string: String,
 }
 
 struct Refusal {
@@ -84,9 +105,8 @@ impl SecretsManager {
         let known = secrets.len();
         for (name, how) in declared {
             secrets.entry(name.clone()).or_insert_with(|| Secret {
-                version_id: uuid(random),
-                value: generate(how, random),
-                created: clock.now_utc().unix_timestamp(),
+                current: Version::new(generate(how, random), clock, random),
+                previous: None,
             });
         }
         if let Some(file) = file
@@ -94,7 +114,8 @@ impl SecretsManager {
         {
             write(file, &secrets)?;
         }
-        Ok(Self(secrets))
+        let (file, clock, random) = (file.map(Path::to_owned), clock.clone(), random.clone());
+        Ok(Self { secrets: Mutex::new(secrets), file, clock, random })
     }
 
     /// Its API, for a server on `port`.
@@ -106,43 +127,84 @@ impl SecretsManager {
     }
 
     fn get(&self, request: &GetSecretValue) -> Result<Value, Refusal> {
-        let id = &request.secret_id;
-        let (name, secret) = self
-            .0
-            .iter()
-            .find(|(name, _)| id == *name || *id == secret_arn(name))
-            .ok_or_else(|| Refusal::not_found(""))?;
-        if let Some(version) = request.version_id.as_ref().filter(|id| **id != secret.version_id) {
-            return Err(Refusal::not_found(&format!(" value for VersionId: {version}")));
-        }
-        if let Some(stage) = request.version_stage.as_ref().filter(|stage| *stage != CURRENT) {
-            return Err(Refusal::not_found(&format!(" value for staging label: {stage}")));
-        }
+        let secrets = self.secrets();
+        let (name, secret) = find(&secrets, &request.secret_id)?;
+        let stages = [(CURRENT, Some(&secret.current)), (PREVIOUS, secret.previous.as_ref())];
+        let mut versions = stages.into_iter().filter_map(|(stage, version)| Some((stage, version?)));
+        let asked = |stage: &str, version: &Version| {
+            // Without either, the version that counts.
+            let any_stage = request.version_id.as_ref().map_or(CURRENT, |_| stage);
+            request.version_id.as_ref().is_none_or(|id| *id == version.id)
+                && request.version_stage.as_deref().unwrap_or(any_stage) == stage
+        };
+        let (stage, version) = versions
+            .find(|(stage, version)| asked(stage, version))
+            .ok_or_else(|| Refusal::not_found(" value for that version"))?;
         Ok(json!({
             "ARN": secret_arn(name),
             "Name": name,
-            "VersionId": secret.version_id,
-            "SecretString": secret.value,
-            "VersionStages": [CURRENT],
-            "CreatedDate": secret.created,
+            "VersionId": version.id,
+            "SecretString": version.value,
+            "VersionStages": [stage],
+            "CreatedDate": version.created,
         }))
     }
+
+    /// Makes a new version the one that counts.
+    fn put(&self, request: PutSecretValue) -> Result<Value, Refusal> {
+        let mut secrets = self.secrets();
+        let name = find(&secrets, &request.secret_id)?.0.clone();
+        let mut changed = secrets.clone();
+        let current = Version::new(request.secret_string, &self.clock, &self.random);
+        let id = current.id.clone();
+        changed.entry(name.clone()).and_modify(|secret| {
+            secret.previous = Some(mem::replace(&mut secret.current, current));
+        });
+        if let Some(file) = &self.file {
+            write(file, &changed).map_err(|error| Refusal {
+                error_type: "InternalServiceError",
+                message: error.to_string(),
+            })?;
+        }
+        *secrets = changed;
+        Ok(json!({"ARN": secret_arn(&name), "Name": name, "VersionId": id, "VersionStages": [CURRENT]}))
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Version {
+    fn new(value: String, clock: &Clock, random: &Random) -> Self {
+        Self { id: uuid(random), value, created: clock.now_utc().unix_timestamp() }
+    }
+}
+
+/// The secret with this name or ARN.
+fn find<'a>(secrets: &'a BTreeMap<String, Secret>, id: &str) -> Result<(&'a String, &'a Secret), Refusal> {
+    let mut secrets = secrets.iter();
+    secrets.find(|(name, _)| id == *name || id == secret_arn(name)).ok_or_else(|| Refusal::not_found(""))
 }
 
 async fn answer(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, body: Bytes) -> Response {
     let result = match headers.get("x-amz-target").map(HeaderValue::as_bytes) {
-        Some(b"secretsmanager.GetSecretValue") => serde_json::from_slice(&body)
-            .map_err(|error| Refusal { error_type: "SerializationException", message: error.to_string() })
-            .and_then(|request| manager.get(&request)),
+        Some(b"secretsmanager.GetSecretValue") => read(&body).and_then(|request| manager.get(&request)),
+        Some(b"secretsmanager.PutSecretValue") => read(&body).and_then(|request| manager.put(request)),
         _ => Err(Refusal {
             error_type: "UnknownOperationException",
-            message: "Only GetSecretValue is served here".to_owned(),
+            message: "Only GetSecretValue and PutSecretValue are served here".to_owned(),
         }),
     };
     let mut response = result.map(axum::Json).into_response();
     let json = HeaderValue::from_static("application/x-amz-json-1.1");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal { error_type: "SerializationException", message: error.to_string() })
 }
 
 fn generate(how: &GenerateSecretString, random: &Random) -> String {
@@ -213,6 +275,26 @@ mod tests {
             assert_eq!(get(&manager, request), Err("ResourceNotFoundException"));
         }
         assert!(get(&manager, json!({"SecretId": "Pepper", "VersionStage": "AWSCURRENT"})).is_ok());
+    }
+
+    #[test]
+    fn a_new_version_counts_and_the_one_before_stays() {
+        let manager = open(None);
+        let first = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
+        let put = json!({"SecretId": "Pepper", "SecretString": "another"});
+        let made =
+            manager.put(serde_json::from_value(put).unwrap()).map_err(|refusal| refusal.message).unwrap();
+        let current = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
+        assert_eq!(
+            (&current["SecretString"], &current["VersionId"]),
+            (&json!("another"), &made["VersionId"])
+        );
+        for request in [
+            json!({"SecretId": "Pepper", "VersionStage": "AWSPREVIOUS"}),
+            json!({"SecretId": "Pepper", "VersionId": first["VersionId"]}),
+        ] {
+            assert_eq!(get(&manager, request).unwrap()["SecretString"], first["SecretString"]);
+        }
     }
 
     #[test]

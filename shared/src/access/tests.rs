@@ -6,7 +6,7 @@ use crate::{
     api_key::tests::{api_key, timestamp},
     digest::TokenDigest,
     member::MemberStatus,
-    pepper::tests::pepper,
+    pepper::tests::peppers,
     permission::{Permissions, tests::any_permissions},
     principal::tests::any_principal,
     random::Random,
@@ -47,7 +47,7 @@ fn decided(
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let found = FoundKey { key: Some(change(api_key())), account: Some(status) };
-    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW))
+    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -56,7 +56,7 @@ fn token(seed: u64) -> NewToken {
 }
 
 fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKey {
-    let digest = |token: &NewToken| TokenDigest::of(token.expose(), &pepper("1"));
+    let digest = |token: &NewToken| TokenDigest::of(token.expose(), &peppers("1"));
     let previous =
         previous.map(|(token, ends_at)| Superseded { digest: digest(token), ends_at: timestamp(ends_at) });
     ApiKey { state: State::Active { current: digest(current), previous }, ..api_key() }
@@ -111,7 +111,7 @@ fn a_digest_of_another_pepper_decides_nothing() {
     let value = format!("Bearer {}", one.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let found = FoundKey { key: Some(with_secrets(&one, None)), account: Some(AccountStatus::Active) };
-    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, found, &pepper("2"), timestamp(NOW)).is_err());
+    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, found, &peppers("2"), timestamp(NOW)).is_err());
 }
 
 /// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
@@ -129,7 +129,7 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal,
         id,
         account_id,
         user_id,
-        digest: TokenDigest::of(new.expose(), &pepper("1")),
+        digest: TokenDigest::of(new.expose(), &peppers("1")),
         epoch: 1,
         created_at: timestamp(0),
         expires_at: timestamp(expires_at),
@@ -137,7 +137,7 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal,
         user_agent: None,
     };
     let found = FoundSession { session: Some(session), member, account: Some(AccountStatus::Active) };
-    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &pepper("1"), timestamp(NOW))
+    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &peppers("1"), timestamp(NOW))
 }
 
 #[test]

@@ -96,6 +96,24 @@ impl Store {
             .value(":next", session_epoch + 1)?;
         self.write_together(vec![member, session]).await
     }
+
+    /// Puts a hash of the same password in the place of the one that was seen. Where the password was
+    /// changed meanwhile, that stays.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn renew_hash(&self, seen: &Credentials, renewed: &PasswordHash) -> Result<(), StoreError> {
+        let Member { account_id, id, .. } = seen.member;
+        let update = Write::update(Key::member(account_id, id), "SET #password = :renewed")
+            .only_if("#password = :seen", || StoreError::Overtaken)
+            .name("#password", PASSWORD)
+            .value(":renewed", renewed)?
+            .value(":seen", &seen.password)?;
+        match self.write(update).await {
+            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn credentials(mut item: Item) -> Result<Credentials, StoreError> {

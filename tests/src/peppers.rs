@@ -1,0 +1,97 @@
+//! The pepper can be changed while the service runs.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::text,
+    service::{PASSWORD, Service},
+};
+
+/// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
+async fn change_pepper(service: &Service) {
+    let secret =
+        json!({"SecretId": "Pepper", "SecretString": "another pepper, as long as one has to be at least"});
+    let answer = reqwest::Client::new()
+        .post(service.gateway.secrets_manager_url())
+        .header("x-amz-target", "secretsmanager.PutSecretValue")
+        .body(secret.to_string())
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 200);
+}
+
+/// The versions of the peppers in the table: of the key's current secret, and of the member's password.
+async fn versions(service: &Service, account: &str, key: &Value) -> [String; 2] {
+    let table = service.gateway.table("Table").expect("a table");
+    let answer = service.gateway.dynamodb().scan().table_name(table).send().await.expect("an answer");
+    let items = answer.items();
+    let item = |sk: String| items.iter().find(|item| item["sk"].as_s() == Ok(&sk)).expect("an item").clone();
+    let key = item(format!("KEY#{}", text(key, "id")));
+    let user = items.iter().find(|item| {
+        item["pk"].as_s() == Ok(&format!("ACCOUNT#{account}"))
+            && item["sk"].as_s().is_ok_and(|sk| sk.starts_with("MEMBER#"))
+    });
+    let version = |of: &aws_sdk_dynamodb::types::AttributeValue| {
+        of.as_m().expect("a map")["pepper"].as_s().expect("a version").clone()
+    };
+    [version(&key["state"].as_m().expect("a map")["current"]), version(&user.expect("a member")["password"])]
+}
+
+#[tokio::test]
+async fn what_was_made_with_the_one_before_is_let_in() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    change_pepper(&service).await;
+    for _ in 0..2 {
+        service.me(&key).await.expect(200);
+        service.me(&account.session).await.expect(200);
+        service.login(&account.email).await;
+        // What is at hand is old then, and is fetched for the requests after.
+        service.time.pass(301);
+    }
+}
+
+#[tokio::test]
+async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let [old, _] = versions(&service, &account.id, &record).await;
+    change_pepper(&service).await;
+    // The function that makes keys fetches the new one when it is asked after five minutes; the authorizer
+    // does so when it meets a digest of it, if not before.
+    service.time.pass(301);
+    loop {
+        let (young, made) = service.key(&account.session, json!({})).await;
+        service.me(&young).await.expect(200);
+        if versions(&service, &account.id, &made).await[0] != old {
+            break;
+        }
+    }
+    service.me(&key).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_anew_at_the_next_login() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let before = versions(&service, &account.id, &record).await;
+    assert_eq!(before[0], before[1]);
+    change_pepper(&service).await;
+    service.time.pass(301);
+    loop {
+        service.login(&account.email).await;
+        let now = versions(&service, &account.id, &record).await;
+        assert_eq!(now[0], before[0]);
+        if now[1] != before[1] {
+            break;
+        }
+    }
+    service.login(&account.email).await;
+    let wrong = json!({"email": account.email, "password": format!("{PASSWORD}!")});
+    let answer = service.request("POST", "/v1/auth/login").json(&wrong).send().await;
+    answer.assert_error(401, "UNAUTHORIZED");
+}
