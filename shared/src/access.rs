@@ -58,7 +58,7 @@ impl FoundKey {
     pub fn pepper_version(&self) -> Option<&str> {
         match &self.key.as_ref()?.state {
             State::Active { current, .. } => Some(current.pepper_version()),
-            State::Revoked { .. } => None,
+            State::Revoked => None,
         }
     }
 }
@@ -109,7 +109,7 @@ pub fn decide_key(
     let FoundKey { key: Some(key), account: Some(account) } = found else {
         return Err(Unauthenticated::Unknown.into());
     };
-    let secret = matching_secret(&key, token, peppers, now)?;
+    let (secret, generation) = matching_secret(&key, token, peppers, now)?;
     if key.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
@@ -122,6 +122,7 @@ pub fn decide_key(
         scope: key.scope,
         expires_at: key.expires_at,
         secret,
+        generation,
     });
     permit(asked, &principal, account)?;
     Ok(principal)
@@ -162,21 +163,23 @@ pub fn decide_session(
     Ok(principal)
 }
 
-/// Which of the key's secrets the token holds, if it holds one that works.
+/// Which of the key's secrets the token holds and its generation, if it holds one that works.
 fn matching_secret(
     key: &ApiKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<SecretAge, Denied> {
-    let State::Active { current, previous } = &key.state else { return Err(Unauthenticated::Revoked.into()) };
+) -> Result<(SecretAge, u32), Denied> {
+    let State::Active { current, previous, generation } = &key.state else {
+        return Err(Unauthenticated::Revoked.into());
+    };
     if current.matches(token.expose(), peppers)? {
-        return Ok(SecretAge::Current);
+        return Ok((SecretAge::Current, *generation));
     }
     match previous {
         Some(Superseded { digest, ends_at }) if digest.matches(token.expose(), peppers)? => {
             if now < *ends_at {
-                Ok(SecretAge::Previous)
+                Ok((SecretAge::Previous, generation.saturating_sub(1)))
             } else {
                 Err(Unauthenticated::SecretSuperseded.into())
             }

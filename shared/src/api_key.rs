@@ -8,6 +8,7 @@ use crate::{
     id::{AccountId, KeyId, Named},
     name::Name,
     permission::Permissions,
+    principal::Principal,
     scope::{ProjectScope, Scope},
     timestamp::Timestamp,
 };
@@ -51,12 +52,11 @@ pub enum State {
         current: TokenDigest,
         /// The one before it, in the overlap after a rotation.
         previous: Option<Superseded>,
+        /// How many there were before it.
+        generation: u32,
     },
     /// It is over for good.
-    Revoked {
-        /// Since when.
-        at: Timestamp,
-    },
+    Revoked,
 }
 
 /// A secret that a rotation replaced.
@@ -102,7 +102,27 @@ impl ApiKey {
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        matches!(self.state, State::Revoked { .. })
+        matches!(self.state, State::Revoked)
+    }
+
+    /// Whether a secret of `generation` works: the current one, or the one before it in its overlap.
+    fn has_secret_of(&self, of: u32, now: Timestamp) -> bool {
+        match &self.state {
+            State::Active { generation, .. } if *generation == of => true,
+            State::Active { previous: Some(previous), generation, .. } => {
+                *generation == of + 1 && now < previous.ends_at
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `caller`, if this is the key that calls, would still be let in with the secret that came.
+    #[must_use]
+    pub fn still_lets_in(&self, caller: &Principal, now: Timestamp) -> bool {
+        match caller {
+            Principal::ApiKey(key) if key.key_id == self.id => self.has_secret_of(key.generation, now),
+            _ => true,
+        }
     }
 
     /// The key with a new secret. The one it had works for `grace` seconds more, but not past the key's own
@@ -120,11 +140,20 @@ impl ApiKey {
         if self.has_expired(now) {
             return Err(NotRotatable::Expired);
         }
-        let State::Active { current, previous: _ } = &self.state else { return Err(NotRotatable::Revoked) };
+        let State::Active { current, generation, .. } = &self.state else {
+            return Err(NotRotatable::Revoked);
+        };
         let wanted = now.plus_seconds(grace);
         let ends_at = self.expires_at.map_or(wanted, |expires_at| wanted.min(expires_at));
         let previous = (ends_at > now).then_some(Superseded { digest: current.clone(), ends_at });
-        Ok((Self { hint, state: State::Active { current: new, previous }, ..self.clone() }, ends_at))
+        Ok((
+            Self {
+                hint,
+                state: State::Active { current: new, previous, generation: generation + 1 },
+                ..self.clone()
+            },
+            ends_at,
+        ))
     }
 }
 
@@ -201,7 +230,7 @@ pub(crate) mod tests {
             created_at: timestamp(0),
             expires_at: None,
             last_used_at: None,
-            state: State::Active { current: digest("one"), previous: None },
+            state: State::Active { current: digest("one"), previous: None, generation: 0 },
         }
     }
 
@@ -219,20 +248,23 @@ pub(crate) mod tests {
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
         let superseded = Superseded { digest: digest("two"), ends_at: timestamp(120) };
         assert_eq!(ends_at, timestamp(120));
-        assert_eq!(key.state, State::Active { current: digest("three"), previous: Some(superseded) });
+        assert_eq!(
+            key.state,
+            State::Active { current: digest("three"), previous: Some(superseded), generation: 2 }
+        );
     }
 
     #[test]
     fn without_grace_nothing_is_left_of_the_old_secret() {
         let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
         assert_eq!(ends_at, timestamp(10));
-        assert_eq!(key.state, State::Active { current: digest("two"), previous: None });
+        assert_eq!(key.state, State::Active { current: digest("two"), previous: None, generation: 1 });
     }
 
     #[test]
     fn expired_and_revoked_keys_are_not_rotated() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
-        let revoked = ApiKey { state: State::Revoked { at: timestamp(1) }, ..api_key() };
+        let revoked = ApiKey { state: State::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
         assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
     }

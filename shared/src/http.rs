@@ -156,3 +156,22 @@ fn are_ascii(values: &Value) -> bool {
         value => value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_does_not_end_is_503() {
+        let mut function = function(|_, _| future::pending());
+        let context = json!({"httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/"});
+        let event = json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "requestContext": context});
+        let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), lambda_http::Context::default());
+        let answer = serde_json::to_value(function.call(event).await.unwrap()).unwrap();
+        assert_eq!(answer["statusCode"], 503);
+    }
+}

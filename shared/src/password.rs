@@ -231,9 +231,13 @@ pub async fn verify(
 async fn work<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
     static CORES: LazyLock<Semaphore> =
         LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
-    // The semaphore is never closed.
-    let _permit = CORES.acquire().await;
-    tokio::task::spawn_blocking(job).await
+    // The semaphore is never closed. The job keeps its place, even where nobody waits for it any more.
+    let permit = CORES.acquire().await;
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        job()
+    })
+    .await
 }
 
 fn params() -> Params {

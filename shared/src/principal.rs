@@ -46,6 +46,8 @@ pub struct KeyPrincipal {
     pub expires_at: Option<Timestamp>,
     /// Which of its secrets came.
     pub secret: SecretAge,
+    /// How many secrets there were before that one.
+    pub generation: u32,
 }
 
 /// Which of a key's secrets came.
@@ -186,6 +188,7 @@ impl Principal {
                     ("scope", scope),
                     ("expires_at", key.expires_at.map_or_else(|| NEVER.to_owned(), |end| end.to_string())),
                     ("secret", key.secret.as_str().to_owned()),
+                    ("generation", key.generation.to_string()),
                 ]);
             }
             Self::Session(session) => context.extend([
@@ -221,6 +224,7 @@ impl Principal {
                     end => Some(end.parse().map_err(|_| MalformedContext)?),
                 },
                 secret: SecretAge::named(text("secret")?).ok_or(MalformedContext)?,
+                generation: text("generation")?.parse().map_err(|_| MalformedContext)?,
             })),
             "session" => Ok(Self::Session(SessionPrincipal {
                 account_id,
@@ -265,16 +269,20 @@ pub(crate) mod tests {
             any_scope(),
             option::of(0..2_000_000_000_i64),
             select(&[SecretAge::Current, SecretAge::Previous][..]),
+            any::<u32>(),
         )
-            .prop_map(|(name, environment, permissions, scope, expires_at, secret)| KeyPrincipal {
-                account_id: "acct_0000000000000001".parse().unwrap(),
-                key_id: "key_0000000000000001".parse().unwrap(),
-                name: name.try_into().unwrap(),
-                environment,
-                permissions,
-                scope,
-                expires_at: expires_at.map(timestamp),
-                secret,
+            .prop_map(|(name, environment, permissions, scope, expires_at, secret, generation)| {
+                KeyPrincipal {
+                    account_id: "acct_0000000000000001".parse().unwrap(),
+                    key_id: "key_0000000000000001".parse().unwrap(),
+                    name: name.try_into().unwrap(),
+                    environment,
+                    permissions,
+                    scope,
+                    expires_at: expires_at.map(timestamp),
+                    secret,
+                    generation,
+                }
             })
     }
 

@@ -16,6 +16,24 @@ use crate::{id::AccountId, token::Claims};
 /// The target of our own events.
 pub const TARGET: &str = "medtwin";
 
+// A macro, because the level of an event has to be known when it is compiled.
+macro_rules! log_invocation {
+    ($log:ident, $invocation:ident, $outcome:ident, $reason:ident, $message:literal) => {
+        $log!(
+            target: TARGET,
+            request_id = $invocation.request_id,
+            operation = $invocation.operation,
+            account_id = $invocation.account_id.map(|id| id.to_string()),
+            principal_id = $invocation.principal_id,
+            claimed = $invocation.claimed,
+            outcome = $outcome,
+            reason = $reason,
+            microseconds = u64::try_from($invocation.started.elapsed().as_micros()).ok(),
+            $message
+        )
+    };
+}
+
 /// An invocation that is being answered, and what is known of it. It leaves one line in the log.
 pub struct Invocation {
     request_id: String,
@@ -64,34 +82,12 @@ impl Invocation {
 
     /// It went as it should, with this outcome; where that is a refusal, for this reason.
     pub fn end(&self, outcome: &str, reason: Option<&str>) {
-        info!(
-            target: TARGET,
-            request_id = self.request_id,
-            operation = self.operation,
-            account_id = self.account_id.map(|id| id.to_string()),
-            principal_id = self.principal_id,
-            claimed = self.claimed,
-            outcome,
-            reason,
-            microseconds = self.started.elapsed().as_micros(),
-            "done"
-        );
+        log_invocation!(info, self, outcome, reason, "done");
     }
 
     /// It failed through a fault of ours or of what we ask.
     pub fn fail(&self, outcome: &str, reason: &str) {
-        error!(
-            target: TARGET,
-            request_id = self.request_id,
-            operation = self.operation,
-            account_id = self.account_id.map(|id| id.to_string()),
-            principal_id = self.principal_id,
-            claimed = self.claimed,
-            outcome,
-            reason,
-            microseconds = self.started.elapsed().as_micros(),
-            "failed"
-        );
+        log_invocation!(error, self, outcome, reason, "failed");
     }
 }
 

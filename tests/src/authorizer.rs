@@ -84,6 +84,7 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "scope": "*",
         "expires_at": "never",
         "secret": "current",
+        "generation": "0",
     });
     let allowed = authorize(&service, event_of(&plain)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
@@ -106,6 +107,7 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "scope": "proj_b,proj_a",
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
+        "generation": "0",
     });
     let allowed = authorize(&service, event_of(&previous)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));

@@ -77,6 +77,7 @@ fn api_key() -> Value {
         "scope": "*",
         "expires_at": "never",
         "secret": "current",
+        "generation": "0",
     })
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::Ipv4Addr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -39,6 +40,8 @@ struct Proxy {
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+    /// How many calls still meet the trouble, where it ends by itself.
+    troubled: Mutex<Option<usize>>,
 }
 
 /// What is wrong with it.
@@ -67,7 +70,8 @@ pub struct Held {
 impl Held {
     /// Waits until the call has come, and with it whoever made it has read all that it reads before.
     pub async fn arrived(&mut self) {
-        (&mut self.arrived).await.expect("the call comes");
+        let arrived = tokio::time::timeout(Duration::from_secs(20), &mut self.arrived).await;
+        arrived.expect("the call comes in time").expect("the call comes");
     }
 }
 
@@ -83,6 +87,7 @@ impl DynamoDb {
             actions: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
+            troubled: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -112,8 +117,15 @@ impl DynamoDb {
         *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));
     }
 
+    /// The same, with the next `calls` of one operation alone.
+    pub fn disturb_some(&self, trouble: Trouble, operation: &'static str, calls: usize) {
+        self.disturb(trouble, Some(operation));
+        *self.proxy.troubled.lock().unwrap() = Some(calls);
+    }
+
     /// Lets all go well again.
     pub fn recover(&self) {
+        *self.proxy.troubled.lock().unwrap() = None;
         *self.proxy.trouble.lock().unwrap() = None;
     }
 }
@@ -124,6 +136,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     proxy.calls.lock().unwrap().push(operation.to_owned());
     let done = actions(operation, &body).into_iter().map(|action| format!("dynamodb:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
+    assert_reads_consistently(operation, &body);
     if let Some(trouble) = proxy.trouble_with(operation) {
         return trouble.answer(&body).await;
     }
@@ -141,6 +154,19 @@ fn caller(headers: &HeaderMap) -> String {
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).expect("it is signed");
     let (_, scope) = signature.split_once("Credential=").expect("a signature of AWS's fourth version");
     scope.split('/').next().expect("an access key").to_owned()
+}
+
+/// Every read sees what was written before it, which no answer of an engine that has one copy would show.
+fn assert_reads_consistently(operation: &str, body: &[u8]) {
+    let call: Value = serde_json::from_slice(body).expect("JSON");
+    let reads: Vec<&Value> = match operation {
+        "GetItem" | "Query" => vec![&call],
+        "BatchGetItem" => call["RequestItems"].as_object().expect("tables").values().collect(),
+        _ => Vec::new(),
+    };
+    for read in reads {
+        assert_eq!(read["ConsistentRead"], true, "{operation}");
+    }
 }
 
 /// The actions that a call needs: a transaction needs those of all its writes, and none of its own.
@@ -182,7 +208,13 @@ impl Trouble {
 impl Proxy {
     fn trouble_with(&self, operation: &str) -> Option<Trouble> {
         let (trouble, only) = (*self.trouble.lock().unwrap())?;
-        only.is_none_or(|only| only == operation).then_some(trouble)
+        if only.is_some_and(|only| only != operation) {
+            return None;
+        }
+        if let Some(left) = self.troubled.lock().unwrap().as_mut() {
+            *left = left.checked_sub(1)?;
+        }
+        Some(trouble)
     }
 
     fn hold_of(&self, operation: &str) -> Option<Hold> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     answer::Answer,
     dynamodb::DynamoDb,
-    service::{Account, Credential, PASSWORD, Service, key_path},
+    service::{Account, PASSWORD, Service, key_path},
 };
 
 async fn started() -> (Service, DynamoDb, Account) {
@@ -112,31 +112,65 @@ async fn a_logout_of_a_session_that_is_ended_meanwhile_is_204() {
     service.me(&ended).await.assert_unauthorized();
 }
 
-/// A key is let in until its revocation was answered, so whoever wins of these two, none is alive after.
 #[tokio::test]
-async fn a_key_that_makes_keys_while_it_is_revoked_leaves_none_that_nobody_was_given() {
-    let service = Service::start().await;
-    let account = service.account().await;
-    for _ in 0..10 {
-        let (maker, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
-        let create = || service.post("/v1/api-keys", &maker, new_key());
-        let path = key_path(&made);
-        let revoke = service.delete(&path, &account.session);
-        let (one, revoked, other) = tokio::join!(create(), revoke, create());
-        revoked.expect(204);
-        let mut given: Vec<Credential> = Vec::new();
-        for answer in [one, other] {
-            match answer.status {
-                201 => given.push(Credential::bearer(answer.body["key"].as_str().expect("a key"))),
-                401 | 409 => {}
-                _ => panic!("{}", answer.text),
-            }
-        }
-        let listed = service.ids("/v1/api-keys", &account.session, 100).await;
-        assert_eq!(listed.len(), given.len());
-        for key in &given {
-            let id = service.me(key).await.expect(200)["key_id"].as_str().expect("an id").to_owned();
-            service.delete(&format!("/v1/api-keys/{id}"), &account.session).await.expect(204);
-        }
+async fn what_an_admin_does_to_another_who_is_demoted_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (session, id) = service.member(&account.session, &["read", "admin"]).await;
+    let (_, other) = service.member(&account.session, &["read"]).await;
+    let (path, other) = (format!("/v1/members/{id}"), format!("/v1/members/{other}"));
+    let before = service.get(&other, &account.session).await.expect(200);
+    for change in [Some(json!({"permissions": ["admin"]})), Some(json!({"status": "suspended"})), None] {
+        let request =
+            service.request(if change.is_some() { "PATCH" } else { "DELETE" }, &other).with(&session);
+        let request = if let Some(change) = &change { request.json(change) } else { request };
+        let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
+        let answer = overtaken(&dynamodb, "TransactWriteItems", request.send(), demote).await;
+        answer.assert_error(409, "CONFLICT");
+        let promotion = json!({"permissions": ["read", "admin"]});
+        service.patch(&path, &account.session, promotion).await.expect(200);
     }
+    assert_eq!(service.get(&other, &account.session).await.expect(200), before);
+}
+
+#[tokio::test]
+async fn what_a_member_grants_whose_sessions_are_ended_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let path = format!("/v1/members/{id}");
+    let create = service.post("/v1/api-keys", &session, new_key());
+    let end = async {
+        service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+        service.patch(&path, &account.session, json!({"status": "active"})).await
+    };
+    overtaken(&dynamodb, "TransactWriteItems", create, end).await.assert_error(409, "CONFLICT");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_rotation_with_a_secret_that_is_ended_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    for operation in ["GetItem", "UpdateItem"] {
+        let (secret, record) = service.key(&account.session, json!({})).await;
+        let path = format!("{}/rotate", key_path(&record));
+        let by_itself = service.post(&path, &secret, json!({}));
+        let by_owner = service.post(&path, &account.session, json!({"grace_period": 0}));
+        overtaken(&dynamodb, operation, by_itself, by_owner).await.assert_error(409, "CONFLICT");
+        service.me(&secret).await.assert_unauthorized();
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_of_a_secret_that_is_ended_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (secret, record) = service.key(&account.session, json!({})).await;
+    let path = format!("{}/rotate", key_path(&record));
+    // The first rotation leaves an overlap, in which the old secret may make keys still.
+    service.post(&path, &account.session, json!({"grace_period": 60})).await.expect(200);
+    let create = service.post("/v1/api-keys", &secret, new_key());
+    let other = service.get("/v1/auth/me", &account.session);
+    overtaken(&dynamodb, "TransactWriteItems", create, other).await.expect(201);
+    let create = service.post("/v1/api-keys", &secret, new_key());
+    let rotate = service.post(&path, &account.session, json!({"grace_period": 0}));
+    overtaken(&dynamodb, "TransactWriteItems", create, rotate).await.assert_error(409, "CONFLICT");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 2);
 }

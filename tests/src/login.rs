@@ -166,3 +166,34 @@ async fn the_session_ends_12_hours_later_to_the_second() {
     service.time.pass(1);
     service.me(&account.session).await.assert_unauthorized();
 }
+
+#[tokio::test]
+async fn each_failure_asks_the_table_the_same() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (_, gone) = service.member(&account.session, &["read"]).await;
+    let members = service.get("/v1/members", &account.session).await.expect(200);
+    let removed = members["data"][0]["email"].as_str().expect("an address").to_owned();
+    service.delete(&format!("/v1/members/{gone}"), &account.session).await.expect(204);
+    for email in [account.email.as_str(), "nobody@example.com", "no address", &removed] {
+        dynamodb.calls();
+        let body = json!({"email": email, "password": "another lizard on the wall"});
+        let answer = service.request("POST", "/v1/auth/login").json(&body).send().await;
+        answer.assert_error(401, "UNAUTHORIZED");
+        assert_eq!(dynamodb.calls(), ["GetItem", "BatchGetItem"], "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_deleted_some_time_after_its_end() {
+    let service = Service::start().await;
+    service.account().await;
+    let table = service.gateway.table("Table").expect("a table");
+    let items = service.gateway.dynamodb().scan().table_name(table).send().await.expect("an answer");
+    let is_session = |sk: &str| sk.starts_with("SESSION#");
+    let item = items.items().iter().find(|item| item["sk"].as_s().is_ok_and(|sk| is_session(sk)));
+    let item = item.expect("a session");
+    let expires_at: shared::timestamp::Timestamp =
+        item["expires_at"].as_s().expect("a text").parse().expect("a time");
+    assert_eq!(item["ttl"].as_n(), Ok(&expires_at.unix_seconds().to_string()));
+}

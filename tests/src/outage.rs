@@ -126,7 +126,7 @@ async fn after_the_authorizer_is_503_and_nothing_changes() {
         ("DELETE", &project, Value::Null, "DeleteItem"),
         ("GET", "/v1/members", Value::Null, "Query"),
         ("POST", "/v1/members", new_member, "TransactWriteItems"),
-        ("PATCH", &member, json!({"permissions": ["admin"]}), "UpdateItem"),
+        ("PATCH", &member, json!({"permissions": ["admin"]}), "TransactWriteItems"),
         ("DELETE", &member, Value::Null, "GetItem"),
         ("GET", "/v1/auth/sessions", Value::Null, "Query"),
         ("POST", "/v1/auth/logout", Value::Null, "DeleteItem"),
@@ -146,4 +146,28 @@ async fn after_the_authorizer_is_503_and_nothing_changes() {
     assert_eq!(service.get(&project, &account.session).await.expect(200)["name"], "A project");
     assert_eq!(service.ids("/v1/members", &account.session, 100).await, [account.user_id]);
     service.login(&account.email).await;
+}
+
+/// What `DynamoDB` answers to a write that meets a transaction of the same item.
+const MET: Trouble = Trouble::Refuses(StatusCode::BAD_REQUEST, "TransactionConflictException");
+
+#[tokio::test]
+async fn a_write_that_meets_another_is_tried_again() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    dynamodb.disturb_some(MET, "UpdateItem", 2);
+    service.delete(&key_path(&record), &account.session).await.expect(204);
+    service.me(&key).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn a_write_that_meets_others_all_the_time_is_503_and_not_done() {
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    dynamodb.disturb(MET, Some("UpdateItem"));
+    assert_unavailable(&service.delete(&key_path(&record), &account.session).await);
+    dynamodb.recover();
+    service.me(&key).await.expect(200);
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
-async fn change_pepper(service: &Service) {
+pub async fn change(service: &Service) {
     let secret =
         json!({"SecretId": "Pepper", "SecretString": "another pepper, as long as one has to be at least"});
     let answer = reqwest::Client::new()
@@ -43,7 +43,7 @@ async fn what_was_made_with_the_one_before_is_let_in() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    change_pepper(&service).await;
+    change(&service).await;
     for _ in 0..2 {
         service.me(&key).await.expect(200);
         service.me(&account.session).await.expect(200);
@@ -59,7 +59,7 @@ async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let [old, _] = versions(&service, &account.id, &record).await;
-    change_pepper(&service).await;
+    change(&service).await;
     // The function that makes keys fetches the new one when it is asked after five minutes; the authorizer
     // does so when it meets a digest of it, if not before.
     service.time.pass(301);
@@ -80,7 +80,7 @@ async fn a_password_is_hashed_anew_at_the_next_login() {
     let (_, record) = service.key(&account.session, json!({})).await;
     let before = versions(&service, &account.id, &record).await;
     assert_eq!(before[0], before[1]);
-    change_pepper(&service).await;
+    change(&service).await;
     service.time.pass(301);
     loop {
         service.login(&account.email).await;

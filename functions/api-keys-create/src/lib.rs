@@ -74,9 +74,13 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         created_at: now,
         expires_at,
         last_used_at: None,
-        state: State::Active { current: TokenDigest::of(token.expose(), &*app.peppers()?), previous: None },
+        state: State::Active {
+            current: TokenDigest::of(token.expose(), &*app.peppers()?),
+            previous: None,
+            generation: 0,
+        },
     };
-    app.store.create_key(&key, &maker).await?;
+    app.store.create_key(&key, &maker, now).await?;
     let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
     Ok(http::json(StatusCode::CREATED, &answer))
 }

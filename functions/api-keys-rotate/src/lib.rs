@@ -13,6 +13,7 @@ use shared::{
     http::{self, Event, Request, Response, StatusCode},
     principal::Principal,
     refusal::Forbidden,
+    store::StoreError,
     timestamp::Timestamp,
     token::NewToken,
 };
@@ -67,14 +68,17 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-
     let now = app.clock.now();
+    if !key.still_lets_in(&principal, now) {
+        return Err(StoreError::Overtaken.into());
+    }
+
     let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
     let digest = TokenDigest::of(token.expose(), &*app.peppers()?);
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;
-    app.store.rotate_key(&key, &rotated, &principal).await?;
+    app.store.rotate_key(&key, &rotated, &principal, now).await?;
     let answer = RotatedKey { view: ApiKeyView::new(rotated, now), key: token.expose(), previous_expires_at };
     Ok(http::json(StatusCode::OK, &answer))
 }

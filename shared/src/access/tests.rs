@@ -59,7 +59,7 @@ fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKe
     let digest = |token: &NewToken| TokenDigest::of(token.expose(), &peppers("1"));
     let previous =
         previous.map(|(token, ends_at)| Superseded { digest: digest(token), ends_at: timestamp(ends_at) });
-    ApiKey { state: State::Active { current: digest(current), previous }, ..api_key() }
+    ApiKey { state: State::Active { current: digest(current), previous, generation: 1 }, ..api_key() }
 }
 
 fn secret(decided: &Result<Principal, Denied>) -> Option<SecretAge> {
@@ -92,7 +92,7 @@ fn an_expired_or_revoked_key_is_rejected() {
     let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
     assert!(secret(&decided(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
     assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Err(Unauthenticated::Expired.into()));
-    let revoked = |key| ApiKey { state: State::Revoked { at: timestamp(1) }, ..key };
+    let revoked = |key| ApiKey { state: State::Revoked, ..key };
     assert_eq!(decided(&one, revoked, AccountStatus::Active), Err(Unauthenticated::Revoked.into()));
 }
 
@@ -169,6 +169,7 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
         scope,
         expires_at: None,
         secret: SecretAge::Current,
+        generation: 0,
     })
 }
 

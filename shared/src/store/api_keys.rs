@@ -1,7 +1,5 @@
 //! API keys in the table.
 
-use std::iter;
-
 use super::{
     Store,
     attributes::{item, thing},
@@ -23,9 +21,14 @@ impl Store {
     ///
     /// # Errors
     /// When the maker is no longer let in, or the table can't be written.
-    pub async fn create_key(&self, key: &ApiKey, maker: &Principal) -> Result<(), StoreError> {
+    pub async fn create_key(
+        &self,
+        key: &ApiKey,
+        maker: &Principal,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let put = Write::put_new(item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
-        self.write_together(vec![put, still_let_in(maker)?]).await
+        self.write_together(vec![put, still_let_in(maker, now)?]).await
     }
 
     /// The key with this id.
@@ -59,6 +62,7 @@ impl Store {
         seen: &ApiKey,
         rotated: &ApiKey,
         caller: &Principal,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let key = Key::api_key(rotated.account_id, rotated.id);
         let update = Write::update(key, "SET #state = :state, #hint = :hint")
@@ -68,28 +72,23 @@ impl Store {
             .value(":seen", &seen.state)?
             .value(":state", &rotated.state)?
             .value(":hint", &rotated.hint)?;
-        let itself = matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id);
-        // A key that rotates itself is let in while it is as it was seen, which is the condition already.
-        let check = if itself { None } else { Some(still_let_in(caller)?) };
-        self.write_together(iter::once(update).chain(check).collect()).await
+        if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
+            // Whether it is let in was seen, and the condition holds it.
+            return self.write(update).await.map(drop);
+        }
+        self.write_together(vec![update, still_let_in(caller, now)?]).await
     }
 
     /// Revokes a key, whatever secrets it has: they are gone from the table, so that no rotation that was
-    /// under way can bring one back. A key that was revoked before stays as it is.
+    /// under way can bring one back.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Timestamp) -> Result<(), StoreError> {
+    /// When there is no such key, or the table can't be written.
+    pub async fn revoke_key(&self, account: AccountId, key: KeyId) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
-            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .only_if_there()
             .name("#state", "state")
-            .name("#status", "status")
-            .value(":active", "active")?
-            .value(":revoked", State::Revoked { at: now })?;
-        match self.write(update).await {
-            // Keys are not deleted, so what is not active was revoked.
-            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
-            Err(error) => Err(error),
-        }
+            .value(":revoked", State::Revoked)?;
+        self.write(update).await.map(drop)
     }
 }

@@ -2,16 +2,25 @@
 //! that was revoked or an admin who was demoted a moment ago hands out nothing more.
 
 use super::{failure::StoreError, keys::Key, write::Write};
-use crate::{member::Member, principal::Principal};
+use crate::{member::Member, principal::Principal, timestamp::Timestamp};
 
 /// The check that `caller` may still do what the authorizer let them do.
-pub(super) fn still_let_in(caller: &Principal) -> Result<Write, StoreError> {
+pub(super) fn still_let_in(caller: &Principal, now: Timestamp) -> Result<Write, StoreError> {
+    // As `ApiKey::still_lets_in` has it.
+    const SECRET_WORKS: &str = "#state.#status = :active AND (#state.#generation = :generation \
+                                OR (#state.#generation = :next AND #state.#previous.#ends_at > :now))";
     match caller {
         Principal::ApiKey(key) => Write::check(Key::api_key(key.account_id, key.key_id))
-            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .only_if(SECRET_WORKS, || StoreError::Overtaken)
             .name("#state", "state")
             .name("#status", "status")
-            .value(":active", "active"),
+            .name("#generation", "generation")
+            .name("#previous", "previous")
+            .name("#ends_at", "ends_at")
+            .value(":active", "active")?
+            .value(":generation", key.generation)?
+            .value(":next", key.generation.saturating_add(1))?
+            .value(":now", now),
         Principal::Session(session) => Write::check(Key::member(session.account_id, session.user_id))
             .only_if("#status = :active AND #session_epoch = :epoch AND #permissions = :permissions", || {
                 StoreError::Overtaken
@@ -27,13 +36,17 @@ pub(super) fn still_let_in(caller: &Principal) -> Result<Write, StoreError> {
 
 /// The same, of a caller who changes the member `seen`: a transaction may not name one item twice, so where
 /// they change themselves, what was seen of them is compared here, and the change's own condition holds it.
-pub(super) fn still_let_in_to_change(caller: &Principal, seen: &Member) -> Result<Option<Write>, StoreError> {
+pub(super) fn still_let_in_to_change(
+    caller: &Principal,
+    seen: &Member,
+    now: Timestamp,
+) -> Result<Option<Write>, StoreError> {
     match caller {
         Principal::Session(session) if session.user_id == seen.id => {
             let as_let_in =
                 seen.has_session_of(session.session_epoch) && seen.permissions == session.permissions;
             if as_let_in { Ok(None) } else { Err(StoreError::Overtaken) }
         }
-        _ => still_let_in(caller).map(Some),
+        _ => still_let_in(caller, now).map(Some),
     }
 }

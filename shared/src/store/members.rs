@@ -15,6 +15,7 @@ use crate::{
     member::Member,
     password::PasswordHash,
     principal::Principal,
+    timestamp::Timestamp,
 };
 
 impl Store {
@@ -43,9 +44,10 @@ impl Store {
         member: &Member,
         password: &PasswordHash,
         caller: &Principal,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut writes = new_member(member, password)?;
-        writes.push(still_let_in(caller)?);
+        writes.push(still_let_in(caller, now)?);
         writes.extend(count_admins(member.account_id, None, Some(member))?);
         self.write_together(writes).await
     }
@@ -60,6 +62,7 @@ impl Store {
         before: &Member,
         after: &Member,
         caller: &Principal,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let update = Write::update(
             Key::member(before.account_id, before.id),
@@ -69,7 +72,7 @@ impl Store {
         .value(":status", after.status)?
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![only_if_unchanged(update, before)?];
-        writes.extend(still_let_in_to_change(caller, before)?);
+        writes.extend(still_let_in_to_change(caller, before, now)?);
         writes.extend(count_admins(before.account_id, Some(before), Some(after))?);
         self.write_together(writes).await
     }
@@ -79,10 +82,15 @@ impl Store {
     /// # Errors
     /// When another change came first, the caller is no longer let in, the account would lose its last
     /// active admin, or the table can't be written.
-    pub async fn remove_member(&self, seen: &Member, caller: &Principal) -> Result<(), StoreError> {
+    pub async fn remove_member(
+        &self,
+        seen: &Member,
+        caller: &Principal,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let member = Write::delete(Key::member(seen.account_id, seen.id));
         let mut writes = vec![only_if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
-        writes.extend(still_let_in_to_change(caller, seen)?);
+        writes.extend(still_let_in_to_change(caller, seen, now)?);
         writes.extend(count_admins(seen.account_id, Some(seen), None)?);
         self.write_together(writes).await
     }

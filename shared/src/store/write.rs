@@ -157,14 +157,11 @@ impl Store {
                 Err(Failed::Met) => {}
             }
         }
-        Err(StoreError::Overtaken)
+        Err(in_the_way())
     }
 
-    /// Does all of `writes` or none. One alone needs no transaction, which costs twice as much.
-    pub(super) async fn write_together(&self, mut writes: Vec<Write>) -> Result<(), StoreError> {
-        if writes.len() == 1 {
-            return self.write(writes.remove(0)).await.map(drop);
-        }
+    /// Does all of `writes` or none.
+    pub(super) async fn write_together(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             match self.transact_once(&writes).await {
@@ -173,7 +170,7 @@ impl Store {
                 Err(Failed::Met) => {}
             }
         }
-        Err(StoreError::Overtaken)
+        Err(in_the_way())
     }
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, Failed> {
@@ -241,6 +238,11 @@ impl Store {
             Err(Failed::For(error.into()))
         }
     }
+}
+
+/// Nothing was done, and nothing is known of the condition either.
+fn in_the_way() -> StoreError {
+    StoreError::Unavailable("other writes of the same item were in the way".into())
 }
 
 fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: fn() -> StoreError) -> Failed {
