@@ -38,6 +38,16 @@ enum Change {
     Check(Item),
 }
 
+/// A request's builder with a write's condition. A macro, because the SDK's builders share no trait.
+macro_rules! conditioned {
+    ($builder:ident, $condition:ident, $names:ident, $values:ident) => {
+        $builder
+            .set_condition_expression($condition.map(str::to_owned))
+            .set_expression_attribute_names($names)
+            .set_expression_attribute_values($values)
+    };
+}
+
 impl Write {
     fn new(change: Change) -> Self {
         Self { change, condition: None, otherwise: || StoreError::Overtaken, names: None, values: None }
@@ -91,47 +101,26 @@ impl Write {
     }
 
     fn into_transaction_item(self, table: &str) -> Result<TransactWriteItem, BuildError> {
-        let Self { change, condition, otherwise: _, names, values } = self;
-        let condition = condition.map(str::to_owned);
+        let Self { change, condition, names, values, .. } = self;
         let write = TransactWriteItem::builder();
         Ok(match change {
-            Change::Put(item) => write.put(
-                Put::builder()
-                    .table_name(table)
-                    .set_item(Some(item))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .build()?,
-            ),
-            Change::Update(key, expression) => write.update(
-                Update::builder()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .update_expression(expression)
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .build()?,
-            ),
-            Change::Delete(key) => write.delete(
-                Delete::builder()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .build()?,
-            ),
-            Change::Check(key) => write.condition_check(
-                ConditionCheck::builder()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .build()?,
-            ),
+            Change::Put(item) => {
+                let put = Put::builder().table_name(table).set_item(Some(item));
+                write.put(conditioned!(put, condition, names, values).build()?)
+            }
+            Change::Update(key, expression) => {
+                let update =
+                    Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
+                write.update(conditioned!(update, condition, names, values).build()?)
+            }
+            Change::Delete(key) => {
+                let delete = Delete::builder().table_name(table).set_key(Some(key));
+                write.delete(conditioned!(delete, condition, names, values).build()?)
+            }
+            Change::Check(key) => {
+                let check = ConditionCheck::builder().table_name(table).set_key(Some(key));
+                write.condition_check(conditioned!(check, condition, names, values).build()?)
+            }
         }
         .build())
     }
@@ -175,40 +164,22 @@ impl Store {
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, Failed> {
         let Write { change, condition, otherwise, names, values } = write;
-        let (client, table) = (&self.client, &self.table);
-        let condition = condition.map(str::to_owned);
         match change {
             Change::Put(item) => {
-                let put = client
-                    .put_item()
-                    .table_name(table)
-                    .set_item(Some(item))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values);
-                put.send().await.map(|_| None).map_err(|error| failed(error, otherwise))
+                let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+                let sent = conditioned!(put, condition, names, values).send().await;
+                sent.map(|_| None).map_err(|error| failed(error, otherwise))
             }
             Change::Update(key, expression) => {
-                let update = client
-                    .update_item()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .update_expression(expression)
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .return_values(ReturnValue::AllNew);
-                update.send().await.map(|done| done.attributes).map_err(|error| failed(error, otherwise))
+                let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
+                let update = update.update_expression(expression).return_values(ReturnValue::AllNew);
+                let sent = conditioned!(update, condition, names, values).send().await;
+                sent.map(|done| done.attributes).map_err(|error| failed(error, otherwise))
             }
             Change::Delete(key) => {
-                let delete = client
-                    .delete_item()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values);
-                delete.send().await.map(|_| None).map_err(|error| failed(error, otherwise))
+                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+                let sent = conditioned!(delete, condition, names, values).send().await;
+                sent.map(|_| None).map_err(|error| failed(error, otherwise))
             }
             Change::Check(_) => Err(Failed::For(StoreError::bug("a check stands alone"))),
         }
