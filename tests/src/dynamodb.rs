@@ -1,4 +1,9 @@
-//! A `DynamoDB` that a test can look at, hold up and disturb: a proxy before an embedded one.
+//! The `DynamoDB` of the tests, which is an embedded one unless [`elsewhere`] names another, and a proxy before
+//! it that a test can look at, hold up and disturb.
+//!
+//! Neither is quite that of AWS. The embedded one never says `TransactionConflict` and reads consistently
+//! whether asked to or not; DynamoDB Local does both as AWS says, and deletes what has expired within seconds
+//! where AWS takes days.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,21 +24,30 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::oneshot::{self, Receiver, Sender},
+    task::JoinHandle,
 };
 
 /// What it says when it refuses. Nobody is to hear it.
 pub const CANARY: &str = "a detail of the table";
+
+/// Where the `DynamoDB` is that `DYNAMODB_URL` gives all tests instead of embedded ones.
+#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+pub fn elsewhere() -> Option<String> {
+    std::env::var("DYNAMODB_URL").ok()
+}
 
 /// The `DynamoDB`.
 pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
     /// The one that has the tables.
-    _embedded: Gateway,
+    _embedded: Option<Gateway>,
+    _open: Sender<()>,
+    served: JoinHandle<()>,
 }
 
 struct Proxy {
-    embedded: String,
+    target: String,
     http: Client,
     calls: Mutex<Vec<String>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
@@ -73,11 +87,16 @@ impl Held {
 
 impl DynamoDb {
     pub async fn start() -> Self {
-        let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+        let (target, embedded) = if let Some(url) = elsewhere() {
+            (url, None)
+        } else {
+            let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+            (embedded.dynamodb_url().to_owned(), Some(embedded))
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Arc::new(Proxy {
-            embedded: embedded.dynamodb_url().to_owned(),
+            target,
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
@@ -85,8 +104,19 @@ impl DynamoDb {
             trouble: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Self { url, proxy, _embedded: embedded }
+        let (open, closed) = oneshot::channel();
+        let closed = async { drop(closed.await) };
+        let served = tokio::spawn(async {
+            axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
+        });
+        Self { url, proxy, _embedded: embedded, _open: open, served }
+    }
+
+    /// Ends it: nobody listens there any more.
+    pub async fn stop(self) {
+        let Self { _open: open, served, .. } = self;
+        drop(open);
+        served.await.expect("it ends");
     }
 
     /// The operations that were called since the last look.
@@ -135,12 +165,10 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     proxy.pass_on(headers, body).await
 }
 
-/// Whose access key signed a call. Each function has its own name for one.
+/// Who made a call, as its SDK says.
 fn caller(headers: &HeaderMap) -> String {
-    let signature =
-        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).expect("it is signed");
-    let (_, scope) = signature.split_once("Credential=").expect("a signature of AWS's fourth version");
-    scope.split('/').next().expect("an access key").to_owned()
+    let agent = headers.get("x-amz-user-agent").and_then(|value| value.to_str().ok()).expect("an agent");
+    agent.split(' ').find_map(|part| part.strip_prefix("app/")).expect("its name").to_owned()
 }
 
 /// The actions that a call needs: a transaction needs those of all its writes, and none of its own.
@@ -193,8 +221,8 @@ impl Proxy {
 
     async fn pass_on(&self, mut headers: HeaderMap, body: Bytes) -> Response {
         headers.remove(header::HOST);
-        let answer = self.http.post(&self.embedded).headers(headers).body(body).send().await;
-        let answer = answer.expect("the embedded one answers");
+        let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
+        let answer = answer.expect("the one behind it answers");
         (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
     }
 }

@@ -55,12 +55,10 @@ async fn of_whatever_kind_is_503_until_it_is_over() {
 
 #[tokio::test]
 async fn where_nobody_listens_is_503() {
-    let other = Service::start().await;
-    let url = other.gateway.dynamodb_url().to_owned();
-    let service = Service::start_with(|options| options.dynamodb = Some(url)).await;
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    other.gateway.stop().await;
+    dynamodb.stop().await;
     assert_unavailable(&service.me(&key).await);
     let request = service.request("POST", "/v1/auth/login").json(&login(&account.email, PASSWORD));
     assert_unavailable(&request.send().await);
