@@ -1,9 +1,9 @@
 //! The `DynamoDB` of the tests, which is an embedded one unless [`elsewhere`] names another, and a proxy before
 //! it that a test can look at, hold up and disturb.
 //!
-//! Neither is quite that of AWS. The embedded one never says `TransactionConflict` and reads consistently
-//! whether asked to or not; DynamoDB Local does both as AWS says, and deletes what has expired within seconds
-//! where AWS takes days.
+//! Neither is quite that of AWS: both do one write after the other, so that none ever meets a transaction
+//! (see [`Trouble::Conflicts`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
+//! seconds, where AWS takes days and the embedded one does not.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -64,6 +64,8 @@ pub enum Trouble {
     IsSilent,
     /// It answers a batch with nothing, and says that all of it is left to do.
     LeavesOut,
+    /// It does no write, since each meets a transaction of another's.
+    Conflicts,
 }
 
 struct Hold {
@@ -202,6 +204,23 @@ impl Trouble {
                 let asked: Value = serde_json::from_slice(body).expect("JSON");
                 let answer = json!({"Responses": {}, "UnprocessedKeys": asked["RequestItems"]});
                 answer.to_string().into_response()
+            }
+            Self::Conflicts => {
+                let asked: Value = serde_json::from_slice(body).expect("JSON");
+                let kind = |kind: &str| format!("com.amazonaws.dynamodb.v20120810#{kind}");
+                let error = match asked["TransactItems"].as_array() {
+                    None => json!({"__type": kind("TransactionConflictException"), "message": CANARY}),
+                    Some(writes) => {
+                        let mut reasons = vec![json!({"Code": "None"}); writes.len()];
+                        reasons[0] = json!({"Code": "TransactionConflict", "Message": CANARY});
+                        json!({
+                            "__type": kind("TransactionCanceledException"),
+                            "Message": CANARY,
+                            "CancellationReasons": reasons,
+                        })
+                    }
+                };
+                (StatusCode::BAD_REQUEST, error.to_string()).into_response()
             }
         }
     }
