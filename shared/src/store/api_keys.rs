@@ -78,17 +78,18 @@ impl Store {
     /// under way can bring one back. A key that was revoked before stays as it is.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When other changes are in the way, or the table can't be written.
     pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Timestamp) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
-            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .only_if("#state.#status = :active", || StoreError::NotFound)
             .name("#state", "state")
             .name("#status", "status")
             .value(":active", "active")?
             .value(":revoked", State::Revoked { at: now })?;
         match self.write(update).await {
-            // Keys are not deleted, so what is not active was revoked.
-            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
+            // Keys are not deleted, so where there is no active one it was revoked. `Overtaken` would not do:
+            // it also says that each attempt met another change, and nothing is revoked.
+            Ok(_) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
     }
