@@ -217,24 +217,21 @@ mod tests {
     use crate::aws_names::STACK_NAME;
 
     fn names() -> Names {
-        Names::of(
-            &json!({
-                "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
-                "Resources": {
-                    "Table": {"Type": "AWS::DynamoDB::Table"},
-                    "Named": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "mine"}},
-                    "Pepper": {"Type": "AWS::SecretsManager::Secret"},
-                    "Api": {"Type": "AWS::Serverless::Api"},
-                    "LoginFunction": {
-                        "Type": "AWS::Serverless::Function",
-                        "Metadata": {"BuildProperties": {"Binary": "login"}},
-                    },
-                    "Topic": {"Type": "AWS::SNS::Topic"},
+        let template = json!({
+            "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
+            "Resources": {
+                "Table": {"Type": "AWS::DynamoDB::Table"},
+                "Named": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "mine"}},
+                "Pepper": {"Type": "AWS::SecretsManager::Secret"},
+                "Api": {"Type": "AWS::Serverless::Api"},
+                "LoginFunction": {
+                    "Type": "AWS::Serverless::Function",
+                    "Metadata": {"BuildProperties": {"Binary": "login"}},
                 },
-            }),
-            STACK_NAME,
-        )
-        .unwrap()
+                "Topic": {"Type": "AWS::SNS::Topic"},
+            },
+        });
+        Names::of(&template, STACK_NAME).unwrap()
     }
 
     fn resolve(value: Value) -> Result<Value, String> {
