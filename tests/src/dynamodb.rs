@@ -1,4 +1,9 @@
-//! A `DynamoDB` that a test can look at, hold up and disturb: a proxy before an embedded one.
+//! The `DynamoDB` of the tests, which is an embedded one unless [`elsewhere`] names another, and a proxy before
+//! it that a test can look at, hold up and disturb.
+//!
+//! Neither is quite that of AWS: both do one write after the other, so that none ever meets a transaction
+//! (see [`Trouble::Conflicts`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
+//! seconds, where AWS takes days and the embedded one does not.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -20,28 +25,35 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::oneshot::{self, Receiver, Sender},
+    task::JoinHandle,
 };
 
 /// What it says when it refuses. Nobody is to hear it.
 pub const CANARY: &str = "a detail of the table";
+
+/// Where the `DynamoDB` is that `DYNAMODB_URL` gives all tests instead of embedded ones.
+#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+pub fn elsewhere() -> Option<String> {
+    std::env::var("DYNAMODB_URL").ok()
+}
 
 /// The `DynamoDB`.
 pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
     /// The one that has the tables.
-    _embedded: Gateway,
+    _embedded: Option<Gateway>,
+    _open: Sender<()>,
+    served: JoinHandle<()>,
 }
 
 struct Proxy {
-    embedded: String,
+    target: String,
     http: Client,
     calls: Mutex<Vec<String>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
-    /// How many calls still meet the trouble, where it ends by itself.
-    troubled: Mutex<Option<usize>>,
 }
 
 /// What is wrong with it.
@@ -53,6 +65,8 @@ pub enum Trouble {
     IsSilent,
     /// It answers a batch with nothing, and says that all of it is left to do.
     LeavesOut,
+    /// It does no write, since each meets a transaction of another's.
+    Conflicts,
 }
 
 struct Hold {
@@ -77,21 +91,36 @@ impl Held {
 
 impl DynamoDb {
     pub async fn start() -> Self {
-        let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+        let (target, embedded) = if let Some(url) = elsewhere() {
+            (url, None)
+        } else {
+            let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+            (embedded.dynamodb_url().to_owned(), Some(embedded))
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Arc::new(Proxy {
-            embedded: embedded.dynamodb_url().to_owned(),
+            target,
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
-            troubled: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Self { url, proxy, _embedded: embedded }
+        let (open, closed) = oneshot::channel();
+        let closed = async { drop(closed.await) };
+        let served = tokio::spawn(async {
+            axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
+        });
+        Self { url, proxy, _embedded: embedded, _open: open, served }
+    }
+
+    /// Ends it: nobody listens there any more.
+    pub async fn stop(self) {
+        let Self { _open: open, served, .. } = self;
+        drop(open);
+        served.await.expect("it ends");
     }
 
     /// The operations that were called since the last look.
@@ -117,15 +146,8 @@ impl DynamoDb {
         *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));
     }
 
-    /// The same, with the next `calls` of one operation alone.
-    pub fn disturb_some(&self, trouble: Trouble, operation: &'static str, calls: usize) {
-        self.disturb(trouble, Some(operation));
-        *self.proxy.troubled.lock().unwrap() = Some(calls);
-    }
-
     /// Lets all go well again.
     pub fn recover(&self) {
-        *self.proxy.troubled.lock().unwrap() = None;
         *self.proxy.trouble.lock().unwrap() = None;
     }
 }
@@ -148,12 +170,10 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     proxy.pass_on(headers, body).await
 }
 
-/// Whose access key signed a call. Each function has its own name for one.
+/// Who made a call, as its SDK says.
 fn caller(headers: &HeaderMap) -> String {
-    let signature =
-        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).expect("it is signed");
-    let (_, scope) = signature.split_once("Credential=").expect("a signature of AWS's fourth version");
-    scope.split('/').next().expect("an access key").to_owned()
+    let agent = headers.get("x-amz-user-agent").and_then(|value| value.to_str().ok()).expect("an agent");
+    agent.split(' ').find_map(|part| part.strip_prefix("app/")).expect("its name").to_owned()
 }
 
 /// Every read sees what was written before it, which no answer of an engine that has one copy would show.
@@ -201,6 +221,23 @@ impl Trouble {
                 let answer = json!({"Responses": {}, "UnprocessedKeys": asked["RequestItems"]});
                 answer.to_string().into_response()
             }
+            Self::Conflicts => {
+                let asked: Value = serde_json::from_slice(body).expect("JSON");
+                let kind = |kind: &str| format!("com.amazonaws.dynamodb.v20120810#{kind}");
+                let error = match asked["TransactItems"].as_array() {
+                    None => json!({"__type": kind("TransactionConflictException"), "message": CANARY}),
+                    Some(writes) => {
+                        let mut reasons = vec![json!({"Code": "None"}); writes.len()];
+                        reasons[0] = json!({"Code": "TransactionConflict", "Message": CANARY});
+                        json!({
+                            "__type": kind("TransactionCanceledException"),
+                            "Message": CANARY,
+                            "CancellationReasons": reasons,
+                        })
+                    }
+                };
+                (StatusCode::BAD_REQUEST, error.to_string()).into_response()
+            }
         }
     }
 }
@@ -208,13 +245,7 @@ impl Trouble {
 impl Proxy {
     fn trouble_with(&self, operation: &str) -> Option<Trouble> {
         let (trouble, only) = (*self.trouble.lock().unwrap())?;
-        if only.is_some_and(|only| only != operation) {
-            return None;
-        }
-        if let Some(left) = self.troubled.lock().unwrap().as_mut() {
-            *left = left.checked_sub(1)?;
-        }
-        Some(trouble)
+        only.is_none_or(|only| only == operation).then_some(trouble)
     }
 
     fn hold_of(&self, operation: &str) -> Option<Hold> {
@@ -225,8 +256,8 @@ impl Proxy {
 
     async fn pass_on(&self, mut headers: HeaderMap, body: Bytes) -> Response {
         headers.remove(header::HOST);
-        let answer = self.http.post(&self.embedded).headers(headers).body(body).send().await;
-        let answer = answer.expect("the embedded one answers");
+        let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
+        let answer = answer.expect("the one behind it answers");
         (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The tests' own calls, and the gateway's.
-const GATEWAY: &str = "local";
+const GATEWAY: &str = "gateway";
 
 #[tokio::test]
 async fn what_the_template_allows_is_what_functions_do() {

@@ -55,12 +55,10 @@ async fn of_whatever_kind_is_503_until_it_is_over() {
 
 #[tokio::test]
 async fn where_nobody_listens_is_503() {
-    let other = Service::start().await;
-    let url = other.gateway.dynamodb_url().to_owned();
-    let service = Service::start_with(|options| options.dynamodb = Some(url)).await;
+    let (service, dynamodb) = Service::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    other.gateway.stop().await;
+    dynamodb.stop().await;
     assert_unavailable(&service.me(&key).await);
     let request = service.request("POST", "/v1/auth/login").json(&login(&account.email, PASSWORD));
     assert_unavailable(&request.send().await);
@@ -146,28 +144,4 @@ async fn after_the_authorizer_is_503_and_nothing_changes() {
     assert_eq!(service.get(&project, &account.session).await.expect(200)["name"], "A project");
     assert_eq!(service.ids("/v1/members", &account.session, 100).await, [account.user_id]);
     service.login(&account.email).await;
-}
-
-/// What `DynamoDB` answers to a write that meets a transaction of the same item.
-const MET: Trouble = Trouble::Refuses(StatusCode::BAD_REQUEST, "TransactionConflictException");
-
-#[tokio::test]
-async fn a_write_that_meets_another_is_tried_again() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
-    let account = service.account().await;
-    let (key, record) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb_some(MET, "UpdateItem", 2);
-    service.delete(&key_path(&record), &account.session).await.expect(204);
-    service.me(&key).await.assert_unauthorized();
-}
-
-#[tokio::test]
-async fn a_write_that_meets_others_all_the_time_is_503_and_not_done() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
-    let account = service.account().await;
-    let (key, record) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb(MET, Some("UpdateItem"));
-    assert_unavailable(&service.delete(&key_path(&record), &account.session).await);
-    dynamodb.recover();
-    service.me(&key).await.expect(200);
 }

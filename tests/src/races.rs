@@ -3,11 +3,13 @@
 //! Where the order matters, the table holds calls up until all who race have read; where it does not, many
 //! requests are sent at once.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text},
-    dynamodb::DynamoDb,
+    dynamodb::{DynamoDb, Trouble},
     service::{Account, Credential, PASSWORD, Service, key_path},
 };
 
@@ -254,6 +256,32 @@ async fn of_members_with_one_address_one_is_made() {
         let third = make(&account.session).await;
         third.assert_error(409, "CONFLICT");
         service.login(&email).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_meets_a_transaction_is_tried_until_it_is_done() {
+    let (service, dynamodb, account) = started().await;
+    let (_, made) = service.key(&account.session, json!({})).await;
+    let (rotation, path) = (format!("{}/rotate", key_path(&made)), key_path(&made));
+    for (method, path, operation, status) in
+        [("POST", &rotation, "TransactWriteItems", 200), ("DELETE", &path, "UpdateItem", 204)]
+    {
+        let ask = || service.request(method, path).with(&account.session).send();
+        dynamodb.disturb(Trouble::Conflicts, Some(operation));
+        dynamodb.calls();
+        ask().await.assert_error(503, "UNAVAILABLE");
+        let attempts = dynamodb.calls().into_iter().filter(|call| call == operation).count();
+        assert_eq!(attempts, 4, "{operation}");
+
+        let over = async {
+            while !dynamodb.calls().iter().any(|call| call == operation) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            dynamodb.recover();
+        };
+        let (answer, ()) = tokio::join!(ask(), over);
+        answer.expect(status);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A gateway that keeps its data in a folder takes it up again after a restart.
 
-use std::{fs, path::Path};
+use std::{ffi::OsStr, fs, path::Path};
 
 use gateway::Data;
 use serde_json::json;
@@ -8,9 +8,14 @@ use tempfile::TempDir;
 
 use crate::service::{Service, key_path};
 
-/// Starts on the data in `folder`.
+/// Starts on the data in `folder`, and on the same tables where they aren't in it.
 async fn start(folder: &Path) -> Service {
-    Service::start_with(|options| options.data = Data::Folder(folder.to_owned())).await
+    let name = folder.file_name().and_then(OsStr::to_str).expect("a name");
+    Service::start_with(|options| {
+        options.data = Data::Folder(folder.to_owned());
+        options.stack = format!("test{name}");
+    })
+    .await
 }
 
 fn folder() -> TempDir {

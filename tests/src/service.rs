@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
+use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use gateway::{FunctionError, Gateway, Options};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use tokio::{
 
 use crate::{
     answer::{Answer, text},
-    dynamodb::DynamoDb,
+    dynamodb::{self, DynamoDb},
 };
 
 /// When every test begins.
@@ -108,9 +109,12 @@ impl Service {
     /// Starts one with other options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let time = Time::default();
-        let mut options = Options { clock: time.clock(), ..Options::ephemeral() };
+        let dynamodb = dynamodb::elsewhere();
+        let mut options =
+            Options { clock: time.clock(), stack: new_stack(), dynamodb, ..Options::ephemeral() };
         change(&mut options);
         let gateway = Gateway::start(options).await.expect("the gateway starts");
+        keep_what_expires(&gateway).await;
         Self { gateway, time, http: Client::new(), addresses: AtomicU64::new(0) }
     }
 
@@ -254,6 +258,24 @@ impl Service {
     pub async fn project(&self, credential: &Credential) -> String {
         let record = self.post("/v1/projects", credential, json!({"name": "A project"})).await.expect(201);
         record["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// The name of a stack that no other test has, whose tables lie in the same `DynamoDB`.
+fn new_stack() -> String {
+    format!("test-{:032x}", u128::from_be_bytes(Random::system().bytes()))
+}
+
+/// Lets nothing be deleted because the real time has passed the end that a test's own time gave it.
+async fn keep_what_expires(gateway: &Gateway) {
+    let (client, table) = (gateway.dynamodb(), gateway.table("Table").expect("the table"));
+    let told = client.describe_time_to_live().table_name(table).send().await.expect("it is told");
+    let ttl = told.time_to_live_description().expect("a description");
+    if let Some(attribute) = ttl.attribute_name() {
+        let off = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(false).build();
+        let off = off.expect("all that it needs");
+        let update = client.update_time_to_live().table_name(table).time_to_live_specification(off);
+        update.send().await.expect("it is off");
     }
 }
 

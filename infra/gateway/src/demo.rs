@@ -119,7 +119,8 @@ impl fmt::Display for Demo {
             Self::Made(account) => account.fmt(f),
             Self::Kept => f.write_str(
                 "There is an account already, whose secrets were shown when it was made.\n\
-                 To start afresh, delete the data folder, or choose another one with --data.",
+                 To start afresh, delete the data folder, or choose another one with --data;\n\
+                 with --dynamodb, delete the table there too.",
             ),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    aws_names::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, STACK_NAME, URL_SUFFIX},
+    aws_names::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, URL_SUFFIX},
     scalar,
     template_error::{TemplateError, below},
 };
@@ -32,14 +32,14 @@ enum Attributes {
 }
 
 impl Names {
-    /// Those that a template declares, and the pseudo parameters.
-    pub(crate) fn of(template: &Value) -> Result<Self, TemplateError> {
+    /// Those that a template declares for the stack `stack`, and the pseudo parameters.
+    pub(crate) fn of(template: &Value, stack: &str) -> Result<Self, TemplateError> {
         let mut names = Self { parameters: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
             ("AWS::AccountId", ACCOUNT_ID),
             ("AWS::Partition", PARTITION),
             ("AWS::Region", REGION),
-            ("AWS::StackName", STACK_NAME),
+            ("AWS::StackName", stack),
             ("AWS::URLSuffix", URL_SUFFIX),
         ] {
             names.parameters.insert(name.to_owned(), value.into());
@@ -53,7 +53,7 @@ impl Names {
             }
         }
         for (name, resource) in members(template, "Resources") {
-            names.resources.insert(name.clone(), Resource::of(name, resource)?);
+            names.resources.insert(name.clone(), Resource::of(name, resource, stack)?);
         }
         Ok(names)
     }
@@ -161,7 +161,7 @@ impl Names {
 
 impl Resource {
     /// The one that the template calls `logical_id`.
-    fn of(logical_id: &str, resource: &Value) -> Result<Self, TemplateError> {
+    fn of(logical_id: &str, resource: &Value, stack: &str) -> Result<Self, TemplateError> {
         let place = format!("Resources.{logical_id}");
         let missing = |what: &str| TemplateError::new(&place, format!("no {what}"));
         let given_name = |key: &str| match &resource["Properties"][key] {
@@ -171,7 +171,7 @@ impl Resource {
         };
         let (name, reference, attributes) = match resource["Type"].as_str().ok_or_else(|| missing("Type"))? {
             "AWS::DynamoDB::Table" => {
-                let generated = || format!("{STACK_NAME}-{logical_id}");
+                let generated = || format!("{stack}-{logical_id}");
                 let name = given_name("TableName")?.map_or_else(generated, ToOwned::to_owned);
                 let arn = aws_names::table_arn(&name);
                 (name.clone(), name, Attributes::Known(vec![("Arn", arn)]))
@@ -214,9 +214,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::aws_names::STACK_NAME;
 
     fn names() -> Names {
-        Names::of(&json!({
+        let template = json!({
             "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
             "Resources": {
                 "Table": {"Type": "AWS::DynamoDB::Table"},
@@ -229,8 +230,8 @@ mod tests {
                 },
                 "Topic": {"Type": "AWS::SNS::Topic"},
             },
-        }))
-        .unwrap()
+        });
+        Names::of(&template, STACK_NAME).unwrap()
     }
 
     fn resolve(value: Value) -> Result<Value, String> {

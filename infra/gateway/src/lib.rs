@@ -39,11 +39,8 @@ use std::{
     sync::Arc,
 };
 
-use aws_config::{Region, SdkConfig};
-use aws_sdk_dynamodb::{
-    Client,
-    config::{Credentials, SharedCredentialsProvider},
-};
+use aws_config::{AppName, Region, SdkConfig};
+use aws_sdk_dynamodb::{Client, config::Credentials};
 use lambda_runtime::Config as FunctionConfig;
 use serde_json::Value;
 use shared::{
@@ -75,8 +72,11 @@ pub use crate::{
 };
 
 /// Access key and secret alike. Nothing on loopback checks a signature; the SDK wants one all the same.
-/// A function in this process has its own name for an access key, as on AWS it has a role of its own.
+/// It is one for all, since DynamoDB Local may keep a database for each, and of letters and digits, since it
+/// takes no other.
 const CREDENTIAL: &str = "local";
+/// Who calls when no function does.
+const OWN_NAME: &str = "gateway";
 
 /// A gateway that runs. It ends when it is dropped, though only [`Gateway::stop`] waits for the end.
 pub struct Gateway {
@@ -104,7 +104,7 @@ impl Gateway {
     /// When something that it needs can't be had. Nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check_urls()?;
-        let template = Template::load(&options.template)
+        let template = Template::load(&options.template, &options.stack)
             .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
         let (listener, port) = listen(options.port).await?;
         let folder = open_folder(&options.data)?;
@@ -112,7 +112,7 @@ impl Gateway {
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
         let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
         let services = Services::at(&dynamodb_url, &secrets_manager_url).await;
-        let own = services.clients(CREDENTIAL).dynamodb;
+        let own = services.clients(OWN_NAME).dynamodb;
         for Table { name, schema, .. } in &template.tables {
             tables::create(&own, name, schema).await.map_err(|error| StartError::Table {
                 table: name.clone(),
@@ -281,16 +281,22 @@ struct Services {
 
 impl Services {
     async fn at(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
-        let common = aws::defaults().region(Region::from_static(REGION)).no_credentials().load().await;
+        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, OWN_NAME);
+        let region = Region::from_static(REGION);
+        let common = aws::defaults().region(region).credentials_provider(credentials).load().await;
         let at = |url: &str| common.to_builder().endpoint_url(url).build();
         Self { dynamodb: at(dynamodb_url), secrets_manager: at(secrets_manager_url) }
     }
 
-    /// Clients with this access key.
-    fn clients(&self, access_key: &str) -> Aws {
-        let credentials = Credentials::new(access_key, CREDENTIAL, None, None, "gateway");
-        let provider = SharedCredentialsProvider::new(credentials);
-        let with = |config: &SdkConfig| config.to_builder().credentials_provider(provider.clone()).build();
+    /// Clients of `caller`, who is told apart by `app/…` in `X-Amz-User-Agent`, as on AWS a function is by its
+    /// role.
+    fn clients(&self, caller: &str) -> Aws {
+        let app = AppName::new(caller.to_owned()).ok();
+        let with = |config: &SdkConfig| {
+            let mut config = config.to_builder();
+            config.set_app_name(app.clone());
+            config.build()
+        };
         Aws::new(&with(&self.dynamodb), &with(&self.secrets_manager))
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Parser;
 use gateway::{Data, Gateway, Options, default_template};
-use shared::{clock::Clock, random::Random, telemetry};
+use shared::telemetry;
 use tracing::level_filters::LevelFilter;
 
 /// Runs the whole service on this machine, as AWS would from the template.
@@ -87,8 +87,7 @@ impl From<Arguments> for Options {
             demo: arguments.lambda.is_none(),
             dynamodb: arguments.dynamodb,
             lambda: arguments.lambda,
-            clock: Clock::system(),
-            random: Random::system(),
+            ..Self::ephemeral()
         }
     }
 }

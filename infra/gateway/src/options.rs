@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use reqwest::Url;
 use shared::{clock::Clock, random::Random};
 
-use crate::{data::Data, start_error::StartError};
+use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError};
 
 /// How a gateway is to run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The SAM template.
     pub template: PathBuf,
+    /// The name of the stack, with which those of its tables begin: stacks can share a DynamoDB.
+    pub stack: String,
     /// The port to listen on, or 0 for a free one.
     pub port: u16,
     /// Where to keep data.
@@ -34,6 +36,7 @@ impl Options {
     pub fn ephemeral() -> Self {
         Self {
             template: default_template(),
+            stack: STACK_NAME.to_owned(),
             port: 0,
             data: Data::Ephemeral,
             dynamodb: None,

@@ -159,12 +159,12 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{invoke::tests::functions, template::Template};
+    use crate::{aws_names::STACK_NAME, invoke::tests::functions, template::Template};
 
     const TEMPLATE: &str = include_str!("../tests/template.yaml");
 
     fn router() -> Router {
-        let api = Template::parse(TEMPLATE).unwrap().api;
+        let api = Template::parse(TEMPLATE, STACK_NAME).unwrap().api;
         let functions = Arc::new(functions());
         let (clock, random) = (Clock::system(), Random::system());
         RestApi { api, functions, clock, random, port: 3000 }

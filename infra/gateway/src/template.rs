@@ -64,17 +64,17 @@ pub(crate) struct Table {
 }
 
 impl Template {
-    /// Reads the template at `path`.
-    pub(crate) fn load(path: &Path) -> Result<Self, TemplateError> {
+    /// Reads the template at `path`, as it is for the stack `stack`.
+    pub(crate) fn load(path: &Path, stack: &str) -> Result<Self, TemplateError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| TemplateError::new("", format!("cannot be read: {error}")))?;
-        Self::parse(&text)
+        Self::parse(&text, stack)
     }
 
     /// Reads the template that is `text`.
-    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(text: &str, stack: &str) -> Result<Self, TemplateError> {
         let document = yaml::parse(text)?;
-        let names = Names::of(&document)?;
+        let names = Names::of(&document, stack)?;
         let Value::Object(mut sections) = document else {
             return Err(TemplateError::new("", "is not a map"));
         };
@@ -246,12 +246,13 @@ fn read<T: DeserializeOwned>(place: &str, value: Value) -> Result<T, TemplateErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws_names::STACK_NAME;
 
     const TEMPLATE: &str = include_str!("../../../template.yaml");
 
     #[test]
     fn the_template_of_the_service_is_understood() {
-        let template = Template::parse(TEMPLATE).unwrap();
+        let template = Template::parse(TEMPLATE, STACK_NAME).unwrap();
         let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
         assert_eq!(login.route, &Route::public("login"));
         let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
@@ -269,7 +270,7 @@ mod tests {
     /// The service's template with one text replaced, and what is said about it.
     fn broken(from: &str, to: &str) -> String {
         assert!(TEMPLATE.contains(from), "{from}");
-        Template::parse(&TEMPLATE.replacen(from, to, 1)).unwrap_err().to_string()
+        Template::parse(&TEMPLATE.replacen(from, to, 1), STACK_NAME).unwrap_err().to_string()
     }
 
     #[test]
@@ -366,6 +367,6 @@ mod tests {
         let schedule = "      Events:\n        Daily: { Type: Schedule, Properties: { Schedule: rate(1 day) } }\n        Get:";
         let template = TEMPLATE.replacen("      Events:\n        Get:", schedule, 1);
         assert!(template.contains("Daily"));
-        assert!(Template::parse(&template).is_ok());
+        assert!(Template::parse(&template, STACK_NAME).is_ok());
     }
 }
