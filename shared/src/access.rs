@@ -220,9 +220,9 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         ("GET" | "DELETE", "/v1/api-keys/{key_id}") | ("POST", "/v1/api-keys/{key_id}/rotate") => {
             Rule::SessionOrAdminKeyOrItself
         }
-        ("GET" | "POST", "/v1/members") | ("GET" | "PATCH" | "DELETE", "/v1/members/{user_id}") => {
-            Rule::AccountAdmin
-        }
+        ("GET", "/v1/audit-events")
+        | ("GET" | "POST", "/v1/members")
+        | ("GET" | "PATCH" | "DELETE", "/v1/members/{user_id}") => Rule::AccountAdmin,
         (_, "/v1/projects") => Rule::Projects,
         (_, route)
             if route.strip_prefix(PROJECT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) =>

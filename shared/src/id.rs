@@ -33,6 +33,8 @@ pub type KeyId = Id<crate::api_key::ApiKey>;
 pub type UserId = Id<crate::member::Member>;
 /// The id of a session, `sid_…`. It names a session and opens nothing.
 pub type SessionId = Id<crate::session::Session>;
+/// The id of an event of an audit trail, `event_…`.
+pub type EventId = Id<crate::audit::AuditEvent>;
 
 /// The text is not an id of this kind.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ pub mod access;
 pub mod account;
 pub mod api_key;
 pub mod app;
+pub mod audit;
 pub mod authority;
 pub mod aws;
 mod base62;

@@ -8,6 +8,7 @@
 //! | address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
+//! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //!
 //! Every read that decides is strongly consistent, and so none uses an index. Every change is one
 //! conditional write or one transaction.
@@ -16,6 +17,7 @@ mod accounts;
 mod api_keys;
 mod attempts;
 mod attributes;
+mod audit_events;
 mod authorization;
 mod caller;
 mod credentials;

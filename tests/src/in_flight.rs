@@ -149,7 +149,7 @@ async fn what_a_member_grants_whose_sessions_are_ended_meanwhile_is_409() {
 #[tokio::test]
 async fn a_rotation_with_a_secret_that_is_ended_meanwhile_is_409() {
     let (service, dynamodb, account) = started().await;
-    for operation in ["GetItem", "UpdateItem"] {
+    for operation in ["GetItem", "TransactWriteItems"] {
         let (secret, record) = service.key(&account.session, json!({})).await;
         let path = format!("{}/rotate", key_path(&record));
         let by_itself = service.post(&path, &secret, json!({}));

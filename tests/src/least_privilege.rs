@@ -83,6 +83,7 @@ async fn do_everything(service: &Service) {
         .delete(&format!("/v1/auth/sessions/{}", text(own.expect("itself"), "id")), admin)
         .await
         .expect(204);
+    service.get("/v1/audit-events", admin).await.expect(200);
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", admin, body).await.expect(204);
     service.delete(&key_path(&record), admin).await.expect(204);

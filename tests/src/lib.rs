@@ -9,6 +9,7 @@ mod api_keys_get;
 mod api_keys_list;
 mod api_keys_revoke;
 mod api_keys_rotate;
+mod audit_events;
 mod authorizer;
 mod bodies;
 mod context;

@@ -103,7 +103,7 @@ async fn a_rotation_that_read_before_a_revocation_brings_nothing_back() {
 async fn a_revocation_that_read_before_a_rotation_ends_the_new_secret_too() {
     let (service, dynamodb, account) = started().await;
     let (old, made) = service.key(&account.session, json!({})).await;
-    let mut revocation = dynamodb.hold("UpdateItem");
+    let mut revocation = dynamodb.hold("TransactWriteItems");
     let rotate = async {
         revocation.arrived().await;
         let rotated = rotate(&service, &made, &account.session).await.expect(200);
@@ -149,7 +149,7 @@ async fn two_revocations_are_both_204() {
     let (service, dynamodb, account) = started().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     let revoke = || revoke(&service, &made, &account.session);
-    let answers = meet(&dynamodb, "UpdateItem", revoke(), revoke()).await;
+    let answers = meet(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
     assert_eq!(statuses(&answers), [204, 204]);
     service.me(&key).await.assert_unauthorized();
 }
@@ -230,7 +230,7 @@ async fn of_two_password_changes_one_wins() {
 #[tokio::test]
 async fn a_login_that_read_before_a_password_change_begins_nothing() {
     let (service, dynamodb, account) = started().await;
-    let mut login = dynamodb.hold("PutItem");
+    let mut login = dynamodb.hold("TransactWriteItems");
     let change = async {
         login.arrived().await;
         let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
@@ -263,11 +263,12 @@ async fn of_members_with_one_address_one_is_made() {
 async fn a_write_that_meets_a_transaction_is_tried_until_it_is_done() {
     let (service, dynamodb, account) = started().await;
     let (_, made) = service.key(&account.session, json!({})).await;
-    let (rotation, path) = (format!("{}/rotate", key_path(&made)), key_path(&made));
+    let project = format!("/v1/projects/{}", service.project(&account.session).await);
     for (method, path, operation, status) in
-        [("POST", &rotation, "TransactWriteItems", 200), ("DELETE", &path, "UpdateItem", 204)]
+        [("PATCH", &project, "UpdateItem", 200), ("DELETE", &key_path(&made), "TransactWriteItems", 204)]
     {
-        let ask = || service.request(method, path).with(&account.session).send();
+        let request = || service.request(method, path).with(&account.session).json(&json!({"name": "B"}));
+        let ask = || request().send();
         dynamodb.disturb(Trouble::Conflicts, Some(operation));
         dynamodb.calls();
         ask().await.assert_error(503, "UNAVAILABLE");

@@ -37,6 +37,7 @@ const TABLE: &str = "
     GET    /v1/members/{user_id}          ---++   -----   --      ---++   -
     PATCH  /v1/members/{user_id}          ---++   -----   --      ---++   -
     DELETE /v1/members/{user_id}          ---++   -----   --      ---++   -
+    GET    /v1/audit-events               ---++   -----   --      ---++   -
     POST   /v1/auth/logout                -----   -----   --      +++++   -
 ";
 

@@ -52,7 +52,8 @@ struct CreatedKey<'a> {
 async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
-    let now = app.clock.now();
+    let occasion = request.occasion(&app);
+    let now = occasion.at;
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
@@ -80,7 +81,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
             generation: 0,
         },
     };
-    app.store.create_key(&key, &maker, now).await?;
+    app.store.create_key(&key, &maker, &occasion).await?;
     let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
     Ok(http::json(StatusCode::CREATED, &answer))
 }

@@ -18,6 +18,6 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
-    app.store.revoke_key(key.account_id, key.id).await?;
+    app.store.revoke_key(&key, &principal, &request.occasion(&app)).await?;
     Ok(http::no_content())
 }

@@ -68,7 +68,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    let now = app.clock.now();
+    let occasion = request.occasion(&app);
+    let now = occasion.at;
     if !key.still_lets_in(&principal, now) {
         return Err(StoreError::Overtaken.into());
     }
@@ -78,7 +79,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;
-    app.store.rotate_key(&key, &rotated, &principal, now).await?;
+    app.store.rotate_key(&key, &rotated, previous_expires_at, &principal, &occasion).await?;
     let answer = RotatedKey { view: ApiKeyView::new(rotated, now), key: token.expose(), previous_expires_at };
     Ok(http::json(StatusCode::OK, &answer))
 }

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use shared::{
     account::AccountStatus,
     app::App,
+    audit::{Action, LoginRefusal},
     digest::TokenDigest,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     id::SessionId,
+    member::Member,
     password::{self, Password, PasswordHash},
     refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
@@ -37,28 +39,41 @@ struct LoggedIn<'a> {
     expires_at: Timestamp,
 }
 
-/// Every failure takes the same reads and one Argon2 run, so that neither answer nor time tells whose
-/// addresses these are (OWASP ASVS 5.0.0, 6.3.8).
+/// Every failure takes the same reads, one Argon2 run and one write, so that neither answer nor time tells
+/// whose addresses these are (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
     let found = app.store.credentials_of(email.try_into().ok().as_ref()).await?;
     let hash = found.as_ref().map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     let verified = password::verify(hash, password, Arc::clone(&peppers)).await?;
-    let (credentials, account) = found.ok_or_else(|| Error::wrong_login(Unauthenticated::UnknownAddress))?;
-    let verified = verified.ok_or_else(|| Error::wrong_login(Unauthenticated::WrongPassword))?;
+    let Some((credentials, account)) = found else {
+        app.store.record_nothing().await?;
+        return Err(Error::wrong_login(Unauthenticated::UnknownAddress));
+    };
     let member = &credentials.member;
+    let Member { id: user_id, account_id, .. } = *member;
+    let occasion = request.occasion(&app);
+    let record_refusal = async |reason| {
+        let refused = Action::LoginRefused { user_id, reason };
+        app.store.record_refusal(account_id, None, refused, &occasion).await
+    };
+    let Some(verified) = verified else {
+        record_refusal(LoginRefusal::WrongPassword).await?;
+        return Err(Error::wrong_login(Unauthenticated::WrongPassword));
+    };
     if account.status == AccountStatus::Suspended || !member.is_active() {
+        record_refusal(LoginRefusal::Suspended).await?;
         return Err(Error::forbidden_because("Account suspended"));
     }
 
-    let now = app.clock.now();
+    let now = occasion.at;
     let id = SessionId::new(&app.clock, &app.random);
-    let token = NewToken::for_session(member.account_id, member.id, id, &app.random);
+    let token = NewToken::for_session(account_id, user_id, id, &app.random);
     let session = Session {
         id,
-        account_id: member.account_id,
-        user_id: member.id,
+        account_id,
+        user_id,
         digest: TokenDigest::of(token.expose(), &peppers),
         // Read together with the password: if that was changed meanwhile, this session is of an epoch past.
         epoch: member.session_epoch,
@@ -67,7 +82,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
-    app.store.create_session(&session).await?;
+    app.store.create_session(&session, &occasion).await?;
     if credentials.password.is_outdated(&peppers) {
         let renewed = verified.hash(peppers, &app.random).await?;
         app.store.renew_hash(&credentials, &renewed).await?;

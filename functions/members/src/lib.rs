@@ -35,7 +35,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
         ("DELETE", "/v1/members/{user_id}") => {
             let member = named(&app, &principal, &request).await?;
-            app.store.remove_member(&member, &principal, app.clock.now()).await?;
+            app.store.remove_member(&member, &principal, &request.occasion(&app)).await?;
             Ok(http::no_content())
         }
         _ => Err(Error::not_found()),
@@ -80,7 +80,7 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
     };
     let hash =
         password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
-    app.store.create_member(&member, &hash, principal, app.clock.now()).await?;
+    app.store.create_member(&member, &hash, principal, &request.occasion(app)).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
 
@@ -98,6 +98,6 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
     if !may_change_member(principal, &before, &after) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    app.store.change_member(&before, &after, principal, app.clock.now()).await?;
+    app.store.change_member(&before, &after, principal, &request.occasion(app)).await?;
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
 }

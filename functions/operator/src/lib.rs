@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use shared::{
     account::{Account, AccountStatus},
     app::App,
+    audit::Occasion,
     email::EmailAddress,
     error::Error,
     function::Function,
@@ -78,7 +79,7 @@ pub enum Done {
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
     let invocation = Invocation::begin(&event.context.request_id, "operator".to_owned());
     let done = match strict_json::parse(event.payload.get().as_bytes()) {
-        Ok(command) => carry_out(&app, command).await,
+        Ok(command) => carry_out(&app, command, &event.context.request_id).await,
         Err(malformed) => Err(malformed),
     };
     match &done {
@@ -94,21 +95,22 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
     done
 }
 
-async fn carry_out(app: &App, command: Command) -> Result<Done, Error> {
+async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done, Error> {
+    let occasion = Occasion::now(app, request_id, None);
     match command {
-        Command::Create(new) => create_account(app, new).await,
-        Command::Suspend(named) => set_status(app, named.account_id, AccountStatus::Suspended).await,
-        Command::Restore(named) => set_status(app, named.account_id, AccountStatus::Active).await,
+        Command::Create(new) => create_account(app, new, &occasion).await,
+        Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &occasion).await,
+        Command::Restore(named) => set_status(app, named, AccountStatus::Active, &occasion).await,
     }
 }
 
-async fn create_account(app: &App, new: NewAccount) -> Result<Done, Error> {
+async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Result<Done, Error> {
     let NewAccount { name, email, password } = new;
     let account = Account {
         id: AccountId::new(&app.clock, &app.random),
         name,
         status: AccountStatus::Active,
-        created_at: app.clock.now(),
+        created_at: occasion.at,
         active_admins: 1,
     };
     let member = Member {
@@ -122,11 +124,16 @@ async fn create_account(app: &App, new: NewAccount) -> Result<Done, Error> {
     };
     let hash =
         password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
-    app.store.create_account(&account, &member, &hash).await?;
+    app.store.create_account(&account, &member, &hash, occasion).await?;
     Ok(Done::Created { account_id: account.id, user_id: member.id })
 }
 
-async fn set_status(app: &App, account_id: AccountId, status: AccountStatus) -> Result<Done, Error> {
-    app.store.set_account_status(account_id, status).await?;
+async fn set_status(
+    app: &App,
+    NamedAccount { account_id }: NamedAccount,
+    status: AccountStatus,
+    occasion: &Occasion,
+) -> Result<Done, Error> {
+    app.store.set_account_status(account_id, status, occasion).await?;
     Ok(Done::Status { account_id, status })
 }

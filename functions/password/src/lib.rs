@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shared::{
     app::App,
+    audit::Action,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
@@ -35,12 +36,15 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
     let peppers = app.peppers_with(Some(seen.password.pepper_version())).await?;
     if password::verify(Some(seen.password.clone()), current_password, peppers).await?.is_none() {
+        let refused = Action::PasswordRefused { user_id: session.user_id };
+        let occasion = request.occasion(&app);
+        app.store.record_refusal(session.account_id, Some(session.into()), refused, &occasion).await?;
         return Err(Error::forbidden_because("Current password is wrong"));
     }
     let new = new_password
         .hash(app.peppers()?, &app.random)
         .await
         .map_err(|error| error.in_field("new_password"))?;
-    app.store.change_password(&seen, &new, session.session_id).await?;
+    app.store.change_password(&seen, &new, session, &request.occasion(&app)).await?;
     Ok(http::no_content())
 }

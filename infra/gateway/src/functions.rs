@@ -14,6 +14,7 @@ pub(crate) fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
         "api-keys-list" => |app| handler(api_keys_list::service(app)),
         "api-keys-revoke" => |app| handler(api_keys_revoke::service(app)),
         "api-keys-rotate" => |app| handler(api_keys_rotate::service(app)),
+        "audit-events" => |app| handler(audit_events::service(app)),
         "authorizer" => |app| handler(authorizer::service(app)),
         "health" => |app| handler(health::service(app)),
         "login" => |app| handler(login::service(app)),

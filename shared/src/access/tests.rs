@@ -16,7 +16,7 @@ use crate::{
 
 const NOW: i64 = 1_000;
 
-const ROUTES: [&str; 13] = [
+const ROUTES: [&str; 14] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
@@ -25,6 +25,7 @@ const ROUTES: [&str; 13] = [
     "/v1/api-keys",
     "/v1/api-keys/{key_id}",
     "/v1/api-keys/{key_id}/rotate",
+    "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",
     "/v1/projects",

@@ -8,6 +8,8 @@ use lambda_http::{
 use serde::de::DeserializeOwned;
 
 use crate::{
+    app::App,
+    audit::Occasion,
     cursor::{List, Paging},
     environment::Environment,
     error::Error,
@@ -66,6 +68,21 @@ impl Request {
                 Principal::from_context(&context.authorizer.fields)
             }
             _ => Err(MalformedContext),
+        }
+    }
+
+    /// The occasion that it is, now.
+    #[must_use]
+    pub fn occasion(&self, app: &App) -> Occasion {
+        Occasion::now(app, self.id(), self.source_ip())
+    }
+
+    /// Where it came from.
+    fn source_ip(&self) -> Option<&str> {
+        match self.0.request_context_ref()? {
+            RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
+            RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+            _ => None,
         }
     }
 

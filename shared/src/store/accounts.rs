@@ -1,8 +1,12 @@
 //! Accounts in the table.
 
-use super::{Store, attributes::item, failure::StoreError, keys::Key, members::new_member, write::Write};
+use super::{
+    Store, attributes::item, audit_events::record, failure::StoreError, keys::Key, members::new_member,
+    write::Write,
+};
 use crate::{
     account::{Account, AccountStatus},
+    audit::{Action, Actor, Occasion},
     id::AccountId,
     member::Member,
     password::PasswordHash,
@@ -18,9 +22,16 @@ impl Store {
         account: &Account,
         member: &Member,
         password: &PasswordHash,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
+        let created = Action::AccountCreated {
+            name: account.name.clone(),
+            user_id: member.id,
+            email: member.email.clone(),
+        };
         let mut writes = new_member(member, password)?;
         writes.push(Write::put_new(item(Key::account(account.id), account)?, StoreError::id_taken));
+        writes.push(record(account.id, Actor::Operator, created, occasion)?);
         self.write_together(writes).await
     }
 
@@ -32,11 +43,17 @@ impl Store {
         &self,
         account: AccountId,
         status: AccountStatus,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #status = :status")
             .only_if_there()
             .name("#status", "status")
             .value(":status", status)?;
-        self.write(update).await.map(drop)
+        let action = match status {
+            AccountStatus::Active => Action::AccountRestored,
+            AccountStatus::Suspended => Action::AccountSuspended,
+        };
+        let record = record(account, Actor::Operator, action, occasion)?;
+        self.write_together(vec![update, record]).await
     }
 }

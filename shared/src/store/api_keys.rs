@@ -3,6 +3,7 @@
 use super::{
     Store,
     attributes::{item, thing},
+    audit_events::record,
     caller::still_let_in,
     failure::StoreError,
     keys::{Key, Kind, account_partition},
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     api_key::{ApiKey, State},
+    audit::{Action, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, KeyId},
     principal::Principal,
@@ -25,10 +27,19 @@ impl Store {
         &self,
         key: &ApiKey,
         maker: &Principal,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let put = Write::put_new(item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
-        self.write_together(vec![put, still_let_in(maker, now)?]).await
+        let created = Action::KeyCreated {
+            key_id: key.id,
+            name: key.name.clone(),
+            key_type: key.environment,
+            permissions: key.permissions,
+            scope: (&key.scope).into(),
+            expires_at: key.expires_at,
+        };
+        let record = record(key.account_id, maker.into(), created, occasion)?;
+        self.write_together(vec![put, still_let_in(maker, occasion.at)?, record]).await
     }
 
     /// The key with this id.
@@ -52,8 +63,8 @@ impl Store {
         self.newest(account_partition(account), Kind::ApiKey, paging, keep).await
     }
 
-    /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. A repeated attempt puts
-    /// the same.
+    /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. Its previous secret works
+    /// until `previous_expires_at`.
     ///
     /// # Errors
     /// When another change came first, the caller is no longer let in, or the table can't be written.
@@ -61,34 +72,50 @@ impl Store {
         &self,
         seen: &ApiKey,
         rotated: &ApiKey,
+        previous_expires_at: Timestamp,
         caller: &Principal,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
-        let key = Key::api_key(rotated.account_id, rotated.id);
-        let update = Write::update(key, "SET #state = :state, #hint = :hint")
-            .only_if("#state = :seen OR #state = :state", || StoreError::Overtaken)
-            .name("#state", "state")
-            .name("#hint", "hint")
-            .value(":seen", &seen.state)?
-            .value(":state", &rotated.state)?
-            .value(":hint", &rotated.hint)?;
-        if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
-            // Whether it is let in was seen, and the condition holds it.
-            return self.write(update).await.map(drop);
+        let update =
+            Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :state, #hint = :hint")
+                .only_if("#state = :seen", || StoreError::Overtaken)
+                .name("#state", "state")
+                .name("#hint", "hint")
+                .value(":seen", &seen.state)?
+                .value(":state", &rotated.state)?
+                .value(":hint", &rotated.hint)?;
+        let action = Action::KeyRotated { key_id: seen.id, previous_expires_at };
+        let mut writes = vec![update, record(seen.account_id, caller.into(), action, occasion)?];
+        // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
+        if !matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
+            writes.push(still_let_in(caller, occasion.at)?);
         }
-        self.write_together(vec![update, still_let_in(caller, now)?]).await
+        self.write_together(writes).await
     }
 
-    /// Revokes a key, whatever secrets it has: they are gone from the table, so that no rotation that was
-    /// under way can bring one back.
+    /// Revokes the key that was `seen`, whatever secrets it has, as `caller` asks: they are gone from the
+    /// table, so that no rotation that was under way can bring one back. Again, it changes nothing.
     ///
     /// # Errors
-    /// When there is no such key, or the table can't be written.
-    pub async fn revoke_key(&self, account: AccountId, key: KeyId) -> Result<(), StoreError> {
-        let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
-            .only_if_there()
+    /// When the table can't be written.
+    pub async fn revoke_key(
+        &self,
+        seen: &ApiKey,
+        caller: &Principal,
+        occasion: &Occasion,
+    ) -> Result<(), StoreError> {
+        let update = Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :revoked")
+            .only_if("#state.#status = :active", || StoreError::Overtaken)
             .name("#state", "state")
+            .name("#status", "status")
+            .value(":active", "active")?
             .value(":revoked", State::Revoked)?;
-        self.write(update).await.map(drop)
+        let action = Action::KeyRevoked { key_id: seen.id };
+        let record = record(seen.account_id, caller.into(), action, occasion)?;
+        match self.write_together(vec![update, record]).await {
+            // A key is never deleted, so what came first was a revocation.
+            Ok(()) | Err(StoreError::Overtaken) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -5,16 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::{
     Store,
     attributes::{Item, thing, value},
+    audit_events::record,
     failure::StoreError,
     keys::Key,
     write::Write,
 };
 use crate::{
     account::Account,
+    audit::{Action, Occasion},
     email::EmailAddress,
-    id::{AccountId, SessionId, UserId},
+    id::{AccountId, UserId},
     member::Member,
     password::PasswordHash,
+    principal::SessionPrincipal,
 };
 
 /// Whose an address is. Addresses are unique over all accounts, because a login names no account.
@@ -70,7 +73,7 @@ impl Store {
         self.get(Key::member(account, user)).await?.map(credentials).transpose()
     }
 
-    /// Gives a member another password, and ends all of their sessions but `kept`.
+    /// Gives a member another password, and ends all of their sessions but the one of `caller`.
     ///
     /// # Errors
     /// When another change came first, or the table can't be written.
@@ -78,7 +81,8 @@ impl Store {
         &self,
         seen: &Credentials,
         new: &PasswordHash,
-        kept: SessionId,
+        caller: &SessionPrincipal,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let Member { account_id, id, session_epoch, .. } = seen.member;
         let member =
@@ -90,11 +94,13 @@ impl Store {
                 .value(":next", session_epoch + 1)?
                 .value(":seen", &seen.password)?
                 .value(":epoch", session_epoch)?;
-        let session = Write::update(Key::session(account_id, id, kept), "SET #epoch = :next")
+        let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
             .only_if("attribute_exists(pk)", || StoreError::Overtaken)
             .name("#epoch", "epoch")
             .value(":next", session_epoch + 1)?;
-        self.write_together(vec![member, session]).await
+        let action = Action::PasswordChanged { user_id: id };
+        let record = record(account_id, caller.into(), action, occasion)?;
+        self.write_together(vec![member, session, record]).await
     }
 
     /// Puts a hash of the same password in the place of the one that was seen. Where the password was

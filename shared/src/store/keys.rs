@@ -8,7 +8,7 @@ use super::{attributes::Item, failure::StoreError};
 use crate::{
     email::EmailAddress,
     environment::Environment,
-    id::{AccountId, KeyId, SessionId, UserId},
+    id::{AccountId, EventId, KeyId, SessionId, UserId},
     project::ProjectId,
 };
 
@@ -25,6 +25,7 @@ pub(super) enum Kind {
     Member,
     Session,
     Project,
+    AuditEvent,
 }
 
 impl Kind {
@@ -34,6 +35,7 @@ impl Kind {
             Self::Member => "MEMBER#",
             Self::Session => "SESSION#",
             Self::Project => "PROJECT#",
+            Self::AuditEvent => "EVENT#",
         }
     }
 
@@ -77,12 +79,21 @@ impl Key {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
+    /// A key at which something may be that nobody reads: for a write that only takes its time.
+    pub fn unread() -> Self {
+        Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
+    }
+
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {
         Kind::Session.key(session_partition(account, user), session)
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {
         Kind::Project.key(project_partition(account, environment), project)
+    }
+
+    pub fn audit_event(account: AccountId, event: EventId) -> Self {
+        Kind::AuditEvent.key(audit_partition(account), event)
     }
 
     pub fn into_attributes(self) -> Item {
@@ -104,4 +115,8 @@ pub(super) fn session_partition(account: AccountId, user: UserId) -> String {
 /// Live and test data lie in partitions of their own: a request of one environment can't name the other's.
 pub(super) fn project_partition(account: AccountId, environment: Environment) -> String {
     format!("ACCOUNT#{account}#{}", environment.as_str())
+}
+
+pub(super) fn audit_partition(account: AccountId) -> String {
+    format!("ACCOUNT#{account}#AUDIT")
 }

@@ -3,6 +3,7 @@
 use super::{
     Store,
     attributes::{attribute, item, thing},
+    audit_events::record,
     caller::{still_let_in, still_let_in_to_change},
     credentials::{AddressOwner, PASSWORD},
     failure::StoreError,
@@ -10,12 +11,12 @@ use super::{
     write::Write,
 };
 use crate::{
+    audit::{Action, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, UserId},
     member::Member,
     password::PasswordHash,
     principal::Principal,
-    timestamp::Timestamp,
 };
 
 impl Store {
@@ -44,11 +45,17 @@ impl Store {
         member: &Member,
         password: &PasswordHash,
         caller: &Principal,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let mut writes = new_member(member, password)?;
-        writes.push(still_let_in(caller, now)?);
+        writes.push(still_let_in(caller, occasion.at)?);
         writes.extend(count_admins(member.account_id, None, Some(member))?);
+        let created = Action::MemberCreated {
+            user_id: member.id,
+            email: member.email.clone(),
+            permissions: member.permissions,
+        };
+        writes.push(record(member.account_id, caller.into(), created, occasion)?);
         self.write_together(writes).await
     }
 
@@ -62,7 +69,7 @@ impl Store {
         before: &Member,
         after: &Member,
         caller: &Principal,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let update = Write::update(
             Key::member(before.account_id, before.id),
@@ -72,8 +79,11 @@ impl Store {
         .value(":status", after.status)?
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![only_if_unchanged(update, before)?];
-        writes.extend(still_let_in_to_change(caller, before, now)?);
+        writes.extend(still_let_in_to_change(caller, before, occasion.at)?);
         writes.extend(count_admins(before.account_id, Some(before), Some(after))?);
+        let Member { id: user_id, permissions, status, .. } = *after;
+        let changed = Action::MemberChanged { user_id, permissions, status };
+        writes.push(record(before.account_id, caller.into(), changed, occasion)?);
         self.write_together(writes).await
     }
 
@@ -86,12 +96,14 @@ impl Store {
         &self,
         seen: &Member,
         caller: &Principal,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let member = Write::delete(Key::member(seen.account_id, seen.id));
         let mut writes = vec![only_if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
-        writes.extend(still_let_in_to_change(caller, seen, now)?);
+        writes.extend(still_let_in_to_change(caller, seen, occasion.at)?);
         writes.extend(count_admins(seen.account_id, Some(seen), None)?);
+        let removed = Action::MemberRemoved { user_id: seen.id };
+        writes.push(record(seen.account_id, caller.into(), removed, occasion)?);
         self.write_together(writes).await
     }
 }

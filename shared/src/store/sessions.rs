@@ -3,30 +3,32 @@
 use super::{
     Store,
     attributes::{attribute, item},
+    audit_events::record,
     failure::StoreError,
     keys::{Key, Kind, session_partition},
     write::Write,
 };
 use crate::{
+    audit::{Action, Actor, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, SessionId, UserId},
     session::Session,
 };
 
 impl Store {
-    /// Puts a new session into the table. A repeated attempt puts the same. `DynamoDB` deletes it some time
-    /// after its end.
+    /// Puts a new session of a member who logged in into the table. `DynamoDB` deletes it some time after its
+    /// end.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+    pub async fn create_session(&self, session: &Session, occasion: &Occasion) -> Result<(), StoreError> {
         let mut item = item(Key::session(session.account_id, session.user_id, session.id), session)?;
         item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
-        let put = Write::put(item)
-            .only_if("attribute_not_exists(pk) OR #digest = :digest", StoreError::id_taken)
-            .name("#digest", "digest")
-            .value(":digest", &session.digest)?;
-        self.write(put).await.map(drop)
+        let Session { id: session_id, account_id, user_id, .. } = *session;
+        let actor = Actor::Session { user_id, session_id };
+        let action = Action::LoginSucceeded { user_id, session_id };
+        let record = record(account_id, actor, action, occasion)?;
+        self.write_together(vec![Write::put_new(item, StoreError::id_taken), record]).await
     }
 
     /// The member's sessions that pass `keep`, newest first.

@@ -1,0 +1,7 @@
+//! The Lambda program `audit-events`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::function::run(audit_events::service)
+}

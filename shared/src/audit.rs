@@ -1,0 +1,186 @@
+//! The audit trail: what was changed in an account, by whom, when and in which request.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    email::EmailAddress,
+    environment::Environment,
+    id::{EventId, KeyId, Named, SessionId, UserId},
+    member::MemberStatus,
+    name::Name,
+    permission::Permissions,
+    principal::{Principal, SessionPrincipal},
+    scope::ProjectScope,
+    timestamp::Timestamp,
+};
+
+/// An event of an account's audit trail, as answers show it and as the table holds it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Its id.
+    pub id: EventId,
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// Who did it, or `None` where nobody proved who they are.
+    pub actor: Option<Actor>,
+    /// What happened.
+    #[serde(flatten)]
+    pub action: Action,
+    /// The request in which it happened, as the log knows it.
+    pub request_id: String,
+    /// Where the request came from.
+    pub source_ip: Option<String>,
+}
+
+/// Who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    /// A program with an API key.
+    ApiKey {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// A person with a session.
+    Session {
+        /// The member.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
+    /// The operator of the service.
+    Operator,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[expect(missing_docs, reason = "the members are those of the thing that was changed")]
+pub enum Action {
+    /// An account was made, and its first member.
+    #[serde(rename = "account.created")]
+    AccountCreated { name: Name, user_id: UserId, email: EmailAddress },
+    /// An account's credentials are kept out.
+    #[serde(rename = "account.suspended")]
+    AccountSuspended,
+    /// An account's credentials are let in again.
+    #[serde(rename = "account.restored")]
+    AccountRestored,
+    /// A key was made.
+    #[serde(rename = "api_key.created")]
+    KeyCreated {
+        key_id: KeyId,
+        name: Name,
+        key_type: Environment,
+        permissions: Permissions,
+        scope: Option<ProjectScope>,
+        expires_at: Option<Timestamp>,
+    },
+    /// A key was given a new secret.
+    #[serde(rename = "api_key.rotated")]
+    KeyRotated { key_id: KeyId, previous_expires_at: Timestamp },
+    /// A key was revoked.
+    #[serde(rename = "api_key.revoked")]
+    KeyRevoked { key_id: KeyId },
+    /// A member was made. The address stands here, since it goes when the member does.
+    #[serde(rename = "member.created")]
+    MemberCreated { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    /// A member was changed, and is like this from then on.
+    #[serde(rename = "member.changed")]
+    MemberChanged { user_id: UserId, permissions: Permissions, status: MemberStatus },
+    /// A member was removed.
+    #[serde(rename = "member.removed")]
+    MemberRemoved { user_id: UserId },
+    /// A member changed their password, which ended their other sessions.
+    #[serde(rename = "password.changed")]
+    PasswordChanged { user_id: UserId },
+    /// Somebody with a member's session gave a wrong current password.
+    #[serde(rename = "password.refused")]
+    PasswordRefused { user_id: UserId },
+    /// A member logged in.
+    #[serde(rename = "login.succeeded")]
+    LoginSucceeded { user_id: UserId, session_id: SessionId },
+    /// Somebody could not log in as a member.
+    #[serde(rename = "login.refused")]
+    LoginRefused { user_id: UserId, reason: LoginRefusal },
+}
+
+/// Why somebody could not log in as a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginRefusal {
+    /// The password is another.
+    WrongPassword,
+    /// The password is right, but the member or the account is suspended.
+    Suspended,
+}
+
+/// The occasion of a change: when it is made, in which request, and where that came from.
+pub struct Occasion {
+    /// When it is made.
+    pub at: Timestamp,
+    event_id: EventId,
+    request_id: String,
+    source_ip: Option<String>,
+}
+
+impl Named for AuditEvent {
+    const PREFIX: &'static str = "event_";
+}
+
+impl AuditEvent {
+    /// What `actor` did on `occasion`.
+    #[must_use]
+    pub fn new(actor: Option<Actor>, action: Action, occasion: &Occasion) -> Self {
+        let Occasion { at, event_id, request_id, source_ip } = occasion;
+        Self {
+            id: *event_id,
+            created_at: *at,
+            actor,
+            action,
+            request_id: request_id.clone(),
+            source_ip: source_ip.clone(),
+        }
+    }
+
+    /// Whether it tells of the key `id`: of what was done to it, or of what it did.
+    #[must_use]
+    pub fn is_about_key(&self, id: KeyId) -> bool {
+        let done_to = match self.action {
+            Action::KeyCreated { key_id, .. }
+            | Action::KeyRotated { key_id, .. }
+            | Action::KeyRevoked { key_id } => Some(key_id),
+            _ => None,
+        };
+        done_to == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
+    }
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::ApiKey(key) => Self::ApiKey { key_id: key.key_id },
+            Principal::Session(session) => session.into(),
+        }
+    }
+}
+
+impl From<&SessionPrincipal> for Actor {
+    fn from(session: &SessionPrincipal) -> Self {
+        Self::Session { user_id: session.user_id, session_id: session.session_id }
+    }
+}
+
+impl Occasion {
+    /// The request `request_id`, which came from `source_ip` where that is known, now.
+    #[must_use]
+    pub fn now(app: &App, request_id: &str, source_ip: Option<&str>) -> Self {
+        Self {
+            at: app.clock.now(),
+            event_id: EventId::new(&app.clock, &app.random),
+            request_id: request_id.to_owned(),
+            source_ip: source_ip.map(str::to_owned),
+        }
+    }
+}
