@@ -54,7 +54,8 @@ impl App {
                 None => Ok(None),
             }
         };
-        let warm = async { if config.warming_read { store.warm_up().await } else { Ok(()) } };
+        // On the heap, because an SDK's futures are large.
+        let warm = async { if config.warming_read { Box::pin(store.warm_up()).await } else { Ok(()) } };
         let (peppers, warmed) = tokio::join!(fetch, warm);
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = chain(&error), "the warming read failed");

@@ -22,8 +22,8 @@ pub(crate) struct DynamoDbCalls(Arc<AtomicU32>);
 
 impl DynamoDbCalls {
     /// Does `work`, and counts the calls that it makes. What it spawns is not part of it.
-    pub(crate) async fn during<W: Future>(&self, work: W) -> W::Output {
-        COUNTED.scope(self.clone(), work).await
+    pub(crate) fn during<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
+        COUNTED.scope(self.clone(), work)
     }
 
     /// How many were counted.

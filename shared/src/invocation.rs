@@ -89,8 +89,8 @@ impl<'a> Invocation<'a> {
     }
 
     /// Does `work`, whose calls to `DynamoDB` are the invocation's.
-    pub async fn run<W: Future>(&self, work: W) -> W::Output {
-        self.dynamodb_calls.during(work).await
+    pub fn run<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
+        self.dynamodb_calls.during(work)
     }
 
     /// It ended like this; where that is a refusal or a failure, for this reason.

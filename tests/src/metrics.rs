@@ -167,8 +167,8 @@ async fn count_the_calls_that_reach_dynamodb() {
         let (documents, called) = (watched.documents(), dynamodb.calls());
         assert_eq!(calls(&documents), called.len() as u64, "{path}: {called:?} {documents:?}");
         let authorizer = documents.iter().find(|document| document["FunctionName"] == "authorizer");
-        let authorized = authorizer.map(|document| document["DynamoDBCalls"].as_u64());
-        assert_eq!(authorized, credential.map(|_| Some(1)), "{path}");
+        let decided_with = authorizer.map(|document| document["DynamoDBCalls"].as_u64());
+        assert_eq!(decided_with, credential.map(|_| Some(1)), "{path}");
     }
 }
 
