@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::{self, Write},
+    mem,
     sync::{Arc, Mutex, MutexGuard, Once},
 };
 
@@ -24,6 +25,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 use crate::{
@@ -62,6 +64,28 @@ fn start_log() {
 
 fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).expect("UTF-8")
+}
+
+/// What one test alone logs, all of which runs on one thread.
+pub struct OwnLog {
+    lines: &'static Mutex<Vec<u8>>,
+    _logging: DefaultGuard,
+}
+
+impl OwnLog {
+    /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
+    pub fn start(level: LevelFilter) -> Self {
+        let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
+        let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
+        Self { lines, _logging: telemetry::subscriber(level, writer).set_default() }
+    }
+
+    /// What was logged since the last look.
+    pub fn records(&self) -> Vec<Value> {
+        let lines = String::from_utf8(mem::take(&mut self.lines.lock().unwrap())).expect("UTF-8");
+        assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
+        lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
 }
 
 /// The records of the request with this id.
@@ -214,7 +238,10 @@ async fn hold_no_secret() {
 
     let log = log();
     // The test sees what it looks for: its own requests.
-    for seen in [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed"] {
+    let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
+    for seen in
+        [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed", metrics]
+    {
         assert!(log.contains(seen), "{seen}");
     }
     let stored = stored_secrets(&service).await;
@@ -239,14 +266,14 @@ async fn say_who_was_refused_what_and_why() {
     let answer = service.get("/v1/projects", &key).await;
     answer.assert_forbidden();
     let records = records(answer.header("x-request-id").expect("an id"));
-    let authorized = records.iter().find(|record| record["outcome"] == "forbidden").expect("a record");
+    let authorized = records.iter().find(|record| record["Outcome"] == "forbidden").expect("a record");
     for (member, value) in [
-        ("target", "medtwin"),
         ("level", "INFO"),
+        ("FunctionName", "authorizer"),
         ("operation", "authorize GET /v1/projects"),
         ("account_id", &account.id),
         ("principal_id", text(&record, "id")),
-        ("outcome", "forbidden"),
+        ("Outcome", "forbidden"),
         ("reason", "lacks read"),
     ] {
         assert_eq!(authorized[member], value, "{authorized}");
@@ -270,15 +297,44 @@ async fn say_what_a_function_answered_and_why() {
     };
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["operation"], "POST /v1/api-keys");
-    assert_eq!(record["outcome"], "400");
-    assert_eq!(record["reason"], "BAD_REQUEST");
+    assert_eq!(record["status"], 400);
+    assert_eq!(record["reason"], "BAD_REQUEST: name");
     assert_eq!(record["principal_id"], account.user_id);
+    // A name that the caller made up may be anything.
+    let body = json!({"name": "A", "permissions": ["read"], CANARY: 1});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    answer.assert_bad_field(CANARY);
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "BAD_REQUEST: an unknown member");
 
     dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
     let answer = service.get("/v1/api-keys", &account.session).await;
     answer.assert_error(503, "UNAVAILABLE");
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["reason"], "DynamoDB failed: refused: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn say_what_the_operator_did_to_whom() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let log = OwnLog::start(LevelFilter::INFO);
+    service.suspend(&account).await;
+    let command = json!({"restore_account": {"account_id": "acct_0000000000000001"}});
+    service.operate(command).await.expect_err("there is none");
+    service.operate(json!({CANARY: {}})).await.expect_err("no command");
+    let records = log.records();
+    let [suspended, missing, unknown] = records.as_slice() else { panic!("{records:?}") };
+    for (record, operation, outcome, account_id, reason) in [
+        (suspended, "operator suspend_account", "succeeded", Some(account.id.as_str()), None),
+        (missing, "operator restore_account", "refused", None, Some("Not found")),
+        (unknown, "operator", "refused", None, Some("BAD_REQUEST")),
+    ] {
+        assert_eq!(record["operation"], operation, "{record}");
+        assert_eq!(record["Outcome"], outcome, "{record}");
+        assert_eq!(record["account_id"].as_str(), account_id, "{record}");
+        assert_eq!(record["reason"].as_str(), reason, "{record}");
+    }
 }
 
 #[tokio::test]
