@@ -41,6 +41,9 @@ enum Command {
     /// Lets them in again, from the next request on.
     #[serde(rename = "restore_account")]
     Restore(NamedAccount),
+    /// Lets the password of a member work again that failures in a row have disabled.
+    #[serde(rename = "enable_password")]
+    EnablePassword(NamedMember),
 }
 
 impl Command {
@@ -50,6 +53,7 @@ impl Command {
             Self::Create(_) => "operator create_account",
             Self::Suspend(_) => "operator suspend_account",
             Self::Restore(_) => "operator restore_account",
+            Self::EnablePassword(_) => "operator enable_password",
         }
     }
 }
@@ -68,12 +72,19 @@ struct NamedAccount {
     account_id: AccountId,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedMember {
+    /// What they log in with, and so what they can tell the operator.
+    email: EmailAddress,
+}
+
 /// What a command did.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Done {
-    /// An account was made, and its first member.
-    Created {
+    /// An account was made, and its first member; or a member's password was enabled.
+    Member {
         /// The account.
         account_id: AccountId,
         /// The member.
@@ -97,7 +108,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
         Err(malformed) => Err(malformed),
     };
     match &done {
-        Ok(Done::Created { account_id, user_id }) => {
+        Ok(Done::Member { account_id, user_id }) => {
             invocation.of(*account_id, user_id.to_string()).end(Outcome::Succeeded, None);
         }
         Ok(Done::Status { account_id, .. }) => {
@@ -117,6 +128,7 @@ async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done
         Command::Create(new) => create_account(app, new, &occasion).await,
         Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &occasion).await,
         Command::Restore(named) => set_status(app, named, AccountStatus::Active, &occasion).await,
+        Command::EnablePassword(named) => enable_password(app, named, &occasion).await,
     }
 }
 
@@ -141,7 +153,16 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
     let hash =
         password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_account(&account, &member, &hash, occasion).await?;
-    Ok(Done::Created { account_id: account.id, user_id: member.id })
+    Ok(Done::Member { account_id: account.id, user_id: member.id })
+}
+
+async fn enable_password(
+    app: &App,
+    NamedMember { email }: NamedMember,
+    occasion: &Occasion,
+) -> Result<Done, Error> {
+    let (account_id, user_id) = app.store.enable_password(&email, occasion).await?;
+    Ok(Done::Member { account_id, user_id })
 }
 
 async fn set_status(
