@@ -395,7 +395,7 @@ mod tests {
                 at_once
             }));
         }
-        while cores.places.available_permits() > 0 {
+        while cores.places.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
         let refused = cores.run(|| ()).await.unwrap_err();

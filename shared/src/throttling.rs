@@ -255,3 +255,213 @@ impl History {
 fn seconds_until(moment: Timestamp, now: Timestamp) -> i64 {
     moment.unix_seconds() - now.unix_seconds()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pepper::tests::peppers;
+
+    const START: u32 = 1_800_000_000;
+
+    fn at(seconds: u32) -> Timestamp {
+        "1970-01-01T00:00:00Z".parse::<Timestamp>().unwrap().plus_seconds(START).plus_seconds(seconds)
+    }
+
+    fn attempt(source: &str, seconds: u32) -> Attempt {
+        Attempt { address: "address".to_owned(), source: source.to_owned(), at: at(seconds) }
+    }
+
+    /// Lets `source` attempt as soon as it may, and fail, until `end`. Returns when that was, in seconds.
+    fn hammer(history: &mut History, source: &str, end: u32) -> Vec<u32> {
+        let (mut now, mut attempts) = (0, Vec::new());
+        while now < end {
+            match history.admit(&attempt(source, now), 0) {
+                Ok(admitted) => {
+                    *history = admitted.history;
+                    attempts.push(now);
+                }
+                Err(Throttled { retry_after }) => now += retry_after,
+            }
+        }
+        attempts
+    }
+
+    fn network_of(address: &str) -> String {
+        network(Some(address))
+    }
+
+    #[test]
+    fn a_source_is_an_ipv4_address_or_64_bits_of_ipv6() {
+        assert_eq!(network_of("192.0.2.1"), "192.0.2.1");
+        assert_eq!(network_of("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network_of("2001:db8:1:2::"), network_of("2001:db8:1:2:ffff::1"));
+        assert_ne!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:3::1"));
+        assert_eq!(network_of("nonsense"), network(None));
+    }
+
+    #[test]
+    fn an_address_and_a_source_of_the_same_text_are_two() {
+        let attempt = Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("1"));
+        assert_ne!(attempt.address, attempt.source);
+        assert!(!format!("{attempt:?}").contains("192"));
+        assert_ne!(
+            attempt.address,
+            Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("2")).address
+        );
+    }
+
+    #[test]
+    fn delays_double_from_30_seconds_to_an_hour() {
+        let delays: Vec<_> = (4..=13).map(delay).collect();
+        assert_eq!(delays, [0, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn one_source_leaves_others_nine_attempts() {
+        let mut history = History::default();
+        let attempts = hammer(&mut history, "attacker", 30 * 24 * 60 * 60);
+        assert_eq!(attempts[..13], [0, 0, 0, 0, 0, 30, 90, 210, 450, 930, 1_890, 3_810, 7_410]);
+        let now = *attempts.last().unwrap();
+        for _ in 0..5 {
+            history = history.admit(&attempt("member", now), 0).unwrap().history;
+        }
+        for _ in 0..4 {
+            history = history.admit(&attempt("another member", now), 0).unwrap().history;
+        }
+    }
+
+    #[test]
+    fn from_all_strange_sources_100_failures_take_80_hours() {
+        let mut history = History::default();
+        let (mut now, mut attempts) = (0, 0);
+        for source in 0.. {
+            // Each attempt from a source of its own.
+            match history.admit(&attempt(&source.to_string(), now), 0) {
+                Ok(admitted) => {
+                    (history, attempts) = (admitted.history, attempts + 1);
+                    if attempts == MAX_FAILURES_IN_A_ROW {
+                        break;
+                    }
+                }
+                Err(Throttled { retry_after }) => now += retry_after,
+            }
+        }
+        assert_eq!(now, 80 * 60 * 60);
+    }
+
+    #[test]
+    fn a_known_source_is_let_in_whatever_strangers_do() {
+        let mut history = History::default();
+        history = history.admit(&attempt("home", 0), 0).unwrap().history;
+        history.sources.insert("home".to_owned(), Source::known(at(0)));
+        for stranger in 0..19 {
+            history = history.admit(&attempt(&stranger.to_string(), 0), 0).unwrap().history;
+        }
+        assert_eq!(history.admit(&attempt("stranger", 0), 0).unwrap_err(), Throttled { retry_after: 3_600 });
+        let admitted = history.admit(&attempt("home", 0), MAX_STRANGE_FAILURES).unwrap();
+        assert!(!admitted.is_strange);
+        // Its own failures delay it still.
+        let attempts = hammer(&mut history, "home", 100);
+        assert_eq!(attempts, [0, 0, 0, 0, 0, 30, 90]);
+        // For 90 days.
+        let last = KNOWN_LIFETIME - 1;
+        assert!(!history.admit(&attempt("home", last), 0).unwrap().is_strange);
+        assert!(history.admit(&attempt("home", last + 1), 0).unwrap().is_strange);
+    }
+
+    #[test]
+    fn a_strange_source_that_failed_too_often_waits_for_the_next_hour() {
+        let history = History::default();
+        let rest = HOUR - i64::from(START) % HOUR;
+        assert!(history.admit(&attempt("stranger", 0), MAX_STRANGE_FAILURES - 1).unwrap().is_strange);
+        let throttled = history.admit(&attempt("stranger", 0), MAX_STRANGE_FAILURES).unwrap_err();
+        assert_eq!(i64::from(throttled.retry_after), rest);
+        let next = attempt("stranger", throttled.retry_after);
+        assert_eq!(next.hour(), attempt("stranger", throttled.retry_after - 1).hour() + 1);
+    }
+
+    #[test]
+    fn a_source_is_forgotten_after_a_day_of_silence() {
+        let mut history = History::default();
+        hammer(&mut history, "stranger", 100);
+        let admitted = history.admit(&attempt("stranger", 90 + MEMORY), 0).unwrap();
+        assert_eq!(admitted.history.sources["stranger"].failures, 1);
+        assert_eq!(history.forgotten_at(), Some(at(90 + MEMORY)));
+        let other = history.admit(&attempt("other", 90 + MEMORY), 0).unwrap();
+        assert_eq!(other.history.sources.len(), 1);
+    }
+
+    #[test]
+    fn the_sources_that_are_known_are_the_last_16() {
+        let mut history = History::default();
+        for day in 0..40 {
+            let source = day.to_string();
+            let now = day * 2 * MEMORY;
+            history = history.admit(&attempt(&source, now), 0).unwrap().history;
+            history.sources.insert(source, Source::known(at(now)));
+        }
+        history = history.admit(&attempt("stranger", 80 * MEMORY), 0).unwrap().history;
+        let known = history.sources.values().filter(|source| source.succeeded_at.is_some()).count();
+        assert_eq!(known, MAX_KNOWN);
+        assert!(history.sources.contains_key("39") && !history.sources.contains_key("23"));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_makes_nobody_wait_who_need_not() {
+        let history = History::default().admit(&attempt("stranger", 10), 0).unwrap().history;
+        assert!(history.admit(&attempt("stranger", 0), 0).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn delays_never_shrink_and_end_at_an_hour(failures: u32) {
+            let (now, next) = (delay(failures), delay(failures.saturating_add(1)));
+            prop_assert!(now <= next && next <= LONGEST_DELAY);
+            prop_assert_eq!(now == 0, failures < FAILURES_TO_DELAY);
+        }
+
+        #[test]
+        fn who_waits_as_told_is_let_in_and_nobody_earlier(
+            steps in prop::collection::vec((0_usize..4, 0_u32..4_000), 1..200),
+        ) {
+            let mut history = History::default();
+            let mut now = 0;
+            for (source, pause) in steps {
+                now += pause;
+                let source = source.to_string();
+                match history.admit(&attempt(&source, now), 0) {
+                    Ok(admitted) => history = admitted.history,
+                    Err(Throttled { retry_after }) => {
+                        prop_assert!((1..=LONGEST_DELAY).contains(&retry_after));
+                        prop_assert!(history.admit(&attempt(&source, now + retry_after - 1), 0).is_err());
+                        prop_assert!(history.admit(&attempt(&source, now + retry_after), 0).is_ok());
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn strangers_have_20_attempts_and_one_an_hour(
+            steps in prop::collection::vec((any::<u8>(), 0_u32..9_000), 1..300),
+        ) {
+            let mut history = History::default();
+            let (mut now, mut admitted_at) = (0, Vec::new());
+            for (source, pause) in steps {
+                now += pause;
+                if let Ok(admitted) = history.admit(&attempt(&source.to_string(), now), 0) {
+                    history = admitted.history;
+                    admitted_at.push(now);
+                }
+            }
+            for (first, begin) in admitted_at.iter().enumerate() {
+                for (last, end) in admitted_at.iter().enumerate().skip(first) {
+                    let may = STRANGERS_AT_ONCE + (end - begin) / STRANGERS_INTERVAL;
+                    prop_assert!(last - first < may as usize);
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
-pub async fn change(service: &Service) {
+async fn change(service: &Service) {
     let secret =
         json!({"SecretId": "Pepper", "SecretString": "another pepper, as long as one has to be at least"});
     let answer = reqwest::Client::new()
