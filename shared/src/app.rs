@@ -15,6 +15,8 @@ use crate::{
 
 /// What a function works with.
 pub struct App {
+    /// The function's name in Lambda.
+    pub function_name: String,
     /// The table.
     pub store: Store,
     /// The time.
@@ -45,7 +47,8 @@ impl App {
             Some(id) => Some(Arc::new(PepperSource::open(aws.secrets_manager, id, clock.clone()).await?)),
             None => None,
         };
-        Ok(Self { store: Store::new(aws.dynamodb, config.table_name), clock, random, peppers })
+        let store = Store::new(aws.dynamodb, config.table_name);
+        Ok(Self { function_name: config.function_name, store, clock, random, peppers })
     }
 
     /// The peppers, to make digests and hashes with.

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::{
+    config::Builder as DynamoDbConfig,
+    error::{ProvideErrorMetadata, SdkError},
+};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::dynamodb_calls::Counter;
 
 /// The clients that functions use.
 #[derive(Debug, Clone)]
@@ -19,8 +24,9 @@ impl Aws {
     /// Clients with these settings.
     #[must_use]
     pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
+        let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).build();
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(dynamodb),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             secrets_manager: aws_sdk_secretsmanager::Client::new(secrets_manager),
         }
     }

@@ -1,15 +1,17 @@
-//! The only code that reads the environment: what a function is told by the template.
+//! The only code that reads the environment: what a function is told by Lambda and the template.
 
 use tracing::level_filters::LevelFilter;
 
-/// What a function is told by the template.
+/// What a function is told by Lambda and the template.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `AWS_LAMBDA_FUNCTION_NAME`: the function's name, which Lambda sets.
+    pub function_name: String,
     /// `TABLE_NAME`: the table that holds everything.
     pub table_name: String,
     /// `PEPPER_SECRET_ID`: the secret with the pepper, for functions that need it.
     pub pepper_secret_id: Option<String>,
-    /// `LOG_LEVEL`: the least level of what is logged, `info` where it is not set.
+    /// `LOG_LEVEL`: the least level of what is logged besides the lines of invocations, `info` where it is not set.
     pub log_level: LevelFilter,
 }
 
@@ -39,9 +41,11 @@ impl Config {
     /// # Errors
     /// When it is incomplete or malformed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let needed = |name| lookup(name).ok_or(ConfigError::Missing(name));
         let level = lookup("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         Ok(Self {
-            table_name: lookup("TABLE_NAME").ok_or(ConfigError::Missing("TABLE_NAME"))?,
+            function_name: needed("AWS_LAMBDA_FUNCTION_NAME")?,
+            table_name: needed("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })

@@ -20,8 +20,8 @@ use crate::{
     app::App,
     error::Error,
     function::Function,
+    invocation::Invocation,
     principal::{MalformedContext, Principal},
-    telemetry::Invocation,
 };
 
 /// An answer.
@@ -62,7 +62,7 @@ where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |_, request| handle(Arc::clone(&app), request))
+    function(Arc::clone(&app), move |_, request| handle(Arc::clone(&app), request))
 }
 
 /// A function whose routes stand behind the authorizer. Without a well-formed context from it, the handler
@@ -72,18 +72,20 @@ where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |principal, request| {
+    function(Arc::clone(&app), move |principal, request| {
         let handled = principal.map(|principal| handle(Arc::clone(&app), principal, request));
         async { handled.map_err(Error::unauthorized)?.await }
     })
 }
 
-fn function<H, F>(handle: H) -> impl Function<Event>
+fn function<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    let adapter = Adapter::from(service_fn(move |request| answer(handle.clone(), Request::new(request))));
+    let adapter = Adapter::from(service_fn(move |request| {
+        answer(Arc::clone(&app), handle.clone(), Request::new(request))
+    }));
     service_fn(move |event: LambdaEvent<Event>| {
         let mut adapter = adapter.clone();
         async move { adapter.call(LambdaEvent::new(event.payload.0, event.context)).await }
@@ -91,32 +93,23 @@ where
 }
 
 /// Handles one request, and sees to what every answer carries.
-async fn answer<H, F>(handle: H, request: Request) -> Result<Response, Infallible>
+async fn answer<H, F>(app: Arc<App>, handle: H, request: Request) -> Result<Response, Infallible>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F,
     F: Future<Output = Result<Response, Error>>,
 {
-    let mut invocation = Invocation::begin(request.id(), format!("{} {}", request.method(), request.route()));
+    let operation = format!("{} {}", request.method(), request.route());
+    let mut invocation = Invocation::begin(&app, request.id(), operation);
     let principal = request.principal();
     if let Ok(principal) = &principal {
         invocation = invocation.of(principal.account_id(), principal.id());
     }
-    let handled = timeout(HANDLER_TIMEOUT, handle(principal, request)).await;
-    let mut response = match handled.unwrap_or_else(|late| Err(Error::unavailable(late))) {
-        Ok(response) => {
-            invocation.end(response.status().as_str(), None);
-            response
-        }
-        Err(error) => {
-            let response = error.to_response();
-            if error.is_fault() {
-                invocation.fail(response.status().as_str(), &error.reason());
-            } else {
-                invocation.end(response.status().as_str(), Some(&error.reason()));
-            }
-            response
-        }
+    let handled = invocation.run(timeout(HANDLER_TIMEOUT, handle(principal, request))).await;
+    let (mut response, reason) = match handled.unwrap_or_else(|late| Err(Error::unavailable(late))) {
+        Ok(response) => (response, None),
+        Err(error) => (error.to_response(), Some(error.reason())),
     };
+    invocation.answer(response.status(), reason.as_deref());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(invocation.request_id()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
@@ -161,13 +154,24 @@ fn are_ascii(values: &Value) -> bool {
 mod tests {
     use std::future;
 
+    use aws_config::{BehaviorVersion, SdkConfig};
     use serde_json::json;
 
     use super::*;
+    use crate::{aws::Aws, clock::Clock, config::Config, random::Random};
+
+    /// What a function works with that reads and writes nothing.
+    async fn app() -> Arc<App> {
+        let named = |variable: &str| matches!(variable, "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME");
+        let config = Config::from_lookup(|variable| named(variable).then(|| "test".to_owned()));
+        let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        let app = App::new(config.unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
+        Arc::new(app.await.unwrap())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_does_not_end_is_503() {
-        let mut function = function(|_, _| future::pending());
+        let mut function = function(app().await, |_, _| future::pending());
         let context = json!({"httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/"});
         let event = json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "requestContext": context});
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), lambda_http::Context::default());

@@ -25,6 +25,7 @@ mod logout;
 mod logs;
 mod me;
 mod members;
+mod metrics;
 mod operator;
 mod outage;
 mod password;

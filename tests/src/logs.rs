@@ -38,7 +38,8 @@ const CANARY: &str = "canary";
 /// All that was logged in this process since the first look, by this test and by those beside it.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-struct Log(MutexGuard<'static, Vec<u8>>);
+/// A log that is being written.
+pub struct Log(pub MutexGuard<'static, Vec<u8>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -214,7 +215,10 @@ async fn hold_no_secret() {
 
     let log = log();
     // The test sees what it looks for: its own requests.
-    for seen in [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed"] {
+    let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
+    for seen in
+        [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed", metrics]
+    {
         assert!(log.contains(seen), "{seen}");
     }
     let stored = stored_secrets(&service).await;
@@ -239,14 +243,14 @@ async fn say_who_was_refused_what_and_why() {
     let answer = service.get("/v1/projects", &key).await;
     answer.assert_forbidden();
     let records = records(answer.header("x-request-id").expect("an id"));
-    let authorized = records.iter().find(|record| record["outcome"] == "forbidden").expect("a record");
+    let authorized = records.iter().find(|record| record["Outcome"] == "forbidden").expect("a record");
     for (member, value) in [
-        ("target", "medtwin"),
         ("level", "INFO"),
+        ("FunctionName", "authorizer"),
         ("operation", "authorize GET /v1/projects"),
         ("account_id", &account.id),
         ("principal_id", text(&record, "id")),
-        ("outcome", "forbidden"),
+        ("Outcome", "forbidden"),
         ("reason", "lacks read"),
     ] {
         assert_eq!(authorized[member], value, "{authorized}");
@@ -270,7 +274,7 @@ async fn say_what_a_function_answered_and_why() {
     };
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["operation"], "POST /v1/api-keys");
-    assert_eq!(record["outcome"], "400");
+    assert_eq!(record["status"], 400);
     assert_eq!(record["reason"], "BAD_REQUEST");
     assert_eq!(record["principal_id"], account.user_id);
 

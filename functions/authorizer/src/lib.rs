@@ -12,9 +12,10 @@ use shared::{
     error::Error,
     function::Function,
     http::StatusCode,
+    invocation::Invocation,
+    metrics::Outcome,
     principal::Principal,
     refusal::Unauthenticated,
-    telemetry::Invocation,
     token::{MalformedToken, Token},
 };
 
@@ -55,33 +56,34 @@ impl fmt::Display for Refused {
 async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, Refused> {
     let asked = request.asked();
     let invocation = Invocation::begin(
+        &app,
         &request.request_context.request_id,
         format!("authorize {} {}", asked.method, asked.route),
     );
     let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
     let decided = match &token {
-        Ok(token) => decide(&app, token, &asked).await,
+        Ok(token) => invocation.run(decide(&app, token, &asked)).await,
         Err(MalformedToken) => Err(Error::unauthorized(Unauthenticated::Malformed)),
     };
     let claims = token.ok().map(|token| token.claims());
     match (decided, claims) {
         (Ok(principal), _) => {
-            invocation.of(principal.account_id(), principal.id()).end("allowed", None);
+            invocation.of(principal.account_id(), principal.id()).end(Outcome::Allowed, None);
             Ok(Policy::allow(&principal, request.method_arn))
         }
         (Err(error), Some(claims)) if error.status() == StatusCode::FORBIDDEN => {
             // The token is valid, so what it claims is true.
             invocation
                 .of(claims.account_id, claims.principal_id.clone())
-                .end("forbidden", Some(&error.reason()));
+                .end(Outcome::Forbidden, Some(&error.reason()));
             Ok(Policy::deny(claims.principal_id, request.method_arn))
         }
         (Err(error), claims) if error.status() == StatusCode::UNAUTHORIZED => {
-            invocation.claiming(claims.as_ref()).end("unauthenticated", Some(&error.reason()));
+            invocation.claiming(claims.as_ref()).end(Outcome::Unauthenticated, Some(&error.reason()));
             Err(Refused::Unauthorized)
         }
         (Err(error), claims) => {
-            invocation.claiming(claims.as_ref()).fail("failed", &error.reason());
+            invocation.claiming(claims.as_ref()).end(Outcome::Failed, Some(&error.reason()));
             Err(Refused::Failed)
         }
     }

@@ -13,12 +13,13 @@ use shared::{
     error::Error,
     function::Function,
     id::{AccountId, UserId},
+    invocation::Invocation,
     member::{Member, MemberStatus},
+    metrics::Outcome,
     name::Name,
     password::NewPassword,
     permission::Permissions,
     strict_json,
-    telemetry::Invocation,
 };
 
 /// The function.
@@ -39,6 +40,17 @@ enum Command {
     /// Lets them in again, from the next request on.
     #[serde(rename = "restore_account")]
     Restore(NamedAccount),
+}
+
+impl Command {
+    /// What the log calls it.
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "operator create_account",
+            Self::Suspend(_) => "operator suspend_account",
+            Self::Restore(_) => "operator restore_account",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -76,20 +88,24 @@ pub enum Done {
 }
 
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
-    let invocation = Invocation::begin(&event.context.request_id, "operator".to_owned());
-    let done = match strict_json::parse(event.payload.get().as_bytes()) {
-        Ok(command) => carry_out(&app, command).await,
+    let command = strict_json::parse::<Command>(event.payload.get().as_bytes());
+    let operation = command.as_ref().map_or("operator", Command::operation);
+    let invocation = Invocation::begin(&app, &event.context.request_id, operation.to_owned());
+    let done = match command {
+        Ok(command) => invocation.run(carry_out(&app, command)).await,
         Err(malformed) => Err(malformed),
     };
     match &done {
         Ok(Done::Created { account_id, user_id }) => {
-            invocation.of(*account_id, user_id.to_string()).end("created", None);
+            invocation.of(*account_id, user_id.to_string()).end(Outcome::Succeeded, None);
         }
-        Ok(Done::Status { account_id, status }) => {
-            invocation.of(*account_id, account_id.to_string()).end(status.as_str(), None);
+        Ok(Done::Status { account_id, .. }) => {
+            invocation.of(*account_id, account_id.to_string()).end(Outcome::Succeeded, None);
         }
-        Err(error) if error.is_fault() => invocation.fail("failed", &error.reason()),
-        Err(error) => invocation.end("refused", Some(&error.reason())),
+        Err(error) => {
+            let outcome = if error.is_fault() { Outcome::Failed } else { Outcome::Refused };
+            invocation.end(outcome, Some(&error.reason()));
+        }
     }
     done
 }

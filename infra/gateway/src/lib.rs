@@ -313,7 +313,7 @@ async fn start_functions(
             Runs::Elsewhere(Arc::clone(remote))
         } else {
             let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
-            let app = start_function(options, &declared, services.clients(&name))
+            let app = start_function(options, &name, &declared, services.clients(&name))
                 .await
                 .map_err(|error| StartError::Function { function: name.clone(), error })?;
             Runs::InProcess(link(Arc::new(app)))
@@ -332,10 +332,14 @@ async fn start_functions(
 
 async fn start_function(
     options: &Options,
+    name: &str,
     declared: &template::Function,
     aws: Aws,
 ) -> Result<App, shared::app::StartError> {
-    let config = Config::from_lookup(|name| declared.environment.get(name).cloned())?;
+    let config = Config::from_lookup(|variable| match variable {
+        "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
+        _ => declared.environment.get(variable).cloned(),
+    })?;
     App::new(config, aws, options.clock.clone(), options.random.clone()).await
 }
 

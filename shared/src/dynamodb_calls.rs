@@ -1,0 +1,54 @@
+//! How many calls to `DynamoDB` an invocation makes.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use aws_sdk_dynamodb::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
+    error::BoxError,
+};
+
+tokio::task_local! {
+    /// Those of the invocation that the task works on: clients are shared by all that run at once.
+    static COUNTED: DynamoDbCalls;
+}
+
+/// A count of calls. It is of requests as they go out: one that is tried again counts again, and one without an
+/// answer counts too.
+#[derive(Clone, Default)]
+pub(crate) struct DynamoDbCalls(Arc<AtomicU32>);
+
+impl DynamoDbCalls {
+    /// Does `work`, and counts the calls that it makes. What it spawns is not part of it.
+    pub(crate) fn during<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
+        COUNTED.scope(self.clone(), work)
+    }
+
+    /// How many were counted.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a client counts calls with.
+#[derive(Debug)]
+pub(crate) struct Counter;
+
+impl Intercept for Counter {
+    fn name(&self) -> &'static str {
+        "Counter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Outside of an invocation, nobody counts.
+        COUNTED.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
+        Ok(())
+    }
+}
