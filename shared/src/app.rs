@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::{
     aws::Aws,
     clock::Clock,
     config::{Config, ConfigError},
-    error::Error,
+    error::{Error, chain},
     pepper::Peppers,
     pepper_source::{PepperError, PepperSource},
     random::Random,
     store::Store,
+    telemetry::TARGET,
 };
 
 /// What a function works with.
@@ -38,16 +41,26 @@ pub enum StartError {
 }
 
 impl App {
-    /// What a function works with, as `config` tells, with the peppers fetched where it names their secret.
+    /// What a function works with, as `config` tells, with the peppers fetched where it names their secret, and the
+    /// table read once where it says so. That one may fail: the table may be down for now.
     ///
     /// # Errors
     /// When the peppers can't be had: without them nothing could be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
-        let peppers = match config.pepper_secret_id {
-            Some(id) => Some(Arc::new(PepperSource::open(aws.secrets_manager, id, clock.clone()).await?)),
-            None => None,
-        };
         let store = Store::new(aws.dynamodb, config.table_name);
+        let fetch = async {
+            match config.pepper_secret_id {
+                Some(id) => PepperSource::open(aws.secrets_manager, id, clock.clone()).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        // On the heap, because an SDK's futures are large.
+        let warm = async { if config.warming_read { Box::pin(store.warm_up()).await } else { Ok(()) } };
+        let (peppers, warmed) = tokio::join!(fetch, warm);
+        if let Err(error) = warmed {
+            warn!(target: TARGET, reason = chain(&error), "the warming read failed");
+        }
+        let peppers = peppers?.map(Arc::new);
         Ok(Self { function_name: config.function_name, store, clock, random, peppers })
     }
 

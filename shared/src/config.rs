@@ -11,6 +11,9 @@ pub struct Config {
     pub table_name: String,
     /// `PEPPER_SECRET_ID`: the secret with the pepper, for functions that need it.
     pub pepper_secret_id: Option<String>,
+    /// `WARMING_READ`: whether to read from the table once at the start, `false` where it is not set. The template
+    /// says `true` of functions that may do `BatchGetItem`.
+    pub warming_read: bool,
     /// `LOG_LEVEL`: the least level of what is logged besides the lines of invocations, `info` where it is not set.
     pub log_level: LevelFilter,
 }
@@ -21,6 +24,9 @@ pub enum ConfigError {
     /// A variable that is needed is not set.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
+    /// `WARMING_READ` is neither yes nor no.
+    #[error("the environment variable WARMING_READ is neither true nor false")]
+    WarmingRead,
     /// `LOG_LEVEL` names no level.
     #[error("the environment variable LOG_LEVEL is none of error, warn, info, debug")]
     LogLevel,
@@ -42,11 +48,13 @@ impl Config {
     /// When it is incomplete or malformed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let needed = |name| lookup(name).ok_or(ConfigError::Missing(name));
+        let warming_read = lookup("WARMING_READ").unwrap_or_else(|| "false".to_owned());
         let level = lookup("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         Ok(Self {
             function_name: needed("AWS_LAMBDA_FUNCTION_NAME")?,
             table_name: needed("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
+            warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
     }

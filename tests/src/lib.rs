@@ -38,4 +38,5 @@ mod restart;
 mod routes;
 mod service;
 mod sessions;
+mod start;
 mod target;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::{self, Write},
+    mem,
     sync::{Arc, Mutex, MutexGuard, Once},
 };
 
@@ -24,6 +25,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 use crate::{
@@ -38,8 +40,7 @@ const CANARY: &str = "canary";
 /// All that was logged in this process since the first look, by this test and by those beside it.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// A log that is being written.
-pub struct Log(pub MutexGuard<'static, Vec<u8>>);
+struct Log(MutexGuard<'static, Vec<u8>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -63,6 +64,28 @@ fn start_log() {
 
 fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).expect("UTF-8")
+}
+
+/// What one test alone logs, all of which runs on one thread.
+pub struct OwnLog {
+    lines: &'static Mutex<Vec<u8>>,
+    _logging: DefaultGuard,
+}
+
+impl OwnLog {
+    /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
+    pub fn start(level: LevelFilter) -> Self {
+        let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
+        let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
+        Self { lines, _logging: telemetry::subscriber(level, writer).set_default() }
+    }
+
+    /// What was logged since the last look.
+    pub fn records(&self) -> Vec<Value> {
+        let lines = String::from_utf8(mem::take(&mut self.lines.lock().unwrap())).expect("UTF-8");
+        assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
+        lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
 }
 
 /// The records of the request with this id.

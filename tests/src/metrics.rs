@@ -1,47 +1,37 @@
 //! What `CloudWatch` reads from the logs: each invocation leaves one document in the embedded metric format.
 
-use std::{
-    collections::HashSet,
-    mem,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashSet;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shared::telemetry;
-use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::text,
     dynamodb::{DynamoDb, Trouble},
-    logs::Log,
+    logs::OwnLog,
     service::{Account, Credential, PASSWORD, START, Service, key_path},
 };
 
-/// A service, what it logs, and its `DynamoDB`. All of a test runs on one thread, and so logs here alone.
+/// A service, what it logs where `LOG_LEVEL` is `error`, and its `DynamoDB`.
 struct Watched {
     service: Service,
     dynamodb: DynamoDb,
-    log: &'static Mutex<Vec<u8>>,
-    _logging: tracing::subscriber::DefaultGuard,
+    log: OwnLog,
 }
 
 impl Watched {
-    /// Starts one that logs as the functions do where `LOG_LEVEL` is `error`.
     async fn start() -> Self {
-        let log: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
-        let writer = || Log(log.lock().unwrap_or_else(PoisonError::into_inner));
-        let logging = telemetry::subscriber(LevelFilter::ERROR, writer).set_default();
+        let log = OwnLog::start(LevelFilter::ERROR);
         let (service, dynamodb) = Service::start_with_dynamodb().await;
-        Self { service, dynamodb, log, _logging: logging }
+        Self { service, dynamodb, log }
     }
 
     /// The documents that came since the last look. Nothing else has been logged.
     fn documents(&self) -> Vec<Value> {
-        let lines = String::from_utf8(mem::take(&mut self.log.lock().unwrap())).expect("UTF-8");
-        assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
-        let documents = lines.lines().map(|line| serde_json::from_str(line).expect(line));
-        documents.inspect(assert_valid).collect()
+        let documents = self.log.records();
+        documents.iter().for_each(assert_valid);
+        documents
     }
 
     /// Which functions ran since the last look, and how that ended.

@@ -1,6 +1,9 @@
 //! What the authorizer reads: all it needs for a credential, in one strongly consistent round trip.
 
+use std::time::Duration;
+
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{
     Store,
@@ -14,7 +17,20 @@ use crate::{
     id::{AccountId, KeyId, SessionId, UserId},
 };
 
+/// How long a warming read may take: Lambda gives the whole start ten seconds.
+const WARMING_LIMIT: Duration = Duration::from_secs(2);
+
 impl Store {
+    /// Reads as the authorizer does, though nothing: what is costly about a first call, the TLS handshake above all,
+    /// is done then before a request waits for it.
+    ///
+    /// # Errors
+    /// When the table can't be read, or not in time.
+    pub async fn warm_up(&self) -> Result<(), StoreError> {
+        let read = timeout(WARMING_LIMIT, self.batch_get(vec![Key::nothing().into_attributes()]));
+        read.await.map_err(|late| StoreError::Unavailable(late.into()))?.map(drop)
+    }
+
     /// Finds an API key and its account.
     ///
     /// # Errors
