@@ -15,7 +15,7 @@ use crate::{
 pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
-    field: Option<String>,
+    field: Option<Cow<'static, str>>,
     cause: Option<Cause>,
 }
 
@@ -78,8 +78,9 @@ impl Error {
         Self::new(Kind::BadRequest, message)
     }
 
-    /// 400: one member or parameter is at fault; `problem` says what about it, as in "is required".
-    pub fn bad_field(field: impl Into<String>, problem: impl fmt::Display) -> Self {
+    /// 400: one member or parameter is at fault; `problem` says what about it, as in "is required". The log has its
+    /// name where that is ours, which a `&'static str` is, and not where the caller has made it up.
+    pub fn bad_field(field: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         let field = field.into();
         Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
     }
@@ -152,21 +153,23 @@ impl Error {
         matches!(self.kind, Kind::Internal | Kind::Unavailable)
     }
 
-    /// What goes to the log: the cause, or else what the caller is told, unless that repeats what the
-    /// caller sent.
+    /// What goes to the log: the cause, or else the member at fault, or what the caller is told, unless that repeats
+    /// what the caller sent.
     #[must_use]
     pub fn reason(&self) -> String {
-        match (&self.cause, &self.message) {
-            (Some(cause), _) => chain(&**cause),
-            (None, Cow::Borrowed(message)) => (*message).to_owned(),
-            (None, Cow::Owned(_)) => self.kind.code().to_owned(),
+        match (&self.cause, &self.field, &self.message) {
+            (Some(cause), ..) => chain(&**cause),
+            (None, Some(Cow::Borrowed(field)), _) => format!("{}: {field}", self.kind.code()),
+            (None, Some(Cow::Owned(_)), _) => format!("{}: an unknown member", self.kind.code()),
+            (None, None, Cow::Borrowed(message)) => (*message).to_owned(),
+            (None, None, Cow::Owned(_)) => self.kind.code().to_owned(),
         }
     }
 
     /// The answer that tells the caller.
     #[must_use]
     pub fn to_response(&self) -> Response {
-        let field = self.field.as_ref().map(|field| format!(r#", "field": {}"#, Value::from(field.as_str())));
+        let field = self.field.as_ref().map(|field| format!(r#", "field": {}"#, Value::from(&**field)));
         // Written out, so that it has the contract's bytes, spaces included, as the gateway's own have.
         let body = format!(
             r#"{{"error": {{"code": "{}", "message": {}{}}}}}"#,

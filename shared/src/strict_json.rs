@@ -4,7 +4,7 @@
 //! are about nor keep what it holds to themselves. So a text is read into a tree that keeps every member,
 //! and the target type is made from that tree by a deserializer whose errors know the member.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -121,7 +121,7 @@ impl<'de> Deserializer<'de> for Json {
             Self::Float(value) => visitor.visit_f64(value),
             Self::String(value) => visitor.visit_string(value),
             Self::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter())),
-            Self::Object(members) => visitor.visit_map(Members { rest: members.into_iter(), read: None }),
+            Self::Object(members) => visitor.visit_map(Members::new(members, &[])),
         }
     }
 
@@ -137,6 +137,18 @@ impl<'de> Deserializer<'de> for Json {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Invalid> {
+        match self {
+            Self::Object(members) => visitor.visit_map(Members::new(members, fields)),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -148,8 +160,9 @@ impl<'de> Deserializer<'de> for Json {
                 let variant: StringDeserializer<Invalid> = variant.into_deserializer();
                 variant.deserialize_enum(name, variants, visitor)
             }
-            Self::Object(members) if members.len() == 1 => visitor
-                .visit_enum(MapAccessDeserializer::new(Members { rest: members.into_iter(), read: None })),
+            Self::Object(members) if members.len() == 1 => {
+                visitor.visit_enum(MapAccessDeserializer::new(Members::new(members, variants)))
+            }
             Self::Object(_) => {
                 Err(Invalid::custom(format_args!("must have exactly one member of {}", variants.join(", "))))
             }
@@ -159,7 +172,7 @@ impl<'de> Deserializer<'de> for Json {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct identifier ignored_any
+        seq tuple tuple_struct map identifier ignored_any
     }
 }
 
@@ -175,6 +188,14 @@ impl IntoDeserializer<'_, Invalid> for Json {
 struct Members {
     rest: std::vec::IntoIter<(String, Json)>,
     read: Option<(String, Json)>,
+    /// The names that the target type knows.
+    known: &'static [&'static str],
+}
+
+impl Members {
+    fn new(members: Vec<(String, Json)>, known: &'static [&'static str]) -> Self {
+        Self { rest: members.into_iter(), read: None, known }
+    }
 }
 
 impl<'de> MapAccess<'de> for Members {
@@ -188,7 +209,10 @@ impl<'de> MapAccess<'de> for Members {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Invalid> {
         let (name, value) = self.read.take().expect("a value is read after its name");
-        seed.deserialize(value).map_err(|invalid| invalid.within(name))
+        seed.deserialize(value).map_err(|invalid| {
+            let known = self.known.iter().find(|known| **known == name);
+            invalid.within(known.map_or(Cow::Owned(name), |known| Cow::Borrowed(known)))
+        })
     }
 }
 
@@ -196,17 +220,18 @@ impl<'de> MapAccess<'de> for Members {
 /// may be a password.
 #[derive(Debug)]
 struct Invalid {
-    member: Option<String>,
+    /// Borrowed where the name is the target type's, and not just the body's.
+    member: Option<Cow<'static, str>>,
     problem: String,
 }
 
 impl Invalid {
-    fn member(name: &str, problem: &str) -> Self {
-        Self { member: Some(name.to_owned()), problem: problem.to_owned() }
+    fn member(name: impl Into<Cow<'static, str>>, problem: &str) -> Self {
+        Self { member: Some(name.into()), problem: problem.to_owned() }
     }
 
     /// The same, seen from outside the member `name`.
-    fn within(self, name: String) -> Self {
+    fn within(self, name: Cow<'static, str>) -> Self {
         let problem = match self.member {
             Some(inner) => format!("has a member `{inner}` that {}", self.problem),
             None => self.problem,
@@ -246,7 +271,7 @@ impl de::Error for Invalid {
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        Self::member(field, "is not known")
+        Self::member(field.to_owned(), "is not known")
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -333,6 +358,25 @@ mod tests {
         ] {
             assert_eq!(field_of(body), field, "{body}");
         }
+    }
+
+    #[test]
+    fn the_log_has_the_names_that_are_ours() {
+        for (body, reason) in [
+            ("{}", "BAD_REQUEST: name"),
+            (r#"{"name": 1}"#, "BAD_REQUEST: name"),
+            (r#"{"name": "a", "name": "b"}"#, "BAD_REQUEST: name"),
+            (r#"{"name": "a", "count": "canary"}"#, "BAD_REQUEST: count"),
+            (r#"{"name": "a", "scope": {"canary": 1}}"#, "BAD_REQUEST: scope"),
+            (r#"{"name": "a", "canary": 1}"#, "BAD_REQUEST: an unknown member"),
+            (r#"{"name": "a", "\u000aname": 1}"#, "BAD_REQUEST: an unknown member"),
+        ] {
+            let error = parse::<Body>(body.as_bytes()).expect_err(body);
+            assert_eq!(error.reason(), reason, "{body}");
+        }
+        // A type that takes any member knows none.
+        let error = parse::<std::collections::HashMap<String, bool>>(br#"{"canary": 1}"#).unwrap_err();
+        assert_eq!(error.reason(), "BAD_REQUEST: an unknown member");
     }
 
     #[test]

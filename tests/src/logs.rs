@@ -75,6 +75,8 @@ pub struct OwnLog {
 impl OwnLog {
     /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
     pub fn start(level: LevelFilter) -> Self {
+        // Where a thread has no subscriber, `tracing` may take from it that nobody listens to an event at all.
+        start_log();
         let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
         let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
         Self { lines, _logging: telemetry::subscriber(level, writer).set_default() }
@@ -298,14 +300,45 @@ async fn say_what_a_function_answered_and_why() {
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["operation"], "POST /v1/api-keys");
     assert_eq!(record["status"], 400);
-    assert_eq!(record["reason"], "BAD_REQUEST");
+    assert_eq!(record["reason"], "BAD_REQUEST: name");
     assert_eq!(record["principal_id"], account.user_id);
+    // A name that the caller made up may be anything.
+    let body = json!({"name": "A", "permissions": ["read"], CANARY: 1});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    answer.assert_bad_field(CANARY);
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "BAD_REQUEST: an unknown member");
 
     dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
     let answer = service.get("/v1/api-keys", &account.session).await;
     answer.assert_error(503, "UNAVAILABLE");
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["reason"], "DynamoDB failed: refused: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn say_what_the_operator_did_to_whom() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let log = OwnLog::start(LevelFilter::INFO);
+    service.suspend(&account).await;
+    let command = json!({"restore_account": {"account_id": "acct_0000000000000001"}});
+    service.operate(command).await.expect_err("there is none");
+    service.operate(json!({CANARY: {}})).await.expect_err("no command");
+    let mut records = log.records();
+    // The embedded DynamoDB warns of each write whose condition fails.
+    records.retain(|record| record["target"] != "dynoxide::server");
+    let [suspended, missing, unknown] = records.as_slice() else { panic!("{records:?}") };
+    for (record, operation, outcome, account_id, reason) in [
+        (suspended, "operator suspend_account", "succeeded", Some(account.id.as_str()), None),
+        (missing, "operator restore_account", "refused", None, Some("Not found")),
+        (unknown, "operator", "refused", None, Some("BAD_REQUEST")),
+    ] {
+        assert_eq!(record["operation"], operation, "{record}");
+        assert_eq!(record["Outcome"], outcome, "{record}");
+        assert_eq!(record["account_id"].as_str(), account_id, "{record}");
+        assert_eq!(record["reason"].as_str(), reason, "{record}");
+    }
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ impl Request {
     ///
     /// # Errors
     /// 400, when it comes twice.
-    pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
+    pub fn query(&self, name: &'static str) -> Result<Option<&str>, Error> {
         match self
             .0
             .query_string_parameters_ref()
