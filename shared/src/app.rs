@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     error::Error,
+    origin::Origin,
     pepper::Peppers,
     pepper_source::{PepperError, PepperSource},
     random::Random,
@@ -21,6 +22,8 @@ pub struct App {
     pub clock: Clock,
     /// The randomness.
     pub random: Random,
+    /// The web origin whose pages may read answers.
+    pub allowed_origin: Origin,
     peppers: Option<Arc<PepperSource>>,
 }
 
@@ -45,7 +48,8 @@ impl App {
             Some(id) => Some(Arc::new(PepperSource::open(aws.secrets_manager, id, clock.clone()).await?)),
             None => None,
         };
-        Ok(Self { store: Store::new(aws.dynamodb, config.table_name), clock, random, peppers })
+        let store = Store::new(aws.dynamodb, config.table_name);
+        Ok(Self { store, clock, random, allowed_origin: config.allowed_origin, peppers })
     }
 
     /// The peppers, to make digests and hashes with.

@@ -20,6 +20,7 @@ use crate::{
     app::App,
     error::Error,
     function::Function,
+    origin::Origin,
     principal::{MalformedContext, Principal},
     telemetry::Invocation,
 };
@@ -62,7 +63,7 @@ where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |_, request| handle(Arc::clone(&app), request))
+    function(app.allowed_origin.clone(), move |_, request| handle(Arc::clone(&app), request))
 }
 
 /// A function whose routes stand behind the authorizer. Without a well-formed context from it, the handler
@@ -72,18 +73,21 @@ where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(move |principal, request| {
+    function(app.allowed_origin.clone(), move |principal, request| {
         let handled = principal.map(|principal| handle(Arc::clone(&app), principal, request));
         async { handled.map_err(Error::unauthorized)?.await }
     })
 }
 
-fn function<H, F>(handle: H) -> impl Function<Event>
+fn function<H, F>(allowed_origin: Origin, handle: H) -> impl Function<Event>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    let adapter = Adapter::from(service_fn(move |request| answer(handle.clone(), Request::new(request))));
+    let adapter = Adapter::from(service_fn(move |request| {
+        let (handle, allowed_origin) = (handle.clone(), allowed_origin.clone());
+        async move { answer(handle, &allowed_origin, Request::new(request)).await }
+    }));
     service_fn(move |event: LambdaEvent<Event>| {
         let mut adapter = adapter.clone();
         async move { adapter.call(LambdaEvent::new(event.payload.0, event.context)).await }
@@ -91,7 +95,7 @@ where
 }
 
 /// Handles one request, and sees to what every answer carries.
-async fn answer<H, F>(handle: H, request: Request) -> Result<Response, Infallible>
+async fn answer<H, F>(handle: H, allowed_origin: &Origin, request: Request) -> Result<Response, Infallible>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F,
     F: Future<Output = Result<Response, Error>>,
@@ -123,6 +127,7 @@ where
     }
     // Every answer is about a credential or stands behind one: none may lie in a cache.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    allowed_origin.admit(headers);
     Ok(response)
 }
 
@@ -167,7 +172,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_does_not_end_is_503() {
-        let mut function = function(|_, _| future::pending());
+        let origin = "https://app.example.com".parse().unwrap();
+        let mut function = function(origin, |_, _| future::pending());
         let context = json!({"httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/"});
         let event = json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "requestContext": context});
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), lambda_http::Context::default());

@@ -23,6 +23,7 @@ pub mod http;
 pub mod id;
 pub mod member;
 pub mod name;
+pub mod origin;
 pub mod password;
 pub mod pepper;
 mod pepper_source;
