@@ -4,6 +4,7 @@
 //! `rest_api` is the way of a request; the other modules are what stands along it.
 
 mod aws_names;
+mod cors;
 mod data;
 mod demo;
 mod dynamodb;
@@ -173,7 +174,7 @@ impl Gateway {
         &self.dynamodb
     }
 
-    /// All routes of the API, in no particular order.
+    /// All routes of the API that lead to a function, in no particular order.
     #[must_use]
     pub fn routes(&self) -> &[RouteInfo] {
         &self.routes

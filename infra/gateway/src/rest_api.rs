@@ -20,7 +20,7 @@ use crate::{
     integration,
     invoke::Functions,
     request_id::RequestId,
-    routes::{Authorizer, Match, Route},
+    routes::{Authorizer, Integration, Match},
     template::Api,
     verdict,
 };
@@ -91,7 +91,10 @@ impl RestApi {
             let context = self.authorize(authorizer, parts, &request).await?;
             request.context.authorizer = Some(context);
         }
-        let Route { function, timeout: limit, .. } = found.route;
+        let (function, limit) = match &found.route.integration {
+            Integration::Function { name, timeout } => (name, timeout),
+            Integration::Preflight(preflight) => return Ok(preflight.answer()),
+        };
         let answer = self.functions.invoke(function, json(&request.proxy_event(&body)));
         let answer = timeout(*limit, answer).await.map_err(|_| ResponseType::IntegrationTimeout)?;
         let answer = answer.map_err(|error| {

@@ -14,14 +14,14 @@ use crate::{
     aws_names::{self, API_ID},
     gateway_response::{GatewayResponse, GatewayResponses, ResponseType},
     intrinsics::Names,
-    routes::{Authorizer, Route, Routes},
+    routes::{Authorizer, Integration, Route, Routes},
     sam::{
         ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, GenerateSecretString, Globals,
         SecretProperties,
     },
     scalar,
     tables::Schema,
-    template_error::TemplateError,
+    template_error::{TemplateError, below},
     yaml,
 };
 
@@ -78,14 +78,22 @@ impl Template {
         let Value::Object(mut sections) = document else {
             return Err(TemplateError::new("", "is not a map"));
         };
-        let mut section = |name: &str| {
-            let value = sections.remove(name).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-            names.resolve(name, value)
+        let mut section =
+            |name: &str| sections.remove(name).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let globals: Globals = read("Globals", names.resolve("Globals", section("Globals"))?)?;
+        let existing = |name: &str, section: Value| {
+            let mut existing = BTreeMap::new();
+            for (key, value) in read::<BTreeMap<String, Value>>(name, section)? {
+                let place = below(name, &key);
+                if names.exists(&place, &value)? {
+                    existing.insert(key, names.resolve(&place, value)?);
+                }
+            }
+            Ok(existing)
         };
-        let globals: Globals = read("Globals", section("Globals")?)?;
-        let resources: BTreeMap<String, Value> = read("Resources", section("Resources")?)?;
+        let resources = existing("Resources", section("Resources"))?;
         // Nothing here reads it, but CloudFormation would refuse an unknown name in it.
-        section("Outputs")?;
+        existing("Outputs", section("Outputs"))?;
 
         let mut reader = Reader::default();
         for (logical_id, resource) in resources {
@@ -200,9 +208,20 @@ impl Reader {
                 },
             };
             let timeout = Duration::from_millis(event.timeout_in_millis);
+            let integration = Integration::Function { name: function, timeout };
             routes
-                .add(&event.method, &event.path, Route { function, authorizer, timeout })
+                .add(&event.method, &event.path, Route { integration, authorizer })
                 .map_err(|error| TemplateError::new(place, error.to_string()))?;
+        }
+        if let Some(cors) = api.cors {
+            // Left out, it means true to SAM; but no browser sends a credential with a preflight.
+            if api.auth.add_default_authorizer_to_cors_preflight != Some(false) {
+                return Err(TemplateError::new(
+                    format!("{place}.Properties.Auth.AddDefaultAuthorizerToCorsPreflight"),
+                    "must be false, or no browser gets past a preflight",
+                ));
+            }
+            routes.add_preflights(&cors);
         }
         let mut responses = GatewayResponses::default();
         for (name, properties) in api.gateway_responses {
