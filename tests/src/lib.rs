@@ -12,6 +12,7 @@ mod api_keys_rotate;
 mod authorizer;
 mod bodies;
 mod context;
+mod cors;
 mod credentials;
 mod documentation;
 mod dynamodb;

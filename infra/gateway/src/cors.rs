@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_preflight_tells_what_the_template_says_and_the_methods() {
-        let properties = json!({"AllowOrigin": "'https://a'", "AllowHeaders": "'X-A,X-B'", "MaxAge": "'600'"});
+        let properties =
+            json!({"AllowOrigin": "'https://a'", "AllowHeaders": "'X-A,X-B'", "MaxAge": "'600'"});
         let cors: Cors = from_value(properties).unwrap();
         let response = cors.preflight(&BTreeSet::from(["OPTIONS", "GET"])).answer();
         assert_eq!(response.status(), 200);

@@ -334,7 +334,10 @@ mod tests {
         assert_eq!(exists(json!({})), Ok(true));
         assert_eq!(exists(json!({"Condition": "IsLive"})), Ok(true));
         assert_eq!(exists(json!({"Condition": "IsTest"})), Ok(false));
-        assert_eq!(exists(json!({"Condition": "IsTset"})), Err("here: unknown condition `IsTset`".to_owned()));
+        assert_eq!(
+            exists(json!({"Condition": "IsTset"})),
+            Err("here: unknown condition `IsTset`".to_owned())
+        );
     }
 
     #[test]

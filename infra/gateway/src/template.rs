@@ -264,6 +264,8 @@ fn read<T: DeserializeOwned>(place: &str, value: Value) -> Result<T, TemplateErr
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
     use crate::aws_names::STACK_NAME;
 
@@ -274,6 +276,8 @@ mod tests {
         let template = Template::parse(TEMPLATE, STACK_NAME).unwrap();
         let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
         assert_eq!(login.route, &Route::public("login"));
+        let preflight = template.api.routes.find("OPTIONS", "/v1/projects").unwrap();
+        assert_eq!(preflight.route.authorizer, None);
         let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
         let authorizer = projects.route.authorizer.as_ref().unwrap();
         assert_eq!(authorizer.function, "authorizer");
@@ -284,6 +288,38 @@ mod tests {
         assert_eq!(environment["PEPPER_SECRET_ID"], aws_names::secret_arn("Pepper"));
         assert!(template.secrets.contains_key("Pepper"));
         assert_eq!(template.functions["authorizer"].timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn each_gateway_response_can_be_read_by_pages_of_the_allowed_origin() {
+        let responses = Template::parse(TEMPLATE, STACK_NAME).unwrap().api.responses;
+        for kind in [
+            "ACCESS_DENIED",
+            "AUTHORIZER_CONFIGURATION_ERROR",
+            "AUTHORIZER_FAILURE",
+            "DEFAULT_4XX",
+            "DEFAULT_5XX",
+            "EXPIRED_TOKEN",
+            "INTEGRATION_TIMEOUT",
+            "INVALID_SIGNATURE",
+            "MISSING_AUTHENTICATION_TOKEN",
+            "QUOTA_EXCEEDED",
+            "REQUEST_TOO_LARGE",
+            "RESOURCE_NOT_FOUND",
+            "THROTTLED",
+            "UNAUTHORIZED",
+            "UNSUPPORTED_MEDIA_TYPE",
+        ] {
+            let id = HeaderValue::from_static("id");
+            let answer = responses.answer(read("", kind.into()).unwrap(), &id);
+            for (name, value) in [
+                ("access-control-allow-origin", "https://nobody.invalid"),
+                ("access-control-expose-headers", "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"),
+                ("vary", "Origin"),
+            ] {
+                assert_eq!(answer.headers()[name], value, "{kind}");
+            }
+        }
     }
 
     /// The service's template with one text replaced, and what is said about it.
@@ -374,6 +410,26 @@ mod tests {
                 "Resources: no AWS::Serverless::Api",
             ),
             ("Timeout: 10", "Timeout: soon", "Globals: invalid type"),
+            (
+                "AddDefaultAuthorizerToCorsPreflight: false",
+                "# nothing",
+                "Resources.Api.Properties.Auth.AddDefaultAuthorizerToCorsPreflight: must be false",
+            ),
+            (
+                "MaxAge: \"'600'\"",
+                "AllowCredentials: true",
+                "Resources.Api: unknown field `AllowCredentials`",
+            ),
+            (
+                "HasDomain: !Not",
+                "HasDomain: !Or",
+                "Conditions.HasDomain: is not made of `Fn::Equals`, `Fn::Not` and `Fn::And`",
+            ),
+            (
+                "Condition: HasDomain",
+                "Condition: HasDoman",
+                "Resources.CustomDomain: unknown condition `HasDoman`",
+            ),
         ] {
             let message = broken(from, to);
             assert!(message.contains(expected), "{to}: {message}");
