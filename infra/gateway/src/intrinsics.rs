@@ -1,6 +1,6 @@
 //! The intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, and those of conditions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -33,8 +33,13 @@ enum Attributes {
 }
 
 impl Names {
-    /// Those that a template declares for the stack `stack`, and the pseudo parameters.
-    pub(crate) fn of(template: &Value, stack: &str) -> Result<Self, TemplateError> {
+    /// Those that a template declares for the stack `stack`, and the pseudo parameters. Parameters that are not
+    /// `given` have their default.
+    pub(crate) fn of(
+        template: &Value,
+        stack: &str,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let mut names =
             Self { parameters: HashMap::new(), conditions: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
@@ -53,6 +58,12 @@ impl Names {
             if let Some(default) = parameter.get("Default") {
                 names.parameters.insert(name.clone(), default.clone());
             }
+        }
+        for (name, value) in given {
+            if template["Parameters"].get(name).is_none() {
+                return Err(TemplateError::new("Parameters", format!("no parameter `{name}`")));
+            }
+            names.parameters.insert(name.clone(), value.as_str().into());
         }
         for (name, condition) in members(template, "Conditions") {
             let holds = names.holds(&below("Conditions", name), condition)?;
@@ -105,6 +116,10 @@ impl Names {
     }
 
     fn reference(&self, place: &str, name: &str) -> Result<Value, TemplateError> {
+        // So SAM names what it makes of a resource, such as `Api.Stage`.
+        if let Some((name, made)) = name.split_once('.') {
+            return self.attribute(place, name, made).map(Value::String);
+        }
         let resource = || self.resources.get(name).map(|resource| resource.reference.clone().into());
         self.parameters
             .get(name)
@@ -281,7 +296,7 @@ mod tests {
                 "Topic": {"Type": "AWS::SNS::Topic"},
             },
         });
-        Names::of(&template, STACK_NAME).unwrap()
+        Names::of(&template, STACK_NAME, &BTreeMap::new()).unwrap()
     }
 
     fn resolve(value: Value) -> Result<Value, String> {
@@ -298,6 +313,7 @@ mod tests {
             ("Api", API_ID),
             ("LoginFunction", "login"),
             ("AWS::Region", "eu-central-1"),
+            ("Api.Stage", "Api.Stage"),
         ] {
             assert_eq!(resolve(json!({"Ref": name})), Ok(json!(value)), "{name}");
         }
@@ -351,7 +367,7 @@ mod tests {
             json!({"Fn::Not": [{"Condition": "Other"}]}),
         ] {
             let template = json!({"Conditions": {"Some": condition}});
-            let message = Names::of(&template, STACK_NAME).err().unwrap().to_string();
+            let message = Names::of(&template, STACK_NAME, &BTreeMap::new()).err().unwrap().to_string();
             assert!(message.starts_with("Conditions.Some: is not made of "), "{message}");
         }
     }
@@ -362,6 +378,7 @@ mod tests {
             (json!({"Fn::If": ["IsTset", "a", "b"]}), "here: unknown condition `IsTset`"),
             (json!({"Fn::If": ["IsTest", "a"]}), "here: `Fn::If` takes a condition and two values"),
             (json!({"a": [{"Ref": "Tabel"}]}), "here.a[0]: unknown reference `Tabel`"),
+            (json!({"Ref": "Tabel.Stage"}), "here: unknown reference `Tabel`"),
             (json!({"Ref": "Bare"}), "here: unknown reference `Bare`"),
             (json!({"Fn::GetAtt": "Tabel.Arn"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::GetAtt": "Table.Colour"}), "here: unknown attribute `Table.Colour`"),

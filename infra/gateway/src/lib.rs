@@ -105,7 +105,7 @@ impl Gateway {
     /// When something that it needs can't be had. Nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check_urls()?;
-        let template = Template::load(&options.template, &options.stack)
+        let template = Template::load(&options.template, &options.stack, &options.parameters)
             .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
         let (listener, port) = listen(options.port).await?;
         let folder = open_folder(&options.data)?;

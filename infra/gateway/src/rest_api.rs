@@ -154,6 +154,8 @@ async fn read(mut body: Body) -> Result<Vec<u8>, ResponseType> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use axum::{
         body::{Bytes, to_bytes},
         extract::connect_info::MockConnectInfo,
@@ -167,7 +169,7 @@ mod tests {
     const TEMPLATE: &str = include_str!("../tests/template.yaml");
 
     fn router() -> Router {
-        let api = Template::parse(TEMPLATE, STACK_NAME).unwrap().api;
+        let api = Template::parse(TEMPLATE, STACK_NAME, &BTreeMap::new()).unwrap().api;
         let functions = Arc::new(functions());
         let (clock, random) = (Clock::system(), Random::system());
         RestApi { api, functions, clock, random, port: 3000 }

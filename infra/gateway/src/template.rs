@@ -64,17 +64,25 @@ pub(crate) struct Table {
 }
 
 impl Template {
-    /// Reads the template at `path`, as it is for the stack `stack`.
-    pub(crate) fn load(path: &Path, stack: &str) -> Result<Self, TemplateError> {
+    /// Reads the template at `path`, as it is for the stack `stack` with these parameters.
+    pub(crate) fn load(
+        path: &Path,
+        stack: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| TemplateError::new("", format!("cannot be read: {error}")))?;
-        Self::parse(&text, stack)
+        Self::parse(&text, stack, parameters)
     }
 
     /// Reads the template that is `text`.
-    pub(crate) fn parse(text: &str, stack: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(
+        text: &str,
+        stack: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let document = yaml::parse(text)?;
-        let names = Names::of(&document, stack)?;
+        let names = Names::of(&document, stack, parameters)?;
         let Value::Object(mut sections) = document else {
             return Err(TemplateError::new("", "is not a map"));
         };
@@ -271,9 +279,13 @@ mod tests {
 
     const TEMPLATE: &str = include_str!("../../../template.yaml");
 
+    fn parse(text: &str) -> Result<Template, TemplateError> {
+        Template::parse(text, STACK_NAME, &BTreeMap::new())
+    }
+
     #[test]
     fn the_template_of_the_service_is_understood() {
-        let template = Template::parse(TEMPLATE, STACK_NAME).unwrap();
+        let template = parse(TEMPLATE).unwrap();
         let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
         assert_eq!(login.route, &Route::public("login"));
         let preflight = template.api.routes.find("OPTIONS", "/v1/projects").unwrap();
@@ -292,26 +304,12 @@ mod tests {
 
     #[test]
     fn each_gateway_response_can_be_read_by_pages_of_the_allowed_origin() {
-        let responses = Template::parse(TEMPLATE, STACK_NAME).unwrap().api.responses;
-        for kind in [
-            "ACCESS_DENIED",
-            "AUTHORIZER_CONFIGURATION_ERROR",
-            "AUTHORIZER_FAILURE",
-            "DEFAULT_4XX",
-            "DEFAULT_5XX",
-            "EXPIRED_TOKEN",
-            "INTEGRATION_TIMEOUT",
-            "INVALID_SIGNATURE",
-            "MISSING_AUTHENTICATION_TOKEN",
-            "QUOTA_EXCEEDED",
-            "REQUEST_TOO_LARGE",
-            "RESOURCE_NOT_FOUND",
-            "THROTTLED",
-            "UNAUTHORIZED",
-            "UNSUPPORTED_MEDIA_TYPE",
-        ] {
+        let responses = parse(TEMPLATE).unwrap().api.responses;
+        let given =
+            yaml::parse(TEMPLATE).unwrap()["Resources"]["Api"]["Properties"]["GatewayResponses"].take();
+        for kind in read::<BTreeMap<String, Value>>("", given).unwrap().into_keys() {
             let id = HeaderValue::from_static("id");
-            let answer = responses.answer(read("", kind.into()).unwrap(), &id);
+            let answer = responses.answer(read("", kind.clone().into()).unwrap(), &id);
             for (name, value) in [
                 ("access-control-allow-origin", "https://nobody.invalid"),
                 ("access-control-expose-headers", "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"),
@@ -322,10 +320,13 @@ mod tests {
         }
     }
 
-    /// The service's template with one text replaced, and what is said about it.
-    fn broken(from: &str, to: &str) -> String {
+    /// What is said about the service's template with one text replaced.
+    #[track_caller]
+    fn assert_named(from: &str, to: &str, expected: &str) {
         assert!(TEMPLATE.contains(from), "{from}");
-        Template::parse(&TEMPLATE.replacen(from, to, 1), STACK_NAME).unwrap_err().to_string()
+        let message = parse(&TEMPLATE.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{to}: {message}");
+        assert!(!message.contains('\n'), "{message}");
     }
 
     #[test]
@@ -410,6 +411,14 @@ mod tests {
                 "Resources: no AWS::Serverless::Api",
             ),
             ("Timeout: 10", "Timeout: soon", "Globals: invalid type"),
+        ] {
+            assert_named(from, to, expected);
+        }
+    }
+
+    #[test]
+    fn mistakes_about_other_origins_and_conditions_are_named_with_their_place() {
+        for (from, to, expected) in [
             (
                 "AddDefaultAuthorizerToCorsPreflight: false",
                 "# nothing",
@@ -431,10 +440,17 @@ mod tests {
                 "Resources.CustomDomain: unknown condition `HasDoman`",
             ),
         ] {
-            let message = broken(from, to);
-            assert!(message.contains(expected), "{to}: {message}");
-            assert!(!message.contains('\n'), "{message}");
+            assert_named(from, to, expected);
         }
+    }
+
+    #[test]
+    fn every_condition_of_the_template_can_hold() {
+        let topic = "arn:aws:sns:eu-central-1:123456789012:alarms";
+        let parameters =
+            [("AlarmTopicArn", topic), ("DomainName", "auth.example.com"), ("HostedZoneId", "Z1")];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
     }
 
     #[test]
@@ -442,6 +458,6 @@ mod tests {
         let schedule = "      Events:\n        Daily: { Type: Schedule, Properties: { Schedule: rate(1 day) } }\n        Get:";
         let template = TEMPLATE.replacen("      Events:\n        Get:", schedule, 1);
         assert!(template.contains("Daily"));
-        assert!(Template::parse(&template, STACK_NAME).is_ok());
+        assert!(parse(&template).is_ok());
     }
 }
