@@ -85,8 +85,7 @@ where
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
     let adapter = Adapter::from(service_fn(move |request| {
-        let (handle, allowed_origin) = (handle.clone(), allowed_origin.clone());
-        async move { answer(handle, &allowed_origin, Request::new(request)).await }
+        answer(handle.clone(), allowed_origin.clone(), Request::new(request))
     }));
     service_fn(move |event: LambdaEvent<Event>| {
         let mut adapter = adapter.clone();
@@ -95,7 +94,7 @@ where
 }
 
 /// Handles one request, and sees to what every answer carries.
-async fn answer<H, F>(handle: H, allowed_origin: &Origin, request: Request) -> Result<Response, Infallible>
+async fn answer<H, F>(handle: H, allowed_origin: Origin, request: Request) -> Result<Response, Infallible>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F,
     F: Future<Output = Result<Response, Error>>,

@@ -21,8 +21,8 @@ pub struct MalformedOrigin;
 impl Origin {
     /// Says in an answer that pages of this origin may read it. Whoever asks is told the same: the browser
     /// compares, and no answer depends on what a request says of itself.
-    pub fn admit(&self, headers: &mut HeaderMap) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
+    pub fn admit(self, headers: &mut HeaderMap) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     }
