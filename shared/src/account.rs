@@ -34,17 +34,6 @@ pub enum AccountStatus {
     Suspended,
 }
 
-impl AccountStatus {
-    /// Its name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-        }
-    }
-}
-
 impl Named for Account {
     const PREFIX: &'static str = "acct_";
 }

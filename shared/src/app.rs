@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     error::{Error, chain},
+    origin::Origin,
     pepper::Peppers,
     pepper_source::{PepperError, PepperSource},
     random::Random,
@@ -26,6 +27,8 @@ pub struct App {
     pub clock: Clock,
     /// The randomness.
     pub random: Random,
+    /// The web origin whose pages may read answers.
+    pub allowed_origin: Origin,
     peppers: Option<Arc<PepperSource>>,
 }
 
@@ -61,7 +64,8 @@ impl App {
             warn!(target: TARGET, reason = chain(&error), "the warming read failed");
         }
         let peppers = peppers?.map(Arc::new);
-        Ok(Self { function_name: config.function_name, store, clock, random, peppers })
+        let Config { function_name, allowed_origin, .. } = config;
+        Ok(Self { function_name, store, clock, random, allowed_origin, peppers })
     }
 
     /// The peppers, to make digests and hashes with.

@@ -2,6 +2,8 @@
 
 use tracing::level_filters::LevelFilter;
 
+use crate::origin::Origin;
+
 /// What a function is told by Lambda and the template.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -11,6 +13,8 @@ pub struct Config {
     pub table_name: String,
     /// `PEPPER_SECRET_ID`: the secret with the pepper, for functions that need it.
     pub pepper_secret_id: Option<String>,
+    /// `ALLOWED_ORIGIN`: the web origin whose pages may read answers.
+    pub allowed_origin: Origin,
     /// `WARMING_READ`: whether to read from the table once at the start, `false` where it is not set. The template
     /// says `true` of functions that may do `BatchGetItem`.
     pub warming_read: bool,
@@ -27,6 +31,9 @@ pub enum ConfigError {
     /// `WARMING_READ` is neither yes nor no.
     #[error("the environment variable WARMING_READ is neither true nor false")]
     WarmingRead,
+    /// `ALLOWED_ORIGIN` is not one origin.
+    #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
+    AllowedOrigin,
     /// `LOG_LEVEL` names no level.
     #[error("the environment variable LOG_LEVEL is none of error, warn, info, debug")]
     LogLevel,
@@ -54,6 +61,7 @@ impl Config {
             function_name: needed("AWS_LAMBDA_FUNCTION_NAME")?,
             table_name: needed("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
+            allowed_origin: needed("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })

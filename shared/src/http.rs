@@ -116,6 +116,7 @@ where
     }
     // Every answer is about a credential or stands behind one: none may lie in a cache.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    app.allowed_origin.admit(headers);
     Ok(response)
 }
 
@@ -162,8 +163,11 @@ mod tests {
 
     /// What a function works with that reads and writes nothing.
     async fn app() -> Arc<App> {
-        let named = |variable: &str| matches!(variable, "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME");
-        let config = Config::from_lookup(|variable| named(variable).then(|| "test".to_owned()));
+        let config = Config::from_lookup(|variable| match variable {
+            "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
+            "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
+            _ => None,
+        });
         let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
         let app = App::new(config.unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
         Arc::new(app.await.unwrap())

@@ -27,6 +27,7 @@ pub mod invocation;
 pub mod member;
 pub mod metrics;
 pub mod name;
+pub mod origin;
 pub mod password;
 pub mod pepper;
 mod pepper_source;

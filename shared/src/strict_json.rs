@@ -145,6 +145,8 @@ impl<'de> Deserializer<'de> for Json {
     ) -> Result<V::Value, Invalid> {
         match self {
             Self::Object(members) => visitor.visit_map(Members::new(members, fields)),
+            // A derived visitor would take a list of the members' values too.
+            Self::Array(_) => Err(Invalid::custom("must be an object")),
             other => other.deserialize_any(visitor),
         }
     }

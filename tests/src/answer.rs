@@ -6,6 +6,9 @@ use reqwest::{
 };
 use serde_json::Value;
 
+/// The origin whose pages may read answers, where the template is deployed as it stands.
+pub const ALLOWED_ORIGIN: &str = "https://nobody.invalid";
+
 /// An answer. What the contract says of every answer was checked when it was read.
 #[derive(Debug)]
 pub struct Answer {
@@ -20,12 +23,22 @@ impl Answer {
     pub async fn read(response: Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self::new(status, headers, response.text().await.expect("a body in UTF-8"))
+        let answer = Self::new(status, headers, response.text().await.expect("a body in UTF-8"));
+        answer.assert_usual();
+        answer
     }
 
     /// Reads one as it came over the wire.
     #[track_caller]
     pub fn parse(raw: &str) -> Self {
+        let answer = Self::parse_preflight(raw);
+        answer.assert_usual();
+        answer
+    }
+
+    /// Reads one to a preflight, of which the contract says nothing, as it came over the wire.
+    #[track_caller]
+    pub fn parse_preflight(raw: &str) -> Self {
         let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
         let (line, headers) = head.split_once("\r\n").expect("a line with the status");
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
@@ -39,9 +52,7 @@ impl Answer {
     #[track_caller]
     fn new(status: u16, headers: HeaderMap, text: String) -> Self {
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect(&text) };
-        let answer = Self { status, headers, body, text };
-        answer.assert_usual();
-        answer
+        Self { status, headers, body, text }
     }
 
     /// The body of an answer that has this status.
@@ -59,6 +70,11 @@ impl Answer {
     fn assert_usual(&self) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        assert_eq!(self.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{self:?}");
+        let exposed = Some("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+        assert_eq!(self.header("access-control-expose-headers"), exposed, "{self:?}");
+        assert_eq!(self.header("vary"), Some("Origin"), "{self:?}");
+        assert_eq!(self.header("access-control-allow-credentials"), None, "{self:?}");
         assert_ne!(self.status, 500, "{self:?}");
         if self.text.is_empty() {
             assert_eq!(self.status, 204, "only a 204 has no body: {self:?}");

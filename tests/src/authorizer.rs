@@ -245,3 +245,63 @@ async fn never_says_unauthorized_where_it_does_not_know() {
     let failed = authorize(&service, event_of(&account.session)).await.expect_err("no policy");
     assert_eq!(failed.error_message, "Nothing could be decided");
 }
+
+/// The event of a request for `route` of another API, with this id for its `{project_id}`.
+fn event_of_another_api(credential: &Credential, route: &str, project_id: &str) -> Value {
+    let mut event = event_of(credential);
+    event["resource"] = json!(route);
+    event["requestContext"]["resourcePath"] = json!(route);
+    event["pathParameters"] = json!({"project_id": project_id, "sample_id": "1"});
+    event
+}
+
+#[tokio::test]
+async fn allows_what_lies_below_a_project_to_other_apis_too() {
+    let service = Service::start().await;
+    let session = service.account().await.session;
+    let (key, _) = service.key(&session, json!({"permissions": ["read"]})).await;
+    let scope = json!({"permissions": ["read"], "scope": {"projects": ["proj_a"]}});
+    let (scoped, _) = service.key(&session, scope).await;
+    let (writer, _) = service.key(&session, json!({"permissions": ["write"]})).await;
+    let example = include_str!("../../infra/example-api/template.yaml").lines();
+    let mut routes: Vec<_> = example.filter_map(|line| line.trim().strip_prefix("Path: ")).collect();
+    assert_eq!(routes, ["/v1/projects/{project_id}/samples"]);
+    routes.extend(["/v1/projects/{project_id}/samples/{sample_id}", "/v1/projects/{project_id}/{proxy+}"]);
+    for route in routes {
+        for (credential, project_id, effect) in [
+            (&session, "proj_a", "Allow"),
+            (&key, "proj_a", "Allow"),
+            (&scoped, "proj_a", "Allow"),
+            (&scoped, "proj_b", "Deny"),
+            (&writer, "proj_a", "Deny"),
+        ] {
+            let event = event_of_another_api(credential, route, project_id);
+            let policy = authorize(&service, event).await.expect("a policy");
+            let statement = &policy["policyDocument"]["Statement"][0];
+            assert_eq!(statement["Effect"], effect, "{route} of {project_id}");
+            assert_eq!(statement["Resource"], ARN);
+        }
+    }
+}
+
+#[tokio::test]
+async fn denies_every_other_route_to_other_apis() {
+    let service = Service::start().await;
+    let session = service.account().await.session;
+    let (key, _) = service.key(&session, json!({})).await;
+    for route in [
+        "/v1/samples",
+        "/v1/projects/{id}",
+        "/v1/projects/{id}/samples",
+        "/v1/projects/{project_id}samples",
+        "/projects/{project_id}/samples",
+        "/v2/projects/{project_id}/samples",
+        "/{proxy+}",
+    ] {
+        for credential in [&session, &key] {
+            let event = event_of_another_api(credential, route, "proj_a");
+            let policy = authorize(&service, event).await.expect("a policy");
+            assert_eq!(policy["policyDocument"]["Statement"][0]["Effect"], "Deny", "{route}");
+        }
+    }
+}

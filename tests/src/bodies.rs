@@ -47,6 +47,7 @@ const NO_SCOPE: &[&str] = &[
     "{}",
     r#""proj_a""#,
     r#"["proj_a"]"#,
+    r#"[["proj_a"]]"#,
     r#"{"projects": null}"#,
     r#"{"projects": []}"#,
     r#"{"projects": "proj_a"}"#,

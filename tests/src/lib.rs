@@ -13,6 +13,7 @@ mod audit_events;
 mod authorizer;
 mod bodies;
 mod context;
+mod cors;
 mod credentials;
 mod documentation;
 mod dynamodb;

@@ -75,6 +75,8 @@ pub struct OwnLog {
 impl OwnLog {
     /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
     pub fn start(level: LevelFilter) -> Self {
+        // Where a thread has no subscriber, `tracing` may take from it that nobody listens to an event at all.
+        start_log();
         let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
         let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
         Self { lines, _logging: telemetry::subscriber(level, writer).set_default() }
@@ -323,7 +325,9 @@ async fn say_what_the_operator_did_to_whom() {
     let command = json!({"restore_account": {"account_id": "acct_0000000000000001"}});
     service.operate(command).await.expect_err("there is none");
     service.operate(json!({CANARY: {}})).await.expect_err("no command");
-    let records = log.records();
+    let mut records = log.records();
+    // The embedded DynamoDB warns of each write whose condition fails.
+    records.retain(|record| record["target"] != "dynoxide::server");
     let [suspended, missing, unknown] = records.as_slice() else { panic!("{records:?}") };
     for (record, operation, outcome, account_id, reason) in [
         (suspended, "operator suspend_account", "succeeded", Some(account.id.as_str()), None),

@@ -144,12 +144,15 @@ impl Expression {
         if text == "context.requestId" {
             return Ok(Self::RequestId);
         }
-        text.strip_prefix('\'')
-            .and_then(|text| text.strip_suffix('\''))
-            .and_then(|constant| HeaderValue::from_str(constant).ok())
+        constant(text)
             .map(Self::Constant)
             .ok_or_else(|| format!("`{text}` is neither a `'constant'` nor `context.requestId`"))
     }
+}
+
+/// The header's value that stands between the quotes of `'constant'`.
+pub(crate) fn constant(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text.strip_prefix('\'')?.strip_suffix('\'')?).ok()
 }
 
 impl GatewayResponses {

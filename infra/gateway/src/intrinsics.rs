@@ -1,6 +1,6 @@
-//! The intrinsic functions of templates: `Ref`, `Fn::Sub` and `Fn::GetAtt`.
+//! The intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, and those of conditions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::{
 /// What the names in a template stand for.
 pub(crate) struct Names {
     parameters: HashMap<String, Value>,
+    conditions: HashMap<String, bool>,
     resources: HashMap<String, Resource>,
 }
 
@@ -32,9 +33,15 @@ enum Attributes {
 }
 
 impl Names {
-    /// Those that a template declares for the stack `stack`, and the pseudo parameters.
-    pub(crate) fn of(template: &Value, stack: &str) -> Result<Self, TemplateError> {
-        let mut names = Self { parameters: HashMap::new(), resources: HashMap::new() };
+    /// Those that a template declares for the stack `stack`, and the pseudo parameters. Parameters that are not
+    /// `given` have their default.
+    pub(crate) fn of(
+        template: &Value,
+        stack: &str,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        let mut names =
+            Self { parameters: HashMap::new(), conditions: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
             ("AWS::AccountId", ACCOUNT_ID),
             ("AWS::Partition", PARTITION),
@@ -52,6 +59,16 @@ impl Names {
                 names.parameters.insert(name.clone(), default.clone());
             }
         }
+        for (name, value) in given {
+            if template["Parameters"].get(name).is_none() {
+                return Err(TemplateError::new("Parameters", format!("no parameter `{name}`")));
+            }
+            names.parameters.insert(name.clone(), value.as_str().into());
+        }
+        for (name, condition) in members(template, "Conditions") {
+            let holds = names.holds(&below("Conditions", name), condition)?;
+            names.conditions.insert(name.clone(), holds);
+        }
         for (name, resource) in members(template, "Resources") {
             names.resources.insert(name.clone(), Resource::of(name, resource, stack)?);
         }
@@ -63,6 +80,11 @@ impl Names {
         &self.resources[logical_id].name
     }
 
+    /// Whether the stack has the resource or output at `place`: whether its `Condition` holds, if there is one.
+    pub(crate) fn exists(&self, place: &str, resource: &Value) -> Result<bool, TemplateError> {
+        resource.get("Condition").map_or(Ok(true), |name| self.condition(place, name))
+    }
+
     /// `value` with all intrinsic functions worked out. `place` says where it stands.
     pub(crate) fn resolve(&self, place: &str, value: Value) -> Result<Value, TemplateError> {
         match value {
@@ -70,6 +92,7 @@ impl Names {
                 Some(("Ref", argument)) => self.reference(place, text(place, argument)?),
                 Some(("Fn::GetAtt", argument)) => self.get_att(place, argument),
                 Some(("Fn::Sub", argument)) => self.sub(place, argument),
+                Some(("Fn::If", argument)) => self.choose(place, argument),
                 Some((function, _)) if function.starts_with("Fn::") => {
                     Err(TemplateError::new(place, format!("`{function}` is not supported")))
                 }
@@ -93,6 +116,10 @@ impl Names {
     }
 
     fn reference(&self, place: &str, name: &str) -> Result<Value, TemplateError> {
+        // So SAM names what it makes of a resource, such as `Api.Stage`.
+        if let Some((name, made)) = name.split_once('.') {
+            return self.attribute(place, name, made).map(Value::String);
+        }
         let resource = || self.resources.get(name).map(|resource| resource.reference.clone().into());
         self.parameters
             .get(name)
@@ -110,6 +137,38 @@ impl Names {
                     || TemplateError::new(place, format!("unknown attribute `{name}.{attribute}`")),
                 )
             }
+        }
+    }
+
+    fn condition(&self, place: &str, name: &Value) -> Result<bool, TemplateError> {
+        let name = text(place, name)?;
+        let holds = self.conditions.get(name).copied();
+        holds.ok_or_else(|| TemplateError::new(place, format!("unknown condition `{name}`")))
+    }
+
+    /// Whether what `Conditions` says at `place` is true.
+    fn holds(&self, place: &str, condition: &Value) -> Result<bool, TemplateError> {
+        match condition.as_object().and_then(single) {
+            Some(("Fn::Equals", Value::Array(sides))) if sides.len() == 2 => {
+                Ok(self.resolve(place, sides[0].clone())? == self.resolve(place, sides[1].clone())?)
+            }
+            Some(("Fn::Not", Value::Array(conditions))) if conditions.len() == 1 => {
+                Ok(!self.holds(place, &conditions[0])?)
+            }
+            Some(("Fn::And", Value::Array(conditions))) => {
+                conditions.iter().try_fold(true, |all, condition| Ok(all & self.holds(place, condition)?))
+            }
+            _ => Err(TemplateError::new(place, "is not made of `Fn::Equals`, `Fn::Not` and `Fn::And`")),
+        }
+    }
+
+    fn choose(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+        match argument.as_array().map(Vec::as_slice) {
+            Some([name, then, otherwise]) => {
+                let chosen = if self.condition(place, name)? { then } else { otherwise };
+                self.resolve(place, chosen.clone())
+            }
+            _ => Err(TemplateError::new(place, "`Fn::If` takes a condition and two values")),
         }
     }
 
@@ -219,6 +278,12 @@ mod tests {
     fn names() -> Names {
         let template = json!({
             "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
+            "Conditions": {
+                "IsLive": {"Fn::Equals": [{"Ref": "Stage"}, "live"]},
+                "IsTest": {"Fn::And": [
+                    {"Fn::Equals": ["a", "a"]}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "live"]}]},
+                ]},
+            },
             "Resources": {
                 "Table": {"Type": "AWS::DynamoDB::Table"},
                 "Named": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "mine"}},
@@ -231,7 +296,7 @@ mod tests {
                 "Topic": {"Type": "AWS::SNS::Topic"},
             },
         });
-        Names::of(&template, STACK_NAME).unwrap()
+        Names::of(&template, STACK_NAME, &BTreeMap::new()).unwrap()
     }
 
     fn resolve(value: Value) -> Result<Value, String> {
@@ -248,6 +313,7 @@ mod tests {
             ("Api", API_ID),
             ("LoginFunction", "login"),
             ("AWS::Region", "eu-central-1"),
+            ("Api.Stage", "Api.Stage"),
         ] {
             assert_eq!(resolve(json!({"Ref": name})), Ok(json!(value)), "{name}");
         }
@@ -276,15 +342,49 @@ mod tests {
     }
 
     #[test]
+    fn conditions_choose() {
+        let choice = |name| json!([{"Fn::If": [name, {"Ref": "Table"}, {"Ref": "AWS::NoValue"}]}]);
+        assert_eq!(resolve(choice("IsLive")), Ok(json!(["medtwin-auth-Table"])));
+        assert_eq!(resolve(choice("IsTest")), Ok(json!([null])));
+        let exists = |resource: Value| names().exists("here", &resource).map_err(|error| error.to_string());
+        assert_eq!(exists(json!({})), Ok(true));
+        assert_eq!(exists(json!({"Condition": "IsLive"})), Ok(true));
+        assert_eq!(exists(json!({"Condition": "IsTest"})), Ok(false));
+        assert_eq!(
+            exists(json!({"Condition": "IsTset"})),
+            Err("here: unknown condition `IsTset`".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_condition_that_is_not_understood_is_refused() {
+        for condition in [
+            json!(true),
+            json!({"Fn::Equals": ["a"]}),
+            json!({"Fn::Not": []}),
+            json!({"Fn::Or": [{"Fn::Equals": ["a", "a"]}]}),
+            json!({"Condition": "Other"}),
+            json!({"Fn::Not": [{"Condition": "Other"}]}),
+        ] {
+            let template = json!({"Conditions": {"Some": condition}});
+            let message = Names::of(&template, STACK_NAME, &BTreeMap::new()).err().unwrap().to_string();
+            assert!(message.starts_with("Conditions.Some: is not made of "), "{message}");
+        }
+    }
+
+    #[test]
     fn what_is_unknown_is_named_with_its_place() {
         for (value, message) in [
+            (json!({"Fn::If": ["IsTset", "a", "b"]}), "here: unknown condition `IsTset`"),
+            (json!({"Fn::If": ["IsTest", "a"]}), "here: `Fn::If` takes a condition and two values"),
             (json!({"a": [{"Ref": "Tabel"}]}), "here.a[0]: unknown reference `Tabel`"),
+            (json!({"Ref": "Tabel.Stage"}), "here: unknown reference `Tabel`"),
             (json!({"Ref": "Bare"}), "here: unknown reference `Bare`"),
             (json!({"Fn::GetAtt": "Tabel.Arn"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::GetAtt": "Table.Colour"}), "here: unknown attribute `Table.Colour`"),
             (json!({"Fn::Sub": "${Tabel}"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::Sub": "${Table"}), "here: `Fn::Sub` with an unclosed `${`"),
-            (json!({"Fn::If": ["a", "b", "c"]}), "here: `Fn::If` is not supported"),
+            (json!({"Fn::Join": ["a", []]}), "here: `Fn::Join` is not supported"),
         ] {
             assert_eq!(resolve(value), Err(message.to_owned()));
         }

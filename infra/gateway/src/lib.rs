@@ -4,6 +4,7 @@
 //! `rest_api` is the way of a request; the other modules are what stands along it.
 
 mod aws_names;
+mod cors;
 mod data;
 mod demo;
 mod dynamodb;
@@ -104,7 +105,7 @@ impl Gateway {
     /// When something that it needs can't be had. Nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check_urls()?;
-        let template = Template::load(&options.template, &options.stack)
+        let template = Template::load(&options.template, &options.stack, &options.parameters)
             .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
         let (listener, port) = listen(options.port).await?;
         let folder = open_folder(&options.data)?;
@@ -173,7 +174,7 @@ impl Gateway {
         &self.dynamodb
     }
 
-    /// All routes of the API, in no particular order.
+    /// All routes of the API that lead to a function, in no particular order.
     #[must_use]
     pub fn routes(&self) -> &[RouteInfo] {
         &self.routes

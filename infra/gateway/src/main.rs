@@ -35,6 +35,14 @@ struct Arguments {
     /// The SAM template [default: template.yaml].
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// A parameter of the template that is not to have its default; may be repeated.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    parameters: Vec<(String, String)>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("no `=`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[tokio::main]
@@ -80,6 +88,7 @@ fn say(what: impl Display) {
 impl From<Arguments> for Options {
     fn from(arguments: Arguments) -> Self {
         Self {
+            parameters: arguments.parameters.into_iter().collect(),
             template: arguments.template.unwrap_or_else(default_template),
             port: arguments.port,
             data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data) },

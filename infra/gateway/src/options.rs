@@ -1,6 +1,6 @@
 //! How a gateway is to run.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use reqwest::Url;
 use shared::{clock::Clock, random::Random};
@@ -14,6 +14,8 @@ pub struct Options {
     pub template: PathBuf,
     /// The name of the stack, with which those of its tables begin: stacks can share a DynamoDB.
     pub stack: String,
+    /// Values of the template's parameters, by name. The others have their default.
+    pub parameters: BTreeMap<String, String>,
     /// The port to listen on, or 0 for a free one.
     pub port: u16,
     /// Where to keep data.
@@ -37,6 +39,7 @@ impl Options {
         Self {
             template: default_template(),
             stack: STACK_NAME.to_owned(),
+            parameters: BTreeMap::new(),
             port: 0,
             data: Data::Ephemeral,
             dynamodb: None,

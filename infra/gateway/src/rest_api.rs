@@ -20,7 +20,7 @@ use crate::{
     integration,
     invoke::Functions,
     request_id::RequestId,
-    routes::{Authorizer, Match, Route},
+    routes::{Authorizer, Integration, Match},
     template::Api,
     verdict,
 };
@@ -91,7 +91,10 @@ impl RestApi {
             let context = self.authorize(authorizer, parts, &request).await?;
             request.context.authorizer = Some(context);
         }
-        let Route { function, timeout: limit, .. } = found.route;
+        let (function, limit) = match &found.route.integration {
+            Integration::Function { name, timeout } => (name, timeout),
+            Integration::Preflight(preflight) => return Ok(preflight.answer()),
+        };
         let answer = self.functions.invoke(function, json(&request.proxy_event(&body)));
         let answer = timeout(*limit, answer).await.map_err(|_| ResponseType::IntegrationTimeout)?;
         let answer = answer.map_err(|error| {
@@ -151,6 +154,8 @@ async fn read(mut body: Body) -> Result<Vec<u8>, ResponseType> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use axum::{
         body::{Bytes, to_bytes},
         extract::connect_info::MockConnectInfo,
@@ -164,7 +169,7 @@ mod tests {
     const TEMPLATE: &str = include_str!("../tests/template.yaml");
 
     fn router() -> Router {
-        let api = Template::parse(TEMPLATE, STACK_NAME).unwrap().api;
+        let api = Template::parse(TEMPLATE, STACK_NAME, &BTreeMap::new()).unwrap().api;
         let functions = Arc::new(functions());
         let (clock, random) = (Clock::system(), Random::system());
         RestApi { api, functions, clock, random, port: 3000 }

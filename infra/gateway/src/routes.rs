@@ -1,6 +1,12 @@
 //! The resources of the API and their methods: which function answers a request, and who decides before.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::cors::{Cors, Preflight};
 
 /// All routes of the API.
 #[derive(Debug, Default)]
@@ -34,12 +40,19 @@ pub struct RouteInfo {
 /// What a method of a path leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The function that answers.
-    pub(crate) function: String,
+    /// What answers.
+    pub(crate) integration: Integration,
     /// The authorizer that decides before.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
-    /// So long the API waits for the function.
-    pub(crate) timeout: Duration,
+}
+
+/// What answers a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Integration {
+    /// A function, for which the API waits so long.
+    Function { name: String, timeout: Duration },
+    /// The API itself, to a browser that asks what pages of another origin may send.
+    Preflight(Preflight),
 }
 
 /// Who decides on a request.
@@ -75,8 +88,9 @@ pub(crate) enum RouteError {
     Names(String, String),
 }
 
+const OPTIONS: &str = "OPTIONS";
 const ANY: &str = "ANY";
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ANY];
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", OPTIONS, ANY];
 
 impl Routes {
     /// Adds a route. `ANY` stands for every method that has no route of its own.
@@ -101,12 +115,27 @@ impl Routes {
         Ok(())
     }
 
-    /// All of them, in no particular order.
+    /// Answers preflights on each path that has no `OPTIONS` of its own.
+    pub(crate) fn add_preflights(&mut self, cors: &Cors) {
+        for Resource { methods, .. } in &mut self.0 {
+            let any = methods.contains_key(ANY);
+            let named = METHODS.into_iter().filter(|method| *method != ANY);
+            let named = named.filter(|method| any || *method == OPTIONS || methods.contains_key(*method));
+            let preflight = cors.preflight(&named.collect::<BTreeSet<_>>());
+            let route = Route { integration: Integration::Preflight(preflight), authorizer: None };
+            methods.entry(OPTIONS.to_owned()).or_insert(route);
+        }
+    }
+
+    /// All that lead to a function, in no particular order.
     pub(crate) fn list(&self) -> Vec<RouteInfo> {
         let resources = self.0.iter();
         resources
             .flat_map(|resource| {
-                resource.methods.iter().map(|(method, route)| RouteInfo {
+                let methods = resource.methods.iter();
+                let methods =
+                    methods.filter(|(_, route)| matches!(route.integration, Integration::Function { .. }));
+                methods.map(|(method, route)| RouteInfo {
                     method: method.clone(),
                     path: resource.path.clone(),
                     public: route.authorizer.is_none(),
@@ -183,7 +212,8 @@ mod tests {
     impl Route {
         /// One that asks for no credential.
         pub(crate) fn public(function: &str) -> Self {
-            Self { function: function.to_owned(), authorizer: None, timeout: Duration::from_secs(29) }
+            let (name, timeout) = (function.to_owned(), Duration::from_secs(29));
+            Self { integration: Integration::Function { name, timeout }, authorizer: None }
         }
     }
 
@@ -205,7 +235,10 @@ mod tests {
     }
 
     fn find(method: &str, path: &str) -> Option<String> {
-        routes().find(method, path).map(|found| found.route.function.clone())
+        match &routes().find(method, path)?.route.integration {
+            Integration::Function { name, .. } => Some(name.clone()),
+            Integration::Preflight(_) => None,
+        }
     }
 
     #[test]
@@ -254,6 +287,27 @@ mod tests {
         let found = routes.find("POST", "/v1/projects/a%2Fb/..").unwrap();
         assert_eq!(found.resource, "/v1/projects/{id}/{verb}");
         assert_eq!(found.parameters, [("id", "a%2Fb"), ("verb", "..")]);
+    }
+
+    #[test]
+    fn preflights_are_answered_where_there_is_a_path_and_nothing_else_answers() {
+        let cors: Cors = serde_json::from_value(serde_json::json!({"AllowOrigin": "'https://a'"})).unwrap();
+        let mut routes = routes();
+        routes.add("OPTIONS", "/v1/own", Route::public("own")).unwrap();
+        let before = routes.list().len();
+        routes.add_preflights(&cors);
+        for (path, methods) in [
+            ("/v1/projects", "GET,OPTIONS,POST"),
+            ("/v1/projects/p", "DELETE,GET,OPTIONS"),
+            ("/v1/any", "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"),
+        ] {
+            let preflight = cors.preflight(&methods.split(',').collect());
+            let expected = Route { integration: Integration::Preflight(preflight), authorizer: None };
+            assert_eq!(routes.find("OPTIONS", path).unwrap().route, &expected, "{path}");
+        }
+        assert_eq!(routes.find("OPTIONS", "/v1/own").unwrap().route, &Route::public("own"));
+        assert!(routes.find("OPTIONS", "/v1").is_none());
+        assert_eq!(routes.list().len(), before);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::cors::Cors;
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(crate) struct Globals {
@@ -91,6 +93,7 @@ pub(crate) struct ApiProperties {
     pub(crate) stage_name: String,
     #[serde(default)]
     pub(crate) auth: ApiAuth,
+    pub(crate) cors: Option<Cors>,
     #[serde(default)]
     pub(crate) gateway_responses: BTreeMap<String, Value>,
     #[serde(default)]
@@ -103,6 +106,7 @@ pub(crate) struct ApiAuth {
     pub(crate) default_authorizer: Option<String>,
     #[serde(default)]
     pub(crate) authorizers: BTreeMap<String, AuthorizerProperties>,
+    pub(crate) add_default_authorizer_to_cors_preflight: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -14,14 +14,14 @@ use crate::{
     aws_names::{self, API_ID},
     gateway_response::{GatewayResponse, GatewayResponses, ResponseType},
     intrinsics::Names,
-    routes::{Authorizer, Route, Routes},
+    routes::{Authorizer, Integration, Route, Routes},
     sam::{
         ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, GenerateSecretString, Globals,
         SecretProperties,
     },
     scalar,
     tables::Schema,
-    template_error::TemplateError,
+    template_error::{TemplateError, below},
     yaml,
 };
 
@@ -64,28 +64,44 @@ pub(crate) struct Table {
 }
 
 impl Template {
-    /// Reads the template at `path`, as it is for the stack `stack`.
-    pub(crate) fn load(path: &Path, stack: &str) -> Result<Self, TemplateError> {
+    /// Reads the template at `path`, as it is for the stack `stack` with these parameters.
+    pub(crate) fn load(
+        path: &Path,
+        stack: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| TemplateError::new("", format!("cannot be read: {error}")))?;
-        Self::parse(&text, stack)
+        Self::parse(&text, stack, parameters)
     }
 
     /// Reads the template that is `text`.
-    pub(crate) fn parse(text: &str, stack: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(
+        text: &str,
+        stack: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let document = yaml::parse(text)?;
-        let names = Names::of(&document, stack)?;
+        let names = Names::of(&document, stack, parameters)?;
         let Value::Object(mut sections) = document else {
             return Err(TemplateError::new("", "is not a map"));
         };
-        let mut section = |name: &str| {
-            let value = sections.remove(name).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-            names.resolve(name, value)
+        let mut section =
+            |name: &str| sections.remove(name).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let globals: Globals = read("Globals", names.resolve("Globals", section("Globals"))?)?;
+        let existing = |name: &str, section: Value| {
+            let mut existing = BTreeMap::new();
+            for (key, value) in read::<BTreeMap<String, Value>>(name, section)? {
+                let place = below(name, &key);
+                if names.exists(&place, &value)? {
+                    existing.insert(key, names.resolve(&place, value)?);
+                }
+            }
+            Ok(existing)
         };
-        let globals: Globals = read("Globals", section("Globals")?)?;
-        let resources: BTreeMap<String, Value> = read("Resources", section("Resources")?)?;
+        let resources = existing("Resources", section("Resources"))?;
         // Nothing here reads it, but CloudFormation would refuse an unknown name in it.
-        section("Outputs")?;
+        existing("Outputs", section("Outputs"))?;
 
         let mut reader = Reader::default();
         for (logical_id, resource) in resources {
@@ -200,9 +216,20 @@ impl Reader {
                 },
             };
             let timeout = Duration::from_millis(event.timeout_in_millis);
+            let integration = Integration::Function { name: function, timeout };
             routes
-                .add(&event.method, &event.path, Route { function, authorizer, timeout })
+                .add(&event.method, &event.path, Route { integration, authorizer })
                 .map_err(|error| TemplateError::new(place, error.to_string()))?;
+        }
+        if let Some(cors) = api.cors {
+            // Left out, it means true to SAM; but no browser sends a credential with a preflight.
+            if api.auth.add_default_authorizer_to_cors_preflight != Some(false) {
+                return Err(TemplateError::new(
+                    format!("{place}.Properties.Auth.AddDefaultAuthorizerToCorsPreflight"),
+                    "must be false, or no browser gets past a preflight",
+                ));
+            }
+            routes.add_preflights(&cors);
         }
         let mut responses = GatewayResponses::default();
         for (name, properties) in api.gateway_responses {
@@ -245,16 +272,24 @@ fn read<T: DeserializeOwned>(place: &str, value: Value) -> Result<T, TemplateErr
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
     use crate::aws_names::STACK_NAME;
 
     const TEMPLATE: &str = include_str!("../../../template.yaml");
 
+    fn parse(text: &str) -> Result<Template, TemplateError> {
+        Template::parse(text, STACK_NAME, &BTreeMap::new())
+    }
+
     #[test]
     fn the_template_of_the_service_is_understood() {
-        let template = Template::parse(TEMPLATE, STACK_NAME).unwrap();
+        let template = parse(TEMPLATE).unwrap();
         let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
         assert_eq!(login.route, &Route::public("login"));
+        let preflight = template.api.routes.find("OPTIONS", "/v1/projects").unwrap();
+        assert_eq!(preflight.route.authorizer, None);
         let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
         let authorizer = projects.route.authorizer.as_ref().unwrap();
         assert_eq!(authorizer.function, "authorizer");
@@ -267,10 +302,31 @@ mod tests {
         assert_eq!(template.functions["authorizer"].timeout, Duration::from_secs(10));
     }
 
-    /// The service's template with one text replaced, and what is said about it.
-    fn broken(from: &str, to: &str) -> String {
+    #[test]
+    fn each_gateway_response_can_be_read_by_pages_of_the_allowed_origin() {
+        let responses = parse(TEMPLATE).unwrap().api.responses;
+        let given =
+            yaml::parse(TEMPLATE).unwrap()["Resources"]["Api"]["Properties"]["GatewayResponses"].take();
+        for kind in read::<BTreeMap<String, Value>>("", given).unwrap().into_keys() {
+            let id = HeaderValue::from_static("id");
+            let answer = responses.answer(read("", kind.clone().into()).unwrap(), &id);
+            for (name, value) in [
+                ("access-control-allow-origin", "https://nobody.invalid"),
+                ("access-control-expose-headers", "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"),
+                ("vary", "Origin"),
+            ] {
+                assert_eq!(answer.headers()[name], value, "{kind}");
+            }
+        }
+    }
+
+    /// What is said about the service's template with one text replaced.
+    #[track_caller]
+    fn assert_named(from: &str, to: &str, expected: &str) {
         assert!(TEMPLATE.contains(from), "{from}");
-        Template::parse(&TEMPLATE.replacen(from, to, 1), STACK_NAME).unwrap_err().to_string()
+        let message = parse(&TEMPLATE.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{to}: {message}");
+        assert!(!message.contains('\n'), "{message}");
     }
 
     #[test]
@@ -356,10 +412,45 @@ mod tests {
             ),
             ("Timeout: 10", "Timeout: soon", "Globals: invalid type"),
         ] {
-            let message = broken(from, to);
-            assert!(message.contains(expected), "{to}: {message}");
-            assert!(!message.contains('\n'), "{message}");
+            assert_named(from, to, expected);
         }
+    }
+
+    #[test]
+    fn mistakes_about_other_origins_and_conditions_are_named_with_their_place() {
+        for (from, to, expected) in [
+            (
+                "AddDefaultAuthorizerToCorsPreflight: false",
+                "# nothing",
+                "Resources.Api.Properties.Auth.AddDefaultAuthorizerToCorsPreflight: must be false",
+            ),
+            (
+                "MaxAge: \"'600'\"",
+                "AllowCredentials: true",
+                "Resources.Api: unknown field `AllowCredentials`",
+            ),
+            (
+                "HasDomain: !Not",
+                "HasDomain: !Or",
+                "Conditions.HasDomain: is not made of `Fn::Equals`, `Fn::Not` and `Fn::And`",
+            ),
+            (
+                "Condition: HasDomain",
+                "Condition: HasDoman",
+                "Resources.CustomDomain: unknown condition `HasDoman`",
+            ),
+        ] {
+            assert_named(from, to, expected);
+        }
+    }
+
+    #[test]
+    fn every_condition_of_the_template_can_hold() {
+        let topic = "arn:aws:sns:eu-central-1:123456789012:alarms";
+        let parameters =
+            [("AlarmTopicArn", topic), ("DomainName", "auth.example.com"), ("HostedZoneId", "Z1")];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
     }
 
     #[test]
@@ -367,6 +458,6 @@ mod tests {
         let schedule = "      Events:\n        Daily: { Type: Schedule, Properties: { Schedule: rate(1 day) } }\n        Get:";
         let template = TEMPLATE.replacen("      Events:\n        Get:", schedule, 1);
         assert!(template.contains("Daily"));
-        assert!(Template::parse(&template, STACK_NAME).is_ok());
+        assert!(parse(&template).is_ok());
     }
 }

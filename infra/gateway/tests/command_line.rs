@@ -192,6 +192,25 @@ fn a_broken_template_is_refused() {
     assert!(message.starts_with(&format!("{}: cannot be read: ", missing.display())), "{message}");
 }
 
+#[tokio::test]
+async fn a_parameter_of_the_template_can_be_given() {
+    let origin = "http://localhost:5173";
+    let parameter = format!("AllowedOrigin={origin}");
+    let running = Running::start(&["--port", "0", "--ephemeral", "--parameter", &parameter]);
+    for path in ["/v1/health", "/v1/nothing"] {
+        let answer = Client::new().get(format!("{}{path}", running.url)).send().await.unwrap();
+        assert_eq!(answer.headers()["access-control-allow-origin"], origin, "{path}");
+    }
+}
+
+#[test]
+fn a_parameter_that_the_template_lacks_or_refuses_is_refused() {
+    let message = refusal(&["--port", "0", "--ephemeral", "--parameter", "AlowedOrigin=https://a"]);
+    assert!(message.ends_with(": Parameters: no parameter `AlowedOrigin`"), "{message}");
+    let message = refusal(&["--port", "0", "--ephemeral", "--parameter", "AllowedOrigin=*"]);
+    assert!(message.contains("the environment variable ALLOWED_ORIGIN is not an origin"), "{message}");
+}
+
 #[test]
 fn arguments_that_contradict_are_refused() {
     let output = gateway(&["--ephemeral", "--data", "x"]).output().unwrap();
