@@ -142,8 +142,8 @@ impl Attempt {
     }
 }
 
-/// What of an IP address tells one source from another. A household has 64 bits of IPv6 addresses to itself
-/// (RFC 6177), so they are one.
+/// What of an IP address tells one source from another. The last 64 bits of IPv6 name a machine in its own network
+/// (RFC 4291, 2.5.4), which may give itself all of them, so they tell nothing.
 fn network(address: Option<&str>) -> String {
     match address.and_then(|address| address.parse().ok()).map(|address: IpAddr| address.to_canonical()) {
         Some(IpAddr::V6(address)) => {

@@ -263,6 +263,35 @@ async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
+    let service = Service::start().await;
+    attempt(&service, &service.new_address(), WRONG).await.expect(401);
+    let items = items(&service).await;
+    let hour = items.into_iter().find(|item| item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#")));
+    let hour = hour.expect("an hour");
+    assert_eq!(hour["failures"].as_n().map(String::as_str), Ok("1"));
+    let update = service.gateway.dynamodb().update_item();
+    update
+        .table_name(service.gateway.table("Table").expect("a table"))
+        .key("pk", hour["pk"].clone())
+        .key("sk", hour["sk"].clone())
+        .update_expression("SET failures = :failures")
+        .expression_attribute_values(":failures", AttributeValue::N("297".to_owned()))
+        .send()
+        .await
+        .expect("it is set");
+    let mut guesses = JoinSet::new();
+    for _ in 0..20 {
+        let body = json!({"email": service.new_address(), "password": WRONG});
+        guesses.spawn(service.request("POST", "/v1/auth/login").json(&body).send());
+    }
+    let mut statuses: Vec<_> = guesses.join_all().await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses[..4], [401, 401, 401, 429]);
+    assert_eq!(statuses[4..], [429; 16]);
+}
+
+#[tokio::test]
 async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator_enables_it() {
     let service = Service::start().await;
     let account = service.account().await;
