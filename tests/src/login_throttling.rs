@@ -97,6 +97,27 @@ async fn set_failures(service: &Service, account: &Account, failures: u32) {
         .expect("it is set");
 }
 
+/// As if so many attempts from the one source that has failed had failed in this hour.
+async fn set_source_failures(service: &Service, failures: u32) {
+    let items = items(service).await;
+    let failed = |item: &HashMap<String, AttributeValue>| {
+        item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#"))
+            && item["failures"].as_n() != Ok(&"0".to_owned())
+    };
+    let hour = items.into_iter().find(failed).expect("an hour");
+    assert_eq!(hour["failures"].as_n().map(String::as_str), Ok("1"), "a success counts no more");
+    let update = service.gateway.dynamodb().update_item();
+    update
+        .table_name(service.gateway.table("Table").expect("a table"))
+        .key("pk", hour["pk"].clone())
+        .key("sk", hour["sk"].clone())
+        .update_expression("SET failures = :failures")
+        .expression_attribute_values(":failures", AttributeValue::N(failures.to_string()))
+        .send()
+        .await
+        .expect("it is set");
+}
+
 #[tokio::test]
 async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
     let service = Service::start().await;
@@ -222,9 +243,12 @@ async fn from_one_source_300_failures_in_an_hour_are_the_last_at_strange_address
     let account = service.account().await;
     let newcomer = service.account().await;
     assert_eq!(from(&service, HOME, &account.email, PASSWORD).await.status, 200);
-    for n in 0..300 {
+    for n in 0..6 {
         let email = format!("nobody{n}@example.com");
         assert_eq!(from(&service, HOME, &email, WRONG).await, wrong(), "{n}");
+        if n == 0 {
+            set_source_failures(&service, 295).await;
+        }
     }
     let told = from(&service, HOME, "nobody@example.com", WRONG).await;
     let left = told.retry_after.expect("a time");
@@ -266,20 +290,7 @@ async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
 async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
     let service = Service::start().await;
     attempt(&service, &service.new_address(), WRONG).await.expect(401);
-    let items = items(&service).await;
-    let hour = items.into_iter().find(|item| item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#")));
-    let hour = hour.expect("an hour");
-    assert_eq!(hour["failures"].as_n().map(String::as_str), Ok("1"));
-    let update = service.gateway.dynamodb().update_item();
-    update
-        .table_name(service.gateway.table("Table").expect("a table"))
-        .key("pk", hour["pk"].clone())
-        .key("sk", hour["sk"].clone())
-        .update_expression("SET failures = :failures")
-        .expression_attribute_values(":failures", AttributeValue::N("297".to_owned()))
-        .send()
-        .await
-        .expect("it is set");
+    set_source_failures(&service, 297).await;
     let mut guesses = JoinSet::new();
     for _ in 0..20 {
         let body = json!({"email": service.new_address(), "password": WRONG});
@@ -295,8 +306,8 @@ async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
 async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator_enables_it() {
     let service = Service::start().await;
     let account = service.account().await;
-    // One failure an hour, after a first one. A success in between would begin anew.
-    for n in 0..99 {
+    set_failures(&service, &account, 95).await;
+    for n in 0..4 {
         assert_eq!(from(&service, "198.51.100.1", &account.email, WRONG).await, wrong(), "{n}");
         service.time.pass(3_600);
     }
