@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     answer::{Answer, without},
-    service::{PASSWORD, Request, Service},
+    service::{OwnService, PASSWORD, Request},
     target::Target,
 };
 
@@ -170,7 +170,7 @@ fn assert_bad(answer: &Answer, case: &str) {
 
 #[tokio::test]
 async fn every_route_that_takes_one_is_tried() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let takes = |method: &str, path: &str| method != "GET" && method != "DELETE" && path != "/v1/auth/logout";
     let routes = service.gateway.routes().iter();
     let mut all: Vec<_> = routes

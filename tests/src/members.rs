@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, Credential, PASSWORD, Service},
+    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
 };
 
 const ALL: [&str; 4] = ["read", "write", "delete", "admin"];
@@ -15,7 +15,7 @@ fn path(user_id: &str) -> String {
 
 /// Makes a member of the account, with these permissions. Returns the record.
 async fn create(service: &Service, account: &Account, permissions: &[&str]) -> Value {
-    let body = json!({"email": service.new_address(), "password": PASSWORD, "permissions": permissions});
+    let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     service.post("/v1/members", &account.session, body).await.expect(201)
 }
 
@@ -37,7 +37,7 @@ fn assert_last_admin(answer: &Answer) {
 
 #[tokio::test]
 async fn a_new_one_is_201_and_logs_in() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let body =
         json!({"email": "New.One@Example.com", "password": PASSWORD, "permissions": ["admin", "read"]});

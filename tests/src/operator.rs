@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::text,
-    service::{PASSWORD, Service},
+    service::{OwnService, PASSWORD, Service},
 };
 
 /// The command that makes an account.
@@ -19,7 +19,7 @@ async fn refused(service: &Service, command: Value) -> String {
 
 #[tokio::test]
 async fn a_new_account_has_a_first_member_with_all_permissions() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let made = service.operate(create("First@Example.com")).await.expect("it is made");
     let (account_id, user_id) = (text(&made, "account_id"), text(&made, "user_id"));
     assert_eq!(made, json!({"account_id": account_id, "user_id": user_id}));
@@ -163,7 +163,7 @@ async fn an_account_that_cannot_be_is_a_bad_request() {
 #[tokio::test]
 async fn it_is_invoked_through_lambdas_api() {
     let service = Service::start().await;
-    let url = format!("{}/2015-03-31/functions/operator/invocations", service.gateway.url());
+    let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
     let invoke = async |command: Value| {
         let answer =
             reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("an answer");
