@@ -140,7 +140,7 @@ async fn nobody_grants_what_they_lack() {
     let service = Service::start().await;
     let account = service.account().await;
     let (reader, own_id) = service.member(&account.session, &["read", "admin"]).await;
-    let new = |permissions: Value| json!({"email": "x@example.com", "password": PASSWORD, "permissions": permissions});
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     for permissions in [json!(["write"]), json!(["read", "delete"]), json!(ALL)] {
         service.post("/v1/members", &reader, new(permissions)).await.assert_forbidden();
     }
@@ -158,7 +158,7 @@ async fn a_key_does_not_grant_what_it_lacks_either() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
-    let new = |permissions: Value| json!({"email": "x@example.com", "password": PASSWORD, "permissions": permissions});
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     service.post("/v1/members", &key, new(json!(["read"]))).await.assert_forbidden();
     service.post("/v1/members", &key, new(json!(["admin"]))).await.expect(201);
 }
