@@ -142,19 +142,19 @@ impl OwnService {
         change(&mut options);
         let gateway = Gateway::start(options).await.expect("the gateway starts");
         keep_what_expires(&gateway).await;
-        if elsewhere().is_some() {
-            say_that_it_is_own();
-        }
+        say_where("in this process");
         Self { service: Service::at(gateway.url().to_owned()), gateway, time }
     }
 }
 
-/// Tells whoever gave all tests a service that this one has another.
-fn say_that_it_is_own() {
-    let test = thread::current();
-    // Not by a macro, whose output is kept back until a test fails.
-    writeln!(io::stderr(), "{} has a service of its own", test.name().unwrap_or_default())
-        .expect("it is said");
+/// Tells whoever gave all tests a service which of them use it.
+fn say_where(service: &str) {
+    if elsewhere().is_some() {
+        let test = thread::current();
+        let line = format!("{} spoke to the service {service}\n", test.name().unwrap_or_default());
+        // Not by a macro, whose output is kept back until the test fails.
+        io::stderr().write_all(line.as_bytes()).expect("it is said");
+    }
 }
 
 impl Service {
@@ -164,6 +164,7 @@ impl Service {
     /// the API, starts an [`OwnService`].
     pub async fn start() -> Self {
         if let Some(url) = elsewhere() {
+            say_where("at SERVICE_URL");
             return Self::at(url);
         }
         let OwnService { service, gateway, .. } = OwnService::start().await;
