@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     answer::text,
     peppers,
-    service::{PASSWORD, Service, key_path},
+    service::{OwnService, PASSWORD, Service, key_path},
 };
 
 /// The tests' own calls, and the gateway's.
@@ -15,7 +15,7 @@ const GATEWAY: &str = "gateway";
 
 #[tokio::test]
 async fn what_the_template_allows_is_what_functions_do() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     do_everything(&service).await;
     // A login after a change of the pepper hashes the password anew.
     peppers::change(&service).await;

@@ -10,12 +10,12 @@ use crate::{
     answer::text,
     dynamodb::{DynamoDb, Trouble},
     logs::OwnLog,
-    service::{Account, Credential, PASSWORD, START, Service, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, START, key_path},
 };
 
 /// A service, what it logs where `LOG_LEVEL` is `error`, and its `DynamoDB`.
 struct Watched {
-    service: Service,
+    service: OwnService,
     dynamodb: DynamoDb,
     log: OwnLog,
 }
@@ -23,7 +23,7 @@ struct Watched {
 impl Watched {
     async fn start() -> Self {
         let log = OwnLog::start(LevelFilter::ERROR);
-        let (service, dynamodb) = Service::start_with_dynamodb().await;
+        let (service, dynamodb) = OwnService::start_with_dynamodb().await;
         Self { service, dynamodb, log }
     }
 

@@ -6,12 +6,12 @@ use gateway::Data;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::service::{Service, key_path};
+use crate::service::{OwnService, key_path};
 
 /// Starts on the data in `folder`, and on the same tables where they aren't in it.
-async fn start(folder: &Path) -> Service {
+async fn start(folder: &Path) -> OwnService {
     let name = folder.file_name().and_then(OsStr::to_str).expect("a name");
-    Service::start_with(|options| {
+    OwnService::start_with(|options| {
         options.data = Data::Folder(folder.to_owned());
         options.stack = format!("test{name}");
     })

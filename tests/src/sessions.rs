@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Credential, PASSWORD, Service};
+use crate::service::{Credential, OwnService, PASSWORD, Service};
 
 /// The sessions that `credential` sees.
 async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
@@ -26,7 +26,7 @@ async fn login_as(service: &Service, email: &str, user_agent: &str) -> Credentia
 
 #[tokio::test]
 async fn list_shows_the_callers_own_newest_first() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     service.account().await;
     service.member(&account.session, &["read"]).await;
@@ -108,7 +108,7 @@ async fn a_session_ends_itself() {
 
 #[tokio::test]
 async fn an_expired_one_disappears() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     service.time.pass(12 * 3_600 - 1);
     let late = service.login(&account.email).await;
