@@ -16,6 +16,8 @@ pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
+    /// After how many seconds it is worth another try.
+    retry_after: Option<u32>,
     cause: Option<Cause>,
 }
 
@@ -30,6 +32,7 @@ enum Kind {
     Conflict,
     PayloadTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Internal,
     Unavailable,
 }
@@ -44,6 +47,7 @@ impl Kind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -58,6 +62,7 @@ impl Kind {
             Self::Conflict => "CONFLICT",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Internal => "INTERNAL",
             Self::Unavailable => "UNAVAILABLE",
         }
@@ -66,7 +71,7 @@ impl Kind {
 
 impl Error {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), field: None, cause: None }
+        Self { kind, message: message.into(), field: None, retry_after: None, cause: None }
     }
 
     fn caused_by(self, cause: impl Into<Cause>) -> Self {
@@ -131,6 +136,12 @@ impl Error {
         Self::new(Kind::UnsupportedMediaType, "The body must be application/json")
     }
 
+    /// 429: the caller is over its limit, for `retry_after` seconds more.
+    #[must_use]
+    pub fn rate_limited(retry_after: u32) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(Kind::RateLimited, "Too many requests") }
+    }
+
     /// 500: our fault. The caller is not told what.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::new(Kind::Internal, "Internal error").caused_by(cause)
@@ -138,7 +149,8 @@ impl Error {
 
     /// 503: something that we ask is down. The caller is not told what.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
-        Self::new(Kind::Unavailable, "The service is unavailable").caused_by(cause)
+        let unavailable = Self::new(Kind::Unavailable, "The service is unavailable").caused_by(cause);
+        Self { retry_after: Some(1), ..unavailable }
     }
 
     /// Its status.
@@ -178,8 +190,8 @@ impl Error {
             field.unwrap_or_default()
         );
         let mut response = http::json_text(self.kind.status(), body);
-        if self.kind == Kind::Unavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -19,6 +19,7 @@ async fn ends_the_key_at_once_and_again_is_204() {
     }
     let mut expected = without(&made, "key");
     expected["status"] = json!("revoked");
+    expected["last_used_at"] = made["created_at"].clone();
     assert_eq!(service.get(&key_path(&made), &account.session).await.expect(200), expected);
 }
 

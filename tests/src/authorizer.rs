@@ -85,6 +85,10 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "expires_at": "never",
         "secret": "current",
         "generation": "0",
+        "rate_limit": "within",
+        "rate_limit_quota": "6000",
+        "rate_limit_remaining": "5999",
+        "rate_limit_resets_in": "60",
     });
     let allowed = authorize(&service, event_of(&plain)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
@@ -108,6 +112,10 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
         "generation": "0",
+        "rate_limit": "within",
+        "rate_limit_quota": "100",
+        "rate_limit_remaining": "99",
+        "rate_limit_resets_in": "60",
     });
     let allowed = authorize(&service, event_of(&previous)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
@@ -219,9 +227,21 @@ async fn finds_all_it_needs_in_one_round_trip() {
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     for credential in [&key, &account.session] {
+        // At first, it writes that the credential is used, and takes of the key's quota.
+        for _ in 0..10 {
+            authorize(&service, event_of(credential)).await.expect("a policy");
+        }
+    }
+    // A minute after, it takes as much as was used lately.
+    service.time.pass(60);
+    for credential in [&key, &account.session] {
         dynamodb.calls();
         authorize(&service, event_of(credential)).await.expect("a policy");
-        assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+        assert_eq!(dynamodb.calls(), ["BatchGetItem", "UpdateItem"]);
+        for _ in 0..11 {
+            authorize(&service, event_of(credential)).await.expect("a policy");
+            assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+        }
     }
 }
 

@@ -37,6 +37,7 @@ mod peppers;
 mod projects;
 mod queries;
 mod races;
+mod rate_limits;
 mod restart;
 mod routes;
 mod service;

@@ -74,6 +74,32 @@ async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
 }
 
 #[tokio::test]
+async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (overlapped, rotated) = service.key(&account.session, json!({})).await;
+    service.rotate(&rotated, &account.session, 86_400).await;
+    let before = versions(&service, &account.id, &record).await[0].clone();
+    change(&service).await;
+    service.time.pass(301);
+    while versions(&service, &account.id, &record).await[0] == before {
+        service.time.pass(60);
+        for credential in [&key, &overlapped, &account.session] {
+            service.me(credential).await.expect(200);
+        }
+    }
+    // Once more, and nothing of the first pepper is at hand: what was not digested anew could not be verified.
+    change(&service).await;
+    for _ in 0..3 {
+        service.time.pass(301);
+        for credential in [&key, &overlapped, &account.session] {
+            service.me(credential).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_password_is_hashed_anew_at_the_next_login() {
     let service = OwnService::start().await;
     let account = service.account().await;

@@ -45,6 +45,8 @@ pub struct OwnService {
     service: Service,
     pub gateway: Gateway,
     pub time: Time,
+    /// The name of its stack.
+    pub stack: String,
 }
 
 impl Deref for OwnService {
@@ -140,10 +142,11 @@ impl OwnService {
         let mut options =
             Options { clock: time.clock(), stack: new_stack(), dynamodb, ..Options::ephemeral() };
         change(&mut options);
+        let stack = options.stack.clone();
         let gateway = Gateway::start(options).await.expect("the gateway starts");
         keep_what_expires(&gateway).await;
         say_where("in this process");
-        Self { service: Service::at(gateway.url().to_owned()), gateway, time }
+        Self { service: Service::at(gateway.url().to_owned()), gateway, time, stack }
     }
 }
 
