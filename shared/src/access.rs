@@ -3,7 +3,7 @@
 //! No I/O, so that it can be tried on all inputs. What no rule allows is denied.
 
 use crate::{
-    account::AccountStatus,
+    account::{AccountStatus, Standing},
     api_key::{ApiKey, State, Superseded},
     environment::Environment,
     error::Error,
@@ -37,37 +37,29 @@ pub struct Asked<'a> {
 /// What the table holds for an API key's token.
 pub struct FoundKey {
     /// The key.
-    pub key: Option<ApiKey>,
-    /// Whether its account's credentials are let in.
-    pub account: Option<AccountStatus>,
+    pub key: ApiKey,
+    /// Its account.
+    pub account: Standing,
 }
 
 /// What the table holds for a session's token.
 pub struct FoundSession {
     /// The session.
-    pub session: Option<Session>,
-    /// Its member.
+    pub session: Session,
+    /// Its member, who may be gone.
     pub member: Option<Member>,
-    /// Whether its account's credentials are let in.
-    pub account: Option<AccountStatus>,
+    /// Its account.
+    pub account: Standing,
 }
 
 impl FoundKey {
     /// The version of the pepper that its newest secret was digested with.
     #[must_use]
     pub fn pepper_version(&self) -> Option<&str> {
-        match &self.key.as_ref()?.state {
+        match &self.key.state {
             State::Active { current, .. } => Some(current.pepper_version()),
             State::Revoked => None,
         }
-    }
-}
-
-impl FoundSession {
-    /// The version of the pepper that its secret was digested with.
-    #[must_use]
-    pub fn pepper_version(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.digest.pepper_version())
     }
 }
 
@@ -102,29 +94,27 @@ impl From<Denied> for Error {
 pub fn decide_key(
     asked: &Asked<'_>,
     token: &ApiKeyToken<'_>,
-    found: FoundKey,
+    found: &FoundKey,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denied> {
-    let FoundKey { key: Some(key), account: Some(account) } = found else {
-        return Err(Unauthenticated::Unknown.into());
-    };
-    let (secret, generation) = matching_secret(&key, token, peppers, now)?;
+    let FoundKey { key, account } = found;
+    let (secret, generation) = matching_secret(key, token, peppers, now)?;
     if key.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
     let principal = Principal::ApiKey(KeyPrincipal {
         account_id: key.account_id,
         key_id: key.id,
-        name: key.name,
+        name: key.name.clone(),
         environment: key.environment,
         permissions: key.permissions,
-        scope: key.scope,
+        scope: key.scope.clone(),
         expires_at: key.expires_at,
         secret,
         generation,
     });
-    permit(asked, &principal, account)?;
+    permit(asked, &principal, account.status)?;
     Ok(principal)
 }
 
@@ -135,31 +125,29 @@ pub fn decide_key(
 pub fn decide_session(
     asked: &Asked<'_>,
     token: &SessionToken<'_>,
-    found: FoundSession,
+    found: &FoundSession,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denied> {
-    let FoundSession { session: Some(session), member, account: Some(account) } = found else {
-        return Err(Unauthenticated::Unknown.into());
-    };
+    let FoundSession { session, member, account } = found;
     if !session.digest.matches(token.expose(), peppers)? {
         return Err(Unauthenticated::WrongSecret.into());
     }
     if session.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
-    let member =
-        member.filter(|member| member.has_session_of(session.epoch)).ok_or(Unauthenticated::SessionEnded)?;
+    let member = member.as_ref().filter(|member| member.has_session_of(session.epoch));
+    let member = member.ok_or(Unauthenticated::SessionEnded)?;
     let principal = Principal::Session(SessionPrincipal {
         account_id: session.account_id,
         user_id: session.user_id,
         session_id: session.id,
         session_epoch: session.epoch,
-        email: member.email,
+        email: member.email.clone(),
         permissions: member.permissions,
         expires_at: session.expires_at,
     });
-    permit(asked, &principal, account)?;
+    permit(asked, &principal, account.status)?;
     Ok(principal)
 }
 
@@ -173,19 +161,22 @@ fn matching_secret(
     let State::Active { current, previous, generation } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
-    if current.matches(token.expose(), peppers)? {
+    let is_current = current.matches(token.expose(), peppers);
+    if is_current == Ok(true) {
         return Ok((SecretAge::Current, *generation));
     }
-    match previous {
-        Some(Superseded { digest, ends_at }) if digest.matches(token.expose(), peppers)? => {
-            if now < *ends_at {
-                Ok((SecretAge::Previous, generation.saturating_sub(1)))
-            } else {
-                Err(Unauthenticated::SecretSuperseded.into())
-            }
-        }
-        _ => Err(Unauthenticated::WrongSecret.into()),
+    if let Some(Superseded { digest, ends_at }) = previous
+        && digest.matches(token.expose(), peppers)?
+    {
+        return if now < *ends_at {
+            Ok((SecretAge::Previous, generation.saturating_sub(1)))
+        } else {
+            Err(Unauthenticated::SecretSuperseded.into())
+        };
     }
+    // It is a wrong one only if it is known not to be the current one.
+    is_current?;
+    Err(Unauthenticated::WrongSecret.into())
 }
 
 /// Who a route lets in.

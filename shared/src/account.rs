@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AccountId, Named},
+    limit::Quotas,
     name::Name,
     timestamp::Timestamp,
 };
@@ -22,6 +23,17 @@ pub struct Account {
     /// How many of its members are active and have `admin`. Counted here, so that one condition can keep
     /// the last of them.
     pub active_admins: u32,
+    /// The quotas of its keys, where they are not the usual ones.
+    pub quotas: Option<Quotas>,
+}
+
+/// What the authorizer needs to know of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Standing {
+    /// Whether its credentials are let in.
+    pub status: AccountStatus,
+    /// The quotas of its keys, where they are not the usual ones.
+    pub quotas: Option<Quotas>,
 }
 
 /// Whether an account's credentials are let in.

@@ -1,12 +1,16 @@
 //! API keys: what a server calls with.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::TokenDigest,
     environment::Environment,
     id::{AccountId, KeyId, Named},
+    limit::Counter,
     name::Name,
+    pepper::Peppers,
     permission::Permissions,
     principal::Principal,
     scope::{ProjectScope, Scope},
@@ -38,6 +42,9 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, where that is known.
     pub last_used_at: Option<Timestamp>,
+    /// How much of its limit was taken, once it was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<Counter>,
     /// Which secrets it has.
     pub state: State,
 }
@@ -114,6 +121,18 @@ impl ApiKey {
             }
             _ => false,
         }
+    }
+
+    /// Its state with the digest of `token`, one of its secrets, made anew, where an older pepper than the current one
+    /// made it.
+    #[must_use]
+    pub fn redigested(&self, token: &str, peppers: &Peppers) -> Option<State> {
+        let mut state = self.state.clone();
+        let State::Active { current, previous, .. } = &mut state else { return None };
+        let digests = iter::once(current).chain(previous.as_mut().map(|previous| &mut previous.digest));
+        let digest = digests.into_iter().find(|digest| digest.matches(token, peppers) == Ok(true))?;
+        *digest = digest.renewed(token, peppers)?;
+        Some(state)
     }
 
     /// Whether `caller`, if this is the key that calls, would still be let in with the secret that came.
@@ -230,6 +249,7 @@ pub(crate) mod tests {
             created_at: timestamp(0),
             expires_at: None,
             last_used_at: None,
+            counter: None,
             state: State::Active { current: digest("one"), previous: None, generation: 0 },
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     error::{Error, chain},
+    limit::Quotas,
     origin::Origin,
     pepper::Peppers,
     pepper_source::{PepperError, PepperSource},
@@ -29,6 +30,7 @@ pub struct App {
     pub random: Random,
     /// The web origin whose pages may read answers.
     pub allowed_origin: Origin,
+    quotas: Option<Quotas>,
     peppers: Option<Arc<PepperSource>>,
 }
 
@@ -64,8 +66,8 @@ impl App {
             warn!(target: TARGET, reason = chain(&error), "the warming read failed");
         }
         let peppers = peppers?.map(Arc::new);
-        let Config { function_name, allowed_origin, .. } = config;
-        Ok(Self { function_name, store, clock, random, allowed_origin, peppers })
+        let Config { function_name, allowed_origin, quotas, .. } = config;
+        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers })
     }
 
     /// The peppers, to make digests and hashes with.
@@ -87,6 +89,14 @@ impl App {
             Some(version) => source.peppers_with(version).await,
             None => source.peppers(),
         })
+    }
+
+    /// The quotas of keys of accounts that have no others.
+    ///
+    /// # Errors
+    /// When the template gave this function none.
+    pub fn quotas(&self) -> Result<Quotas, Error> {
+        self.quotas.ok_or_else(|| Error::internal("this function was given no quotas"))
     }
 
     fn pepper_source(&self) -> Result<&Arc<PepperSource>, Error> {

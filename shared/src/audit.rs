@@ -7,6 +7,7 @@ use crate::{
     email::EmailAddress,
     environment::Environment,
     id::{EventId, KeyId, Named, SessionId, UserId},
+    limit::Quotas,
     member::MemberStatus,
     name::Name,
     permission::Permissions,
@@ -67,6 +68,9 @@ pub enum Action {
     /// An account's credentials are let in again.
     #[serde(rename = "account.restored")]
     AccountRestored,
+    /// The limits of an account's keys were changed: to these, or to the usual ones.
+    #[serde(rename = "account.limits_changed")]
+    AccountLimitsChanged { requests_per_minute: Option<Quotas> },
     /// A key was made.
     #[serde(rename = "api_key.created")]
     KeyCreated {

@@ -1,8 +1,13 @@
 //! The only code that reads the environment: what a function is told by Lambda and the template.
 
+use std::num::NonZeroU32;
+
 use tracing::level_filters::LevelFilter;
 
-use crate::origin::Origin;
+use crate::{
+    limit::{Quota, Quotas},
+    origin::Origin,
+};
 
 /// What a function is told by Lambda and the template.
 #[derive(Debug, Clone)]
@@ -18,6 +23,8 @@ pub struct Config {
     /// `WARMING_READ`: whether to read from the table once at the start, `false` where it is not set. The template
     /// says `true` of functions that may do `BatchGetItem`.
     pub warming_read: bool,
+    /// `LIVE_REQUESTS_PER_MINUTE`, `TEST_REQUESTS_PER_MINUTE`: the quotas of keys, for the function that counts.
+    pub quotas: Option<Quotas>,
     /// `LOG_LEVEL`: the least level of what is logged besides the lines of invocations, `info` where it is not set.
     pub log_level: LevelFilter,
 }
@@ -31,6 +38,11 @@ pub enum ConfigError {
     /// `WARMING_READ` is neither yes nor no.
     #[error("the environment variable WARMING_READ is neither true nor false")]
     WarmingRead,
+    /// A quota is none, or stands alone.
+    #[error(
+        "the environment variables LIVE_REQUESTS_PER_MINUTE and TEST_REQUESTS_PER_MINUTE are not both at least 1"
+    )]
+    Quotas,
     /// `ALLOWED_ORIGIN` is not one origin.
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
@@ -63,7 +75,17 @@ impl Config {
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             allowed_origin: needed("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
+            quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
+    }
+}
+
+fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, ConfigError> {
+    let quota = |text: String| text.parse::<NonZeroU32>().map(Quota::new).map_err(|_| ConfigError::Quotas);
+    match (live, test) {
+        (None, None) => Ok(None),
+        (Some(live), Some(test)) => Ok(Some(Quotas { live: quota(live)?, test: quota(test)? })),
+        _ => Err(ConfigError::Quotas),
     }
 }

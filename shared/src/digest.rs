@@ -36,6 +36,12 @@ impl TokenDigest {
         Ok(pepper.hmac().chain_update(token).verify_slice(&*self.mac).is_ok())
     }
 
+    /// What is kept of the same `token` where that is made with an older pepper than the current one.
+    #[must_use]
+    pub fn renewed(&self, token: &str, peppers: &Peppers) -> Option<Self> {
+        (self.pepper != peppers.current().version()).then(|| Self::of(token, peppers))
+    }
+
     /// The version of the pepper that it was made with.
     #[must_use]
     pub fn pepper_version(&self) -> &str {

@@ -16,7 +16,7 @@ pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
-    /// In seconds.
+    /// After how many seconds it is worth another try.
     retry_after: Option<u32>,
     cause: Option<Cause>,
 }
@@ -136,7 +136,7 @@ impl Error {
         Self::new(Kind::UnsupportedMediaType, "The body must be application/json")
     }
 
-    /// 429: too many requests. The next one can come in `retry_after` seconds.
+    /// 429: the caller is over its limit, for `retry_after` seconds more.
     #[must_use]
     pub fn rate_limited(retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(Kind::RateLimited, "Too many requests") }

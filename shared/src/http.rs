@@ -21,6 +21,7 @@ use crate::{
     error::Error,
     function::Function,
     invocation::Invocation,
+    limit::Verdict,
     principal::{MalformedContext, Principal},
 };
 
@@ -100,12 +101,20 @@ where
 {
     let operation = format!("{} {}", request.method(), request.route());
     let mut invocation = Invocation::begin(&app, request.id(), operation);
-    let principal = request.principal();
+    let (principal, limit) = match request.caller() {
+        Ok((principal, limit)) => (Ok(principal), limit),
+        Err(malformed) => (Err(malformed), None),
+    };
     if let Ok(principal) = &principal {
         invocation = invocation.of(principal.account_id(), principal.id());
     }
-    let handled = invocation.run(timeout(HANDLER_TIMEOUT, handle(principal, request))).await;
-    let (mut response, reason) = match handled.unwrap_or_else(|late| Err(Error::unavailable(late))) {
+    let handled = if let Some(Verdict::Exceeded(allowance)) = limit {
+        Err(Error::rate_limited(allowance.resets_in))
+    } else {
+        let handled = timeout(HANDLER_TIMEOUT, handle(principal, request));
+        invocation.run(handled).await.unwrap_or_else(|late| Err(Error::unavailable(late)))
+    };
+    let (mut response, reason) = match handled {
         Ok(response) => (response, None),
         Err(error) => (error.to_response(), Some(error.reason())),
     };
@@ -113,6 +122,9 @@ where
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(invocation.request_id()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if let Some(limit) = limit {
+        limit.allowance().write_to(headers);
     }
     // Every answer is about a credential or stands behind one: none may lie in a cache.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -24,6 +24,7 @@ pub mod function;
 pub mod http;
 pub mod id;
 pub mod invocation;
+pub mod limit;
 pub mod member;
 pub mod metrics;
 pub mod name;

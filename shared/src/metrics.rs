@@ -29,10 +29,14 @@ const DIRECTIVES: [Directive; 2] = [
 
 /// How an invocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The authorizer let the request through.
     Allowed,
+    /// The authorizer let the request through, though it could not be told how its key's limit stands.
+    AllowedUncounted,
+    /// The authorizer found that the key's limit is exceeded: the function answers 429.
+    RateLimited,
     /// The authorizer kept a valid credential from what it may not do.
     Forbidden,
     /// The authorizer was shown no credential, or one that is not valid.

@@ -10,6 +10,10 @@ use crate::{
 
 /// How long a session lives, in seconds: 12 hours (NIST SP 800-63B-4 allows 24 at AAL2).
 pub const SESSION_LIFETIME: u32 = 12 * 60 * 60;
+/// How long a session lives without use, in seconds: 1 hour (NIST SP 800-63B-4 at AAL2).
+const IDLE_LIFETIME: u32 = 60 * 60;
+/// How old what is known of a session's last use grows before it is written anew, in seconds.
+const LAST_USE_PRECISION: u32 = 60;
 /// How much is kept of the name that a browser gives itself, in characters.
 pub const MAX_USER_AGENT_CHARS: usize = 256;
 
@@ -30,7 +34,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
-    /// When it was last used, where that is known.
+    /// When it was last used, once it was: at most a minute ago when it was used since.
     pub last_used_at: Option<Timestamp>,
     /// What the browser called itself at login.
     pub user_agent: Option<String>,
@@ -41,10 +45,17 @@ impl Named for Session {
 }
 
 impl Session {
-    /// Whether it is over for its age.
+    /// Whether it is over, for its age or because it was not used.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at
+        let last_used_at = self.last_used_at.unwrap_or(self.created_at);
+        now >= self.expires_at || now >= last_used_at.plus_seconds(IDLE_LIFETIME)
+    }
+
+    /// Whether a use `now` is to be written down.
+    #[must_use]
+    pub fn is_use_news(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|last| now >= last.plus_seconds(LAST_USE_PRECISION))
     }
 }
 

@@ -30,6 +30,7 @@ mod members;
 mod projects;
 mod read;
 mod sessions;
+mod usage;
 mod write;
 
 use aws_sdk_dynamodb::Client;

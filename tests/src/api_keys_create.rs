@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{text, without},
-    service::{Credential, Service, key_path},
+    service::{Credential, OwnService, Service, key_path},
 };
 
 const PATH: &str = "/v1/api-keys";
@@ -19,7 +19,7 @@ fn body(members: Value) -> Value {
 
 #[tokio::test]
 async fn with_all_members_is_201() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let asked = json!({
         "name": "Production Server",
@@ -173,7 +173,7 @@ async fn a_scope_holds_1_to_100_projects() {
 
 #[tokio::test]
 async fn an_expiry_that_is_not_in_the_future_is_400() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for seconds in [-86_400, -1, 0] {
         let expires_at = service.time.in_seconds(seconds);
@@ -185,7 +185,7 @@ async fn an_expiry_that_is_not_in_the_future_is_400() {
 
 #[tokio::test]
 async fn a_key_works_until_its_expiry_to_the_second() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for seconds in [1, 3600] {
         let expires_at = service.time.in_seconds(seconds);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{text, without},
-    service::{Credential, Service, key_path},
+    service::{Credential, OwnService, Service, key_path},
 };
 
 const PATH: &str = "/v1/api-keys";
@@ -106,7 +106,7 @@ async fn revoked_ones_only_with_status_all() {
 
 #[tokio::test]
 async fn an_expired_key_stays_and_says_so() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (_, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;

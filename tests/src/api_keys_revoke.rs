@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     answer::without,
-    service::{Service, key_path},
+    service::{OwnService, Service, key_path},
 };
 
 #[tokio::test]
@@ -19,6 +19,7 @@ async fn ends_the_key_at_once_and_again_is_204() {
     }
     let mut expected = without(&made, "key");
     expected["status"] = json!("revoked");
+    expected["last_used_at"] = made["created_at"].clone();
     assert_eq!(service.get(&key_path(&made), &account.session).await.expect(200), expected);
 }
 
@@ -40,7 +41,7 @@ async fn ends_the_current_and_the_previous_secret() {
 
 #[tokio::test]
 async fn stays_revoked_whatever_time_passes() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     service.delete(&key_path(&made), &account.session).await.expect(204);
@@ -130,7 +131,7 @@ async fn an_unknown_id_is_404_and_makes_nothing() {
 
 #[tokio::test]
 async fn an_expired_key_is_revoked_like_any() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (_, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text, without},
-    service::{Account, Credential, Service, key_path},
+    service::{Account, Credential, OwnService, Service, key_path},
 };
 
 async fn started() -> (Service, Account) {
@@ -25,7 +25,8 @@ async fn age(service: &Service, secret: &Credential) -> Value {
 
 #[tokio::test]
 async fn shows_the_new_key_and_when_the_old_one_ends() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let members = json!({
         "name": "Study A",
         "type": "test",
@@ -66,7 +67,8 @@ async fn both_secrets_are_the_same_key() {
 #[tokio::test]
 async fn the_old_secret_works_until_the_grace_period_ends_to_the_second() {
     for grace in [1, 3600, 604_800] {
-        let (service, account) = started().await;
+        let service = OwnService::start().await;
+        let account = service.account().await;
         let (old, made) = service.key(&account.session, json!({})).await;
         let (new, rotated) = service.rotate(&made, &account.session, grace).await;
         assert_eq!(rotated["previous_expires_at"], service.time.in_seconds(grace.into()));
@@ -80,7 +82,8 @@ async fn the_old_secret_works_until_the_grace_period_ends_to_the_second() {
 
 #[tokio::test]
 async fn without_a_grace_period_the_old_secret_works_for_a_day() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     for body in [None, Some("{}")] {
         let (old, made) = service.key(&account.session, json!({})).await;
         let request = service.request("POST", &format!("{}/rotate", key_path(&made))).with(&account.session);
@@ -101,7 +104,8 @@ async fn without_a_grace_period_the_old_secret_works_for_a_day() {
 
 #[tokio::test]
 async fn a_grace_period_of_0_ends_the_old_secret_at_once() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let (old, made) = service.key(&account.session, json!({})).await;
     let (new, rotated) = service.rotate(&made, &account.session, 0).await;
     assert_eq!(rotated["previous_expires_at"], service.time.in_seconds(0));
@@ -111,7 +115,8 @@ async fn a_grace_period_of_0_ends_the_old_secret_at_once() {
 
 #[tokio::test]
 async fn the_old_secret_never_outlives_the_key() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let expires_at = service.time.in_seconds(600);
     let (old, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     let (new, rotated) = service.rotate(&made, &account.session, 3600).await;
@@ -129,7 +134,8 @@ async fn the_old_secret_never_outlives_the_key() {
 
 #[tokio::test]
 async fn a_third_secret_ends_the_first_at_once() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let (first, made) = service.key(&account.session, json!({})).await;
     let (second, _) = service.rotate(&made, &account.session, 3600).await;
     let (third, _) = service.rotate(&made, &account.session, 60).await;
@@ -156,7 +162,8 @@ async fn a_grace_period_that_is_no_whole_number_up_to_a_week_is_400() {
 
 #[tokio::test]
 async fn an_expired_or_revoked_key_is_409() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (_, expired) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     let (secret, revoked) = service.key(&account.session, json!({})).await;
@@ -252,7 +259,7 @@ async fn an_unknown_id_is_404() {
 
 #[tokio::test]
 async fn racing_ones_are_409() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (old, made) = service.key(&account.session, json!({})).await;
     let asked = || rotate(&service, &made, &account.session, json!({}));

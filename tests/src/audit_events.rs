@@ -4,11 +4,17 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, Credential, PASSWORD, Service, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
 async fn start() -> (Service, Account) {
     let service = Service::start().await;
+    let account = service.account().await;
+    (service, account)
+}
+
+async fn start_own() -> (OwnService, Account) {
+    let service = OwnService::start().await;
     let account = service.account().await;
     (service, account)
 }
@@ -52,7 +58,7 @@ async fn session_id(service: &Service, session: &Credential) -> String {
 
 #[tokio::test]
 async fn of_an_account_are_200() {
-    let (service, account) = start().await;
+    let (service, account) = start_own().await;
     service.suspend(&account).await;
     service.restore(&account).await;
     let seen = events(&service, &account.session, "").await;
@@ -79,7 +85,7 @@ async fn of_an_account_are_200() {
 
 #[tokio::test]
 async fn of_a_key_are_200() {
-    let (service, account) = start().await;
+    let (service, account) = start_own().await;
     let limits = json!({
         "type": "test", "permissions": ["read"], "scope": {"projects": ["proj_a"]}, "expires_at": "2026-02-01T00:00:00Z",
     });
@@ -108,7 +114,7 @@ async fn of_a_key_are_200() {
 
 #[tokio::test]
 async fn of_members_and_passwords_are_200() {
-    let (service, account) = start().await;
+    let (service, account) = start_own().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let (member, id) = service.member(&key, &["read"]).await;
     let email = text(&service.me(&member).await.expect(200), "email").to_owned();
@@ -142,7 +148,7 @@ async fn of_members_and_passwords_are_200() {
 
 #[tokio::test]
 async fn of_refused_logins_are_200_and_name_nobody() {
-    let (service, account) = start().await;
+    let (service, account) = start_own().await;
     login(&service, &account.email, "wrong").await.expect(401);
     service.suspend(&account).await;
     login(&service, &account.email, PASSWORD).await.expect(403);
@@ -176,7 +182,7 @@ async fn of_what_was_not_done_are_none() {
     let member = format!("/v1/members/{}", account.user_id);
     service.delete(&member, &account.session).await.assert_error(409, "CONFLICT");
     service.patch(&member, &account.session, json!({"permissions": ["read"]})).await.expect(409);
-    login(&service, &service.new_address(), PASSWORD).await.expect(401);
+    login(&service, &new_address(), PASSWORD).await.expect(401);
     assert_eq!(events(&service, &account.session, "").await, before);
     service.me(&key).await.expect(200);
     assert_eq!(service.get(&key_path(&record), &account.session).await.expect(200)["status"], "active");
@@ -184,12 +190,12 @@ async fn of_what_was_not_done_are_none() {
 
 #[tokio::test]
 async fn stand_in_the_same_transaction_as_the_change() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (_, made) = service.key(&account.session, json!({})).await;
     let (_, id) = service.member(&account.session, &["read"]).await;
     let (key, member) = (key_path(&made), format!("/v1/members/{id}"));
-    let (rotation, new_address) = (format!("{key}/rotate"), service.new_address());
+    let (rotation, new_address) = (format!("{key}/rotate"), new_address());
     for (method, path, body, status) in [
         ("POST", "/v1/api-keys", json!({"name": "A", "permissions": ["read"]}), 201),
         ("POST", &rotation, json!({}), 200),
@@ -266,7 +272,7 @@ async fn of_another_account_are_not_seen() {
 
 #[tokio::test]
 async fn of_refusals_alone_have_an_end() {
-    let (service, account) = start().await;
+    let (service, account) = start_own().await;
     login(&service, &account.email, "wrong").await.expect(401);
     let (client, table) = (service.gateway.dynamodb(), service.gateway.table("Table").expect("the table"));
     let items = client

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     answer::text,
     dynamodb::Trouble,
-    service::{Credential, Service},
+    service::{Credential, OwnService, Service},
 };
 
 /// Neither this stage nor these accounts are the gateway's: the authorizer takes what it is given.
@@ -54,7 +54,7 @@ fn event_of(credential: &Credential) -> Value {
 }
 
 async fn authorize(service: &Service, event: Value) -> Result<Value, FunctionError> {
-    service.gateway.invoke("authorizer", event).await
+    service.invoke("authorizer", &event).await
 }
 
 fn policy(effect: &str, principal_id: &str, context: &Value) -> Value {
@@ -85,6 +85,10 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "expires_at": "never",
         "secret": "current",
         "generation": "0",
+        "rate_limit": "within",
+        "rate_limit_quota": "6000",
+        "rate_limit_remaining": "5999",
+        "rate_limit_resets_in": "60",
     });
     let allowed = authorize(&service, event_of(&plain)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
@@ -108,6 +112,10 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
         "generation": "0",
+        "rate_limit": "within",
+        "rate_limit_quota": "100",
+        "rate_limit_remaining": "99",
+        "rate_limit_resets_in": "60",
     });
     let allowed = authorize(&service, event_of(&previous)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
@@ -115,7 +123,7 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
 
 #[tokio::test]
 async fn allows_a_session_and_says_who_it_is() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let sessions = service.get("/v1/auth/sessions", &account.session).await.expect(200);
     let context = json!({
@@ -164,7 +172,7 @@ async fn denies_a_valid_credential_without_a_context() {
 
 #[tokio::test]
 async fn says_exactly_unauthorized_without_a_look_at_the_table() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     let (valid, session) = (key.0.as_str(), account.session.0.as_str());
@@ -198,7 +206,7 @@ async fn says_exactly_unauthorized_without_a_look_at_the_table() {
 
 #[tokio::test]
 async fn says_exactly_unauthorized_for_a_credential_that_is_over() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (expired, _) = service.key(&account.session, json!({"expires_at": expires_at})).await;
@@ -215,13 +223,25 @@ async fn says_exactly_unauthorized_for_a_credential_that_is_over() {
 
 #[tokio::test]
 async fn finds_all_it_needs_in_one_round_trip() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     for credential in [&key, &account.session] {
+        // At first, it writes that the credential is used, and takes of the key's quota.
+        for _ in 0..10 {
+            authorize(&service, event_of(credential)).await.expect("a policy");
+        }
+    }
+    // A minute after, it takes as much as was used lately.
+    service.time.pass(60);
+    for credential in [&key, &account.session] {
         dynamodb.calls();
         authorize(&service, event_of(credential)).await.expect("a policy");
-        assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+        assert_eq!(dynamodb.calls(), ["BatchGetItem", "UpdateItem"]);
+        for _ in 0..11 {
+            authorize(&service, event_of(credential)).await.expect("a policy");
+            assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+        }
     }
 }
 
@@ -239,7 +259,7 @@ async fn takes_the_header_in_any_case() {
 
 #[tokio::test]
 async fn never_says_unauthorized_where_it_does_not_know() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     let failed = authorize(&service, event_of(&account.session)).await.expect_err("no policy");

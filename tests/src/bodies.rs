@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     answer::{Answer, without},
-    service::{PASSWORD, Request, Service},
+    service::{OwnService, PASSWORD, Request, new_address},
     target::Target,
 };
 
@@ -78,7 +78,7 @@ const ROUTES: [Route; 8] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
-        good: || json!({"email": "user0@example.com", "password": PASSWORD}),
+        good: || json!({"email": "{email}", "password": PASSWORD}),
         status: 200,
         bad: &[("email", NO_TEXT), ("password", NO_TEXT)],
     },
@@ -126,7 +126,7 @@ const ROUTES: [Route; 8] = [
     Route {
         method: "POST",
         path: "/v1/members",
-        good: || json!({"email": "new@example.com", "password": PASSWORD, "permissions": ["read"]}),
+        good: || json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]}),
         status: 201,
         bad: &[("email", NO_EMAIL), ("password", NO_NEW_PASSWORD), ("permissions", NO_PERMISSIONS)],
     },
@@ -151,7 +151,7 @@ async fn send(target: &Target, route: &Route, body: impl Into<Vec<u8>>) -> Answe
 }
 
 async fn send_as(target: &Target, route: &Route, content_types: &[&str], body: impl Into<Vec<u8>>) -> Answer {
-    let request = target.service.request(route.method, &target.path(route.path));
+    let request = target.service.request(route.method, &target.fill(route.path));
     let request = request.with(&target.session).body(body);
     let typed = |request: Request, content_type: &&str| request.header("Content-Type", content_type);
     content_types.iter().fold(request, typed).send().await
@@ -171,7 +171,7 @@ fn assert_bad(answer: &Answer, case: &str) {
 
 #[tokio::test]
 async fn every_route_that_takes_one_is_tried() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let takes = |method: &str, path: &str| method != "GET" && method != "DELETE" && path != "/v1/auth/logout";
     let routes = service.gateway.routes().iter();
     let mut all: Vec<_> = routes
@@ -188,7 +188,7 @@ async fn every_route_that_takes_one_is_tried() {
 async fn a_good_one_is_taken() {
     let target = Target::start().await;
     for route in ROUTES {
-        let answer = send(&target, &route, (route.good)().to_string()).await;
+        let answer = send(&target, &route, target.fill(&(route.good)().to_string())).await;
         assert_eq!(answer.status, route.status, "{}: {}", route.path, answer.text);
     }
 }
@@ -426,7 +426,8 @@ async fn one_that_says_to_be_json_in_other_words_is_taken() {
     ] {
         let target = Target::start().await;
         for route in ROUTES {
-            let answer = send_as(&target, &route, &[content_type], (route.good)().to_string()).await;
+            let answer =
+                send_as(&target, &route, &[content_type], target.fill(&(route.good)().to_string())).await;
             assert_eq!(answer.status, route.status, "{content_type} {}: {}", route.path, answer.text);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::service::Service;
+use crate::service::{OwnService, Service};
 
 /// Every function that stands behind the authorizer, with a method and a route of it.
 const FUNCTIONS: [(&str, &str, &str); 11] = [
@@ -110,12 +110,12 @@ fn malformed() -> Vec<Option<Value>> {
 
 #[tokio::test]
 async fn that_is_missing_or_malformed_is_401_and_nothing_is_read() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
     for (function, method, route) in FUNCTIONS {
         for context in malformed() {
             let event = event(method, route, context.as_ref());
-            let answer = service.gateway.invoke(function, event).await.expect("an answer");
+            let answer = service.invoke(function, &event).await.expect("an answer");
             assert_eq!(answer["statusCode"], 401, "{function} {context:?}: {answer}");
             assert_eq!(
                 answer["body"],
@@ -131,7 +131,7 @@ async fn that_is_well_formed_is_believed() {
     let service = Service::start().await;
     for (context, kind) in [(session(), "session"), (api_key(), "api_key")] {
         let event = event("GET", "/v1/auth/me", Some(&context));
-        let answer = service.gateway.invoke("me", event).await.expect("an answer");
+        let answer = service.invoke("me", &event).await.expect("an answer");
         assert_eq!(answer["statusCode"], 200, "{answer}");
         let me: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!((&me["type"], &me["account_id"]), (&json!(kind), &context["account_id"]));

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     answer::{ALLOWED_ORIGIN, Answer},
     dynamodb::Trouble,
-    service::Service,
+    service::{OwnService, Service},
 };
 
 /// Asks what a page of `origin` may send to `path`, as a browser does before it sends anything.
@@ -27,7 +27,7 @@ async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]
 
 #[tokio::test]
 async fn a_preflight_of_each_route_is_200_without_a_credential() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let mut methods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for route in service.gateway.routes() {
         methods.entry(&route.path).or_default().extend([route.method.as_str(), "OPTIONS"]);
@@ -89,7 +89,7 @@ async fn no_other_origin_is_let_in() {
 
 #[tokio::test]
 async fn each_kind_of_answer_can_be_read() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let session = service.account().await.session;
     let (reader, _) = service.key(&session, json!({"permissions": ["read"]})).await;
 

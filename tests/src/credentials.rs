@@ -5,7 +5,7 @@ use shared::environment::Environment;
 
 use crate::{
     answer::text,
-    service::{Account, Credential, Service},
+    service::{Account, Credential, OwnService, Service},
 };
 
 /// A service with an account, and a key that may do everything.
@@ -152,7 +152,7 @@ async fn none_is_read_from_elsewhere() {
     let body = json!({"name": "A", "authorization": format!("Bearer {key}"), "api_key": key});
     service.request("POST", "/v1/projects").json(&body).send().await.assert_unauthorized();
     // A client makes `Basic` of what stands before the host.
-    let url = service.gateway.url().replace("http://", &format!("http://{key}@"));
+    let url = service.url.replace("http://", &format!("http://{key}@"));
     let answer = reqwest::get(format!("{url}/v1/projects")).await.expect("an answer");
     assert_eq!(answer.status(), 401);
 }
@@ -197,7 +197,8 @@ async fn a_secret_that_nobody_gave_out_is_401() {
 
 #[tokio::test]
 async fn a_key_expires_to_the_second() {
-    let (service, account, _) = start().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let limits = json!({"expires_at": "2026-01-30T00:01:00Z"});
     let (key, _) = service.key(&account.session, limits).await;
     service.time.pass(59);
@@ -210,7 +211,8 @@ async fn a_key_expires_to_the_second() {
 
 #[tokio::test]
 async fn a_superseded_secret_ends_to_the_second() {
-    let (service, account, _) = start().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;
     let (new, rotated) = service.rotate(&record, &account.session, 60).await;
     assert_eq!(rotated["previous_expires_at"], "2026-01-30T00:01:00Z");

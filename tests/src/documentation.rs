@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, Credential, Service},
+    service::{Account, Credential, OwnService, Service},
 };
 
 /// A service with the account of the documentation's `user@example.com`.
-async fn start() -> (Service, Account) {
-    let service = Service::start().await;
+async fn start() -> (OwnService, Account) {
+    let service = OwnService::start().await;
     let account = service.account_of("user@example.com".to_owned()).await;
     (service, account)
 }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::{
     answer::Answer,
     dynamodb::{DynamoDb, Held},
-    service::{Account, PASSWORD, Service, key_path},
+    service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
 
-async fn started() -> (Service, DynamoDb, Account) {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+async fn started() -> (OwnService, DynamoDb, Account) {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     (service, dynamodb, account)
 }
@@ -69,7 +69,7 @@ async fn a_rotation_by_a_key_that_is_revoked_meanwhile_is_409() {
 async fn what_a_member_grants_who_is_demoted_meanwhile_is_409() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
-    let email = service.new_address();
+    let email = new_address();
     let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
     let path = format!("/v1/members/{id}");
     for (list, grant) in [("/v1/members", member), ("/v1/api-keys", new_key())] {

@@ -47,7 +47,7 @@ const LISTS: [&str; 4] = ["/v1/api-keys?status=all", "/v1/projects", "/v1/member
 
 /// All of an answer that may not differ.
 fn looks(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
-    let differs = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date"];
+    let differs = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
     let headers = answer
         .headers
         .iter()

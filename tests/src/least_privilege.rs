@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     answer::text,
-    service::{PASSWORD, Service, key_path},
+    service::{OwnService, PASSWORD, Service, key_path},
 };
 
 /// The tests' own calls, and the gateway's.
@@ -14,7 +14,7 @@ const GATEWAY: &str = "gateway";
 
 #[tokio::test]
 async fn what_the_template_allows_is_what_functions_do() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     do_everything(&service).await;
 
     let mut done = dynamodb.actions();

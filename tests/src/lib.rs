@@ -1,6 +1,7 @@
 //! Tests of the whole service: each starts a gateway of its own, with the real functions and a real
-//! `DynamoDB` in memory, or a table of its own in the one at `DYNAMODB_URL`, and speaks HTTP to it. One file an
-//! operation; the names say operation, case and status.
+//! `DynamoDB` in memory, or a table of its own in the one at `DYNAMODB_URL`, and speaks HTTP to it. Those that need
+//! no clock of their own speak to the service at `SERVICE_URL` instead, where there is one. One file an operation; the
+//! names say operation, case and status.
 #![cfg(test)]
 
 mod answer;
@@ -37,6 +38,7 @@ mod peppers;
 mod projects;
 mod queries;
 mod races;
+mod rate_limits;
 mod restart;
 mod routes;
 mod service;

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, PASSWORD, Service},
+    service::{Account, OwnService, PASSWORD, new_address},
 };
 
 const HOME: &str = "192.0.2.1";
@@ -22,7 +22,7 @@ struct Told {
     body: String,
 }
 
-async fn from(service: &Service, source: &str, email: &str, password: &str) -> Told {
+async fn from(service: &OwnService, source: &str, email: &str, password: &str) -> Told {
     let route = "/v1/auth/login";
     let event = json!({
         "resource": route,
@@ -60,19 +60,19 @@ fn throttled(retry_after: u32) -> Told {
     Told { status: 429, retry_after: Some(retry_after), body: body.to_owned() }
 }
 
-async fn attempt(service: &Service, email: &str, password: &str) -> Answer {
+async fn attempt(service: &OwnService, email: &str, password: &str) -> Answer {
     let body = json!({"email": email, "password": password});
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
 /// The refusals in the trail of an account, the newest first.
-async fn refusals(service: &Service, account: &Account) -> Vec<Value> {
+async fn refusals(service: &OwnService, account: &Account) -> Vec<Value> {
     let events = service.get("/v1/audit-events?limit=100", &account.session).await.expect(200);
     let events = events["data"].as_array().expect("a list").clone();
     events.into_iter().filter(|event| text(event, "type").ends_with(".refused")).collect()
 }
 
-async fn items(service: &Service) -> Vec<HashMap<String, AttributeValue>> {
+async fn items(service: &OwnService) -> Vec<HashMap<String, AttributeValue>> {
     let table = service.gateway.table("Table").expect("a table");
     let mut pages = service.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
     let mut items = Vec::new();
@@ -83,7 +83,7 @@ async fn items(service: &Service) -> Vec<HashMap<String, AttributeValue>> {
 }
 
 /// As if the member's password had been tried in vain so often.
-async fn set_failures(service: &Service, account: &Account, failures: u32) {
+async fn set_failures(service: &OwnService, account: &Account, failures: u32) {
     let table = service.gateway.table("Table").expect("a table");
     let update = service.gateway.dynamodb().update_item().table_name(table);
     update
@@ -98,7 +98,7 @@ async fn set_failures(service: &Service, account: &Account, failures: u32) {
 }
 
 /// As if so many attempts from the one source that has failed had failed in this hour.
-async fn set_source_failures(service: &Service, failures: u32) {
+async fn set_source_failures(service: &OwnService, failures: u32) {
     let items = items(service).await;
     let failed = |item: &HashMap<String, AttributeValue>| {
         item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#"))
@@ -120,7 +120,7 @@ async fn set_source_failures(service: &Service, failures: u32) {
 
 #[tokio::test]
 async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     // A member's address and nobody's are treated alike, to the second.
     for email in [account.email.as_str(), "nobody@example.com", "no address"] {
@@ -150,7 +150,7 @@ async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
 
 #[tokio::test]
 async fn a_success_ends_the_row_of_failures() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for _ in 0..3 {
         for _ in 0..4 {
@@ -169,7 +169,7 @@ async fn a_success_ends_the_row_of_failures() {
 
 #[tokio::test]
 async fn the_right_password_of_a_suspended_account_is_no_failure() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     service.suspend(&account).await;
     for _ in 0..10 {
@@ -183,7 +183,7 @@ async fn the_right_password_of_a_suspended_account_is_no_failure() {
 
 #[tokio::test]
 async fn a_member_logs_in_elsewhere_while_one_source_hammers_on() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for _ in 0..48 {
         while from(&service, "198.51.100.1", &account.email, WRONG).await == wrong() {}
@@ -197,7 +197,7 @@ async fn a_member_logs_in_elsewhere_while_one_source_hammers_on() {
 
 #[tokio::test]
 async fn a_member_logs_in_from_a_known_source_while_many_hammer_on() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     assert_eq!(from(&service, HOME, &account.email, PASSWORD).await.status, 200);
     let emails = [account.email.as_str(), "nobody@example.com"];
@@ -228,7 +228,7 @@ async fn a_member_logs_in_from_a_known_source_while_many_hammer_on() {
 
 #[tokio::test]
 async fn addresses_of_one_ipv6_network_are_one_source() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     for n in 0..5 {
         let source = format!("2001:db8::{n}");
         assert_eq!(from(&service, &source, "nobody@example.com", WRONG).await, wrong());
@@ -239,7 +239,7 @@ async fn addresses_of_one_ipv6_network_are_one_source() {
 
 #[tokio::test]
 async fn from_one_source_300_failures_in_an_hour_are_the_last_at_strange_addresses() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let newcomer = service.account().await;
     assert_eq!(from(&service, HOME, &account.email, PASSWORD).await.status, 200);
@@ -264,7 +264,7 @@ async fn from_one_source_300_failures_in_an_hour_are_the_last_at_strange_address
 
 #[tokio::test]
 async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for email in [account.email.as_str(), "nobody@example.com"] {
         let mut guesses = JoinSet::new();
@@ -288,12 +288,12 @@ async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
 
 #[tokio::test]
 async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
-    let service = Service::start().await;
-    attempt(&service, &service.new_address(), WRONG).await.expect(401);
+    let service = OwnService::start().await;
+    attempt(&service, &new_address(), WRONG).await.expect(401);
     set_source_failures(&service, 297).await;
     let mut guesses = JoinSet::new();
     for _ in 0..20 {
-        let body = json!({"email": service.new_address(), "password": WRONG});
+        let body = json!({"email": new_address(), "password": WRONG});
         guesses.spawn(service.request("POST", "/v1/auth/login").json(&body).send());
     }
     let mut statuses: Vec<_> = guesses.join_all().await.iter().map(|answer| answer.status).collect();
@@ -304,7 +304,7 @@ async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
 
 #[tokio::test]
 async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator_enables_it() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     set_failures(&service, &account, 95).await;
     for n in 0..4 {
@@ -338,7 +338,7 @@ async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator
 
 #[tokio::test]
 async fn sessions_and_keys_go_on_while_the_password_is_disabled() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     set_failures(&service, &account, 100).await;
@@ -352,7 +352,7 @@ async fn sessions_and_keys_go_on_while_the_password_is_disabled() {
 
 #[tokio::test]
 async fn the_100th_failure_in_a_row_is_looked_at_and_no_further_one() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     set_failures(&service, &account, 99).await;
     attempt(&service, &account.email, PASSWORD).await.expect(200);
@@ -363,7 +363,7 @@ async fn the_100th_failure_in_a_row_is_looked_at_and_no_further_one() {
 
 #[tokio::test]
 async fn a_wrong_current_password_counts_as_a_failed_login() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let change = async |current: &str, new: &str| {
         let body = json!({"current_password": current, "new_password": new});
@@ -391,7 +391,7 @@ async fn a_wrong_current_password_counts_as_a_failed_login() {
 
 #[tokio::test]
 async fn what_is_remembered_names_nobody_and_has_an_end() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     from(&service, "198.51.100.1", "my password is canary", WRONG).await;
     from(&service, "198.51.100.1", &account.email, WRONG).await;
@@ -417,7 +417,7 @@ async fn what_is_remembered_names_nobody_and_has_an_end() {
 
 #[tokio::test]
 async fn a_throttled_attempt_writes_nothing_and_hashes_nothing() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     for email in [account.email.as_str(), "nobody@example.com"] {
         for _ in 0..5 {
@@ -431,7 +431,7 @@ async fn a_throttled_attempt_writes_nothing_and_hashes_nothing() {
 
 #[tokio::test]
 async fn enabling_the_password_of_nobody_is_not_found() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let enable = |member: Value| service.operate(json!({"enable_password": member}));
     let error = enable(json!({"email": "nobody@example.com"})).await.expect_err("there is none");
     assert_eq!(error.error_type, "NOT_FOUND");

@@ -31,7 +31,7 @@ use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 use crate::{
     answer::text,
     dynamodb::{self, Trouble},
-    service::{Account, Credential, PASSWORD, Service, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path},
 };
 
 /// What stands in requests and may not get into a log.
@@ -183,7 +183,7 @@ async fn send_nonsense(service: &Service, key: &Credential) {
     let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
     request.body("{\"email\": \"canary@example.com\", \"password\": canary").send().await.expect(400);
 
-    let address = service.gateway.url().strip_prefix("http://").expect("a URL");
+    let address = service.url.strip_prefix("http://").expect("a URL");
     for agent in ["\x1b[31mcanary", "canary\r canary", "canary\n{\"canary\": 1}"] {
         let mut connection = TcpStream::connect(address).await.expect("a connection");
         let request = format!(
@@ -199,7 +199,7 @@ async fn send_nonsense(service: &Service, key: &Credential) {
 }
 
 /// Every digest and password hash in the table, in whatever way a log may write it.
-async fn stored_secrets(service: &Service) -> Vec<String> {
+async fn stored_secrets(service: &OwnService) -> Vec<String> {
     let table = service.gateway.table("Table").expect("the table");
     let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
     let mut secrets = Vec::new();
@@ -228,7 +228,7 @@ fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut V
 #[tokio::test]
 async fn hold_no_secret() {
     start_log();
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     let mut given_out = use_everything(&service, &account).await;
@@ -262,7 +262,7 @@ async fn hold_no_secret() {
 #[tokio::test]
 async fn say_who_was_refused_what_and_why() {
     start_log();
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
     let answer = service.get("/v1/projects", &key).await;
@@ -285,7 +285,7 @@ async fn say_who_was_refused_what_and_why() {
 #[tokio::test]
 async fn say_what_a_function_answered_and_why() {
     start_log();
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let body = json!({"name": CANARY.repeat(20), "permissions": ["read"]});
     let answer = service.post("/v1/api-keys", &account.session, body).await;

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::service::Service;
+use crate::service::{OwnService, Service};
 
 #[tokio::test]
 async fn with_a_session_is_200() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let me = service.me(&account.session).await.expect(200);
     let expected = json!({
@@ -43,7 +43,7 @@ async fn with_an_unlimited_key_is_200() {
 
 #[tokio::test]
 async fn with_a_limited_key_is_200() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let limits = json!({
         "permissions": ["delete"],

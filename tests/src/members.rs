@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, Credential, PASSWORD, Service},
+    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
 };
 
 const ALL: [&str; 4] = ["read", "write", "delete", "admin"];
@@ -15,7 +15,7 @@ fn path(user_id: &str) -> String {
 
 /// Makes a member of the account, with these permissions. Returns the record.
 async fn create(service: &Service, account: &Account, permissions: &[&str]) -> Value {
-    let body = json!({"email": service.new_address(), "password": PASSWORD, "permissions": permissions});
+    let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     service.post("/v1/members", &account.session, body).await.expect(201)
 }
 
@@ -37,7 +37,7 @@ fn assert_last_admin(answer: &Answer) {
 
 #[tokio::test]
 async fn a_new_one_is_201_and_logs_in() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let body =
         json!({"email": "New.One@Example.com", "password": PASSWORD, "permissions": ["admin", "read"]});
@@ -140,7 +140,7 @@ async fn nobody_grants_what_they_lack() {
     let service = Service::start().await;
     let account = service.account().await;
     let (reader, own_id) = service.member(&account.session, &["read", "admin"]).await;
-    let new = |permissions: Value| json!({"email": "x@example.com", "password": PASSWORD, "permissions": permissions});
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     for permissions in [json!(["write"]), json!(["read", "delete"]), json!(ALL)] {
         service.post("/v1/members", &reader, new(permissions)).await.assert_forbidden();
     }
@@ -158,7 +158,7 @@ async fn a_key_does_not_grant_what_it_lacks_either() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
-    let new = |permissions: Value| json!({"email": "x@example.com", "password": PASSWORD, "permissions": permissions});
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     service.post("/v1/members", &key, new(json!(["read"]))).await.assert_forbidden();
     service.post("/v1/members", &key, new(json!(["admin"]))).await.expect(201);
 }

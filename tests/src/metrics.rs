@@ -10,12 +10,12 @@ use crate::{
     answer::text,
     dynamodb::{DynamoDb, Trouble},
     logs::OwnLog,
-    service::{Account, Credential, PASSWORD, START, Service, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, START, key_path},
 };
 
 /// A service, what it logs where `LOG_LEVEL` is `error`, and its `DynamoDB`.
 struct Watched {
-    service: Service,
+    service: OwnService,
     dynamodb: DynamoDb,
     log: OwnLog,
 }
@@ -23,7 +23,7 @@ struct Watched {
 impl Watched {
     async fn start() -> Self {
         let log = OwnLog::start(LevelFilter::ERROR);
-        let (service, dynamodb) = Service::start_with_dynamodb().await;
+        let (service, dynamodb) = OwnService::start_with_dynamodb().await;
         Self { service, dynamodb, log }
     }
 
@@ -125,6 +125,21 @@ async fn say_how_each_invocation_ended_at_any_log_level() {
     watched.assert_ran(&[("operator", "succeeded")]);
 
     let refused = Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+    dynamodb.disturb(refused, Some("UpdateItem"));
+    service.time.pass(60);
+    service.me(&reader).await.expect(200);
+    watched.assert_ran(&[("authorizer", "allowed_uncounted"), ("me", "succeeded")]);
+    dynamodb.recover();
+    let limits = json!({"live": 1, "test": 1});
+    service
+        .operate(json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}}))
+        .await
+        .expect("it is done");
+    service.me(&reader).await.expect(200);
+    watched.documents();
+    service.me(&reader).await.expect(429);
+    watched.assert_ran(&[("authorizer", "rate_limited"), ("me", "refused")]);
+
     dynamodb.disturb(refused, Some("Query"));
     service.get("/v1/api-keys", &account.session).await.expect(503);
     watched.assert_ran(&[("authorizer", "allowed"), ("api-keys-list", "failed")]);
@@ -144,6 +159,10 @@ async fn count_the_calls_that_reach_dynamodb() {
     let (_, record) = service.key(admin, json!({})).await;
     let (scoped, _) = service.key(admin, json!({"scope": {"projects": ["proj_a", "proj_b"]}})).await;
     let rotation = format!("{}/rotate", key_path(&record));
+    // Until a batch of its quota is at hand that lasts.
+    for _ in 0..5 {
+        service.me(&scoped).await.expect(200);
+    }
     let login = json!({"email": account.email, "password": PASSWORD});
     let password = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     for (method, path, credential, body) in [
@@ -190,6 +209,7 @@ async fn count_for_each_of_the_invocations_that_run_at_once() {
     let watched = Watched::start().await;
     let Watched { service, dynamodb, .. } = &watched;
     let Account { session, .. } = service.account().await;
+    service.me(&session).await.expect(200);
     watched.documents();
     // The first waits in the function, while the second is authorized, and ends after it.
     let mut held = dynamodb.hold("Query");

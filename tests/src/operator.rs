@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::text,
-    service::{PASSWORD, Service},
+    service::{OwnService, PASSWORD, Service, new_address},
 };
 
 /// The command that makes an account.
@@ -19,7 +19,7 @@ async fn refused(service: &Service, command: Value) -> String {
 
 #[tokio::test]
 async fn a_new_account_has_a_first_member_with_all_permissions() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let made = service.operate(create("First@Example.com")).await.expect("it is made");
     let (account_id, user_id) = (text(&made, "account_id"), text(&made, "user_id"));
     assert_eq!(made, json!({"account_id": account_id, "user_id": user_id}));
@@ -138,6 +138,7 @@ async fn what_is_no_command_is_a_bad_request() {
 #[tokio::test]
 async fn an_account_that_cannot_be_is_a_bad_request() {
     let service = Service::start().await;
+    let email = new_address();
     for (member, bad) in [
         ("name", json!("")),
         ("name", json!("x".repeat(101))),
@@ -148,22 +149,22 @@ async fn an_account_that_cannot_be_is_a_bad_request() {
         ("password", json!("passwordpassword")),
         ("plan", json!("free")),
     ] {
-        let mut command = create("new@example.com");
+        let mut command = create(&email);
         command["create_account"][member] = bad;
         assert_eq!(refused(&service, command.clone()).await, "BAD_REQUEST", "{command}");
     }
     for member in ["name", "email", "password"] {
-        let rest = crate::answer::without(&create("new@example.com")["create_account"], member);
+        let rest = crate::answer::without(&create(&email)["create_account"], member);
         assert_eq!(refused(&service, json!({"create_account": rest})).await, "BAD_REQUEST", "{member}");
     }
     // Nothing of it was made: the address is free.
-    service.operate(create("new@example.com")).await.expect("it is made");
+    service.operate(create(&email)).await.expect("it is made");
 }
 
 #[tokio::test]
 async fn it_is_invoked_through_lambdas_api() {
     let service = Service::start().await;
-    let url = format!("{}/2015-03-31/functions/operator/invocations", service.gateway.url());
+    let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
     let invoke = async |command: Value| {
         let answer =
             reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("an answer");
@@ -171,15 +172,16 @@ async fn it_is_invoked_through_lambdas_api() {
         let error = answer.headers().get("x-amz-function-error").cloned();
         (error, answer.json::<Value>().await.expect("JSON"))
     };
-    let (error, made) = invoke(create("first@example.com")).await;
+    let email = new_address();
+    let (error, made) = invoke(create(&email)).await;
     assert_eq!(error, None, "{made}");
-    let session = service.login("first@example.com").await;
+    let session = service.login(&email).await;
     let account_id = &made["account_id"];
     let (error, done) = invoke(json!({"suspend_account": {"account_id": account_id}})).await;
     assert_eq!((error, done), (None, json!({"account_id": account_id, "status": "suspended"})));
     service.me(&session).await.assert_forbidden();
 
-    let (error, answer) = invoke(create("first@example.com")).await;
+    let (error, answer) = invoke(create(&email)).await;
     assert_eq!(error.expect("a function error"), "Unhandled");
     let message = "The address belongs to a member already";
     assert_eq!(answer, json!({"errorType": "CONFLICT", "errorMessage": message}));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     answer::Answer,
     dynamodb::Trouble,
-    service::{PASSWORD, Service, key_path},
+    service::{OwnService, PASSWORD, key_path},
 };
 
 const REFUSALS: [(StatusCode, &str); 5] = [
@@ -31,7 +31,7 @@ fn login(email: &str, password: &str) -> Value {
 
 #[tokio::test]
 async fn of_whatever_kind_is_503_until_it_is_over() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     for (status, code) in REFUSALS {
@@ -55,7 +55,7 @@ async fn of_whatever_kind_is_503_until_it_is_over() {
 
 #[tokio::test]
 async fn where_nobody_listens_is_503() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     dynamodb.stop().await;
@@ -67,7 +67,7 @@ async fn where_nobody_listens_is_503() {
 
 #[tokio::test]
 async fn that_answers_nothing_is_503_before_the_gateway_loses_patience() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     dynamodb.disturb(Trouble::IsSilent, None);
     let login = service.request("POST", "/v1/auth/login").json(&login(&account.email, PASSWORD)).send();
@@ -78,7 +78,7 @@ async fn that_answers_nothing_is_503_before_the_gateway_loses_patience() {
 
 #[tokio::test]
 async fn of_part_of_a_batch_is_503_and_not_a_missing_key() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     dynamodb.disturb(Trouble::LeavesOut, None);
@@ -89,7 +89,7 @@ async fn of_part_of_a_batch_is_503_and_not_a_missing_key() {
 
 #[tokio::test]
 async fn needs_no_table_for_what_is_no_credential() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.request("GET", "/v1/auth/me").send().await.assert_unauthorized();
     for value in ["Bearer mt_live_x", "Session sess_x", "Basic eDp4", "Bearer"] {
@@ -101,7 +101,7 @@ async fn needs_no_table_for_what_is_no_credential() {
 
 #[tokio::test]
 async fn after_the_authorizer_is_503_and_nothing_changes() {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     let project = format!("/v1/projects/{}", service.project(&account.session).await);

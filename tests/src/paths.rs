@@ -3,13 +3,12 @@
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
 
-use crate::{bodies, target::Target};
+use crate::{bodies, routes, target::Target};
 
 /// All routes: their method, their path as the template has it, and with the ids of things that are there.
 /// Whatever of a path were put right on the way would hit one of them.
-fn routes(target: &Target) -> Vec<(&str, &str, String)> {
-    let routes = target.service.gateway.routes().iter();
-    routes.map(|route| (route.method.as_str(), route.path.as_str(), target.path(&route.path))).collect()
+fn routes(target: &Target) -> Vec<(&'static str, &'static str, String)> {
+    routes::all().map(|(method, route)| (method, route, target.fill(route))).collect()
 }
 
 /// Sends a request whose path no client puts right, and that may do everything.

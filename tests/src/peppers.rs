@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::text,
-    service::{PASSWORD, Service},
+    service::{OwnService, PASSWORD},
 };
 
 /// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
-async fn change(service: &Service) {
+async fn change(service: &OwnService) {
     let secret =
         json!({"SecretId": "Pepper", "SecretString": "another pepper, as long as one has to be at least"});
     let answer = reqwest::Client::new()
@@ -22,7 +22,7 @@ async fn change(service: &Service) {
 }
 
 /// The versions of the peppers in the table: of the key's current secret, and of the member's password.
-async fn versions(service: &Service, account: &str, key: &Value) -> [String; 2] {
+async fn versions(service: &OwnService, account: &str, key: &Value) -> [String; 2] {
     let table = service.gateway.table("Table").expect("a table");
     let answer = service.gateway.dynamodb().scan().table_name(table).send().await.expect("an answer");
     let items = answer.items();
@@ -40,7 +40,7 @@ async fn versions(service: &Service, account: &str, key: &Value) -> [String; 2] 
 
 #[tokio::test]
 async fn what_was_made_with_the_one_before_is_let_in() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     change(&service).await;
@@ -55,7 +55,7 @@ async fn what_was_made_with_the_one_before_is_let_in() {
 
 #[tokio::test]
 async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let [old, _] = versions(&service, &account.id, &record).await;
@@ -74,8 +74,34 @@ async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
 }
 
 #[tokio::test]
+async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (overlapped, rotated) = service.key(&account.session, json!({})).await;
+    service.rotate(&rotated, &account.session, 86_400).await;
+    let before = versions(&service, &account.id, &record).await[0].clone();
+    change(&service).await;
+    service.time.pass(301);
+    while versions(&service, &account.id, &record).await[0] == before {
+        service.time.pass(60);
+        for credential in [&key, &overlapped, &account.session] {
+            service.me(credential).await.expect(200);
+        }
+    }
+    // Once more, and nothing of the first pepper is at hand: what was not digested anew could not be verified.
+    change(&service).await;
+    for _ in 0..3 {
+        service.time.pass(301);
+        for credential in [&key, &overlapped, &account.session] {
+            service.me(credential).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_password_is_hashed_anew_at_the_next_login() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let before = versions(&service, &account.id, &record).await;

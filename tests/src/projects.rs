@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::text,
-    service::{Account, Credential, Service},
+    service::{Account, Credential, OwnService, Service},
 };
 
 const PATH: &str = "/v1/projects";
@@ -30,7 +30,8 @@ async fn projects(service: &Service, credential: &Credential, count: usize) -> V
 
 #[tokio::test]
 async fn one_is_made_shown_listed_renamed_and_deleted() {
-    let (service, account) = started().await;
+    let service = OwnService::start().await;
+    let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
     for credential in [&account.session, &key] {
         let made = service.post(PATH, credential, json!({"name": " Study A "})).await.expect(201);

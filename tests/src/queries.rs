@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     answer::text,
-    service::{Account, Credential, PASSWORD, Service},
+    service::{Account, Credential, PASSWORD, Service, new_address},
 };
 
 const LISTS: [&str; 5] =
@@ -22,7 +22,7 @@ async fn fill(service: &Service, account: &Account) {
     for _ in 0..2 {
         service.key(&account.session, json!({})).await;
         service.project(&account.session).await;
-        let body = json!({"email": service.new_address(), "password": PASSWORD, "permissions": ["read"]});
+        let body = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
         service.post("/v1/members", &account.session, body).await.expect(201);
         service.login(&account.email).await;
     }

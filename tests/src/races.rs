@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::{
     answer::{Answer, text},
     dynamodb::{DynamoDb, Trouble},
-    service::{Account, Credential, PASSWORD, Service, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
-async fn started() -> (Service, DynamoDb, Account) {
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+async fn started() -> (OwnService, DynamoDb, Account) {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     (service, dynamodb, account)
 }
@@ -259,7 +259,7 @@ async fn of_members_with_one_address_one_is_made() {
     let (service, dynamodb, account) = started().await;
     let another = service.account().await;
     for by in [&account.session, &another.session] {
-        let email = service.new_address();
+        let email = new_address();
         let body = json!({"email": email, "password": PASSWORD, "permissions": ["admin"]});
         let make = |by| service.post("/v1/members", by, body.clone());
         let (one, other) = (make(&account.session), make(by));

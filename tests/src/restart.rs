@@ -6,12 +6,12 @@ use gateway::Data;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::service::{Service, key_path};
+use crate::service::{OwnService, key_path};
 
 /// Starts on the data in `folder`, and on the same tables where they aren't in it.
-async fn start(folder: &Path) -> Service {
+async fn start(folder: &Path) -> OwnService {
     let name = folder.file_name().and_then(OsStr::to_str).expect("a name");
-    Service::start_with(|options| {
+    OwnService::start_with(|options| {
         options.data = Data::Folder(folder.to_owned());
         options.stack = format!("test{name}");
     })
@@ -38,18 +38,18 @@ async fn credentials_survive_it_and_revoked_ones_stay_dead() {
     for credential in kept {
         before.push(service.me(credential).await.expect(200));
     }
-    let list = service.get("/v1/api-keys?status=all", &key).await.expect(200);
+    let list = service.get("/v1/api-keys?status=all", &account.session).await.expect(200);
     service.gateway.stop().await;
 
     let service = start(folder.path()).await;
     service.time.pass(60);
+    assert_eq!(service.get("/v1/api-keys?status=all", &account.session).await.expect(200), list);
     for (credential, before) in kept.into_iter().zip(before) {
         assert_eq!(service.me(credential).await.expect(200), before);
     }
     for credential in [revoked, logged_out] {
         service.me(&credential).await.assert_unauthorized();
     }
-    assert_eq!(service.get("/v1/api-keys?status=all", &key).await.expect(200), list);
     service.get(&project, &key).await.expect(200);
     // The pepper is in every password hash too.
     service.login(&account.email).await;

@@ -5,7 +5,7 @@ use shared::{clock::Clock, environment::Environment, id::KeyId, random::Random};
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, Credential, Service},
+    service::{Account, Credential, OwnService, Service},
 };
 
 /// What each route that asks for a credential does with each valid one: `+` lets it pass, `-` is a 403.
@@ -48,6 +48,11 @@ const PUBLIC: [(&str, &str); 2] = [("GET", "/v1/health"), ("POST", "/v1/auth/log
 const PERMISSIONS: [&[&str]; 5] =
     [&["read"], &["write"], &["delete"], &["admin"], &["read", "write", "delete", "admin"]];
 
+/// All routes: method and path.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows().map(|(method, path, _)| (method, path)).chain(PUBLIC)
+}
+
 /// The rows of the table: method, path, and the columns without the gaps between them.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str, String)> {
     TABLE.lines().skip(3).filter(|line| !line.trim().is_empty()).map(|line| {
@@ -74,7 +79,7 @@ async fn send(service: &Service, method: &str, path: &str, credential: Option<&C
 
 #[tokio::test]
 async fn each_stands_in_the_table() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let in_template = |public: bool| {
         let routes = service.gateway.routes().iter().filter(|route| route.public == public);
         let mut routes: Vec<_> = routes.map(|route| (route.method.as_str(), route.path.as_str())).collect();
@@ -125,7 +130,7 @@ async fn a_valid_credential_passes_where_the_table_says_so() {
 }
 
 /// Credentials that are not valid, each with the reason.
-async fn invalid(service: &Service, account: &Account) -> Vec<(&'static str, Option<Credential>)> {
+async fn invalid(service: &OwnService, account: &Account) -> Vec<(&'static str, Option<Credential>)> {
     let key = async |limits| service.key(&account.session, limits).await;
     let (valid, record) = key(json!({})).await;
     let unknown = KeyId::new(&Clock::system(), &Random::system()).to_string();
@@ -169,7 +174,7 @@ async fn invalid(service: &Service, account: &Account) -> Vec<(&'static str, Opt
 
 #[tokio::test]
 async fn an_invalid_credential_is_401_on_each() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for (kind, credential) in invalid(&service, &account).await {
         for (method, path, _) in rows() {
@@ -181,7 +186,7 @@ async fn an_invalid_credential_is_401_on_each() {
 
 #[tokio::test]
 async fn a_session_that_expired_is_401_on_each() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let session = service.account().await.session;
     service.time.pass(12 * 3_600);
     for (method, path, _) in rows() {
@@ -206,7 +211,7 @@ async fn a_credential_of_a_suspended_account_is_403_on_each() {
 
 #[tokio::test]
 async fn a_public_one_asks_for_no_credential_and_looks_at_none() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let mut credentials = invalid(&service, &account).await;
     credentials.push(("a session", Some(account.session.clone())));

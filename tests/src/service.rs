@@ -1,8 +1,13 @@
-//! A whole service for one test, with a clock that the test moves.
+//! The service that a test speaks to, over HTTP alone, and one of the test's own, with a clock that it moves.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    io::{self, Write},
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    thread,
 };
 
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
@@ -21,17 +26,35 @@ use crate::{
     dynamodb::{self, DynamoDb},
 };
 
-/// When every test begins.
+/// When every test with a clock begins.
 pub const START: OffsetDateTime = datetime!(2026-01-30 00:00:00 UTC);
 /// The password of every member whom a test makes.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
-/// A service that runs for one test.
+/// A service as its callers see it.
 pub struct Service {
+    /// Where it answers, such as `http://127.0.0.1:3000`.
+    pub url: String,
+    http: Client,
+    /// The gateway of one that runs for this test.
+    _own: Option<Gateway>,
+}
+
+/// A service that runs for one test, with its functions in this process.
+pub struct OwnService {
+    service: Service,
     pub gateway: Gateway,
     pub time: Time,
-    http: Client,
-    addresses: AtomicU64,
+    /// The name of its stack.
+    pub stack: String,
+}
+
+impl Deref for OwnService {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.service
+    }
 }
 
 /// The time that the service sees. It stands still until a test moves it.
@@ -99,7 +122,13 @@ impl Credential {
     }
 }
 
-impl Service {
+/// Where the service is that `SERVICE_URL` gives all tests that need none of their own.
+#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+fn elsewhere() -> Option<String> {
+    std::env::var("SERVICE_URL").ok()
+}
+
+impl OwnService {
     /// Starts one with nothing in it.
     pub async fn start() -> Self {
         Self::start_with(|_| ()).await
@@ -119,15 +148,46 @@ impl Service {
         let mut options =
             Options { clock: time.clock(), stack: new_stack(), dynamodb, ..Options::ephemeral() };
         change(&mut options);
+        let stack = options.stack.clone();
         let gateway = Gateway::start(options).await.expect("the gateway starts");
         keep_what_expires(&gateway).await;
-        Self { gateway, time, http: Client::new(), addresses: AtomicU64::new(0) }
+        say_where("in this process");
+        Self { service: Service::at(gateway.url().to_owned()), gateway, time, stack }
+    }
+}
+
+/// Tells whoever gave all tests a service which of them use it.
+fn say_where(service: &str) {
+    if elsewhere().is_some() {
+        let test = thread::current();
+        let line = format!("{} spoke to the service {service}\n", test.name().unwrap_or_default());
+        // Not by a macro, whose output is kept back until the test fails.
+        io::stderr().write_all(line.as_bytes()).expect("it is said");
+    }
+}
+
+impl Service {
+    /// The one at `SERVICE_URL`, or where none is given, one that runs for this test.
+    ///
+    /// Others may use it too, and its clock is the real one: a test that says what time it is, or looks behind
+    /// the API, starts an [`OwnService`].
+    pub async fn start() -> Self {
+        if let Some(url) = elsewhere() {
+            say_where("at SERVICE_URL");
+            return Self::at(url);
+        }
+        let OwnService { service, gateway, .. } = OwnService::start().await;
+        Self { _own: Some(gateway), ..service }
+    }
+
+    fn at(url: String) -> Self {
+        Self { url, http: Client::new(), _own: None }
     }
 
     /// A request without a credential.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        Request(self.http.request(method, format!("{}{path}", self.gateway.url())))
+        Request(self.http.request(method, format!("{}{path}", self.url)))
     }
 
     /// A `GET` with a credential.
@@ -176,7 +236,7 @@ impl Service {
     /// Sends a request as no library would: `line` is its method and path, and each header stands there as
     /// it is. Returns what comes back, to the byte.
     pub async fn exchange(&self, line: &str, headers: &[&[u8]], body: &str) -> String {
-        let address = self.gateway.url().strip_prefix("http://").expect("a URL");
+        let address = self.url.strip_prefix("http://").expect("a URL");
         let has_host = headers.iter().any(|header| header.starts_with(b"Host:"));
         let host = if has_host { String::new() } else { format!("Host: {address}\r\n") };
         let first = format!("{line} HTTP/1.1\r\n{host}Connection: close");
@@ -206,17 +266,27 @@ impl Service {
 
     /// Sends one command to the operator's function.
     pub async fn operate(&self, command: Value) -> Result<Value, FunctionError> {
-        self.gateway.invoke("operator", command).await
+        self.invoke("operator", &command).await
     }
 
-    /// An address that nobody has yet.
-    pub fn new_address(&self) -> String {
-        format!("user{}@example.com", self.addresses.fetch_add(1, Ordering::SeqCst))
+    /// Invokes a function through Lambda's own API.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, FunctionError> {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
+        let answer = self.http.post(url).json(event).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let failed = answer.headers().get("x-amz-function-error").cloned();
+        match failed {
+            None => Ok(answer.json().await.expect("JSON")),
+            Some(kind) => {
+                assert_eq!(kind, "Unhandled");
+                Err(answer.json().await.expect("an error"))
+            }
+        }
     }
 
     /// Makes an account, and logs its first member in.
     pub async fn account(&self) -> Account {
-        self.account_of(self.new_address()).await
+        self.account_of(new_address()).await
     }
 
     /// The same, whose first member has this address.
@@ -254,7 +324,7 @@ impl Service {
 
     /// Makes a member with these permissions by `credential`, and logs them in. Returns the id too.
     pub async fn member(&self, credential: &Credential, permissions: &[&str]) -> (Credential, String) {
-        let email = self.new_address();
+        let email = new_address();
         let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
         let record = self.post("/v1/members", credential, body).await.expect(201);
         (self.login(&email).await, record["id"].as_str().expect("an id").to_owned())
@@ -265,6 +335,11 @@ impl Service {
         let record = self.post("/v1/projects", credential, json!({"name": "A project"})).await.expect(201);
         record["id"].as_str().expect("an id").to_owned()
     }
+}
+
+/// An e-mail address that nobody has yet.
+pub fn new_address() -> String {
+    format!("user{:016x}@example.com", u64::from_be_bytes(Random::system().bytes()))
 }
 
 /// The name of a stack that no other test has, whose tables lie in the same `DynamoDB`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Credential, PASSWORD, Service};
+use crate::service::{Credential, OwnService, PASSWORD, Service};
 
 /// The sessions that `credential` sees.
 async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
@@ -26,7 +26,7 @@ async fn login_as(service: &Service, email: &str, user_agent: &str) -> Credentia
 
 #[tokio::test]
 async fn list_shows_the_callers_own_newest_first() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     service.account().await;
     service.member(&account.session, &["read"]).await;
@@ -35,18 +35,18 @@ async fn list_shows_the_callers_own_newest_first() {
 
     let (old, new) = (id(&service, &account.session).await, id(&service, &browser).await);
     assert!(old.starts_with("sid_") && new.starts_with("sid_") && old != new, "{old} {new}");
-    let session = |id: &str, minute: &str, user_agent: Value, current: bool| {
+    let session = |id: &str, minute: &str, last_minute: &str, user_agent: Value, current: bool| {
         json!({
             "id": id,
             "created_at": format!("2026-01-30T00:{minute}:00Z"),
-            "last_used_at": null,
+            "last_used_at": format!("2026-01-30T00:{last_minute}:00Z"),
             "expires_at": format!("2026-01-30T12:{minute}:00Z"),
             "user_agent": user_agent,
             "current": current,
         })
     };
     let seen_from_new = json!({
-        "data": [session(&new, "01", json!("curl/8.5.0"), true), session(&old, "00", Value::Null, false)],
+        "data": [session(&new, "01", "01", json!("curl/8.5.0"), true), session(&old, "00", "01", Value::Null, false)],
         "next_cursor": null,
     });
     assert_eq!(service.get("/v1/auth/sessions", &browser).await.expect(200), seen_from_new);
@@ -108,13 +108,72 @@ async fn a_session_ends_itself() {
 
 #[tokio::test]
 async fn an_expired_one_disappears() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
-    service.time.pass(12 * 3_600 - 1);
+    for _ in 0..12 {
+        service.time.pass(3_599);
+        service.me(&account.session).await.expect(200);
+    }
+    service.time.pass(11);
     let late = service.login(&account.email).await;
     assert_eq!(list(&service, &late).await.len(), 2);
     service.time.pass(1);
     assert_eq!(list(&service, &late).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_that_is_not_used_for_an_hour_is_401_and_disappears() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (used, unused) = (service.login(&account.email).await, service.login(&account.email).await);
+    service.time.pass(3_599);
+    service.me(&used).await.expect(200);
+    assert_eq!(list(&service, &used).await.len(), 3);
+    service.time.pass(1);
+    service.me(&unused).await.assert_unauthorized();
+    assert_eq!(list(&service, &used).await.len(), 1);
+    service.time.pass(3_598);
+    service.me(&used).await.expect(200);
+    service.time.pass(3_600);
+    service.me(&used).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn the_last_use_is_written_down_once_a_minute() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    for (passes, writes) in [(0, true), (59, false), (1, true), (30, false), (30, true)] {
+        service.time.pass(passes);
+        dynamodb.calls();
+        service.me(&account.session).await.expect(200);
+        assert_eq!(dynamodb.calls().contains(&"UpdateItem".to_owned()), writes, "after {passes} s more");
+    }
+    let now = service.time.in_seconds(0);
+    assert_eq!(list(&service, &account.session).await[0]["last_used_at"], now);
+}
+
+#[tokio::test]
+async fn a_use_that_meets_a_logout_brings_nothing_back() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let session = service.login(&account.email).await;
+    let id = id(&service, &session).await;
+    service.time.pass(60);
+    let mut held = dynamodb.hold("UpdateItem");
+    let end = async {
+        held.arrived().await;
+        drop(held);
+    };
+    let path = format!("/v1/auth/sessions/{id}");
+    let (_, (), ended) = tokio::join!(
+        service.me(&session),
+        async {
+            end.await;
+        },
+        service.delete(&path, &account.session)
+    );
+    ended.expect(204);
+    service.me(&session).await.assert_unauthorized();
 }
 
 #[tokio::test]

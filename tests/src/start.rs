@@ -9,19 +9,19 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     dynamodb::{DynamoDb, Trouble},
     logs::OwnLog,
-    service::{PASSWORD, Service},
+    service::{OwnService, PASSWORD},
 };
 
 const READ: &str = "BatchGetItem";
 
-async fn start(dynamodb: &DynamoDb) -> Service {
-    Service::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await
+async fn start(dynamodb: &DynamoDb) -> OwnService {
+    OwnService::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await
 }
 
 #[tokio::test]
 async fn is_one_read_of_those_whose_requests_need_it() {
     let log = OwnLog::start(LevelFilter::WARN);
-    let (service, dynamodb) = Service::start_with_dynamodb().await;
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let mut actions = dynamodb.actions();
     actions.remove("gateway");
     let read = || [format!("dynamodb:{READ}")].into();

@@ -11,8 +11,8 @@ pub struct Target {
     pub service: Service,
     /// Of whoever may do everything.
     pub session: Credential,
-    /// What stands for each parameter of a path.
-    ids: [(&'static str, String); 4],
+    /// What stands for each parameter of a path or body.
+    parameters: [(&'static str, String); 5],
 }
 
 impl Target {
@@ -23,18 +23,19 @@ impl Target {
         service.login(&account.email).await;
         let sessions = service.get("/v1/auth/sessions", &session).await.expect(200);
         let (_, key) = service.key(&session, json!({})).await;
-        let ids = [
+        let parameters = [
+            ("{email}", account.email),
             ("{session_id}", text(&sessions["data"][0], "id").to_owned()),
             ("{key_id}", text(&key, "id").to_owned()),
             ("{project_id}", service.project(&session).await),
             ("{user_id}", service.member(&session, &["read", "write"]).await.1),
         ];
-        Self { service, session, ids }
+        Self { service, session, parameters }
     }
 
-    /// The path of a route, with the ids of things that are there.
-    pub fn path(&self, route: &str) -> String {
-        self.ids.iter().fold(route.to_owned(), |path, (name, id)| path.replace(name, id))
+    /// The path of a route, or a body, with the ids of things that are there.
+    pub fn fill(&self, text: &str) -> String {
+        self.parameters.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 
     /// Everything that a request could change.

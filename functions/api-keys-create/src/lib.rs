@@ -75,6 +75,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         created_at: now,
         expires_at,
         last_used_at: None,
+        counter: None,
         state: State::Active {
             current: TokenDigest::of(token.expose(), &*app.peppers()?),
             previous: None,

@@ -2,6 +2,7 @@
 
 mod event;
 mod policy;
+mod usage;
 
 use std::{fmt, sync::Arc};
 
@@ -13,6 +14,7 @@ use shared::{
     function::Function,
     http::StatusCode,
     invocation::Invocation,
+    limit::{Leases, Verdict},
     metrics::Outcome,
     principal::Principal,
     refusal::Unauthenticated,
@@ -24,7 +26,10 @@ pub use self::{event::AuthorizerRequest, policy::Policy};
 /// The function.
 #[must_use]
 pub fn service(app: Arc<App>) -> impl Function<AuthorizerRequest> {
-    service_fn(move |event: LambdaEvent<AuthorizerRequest>| authorize(Arc::clone(&app), event.payload))
+    let leases = Arc::new(Leases::default());
+    service_fn(move |event: LambdaEvent<AuthorizerRequest>| {
+        authorize(Arc::clone(&app), Arc::clone(&leases), event.payload)
+    })
 }
 
 /// No policy.
@@ -53,7 +58,11 @@ impl fmt::Display for Refused {
     }
 }
 
-async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, Refused> {
+async fn authorize(
+    app: Arc<App>,
+    leases: Arc<Leases>,
+    request: AuthorizerRequest,
+) -> Result<Policy, Refused> {
     let asked = request.asked();
     let invocation = Invocation::begin(
         &app,
@@ -62,14 +71,19 @@ async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, 
     );
     let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
     let decided = match &token {
-        Ok(token) => invocation.run(decide(&app, token, &asked)).await,
+        Ok(token) => invocation.run(decide(&app, &leases, token, &asked)).await,
         Err(MalformedToken) => Err(Error::unauthorized(Unauthenticated::Malformed)),
     };
     let claims = token.ok().map(|token| token.claims());
     match (decided, claims) {
-        (Ok(principal), _) => {
-            invocation.of(principal.account_id(), principal.id()).end(Outcome::Allowed, None);
-            Ok(Policy::allow(&principal, request.method_arn))
+        (Ok((principal, limit)), _) => {
+            let outcome = match (&principal, limit) {
+                (_, Some(Verdict::Exceeded(_))) => Outcome::RateLimited,
+                (Principal::ApiKey(_), None) => Outcome::AllowedUncounted,
+                _ => Outcome::Allowed,
+            };
+            invocation.of(principal.account_id(), principal.id()).end(outcome, None);
+            Ok(Policy::allow(&principal, limit, request.method_arn))
         }
         (Err(error), Some(claims)) if error.status() == StatusCode::FORBIDDEN => {
             // The token is valid, so what it claims is true.
@@ -89,20 +103,30 @@ async fn authorize(app: Arc<App>, request: AuthorizerRequest) -> Result<Policy, 
     }
 }
 
-/// Decides on a request with `token`: one round trip to the table, and what it found goes to the rules.
-async fn decide(app: &App, token: &Token<'_>, asked: &Asked<'_>) -> Result<Principal, Error> {
+/// Decides on a request with `token`: one round trip to the table, and what it found goes to the rules. Says also how
+/// its limit stands, where it has one and that can be told.
+async fn decide(
+    app: &App,
+    leases: &Leases,
+    token: &Token<'_>,
+    asked: &Asked<'_>,
+) -> Result<(Principal, Option<Verdict>), Error> {
     let now = app.clock.now();
-    let principal = match token {
+    let unknown = || Error::unauthorized(Unauthenticated::Unknown);
+    match token {
         Token::ApiKey(token) => {
-            let found = app.store.find_key(token.account_id, token.key_id).await?;
+            let found = app.store.find_key(token.account_id, token.key_id).await?.ok_or_else(unknown)?;
             let peppers = app.peppers_with(found.pepper_version()).await?;
-            decide_key(asked, token, found, &peppers, now)?
+            let principal = decide_key(asked, token, &found, &peppers, now)?;
+            Ok((principal, usage::of_key(app, leases, &found, token, &peppers, now).await?))
         }
         Token::Session(token) => {
             let found = app.store.find_session(token.account_id, token.user_id, token.session_id).await?;
-            let peppers = app.peppers_with(found.pepper_version()).await?;
-            decide_session(asked, token, found, &peppers, now)?
+            let found = found.ok_or_else(unknown)?;
+            let peppers = app.peppers_with(Some(found.session.digest.pepper_version())).await?;
+            let principal = decide_session(asked, token, &found, &peppers, now)?;
+            usage::of_session(app, &found, token, &peppers, now).await;
+            Ok((principal, None))
         }
-    };
-    Ok(principal)
+    }
 }

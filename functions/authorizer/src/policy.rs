@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use shared::principal::Principal;
+use shared::{limit::Verdict, principal::Principal};
 
 /// API Gateway takes no longer `Resource` in a policy, and answers 500 to one.
 const MAX_RESOURCE_BYTES: usize = 512;
@@ -41,9 +41,11 @@ enum Effect {
 }
 
 impl Policy {
-    /// Lets `principal` through to `method_arn`, and to nothing else.
-    pub(crate) fn allow(principal: &Principal, method_arn: String) -> Self {
-        Self::new(Effect::Allow, principal.id(), method_arn, principal.to_context())
+    /// Lets `principal` through to `method_arn`, and to nothing else, and says how its limit stands.
+    pub(crate) fn allow(principal: &Principal, limit: Option<Verdict>, method_arn: String) -> Self {
+        let mut context = principal.to_context();
+        context.extend(limit.into_iter().flat_map(Verdict::to_context));
+        Self::new(Effect::Allow, principal.id(), method_arn, context)
     }
 
     /// Keeps whoever it is from `method_arn`.

@@ -15,6 +15,7 @@ use shared::{
     function::Function,
     id::{AccountId, UserId},
     invocation::Invocation,
+    limit::Quotas,
     member::{Member, MemberStatus},
     metrics::Outcome,
     name::Name,
@@ -44,6 +45,9 @@ enum Command {
     /// Lets the password of a member work again that failures in a row have disabled.
     #[serde(rename = "enable_password")]
     EnablePassword(NamedMember),
+    /// Gives the account's keys other limits than the usual ones, from the next request on, or the usual ones again.
+    #[serde(rename = "set_limits")]
+    SetLimits(NewLimits),
 }
 
 impl Command {
@@ -54,6 +58,7 @@ impl Command {
             Self::Suspend(_) => "operator suspend_account",
             Self::Restore(_) => "operator restore_account",
             Self::EnablePassword(_) => "operator enable_password",
+            Self::SetLimits(_) => "operator set_limits",
         }
     }
 }
@@ -79,6 +84,14 @@ struct NamedMember {
     email: EmailAddress,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewLimits {
+    account_id: AccountId,
+    #[serde(deserialize_with = "Option::deserialize")]
+    requests_per_minute: Option<Quotas>,
+}
+
 /// What a command did.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -97,6 +110,13 @@ pub enum Done {
         /// Its status.
         status: AccountStatus,
     },
+    /// An account's keys have these limits from the next request on.
+    Limits {
+        /// The account.
+        account_id: AccountId,
+        /// Requests a minute, or `None` for the usual ones.
+        requests_per_minute: Option<Quotas>,
+    },
 }
 
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
@@ -111,7 +131,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
         Ok(Done::Member { account_id, user_id }) => {
             invocation.of(*account_id, user_id.to_string()).end(Outcome::Succeeded, None);
         }
-        Ok(Done::Status { account_id, .. }) => {
+        Ok(Done::Status { account_id, .. } | Done::Limits { account_id, .. }) => {
             invocation.of(*account_id, account_id.to_string()).end(Outcome::Succeeded, None);
         }
         Err(error) => {
@@ -129,6 +149,7 @@ async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done
         Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &occasion).await,
         Command::Restore(named) => set_status(app, named, AccountStatus::Active, &occasion).await,
         Command::EnablePassword(named) => enable_password(app, named, &occasion).await,
+        Command::SetLimits(limits) => set_limits(app, limits, &occasion).await,
     }
 }
 
@@ -140,6 +161,7 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
         status: AccountStatus::Active,
         created_at: occasion.at,
         active_admins: 1,
+        quotas: None,
     };
     let member = Member {
         id: UserId::new(&app.clock, &app.random),
@@ -173,4 +195,13 @@ async fn set_status(
 ) -> Result<Done, Error> {
     app.store.set_account_status(account_id, status, occasion).await?;
     Ok(Done::Status { account_id, status })
+}
+
+async fn set_limits(
+    app: &App,
+    NewLimits { account_id, requests_per_minute }: NewLimits,
+    occasion: &Occasion,
+) -> Result<Done, Error> {
+    app.store.set_account_quotas(account_id, requests_per_minute, occasion).await?;
+    Ok(Done::Limits { account_id, requests_per_minute })
 }

@@ -48,6 +48,7 @@ use shared::{
     app::App,
     aws::{self, Aws},
     config::Config,
+    random::Random,
 };
 use tokio::net::TcpListener;
 
@@ -91,7 +92,8 @@ pub struct Gateway {
     environment: BTreeMap<String, String>,
     actions: BTreeMap<String, BTreeSet<String>>,
     functions: Arc<Functions>,
-    demo: Option<Demo>,
+    /// Where they run, if it is not in this process.
+    remote: Option<Arc<Remote>>,
     /// In the order in which they end.
     servers: Vec<Server>,
     /// Others get it when the servers have ended.
@@ -126,11 +128,13 @@ impl Gateway {
         let actions =
             template.functions.iter().map(|(name, function)| (name.clone(), function.actions.clone()));
         let actions = actions.collect();
-        let functions = Arc::new(start_functions(&options, template.functions, &services).await?);
+        let remote = options.lambda.as_deref().map(|url| Arc::new(Remote::new(url)));
+        let functions = start_functions(&options, template.functions, &services, remote.as_ref()).await?;
+        let functions = Arc::new(functions);
         let routes = template.api.routes.list();
         let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
 
-        let mut gateway = Self {
+        Ok(Self {
             url: url(port),
             dynamodb_url,
             secrets_manager_url,
@@ -140,14 +144,10 @@ impl Gateway {
             environment,
             actions,
             functions,
-            demo: None,
+            remote,
             servers: [api, secrets_manager].into_iter().chain(dynamodb).collect(),
             _folder: folder,
-        };
-        if options.demo {
-            gateway.demo = Some(Demo::make(&gateway, &options.random).await?);
-        }
-        Ok(gateway)
+        })
     }
 
     /// Where the API and Lambda's Invoke API are, such as `http://127.0.0.1:3000`.
@@ -206,10 +206,16 @@ impl Gateway {
         &self.actions
     }
 
-    /// The demo account, where one was asked for.
-    #[must_use]
-    pub fn demo(&self) -> Option<&Demo> {
-        self.demo.as_ref()
+    /// Makes the demo account, if there is nothing in any table. Waits for functions elsewhere until somebody
+    /// listens there.
+    ///
+    /// # Errors
+    /// When the service doesn't do what it takes.
+    pub async fn make_demo(&self, random: &Random) -> Result<Demo, DemoError> {
+        if let Some(remote) = &self.remote {
+            remote.listens().await;
+        }
+        Demo::make(self, random).await
     }
 
     /// Invokes the function `function`, as whoever may `lambda:InvokeFunction` does.
@@ -306,11 +312,11 @@ async fn start_functions(
     options: &Options,
     declared: BTreeMap<String, template::Function>,
     services: &Services,
+    remote: Option<&Arc<Remote>>,
 ) -> Result<Functions, StartError> {
-    let remote = options.lambda.as_deref().map(|url| Arc::new(Remote::new(url)));
     let mut by_name = BTreeMap::new();
     for (name, declared) in declared {
-        let runs = if let Some(remote) = &remote {
+        let runs = if let Some(remote) = remote {
             Runs::Elsewhere(Arc::clone(remote))
         } else {
             let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;

@@ -2,15 +2,16 @@
 
 use std::{
     fmt::Display,
+    fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
 };
 
 use clap::Parser;
 use gateway::{Data, Gateway, Options, default_template};
-use shared::telemetry;
+use shared::{random::Random, telemetry};
 use tracing::level_filters::LevelFilter;
 
 /// Runs the whole service on this machine, as AWS would from the template.
@@ -29,8 +30,9 @@ struct Arguments {
     /// Use this DynamoDB instead of an embedded one.
     #[arg(long, value_name = "URL")]
     dynamodb: Option<String>,
-    /// Run the functions behind this server of Lambda's Invoke API instead of in this process.
-    #[arg(long, value_name = "URL")]
+    /// Run the functions behind this server of Lambda's Invoke API instead of in this process. The data folder
+    /// then has their environment, in `functions.env`.
+    #[arg(long, value_name = "URL", conflicts_with = "ephemeral")]
     lambda: Option<String>,
     /// The SAM template [default: template.yaml].
     #[arg(long, value_name = "FILE")]
@@ -59,25 +61,38 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut ended = pin!(end()?);
-    let functions_elsewhere = arguments.lambda.is_some();
+    let environment = arguments.lambda.is_some().then(|| arguments.data.join("functions.env"));
     let gateway = tokio::select! {
         gateway = Gateway::start(arguments.into()) => gateway?,
         () = &mut ended => return Ok(()),
     };
     say(format_args!("listening on {}", gateway.url()));
-    if let Some(demo) = gateway.demo() {
-        say(demo);
+    if let Some(file) = environment {
+        write_environment(&gateway, &file)?;
+        say(format_args!("waiting for the functions, whose environment is in {}", file.display()));
     }
-    say("Ctrl-C ends it.");
-    if functions_elsewhere {
-        eprintln!("No demo account was made, since the functions run elsewhere. They need this environment:");
-        for (name, value) in gateway.environment() {
-            eprintln!("export {name}='{value}'");
+    let random = Random::system();
+    tokio::select! {
+        demo = gateway.make_demo(&random) => match demo {
+            Ok(demo) => say(demo),
+            Err(error) => eprintln!("gateway: no demo account was made: {error}"),
+        },
+        () = &mut ended => {
+            gateway.stop().await;
+            return Ok(());
         }
     }
+    say("Ctrl-C ends it.");
     ended.await;
     gateway.stop().await;
     Ok(())
+}
+
+/// Writes what `cargo lambda watch --env-file` takes.
+fn write_environment(gateway: &Gateway, file: &Path) -> Result<(), String> {
+    let lines = gateway.environment().into_iter().map(|(name, value)| format!("{name}={value}\n"));
+    fs::write(file, lines.collect::<String>())
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
 /// Says something on standard output. Whoever has closed it doesn't want to know, which is no reason to end.
@@ -92,8 +107,6 @@ impl From<Arguments> for Options {
             template: arguments.template.unwrap_or_else(default_template),
             port: arguments.port,
             data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data) },
-            // Functions elsewhere can't run before they know this gateway, so there is none to make it with.
-            demo: arguments.lambda.is_none(),
             dynamodb: arguments.dynamodb,
             lambda: arguments.lambda,
             ..Self::ephemeral()

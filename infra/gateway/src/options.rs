@@ -28,8 +28,6 @@ pub struct Options {
     pub clock: Clock,
     /// The randomness that functions see.
     pub random: Random,
-    /// Whether to make a demo account when there is nothing in the table.
-    pub demo: bool,
 }
 
 impl Options {
@@ -46,7 +44,6 @@ impl Options {
             lambda: None,
             clock: Clock::system(),
             random: Random::system(),
-            demo: false,
         }
     }
 

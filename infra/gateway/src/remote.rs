@@ -1,5 +1,10 @@
 //! Functions that run elsewhere, behind the Invoke API of Lambda or of something that serves it too.
 
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::{net::TcpStream, time::sleep};
+
 use crate::function_error::FunctionError;
 
 /// A server of the Invoke API.
@@ -12,6 +17,15 @@ impl Remote {
     /// The server at `url`, which is reached without TLS.
     pub(crate) fn new(url: &str) -> Self {
         Self { client: reqwest::Client::new(), url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Waits until somebody listens there. A request would start a function.
+    pub(crate) async fn listens(&self) {
+        let url = Url::parse(&self.url).expect("it was checked");
+        let connect = async || TcpStream::connect(&*url.socket_addrs(|| None)?).await;
+        while connect().await.is_err() {
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Invokes the function `name` and waits for its answer, however long it takes.

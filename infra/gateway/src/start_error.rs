@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{data::FolderError, demo::DemoError, template_error::TemplateError};
+use crate::{data::FolderError, template_error::TemplateError};
 
 /// Why a gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,4 @@ pub enum StartError {
         /// What it should be.
         expected: &'static str,
     },
-    /// The demo account can't be made.
-    #[error("cannot make the demo account: {0}")]
-    Demo(#[from] DemoError),
 }

@@ -9,6 +9,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
+use gateway::{Gateway, Options};
 use reqwest::{Client, StatusCode};
 
 const SERVICE: &str = include_str!("../../../template.yaml");
@@ -213,6 +214,28 @@ fn a_parameter_that_the_template_lacks_or_refuses_is_refused() {
 
 #[test]
 fn arguments_that_contradict_are_refused() {
-    let output = gateway(&["--ephemeral", "--data", "x"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    for other in ["--data", "--lambda"] {
+        let output = gateway(&["--ephemeral", other, "x"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_elsewhere_are_waited_for_and_find_their_environment() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let lambda = format!("http://127.0.0.1:{port}");
+    let mut here = Running::start(&["--port", "0", "--data", text(folder.path()), "--lambda", &lambda]);
+    let mut waits = String::new();
+    here.stdout.read_line(&mut waits).unwrap();
+    let file = folder.path().join("functions.env");
+    assert_eq!(waits, format!("waiting for the functions, whose environment is in {}\n", file.display()));
+    let environment = fs::read_to_string(file).unwrap();
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:", "TABLE_NAME=", "PEPPER_SECRET_ID=arn:"] {
+        assert!(environment.lines().any(|line| line.starts_with(name)), "{environment}");
+    }
+
+    let _there = Gateway::start(Options { port, ..Options::ephemeral() }).await.unwrap();
+    let greeting = here.greeting();
+    assert_eq!(status(&here.url, "/v1/projects", live_key(&greeting)).await, 200);
 }

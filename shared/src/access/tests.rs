@@ -15,6 +15,7 @@ use crate::{
 };
 
 const NOW: i64 = 1_000;
+const ACTIVE: Standing = Standing { status: AccountStatus::Active, quotas: None };
 
 const ROUTES: [&str; 14] = [
     "/v1/auth/me",
@@ -47,8 +48,8 @@ fn decided(
 ) -> Result<Principal, Denied> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found = FoundKey { key: Some(change(api_key())), account: Some(status) };
-    decide_key(&asked("GET", "/v1/auth/me"), &token, found, &peppers("1"), timestamp(NOW))
+    let found = FoundKey { key: change(api_key()), account: Standing { status, quotas: None } };
+    decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -111,8 +112,8 @@ fn a_digest_of_another_pepper_decides_nothing() {
     let one = token(1);
     let value = format!("Bearer {}", one.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found = FoundKey { key: Some(with_secrets(&one, None)), account: Some(AccountStatus::Active) };
-    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, found, &peppers("2"), timestamp(NOW)).is_err());
+    let found = FoundKey { key: with_secrets(&one, None), account: ACTIVE };
+    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW)).is_err());
 }
 
 /// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
@@ -137,8 +138,8 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal,
         last_used_at: None,
         user_agent: None,
     };
-    let found = FoundSession { session: Some(session), member, account: Some(AccountStatus::Active) };
-    decide_session(&asked("GET", "/v1/auth/me"), &token, found, &peppers("1"), timestamp(NOW))
+    let found = FoundSession { session, member, account: ACTIVE };
+    decide_session(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
 }
 
 #[test]

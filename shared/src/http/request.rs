@@ -13,6 +13,7 @@ use crate::{
     cursor::{List, Paging},
     environment::Environment,
     error::Error,
+    limit::Verdict,
     principal::{MalformedContext, Principal},
     strict_json,
 };
@@ -58,14 +59,15 @@ impl Request {
         }
     }
 
-    /// Who sends it, as the authorizer found out.
+    /// Who sends it, as the authorizer found out, and how their limit stands.
     ///
     /// # Errors
     /// When no authorizer of ours was asked.
-    pub(super) fn principal(&self) -> Result<Principal, MalformedContext> {
+    pub(super) fn caller(&self) -> Result<(Principal, Option<Verdict>), MalformedContext> {
         match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
-                Principal::from_context(&context.authorizer.fields)
+                let fields = &context.authorizer.fields;
+                Ok((Principal::from_context(fields)?, Verdict::from_context(fields)?))
             }
             _ => Err(MalformedContext),
         }

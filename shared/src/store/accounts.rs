@@ -8,6 +8,7 @@ use crate::{
     account::{Account, AccountStatus},
     audit::{Action, Actor, Occasion},
     id::AccountId,
+    limit::Quotas,
     member::Member,
     password::PasswordHash,
 };
@@ -53,6 +54,25 @@ impl Store {
             AccountStatus::Active => Action::AccountRestored,
             AccountStatus::Suspended => Action::AccountSuspended,
         };
+        let record = record(account, Actor::Operator, action, occasion)?;
+        self.write_together(vec![update, record]).await
+    }
+
+    /// Gives an account's keys other quotas, or the usual ones again.
+    ///
+    /// # Errors
+    /// When there is no such account, or the table can't be written.
+    pub async fn set_account_quotas(
+        &self,
+        account: AccountId,
+        quotas: Option<Quotas>,
+        occasion: &Occasion,
+    ) -> Result<(), StoreError> {
+        let update = Write::update(Key::account(account), "SET #quotas = :quotas")
+            .only_if_there()
+            .name("#quotas", "quotas")
+            .value(":quotas", quotas)?;
+        let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
         let record = record(account, Actor::Operator, action, occasion)?;
         self.write_together(vec![update, record]).await
     }

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{
-    Store,
-    attributes::{Item, thing},
-    failure::StoreError,
-    keys::Key,
-};
+use super::{Store, attributes::thing, failure::StoreError, keys::Key};
 use crate::{
     access::{FoundKey, FoundSession},
-    account::AccountStatus,
     id::{AccountId, KeyId, SessionId, UserId},
 };
 
@@ -35,9 +28,11 @@ impl Store {
     ///
     /// # Errors
     /// When the table can't be read: then nothing is known of the key.
-    pub async fn find_key(&self, account: AccountId, key: KeyId) -> Result<FoundKey, StoreError> {
-        let [key, account] = self.get_together([Key::api_key(account, key), Key::account(account)]).await?;
-        Ok(FoundKey { key: key.map(thing).transpose()?, account: account.map(status).transpose()? })
+    pub async fn find_key(&self, account: AccountId, key: KeyId) -> Result<Option<FoundKey>, StoreError> {
+        match self.get_together([Key::api_key(account, key), Key::account(account)]).await? {
+            [Some(key), Some(account)] => Ok(Some(FoundKey { key: thing(key)?, account: thing(account)? })),
+            _ => Ok(None),
+        }
     }
 
     /// Finds a session, its member and their account.
@@ -49,22 +44,15 @@ impl Store {
         account: AccountId,
         user: UserId,
         session: SessionId,
-    ) -> Result<FoundSession, StoreError> {
+    ) -> Result<Option<FoundSession>, StoreError> {
         let keys = [Key::session(account, user, session), Key::member(account, user), Key::account(account)];
-        let [session, member, account] = self.get_together(keys).await?;
-        Ok(FoundSession {
-            session: session.map(thing).transpose()?,
-            member: member.map(thing).transpose()?,
-            account: account.map(status).transpose()?,
-        })
+        match self.get_together(keys).await? {
+            [Some(session), member, Some(account)] => Ok(Some(FoundSession {
+                session: thing(session)?,
+                member: member.map(thing).transpose()?,
+                account: thing(account)?,
+            })),
+            _ => Ok(None),
+        }
     }
-}
-
-/// The status of the account `item`, which is all that the decision needs of it.
-fn status(item: Item) -> Result<AccountStatus, StoreError> {
-    #[derive(Deserialize)]
-    struct Account {
-        status: AccountStatus,
-    }
-    thing(item).map(|Account { status }| status)
 }

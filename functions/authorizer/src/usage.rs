@@ -1,0 +1,74 @@
+//! What a request that is let in leaves behind: part of its key's quota is spent, its credential was used, and a digest
+//! that an older pepper made is made anew. Most requests write nothing.
+//!
+//! None of it decides whose credential is valid. So where the table can't be written, or not soon, the request passes,
+//! and the log tells.
+
+use std::time::Duration;
+
+use shared::{
+    access::{FoundKey, FoundSession},
+    app::App,
+    error::{Error, chain},
+    limit::{Leases, Spending, Verdict},
+    pepper::Peppers,
+    store::StoreError,
+    telemetry::TARGET,
+    timestamp::Timestamp,
+    token::{ApiKeyToken, SessionToken},
+};
+use tokio::time::timeout;
+use tracing::warn;
+
+/// How long a request waits for a write.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Spends one request of the key's quota. Returns how its limit stands, or `None` where that can't be told.
+pub(crate) async fn of_key(
+    app: &App,
+    leases: &Leases,
+    found: &FoundKey,
+    token: &ApiKeyToken<'_>,
+    peppers: &Peppers,
+    now: Timestamp,
+) -> Result<Option<Verdict>, Error> {
+    let FoundKey { key, account } = found;
+    let quota = account.quotas.map_or_else(|| app.quotas(), Ok)?.of(key.environment);
+    let wanted = match leases.spend(key.id, key.counter, quota, now) {
+        Spending::Done(verdict) => return Ok(Some(verdict)),
+        Spending::Take(wanted) => wanted,
+    };
+    let Some(batch) = soon(app.store.take_from_quota(key, wanted, quota, now)).await else { return Ok(None) };
+    if let Some(state) = key.redigested(token.expose(), peppers) {
+        soon(app.store.redigest_key(key, &state)).await;
+    }
+    Ok(Some(leases.keep(key.id, batch, quota, now)))
+}
+
+/// Writes down that the session is used, where that was last done a while ago.
+pub(crate) async fn of_session(
+    app: &App,
+    found: &FoundSession,
+    token: &SessionToken<'_>,
+    peppers: &Peppers,
+    now: Timestamp,
+) {
+    let session = &found.session;
+    if session.is_use_news(now) {
+        let renewed = session.digest.renewed(token.expose(), peppers);
+        let digest = renewed.as_ref().unwrap_or(&session.digest);
+        soon(app.store.use_session(session, digest, now)).await;
+    }
+}
+
+/// What `write` comes to, where it does so soon.
+async fn soon<T>(write: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    // On the heap, because an SDK's futures are large.
+    let reason = match timeout(PATIENCE, Box::pin(write)).await {
+        Ok(Ok(done)) => return Some(done),
+        Ok(Err(error)) => chain(&error),
+        Err(late) => late.to_string(),
+    };
+    warn!(target: TARGET, reason, "the use of a credential could not be written down");
+    None
+}

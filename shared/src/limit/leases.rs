@@ -1,0 +1,116 @@
+//! What this program has taken of keys' quotas and not spent yet.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Allowance, Batch, Counter, Quota, Taken, Verdict, Window};
+use crate::{id::KeyId, timestamp::Timestamp};
+
+/// The largest batch, as a part of the quota and as a number. What one program leaves unspent is lost to the
+/// others until the window ends, so it may not be much of the quota.
+const LARGEST_PART: u32 = 4;
+const LARGEST: u32 = 100;
+/// How many keys' leases are kept. A key that was forgotten is taken for anew.
+const KEPT: usize = 10_000;
+
+/// What this program has taken of keys' quotas and not spent yet.
+#[derive(Debug, Default)]
+pub struct Leases(Mutex<HashMap<KeyId, Lease>>);
+
+#[derive(Debug)]
+struct Lease {
+    window: Window,
+    /// How much is left of what was taken.
+    left: u32,
+    /// How many requests of the key came to this program in the window.
+    spent: u32,
+    /// And in the one before.
+    spent_before: u32,
+}
+
+/// What comes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spending {
+    /// It was paid from what was taken before, or the quota is used up.
+    Done(Verdict),
+    /// Nothing is left of what was taken: this much is to be taken now.
+    Take(Batch),
+}
+
+impl Leases {
+    /// Spends one request of the key, whose counter was `seen` in the table.
+    pub fn spend(&self, key: KeyId, seen: Option<Counter>, quota: Quota, now: Timestamp) -> Spending {
+        let mut leases = self.lock();
+        if leases.len() >= KEPT && !leases.contains_key(&key) {
+            leases.clear();
+        }
+        let window = seen.map_or(Window::at(now), |seen| seen.window.max(Window::at(now)));
+        let lease = leases.entry(key).or_insert_with(|| Lease::new(window));
+        lease.enter(window);
+        if lease.left > 0 {
+            lease.left -= 1;
+            lease.spent += 1;
+            return Spending::Done(Verdict::Within(lease.allowance(seen, quota, now)));
+        }
+        let allowance = lease.allowance(seen, quota, now);
+        if allowance.remaining == 0 {
+            return Spending::Done(Verdict::Exceeded(allowance));
+        }
+        Spending::Take(Batch { window: lease.window, size: lease.batch_size(quota) })
+    }
+
+    /// Keeps what was taken, and spends one request of it. Where nothing was, the quota is used up, as the counter
+    /// says.
+    pub fn keep(&self, key: KeyId, taken: Result<Taken, Counter>, quota: Quota, now: Timestamp) -> Verdict {
+        let counter = taken.map_or_else(|counter| counter, |taken| taken.counter);
+        let mut leases = self.lock();
+        let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window));
+        lease.enter(counter.window);
+        match taken {
+            Ok(Taken { size, .. }) => {
+                // It may be of a window that has ended meanwhile; then it is worth this request alone.
+                if lease.window == counter.window {
+                    lease.left += size - 1;
+                    lease.spent += 1;
+                }
+                Verdict::Within(lease.allowance(Some(counter), quota, now))
+            }
+            Err(counter) => Verdict::Exceeded(lease.allowance(Some(counter), quota, now)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Lease>> {
+        // A panic elsewhere while the lock was held leaves at worst a lease too little.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    fn new(window: Window) -> Self {
+        Self { window, left: 0, spent: 0, spent_before: 0 }
+    }
+
+    /// Goes on to `window`, where that is later: what was taken of an earlier one is void.
+    fn enter(&mut self, window: Window) {
+        if window > self.window {
+            let spent_before = if window.follows(self.window) { self.spent } else { 0 };
+            *self = Self { spent_before, ..Self::new(window) };
+        }
+    }
+
+    /// As much as this program is likely to need: what it spent lately and a quarter more.
+    fn batch_size(&self, quota: Quota) -> u32 {
+        let lately = self.spent.max(self.spent_before);
+        let largest = (quota.get() / LARGEST_PART).clamp(1, LARGEST);
+        lately.saturating_add(lately / 4).clamp(1, largest)
+    }
+
+    fn allowance(&self, counter: Option<Counter>, quota: Quota, now: Timestamp) -> Allowance {
+        let taken =
+            counter.filter(|counter| counter.window == self.window).map_or(0, |counter| counter.taken);
+        let remaining = quota.get().saturating_sub(taken) + self.left;
+        Allowance { quota, remaining, resets_in: self.window.ends_in(now) }
+    }
+}
