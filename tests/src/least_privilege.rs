@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     answer::text,
+    peppers,
     service::{OwnService, PASSWORD, Service, key_path},
 };
 
@@ -16,6 +17,11 @@ const GATEWAY: &str = "gateway";
 async fn what_the_template_allows_is_what_functions_do() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     do_everything(&service).await;
+    // A login after a change of the pepper hashes the password anew.
+    peppers::change(&service).await;
+    let account = service.account().await;
+    service.time.pass(300);
+    service.login(&account.email).await;
 
     let mut done = dynamodb.actions();
     done.remove(GATEWAY);

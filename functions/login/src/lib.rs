@@ -49,7 +49,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let occasion = request.occasion(&app);
     let address = EmailAddress::try_from(email.clone()).ok();
     let tried = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
-    let attempt = Attempt::new(tried, request.source_ip(), occasion.at, &*app.peppers()?);
+    let attempt = Attempt::new(tried, request.source_ip(), occasion.at, &*app.peppers().await?);
     let (claim, found) = app.store.attempt_login(address.as_ref(), attempt).await?;
     let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());

@@ -32,7 +32,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let PasswordChange { current_password, new_password } = request.body()?;
     let occasion = request.occasion(&app);
     // Whoever has found a session can't guess on here: it is an attempt to log in like any other.
-    let attempt = Attempt::new(session.email.as_str(), request.source_ip(), occasion.at, &*app.peppers()?);
+    let attempt =
+        Attempt::new(session.email.as_str(), request.source_ip(), occasion.at, &*app.peppers().await?);
     let (claim, found) = app.store.attempt_login(Some(&session.email), attempt).await?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
     let seen = found
@@ -47,7 +48,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Err(Error::forbidden_because("Current password is wrong"));
     }
     let new = new_password
-        .hash(app.peppers()?, &app.random)
+        .hash(app.peppers().await?, &app.random)
         .await
         .map_err(|error| error.in_field("new_password"))?;
     app.store.change_password(&seen, &new, &claim, session, &occasion).await?;
