@@ -1,0 +1,82 @@
+"""The client of MedTWIN Auth."""
+
+from medtwin.api_keys import (
+    ApiKey,
+    CreatedApiKey,
+    KeyStatus,
+    KeyType,
+    Permission,
+    RotatedApiKey,
+    Scope,
+)
+from medtwin.attempts import Retries
+from medtwin.audit_events import Actor, AuditEvent, Limits
+from medtwin.caller import Caller, KeyCaller, SessionCaller
+from medtwin.client import AsyncClient, Client
+from medtwin.errors import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    ConnectionFailed,
+    Forbidden,
+    InternalError,
+    MedtwinError,
+    NoAnswer,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    RotationIncomplete,
+    RotationRefused,
+    TimedOut,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    UnsupportedMediaType,
+)
+from medtwin.members import Member, MemberStatus
+from medtwin.projects import Environment, Project
+from medtwin.secret import Secret
+from medtwin.sessions import Session
+
+__all__ = [
+    "Actor",
+    "ApiError",
+    "ApiKey",
+    "AsyncClient",
+    "AuditEvent",
+    "BadRequest",
+    "Caller",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "CreatedApiKey",
+    "Environment",
+    "Forbidden",
+    "InternalError",
+    "KeyCaller",
+    "KeyStatus",
+    "KeyType",
+    "Limits",
+    "MedtwinError",
+    "Member",
+    "MemberStatus",
+    "NoAnswer",
+    "NotFound",
+    "PayloadTooLarge",
+    "Permission",
+    "Project",
+    "RateLimited",
+    "Retries",
+    "RotatedApiKey",
+    "RotationIncomplete",
+    "RotationRefused",
+    "Scope",
+    "Secret",
+    "Session",
+    "SessionCaller",
+    "TimedOut",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "UnsupportedMediaType",
+]
