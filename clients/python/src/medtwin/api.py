@@ -40,6 +40,3 @@ class Api(Resource[Wire]):
     def log_out(self) -> Call[None]:
         """End the session that the client has. The context manager of `login` does so too."""
         return sessions.log_out()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={str(self._wire.http.base_url)!r})"

@@ -45,9 +45,9 @@ class Client(Api[Blocking]):
         retries: Retries = _RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        credential = Credential.of_key(_given(api_key, "MEDTWIN_API_KEY"))
-        del api_key
-        super().__init__(_blocking(credential, base_url, timeout, retries, transport))
+        # A traceback may show locals.
+        api_key = _given(api_key, "MEDTWIN_API_KEY")
+        super().__init__(_blocking(Credential.of_key(api_key), base_url, timeout, retries, transport))
 
     @classmethod
     @contextmanager
@@ -130,9 +130,9 @@ class AsyncClient(Api[Awaited]):
         retries: Retries = _RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        credential = Credential.of_key(_given(api_key, "MEDTWIN_API_KEY"))
-        del api_key
-        super().__init__(_awaited(credential, base_url, timeout, retries, transport))
+        # A traceback may show locals.
+        api_key = _given(api_key, "MEDTWIN_API_KEY")
+        super().__init__(_awaited(Credential.of_key(api_key), base_url, timeout, retries, transport))
 
     @classmethod
     @asynccontextmanager

@@ -19,13 +19,12 @@ class Credential:
     secret: Secret
 
     @classmethod
-    def of_key(cls, key: str | Secret) -> Credential:
+    def of_key(cls, key: Secret) -> Credential:
         """Take an API key.
 
         Raises `ValueError` where it has not the form of one: something else may be another service's secret, and
         white space around it would be quoted by the error of a lower layer.
         """
-        key = Secret.of(key)
         if not _KEY.fullmatch(key.reveal()):
             raise ValueError("the API key is not of the form mt_live_… or mt_test_…, with nothing around it")
         return cls("Bearer", key)
