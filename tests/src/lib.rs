@@ -31,6 +31,7 @@ mod logs;
 mod me;
 mod members;
 mod metrics;
+mod openapi;
 mod operator;
 mod outage;
 mod password;
