@@ -10,12 +10,13 @@ use schemars::{
 use serde_json::{Map, Value, json};
 use shared::operation::{Answer, Body, Credentials, Location, Operation, Parameter};
 
-/// All operations, by the tag under which they stand.
-pub fn operations() -> [(&'static str, Vec<&'static Operation>); 6] {
+/// All operations, by the tag under which they stand, and what that tag is about.
+fn operations() -> [(&'static str, &'static str, Vec<&'static Operation>); 6] {
     let all = |of: &[&'static [Operation]]| of.iter().copied().flatten().collect();
     [
         (
             "Sessions",
+            "Logging in and out, and who is calling.",
             all(&[
                 login::OPERATIONS,
                 logout::OPERATIONS,
@@ -26,6 +27,7 @@ pub fn operations() -> [(&'static str, Vec<&'static Operation>); 6] {
         ),
         (
             "API keys",
+            "What programs call with.",
             all(&[
                 api_keys_create::OPERATIONS,
                 api_keys_list::OPERATIONS,
@@ -34,10 +36,14 @@ pub fn operations() -> [(&'static str, Vec<&'static Operation>); 6] {
                 api_keys_revoke::OPERATIONS,
             ]),
         ),
-        ("Projects", all(&[projects::OPERATIONS])),
-        ("Members", all(&[members::OPERATIONS])),
-        ("Audit trail", all(&[audit_events::OPERATIONS])),
-        ("Service", all(&[health::OPERATIONS, openapi::OPERATIONS])),
+        ("Projects", "What the keys protect here.", all(&[projects::OPERATIONS])),
+        (
+            "Members",
+            "The people of an account. By `admin` over the whole account.",
+            all(&[members::OPERATIONS]),
+        ),
+        ("Audit trail", "What was changed, and by whom.", all(&[audit_events::OPERATIONS])),
+        ("Service", "The service itself.", all(&[health::OPERATIONS, openapi::OPERATIONS])),
     ]
 }
 
@@ -58,8 +64,8 @@ pub fn document() -> Value {
 
     let mut paths = Map::new();
     let mut tags = Vec::new();
-    for (tag, operations) in operations() {
-        tags.push(json!({"name": tag}));
+    for (tag, about, operations) in operations() {
+        tags.push(json!({"name": tag, "description": about}));
         for operation in operations {
             let (method, path) = operation.route.split_once(' ').expect("a method and a path");
             let described = describe(operation, tag, path, &mut read, &mut written);
