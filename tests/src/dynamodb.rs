@@ -52,8 +52,16 @@ struct Proxy {
     http: Client,
     calls: Mutex<Vec<String>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+}
+
+/// What calls have consumed, as `DynamoDB` bills it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Units {
+    pub read: f64,
+    pub write: f64,
 }
 
 /// What is wrong with it.
@@ -104,6 +112,7 @@ impl DynamoDb {
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
+            units: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
         });
@@ -126,6 +135,11 @@ impl DynamoDb {
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
+    }
+
+    /// What was consumed since the last look.
+    pub fn units(&self) -> Units {
+        std::mem::take(&mut self.proxy.units.lock().unwrap())
     }
 
     /// The actions that each caller has done, such as `dynamodb:GetItem`.
@@ -174,7 +188,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         hold.arrive.send(()).ok();
         hold.released.await.ok();
     }
-    proxy.pass_on(headers, body).await
+    proxy.pass_on(operation, &headers, body).await
 }
 
 /// Who made a call, as its SDK says.
@@ -261,13 +275,51 @@ impl Proxy {
         holds.remove(place)
     }
 
-    async fn pass_on(&self, mut headers: HeaderMap, body: Bytes) -> Response {
-        headers.remove(header::HOST);
-        let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
+    async fn pass_on(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+        let mut passed = headers.clone();
+        // They are told anew, for where it goes and how long it is then.
+        passed.remove(header::HOST);
+        passed.remove(header::CONTENT_LENGTH);
+        let billed = is_billed_as_write(operation);
+        let body = if billed.is_some() { asking_what_it_consumes(&body).into() } else { body };
+        let answer = self.http.post(&self.target).headers(passed).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         // A long answer comes in chunks, and goes on in one piece.
         headers.remove(header::TRANSFER_ENCODING);
-        (status, headers, answer.bytes().await.expect("a body")).into_response()
+        let body = answer.bytes().await.expect("a body");
+        if let Some(is_write) = billed {
+            let consumed = consumed(&body);
+            let mut units = self.units.lock().unwrap();
+            *if is_write { &mut units.write } else { &mut units.read } += consumed;
+        }
+        (status, headers, body).into_response()
+    }
+}
+
+/// Whether an operation consumes write units rather than read units, where it consumes any.
+fn is_billed_as_write(operation: &str) -> Option<bool> {
+    match operation {
+        "GetItem" | "BatchGetItem" | "Query" | "Scan" => Some(false),
+        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Some(true),
+        _ => None,
+    }
+}
+
+/// A call that asks to be told what it consumes.
+fn asking_what_it_consumes(call: &[u8]) -> String {
+    let mut call: Value = serde_json::from_slice(call).expect("JSON");
+    call["ReturnConsumedCapacity"] = "TOTAL".into();
+    call.to_string()
+}
+
+/// What an answer says that its call consumed: of one table, or of each. One that failed says nothing.
+fn consumed(answer: &[u8]) -> f64 {
+    let answer: Value = serde_json::from_slice(answer).expect("JSON");
+    let units = |table: &Value| table["CapacityUnits"].as_f64().expect("units");
+    match &answer["ConsumedCapacity"] {
+        Value::Null => 0.0,
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        table => units(table),
     }
 }
