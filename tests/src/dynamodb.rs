@@ -42,7 +42,7 @@ pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
     /// The one that has the tables.
-    _embedded: Option<Gateway>,
+    embedded: Option<Gateway>,
     _open: Sender<()>,
     served: JoinHandle<()>,
 }
@@ -122,7 +122,17 @@ impl DynamoDb {
         let served = tokio::spawn(async {
             axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
         });
-        Self { url, proxy, _embedded: embedded, _open: open, served }
+        Self { url, proxy, embedded, _open: open, served }
+    }
+
+    /// Whether it is an embedded one.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
+    /// Where the one is that has the tables, without the proxy before it.
+    pub fn behind(&self) -> &str {
+        &self.proxy.target
     }
 
     /// Ends it: nobody listens there any more.

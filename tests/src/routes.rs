@@ -42,7 +42,7 @@ const TABLE: &str = "
 ";
 
 /// The routes that ask for none.
-const PUBLIC: [(&str, &str); 2] = [("GET", "/v1/health"), ("POST", "/v1/auth/login")];
+pub const PUBLIC: [(&str, &str); 2] = [("GET", "/v1/health"), ("POST", "/v1/auth/login")];
 
 /// The permissions of the columns `rwda*`.
 const PERMISSIONS: [&[&str]; 5] =
