@@ -20,7 +20,7 @@ const MEMORY: f64 = 0.25;
 const READS: f64 = 3.0;
 
 /// What functions log for a request, in bytes, as `infra/load` weighs it.
-const LINES: f64 = 1_308.0;
+const LINES: f64 = 1_300.0;
 /// What Lambda itself logs of an invocation: START, END and REPORT. An assumption.
 const LAMBDA_LINES: f64 = 350.0;
 /// What API Gateway logs of a request. An assumption, by the format in the template.
@@ -46,7 +46,7 @@ pub struct Month {
 }
 
 impl Month {
-    /// Its lines: what is paid for, how many millions of it or GB, and dollars.
+    /// Its lines: what is paid for, and dollars.
     pub fn bill(&self) -> Vec<(&'static str, f64)> {
         let requests = self.requests_per_second * MONTH;
         let invocations = INVOCATIONS * requests;

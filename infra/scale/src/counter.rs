@@ -7,7 +7,7 @@ use shared::{
 };
 use time::OffsetDateTime;
 
-/// How long the last minute is, which is looked at, in seconds.
+/// A minute, in seconds.
 const MINUTE: u32 = 60;
 
 /// The writes of one key's counter in a minute, after another one like it.

@@ -34,7 +34,7 @@ fn counters(text: &mut String) -> fmt::Result {
         let Writes { in_the_minute, in_the_busiest_second } = writes(rate, programs);
         let mean = f64::from(in_the_minute) / 60.0;
         let spread = f64::from(rate) / mean;
-        writeln!(text, "| {rate} | {programs} | {mean:.1} | {in_the_busiest_second} | {spread:.0} |")?;
+        writeln!(text, "| {rate} | {programs} | {mean:.2} | {in_the_busiest_second} | {spread:.0} |")?;
     }
     Ok(())
 }
