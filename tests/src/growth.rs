@@ -34,8 +34,8 @@ const PAGE: usize = 5;
 /// How many batches of items are written at once.
 const WRITES_AT_ONCE: usize = 4;
 
-/// What each operation consumes, as read and write units: asked for by a session, and by a key's first request of a
-/// minute, which is a 403 where keys may not.
+/// What each operation consumes, as read and write units: asked for by a session, if by anybody, and by a key's first
+/// request of a minute, which is a 403 where keys may not.
 const TABLE: &str = "
                                                 session key
     GET      /v1/auth/me                        3+0     2+1

@@ -33,7 +33,7 @@ const METRICS: f64 = 100.0;
 const PEPPER_AGE: f64 = 300.0;
 
 /// The most that a key's item takes in the table, in bytes: one write unit is 1 KB, and `tests/src/growth.rs` counts
-/// one; with the 100 bytes that `DynamoDB` adds for billing ("DynamoDB item sizes and formats").
+/// one; with the 100 bytes that `DynamoDB` adds for billing ("`DynamoDB` item sizes and formats").
 const KEY_ITEM: f64 = 1_024.0 + 100.0;
 
 /// What a month is like.

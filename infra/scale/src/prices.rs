@@ -33,14 +33,14 @@ pub const WRITE_UNIT: Steps = &[(f64::INFINITY, 0.625 / MILLION)];
 /// A byte in the table for a month, and in its continuous backups ("Pricing for On-Demand Capacity" of DynamoDB).
 pub const TABLE_BYTE: Steps = &[(f64::INFINITY, (0.25 + 0.20) / GB)];
 
-/// A byte that a function logs ("Amazon CloudWatch pricing", vended logs).
+/// A byte that a function logs ("Amazon `CloudWatch` pricing", vended logs).
 pub const FUNCTION_LOG_BYTE: Steps =
     &[(10.0 * TB, 0.50 / GB), (20.0 * TB, 0.25 / GB), (20.0 * TB, 0.10 / GB), (f64::INFINITY, 0.05 / GB)];
 
-/// A byte of the access log ("Amazon CloudWatch pricing", standard logs).
+/// A byte of the access log ("Amazon `CloudWatch` pricing", standard logs).
 pub const ACCESS_LOG_BYTE: Steps = &[(f64::INFINITY, 0.50 / GB)];
 
-/// A metric for a month ("Amazon CloudWatch pricing", custom metrics).
+/// A metric for a month ("Amazon `CloudWatch` pricing", custom metrics).
 pub const METRIC: Steps = &[(f64::INFINITY, 0.30)];
 
 /// A trace that is recorded ("AWS X-Ray pricing").
