@@ -21,6 +21,7 @@ mod dynamodb;
 mod growth;
 mod headers;
 mod health;
+mod idempotency;
 mod in_flight;
 mod isolation;
 mod least_privilege;
