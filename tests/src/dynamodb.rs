@@ -64,6 +64,19 @@ pub struct Units {
     pub write: f64,
 }
 
+impl Units {
+    /// Those that an operation consumes, where it consumes any.
+    fn of(&mut self, operation: &str) -> Option<&mut f64> {
+        match operation {
+            "GetItem" | "BatchGetItem" | "Query" | "Scan" => Some(&mut self.read),
+            "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => {
+                Some(&mut self.write)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What is wrong with it.
 #[derive(Clone, Copy)]
 pub enum Trouble {
@@ -296,29 +309,18 @@ impl Proxy {
         // They are told anew, for where it goes and how long it is then.
         passed.remove(header::HOST);
         passed.remove(header::CONTENT_LENGTH);
-        let billed = is_billed_as_write(operation);
-        let body = if billed.is_some() { asking_what_it_consumes(&body).into() } else { body };
+        let consumes = Units::default().of(operation).is_some();
+        let body = if consumes { asking_what_it_consumes(&body).into() } else { body };
         let answer = self.http.post(&self.target).headers(passed).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         // A long answer comes in chunks, and goes on in one piece.
         headers.remove(header::TRANSFER_ENCODING);
         let body = answer.bytes().await.expect("a body");
-        if let Some(is_write) = billed {
-            let consumed = consumed(&body);
-            let mut units = self.units.lock().unwrap();
-            *if is_write { &mut units.write } else { &mut units.read } += consumed;
+        if let Some(units) = self.units.lock().unwrap().of(operation) {
+            *units += consumed(&body);
         }
         (status, headers, body).into_response()
-    }
-}
-
-/// Whether an operation consumes write units rather than read units, where it consumes any.
-fn is_billed_as_write(operation: &str) -> Option<bool> {
-    match operation {
-        "GetItem" | "BatchGetItem" | "Query" | "Scan" => Some(false),
-        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Some(true),
-        _ => None,
     }
 }
 
