@@ -207,7 +207,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     assert_reads_consistently(operation, &body);
     let trouble = proxy.trouble_with(operation);
     if let Some(Trouble::LosesAnswers) = trouble {
-        proxy.pass_on(headers.clone(), body.clone()).await;
+        proxy.pass_on(operation, &headers, body.clone()).await;
     }
     if let Some(trouble) = trouble {
         return trouble.answer(&body).await;
@@ -305,13 +305,13 @@ impl Proxy {
     }
 
     async fn pass_on(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
-        let mut passed = headers.clone();
+        let mut headers = headers.clone();
         // They are told anew, for where it goes and how long it is then.
-        passed.remove(header::HOST);
-        passed.remove(header::CONTENT_LENGTH);
+        headers.remove(header::HOST);
+        headers.remove(header::CONTENT_LENGTH);
         let consumes = Units::default().of(operation).is_some();
         let body = if consumes { asking_what_it_consumes(&body).into() } else { body };
-        let answer = self.http.post(&self.target).headers(passed).body(body).send().await;
+        let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         // A long answer comes in chunks, and goes on in one piece.
