@@ -1,5 +1,5 @@
-//! List prices in US dollars of the region us-east-1, without free tiers, each from the page of AWS that it names, read in
-//! November 2026. Other regions differ.
+//! List prices in US dollars of the region us-east-1, without free tiers, each by the page of AWS that it names, as copies
+//! of these pages, or pages that quote them, had them in November 2026. Other regions differ.
 
 /// A price that falls with how much is bought in a month: each step is so many units, and what one costs.
 type Steps = &'static [(f64, f64)];
