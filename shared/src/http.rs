@@ -15,11 +15,12 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use tokio::time::timeout;
 
-pub use self::request::Request;
+pub use self::request::{ENVIRONMENT, PAGING, Request};
 use crate::{
     app::App,
     error::Error,
     function::Function,
+    idempotency::IDEMPOTENCY_KEY,
     invocation::Invocation,
     limit::Verdict,
     principal::{MalformedContext, Principal},
@@ -38,7 +39,8 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// An answer with a text that is JSON.
-pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
+#[must_use]
+pub fn json_text(status: StatusCode, text: String) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -136,7 +138,7 @@ where
 pub struct Event(LambdaRequest);
 
 /// The headers that we read.
-const HEADERS: [HeaderName; 2] = [header::CONTENT_TYPE, header::USER_AGENT];
+const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::USER_AGENT, IDEMPOTENCY_KEY];
 
 impl<'de> Deserialize<'de> for Event {
     /// Reads an event without the headers that we don't read: `lambda_http` refuses a whole event for a
@@ -147,6 +149,10 @@ impl<'de> Deserialize<'de> for Event {
             if let Some(Value::Object(headers)) = event.get_mut(member) {
                 headers.retain(|name, values| is_read(name) && are_ascii(values));
             }
+        }
+        // `lambda_http` would put the last value of each header in the place of all of them.
+        if event["multiValueHeaders"].is_object() {
+            event["headers"].take();
         }
         serde_json::from_value(event).map(Self).map_err(D::Error::custom)
     }

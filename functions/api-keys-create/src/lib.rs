@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use shared::{
-    api_key::{ApiKey, ApiKeyView, State},
+    api_key::{ApiKey, ApiKeyView, State, WithSecret},
     app::App,
     authority::may_make_key,
     digest::TokenDigest,
@@ -13,7 +14,9 @@ use shared::{
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     id::KeyId,
+    idempotency,
     name::Name,
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     permission::Permissions,
     principal::Principal,
     refusal::Forbidden,
@@ -22,12 +25,40 @@ use shared::{
     token::NewToken,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/api-keys",
+    name: "createApiKey",
+    summary: "Make an API key",
+    description: "By a session, or a key with `admin`. A new key never exceeds its maker.",
+    credentials: Credentials::KeyOrSession,
+    id: None,
+    parameters: &[idempotency::PARAMETER],
+    body: Some(Body {
+        schema: schema_of::<NewKey>,
+        example: r#"{"name": "Production Server", "permissions": ["read", "write"], "type": "live",
+ "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z"}"#,
+        optional: false,
+    }),
+    answer: Answer {
+        status: 201,
+        description: "The key. Its secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
+        body: Some((
+            schema_of::<WithSecret<ApiKeyView>>,
+            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
+ "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
+ "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
+        )),
+    },
+    refusals: &[409, 422],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: Name,
@@ -42,23 +73,20 @@ fn live() -> Environment {
     Environment::Live
 }
 
-#[derive(Serialize)]
-struct CreatedKey<'a> {
-    #[serde(flatten)]
-    view: ApiKeyView,
-    key: &'a str,
-}
-
 async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
     let occasion = request.occasion(&app);
     let now = occasion.at;
-    if expires_at.is_some_and(|expires_at| expires_at <= now) {
-        return Err(Error::bad_field("expires_at", "must be in the future"));
-    }
     if !may_make_key(&maker, environment, permissions, &scope) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
+    }
+    let idempotency = request.idempotency(&maker)?;
+    if let Some(answer) = idempotency.replay(&app, now).await? {
+        return Ok(answer);
+    }
+    if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        return Err(Error::bad_field("expires_at", "must be in the future"));
     }
 
     let account_id = maker.account_id();
@@ -82,7 +110,8 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
             generation: 0,
         },
     };
-    app.store.create_key(&key, &maker, &occasion).await?;
-    let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
-    Ok(http::json(StatusCode::CREATED, &answer))
+    let record = ApiKeyView::new(key.clone(), now);
+    let outcome = idempotency.outcome(StatusCode::CREATED, &record, now);
+    app.store.create_key(&key, &maker, &occasion, outcome.as_ref()).await?;
+    Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

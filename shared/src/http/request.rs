@@ -3,8 +3,12 @@
 use std::str::FromStr;
 
 use lambda_http::{
-    RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
+    RequestExt,
+    aws_lambda_events::query_map::QueryMap,
+    http::{HeaderValue, header},
+    request::RequestContext,
 };
+use schemars::json_schema;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -13,7 +17,9 @@ use crate::{
     cursor::{List, Paging},
     environment::Environment,
     error::Error,
+    idempotency::{IDEMPOTENCY_KEY, Idempotency},
     limit::Verdict,
+    operation::{Location, Parameter, schema_of},
     principal::{MalformedContext, Principal},
     strict_json,
 };
@@ -25,6 +31,30 @@ pub struct Request(lambda_http::Request);
 const DEFAULT_LIMIT: usize = 50;
 /// The most things that a page of a list holds.
 const MAX_LIMIT: usize = 100;
+
+/// Which page of a list is asked for, and how long it is.
+pub const PAGING: [Parameter; 2] = [
+    Parameter {
+        name: "limit",
+        location: Location::Query,
+        description: "How many things a page holds at most.",
+        schema: |_| json_schema!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+    },
+    Parameter {
+        name: "cursor",
+        location: Location::Query,
+        description: "The `next_cursor` of the page before.",
+        schema: |_| json_schema!({"type": "string"}),
+    },
+];
+
+/// Which environment's data is asked for.
+pub const ENVIRONMENT: Parameter = Parameter {
+    name: "environment",
+    location: Location::Query,
+    description: "Which data a session sees: `live` where left out. A key sees its own alone.",
+    schema: schema_of::<Environment>,
+};
 
 impl Request {
     pub(super) fn new(request: lambda_http::Request) -> Self {
@@ -155,6 +185,23 @@ impl Request {
             ),
         };
         principal.environment(named).map_err(Error::forbidden)
+    }
+
+    /// Whether it has a key, by which it is known again when `caller` repeats it.
+    ///
+    /// # Errors
+    /// 400, when the key is malformed or comes twice.
+    pub fn idempotency(&self, caller: &Principal) -> Result<Idempotency, Error> {
+        const NAME: &str = "Idempotency-Key";
+        let mut keys = self.0.headers().get_all(IDEMPOTENCY_KEY).iter();
+        let key = keys.next();
+        if keys.next().is_some() {
+            return Err(Error::bad_field(NAME, "is repeated"));
+        }
+        let environment = self.query("environment")?.unwrap_or_default();
+        let parts = [self.0.raw_http_path().as_bytes(), environment.as_bytes(), self.0.body()];
+        Idempotency::new(caller, key.map(HeaderValue::as_bytes), &parts)
+            .map_err(|malformed| Error::bad_field(NAME, malformed))
     }
 
     /// Its body.
