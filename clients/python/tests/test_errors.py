@@ -23,6 +23,7 @@ from medtwin import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    UnprocessableContent,
     UnsupportedMediaType,
 )
 
@@ -45,6 +46,7 @@ def error_of(answer: httpx.Response) -> MedtwinError:
         (409, "CONFLICT", Conflict),
         (413, "PAYLOAD_TOO_LARGE", PayloadTooLarge),
         (415, "UNSUPPORTED_MEDIA_TYPE", UnsupportedMediaType),
+        (422, "UNPROCESSABLE_CONTENT", UnprocessableContent),
         (429, "RATE_LIMITED", RateLimited),
         (500, "INTERNAL", InternalError),
         (503, "UNAVAILABLE", Unavailable),

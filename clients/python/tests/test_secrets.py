@@ -25,7 +25,6 @@ from medtwin import (
     RotatedApiKey,
     RotationIncomplete,
     Secret,
-    UnexpectedAnswer,
 )
 
 SECRET = "mt_live_0VpZbQ3kd81xTq7M"  # noqa: S105 - one to be looked for
@@ -53,6 +52,8 @@ def hunted(*secrets: str) -> Iterator[None]:
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - any
         yield
     text = shown(raised.value)
+    # Nothing from below is behind it, for tools that look there.
+    assert raised.value.__cause__ is raised.value.__context__ is None
     # It looked at frames below this file's.
     assert "wire.py" in text
     for secret in secrets:
@@ -170,13 +171,9 @@ def test_an_interruption_below_shows_no_key(kind: type[BaseException]) -> None:
     ],
 )
 def test_an_answer_that_cannot_be_read_is_not_shown(answer: httpx.Response) -> None:
-    client = Script([answer, answer]).client()
+    client = Script([answer]).client()
     with hunted(SECRET):
         client.api_keys.rotate("key_1")
-    with pytest.raises(UnexpectedAnswer) as raised:
-        client.api_keys.rotate("key_1")
-    # Nothing behind it either.
-    assert raised.value.__cause__ is raised.value.__context__ is None
 
 
 def test_passwords_are_not_shown(unused_url: str) -> None:

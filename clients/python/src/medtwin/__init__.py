@@ -31,6 +31,7 @@ from medtwin.errors import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    UnprocessableContent,
     UnsupportedMediaType,
 )
 from medtwin.members import Member, MemberStatus
@@ -78,5 +79,6 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
+    "UnprocessableContent",
     "UnsupportedMediaType",
 ]

@@ -127,6 +127,12 @@ class UnsupportedMediaType(ApiError):
     expected = (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+class UnprocessableContent(ApiError):
+    """An idempotency key came with another request than before."""
+
+    expected = (422, "UNPROCESSABLE_CONTENT")
+
+
 class RateLimited(ApiError):
     """The key is over its limit, or a password was tried too often; `retry_after` says for how long."""
 
