@@ -158,8 +158,8 @@ class RotationRefused(MedtwinError):
 class RotationIncomplete(MedtwinError):
     """`rotate_own_key` made a new secret, but it was not stored, or not let in; the cause says why.
 
-    The client goes on with the old secret, which works until `rotated.previous_expires_at`. The new one is
-    `rotated.key`: store it, or it is lost.
+    The new one is `rotated.key`: store it, or it is lost. The client keeps the old one, and what was the key's current
+    secret before works until `rotated.previous_expires_at`.
     """
 
     def __init__(self, rotated: RotatedApiKey) -> None:
@@ -171,7 +171,7 @@ class RotationIncomplete(MedtwinError):
         end = self.rotated.previous_expires_at.isoformat()
         return (
             f"{self.rotated.id} has a new secret, which was not both stored and verified. "
-            f"It is `.rotated.key` of this error; the old one works until {end}"
+            f"It is `.rotated.key` of this error; what was the current one before works until {end}"
         )
 
 
