@@ -1,0 +1,70 @@
+//! One run of a program, from its start to its end, and what it cost.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Deserialize;
+
+use crate::{Error, case::Case, program::Program};
+
+/// What one run of a program cost.
+pub struct Run {
+    /// From its start to its first poll.
+    pub start: Duration,
+    /// The latency of the first invocation.
+    pub first: Duration,
+    /// The latencies of those that were measured, the shortest first.
+    pub latencies: Vec<Duration>,
+    /// How long an invocation used a CPU.
+    pub cpu: Duration,
+    /// The most memory that it ever had.
+    pub peak_memory_kib: u32,
+    /// The calls to DynamoDB of an invocation, on average, where the program's log tells.
+    pub dynamodb_calls: Option<f64>,
+}
+
+/// What is read of a line of the log.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "DynamoDBCalls")]
+    dynamodb_calls: u32,
+}
+
+impl Run {
+    /// Runs the program of `case` once.
+    pub async fn of(case: &Case, environment: &BTreeMap<&str, &str>) -> Result<Self, Error> {
+        let mut program = Program::start(&case.program, case.function, environment).await?;
+        let first = latency(&mut program, case).await?;
+        // As many are not measured: batches of a key's quota grow with its use.
+        for _ in 0..case.invocations / 2 {
+            latency(&mut program, case).await?;
+        }
+        let before = program.cpu()?;
+        let mut latencies = Vec::new();
+        for _ in 0..case.invocations {
+            latencies.push(latency(&mut program, case).await?);
+        }
+        let cpu = program.cpu()?.saturating_sub(before) / case.invocations;
+        latencies.sort_unstable();
+        let (start, peak_memory_kib) = (program.start, program.peak_memory_kib()?);
+        let log = program.end().await?;
+        let dynamodb_calls = dynamodb_calls(&log, case.invocations);
+        Ok(Self { start, first, latencies, cpu, peak_memory_kib, dynamodb_calls })
+    }
+}
+
+/// The average of the last `invocations` that the log tells of, if it tells of as many.
+fn dynamodb_calls(log: &str, invocations: u32) -> Option<f64> {
+    let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let calls: Vec<u32> = lines.map(|line| line.dynamodb_calls).take(invocations as usize).collect();
+    let told = u32::try_from(calls.len()).ok()?;
+    (told == invocations).then(|| f64::from(calls.iter().sum::<u32>()) / f64::from(invocations))
+}
+
+async fn latency(program: &mut Program, case: &Case) -> Result<Duration, Error> {
+    let answered = program.invoke(&case.event).await?;
+    let body = String::from_utf8_lossy(&answered.body);
+    if !body.contains(case.answer) {
+        return Err(format!("{} answered {body}", case.name).into());
+    }
+    Ok(answered.latency)
+}
