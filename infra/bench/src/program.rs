@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     fs::File,
     io::{BufReader, Read, Seek},
     path::PathBuf,
@@ -27,7 +28,17 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// Builds the programs as they are deployed, though for this machine. Returns where each is, by its name.
 pub fn build() -> Result<BTreeMap<String, PathBuf>, Error> {
     let packages = ["authorizer", "login", "bench-reference"].map(|package| ["--package", package]);
-    let mut cargo = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    // What `cargo run` says of this package would have some build scripts run again.
+    for (name, _) in env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let mut cargo = cargo
         .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
         .args(packages.concat())
         .stdout(Stdio::piped())
