@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode, sync::Arc};
 
-use lambda_runtime::{Diagnostic, LambdaEvent, Service};
+use lambda_runtime::{Diagnostic, LambdaEvent, Service, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{error, level_filters::LevelFilter};
 
@@ -46,5 +46,7 @@ async fn serve<E: DeserializeOwned, F: Function<E>>(
     service: impl FnOnce(Arc<App>) -> F,
 ) -> Result<(), lambda_runtime::Error> {
     let app = App::new(config, Aws::from_env().await, Clock::system(), Random::system()).await?;
-    lambda_runtime::run(service(Arc::new(app))).await
+    let mut service = service(Arc::new(app));
+    // On the heap, because an SDK's futures are large, and the runtime hands them from layer to layer.
+    lambda_runtime::run(service_fn(move |event| Box::pin(service.call(event)))).await
 }

@@ -1,7 +1,7 @@
 //! What the programs cost that Lambda runs: `cargo run --release -p bench`.
 //!
 //! Each is started under a Runtime API on this machine and invoked again and again, beside the barest authorizer there
-//! can be, over the same DynamoDB. Rounds take turns, so that noise hits all alike, and every figure is the median of its
+//! can be, over the same DynamoDB. They take turns, so that noise hits all alike, and every figure is the median of its
 //! rounds.
 
 mod bounds;
@@ -28,9 +28,9 @@ struct Arguments {
     /// How many times each program is started.
     #[arg(long, default_value_t = 9)]
     rounds: usize,
-    /// How many invocations of a round are measured, of programs that don't run Argon2.
-    #[arg(long, default_value_t = 2_000)]
-    invocations: u32,
+    /// How many turns each program gets in a round: one login each, or 50 invocations of the authorizer.
+    #[arg(long, default_value_t = 40)]
+    turns: u32,
     /// Write JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -39,7 +39,7 @@ struct Arguments {
     plot: Option<PathBuf>,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -58,12 +58,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<bool, Error> {
     let programs = program::build()?;
     let gateway = Gateway::start(Options::ephemeral()).await?;
-    let cases = case::all(&gateway, &programs, arguments.invocations).await?;
+    let cases = case::all(&gateway, &programs).await?;
     let mut runs: Vec<(&Case, Vec<Run>)> = cases.iter().map(|case| (case, Vec::new())).collect();
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
-        for (case, runs) in &mut runs {
-            runs.push(Run::of(case, &gateway.environment()).await?);
+        let round = measure::round(&cases, &gateway.environment(), arguments.turns).await?;
+        for ((_, runs), run) in runs.iter_mut().zip(round) {
+            runs.push(run);
         }
     }
     gateway.stop().await;

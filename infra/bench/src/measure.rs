@@ -29,26 +29,64 @@ struct Line {
     dynamodb_calls: u32,
 }
 
-impl Run {
-    /// Runs the program of `case` once.
-    pub async fn of(case: &Case, environment: &BTreeMap<&str, &str>) -> Result<Self, Error> {
+/// Runs the program of each case once. They take turns, with a few invocations each, so that noise hits all alike.
+pub async fn round(
+    cases: &[Case],
+    environment: &BTreeMap<&str, &str>,
+    turns: u32,
+) -> Result<Vec<Run>, Error> {
+    let mut all = Vec::new();
+    for case in cases {
+        all.push(Running::start(case, environment, turns).await?);
+    }
+    for _ in 0..turns {
+        for running in &mut all {
+            running.take_turn().await?;
+        }
+    }
+    let mut runs = Vec::new();
+    for running in all {
+        runs.push(running.end().await?);
+    }
+    Ok(runs)
+}
+
+/// A program that is being measured.
+struct Running<'a> {
+    case: &'a Case,
+    program: Program,
+    first: Duration,
+    cpu_before: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl<'a> Running<'a> {
+    async fn start(case: &'a Case, environment: &BTreeMap<&str, &str>, turns: u32) -> Result<Self, Error> {
         let mut program = Program::start(&case.program, case.function, environment).await?;
         let first = latency(&mut program, case).await?;
-        // As many are not measured: batches of a key's quota grow with its use.
-        for _ in 0..case.invocations / 2 {
+        // Half as many as are measured are not: batches of a key's quota grow with its use.
+        for _ in 0..turns * case.per_turn / 2 {
             latency(&mut program, case).await?;
         }
-        let before = program.cpu()?;
-        let mut latencies = Vec::new();
-        for _ in 0..case.invocations {
-            latencies.push(latency(&mut program, case).await?);
+        let cpu_before = program.cpu()?;
+        Ok(Self { case, program, first, cpu_before, latencies: Vec::new() })
+    }
+
+    async fn take_turn(&mut self) -> Result<(), Error> {
+        for _ in 0..self.case.per_turn {
+            self.latencies.push(latency(&mut self.program, self.case).await?);
         }
-        let cpu = program.cpu()?.saturating_sub(before) / case.invocations;
+        Ok(())
+    }
+
+    async fn end(self) -> Result<Run, Error> {
+        let Self { program, first, cpu_before, mut latencies, .. } = self;
+        let invocations = u32::try_from(latencies.len())?;
+        let cpu = program.cpu()?.saturating_sub(cpu_before) / invocations;
         latencies.sort_unstable();
         let (start, peak_memory_kib) = (program.start, program.peak_memory_kib()?);
-        let log = program.end().await?;
-        let dynamodb_calls = dynamodb_calls(&log, case.invocations);
-        Ok(Self { start, first, latencies, cpu, peak_memory_kib, dynamodb_calls })
+        let dynamodb_calls = dynamodb_calls(&program.end().await?, invocations);
+        Ok(Run { start, first, latencies, cpu, peak_memory_kib, dynamodb_calls })
     }
 }
 
@@ -60,6 +98,7 @@ fn dynamodb_calls(log: &str, invocations: u32) -> Option<f64> {
     (told == invocations).then(|| f64::from(calls.iter().sum::<u32>()) / f64::from(invocations))
 }
 
+/// Invokes the program once.
 async fn latency(program: &mut Program, case: &Case) -> Result<Duration, Error> {
     let answered = program.invoke(&case.event).await?;
     let body = String::from_utf8_lossy(&answered.body);
