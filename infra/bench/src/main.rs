@@ -6,6 +6,7 @@
 
 mod bounds;
 mod case;
+mod cpus;
 mod figures;
 mod measure;
 mod plot;
@@ -18,7 +19,7 @@ use std::{fs, io, path::PathBuf, process::ExitCode};
 use clap::Parser;
 use gateway::{Gateway, Options};
 
-use crate::{case::Case, measure::Run, report::Report};
+use crate::{case::Case, cpus::ProgramCpu, measure::Run, report::Report};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -57,12 +58,13 @@ async fn main() -> ExitCode {
 /// Measures and tells. Returns whether all is within its bounds.
 async fn run(arguments: Arguments) -> Result<bool, Error> {
     let programs = program::build()?;
+    let cpu = ProgramCpu::take()?;
     let gateway = Gateway::start(Options::ephemeral()).await?;
     let cases = case::all(&gateway, &programs).await?;
     let mut runs: Vec<(&Case, Vec<Run>)> = cases.iter().map(|case| (case, Vec::new())).collect();
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
-        let round = measure::round(&cases, &gateway.environment(), arguments.turns).await?;
+        let round = measure::round(&cases, &gateway.environment(), cpu, arguments.turns).await?;
         for ((_, runs), run) in runs.iter_mut().zip(round) {
             runs.push(run);
         }

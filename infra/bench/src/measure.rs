@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{Error, case::Case, program::Program};
+use crate::{Error, case::Case, cpus::ProgramCpu, program::Program};
 
 /// What one run of a program cost.
 pub struct Run {
@@ -33,11 +33,12 @@ struct Line {
 pub async fn round(
     cases: &[Case],
     environment: &BTreeMap<&str, &str>,
+    cpu: ProgramCpu,
     turns: u32,
 ) -> Result<Vec<Run>, Error> {
     let mut all = Vec::new();
     for case in cases {
-        all.push(Running::start(case, environment, turns).await?);
+        all.push(Running::start(case, environment, cpu, turns).await?);
     }
     for _ in 0..turns {
         for running in &mut all {
@@ -61,8 +62,13 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    async fn start(case: &'a Case, environment: &BTreeMap<&str, &str>, turns: u32) -> Result<Self, Error> {
-        let mut program = Program::start(&case.program, case.function, environment).await?;
+    async fn start(
+        case: &'a Case,
+        environment: &BTreeMap<&str, &str>,
+        cpu: ProgramCpu,
+        turns: u32,
+    ) -> Result<Self, Error> {
+        let mut program = Program::start(&case.program, case.function, environment, cpu).await?;
         let first = latency(&mut program, case).await?;
         // Half as many as are measured are not: batches of a key's quota grow with its use.
         for _ in 0..turns * case.per_turn / 2 {

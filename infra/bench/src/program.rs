@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     Error,
+    cpus::ProgramCpu,
     runtime_api::{Answered, RuntimeApi},
 };
 
@@ -74,6 +75,7 @@ impl Program {
         path: &PathBuf,
         function_name: &str,
         environment: &BTreeMap<&str, &str>,
+        cpu: ProgramCpu,
     ) -> Result<Self, Error> {
         let mut runtime_api = RuntimeApi::serve().await?;
         let log = tempfile::tempfile()?;
@@ -93,11 +95,12 @@ impl Program {
             .kill_on_drop(true);
         let began = Instant::now();
         let mut child = command.spawn()?;
+        let id = child.id().ok_or("the program has ended")?;
+        cpu.give_to(id)?;
         let polled = tokio::select! {
             polled = timeout(START_LIMIT, runtime_api.polled()) => polled??,
             ended = child.wait() => return Err(format!("{} ended: {}", path.display(), ended?).into()),
         };
-        let id = child.id().ok_or("the program has ended")?;
         let process = Process::new(i32::try_from(id)?)?;
         Ok(Self { runtime_api, child, process, log, start: polled - began })
     }
