@@ -31,7 +31,7 @@ pub struct App {
     /// The web origin whose pages may read answers.
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
-    peppers: Option<Arc<PepperSource>>,
+    peppers: Option<PepperSource>,
 }
 
 /// Why a function can't start.
@@ -65,17 +65,16 @@ impl App {
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = chain(&error), "the warming read failed");
         }
-        let peppers = peppers?.map(Arc::new);
         let Config { function_name, allowed_origin, quotas, .. } = config;
-        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers })
+        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers: peppers? })
     }
 
     /// The peppers, to make digests and hashes with.
     ///
     /// # Errors
     /// When the template gave this function none.
-    pub fn peppers(&self) -> Result<Arc<Peppers>, Error> {
-        Ok(self.pepper_source()?.peppers())
+    pub async fn peppers(&self) -> Result<Arc<Peppers>, Error> {
+        Ok(self.pepper_source()?.peppers().await)
     }
 
     /// The peppers, to verify with what was made with the one known as `version`, or where there is none,
@@ -87,7 +86,7 @@ impl App {
         let source = self.pepper_source()?;
         Ok(match version {
             Some(version) => source.peppers_with(version).await,
-            None => source.peppers(),
+            None => source.peppers().await,
         })
     }
 
@@ -99,7 +98,7 @@ impl App {
         self.quotas.ok_or_else(|| Error::internal("this function was given no quotas"))
     }
 
-    fn pepper_source(&self) -> Result<&Arc<PepperSource>, Error> {
+    fn pepper_source(&self) -> Result<&PepperSource, Error> {
         self.peppers.as_ref().ok_or_else(|| Error::internal("this function was given no peppers"))
     }
 }

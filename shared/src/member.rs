@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A member, as the table holds it, without the password.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Their id.
     pub id: UserId,

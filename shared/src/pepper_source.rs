@@ -1,9 +1,15 @@
 //! Where the peppers come from: Secrets Manager, whose `AWSCURRENT` and `AWSPREVIOUS` versions they are.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 
 use aws_sdk_secretsmanager::{Client, error::SdkError, operation::get_secret_value::GetSecretValueError};
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 use tracing::error;
 use zeroize::Zeroizing;
 
@@ -17,8 +23,11 @@ use crate::{
 
 /// How old the peppers at hand may get before they are fetched again, in seconds.
 const MAX_AGE: u32 = 300;
-/// How soon they may be fetched again, where a digest was made with one that is not at hand, in seconds.
+/// How soon they may be fetched again, where that failed, or a digest was made with one that is not at hand, in
+/// seconds.
 const MIN_AGE: u32 = 10;
+/// How long a request waits for what it does not need itself.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Keeps the peppers at hand, and fetches them again from time to time.
 pub(crate) struct PepperSource {
@@ -32,8 +41,10 @@ pub(crate) struct PepperSource {
 
 struct Kept {
     peppers: Arc<Peppers>,
-    /// When they were asked for last, whether or not they came.
+    /// When they were asked for last.
     asked_at: Timestamp,
+    /// Whether they came then.
+    came: bool,
 }
 
 /// The peppers can't be had.
@@ -52,41 +63,43 @@ impl PepperSource {
     pub async fn open(client: Client, secret_id: String, clock: Clock) -> Result<Self, PepperError> {
         let asked_at = clock.now();
         let peppers = Arc::new(fetch(&client, &secret_id).await?);
-        let kept = RwLock::new(Kept { peppers, asked_at });
+        let kept = RwLock::new(Kept { peppers, asked_at, came: true });
         Ok(Self { client, secret_id, clock, kept, fetching: Mutex::new(()) })
     }
 
-    /// The peppers at hand. Where they are old, they are fetched again meanwhile, for whoever asks next.
-    pub fn peppers(self: &Arc<Self>) -> Arc<Peppers> {
-        let (peppers, old) = self.kept(MAX_AGE);
-        if old {
-            let source = Arc::clone(self);
-            tokio::spawn(async move { source.fetch_again(MAX_AGE).await });
+    /// The peppers at hand. One request that finds them old fetches them again: not behind its back, because Lambda
+    /// freezes a program that has answered.
+    pub async fn peppers(&self) -> Arc<Peppers> {
+        if self.kept().is_old(self.clock.now())
+            && let Ok(fetching) = self.fetching.try_lock()
+        {
+            self.fetch_again(fetching, PATIENCE).await;
         }
-        peppers
+        Arc::clone(&self.kept().peppers)
     }
 
     /// The peppers at hand, which include the one known as `version` if there is one in Secrets Manager:
     /// it may have come there since the last look.
-    pub async fn peppers_with(self: &Arc<Self>, version: &str) -> Arc<Peppers> {
-        let peppers = self.peppers();
+    pub async fn peppers_with(&self, version: &str) -> Arc<Peppers> {
+        let peppers = self.peppers().await;
         if peppers.of_version(version).is_ok() {
             return peppers;
         }
-        self.fetch_again(MIN_AGE).await;
-        self.kept(MIN_AGE).0
+        let fetching = self.fetching.lock().await;
+        if self.clock.now() >= self.kept().asked_at.plus_seconds(MIN_AGE) {
+            self.fetch_again(fetching, Duration::MAX).await;
+        }
+        Arc::clone(&self.kept().peppers)
     }
 
-    /// Fetches the peppers again, unless that was tried less than `age` seconds ago. Where it fails, those
-    /// at hand stay.
-    async fn fetch_again(&self, age: u32) {
-        let _fetching = self.fetching.lock().await;
-        if !self.kept(age).1 {
-            return;
-        }
-        let fetched = fetch(&self.client, &self.secret_id).await;
+    /// Fetches the peppers again. Where they don't come, or not in time, those at hand stay.
+    async fn fetch_again(&self, _fetching: MutexGuard<'_, ()>, patience: Duration) {
+        let asked_at = self.clock.now();
+        // On the heap, because an SDK's futures are large.
+        let fetched = timeout(patience, Box::pin(fetch(&self.client, &self.secret_id))).await;
+        let fetched = fetched.unwrap_or_else(|late| Err(PepperError::SecretsManager(late.to_string())));
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        kept.asked_at = self.clock.now();
+        (kept.asked_at, kept.came) = (asked_at, fetched.is_ok());
         match fetched {
             Ok(peppers) => kept.peppers = Arc::new(peppers),
             Err(error) => {
@@ -95,10 +108,14 @@ impl PepperSource {
         }
     }
 
-    /// The peppers at hand, and whether they were asked for `age` seconds ago or more.
-    fn kept(&self, age: u32) -> (Arc<Peppers>, bool) {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&kept.peppers), self.clock.now() >= kept.asked_at.plus_seconds(age))
+    fn kept(&self) -> RwLockReadGuard<'_, Kept> {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn is_old(&self, now: Timestamp) -> bool {
+        now >= self.asked_at.plus_seconds(if self.came { MAX_AGE } else { MIN_AGE })
     }
 }
 

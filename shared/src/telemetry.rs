@@ -34,7 +34,9 @@ where
     let events = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target(TARGET, level)
-        .with_target(INVOCATIONS, LevelFilter::OFF);
+        .with_target(INVOCATIONS, LevelFilter::OFF)
+        // It calls each error of a function a panic: a 401 of the authorizer, too. A real one says so by itself.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let events = fmt::layer().json().flatten_event(true).with_writer(writer.clone()).with_filter(events);
     let invocations = fmt::layer()
         .fmt_fields(format::debug_fn(|line, _, message| write!(line, "{message:?}")))

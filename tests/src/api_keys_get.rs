@@ -19,7 +19,7 @@ async fn shows_the_key_as_it_was_made_without_its_secret() {
 
 #[tokio::test]
 async fn by_the_key_itself_needs_no_permission() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     for permission in ["read", "write", "delete"] {
         let members = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});

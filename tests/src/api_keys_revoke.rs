@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test]
 async fn ends_the_key_at_once_and_again_is_204() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     service.me(&key).await.expect(200);

@@ -182,6 +182,7 @@ async fn of_what_was_not_done_are_none() {
     let member = format!("/v1/members/{}", account.user_id);
     service.delete(&member, &account.session).await.assert_error(409, "CONFLICT");
     service.patch(&member, &account.session, json!({"permissions": ["read"]})).await.expect(409);
+    service.patch(&member, &account.session, json!({})).await.expect(200);
     login(&service, &new_address(), PASSWORD).await.expect(401);
     assert_eq!(events(&service, &account.session, "").await, before);
     service.me(&key).await.expect(200);
@@ -231,6 +232,38 @@ async fn stand_in_the_same_transaction_as_the_change() {
         assert_eq!(writes.collect::<Vec<_>>(), ["TransactWriteItems"], "{method} {path}");
         assert_eq!(events(&service, &account.session, "").await.len(), seen + 1, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn of_accounts_stand_in_the_same_transaction_as_the_change() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let named = json!({"account_id": account.id});
+    let limits = json!({"account_id": account.id, "requests_per_minute": {"live": 1, "test": 1}});
+    let new = json!({"name": "A", "email": new_address(), "password": PASSWORD});
+    for command in [
+        json!({"create_account": new}),
+        json!({"suspend_account": named}),
+        json!({"restore_account": named}),
+        json!({"set_limits": limits}),
+    ] {
+        dynamodb.calls();
+        service.operate(command.clone()).await.expect("it is done");
+        assert_eq!(dynamodb.calls(), ["TransactWriteItems"], "{command}");
+    }
+}
+
+#[tokio::test]
+async fn lead_to_the_request_in_the_log() {
+    let (service, account) = start().await;
+    let body = json!({"name": "A", "permissions": ["read"]});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    let newest = &events(&service, &account.session, "").await[0];
+    assert_eq!(
+        (text(newest, "type"), newest["request_id"].as_str()),
+        ("api_key.created", answer.header("x-request-id"))
+    );
+    answer.expect(201);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ fn policy(effect: &str, principal_id: &str, context: &Value) -> Value {
 
 #[tokio::test]
 async fn allows_a_key_this_request_alone_and_says_who_it_is() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (plain, record) = service.key(&account.session, json!({"name": "Ä key"})).await;
     let context = json!({

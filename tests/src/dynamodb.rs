@@ -258,6 +258,9 @@ impl Proxy {
         headers.remove(header::HOST);
         let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
-        (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        // A long answer comes in chunks, and goes on in one piece.
+        headers.remove(header::TRANSFER_ENCODING);
+        (status, headers, answer.bytes().await.expect("a body")).into_response()
     }
 }

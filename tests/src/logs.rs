@@ -318,7 +318,7 @@ async fn say_what_a_function_answered_and_why() {
 
 #[tokio::test]
 async fn say_what_the_operator_did_to_whom() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let log = OwnLog::start(LevelFilter::INFO);
     service.suspend(&account).await;

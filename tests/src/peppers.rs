@@ -2,15 +2,21 @@
 
 use serde_json::{Value, json};
 
+use tracing_subscriber::filter::LevelFilter;
+
 use crate::{
     answer::text,
+    logs::OwnLog,
     service::{OwnService, PASSWORD},
 };
 
 /// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
 pub async fn change(service: &OwnService) {
-    let secret =
-        json!({"SecretId": "Pepper", "SecretString": "another pepper, as long as one has to be at least"});
+    change_to(service, "another pepper, as long as one has to be at least").await;
+}
+
+async fn change_to(service: &OwnService, pepper: &str) {
+    let secret = json!({"SecretId": "Pepper", "SecretString": pepper});
     let answer = reqwest::Client::new()
         .post(service.gateway.secrets_manager_url())
         .header("x-amz-target", "secretsmanager.PutSecretValue")
@@ -54,22 +60,44 @@ async fn what_was_made_with_the_one_before_is_let_in() {
 }
 
 #[tokio::test]
+async fn one_that_can_not_be_fetched_leaves_the_others_in_use() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let before = versions(&service, &account.id, &record).await[0].clone();
+    let log = OwnLog::start(LevelFilter::INFO);
+    change_to(&service, "too short").await;
+    service.time.pass(300);
+    service.me(&key).await.expect(200);
+    let (_, made) = service.key(&account.session, json!({})).await;
+    assert_eq!(versions(&service, &account.id, &made).await[0], before);
+    let failed = || {
+        let records = log.records();
+        let failed = records.iter().filter(|record| record["message"] == "the peppers stay as they were");
+        failed.map(|record| text(record, "reason").to_owned()).collect::<Vec<_>>()
+    };
+    // The authorizer has tried, and the function that makes keys.
+    assert_eq!(failed(), ["the pepper has fewer than 32 bytes"; 2]);
+    service.time.pass(9);
+    service.me(&key).await.expect(200);
+    assert_eq!(failed(), [""; 0]);
+    service.time.pass(1);
+    service.me(&key).await.expect(200);
+    assert_eq!(failed().len(), 1, "it is tried again soon");
+}
+
+#[tokio::test]
 async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let [old, _] = versions(&service, &account.id, &record).await;
     change(&service).await;
-    // The function that makes keys fetches the new one when it is asked after five minutes; the authorizer
-    // does so when it meets a digest of it, if not before.
-    service.time.pass(301);
-    loop {
-        let (young, made) = service.key(&account.session, json!({})).await;
-        service.me(&young).await.expect(200);
-        if versions(&service, &account.id, &made).await[0] != old {
-            break;
-        }
-    }
+    // After five minutes, the function that makes keys fetches the new one for its first request already.
+    service.time.pass(300);
+    let (young, made) = service.key(&account.session, json!({})).await;
+    assert_ne!(versions(&service, &account.id, &made).await[0], old);
+    service.me(&young).await.expect(200);
     service.me(&key).await.expect(200);
 }
 
@@ -80,22 +108,18 @@ async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
     let (key, record) = service.key(&account.session, json!({})).await;
     let (overlapped, rotated) = service.key(&account.session, json!({})).await;
     service.rotate(&rotated, &account.session, 86_400).await;
-    let before = versions(&service, &account.id, &record).await[0].clone();
+    let mut before = versions(&service, &account.id, &record).await[0].clone();
     change(&service).await;
-    service.time.pass(301);
-    while versions(&service, &account.id, &record).await[0] == before {
-        service.time.pass(60);
-        for credential in [&key, &overlapped, &account.session] {
-            service.me(credential).await.expect(200);
-        }
-    }
     // Once more, and nothing of the first pepper is at hand: what was not digested anew could not be verified.
-    change(&service).await;
     for _ in 0..3 {
-        service.time.pass(301);
+        service.time.pass(300);
         for credential in [&key, &overlapped, &account.session] {
             service.me(credential).await.expect(200);
         }
+        let now = versions(&service, &account.id, &record).await[0].clone();
+        assert_ne!(now, before);
+        before = now;
+        change(&service).await;
     }
 }
 
@@ -107,15 +131,11 @@ async fn a_password_is_hashed_anew_at_the_next_login() {
     let before = versions(&service, &account.id, &record).await;
     assert_eq!(before[0], before[1]);
     change(&service).await;
-    service.time.pass(301);
-    loop {
-        service.login(&account.email).await;
-        let now = versions(&service, &account.id, &record).await;
-        assert_eq!(now[0], before[0]);
-        if now[1] != before[1] {
-            break;
-        }
-    }
+    service.time.pass(300);
+    service.login(&account.email).await;
+    let now = versions(&service, &account.id, &record).await;
+    assert_eq!(now[0], before[0]);
+    assert_ne!(now[1], before[1]);
     service.login(&account.email).await;
     let wrong = json!({"email": account.email, "password": format!("{PASSWORD}!")});
     let answer = service.request("POST", "/v1/auth/login").json(&wrong).send().await;

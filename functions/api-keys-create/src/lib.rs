@@ -77,7 +77,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         last_used_at: None,
         counter: None,
         state: State::Active {
-            current: TokenDigest::of(token.expose(), &*app.peppers()?),
+            current: TokenDigest::of(token.expose(), &*app.peppers().await?),
             previous: None,
             generation: 0,
         },

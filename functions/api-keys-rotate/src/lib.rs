@@ -75,7 +75,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
 
     let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
-    let digest = TokenDigest::of(token.expose(), &*app.peppers()?);
+    let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;

@@ -79,7 +79,7 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         session_epoch: 0,
     };
     let hash =
-        password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+        password.hash(app.peppers().await?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_member(&member, &hash, principal, &request.occasion(app)).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
@@ -98,6 +98,8 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
     if !may_change_member(principal, &before, &after) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    app.store.change_member(&before, &after, principal, &request.occasion(app)).await?;
+    if after != before {
+        app.store.change_member(&before, &after, principal, &request.occasion(app)).await?;
+    }
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
 }

@@ -161,7 +161,7 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
         session_epoch: 0,
     };
     let hash =
-        password.hash(app.peppers()?, &app.random).await.map_err(|error| error.in_field("password"))?;
+        password.hash(app.peppers().await?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_account(&account, &member, &hash, occasion).await?;
     Ok(Done::Created { account_id: account.id, user_id: member.id })
 }

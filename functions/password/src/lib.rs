@@ -42,7 +42,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Err(Error::forbidden_because("Current password is wrong"));
     }
     let new = new_password
-        .hash(app.peppers()?, &app.random)
+        .hash(app.peppers().await?, &app.random)
         .await
         .map_err(|error| error.in_field("new_password"))?;
     app.store.change_password(&seen, &new, session, &request.occasion(&app)).await?;
