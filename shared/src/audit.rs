@@ -102,6 +102,9 @@ pub enum Action {
     /// Somebody with a member's session gave a wrong current password.
     #[serde(rename = "password.refused")]
     PasswordRefused { user_id: UserId },
+    /// The operator let a password work again that failures had disabled.
+    #[serde(rename = "password.enabled")]
+    PasswordEnabled { user_id: UserId },
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
@@ -116,6 +119,8 @@ pub enum Action {
 pub enum LoginRefusal {
     /// The password is another.
     WrongPassword,
+    /// The password is disabled, and was not looked at.
+    PasswordDisabled,
     /// The password is right, but the member or the account is suspended.
     Suspended,
 }

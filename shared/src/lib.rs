@@ -42,5 +42,6 @@ pub mod session;
 pub mod store;
 pub mod strict_json;
 pub mod telemetry;
+pub mod throttling;
 pub mod timestamp;
 pub mod token;

@@ -36,6 +36,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 
+/// How many runs may wait for each core. Who comes after them had better come back.
+const QUEUE_PER_CORE: usize = 16;
+
 /// What is verified where there is no hash, so that it takes as long as where there is one. No password
 /// has this hash: its 32 bytes of output are not Argon2's but arbitrary.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lJ3MgcGFzc3dvcmQ$\
@@ -106,7 +109,7 @@ impl NewPassword {
     /// Hashes it, unless it is a common one. One Argon2 run, on a thread of its own.
     ///
     /// # Errors
-    /// When it is a common one, or Argon2 fails.
+    /// When it is a common one, too many others wait, or Argon2 fails.
     pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, NotHashed> {
         let salt: [u8; SALT_BYTES] = random.bytes();
         work(move || {
@@ -115,8 +118,7 @@ impl NewPassword {
             }
             Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
         })
-        .await
-        .map_err(HashError::Task)?
+        .await?
     }
 
     /// Whether it is found within a million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
@@ -148,6 +150,9 @@ pub enum HashError {
     /// The stored hash was made with a pepper that is not at hand.
     #[error(transparent)]
     Pepper(#[from] UnknownPepper),
+    /// As many wait for a core as may.
+    #[error("too many Argon2 runs are waiting")]
+    Busy,
     /// The hashing task did not finish.
     #[error(transparent)]
     Task(#[from] JoinError),
@@ -155,7 +160,10 @@ pub enum HashError {
 
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
-        Self::internal(error)
+        match error {
+            HashError::Busy => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
     }
 }
 
@@ -186,7 +194,7 @@ impl Verified {
     /// Hashes it anew. One Argon2 run, on a thread of its own.
     ///
     /// # Errors
-    /// When Argon2 fails.
+    /// When too many others wait, or Argon2 fails.
     pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, HashError> {
         let salt: [u8; SALT_BYTES] = random.bytes();
         work(move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
@@ -197,7 +205,8 @@ impl Verified {
 /// be, it was not, and that takes the same work: one Argon2 run, on a thread of its own.
 ///
 /// # Errors
-/// When Argon2 fails, or the hash was made with a pepper that is not at hand or with other parameters.
+/// When too many others wait, Argon2 fails, or the hash was made with a pepper that is not at hand or with other
+/// parameters.
 pub async fn verify(
     hash: Option<PasswordHash>,
     password: Password,
@@ -226,18 +235,39 @@ pub async fn verify(
     .await?
 }
 
-/// Runs `job` on a thread of its own, and no more of them at once than there are cores: each takes 19 MiB,
-/// and more at once are not done sooner.
-async fn work<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-    static CORES: LazyLock<Semaphore> =
-        LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
-    // The semaphore is never closed. The job keeps its place, even where nobody waits for it any more.
-    let permit = CORES.acquire().await;
-    tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        job()
-    })
-    .await
+/// Runs `job` on a thread of its own, when one of the machine's cores is free for it.
+async fn work<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+    static CORES: LazyLock<Cores> =
+        LazyLock::new(|| Cores::new(thread::available_parallelism().map_or(1, NonZero::get)));
+    CORES.run(job).await
+}
+
+/// Cores, and the queue before them. No more jobs run at once than there are cores: each takes 19 MiB, and more
+/// at once are not done sooner.
+struct Cores {
+    idle: Semaphore,
+    /// Those in the queue have a place, and those at work keep theirs.
+    places: Semaphore,
+}
+
+impl Cores {
+    fn new(count: usize) -> Self {
+        Self { idle: Semaphore::new(count), places: Semaphore::new(count * (1 + QUEUE_PER_CORE)) }
+    }
+
+    async fn run<T: Send + 'static>(
+        &'static self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let place = self.places.try_acquire().map_err(|_| HashError::Busy)?;
+        // The semaphore is never closed. The job keeps its core, even where nobody waits for it any more.
+        let core = self.idle.acquire().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let _held = (place, core);
+            job()
+        });
+        Ok(done.await?)
+    }
 }
 
 fn params() -> Params {
@@ -266,8 +296,15 @@ redacted!(Password NewPassword PasswordHash Verified);
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use lambda_http::http::StatusCode;
     use proptest::prelude::*;
     use rand::{SeedableRng, rngs::StdRng};
+    use tokio::{sync::watch, task::JoinSet};
 
     use super::*;
     use crate::pepper::tests::peppers;
@@ -339,6 +376,34 @@ mod tests {
         let hash = hashed("correct horse battery", "1").await;
         let greedy = PasswordHash { phc: hash.phc.replace("m=19456", "m=1945600"), ..hash };
         assert!(verify(Some(greedy), "x".to_owned().into(), Arc::new(peppers("1"))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn as_many_run_as_there_are_cores_and_a_short_queue_waits() {
+        let cores: &'static Cores = Box::leak(Box::new(Cores::new(2)));
+        let running = Arc::new(AtomicUsize::new(0));
+        let (open, gate) = watch::channel(false);
+        let mut jobs = JoinSet::new();
+        for _ in 0..2 * (1 + QUEUE_PER_CORE) {
+            let (running, gate) = (Arc::clone(&running), gate.clone());
+            jobs.spawn(cores.run(move || {
+                let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
+                while !*gate.borrow() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+                at_once
+            }));
+        }
+        while cores.places.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        let refused = cores.run(|| ()).await.unwrap_err();
+        assert_eq!(Error::from(refused).status(), StatusCode::SERVICE_UNAVAILABLE);
+        open.send(true).unwrap();
+        let at_once = jobs.join_all().await.into_iter().map(Result::unwrap);
+        assert_eq!(at_once.max(), Some(2));
+        cores.run(|| ()).await.unwrap();
     }
 
     #[tokio::test]

@@ -32,6 +32,9 @@ pub enum Unauthenticated {
     /// At login: the password is another.
     #[error("wrong password")]
     WrongPassword,
+    /// At login: the password is disabled.
+    #[error("password disabled")]
+    PasswordDisabled,
 }
 
 /// Why a valid credential may not do this: 403.

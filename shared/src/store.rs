@@ -9,6 +9,8 @@
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
+//! | attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
+//! | attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
 //!
 //! Every read that decides is strongly consistent, and so none uses an index. Every change is one
 //! conditional write or one transaction.
@@ -23,6 +25,7 @@ mod caller;
 mod credentials;
 mod failure;
 mod keys;
+mod login_attempts;
 mod members;
 mod projects;
 mod read;
@@ -32,7 +35,7 @@ mod write;
 
 use aws_sdk_dynamodb::Client;
 
-pub use self::{credentials::Credentials, failure::StoreError};
+pub use self::{credentials::Credentials, failure::StoreError, login_attempts::Claim};
 
 /// The table.
 pub struct Store {

@@ -456,8 +456,8 @@ fn no_mangled_one_is_our_fault() {
     let result = runner.run(&mangled(), |(route, body)| {
         let route = &ROUTES[route];
         let status = runtime.block_on(send(&target, route, body)).status;
-        // It may be good still, or name an address or a password that is not the right one.
-        prop_assert!([route.status, 400, 401, 403, 409].contains(&status), "{}", status);
+        // It may be good still, or name an address or a password that is not the right one, and that too often.
+        prop_assert!([route.status, 400, 401, 403, 409, 429].contains(&status), "{}", status);
         Ok(())
     });
     result.expect("each is answered by the contract");

@@ -141,6 +141,13 @@ impl DynamoDb {
         Held { arrived, _release: release }
     }
 
+    /// Holds the call of `operation` after the next one up.
+    pub fn hold_second(&self, operation: &'static str) -> Held {
+        // Nobody holds the first one.
+        drop(self.hold(operation));
+        self.hold(operation)
+    }
+
     /// Lets something go wrong with every call from now on, or with those of one operation.
     pub fn disturb(&self, trouble: Trouble, operation: Option<&'static str>) {
         *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));

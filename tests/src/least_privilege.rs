@@ -49,6 +49,8 @@ async fn do_everything(service: &Service) {
     let account = service.account().await;
     service.suspend(&account).await;
     service.restore(&account).await;
+    let command = json!({"enable_password": {"email": account.email}});
+    service.operate(command).await.expect("it is enabled");
     let admin = &account.session;
 
     let (key, record) = service.key(admin, json!({})).await;

@@ -24,6 +24,7 @@ mod in_flight;
 mod isolation;
 mod least_privilege;
 mod login;
+mod login_throttling;
 mod logout;
 mod logs;
 mod me;

@@ -180,7 +180,8 @@ async fn each_failure_asks_the_table_the_same() {
         let body = json!({"email": email, "password": "another lizard on the wall"});
         let answer = service.request("POST", "/v1/auth/login").json(&body).send().await;
         answer.assert_error(401, "UNAUTHORIZED");
-        assert_eq!(dynamodb.calls(), ["GetItem", "BatchGetItem", "PutItem"], "{email}");
+        let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
+        assert_eq!(dynamodb.calls(), calls, "{email}");
     }
 }
 

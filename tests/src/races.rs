@@ -215,7 +215,18 @@ async fn of_two_password_changes_one_wins() {
         service.request("POST", "/v1/auth/password").with(by).json(&body).send()
     };
     let [one, other] = [0, 1].map(|n| change(sessions[n], passwords[n]));
-    let answers = meet(&dynamodb, "TransactWriteItems", one, other).await;
+    // Each has claimed its attempt before.
+    let mut first = dynamodb.hold_second("TransactWriteItems");
+    let meeting = async {
+        first.arrived().await;
+        let mut second = dynamodb.hold_second("TransactWriteItems");
+        let arrived = async {
+            second.arrived().await;
+            drop((first, second));
+        };
+        tokio::join!(other, arrived).0
+    };
+    let answers: [Answer; 2] = tokio::join!(one, meeting).into();
     assert_eq!(statuses(&answers), [204, 409]);
 
     for (n, answer) in answers.iter().enumerate() {
@@ -230,7 +241,8 @@ async fn of_two_password_changes_one_wins() {
 #[tokio::test]
 async fn a_login_that_read_before_a_password_change_begins_nothing() {
     let (service, dynamodb, account) = started().await;
-    let mut login = dynamodb.hold("TransactWriteItems");
+    // It has claimed its attempt before.
+    let mut login = dynamodb.hold_second("TransactWriteItems");
     let change = async {
         login.arrived().await;
         let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});

@@ -67,6 +67,12 @@ impl Time {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
+    /// Moves on to the begin of the next second.
+    pub fn begin_second(&self) {
+        let begin = (self.0.load(Ordering::SeqCst) / 1_000 + 1) * 1_000;
+        self.0.store(begin, Ordering::SeqCst);
+    }
+
     /// The time, `seconds` from now, as answers write it.
     pub fn in_seconds(&self, seconds: i64) -> String {
         shared::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds)).to_string()

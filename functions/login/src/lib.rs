@@ -8,6 +8,7 @@ use shared::{
     app::App,
     audit::{Action, LoginRefusal},
     digest::TokenDigest,
+    email::EmailAddress,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
@@ -16,6 +17,8 @@ use shared::{
     password::{self, Password, PasswordHash},
     refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
+    store::StoreError,
+    throttling::Attempt,
     timestamp::Timestamp,
     token::NewToken,
 };
@@ -39,12 +42,17 @@ struct LoggedIn<'a> {
     expires_at: Timestamp,
 }
 
-/// Every failure takes the same reads, one Argon2 run and one write, so that neither answer nor time tells
-/// whose addresses these are (OWASP ASVS 5.0.0, 6.3.8).
+/// Every failure takes the same reads, the same claim, one Argon2 run and one write, so that neither answer nor
+/// time tells whose addresses these are (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
-    let found = app.store.credentials_of(email.try_into().ok().as_ref()).await?;
-    let hash = found.as_ref().map(|(credentials, _)| credentials.password.clone());
+    let occasion = request.occasion(&app);
+    let address = EmailAddress::try_from(email.clone()).ok();
+    let tried = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
+    let attempt = Attempt::new(tried, request.source_ip(), occasion.at, &*app.peppers().await?);
+    let (claim, found) = app.store.attempt_login(address.as_ref(), attempt).await?;
+    let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
+    let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     let verified = password::verify(hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = found else {
@@ -53,17 +61,18 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     };
     let member = &credentials.member;
     let Member { id: user_id, account_id, .. } = *member;
-    let occasion = request.occasion(&app);
-    let record_refusal = async |reason| {
-        let refused = Action::LoginRefused { user_id, reason };
-        app.store.record_refusal(account_id, None, refused, &occasion).await
-    };
     let Some(verified) = verified else {
-        record_refusal(LoginRefusal::WrongPassword).await?;
-        return Err(Error::wrong_login(Unauthenticated::WrongPassword));
+        let (reason, cause) = if credentials.is_disabled() {
+            (LoginRefusal::PasswordDisabled, Unauthenticated::PasswordDisabled)
+        } else {
+            (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
+        };
+        let refused = Action::LoginRefused { user_id, reason };
+        app.store.record_refusal(account_id, None, refused, &occasion).await?;
+        return Err(Error::wrong_login(cause));
     };
     if account.status == AccountStatus::Suspended || !member.is_active() {
-        record_refusal(LoginRefusal::Suspended).await?;
+        app.store.refuse_suspended(&claim, member, &occasion).await.map_err(removed_meanwhile)?;
         return Err(Error::forbidden_because("Account suspended"));
     }
 
@@ -82,11 +91,19 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
-    app.store.create_session(&session, &occasion).await?;
+    app.store.create_session(&session, &claim, &occasion).await.map_err(removed_meanwhile)?;
     if credentials.password.is_outdated(&peppers) {
         let renewed = verified.hash(peppers, &app.random).await?;
         app.store.renew_hash(&credentials, &renewed).await?;
     }
     let answer = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
     Ok(http::json(StatusCode::OK, &answer))
+}
+
+/// A member who was removed while they logged in has no address any more.
+fn removed_meanwhile(error: StoreError) -> Error {
+    match error {
+        StoreError::NotFound => Error::wrong_login(Unauthenticated::UnknownAddress),
+        error => error.into(),
+    }
 }

@@ -42,6 +42,9 @@ enum Command {
     /// Lets them in again, from the next request on.
     #[serde(rename = "restore_account")]
     Restore(NamedAccount),
+    /// Lets the password of a member work again that failures in a row have disabled.
+    #[serde(rename = "enable_password")]
+    EnablePassword(NamedMember),
     /// Gives the account's keys other limits than the usual ones, from the next request on, or the usual ones again.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
@@ -54,6 +57,7 @@ impl Command {
             Self::Create(_) => "operator create_account",
             Self::Suspend(_) => "operator suspend_account",
             Self::Restore(_) => "operator restore_account",
+            Self::EnablePassword(_) => "operator enable_password",
             Self::SetLimits(_) => "operator set_limits",
         }
     }
@@ -75,6 +79,13 @@ struct NamedAccount {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NamedMember {
+    /// What they log in with, and so what they can tell the operator.
+    email: EmailAddress,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewLimits {
     account_id: AccountId,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -85,8 +96,8 @@ struct NewLimits {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Done {
-    /// An account was made, and its first member.
-    Created {
+    /// An account was made, and its first member; or a member's password was enabled.
+    Member {
         /// The account.
         account_id: AccountId,
         /// The member.
@@ -117,7 +128,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
         Err(malformed) => Err(malformed),
     };
     match &done {
-        Ok(Done::Created { account_id, user_id }) => {
+        Ok(Done::Member { account_id, user_id }) => {
             invocation.of(*account_id, user_id.to_string()).end(Outcome::Succeeded, None);
         }
         Ok(Done::Status { account_id, .. } | Done::Limits { account_id, .. }) => {
@@ -137,6 +148,7 @@ async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done
         Command::Create(new) => create_account(app, new, &occasion).await,
         Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &occasion).await,
         Command::Restore(named) => set_status(app, named, AccountStatus::Active, &occasion).await,
+        Command::EnablePassword(named) => enable_password(app, named, &occasion).await,
         Command::SetLimits(limits) => set_limits(app, limits, &occasion).await,
     }
 }
@@ -163,7 +175,16 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
     let hash =
         password.hash(app.peppers().await?, &app.random).await.map_err(|error| error.in_field("password"))?;
     app.store.create_account(&account, &member, &hash, occasion).await?;
-    Ok(Done::Created { account_id: account.id, user_id: member.id })
+    Ok(Done::Member { account_id: account.id, user_id: member.id })
+}
+
+async fn enable_password(
+    app: &App,
+    NamedMember { email }: NamedMember,
+    occasion: &Occasion,
+) -> Result<Done, Error> {
+    let (account_id, user_id) = app.store.enable_password(&email, occasion).await?;
+    Ok(Done::Member { account_id, user_id })
 }
 
 async fn set_status(

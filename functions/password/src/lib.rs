@@ -9,9 +9,10 @@ use shared::{
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
-    password::{self, NewPassword, Password},
+    password::{self, NewPassword, Password, PasswordHash},
     principal::Principal,
     refusal::Unauthenticated,
+    throttling::Attempt,
 };
 
 /// The function.
@@ -29,15 +30,20 @@ struct PasswordChange {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
     let PasswordChange { current_password, new_password } = request.body()?;
+    let occasion = request.occasion(&app);
+    // Whoever has found a session can't guess on here: it is an attempt to log in like any other.
+    let attempt =
+        Attempt::new(session.email.as_str(), request.source_ip(), occasion.at, &*app.peppers().await?);
+    let (claim, found) = app.store.attempt_login(Some(&session.email), attempt).await?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
-    let found = app.store.credentials(session.account_id, session.user_id).await?;
     let seen = found
-        .filter(|seen| seen.member.has_session_of(session.session_epoch))
+        .map(|(seen, _)| seen)
+        .filter(|seen| seen.member.id == session.user_id && seen.member.has_session_of(session.session_epoch))
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
-    let peppers = app.peppers_with(Some(seen.password.pepper_version())).await?;
-    if password::verify(Some(seen.password.clone()), current_password, peppers).await?.is_none() {
+    let hash = Some(&seen).filter(|seen| !seen.is_disabled()).map(|seen| seen.password.clone());
+    let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
+    if password::verify(hash, current_password, peppers).await?.is_none() {
         let refused = Action::PasswordRefused { user_id: session.user_id };
-        let occasion = request.occasion(&app);
         app.store.record_refusal(session.account_id, Some(session.into()), refused, &occasion).await?;
         return Err(Error::forbidden_because("Current password is wrong"));
     }
@@ -45,6 +51,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .hash(app.peppers().await?, &app.random)
         .await
         .map_err(|error| error.in_field("new_password"))?;
-    app.store.change_password(&seen, &new, session, &request.occasion(&app)).await?;
+    app.store.change_password(&seen, &new, &claim, session, &occasion).await?;
     Ok(http::no_content())
 }

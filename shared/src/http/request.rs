@@ -80,8 +80,9 @@ impl Request {
         Occasion::now(app, self.id(), self.source_ip())
     }
 
-    /// Where it came from.
-    fn source_ip(&self) -> Option<&str> {
+    /// The IP address that it came from.
+    #[must_use]
+    pub fn source_ip(&self) -> Option<&str> {
         match self.0.request_context_ref()? {
             RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
             RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),

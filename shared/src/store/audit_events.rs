@@ -42,11 +42,7 @@ impl Store {
         action: Action,
         occasion: &Occasion,
     ) -> Result<(), StoreError> {
-        let event = AuditEvent::new(actor, action, occasion);
-        let mut item = item(Key::audit_event(account, event.id), event)?;
-        let end = occasion.at.plus_seconds(REFUSAL_LIFETIME);
-        item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
-        self.write(Write::put(item)).await.map(drop)
+        self.write(refusal(account, actor, action, occasion)?).await.map(drop)
     }
 
     /// Writes where nobody reads. A refusal takes as long where there is no account in whose trail it could
@@ -57,6 +53,20 @@ impl Store {
     pub async fn record_nothing(&self) -> Result<(), StoreError> {
         self.write(Write::put(Key::unread().into_attributes())).await.map(drop)
     }
+}
+
+/// The write that leaves in the trail of `account` that `actor` was refused something.
+pub(super) fn refusal(
+    account: AccountId,
+    actor: Option<Actor>,
+    action: Action,
+    occasion: &Occasion,
+) -> Result<Write, StoreError> {
+    let event = AuditEvent::new(actor, action, occasion);
+    let mut item = item(Key::audit_event(account, event.id), event)?;
+    let end = occasion.at.plus_seconds(REFUSAL_LIFETIME);
+    item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
+    Ok(Write::put(item))
 }
 
 /// The write that leaves in the trail of `account` what `actor` did.

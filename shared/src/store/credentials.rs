@@ -8,16 +8,17 @@ use super::{
     audit_events::record,
     failure::StoreError,
     keys::Key,
+    login_attempts::{Claim, succeeded},
     write::Write,
 };
 use crate::{
     account::Account,
     audit::{Action, Occasion},
-    email::EmailAddress,
     id::{AccountId, UserId},
     member::Member,
     password::PasswordHash,
     principal::SessionPrincipal,
+    throttling::MAX_FAILURES_IN_A_ROW,
 };
 
 /// Whose an address is. Addresses are unique over all accounts, because a login names no account.
@@ -27,30 +28,37 @@ pub(super) struct AddressOwner {
     pub user_id: UserId,
 }
 
-/// A member and the hash of their password.
+/// A member, the hash of their password, and how often that was tried in vain.
 #[derive(Debug)]
 pub struct Credentials {
     /// The member.
     pub member: Member,
     /// The hash.
     pub password: PasswordHash,
+    /// The failures in a row up to the attempt that has read this, but for itself.
+    pub failures: u32,
+}
+
+impl Credentials {
+    /// Whether failures have disabled the password: then no attempt is compared with it.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.failures >= MAX_FAILURES_IN_A_ROW
+    }
 }
 
 /// The attribute of a member that holds the hash of the password.
 pub(super) const PASSWORD: &str = "password";
+/// The one that holds how many attempts in a row have failed or are under way.
+pub(super) const FAILURES: &str = "failures";
 
 impl Store {
-    /// The credentials of the member who has this address, and their account.
-    ///
-    /// It takes two reads whether or not there is such a member, so that the time they take tells nothing.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn credentials_of(
+    /// The credentials of the member who has the address `owner`, and their account. It takes a read where there is
+    /// none, too.
+    pub(super) async fn credentials_of(
         &self,
-        address: Option<&EmailAddress>,
+        owner: Option<Item>,
     ) -> Result<Option<(Credentials, Account)>, StoreError> {
-        let owner = self.get(address.map_or_else(Key::nothing, Key::email)).await?;
         let keys = match owner.map(thing).transpose()? {
             Some(AddressOwner { account_id, user_id }) => {
                 [Key::member(account_id, user_id), Key::account(account_id)]
@@ -61,19 +69,8 @@ impl Store {
         Ok(Some((credentials(member)?, thing(account)?)))
     }
 
-    /// The credentials of the member with this id.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn credentials(
-        &self,
-        account: AccountId,
-        user: UserId,
-    ) -> Result<Option<Credentials>, StoreError> {
-        self.get(Key::member(account, user)).await?.map(credentials).transpose()
-    }
-
-    /// Gives a member another password, and ends all of their sessions but the one of `caller`.
+    /// Gives a member another password, whose present one `claim` has tried, and ends all of their sessions but the
+    /// one of `caller`.
     ///
     /// # Errors
     /// When another change came first, or the table can't be written.
@@ -81,26 +78,33 @@ impl Store {
         &self,
         seen: &Credentials,
         new: &PasswordHash,
+        claim: &Claim,
         caller: &SessionPrincipal,
         occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let Member { account_id, id, session_epoch, .. } = seen.member;
-        let member =
-            Write::update(Key::member(account_id, id), "SET #password = :new, #session_epoch = :next")
-                .only_if("#password = :seen AND #session_epoch = :epoch", || StoreError::Overtaken)
-                .name("#password", PASSWORD)
-                .name("#session_epoch", "session_epoch")
-                .value(":new", new)?
-                .value(":next", session_epoch + 1)?
-                .value(":seen", &seen.password)?
-                .value(":epoch", session_epoch)?;
+        let member = Write::update(
+            Key::member(account_id, id),
+            "SET #password = :new, #session_epoch = :next, #failures = :none",
+        )
+        .only_if("#password = :seen AND #session_epoch = :epoch", || StoreError::Overtaken)
+        .name("#password", PASSWORD)
+        .name("#session_epoch", "session_epoch")
+        .name("#failures", FAILURES)
+        .value(":none", 0)?
+        .value(":new", new)?
+        .value(":next", session_epoch + 1)?
+        .value(":seen", &seen.password)?
+        .value(":epoch", session_epoch)?;
         let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
             .only_if("attribute_exists(pk)", || StoreError::Overtaken)
             .name("#epoch", "epoch")
             .value(":next", session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
         let record = record(account_id, caller.into(), action, occasion)?;
-        self.write_together(vec![member, session, record]).await
+        let mut writes = vec![member, session, record];
+        writes.extend(succeeded(claim)?);
+        self.write_together(writes).await
     }
 
     /// Puts a hash of the same password in the place of the one that was seen. Where the password was
@@ -123,6 +127,7 @@ impl Store {
 }
 
 fn credentials(mut item: Item) -> Result<Credentials, StoreError> {
-    let password = item.remove(PASSWORD).ok_or_else(|| StoreError::malformed("a member has no password"))?;
-    Ok(Credentials { password: value(password)?, member: thing(item)? })
+    let mut take = |name| item.remove(name).ok_or_else(|| StoreError::malformed("a member has no password"));
+    let (password, failures) = (value(take(PASSWORD)?)?, value(take(FAILURES)?)?);
+    Ok(Credentials { password, failures, member: thing(item)? })
 }

@@ -4,7 +4,7 @@ use std::error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::{aws, error::Error};
+use crate::{aws, error::Error, throttling::Throttled};
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
@@ -23,6 +23,12 @@ pub enum StoreError {
     /// The account would be left without an active admin.
     #[error("the last active admin")]
     LastAdmin,
+    /// Somebody tried to log in too often.
+    #[error("tried too often")]
+    Throttled {
+        /// In how many seconds it can be tried again.
+        retry_after: u32,
+    },
     /// `DynamoDB` did not answer, or could not.
     #[error("DynamoDB failed")]
     Unavailable(#[source] Cause),
@@ -49,6 +55,12 @@ impl StoreError {
     }
 }
 
+impl From<Throttled> for StoreError {
+    fn from(Throttled { retry_after }: Throttled) -> Self {
+        Self::Throttled { retry_after }
+    }
+}
+
 impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for StoreError {
     fn from(error: SdkError<E, R>) -> Self {
         Self::Unavailable(aws::in_words(&error).into())
@@ -62,6 +74,7 @@ impl From<StoreError> for Error {
             StoreError::Overtaken => Self::conflict("Another change came first"),
             StoreError::AddressTaken => Self::conflict("The address belongs to a member already"),
             StoreError::LastAdmin => Self::conflict("An account keeps at least one active admin"),
+            StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
             StoreError::Unavailable(_) => Self::unavailable(error),
             StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
         }

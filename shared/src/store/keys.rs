@@ -10,6 +10,7 @@ use crate::{
     environment::Environment,
     id::{AccountId, EventId, KeyId, SessionId, UserId},
     project::ProjectId,
+    throttling::Attempt,
 };
 
 /// The primary key of an item.
@@ -84,6 +85,21 @@ impl Key {
         Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
     }
 
+    /// What is remembered of the attempts with the address of `attempt`.
+    pub fn history(attempt: &Attempt) -> Self {
+        Self { pk: attempts_partition(&attempt.address), sk: "HISTORY".to_owned() }
+    }
+
+    /// A key at which something may be that nobody reads, for a write where the address is nobody's.
+    pub fn nobody(attempt: &Attempt) -> Self {
+        Self { pk: attempts_partition(&attempt.address), sk: "NOBODY".to_owned() }
+    }
+
+    /// How often somebody from the source of `attempt` has failed in its hour.
+    pub fn source_hour(attempt: &Attempt) -> Self {
+        Self { pk: attempts_partition(&attempt.source), sk: format!("HOUR#{}", attempt.hour()) }
+    }
+
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {
         Kind::Session.key(session_partition(account, user), session)
     }
@@ -115,6 +131,10 @@ pub(super) fn session_partition(account: AccountId, user: UserId) -> String {
 /// Live and test data lie in partitions of their own: a request of one environment can't name the other's.
 pub(super) fn project_partition(account: AccountId, environment: Environment) -> String {
     format!("ACCOUNT#{account}#{}", environment.as_str())
+}
+
+fn attempts_partition(pseudonym: &str) -> String {
+    format!("ATTEMPTS#{pseudonym}")
 }
 
 pub(super) fn audit_partition(account: AccountId) -> String {

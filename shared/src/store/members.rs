@@ -5,7 +5,7 @@ use super::{
     attributes::{attribute, item, thing},
     audit_events::record,
     caller::{still_let_in, still_let_in_to_change},
-    credentials::{AddressOwner, PASSWORD},
+    credentials::{AddressOwner, FAILURES, PASSWORD},
     failure::StoreError,
     keys::{Key, Kind, account_partition},
     write::Write,
@@ -113,6 +113,7 @@ pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec
     let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
     let mut member_item = item(Key::member(member.account_id, member.id), member)?;
     member_item.insert(PASSWORD.to_owned(), attribute(password)?);
+    member_item.insert(FAILURES.to_owned(), attribute(0)?);
     let address_item = item(Key::email(&member.email), owner)?;
     Ok(vec![
         Write::put_new(member_item, StoreError::id_taken),

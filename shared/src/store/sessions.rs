@@ -6,6 +6,7 @@ use super::{
     audit_events::record,
     failure::StoreError,
     keys::{Key, Kind, session_partition},
+    login_attempts::{Claim, no_failures, succeeded},
     write::Write,
 };
 use crate::{
@@ -16,19 +17,27 @@ use crate::{
 };
 
 impl Store {
-    /// Puts a new session of a member who logged in into the table. `DynamoDB` deletes it some time after its
-    /// end.
+    /// Puts a new session of a member who logged in by `claim` into the table. `DynamoDB` deletes it some time after
+    /// its end.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn create_session(&self, session: &Session, occasion: &Occasion) -> Result<(), StoreError> {
+    /// When the member is gone, or the table can't be written.
+    pub async fn create_session(
+        &self,
+        session: &Session,
+        claim: &Claim,
+        occasion: &Occasion,
+    ) -> Result<(), StoreError> {
         let mut item = item(Key::session(session.account_id, session.user_id, session.id), session)?;
         item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
         let Session { id: session_id, account_id, user_id, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
         let action = Action::LoginSucceeded { user_id, session_id };
         let record = record(account_id, actor, action, occasion)?;
-        self.write_together(vec![Write::put_new(item, StoreError::id_taken), record]).await
+        let session = Write::put_new(item, StoreError::id_taken);
+        let mut writes = vec![session, record, no_failures(account_id, user_id)?];
+        writes.extend(succeeded(claim)?);
+        self.write_together(writes).await
     }
 
     /// The member's sessions that pass `keep`, newest first.

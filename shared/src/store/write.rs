@@ -89,8 +89,8 @@ impl Write {
     }
 
     /// In its expressions, `placeholder` is the attribute `name`.
-    pub fn name(mut self, placeholder: &'static str, name: &'static str) -> Self {
-        self.names.get_or_insert_default().insert(placeholder.to_owned(), name.to_owned());
+    pub fn name(mut self, placeholder: &'static str, name: impl Into<String>) -> Self {
+        self.names.get_or_insert_default().insert(placeholder.to_owned(), name.into());
         self
     }
 

@@ -1,0 +1,179 @@
+//! Attempts to log in, as the table remembers them. Each is claimed before its password is looked at.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store,
+    attempts::{ATTEMPTS, pause_before},
+    attributes::{Item, attribute, item, thing},
+    audit_events::{record, refusal},
+    credentials::{AddressOwner, Credentials, FAILURES},
+    failure::StoreError,
+    keys::Key,
+    write::Write,
+};
+use crate::{
+    account::Account,
+    audit::{Action, Actor, LoginRefusal, Occasion},
+    email::EmailAddress,
+    id::{AccountId, UserId},
+    member::Member,
+    throttling::{Admitted, Attempt, History, MAX_FAILURES_IN_A_ROW, MAX_STRANGE_FAILURES, Source},
+    timestamp::Timestamp,
+};
+
+/// An attempt that was let through. It counts as a failure until it has succeeded.
+pub struct Claim {
+    attempt: Attempt,
+    is_strange: bool,
+}
+
+/// How many attempts of a source have failed or are under way in one hour, each while the source was strange.
+#[derive(Default, Serialize, Deserialize)]
+struct SourceHour {
+    failures: u32,
+}
+
+impl Store {
+    /// Claims an attempt to log in with `address`, and finds the credentials of the member who has it, and their
+    /// account.
+    ///
+    /// It takes the same calls whether or not there is such a member, so that the time they take tells nothing.
+    ///
+    /// # Errors
+    /// When it was tried too often, or the table can't be read or written.
+    pub async fn attempt_login(
+        &self,
+        address: Option<&EmailAddress>,
+        attempt: Attempt,
+    ) -> Result<(Claim, Option<(Credentials, Account)>), StoreError> {
+        for round in 0..ATTEMPTS {
+            pause_before(round).await;
+            let owner = address.map_or_else(Key::nothing, Key::email);
+            let keys = [owner, Key::history(&attempt), Key::source_hour(&attempt)];
+            let [owner, history, hour] = self.get_together(keys).await?;
+            let history: History = history.map(thing).transpose()?.unwrap_or_default();
+            let hour: SourceHour = hour.map(thing).transpose()?.unwrap_or_default();
+            let admitted = history.admit(&attempt, hour.failures)?;
+            let found = self.credentials_of(owner).await?;
+            let credentials = found.as_ref().map(|(credentials, _)| credentials);
+            match self.write_together(claim(&attempt, &admitted, credentials)?).await {
+                Ok(()) => return Ok((Claim { attempt, is_strange: admitted.is_strange }, found)),
+                // Another attempt came between. Whether this one may go on is to be seen anew.
+                Err(StoreError::Overtaken) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // There are too many of them at this moment.
+        Err(StoreError::Throttled { retry_after: 1 })
+    }
+
+    /// The attempt had the right password of a member who may not log in.
+    ///
+    /// # Errors
+    /// When the member is gone, or the table can't be written.
+    pub async fn refuse_suspended(
+        &self,
+        claim: &Claim,
+        member: &Member,
+        occasion: &Occasion,
+    ) -> Result<(), StoreError> {
+        let Member { account_id, id: user_id, .. } = *member;
+        let refused = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+        let mut writes =
+            vec![no_failures(account_id, user_id)?, refusal(account_id, None, refused, occasion)?];
+        writes.extend(succeeded(claim)?);
+        self.write_together(writes).await
+    }
+
+    /// Lets the password of the member who has `address` work again, where failures have disabled it. Returns who
+    /// that is.
+    ///
+    /// # Errors
+    /// When there is no such member, or the table can't be read or written.
+    pub async fn enable_password(
+        &self,
+        address: &EmailAddress,
+        occasion: &Occasion,
+    ) -> Result<(AccountId, UserId), StoreError> {
+        let owner = self.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
+        let AddressOwner { account_id, user_id } = thing(owner)?;
+        let enabled = Action::PasswordEnabled { user_id };
+        let record = record(account_id, Actor::Operator, enabled, occasion)?;
+        self.write_together(vec![no_failures(account_id, user_id)?, record]).await?;
+        Ok((account_id, user_id))
+    }
+}
+
+/// The writes that claim an attempt, each only if nothing came between that it did not see.
+fn claim(
+    attempt: &Attempt,
+    admitted: &Admitted,
+    credentials: Option<&Credentials>,
+) -> Result<Vec<Write>, StoreError> {
+    let end = admitted.history.forgotten_at().map(|end| attribute(end.unix_seconds())).transpose()?;
+    let expiring = |mut item: Item| {
+        item.extend(end.clone().map(|end| ("ttl".to_owned(), end)));
+        item
+    };
+    let history = Write::put(expiring(item(Key::history(attempt), &admitted.history)?))
+        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Overtaken)
+        .name("#revision", "revision")
+        .value(":seen", admitted.history.revision - 1)?;
+    let password = match credentials {
+        Some(Credentials { member, failures, .. }) => {
+            Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
+                .only_if("#failures = :seen", || StoreError::Overtaken)
+                .name("#failures", FAILURES)
+                .value(":failures", MAX_FAILURES_IN_A_ROW.min(failures + 1))?
+                .value(":seen", failures)?
+        }
+        None => Write::put(expiring(Key::nobody(attempt).into_attributes())),
+    };
+    let mut writes = vec![history, password];
+    if admitted.is_strange {
+        let hour = Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #failures :one")
+            .only_if("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Overtaken)
+            .name("#ttl", "ttl")
+            .name("#failures", "failures")
+            .value(":end", attempt.hour_forgotten_at())?
+            .value(":one", 1)?
+            .value(":limit", MAX_STRANGE_FAILURES)?;
+        writes.push(hour);
+    }
+    Ok(writes)
+}
+
+/// The writes that turn a claimed attempt into a success, but for the member's own failures in a row.
+pub(super) fn succeeded(claim: &Claim) -> Result<Vec<Write>, StoreError> {
+    let Claim { attempt, is_strange } = claim;
+    let source = Source::known(attempt.at);
+    let end = source.known_until().map(Timestamp::unix_seconds);
+    let history = Write::update(
+        Key::history(attempt),
+        "SET #sources.#source = :known, #revision = #revision + :one, #ttl = :end",
+    )
+    .name("#sources", "sources")
+    .name("#source", &attempt.source)
+    .name("#revision", "revision")
+    .name("#ttl", "ttl")
+    .value(":known", source)?
+    .value(":one", 1)?
+    .value(":end", end)?;
+    let mut writes = vec![history];
+    if *is_strange {
+        let hour = Write::update(Key::source_hour(attempt), "ADD #failures :less")
+            .name("#failures", "failures")
+            .value(":less", -1)?;
+        writes.push(hour);
+    }
+    Ok(writes)
+}
+
+/// The write after which no failures of the member are counted.
+pub(super) fn no_failures(account: AccountId, user: UserId) -> Result<Write, StoreError> {
+    Write::update(Key::member(account, user), "SET #failures = :none")
+        .only_if_there()
+        .name("#failures", FAILURES)
+        .value(":none", 0)
+}
