@@ -1,5 +1,5 @@
 //! What the API's description says of an operation (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>). It stands
-//! beside the handler that does it; `infra/openapi` makes one document of all.
+//! beside the handler that does it; `infra/openapi-document` makes one document of all.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 

@@ -14,8 +14,8 @@
 //! from it with that address, and strange otherwise. An address keeps the last 16 that are known to it.
 //!
 //! **Nobody locks another out for good.** Who fails from one source delays nobody elsewhere: their own delays let
-//! them take no more than 11 of the 20 attempts that strange sources have together. Many sources can take all
-//! 20, and each further one, for as long as they go on; then a member logs in from a known source, of which
+//! them take no more than 11 of the 20 attempts that strange sources have together. From two sources on they can take
+//! all 20, and each further one, for as long as they go on; then a member logs in from a known source, of which
 //! neither that limit nor the source's own is asked. What is left to an attacker is to get the password disabled,
 //! which NIST demands: with 20 attempts and one more each hour, 100 failures take 80 hours in which the member
 //! does not log in once. Sessions and keys go on meanwhile, and the operator enables the password again. Who
@@ -330,6 +330,20 @@ mod tests {
         }
         for _ in 0..4 {
             history = history.admit(&attempt("another member", now), 0).unwrap().history;
+        }
+    }
+
+    #[test]
+    fn two_sources_leave_other_strange_ones_nothing() {
+        let (week, mut history) = (7 * 24 * 60 * 60, History::default());
+        for now in (0..week).step_by(30) {
+            for source in ["one", "two"] {
+                if let Ok(admitted) = history.admit(&attempt(source, now), 0) {
+                    history = admitted.history;
+                }
+            }
+            let is_taken = history.admit(&attempt("member", now), 0).is_err();
+            assert!(is_taken || now < 24 * 60 * 60, "after {now} s");
         }
     }
 

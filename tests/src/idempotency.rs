@@ -119,6 +119,28 @@ async fn others_have_keys_of_their_own() {
 }
 
 #[tokio::test]
+async fn who_may_no_longer_do_it_is_403_and_not_shown_what_came_of_it() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let (member, id) = service.member(&admin, &["read", "write"]).await;
+    let (_, record) = service.key(&admin, json!({"permissions": ["write"]})).await;
+    let rotate = format!("{}/rotate", key_path(&record));
+    let requests = [
+        ("/v1/api-keys", json!({"name": "A key", "permissions": ["write"]})),
+        (rotate.as_str(), json!({})),
+        ("/v1/projects", json!({"name": "A project"})),
+    ];
+    for (path, body) in &requests {
+        let answer = post(&service, path, &member, &format!("{KEY}{path}"), body).await;
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+    }
+    service.patch(&format!("/v1/members/{id}"), &admin, json!({"permissions": ["read"]})).await.expect(200);
+    for (path, body) in &requests {
+        post(&service, path, &member, &format!("{KEY}{path}"), body).await.assert_forbidden();
+    }
+}
+
+#[tokio::test]
 async fn what_was_refused_was_not_done_and_is_asked_anew() {
     let service = Service::start().await;
     let admin = service.account().await.session;
