@@ -98,6 +98,21 @@ def test_every_operation_has_a_method_with_all_that_it_takes(description: Any) -
         assert asked == described[operation], operation
 
 
+def test_whatever_takes_a_name_is_given_one(description: Any) -> None:
+    takes = {
+        (method, re.sub(r"\{\w+\}", "ID", path))
+        for path, operations in description["paths"].items()
+        for method in set(METHODS) & set(operations)
+        if "Idempotency-Key" in {each["name"] for each in operations[method].get("parameters", [])}
+    }
+    named = {
+        (request.method.lower(), request.url.path)
+        for request in requests_of_every_method()
+        if "Idempotency-Key" in request.headers
+    }
+    assert named == takes
+
+
 @pytest.mark.parametrize(
     ("schema", "kinds"),
     [

@@ -23,6 +23,13 @@ from medtwin.secret import Secret
 from medtwin.sessions import log_in
 
 PROJECT = {"id": "proj_1", "name": "Study", "created_at": "2026-01-30T12:00:00Z"}
+MEMBER = {
+    "id": "user_1",
+    "email": "ada@example.com",
+    "permissions": ["read"],
+    "status": "active",
+    "created_at": "2026-01-30T12:00:00Z",
+}
 FOUND = httpx.Response(200, json=PROJECT)
 DONE = httpx.Response(204)
 
@@ -46,10 +53,28 @@ def test_what_is_safe_is_repeated(outcome: Outcome) -> None:
     assert script.waits == [0.5, 1, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("outcome", [*FAULTS, *LOST, *NOT_SENT, refusing(429, "RATE_LIMITED")])
+def test_what_is_named_is_repeated_by_the_same_name(outcome: Outcome) -> None:
+    script = Script([outcome, outcome, FOUND, FOUND])
+    client = script.client()
+    client.projects.create("Study")
+    client.projects.create("Study")
+    *names, other = [request.headers["Idempotency-Key"] for request in script.requests]
+    assert len(set(names)) == 1
+    assert other not in names
+    assert len({request.content for request in script.requests}) == 1
+
+
+def test_an_attempt_under_way_still_is_waited_for() -> None:
+    script = Script([failing(httpx.ReadTimeout), refusing(409, "CONFLICT"), FOUND])
+    assert script.client().projects.create("Study").id == "proj_1"
+    assert script.waits == [0.5, 1]
+
+
 @pytest.mark.parametrize("outcome", [*NOT_SENT, refusing(429, "RATE_LIMITED")])
 def test_what_makes_something_is_repeated_where_it_surely_made_nothing(outcome: Outcome) -> None:
-    script = Script([outcome, httpx.Response(201, json=PROJECT)])
-    assert script.client().projects.create("Study").id == "proj_1"
+    script = Script([outcome, httpx.Response(201, json=MEMBER)])
+    assert script.client().members.create("ada@example.com", ["read"], "new").id == "user_1"
     assert len(script.requests) == 2
 
 
@@ -58,7 +83,7 @@ def test_what_makes_something_is_not_repeated_where_it_may_have(outcome: Outcome
     script = Script([outcome])
     client = script.client()
     with pytest.raises((InternalError, Unavailable, UnexpectedAnswer, TimedOut, ConnectionFailed)):
-        client.projects.create("Study")
+        client.members.create("ada@example.com", ["read"], "new")
     assert script.waits == []
 
 
@@ -162,7 +187,7 @@ async def test_the_awaited_wire_waits_alike() -> None:
     assert script.waits == [7, 1]
     script = Script([failing(httpx.ReadTimeout)])
     with pytest.raises(TimedOut) as late:
-        await script.async_client().projects.create("Study")
+        await script.async_client().members.create("ada@example.com", ["read"], "new")
     assert late.value.may_have_been_done
 
 

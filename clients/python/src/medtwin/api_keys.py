@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from medtwin import call
-from medtwin.call import Call, Page
+from medtwin.call import Call, Members, Page
 from medtwin.endpoint import Resource, Wire, endpoint, listing
+from medtwin.errors import SecretLost
+from medtwin.reading import read
 from medtwin.secret import Secret
+
+K = TypeVar("K", bound="CreatedApiKey")
 
 Permission: TypeAlias = Literal["read", "write", "delete", "admin"] | str
 """What a key or a member may do. Any text, since a later version of the service may have more."""
@@ -75,9 +79,9 @@ class ApiKeys(Resource[Wire]):
         expires_at: datetime | None = None,
     ) -> Call[CreatedApiKey]:
         """Make a key, which never exceeds its maker. Without a scope it reaches every project, for ever by default."""
-        return call.post(
-            "/v1/api-keys",
+        return _with_secret(
             CreatedApiKey,
+            "/v1/api-keys",
             {
                 "name": name,
                 "permissions": tuple(permissions),
@@ -105,8 +109,18 @@ class ApiKeys(Resource[Wire]):
     @endpoint
     def rotate(self, key_id: str, *, grace_period: timedelta | None = None) -> Call[RotatedApiKey]:
         """Give a key a new secret; the old one works for `grace_period` more, from 0 to 7 days, 1 day by default."""
-        return call.post(
-            f"/v1/api-keys/{call.segment(key_id)}/rotate",
+        return _with_secret(
             RotatedApiKey,
+            f"/v1/api-keys/{call.segment(key_id)}/rotate",
             {"grace_period": None if grace_period is None else int(grace_period.total_seconds())},
         )
+
+
+def _with_secret(kind: type[K], path: str, body: Members) -> Call[K]:
+    def read_key(answer: object) -> K:
+        # A repetition is answered with what was answered before, without the secret.
+        if isinstance(answer, dict) and "key" not in answer:
+            raise SecretLost(read(ApiKey, answer))
+        return read(kind, answer)
+
+    return call.once(replace(call.post(path, kind, body), read=read_key))

@@ -19,6 +19,7 @@ T = TypeVar("T")
 _log = logging.getLogger("medtwin")
 
 _LIMIT = 429
+_CONFLICT = 409
 _FAULTS = frozenset({500, 502, 503, 504})
 
 
@@ -79,6 +80,9 @@ class Attempts(Generic[T]):
             return repeat is Repeat.SAFE or not outcome.may_have_been_done
         if outcome.status_code == _LIMIT:
             return True
+        if outcome.status_code == _CONFLICT and self._call.idempotency_key is not None:
+            # The attempt whose answer was lost may be under way still.
+            return self._may_be_done
         return repeat is Repeat.SAFE and outcome.status_code in _FAULTS
 
     def _wait(self, asked: float) -> float | None:

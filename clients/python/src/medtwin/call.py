@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from enum import Enum, auto
 from typing import Generic, TypeAlias, TypeVar
+from uuid import uuid4
 
 from medtwin.reading import read
 
@@ -42,6 +43,8 @@ class Call(Generic[T]):
     query: Parameters = field(default_factory=dict)
     body: Members | None = None
     repeat: Repeat = Repeat.SAFE
+    idempotency_key: str | None = None
+    """Names the request, so that the service does it once however often it comes."""
     done_already: int | None = None
     """The status of a repetition where the attempt before it, whose answer was lost, has done it."""
 
@@ -75,6 +78,11 @@ def after(call: Call[Page[T]], page: Page[T]) -> Call[Page[T]] | None:
 def post(path: str, kind: type[T], body: Members, query: Parameters = _NONE) -> Call[T]:
     """Make a thing, or a secret: to do it twice would make two."""
     return Call(method="POST", path=path, read=_reader(kind), query=query, body=body, repeat=Repeat.UNLESS_DONE)
+
+
+def once(call: Call[T]) -> Call[T]:
+    """Name a request that makes something, where the service takes a name: it may then be sent again."""
+    return replace(call, repeat=Repeat.SAFE, idempotency_key=str(uuid4()))
 
 
 def patch(path: str, kind: type[T], body: Members, query: Parameters = _NONE) -> Call[T]:

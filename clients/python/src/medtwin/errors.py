@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from medtwin.api_keys import RotatedApiKey
+    from medtwin.api_keys import ApiKey, RotatedApiKey
 
 
 class MedtwinError(Exception):
@@ -149,6 +149,18 @@ class Unavailable(ApiError):
     """Something that the service needs is down."""
 
     expected = (503, "UNAVAILABLE")
+
+
+class SecretLost(MedtwinError):
+    """A key was made or rotated, but the answer with its secret was lost. Rotate `api_key.id` to have another."""
+
+    def __init__(self, api_key: ApiKey) -> None:
+        super().__init__(api_key)
+        self.api_key = api_key
+        """The key, without its secret."""
+
+    def __str__(self) -> str:
+        return f"{self.api_key.id} has a secret that was in an answer that did not arrive: rotate it to have another"
 
 
 class RotationRefused(MedtwinError):

@@ -29,7 +29,7 @@ class Projects(Resource[Wire]):
     @endpoint
     def create(self, name: str, *, environment: Environment | None = None) -> Call[Project]:
         """Make a project."""
-        return call.post("/v1/projects", Project, {"name": name}, {"environment": environment})
+        return call.once(call.post("/v1/projects", Project, {"name": name}, {"environment": environment}))
 
     @listing
     def list(self, *, environment: Environment | None = None, page_size: int | None = None) -> Call[Page[Project]]:

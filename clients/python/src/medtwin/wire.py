@@ -96,6 +96,8 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call[T], credential: 
     headers = httpx.Headers({"Accept": "application/json", "User-Agent": _USER_AGENT})
     if call.body is not None:
         headers["Content-Type"] = "application/json"
+    if call.idempotency_key is not None:
+        headers["Idempotency-Key"] = call.idempotency_key
     if credential is not None:
         headers["Authorization"] = credential.authorization()
     return http.build_request(
