@@ -142,12 +142,12 @@ const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::USER_AGENT, IDEM
 
 impl<'de> Deserialize<'de> for Event {
     /// Reads an event without the headers that we don't read: `lambda_http` refuses a whole event for a
-    /// header value outside of ASCII, and panics at a `Host` that is none.
+    /// header value with a control character, and panics at a `Host` that is none.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Value::deserialize(deserializer)?;
         for member in ["headers", "multiValueHeaders"] {
             if let Some(Value::Object(headers)) = event.get_mut(member) {
-                headers.retain(|name, values| is_read(name) && are_ascii(values));
+                headers.retain(|name, values| is_read(name) && are_header_values(values));
             }
         }
         // `lambda_http` would put the last value of each header in the place of all of them.
@@ -162,9 +162,9 @@ fn is_read(name: &str) -> bool {
     HEADERS.iter().any(|read| name.eq_ignore_ascii_case(read.as_str()))
 }
 
-fn are_ascii(values: &Value) -> bool {
+fn are_header_values(values: &Value) -> bool {
     match values {
-        Value::Array(values) => values.iter().all(are_ascii),
+        Value::Array(values) => values.iter().all(are_header_values),
         value => value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok()),
     }
 }

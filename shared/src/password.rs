@@ -14,7 +14,10 @@ use argon2::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, task::JoinError};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinError,
+};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -114,13 +117,14 @@ impl NewPassword {
     /// When it is a common one, too many others wait, or Argon2 fails.
     pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, NotHashed> {
         let salt: [u8; SALT_BYTES] = random.bytes();
-        work(move || {
-            if self.is_common() {
-                return Err(NotHashed::Common);
-            }
-            Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
-        })
-        .await?
+        CORES
+            .run(queue()?, move || {
+                if self.is_common() {
+                    return Err(NotHashed::Common);
+                }
+                Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
+            })
+            .await?
     }
 
     /// Whether it is found within a million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
@@ -199,49 +203,57 @@ impl Verified {
     /// When too many others wait, or Argon2 fails.
     pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, HashError> {
         let salt: [u8; SALT_BYTES] = random.bytes();
-        work(move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
+        CORES.run(queue()?, move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
     }
 }
 
-/// The password, if `hash` was made of it. Where there is no hash, or the password is longer than any can
+/// The password, if `hash` was made of it, when it is the turn of `place`. Where there is no hash, or the password is longer than any can
 /// be, it was not, and that takes the same work: one Argon2 run, on a thread of its own.
 ///
 /// # Errors
-/// When too many others wait, Argon2 fails, or the hash was made with a pepper that is not at hand or with other
-/// parameters.
+/// When Argon2 fails, or the hash was made with a pepper that is not at hand or with other parameters.
 pub async fn verify(
+    place: Place,
     hash: Option<PasswordHash>,
     password: Password,
     peppers: Arc<Peppers>,
 ) -> Result<Option<Verified>, HashError> {
-    work(move || {
-        let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-        let pepper = match &real {
-            Some(hash) => peppers.of_version(&hash.pepper)?,
-            None => peppers.current(),
-        };
-        let (phc, typed) = match &real {
-            Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
-            None => (DECOY, &[][..]),
-        };
-        let phc = phc::PasswordHash::new(phc).map_err(|error| HashError::Argon2(error.into()))?;
-        if Params::try_from(&phc).is_ok_and(|stored| cost(&stored) != cost(&params())) {
-            return Err(HashError::ForeignParameters);
-        }
-        match argon2(pepper).verify_password(typed, &phc) {
-            Ok(()) => Ok(real.map(|_| Verified(password))),
-            Err(password_hash::Error::PasswordInvalid) => Ok(None),
-            Err(error) => Err(HashError::Argon2(error)),
-        }
-    })
-    .await?
+    CORES
+        .run(place, move || {
+            let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
+            let pepper = match &real {
+                Some(hash) => peppers.of_version(&hash.pepper)?,
+                None => peppers.current(),
+            };
+            let (phc, typed) = match &real {
+                Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
+                None => (DECOY, &[][..]),
+            };
+            let phc = phc::PasswordHash::new(phc).map_err(|error| HashError::Argon2(error.into()))?;
+            if Params::try_from(&phc).is_ok_and(|stored| cost(&stored) != cost(&params())) {
+                return Err(HashError::ForeignParameters);
+            }
+            match argon2(pepper).verify_password(typed, &phc) {
+                Ok(()) => Ok(real.map(|_| Verified(password))),
+                Err(password_hash::Error::PasswordInvalid) => Ok(None),
+                Err(error) => Err(HashError::Argon2(error)),
+            }
+        })
+        .await?
 }
 
-/// Runs `job` on a thread of its own, when one of the machine's cores is free for it.
-async fn work<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-    static CORES: LazyLock<Cores> =
-        LazyLock::new(|| Cores::new(thread::available_parallelism().map_or(1, NonZero::get)));
-    CORES.run(job).await
+static CORES: LazyLock<Cores> =
+    LazyLock::new(|| Cores::new(thread::available_parallelism().map_or(1, NonZero::get)));
+
+/// A place in the queue for one Argon2 run.
+pub struct Place(SemaphorePermit<'static>);
+
+/// A place in the queue. Whoever needs one takes it first, so that nothing else is done in vain.
+///
+/// # Errors
+/// When too many others wait.
+pub fn queue() -> Result<Place, HashError> {
+    CORES.queue()
 }
 
 /// Cores, and the queue before them. No more jobs run at once than there are cores: each takes 19 MiB, and more
@@ -257,15 +269,20 @@ impl Cores {
         Self { idle: Semaphore::new(count), places: Semaphore::new(count * (1 + QUEUE_PER_CORE)) }
     }
 
+    fn queue(&'static self) -> Result<Place, HashError> {
+        self.places.try_acquire().map(Place).map_err(|_| HashError::Busy)
+    }
+
+    /// Runs `job` on a thread of its own, when one of the cores is free for it.
     async fn run<T: Send + 'static>(
         &'static self,
+        place: Place,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self.places.try_acquire().map_err(|_| HashError::Busy)?;
         // The semaphore is never closed. The job keeps its core, even where nobody waits for it any more.
         let core = self.idle.acquire().await;
         let done = tokio::task::spawn_blocking(move || {
-            let _held = (place, core);
+            let _held = (place.0, core);
             job()
         });
         Ok(done.await?)
@@ -350,7 +367,10 @@ mod tests {
     }
 
     async fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
-        verify(hash.cloned(), typed.to_owned().into(), Arc::new(peppers("1"))).await.unwrap().is_some()
+        verify(queue().unwrap(), hash.cloned(), typed.to_owned().into(), Arc::new(peppers("1")))
+            .await
+            .unwrap()
+            .is_some()
     }
 
     #[test]
@@ -399,14 +419,22 @@ mod tests {
     #[tokio::test]
     async fn another_pepper_cannot_tell() {
         let hash = hashed("correct horse battery", "2").await;
-        assert!(verify(Some(hash), "x".to_owned().into(), Arc::new(peppers("1"))).await.is_err());
+        assert!(
+            verify(queue().unwrap(), Some(hash), "x".to_owned().into(), Arc::new(peppers("1")))
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test]
     async fn a_hash_that_asks_for_more_work_is_refused() {
         let hash = hashed("correct horse battery", "1").await;
         let greedy = PasswordHash { phc: hash.phc.replace("m=19456", "m=1945600"), ..hash };
-        assert!(verify(Some(greedy), "x".to_owned().into(), Arc::new(peppers("1"))).await.is_err());
+        assert!(
+            verify(queue().unwrap(), Some(greedy), "x".to_owned().into(), Arc::new(peppers("1")))
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test]
@@ -417,7 +445,7 @@ mod tests {
         let mut jobs = JoinSet::new();
         for _ in 0..2 * (1 + QUEUE_PER_CORE) {
             let (running, gate) = (Arc::clone(&running), gate.clone());
-            jobs.spawn(cores.run(move || {
+            jobs.spawn(cores.run(cores.queue().unwrap(), move || {
                 let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
                 while !*gate.borrow() {
                     thread::sleep(Duration::from_millis(1));
@@ -429,12 +457,12 @@ mod tests {
         while cores.places.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
-        let refused = cores.run(|| ()).await.unwrap_err();
+        let refused = cores.queue().err().unwrap();
         assert_eq!(Error::from(refused).status(), StatusCode::SERVICE_UNAVAILABLE);
         open.send(true).unwrap();
         let at_once = jobs.join_all().await.into_iter().map(Result::unwrap);
         assert_eq!(at_once.max(), Some(2));
-        cores.run(|| ()).await.unwrap();
+        cores.run(cores.queue().unwrap(), || ()).await.unwrap();
     }
 
     #[tokio::test]

@@ -16,14 +16,15 @@
 //! **Nobody locks another out for good.** Who fails from one source delays nobody elsewhere: their own delays let
 //! them take no more than 11 of the 20 attempts that strange sources have together. From two sources on they can take
 //! all 20, and each further one, for as long as they go on; then a member logs in from a known source, of which
-//! neither that limit nor the source's own is asked. What is left to an attacker is to get the password disabled,
+//! neither that limit nor the source's own is asked, and the operator can make one known. What is left to an attacker is to get the password disabled,
 //! which NIST demands: with 20 attempts and one more each hour, 100 failures take 80 hours in which the member
 //! does not log in once. Sessions and keys go on meanwhile, and the operator enables the password again. Who
 //! shares a source with a member can delay them there, by up to an hour at a time, and elsewhere not.
 //!
-//! **The limits don't tell whose addresses these are.** What is nobody's address is counted as any other, and a
+//! **The limits hardly tell whose addresses these are.** What is nobody's address is counted as any other, and a
 //! success changes nothing for a source from which nobody succeeded. So only who shares a source with a member
-//! could learn from its delays that somebody has logged in from there. A disabled password is answered like a
+//! could learn from its delays that somebody has logged in from there, and who counts what strange sources have
+//! left, that somebody else has logged in from one. A disabled password is answered like a
 //! wrong one, so that whoever had it disabled learns nothing.
 //!
 //! **An attempt counts as failed until it has succeeded.** It is claimed by one write, before the password is
@@ -215,6 +216,14 @@ impl History {
             Err(_) | Ok(0) => Ok(Admitted { history: self.with(attempt, is_strange), is_strange }),
             Ok(retry_after) => Err(Throttled { retry_after }),
         }
+    }
+
+    /// The history in which the source of `attempt` is known, whatever came of attempts from there.
+    pub fn knowing(&self, attempt: &Attempt) -> Self {
+        let mut next = self.clone();
+        next.revision = self.revision + 1;
+        next.sources.insert(attempt.source.clone(), Source::known(attempt.at));
+        next
     }
 
     /// The history with `attempt`, and without what is forgotten.

@@ -102,7 +102,7 @@ async fn of_keys_members_and_projects_costs_no_operation_more() {
     service.get(&path, &test).await.expect(200);
     let Cost { calls, units } = dynamodb.look();
     assert_eq!(calls, ["BatchGetItem", "UpdateItem", "Query", "Query", "Query", "Query"]);
-    assert!(units.read < 100.0, "{units:?}");
+    assert!((30.0..100.0).contains(&units.read), "{units:?}");
 }
 
 /// What [`TABLE`] says.

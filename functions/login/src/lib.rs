@@ -16,14 +16,17 @@ use shared::{
     id::SessionId,
     member::Member,
     operation::{Answer, Body, Credentials, Operation, schema_of},
-    password::{self, Password, PasswordHash},
+    password::{self, Password, PasswordHash, Verified},
+    pepper::Peppers,
     refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
-    store::StoreError,
+    store::{self, StoreError},
+    telemetry::TARGET,
     throttling::Attempt,
     timestamp::Timestamp,
     token::NewToken,
 };
+use tracing::warn;
 
 /// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -47,7 +50,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             r#"{"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}"#,
         )),
     },
-    refusals: &[401, 403, 409, 429],
+    refusals: &[401, 403, 429],
 }];
 
 /// The function.
@@ -77,11 +80,13 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let address = EmailAddress::try_from(email.clone()).ok();
     let tried = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
     let attempt = Attempt::new(tried, request.source_ip(), occasion.at, &*app.peppers().await?);
+    // Before the claim, since an attempt that can't be looked at is no failure.
+    let place = password::queue()?;
     let (claim, found) = app.store.attempt_login(address.as_ref(), attempt).await?;
     let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    let verified = password::verify(hash, password, Arc::clone(&peppers)).await?;
+    let verified = password::verify(place, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = found else {
         app.store.record_nothing().await?;
         return Err(Error::wrong_login(Unauthenticated::UnknownAddress));
@@ -119,12 +124,25 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
     app.store.create_session(&session, &claim, &occasion).await.map_err(removed_meanwhile)?;
-    if credentials.password.is_outdated(&peppers) {
-        let renewed = verified.hash(peppers, &app.random).await?;
-        app.store.renew_hash(&credentials, &renewed).await?;
+    if credentials.password.is_outdated(&peppers)
+        && let Err(error) = renew(&app, &credentials, verified, peppers).await
+    {
+        // The session stands, so the login is none the worse for it. The next one tries again.
+        warn!(target: TARGET, reason = error.reason(), "a password could not be hashed anew");
     }
     let answer = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
     Ok(http::json(StatusCode::OK, &answer))
+}
+
+/// Hashes the password with the current pepper and today's parameters.
+async fn renew(
+    app: &App,
+    credentials: &store::Credentials,
+    verified: Verified,
+    peppers: Arc<Peppers>,
+) -> Result<(), Error> {
+    let renewed = verified.hash(peppers, &app.random).await?;
+    Ok(app.store.renew_hash(credentials, &renewed).await?)
 }
 
 /// A member who was removed while they logged in has no address any more.

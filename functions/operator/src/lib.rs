@@ -1,7 +1,7 @@
 //! What the operator of the service does by hand. It has no route: whoever may invoke the function may
 //! send it one command.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use shared::{
     password::NewPassword,
     permission::Permissions,
     strict_json,
+    throttling::Attempt,
 };
 
 /// The function.
@@ -42,7 +43,7 @@ enum Command {
     /// Lets them in again, from the next request on.
     #[serde(rename = "restore_account")]
     Restore(NamedAccount),
-    /// Lets the password of a member work again that failures in a row have disabled.
+    /// Lets the password of a member work again that failures in a row have disabled, and knows their source.
     #[serde(rename = "enable_password")]
     EnablePassword(NamedMember),
     /// Gives the account's keys other limits than the usual ones, from the next request on, or the usual ones again.
@@ -82,6 +83,8 @@ struct NamedAccount {
 struct NamedMember {
     /// What they log in with, and so what they can tell the operator.
     email: EmailAddress,
+    /// Where they log in from, if others take all the attempts of strange sources there.
+    source_ip: Option<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -180,10 +183,16 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
 
 async fn enable_password(
     app: &App,
-    NamedMember { email }: NamedMember,
+    NamedMember { email, source_ip }: NamedMember,
     occasion: &Occasion,
 ) -> Result<Done, Error> {
-    let (account_id, user_id) = app.store.enable_password(&email, occasion).await?;
+    let from = match source_ip.map(|address| address.to_string()) {
+        Some(source) => {
+            Some(Attempt::new(email.as_str(), Some(&source), occasion.at, &*app.peppers().await?))
+        }
+        None => None,
+    };
+    let (account_id, user_id) = app.store.enable_password(&email, from.as_ref(), occasion).await?;
     Ok(Done::Member { account_id, user_id })
 }
 

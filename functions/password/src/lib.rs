@@ -54,6 +54,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     // Whoever has found a session can't guess on here: it is an attempt to log in like any other.
     let attempt =
         Attempt::new(session.email.as_str(), request.source_ip(), occasion.at, &*app.peppers().await?);
+    // Before the claim, since an attempt that can't be looked at is no failure.
+    let place = password::queue()?;
     let (claim, found) = app.store.attempt_login(Some(&session.email), attempt).await?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
     let seen = found
@@ -62,15 +64,19 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
     let hash = Some(&seen).filter(|seen| !seen.is_disabled()).map(|seen| seen.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    if password::verify(hash, current_password, peppers).await?.is_none() {
+    if password::verify(place, hash, current_password, peppers).await?.is_none() {
         let refused = Action::PasswordRefused { user_id: session.user_id };
         app.store.record_refusal(session.account_id, Some(session.into()), refused, &occasion).await?;
         return Err(Error::forbidden_because("Current password is wrong"));
     }
-    let new = new_password
-        .hash(app.peppers().await?, &app.random)
-        .await
-        .map_err(|error| error.in_field("new_password"))?;
+    let new = match new_password.hash(app.peppers().await?, &app.random).await {
+        Ok(new) => new,
+        Err(error) => {
+            // The current one was right all the same.
+            app.store.forgive(&claim, &seen.member).await?;
+            return Err(error.in_field("new_password"));
+        }
+    };
     app.store.change_password(&seen, &new, &claim, session, &occasion).await?;
     Ok(http::no_content())
 }

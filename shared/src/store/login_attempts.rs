@@ -68,6 +68,16 @@ impl Store {
         Err(StoreError::Throttled { retry_after: 1 })
     }
 
+    /// The attempt had the right password of `member`, though nothing came of it.
+    ///
+    /// # Errors
+    /// When the member is gone, or the table can't be written.
+    pub async fn forgive(&self, claim: &Claim, member: &Member) -> Result<(), StoreError> {
+        let mut writes = vec![no_failures(member.account_id, member.id)?];
+        writes.extend(succeeded(claim)?);
+        self.write_together(writes).await
+    }
+
     /// The attempt had the right password of a member who may not log in.
     ///
     /// # Errors
@@ -86,21 +96,28 @@ impl Store {
         self.write_together(writes).await
     }
 
-    /// Lets the password of the member who has `address` work again, where failures have disabled it. Returns who
-    /// that is.
+    /// Lets the password of the member who has `address` work again, where failures have disabled it, and knows the
+    /// source of `from` as theirs. Returns who they are.
     ///
     /// # Errors
-    /// When there is no such member, or the table can't be read or written.
+    /// When there is no such member, an attempt came between, or the table can't be read or written.
     pub async fn enable_password(
         &self,
         address: &EmailAddress,
+        from: Option<&Attempt>,
         occasion: &Occasion,
     ) -> Result<(AccountId, UserId), StoreError> {
         let owner = self.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
         let AddressOwner { account_id, user_id } = thing(owner)?;
         let enabled = Action::PasswordEnabled { user_id };
         let record = record(account_id, Actor::Operator, enabled, occasion)?;
-        self.write_together(vec![no_failures(account_id, user_id)?, record]).await?;
+        let mut writes = vec![no_failures(account_id, user_id)?, record];
+        if let Some(attempt) = from {
+            let history: History =
+                self.get(Key::history(attempt)).await?.map(thing).transpose()?.unwrap_or_default();
+            writes.push(remember(attempt, &history.knowing(attempt))?);
+        }
+        self.write_together(writes).await?;
         Ok((account_id, user_id))
     }
 }
@@ -111,15 +128,7 @@ fn claim(
     admitted: &Admitted,
     credentials: Option<&Credentials>,
 ) -> Result<Vec<Write>, StoreError> {
-    let end = admitted.history.forgotten_at().map(|end| attribute(end.unix_seconds())).transpose()?;
-    let expiring = |mut item: Item| {
-        item.extend(end.clone().map(|end| ("ttl".to_owned(), end)));
-        item
-    };
-    let history = Write::put(expiring(item(Key::history(attempt), &admitted.history)?))
-        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Overtaken)
-        .name("#revision", "revision")
-        .value(":seen", admitted.history.revision - 1)?;
+    let history = remember(attempt, &admitted.history)?;
     let password = match credentials {
         Some(Credentials { member, failures, .. }) => {
             Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
@@ -128,7 +137,7 @@ fn claim(
                 .value(":failures", MAX_FAILURES_IN_A_ROW.min(failures + 1))?
                 .value(":seen", failures)?
         }
-        None => Write::put(expiring(Key::nobody(attempt).into_attributes())),
+        None => Write::put(expiring(Key::nobody(attempt).into_attributes(), &admitted.history)?),
     };
     let mut writes = vec![history, password];
     if admitted.is_strange {
@@ -142,6 +151,22 @@ fn claim(
         writes.push(hour);
     }
     Ok(writes)
+}
+
+/// The write that puts `history` in the place of the one before it.
+fn remember(attempt: &Attempt, history: &History) -> Result<Write, StoreError> {
+    Write::put(expiring(item(Key::history(attempt), history)?, history)?)
+        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Overtaken)
+        .name("#revision", "revision")
+        .value(":seen", history.revision - 1)
+}
+
+/// `item`, which is deleted when `history` is forgotten.
+fn expiring(mut item: Item, history: &History) -> Result<Item, StoreError> {
+    if let Some(end) = history.forgotten_at() {
+        item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
+    }
+    Ok(item)
 }
 
 /// The writes that turn a claimed attempt into a success, but for the member's own failures in a row.
