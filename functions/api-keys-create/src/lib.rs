@@ -30,7 +30,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/api-keys",
     name: "createApiKey",
     summary: "Make an API key",
-    description: "By a session, or a key with `admin`. A new key never exceeds its maker.",
+    description: "By a session, or a key with `admin`. A new key never exceeds its maker: 403 otherwise.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[idempotency::PARAMETER],
@@ -62,10 +62,14 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: Name,
+    /// What it may do. Its maker holds them all.
     permissions: Permissions,
+    /// Which data it sees. A test key makes only test keys.
     #[serde(rename = "type", default = "live")]
     environment: Environment,
+    /// The projects that it reaches, or null: every project. A scoped key gives a scope within its own.
     scope: Option<ProjectScope>,
+    /// From when on it is not let in any more, or null: never. A moment in the future.
     expires_at: Option<Timestamp>,
 }
 

@@ -65,7 +65,9 @@ struct Login {
 
 #[derive(Serialize, JsonSchema)]
 struct LoggedIn<'a> {
+    /// The session's token, to be sent as `Authorization: Session …`. It is shown this once.
     session_token: &'a str,
+    /// When the session ends, if it is not left unused for an hour before.
     expires_at: Timestamp,
 }
 

@@ -19,7 +19,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/openapi.json",
     name: "getDescription",
     summary: "Show this description",
-    description: "",
+    description: "All operations and all that they read and write, for programs that make clients, tests or pages of it.",
     credentials: Credentials::None,
     id: None,
     parameters: &[],

@@ -43,6 +43,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
+    /// The password as it is. A wrong one is a 403.
     current_password: Password,
     new_password: NewPassword,
 }

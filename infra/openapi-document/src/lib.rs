@@ -66,9 +66,12 @@ pub fn document() -> Value {
     let mut tags = Vec::new();
     for (tag, about, operations) in operations() {
         tags.push(json!({"name": tag, "description": about}));
-        for operation in operations {
-            let (method, path) = operation.route.split_once(' ').expect("a method and a path");
-            let described = describe(operation, tag, path, &mut read, &mut written);
+        for operation in &operations {
+            let (method, path) = method_and_path(operation);
+            let mut described = describe(operation, tag, path, &mut read, &mut written);
+            if operation.answer.status == 201 {
+                described["responses"]["201"]["links"] = links(path, &operations);
+            }
             paths.entry(path).or_insert_with(|| json!({}))[method.to_ascii_lowercase()] = described;
         }
     }
@@ -143,6 +146,21 @@ fn describe(
         add("requestBody", json!({"required": !optional, "content": content}));
     }
     described
+}
+
+fn method_and_path(operation: &Operation) -> (&'static str, &'static str) {
+    operation.route.split_once(' ').expect("a method and a path")
+}
+
+/// The operations that can be done on what is made at `path`, by its id.
+fn links(path: &str, operations: &[&Operation]) -> Value {
+    let of_one = operations.iter().filter_map(|operation| {
+        let below = method_and_path(operation).1.strip_prefix(path)?.strip_prefix("/{")?;
+        let (parameter, _) = below.split_once('}')?;
+        let link = json!({"operationId": operation.name, "parameters": {parameter: "$response.body#/id"}});
+        Some((operation.name.to_owned(), link))
+    });
+    of_one.collect::<Map<_, _>>().into()
 }
 
 fn path_parameter(path: &str, schema: &Value) -> Value {
