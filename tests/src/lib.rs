@@ -18,6 +18,7 @@ mod cors;
 mod credentials;
 mod documentation;
 mod dynamodb;
+mod growth;
 mod headers;
 mod health;
 mod idempotency;

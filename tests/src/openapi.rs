@@ -7,6 +7,7 @@ use std::{
 
 use jsonschema::Validator;
 use proptest::prelude::*;
+use reqwest::header::HeaderName;
 use serde_json::{Value, json};
 use shared::name::Name;
 
@@ -78,7 +79,7 @@ pub fn assert_described(method: &str, path: &str, answer: &Answer) {
     let Some((response, described)) = part(&format!("{operation}/responses/{}", answer.status)) else {
         panic!("{method} {path} answers {}, of which nothing is said", answer.status);
     };
-    for header in answer.headers.keys().map(|name| name.as_str()) {
+    for header in answer.headers.keys().map(HeaderName::as_str) {
         let is_general = ["content-type", "content-length", "cache-control", "date"].contains(&header);
         let named = described["headers"]
             .as_object()

@@ -42,7 +42,7 @@ const TABLE: &str = "
 ";
 
 /// The routes that ask for none.
-const PUBLIC: [(&str, &str); 3] =
+pub const PUBLIC: [(&str, &str); 3] =
     [("GET", "/v1/health"), ("GET", "/v1/openapi.json"), ("POST", "/v1/auth/login")];
 
 /// The permissions of the columns `rwda*`.

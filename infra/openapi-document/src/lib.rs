@@ -51,6 +51,7 @@ fn operations() -> [(&'static str, &'static str, Vec<&'static Operation>); 6] {
 ///
 /// # Panics
 /// When an operation's example is no JSON.
+#[must_use]
 pub fn document() -> Value {
     // What is read is described where it stands, and what is written has a name, so that no name has two meanings.
     let mut read =
