@@ -50,7 +50,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
  "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
         )),
     },
-    refusals: &[409, 422],
+    refusals: &[
+        (403, "The caller may not make keys, or the key would exceed its maker."),
+        (
+            409,
+            "The same request, by its `Idempotency-Key`, is under way, or the caller's credential ended meanwhile.",
+        ),
+        (422, "The `Idempotency-Key` came with another request within a day."),
+    ],
 }];
 
 /// The function.

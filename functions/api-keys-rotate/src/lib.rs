@@ -42,7 +42,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
  "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "previous_expires_at": "2026-01-31T12:00:00Z", "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
         )),
     },
-    refusals: &[409, 422],
+    refusals: &[
+        (403, "The caller may not rotate this key, or lacks a permission of the key."),
+        (409, "The key has expired or was revoked, or another rotation came first."),
+        (422, "The `Idempotency-Key` came with another request within a day."),
+    ],
 }];
 
 /// The function.

@@ -47,7 +47,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             r#"{"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}"#,
         )),
     },
-    refusals: &[401, 403, 409, 429],
+    refusals: &[
+        (
+            401,
+            "Wrong password, unknown address, removed member or disabled password: `Invalid email or password`.",
+        ),
+        (403, "The right password of a suspended account or member: `Account suspended`."),
+        (409, "The member was changed at the same moment."),
+        (429, "Too many attempts failed with this address or from this source."),
+    ],
 }];
 
 /// The function.

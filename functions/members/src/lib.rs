@@ -63,7 +63,10 @@ pub const OPERATIONS: &[Operation] = &[
                 r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "grace@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
             )),
         },
-        refusals: &[409],
+        refusals: &[
+            (403, "The caller may not make members, or lacks a permission that the member would have."),
+            (409, "The address belongs to a member already, of this account or another."),
+        ],
     },
     Operation {
         route: "GET /v1/members/{user_id}",
@@ -105,7 +108,13 @@ pub const OPERATIONS: &[Operation] = &[
                 r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "suspended", "created_at": "2026-01-30T12:00:00Z"}"#,
             )),
         },
-        refusals: &[409],
+        refusals: &[
+            (
+                403,
+                "The caller may not change members, or lacks a permission that the member has or would have.",
+            ),
+            (409, "No active member with `admin` would be left, or another change came first."),
+        ],
     },
     Operation {
         route: "DELETE /v1/members/{user_id}",
@@ -117,7 +126,10 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[],
         body: None,
         answer: Answer::NO_CONTENT,
-        refusals: &[409],
+        refusals: &[
+            (403, "The caller may not remove members, or lacks a permission that the member has."),
+            (409, "No active member with `admin` would be left, or another change came first."),
+        ],
     },
 ];
 

@@ -32,7 +32,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         optional: false,
     }),
     answer: Answer::NO_CONTENT,
-    refusals: &[409, 429],
+    refusals: &[
+        (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
+        (409, "The password was changed at the same moment."),
+        (429, "Too many attempts failed with this member's address or from this source."),
+    ],
 }];
 
 /// The function.

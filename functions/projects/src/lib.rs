@@ -62,7 +62,10 @@ pub const OPERATIONS: &[Operation] = &[
                 r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
             )),
         },
-        refusals: &[409, 422],
+        refusals: &[
+            (409, "The same request, by its `Idempotency-Key`, is under way."),
+            (422, "The `Idempotency-Key` came with another request within a day."),
+        ],
     },
     Operation {
         route: "GET /v1/projects/{project_id}",

@@ -1,6 +1,7 @@
 //! The API's description (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>), made of what each function says of its
-//! own operations and of the types that it reads and writes.
+//! own operations and of the types that it reads and writes, and the page on which people read it.
 
+mod page;
 mod refusals;
 
 use schemars::{
@@ -45,6 +46,13 @@ fn operations() -> [(&'static str, &'static str, Vec<&'static Operation>); 6] {
         ("Audit trail", "What was changed, and by whom.", all(&[audit_events::OPERATIONS])),
         ("Service", "The service itself.", all(&[health::OPERATIONS, openapi::OPERATIONS])),
     ]
+}
+
+/// What is committed: each file, from the workspace's root, and what is in it.
+#[must_use]
+pub fn files() -> [(&'static str, String); 2] {
+    let document = document();
+    [("openapi.json", format!("{document:#}\n")), ("functions/openapi/docs.html", page::page(&document))]
 }
 
 /// The document.
@@ -126,7 +134,11 @@ fn describe(
     let mut responses = Map::new();
     responses.insert(operation.answer.status.to_string(), answer(operation, written));
     for status in refusals::of(operation) {
-        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{status}")}));
+        let mut refusal = json!({"$ref": format!("#/components/responses/{status}")});
+        if let Some((_, when)) = operation.refusals.iter().find(|(own, _)| *own == status) {
+            refusal["description"] = json!(when);
+        }
+        responses.insert(status.to_string(), refusal);
     }
     let mut described = json!({
         "operationId": name,
