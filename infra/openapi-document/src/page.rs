@@ -11,7 +11,7 @@ use shared::operation::Operation;
 
 use self::{
     markdown::{block, line},
-    schema::{components, members},
+    schema::{Side, components, members},
 };
 use crate::{method_and_path, operations};
 
@@ -127,19 +127,23 @@ fn operation(document: &Value, method: &str, path: &str) -> Markup {
                     h4 { "Parameters" }
                     dl.members {
                         @for parameter in parameters {
+                            @let place = match text(parameter, "in") {
+                                "path" => "in the path",
+                                "query" => "in the query",
+                                _ => "a header",
+                            };
                             (schema::row(
                                 text(parameter, "name"),
                                 &parameter["schema"],
                                 text(parameter, "description"),
-                                html! { "in the " (text(parameter, "in")) },
-                                parameter["required"] == true,
+                                place,
                             ))
                         }
                     }
                 }
                 @if let Some(request) = request {
                     h4 { "Body" @if body["required"] != true { ", which may be left out" } }
-                    (members(&request["schema"]))
+                    (members(&request["schema"], Side::Request))
                 }
                 h4 { "Answers" }
                 dl.rows.statuses {
@@ -168,17 +172,13 @@ fn answer(document: &Value, status: &str, response: &Value) -> Markup {
         .map_or(text(shared, "description"), |own| own.as_str().unwrap_or_default());
     let schema = json(shared).map(|content| &content["schema"]).filter(|_| ptr::eq(shared, response));
     let code = json(shared).and_then(|content| content["example"]["error"]["code"].as_str());
-    // Those that all have are told of once.
-    let headers: Vec<_> = entries(&shared["headers"])
-        .map(|(name, _)| name)
-        .filter(|name| ["Idempotency-Replayed", "Retry-After", "WWW-Authenticate"].contains(name))
-        .collect();
+    let retry = shared["headers"].get("Retry-After").is_some();
     html! {
         dt { code.{"status s" (&status[..1])} { (status) } }
         dd {
             (line(description))
             @if let Some(schema) = schema.filter(|schema| schema.get("$ref").is_some()) { " " (schema::kind(schema)) "." }
-            @if let Some(code) = code { span.also { code { (code) } @for header in headers { ", with " code { (header) } } } }
+            @if let Some(code) = code { span.also { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
         }
     }
 }

@@ -35,7 +35,7 @@ const ALL: [Refusal; 11] = [
         "The Idempotency-Key was used for another request",
         "The same `Idempotency-Key` came with another request within a day.",
     ),
-    (429, "RATE_LIMITED", "Too many requests", "Over the key's limit, or too many failed logins."),
+    (429, "RATE_LIMITED", "Too many requests", "The key is over its limit of requests."),
     (500, "INTERNAL", "Internal error", "Our fault."),
     (503, "UNAVAILABLE", "The service is unavailable", "Something that we ask is down."),
 ];

@@ -8,7 +8,16 @@ use super::{entries, markdown::line, text};
 /// The longest pattern that says something to people.
 const READABLE: usize = 40;
 
-/// All schemas that have a name.
+/// Where something stands.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    /// In a request, where what is required is worth a word.
+    Request,
+    /// In an answer, where what may be missing is.
+    Answer,
+}
+
+/// All schemas that have a name. They are those of answers.
 pub(super) fn components(schemas: &Value) -> Markup {
     html! {
         @for (name, schema) in entries(schemas) {
@@ -16,7 +25,7 @@ pub(super) fn components(schemas: &Value) -> Markup {
                 h3 #{"schema-" (name)} { a href={"#schema-" (name)} { (name) } }
                 @if schema.get("description").is_some() { p { (line(text(schema, "description"))) } }
                 @if schema.get("properties").is_some() || schema.get("oneOf").is_some() {
-                    (members(schema))
+                    (members(schema, Side::Answer))
                 } @else {
                     p { (kind(schema)) }
                 }
@@ -26,63 +35,63 @@ pub(super) fn components(schemas: &Value) -> Markup {
 }
 
 /// The members of an object, or its forms.
-pub(super) fn members(schema: &Value) -> Markup {
-    let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+pub(super) fn members(schema: &Value, side: Side) -> Markup {
+    let required: Vec<_> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut properties: Vec<_> = entries(&schema["properties"]).collect();
     // In the order in which answers have them.
     properties
         .sort_by_key(|(name, _)| required.iter().position(|required| required == name).unwrap_or(usize::MAX));
-    let inner = |of: &'static str, property: &Value| members(&property[of]);
     html! {
         @if !properties.is_empty() {
             dl.members {
                 @for (name, property) in properties {
-                    (row(name, property, text(property, "description"), html! {}, required.iter().any(|required| required == name)))
-                    @if property.get("properties").is_some() {
-                        dd.inner { (members(property)) }
-                    } @else if property["items"].get("properties").is_some() {
-                        dd.inner { (inner("items", property)) }
-                    }
+                    (row(name, property, text(property, "description"), match (side, required.contains(&name)) {
+                        (Side::Request, true) => "required",
+                        (Side::Answer, false) => "not always there",
+                        _ => "",
+                    }))
+                    @if property.get("properties").is_some() { dd.inner { (members(property, side)) } }
                 }
             }
         }
         @if let Some(forms) = schema["oneOf"].as_array() {
-            dl.rows.forms { @for form in forms { (self::form(form)) } }
+            dl.rows { @for form in forms { (self::form(form, side)) } }
         }
     }
 }
 
 /// One of several forms of a thing: a value, or an object that says by one value which it is.
-fn form(form: &Value) -> Markup {
+fn form(form: &Value, side: Side) -> Markup {
     let fixed = entries(&form["properties"]).find(|(_, property)| property.get("const").is_some());
-    let value = fixed.map_or(form, |(_, property)| property);
+    let (name, value) = fixed.unwrap_or(("", form));
     let mut rest = form.clone();
-    if let (Some((name, _)), Some(properties)) = (fixed, rest["properties"].as_object_mut()) {
+    if let Some(properties) = rest["properties"].as_object_mut() {
         properties.remove(name);
     }
     html! {
-        dt { @if let Some((name, _)) = fixed { code { (name) } " " } code.value { (text(value, "const")) } }
+        dt { @if fixed.is_some() { code { (name) } " " } code.value { (text(value, "const")) } }
         dd {
             (line(text(form, "description")))
-            @if fixed.is_some() { (members(&rest)) }
+            (members(&rest, side))
         }
     }
 }
 
-/// A member or a parameter.
-pub(super) fn row(name: &str, schema: &Value, description: &str, place: Markup, required: bool) -> Markup {
-    // A list of values says what each means.
-    let values = [schema, &schema["items"]].into_iter().find_map(|schema| values(schema));
+/// A member or a parameter, with a note on it.
+pub(super) fn row(name: &str, schema: &Value, description: &str, note: &str) -> Markup {
+    let default =
+        schema.get("default").map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     html! {
         dt {
             code { (name) } " "
-            span.kind { (kind(schema)) @if !place.0.is_empty() { ", " (place) } }
-            @if required { " " span.required { "required" } }
+            span.kind { (kind(schema)) }
+            @if !note.is_empty() { " " span.note { (note) } }
         }
         dd {
             (line(description))
-            @if let Some(default) = schema.get("default") { " Left out: " code { (default.as_str().map_or_else(|| default.to_string(), str::to_owned)) } "." }
-            @if let Some(values) = values {
+            @if let Some(default) = default { " Left out: " code { (default) } "." }
+            @if let Some(values) = values(schema).or_else(|| values(&schema["items"])) {
                 ul.values {
                     @for value in values {
                         li { code.value { (text(value, "const")) } " " (line(text(value, "description"))) }
@@ -127,6 +136,7 @@ pub(super) fn kind(schema: &Value) -> Markup {
         @for (index, one) in types.iter().enumerate() {
             @if index > 0 { " or " }
             @match *one {
+                "array" if values(&schema["items"]).is_some() => { "list of these" }
                 "array" => { "list of " (kind(&schema["items"])) },
                 "string" if schema["format"] == "date-time" => { "time" },
                 one => { (one) },
@@ -148,8 +158,8 @@ fn range(schema: &Value) -> Markup {
     ] {
         match (schema.get(least), schema.get(most)) {
             (Some(least), Some(most)) => return html! { ", " (least) " to " (most) (unit) },
-            (Some(least), None) => return html! { ", " (least) (unit) " or more" },
-            (None, Some(most)) => return html! { ", " (most) (unit) " at most" },
+            (Some(least), None) => return html! { ", at least " (least) },
+            (None, Some(most)) => return html! { ", at most " (most) (unit) },
             (None, None) => {}
         }
     }
