@@ -1,15 +1,15 @@
 //! The page on which people read the description: all that the document says, as HTML without a script.
 
+mod curl;
 mod markdown;
 mod schema;
-
-use std::ptr;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use shared::operation::Operation;
 
 use self::{
+    curl::curl,
     markdown::{block, line},
     schema::{Side, components, members},
 };
@@ -170,7 +170,7 @@ fn answer(document: &Value, status: &str, response: &Value) -> Markup {
     let description = response
         .get("description")
         .map_or(text(shared, "description"), |own| own.as_str().unwrap_or_default());
-    let schema = json(shared).map(|content| &content["schema"]).filter(|_| ptr::eq(shared, response));
+    let schema = json(response).map(|content| &content["schema"]);
     let code = json(shared).and_then(|content| content["example"]["error"]["code"].as_str());
     let retry = shared["headers"].get("Retry-After").is_some();
     html! {
@@ -196,45 +196,12 @@ fn credentials(security: &Value) -> Markup {
     html! { a href="#credentials" { (credentials) } }
 }
 
-/// The request as a line of curl's.
-fn curl(described: &Value, method: &str, path: &str, request: Option<&Value>) -> String {
-    let mut path = path.to_owned();
-    let mut lines = Vec::new();
-    if let Some(scheme) = described["security"].as_array().and_then(|all| all.first()) {
-        let credential = if scheme.get("apiKey").is_some() { "Bearer $KEY" } else { "Session $SESSION" };
-        lines.push(format!("-H \"Authorization: {credential}\""));
-    }
-    for parameter in described["parameters"].as_array().into_iter().flatten() {
-        let name = text(parameter, "name");
-        match text(parameter, "in") {
-            "path" => {
-                path = path.replace(
-                    &format!("{{{name}}}"),
-                    parameter["schema"]["examples"][0].as_str().unwrap_or_default(),
-                )
-            }
-            "header" => lines.push(format!("-H \"{name}: $(uuidgen)\"")),
-            _ => {}
-        }
-    }
-    if let Some(request) = request {
-        lines.push("-H 'Content-Type: application/json'".to_owned());
-        lines.push(format!("-d '{}'", pretty(&request["example"])));
-    }
-    let method = match (method, request) {
-        ("GET", _) | ("POST", Some(_)) => String::new(),
-        _ => format!("-X {method} "),
-    };
-    lines.insert(0, format!("curl {method}\"$API{path}\""));
-    lines.join(" \\\n  ")
-}
-
 /// What a keyboard can scroll, where it is wider than its place.
 fn example(title: &str, text: &str) -> Markup {
     html! {
         figure {
             figcaption { (title) }
-            pre tabindex="0" role="region" aria-label=(title) { code { (text) } }
+            pre tabindex="0" role="group" aria-label=(title) { code { (text) } }
         }
     }
 }

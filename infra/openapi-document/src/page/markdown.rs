@@ -1,4 +1,4 @@
-//! Descriptions, which are CommonMark.
+//! Descriptions, which are Markdown (<https://spec.commonmark.org>).
 
 use maud::{Markup, PreEscaped};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, html::push_html};
