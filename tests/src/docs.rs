@@ -14,8 +14,10 @@ fn between(before: &str, after: &str) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn it_is_200_with_what_is_committed_and_protected() {
-    let answer = Service::start().await.request("GET", "/docs").send().await;
-    assert_eq!((answer.status, &*answer.text), (200, openapi::PAGE));
+    let answer = Service::start().await.exchange("GET /docs", &[], "").await;
+    let (head, page) = answer.split_once("\r\n\r\n").expect("the end of the headers");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert_eq!(page, openapi::PAGE);
     let style = between("<style>", "</style>")[0];
     let hash = BASE64_STANDARD.encode(Sha256::digest(style));
     for (name, value) in [
@@ -33,7 +35,7 @@ async fn it_is_200_with_what_is_committed_and_protected() {
         ("cross-origin-resource-policy", "same-origin"),
         ("x-frame-options", "DENY"),
     ] {
-        assert_eq!(answer.headers[name], value, "{name}");
+        assert!(head.lines().any(|line| line == format!("{name}: {value}")), "{name}: {head}");
     }
 }
 
