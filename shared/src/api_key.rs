@@ -177,42 +177,57 @@ impl ApiKey {
     }
 }
 
-/// An API key as answers show it.
+/// An API key, without its secret.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ApiKey")]
 pub struct ApiKeyView {
+    /// Its id.
     id: KeyId,
+    /// What people call it.
     name: Name,
+    /// Which data it sees.
     #[serde(rename = "type")]
     environment: Environment,
+    /// What it may do, in the order `read`, `write`, `delete`, `admin`.
     permissions: Permissions,
+    /// The projects that it reaches, or null: every project.
     scope: Option<ProjectScope>,
+    /// The beginning and the end of its newest secret, by which people tell keys apart.
     hint: String,
+    /// Whether it can be used.
     status: Status,
+    /// When it was made.
     created_at: Timestamp,
+    /// From when on it is not let in any more, or null: never.
     expires_at: Option<Timestamp>,
+    /// When it was used last, or null: never. It may be a minute behind.
     last_used_at: Option<Timestamp>,
 }
 
-/// What is answered of a key when it has a new secret.
+/// An API key that has a new secret.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "{R}WithSecret")]
 pub struct WithSecret<'a, R> {
     /// What is answered besides.
     #[serde(flatten)]
     pub record: R,
-    /// The token, the one time that it is shown.
+    /// The key itself, to be sent as `Authorization: Bearer …`. It is shown this once, and missing in an answer that was
+    /// given before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub key: Option<&'a str>,
 }
 
+/// Whether a key can be used.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "KeyStatus")]
 enum Status {
+    /// It can.
     Active,
+    /// It can't: its `expires_at` has passed.
     Expired,
+    /// It can't, and never can again.
     Revoked,
 }
 

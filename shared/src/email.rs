@@ -57,8 +57,15 @@ impl JsonSchema for EmailAddress {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // Not `format: email`, of which some think otherwise than RFC 5321.
-        json_schema!({"type": "string", "pattern": "^[ -~]+@[ -~]+$"})
+        // Not `format: email`, of which some think otherwise than RFC 5321, and which no two check alike.
+        let atom = "[!#-'*+/-9=?A-Z^-~-]";
+        let quoted = r#""([\t !#-\[\]-~]|\\[!-~])+""#;
+        let label = format!("[0-9A-Za-z]({atom}{{0,61}}[0-9A-Za-z])?");
+        json_schema!({
+            "type": "string",
+            "pattern": format!(r"^({atom}+(\.{atom}+)*|{quoted})@{label}(\.{label})*$"),
+            "description": "An e-mail address in ASCII, with at most 64 characters before the `@` and 254 behind it. Case does not count.",
+        })
     }
 }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// Live data, full limits.
+    /// Live data, with many requests a minute.
     Live,
-    /// Test data, low limits.
+    /// Test data, with few requests a minute.
     Test,
 }
 

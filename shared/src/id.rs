@@ -139,7 +139,11 @@ impl<T: Named> JsonSchema for Id<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": format!("^{}[0-9A-Za-z]{{{ID_DIGITS}}}$", T::PREFIX)})
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^{}[0-9A-Za-z]{{{ID_DIGITS}}}$", T::PREFIX),
+            "examples": [format!("{}0VpZbQ9sWm40aYeK", T::PREFIX)],
+        })
     }
 }
 

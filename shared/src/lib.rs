@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod name;
 pub mod operation;
 pub mod origin;
+pub mod page;
 pub mod password;
 pub mod pepper;
 mod pepper_source;

@@ -34,9 +34,9 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberStatus {
-    /// They may.
+    /// They may log in.
     Active,
-    /// They may not, and their sessions have ended.
+    /// They may not log in, and their sessions have ended.
     Suspended,
 }
 
@@ -82,14 +82,19 @@ impl Member {
     }
 }
 
-/// A member as answers show them.
+/// A person who may log in.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Member")]
 pub struct MemberView {
+    /// Their id.
     id: UserId,
+    /// The address they log in with, in lower case.
     email: EmailAddress,
+    /// What they may do, in the order `read`, `write`, `delete`, `admin`.
     permissions: Permissions,
+    /// Whether they may log in.
     status: MemberStatus,
+    /// When they were made a member.
     created_at: Timestamp,
 }
 

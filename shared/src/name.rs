@@ -46,10 +46,17 @@ impl JsonSchema for Name {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // White space around it is taken off.
-        let pattern =
-            format!(r"^\s*[^\s\p{{Cc}}]([^\p{{Cc}}]{{0,{}}}[^\s\p{{Cc}}])?\s*$", MAX_NAME_CHARS - 2);
-        json_schema!({"type": "string", "pattern": pattern})
+        // White space around it is taken off. It is written out, as are the control characters, since `\s` and `\p` are
+        // not the same in all engines of regular expressions.
+        let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*";
+        let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+        let inner = r"[^\x00-\x1f\x7f-\x9f]";
+        let pattern = format!("^{space}{edge}({inner}{{0,{}}}{edge})?{space}$", MAX_NAME_CHARS - 2);
+        json_schema!({
+            "type": "string",
+            "pattern": pattern,
+            "description": format!("What people call it: 1 to {MAX_NAME_CHARS} characters, none of them a control character. White space around them is taken off."),
+        })
     }
 }
 

@@ -31,8 +31,8 @@ pub struct Operation {
     pub body: Option<Body>,
     /// What it answers where all went well.
     pub answer: Answer,
-    /// The statuses of refusals that don't follow from all this: 409, for example.
-    pub refusals: &'static [u16],
+    /// The refusals that don't follow from all this, or that come for other reasons: their status, and when.
+    pub refusals: &'static [(u16, &'static str)],
 }
 
 /// What an operation asks for.

@@ -337,8 +337,13 @@ impl JsonSchema for NewPassword {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // In Unicode's NFC, which may have fewer characters than what was typed.
-        json_schema!({"type": "string", "format": "password", "minLength": MIN_PASSWORD_CHARS})
+        // No `maxLength`: Unicode's NFC may have fewer characters than what was typed.
+        json_schema!({
+            "type": "string",
+            "format": "password",
+            "minLength": MIN_PASSWORD_CHARS,
+            "description": format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters, counted in Unicode's NFC, and none that is easily guessed."),
+        })
     }
 }
 

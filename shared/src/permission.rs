@@ -10,13 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Permission {
-    /// `GET`, `HEAD`.
+    /// Lets `GET` and `HEAD`.
     Read = 1,
-    /// `POST`, `PUT`, `PATCH`.
+    /// Lets `POST`, `PUT` and `PATCH`.
     Write = 2,
-    /// `DELETE`.
+    /// Lets `DELETE`.
     Delete = 4,
-    /// Team members, billing, and others' API keys.
+    /// Lets team members, billing, and others' API keys.
     Admin = 8,
 }
 

@@ -86,7 +86,11 @@ impl JsonSchema for ProjectId {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": format!("^{}[0-9A-Za-z]{{1,{MAX_DIGITS}}}$", Project::PREFIX)})
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^{}[0-9A-Za-z]{{1,{MAX_DIGITS}}}$", Project::PREFIX),
+            "examples": [format!("{}abc123", Project::PREFIX)],
+        })
     }
 }
 

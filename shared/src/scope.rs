@@ -77,10 +77,11 @@ impl TryFrom<Vec<ProjectId>> for Projects {
     }
 }
 
-/// A scope as requests and answers write it: an object that names projects, or null for every project.
+/// The projects that a key reaches.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectScope {
+    /// Their ids, each once.
     projects: Projects,
 }
 

@@ -60,15 +60,21 @@ impl Session {
     }
 }
 
-/// A session as its member sees it.
+/// A session of the member who asks.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
 pub struct SessionView {
+    /// Its id, which opens nothing.
     id: SessionId,
+    /// When the login was.
     created_at: Timestamp,
+    /// When it was used last, or null: never since the login. It may be a minute behind.
     last_used_at: Option<Timestamp>,
+    /// When it ends, if it is not left unused for an hour before.
     expires_at: Timestamp,
+    /// What the browser called itself at the login, or null.
     user_agent: Option<String>,
+    /// Whether it is the one that asks.
     current: bool,
 }
 

@@ -84,8 +84,16 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Signed(value))
     }
 
+    /// What has no fraction is a whole number, however it is written (JSON Schema 2020-12, Validation, 6.1.1).
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Float(value))
+        // From here on, not every whole number has a float of its own.
+        const LIMIT: f64 = 9_007_199_254_740_992.0;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+        Ok(if value.fract() == 0.0 && value.abs() < LIMIT {
+            Json::Signed(value as i64)
+        } else {
+            Json::Float(value)
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
@@ -333,6 +341,8 @@ mod tests {
             r#"{"name": "a"}"#,
             r#"{"name": "a", "count": 1, "permissions": ["read"], "scope": {"projects": ["proj_a"]}}"#,
             r#"{"name": "a", "permissions": null, "scope": null}"#,
+            r#"{"name": "a", "count": 1.0}"#,
+            r#"{"name": "a", "count": -1e3}"#,
         ] {
             assert_eq!(refused(body.as_bytes()), None, "{body}");
         }
@@ -348,6 +358,7 @@ mod tests {
             (r#"{"name": "a", "name": "b"}"#, "name"),
             (r#"{"name": "a", "nmae": "b"}"#, "nmae"),
             (r#"{"name": "a", "count": 1.5}"#, "count"),
+            (r#"{"name": "a", "count": 1e30}"#, "count"),
             (r#"{"name": "a", "count": "1"}"#, "count"),
             (r#"{"name": "a", "permissions": ["root"]}"#, "permissions"),
             (r#"{"name": "a", "permissions": [["read"]]}"#, "permissions"),

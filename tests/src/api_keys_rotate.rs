@@ -148,6 +148,13 @@ async fn a_third_secret_ends_the_first_at_once() {
 }
 
 #[tokio::test]
+async fn a_whole_number_written_with_a_fraction_is_200() {
+    let (service, account) = started().await;
+    let (_, made) = service.key(&account.session, json!({})).await;
+    rotate(&service, &made, &account.session, json!({"grace_period": 60.0})).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_grace_period_that_is_no_whole_number_up_to_a_week_is_400() {
     let (service, account) = started().await;
     let (key, made) = service.key(&account.session, json!({})).await;

@@ -16,6 +16,7 @@ mod bodies;
 mod context;
 mod cors;
 mod credentials;
+mod docs;
 mod documentation;
 mod dynamodb;
 mod growth;

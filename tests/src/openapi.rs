@@ -6,8 +6,10 @@ use std::{
 };
 
 use jsonschema::Validator;
+use proptest::prelude::*;
 use reqwest::header::HeaderName;
 use serde_json::{Value, json};
+use shared::name::Name;
 
 use crate::{
     answer::Answer,
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// The description, from the functions' types as they are.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
 
 /// The same, with answers that have no members but those it names.
 static STRICT: LazyLock<Value> = LazyLock::new(|| {
@@ -111,8 +113,10 @@ async fn get_is_200_with_what_is_committed() {
 
 #[test]
 fn what_is_committed_is_what_the_types_say() {
-    let committed: Value = serde_json::from_str(openapi::DOCUMENT).expect("JSON");
-    assert_eq!(committed, *DOCUMENT, "cargo run -p openapi-document > openapi.json");
+    let committed = [openapi::DOCUMENT, openapi::PAGE];
+    for ((file, text), committed) in openapi_document::files().into_iter().zip(committed) {
+        assert!(text == committed, "{file}: cargo run -p openapi-document");
+    }
 }
 
 #[tokio::test]
@@ -153,4 +157,28 @@ fn each_example_is_as_its_schema_says() {
         }
     }
     assert!(count > 100, "{count}");
+}
+
+/// What checks names as bodies have them.
+fn names() -> Arc<Validator> {
+    let body = "/paths/~1v1~1projects/post/requestBody/content/application~1json";
+    validator(format!("{body}/schema/properties/name"))
+}
+
+#[test]
+fn it_takes_the_same_white_space_and_control_characters_as_names_do() {
+    let validator = names();
+    for character in '\0'..='\u{3001}' {
+        for text in [format!("{character}"), format!("{character}a{character}"), format!("a{character}b")] {
+            assert_eq!(validator.is_valid(&json!(text)), Name::try_from(text).is_ok(), "{character:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_takes_the_same_lengths_as_names_do(name in "[a\u{1F600}]{95,105}", before in " {0,9}", after in "\\s{0,9}") {
+        let text = format!("{before}{name}{after}");
+        prop_assert_eq!(names().is_valid(&json!(text)), Name::try_from(text).is_ok());
+    }
 }

@@ -45,11 +45,14 @@ const TABLE: &str = "
 pub const PUBLIC: [(&str, &str); 3] =
     [("GET", "/v1/health"), ("GET", "/v1/openapi.json"), ("POST", "/v1/auth/login")];
 
+/// Those whose answers are pages and no JSON: the tests of them are in `docs`.
+const PAGES: [(&str, &str); 1] = [("GET", "/docs")];
+
 /// The permissions of the columns `rwda*`.
 const PERMISSIONS: [&[&str]; 5] =
     [&["read"], &["write"], &["delete"], &["admin"], &["read", "write", "delete", "admin"]];
 
-/// All routes: method and path.
+/// All routes of the API: method and path.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().map(|(method, path, _)| (method, path)).chain(PUBLIC)
 }
@@ -90,7 +93,7 @@ async fn each_stands_in_the_table() {
     let mut in_table: Vec<_> = rows().map(|(method, path, _)| (method, path)).collect();
     in_table.sort_unstable();
     assert_eq!(in_template(false), in_table);
-    assert_eq!(in_template(true), PUBLIC);
+    assert_eq!(in_template(true), [&PAGES[..], &PUBLIC].concat());
 }
 
 #[tokio::test]

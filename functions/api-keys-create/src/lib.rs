@@ -30,7 +30,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/api-keys",
     name: "createApiKey",
     summary: "Make an API key",
-    description: "By a session, or a key with `admin`. A new key never exceeds its maker.",
+    description: "By a session, or a key with `admin`. A new key never exceeds its maker: 403 otherwise.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[idempotency::PARAMETER],
@@ -50,7 +50,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
  "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
         )),
     },
-    refusals: &[409, 422],
+    refusals: &[
+        (403, "The caller may not make keys, or the key would exceed its maker."),
+        (
+            409,
+            "The same request, by its `Idempotency-Key`, is under way, or the caller's credential ended meanwhile.",
+        ),
+        (422, "The `Idempotency-Key` came with another request within a day."),
+    ],
 }];
 
 /// The function.
@@ -62,10 +69,14 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: Name,
+    /// What it may do. Its maker holds them all.
     permissions: Permissions,
+    /// Which data it sees. A test key makes only test keys.
     #[serde(rename = "type", default = "live")]
     environment: Environment,
+    /// The projects that it reaches, or null: every project. A scoped key gives a scope within its own.
     scope: Option<ProjectScope>,
+    /// From when on it is not let in any more, or null: never. A moment in the future.
     expires_at: Option<Timestamp>,
 }
 

@@ -27,7 +27,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/api-keys/{key_id}/rotate",
     name: "rotateApiKey",
     summary: "Give an API key a new secret",
-    description: "By a session, a key with `admin`, or the key itself. The old secret works until `grace_period` seconds have passed, and never past the key's own expiry; a third secret ends the first at once. Whoever rotates another's key must hold all of its permissions.",
+    description: "By a session, a key with `admin`, or the key itself. The old secret works until `grace_period` seconds have passed, and never past the key's own expiry; a third secret ends the first at once. Whoever rotates another's key must hold all of its permissions: 403 otherwise. An expired or revoked key can't be rotated, and of rotations that race one wins: 409 otherwise.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[idempotency::PARAMETER],
@@ -42,7 +42,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
  "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "previous_expires_at": "2026-01-31T12:00:00Z", "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
         )),
     },
-    refusals: &[409, 422],
+    refusals: &[
+        (403, "The caller may not rotate this key, or lacks a permission of the key."),
+        (409, "The key has expired or was revoked, or another rotation came first."),
+        (422, "The `Idempotency-Key` came with another request within a day."),
+    ],
 }];
 
 /// The function.
@@ -53,6 +57,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
+    /// For how many seconds the old secret works still.
     grace_period: GracePeriod,
 }
 
@@ -99,6 +104,7 @@ impl JsonSchema for GracePeriod {
 struct RotatedKey {
     #[serde(flatten)]
     view: ApiKeyView,
+    /// From when on the old secret is not let in any more.
     previous_expires_at: Timestamp,
 }
 

@@ -37,6 +37,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 #[derive(Serialize, JsonSchema)]
 struct Health {
+    /// `ok`.
     status: &'static str,
 }
 

@@ -50,7 +50,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             r#"{"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}"#,
         )),
     },
-    refusals: &[401, 403, 429],
+    refusals: &[
+        (
+            401,
+            "Wrong password, unknown address, removed member or disabled password: `Invalid email or password`.",
+        ),
+        (403, "The right password of a suspended account or member: `Account suspended`."),
+        (429, "Too many attempts failed with this address or from this source."),
+    ],
 }];
 
 /// The function.
@@ -68,7 +75,9 @@ struct Login {
 
 #[derive(Serialize, JsonSchema)]
 struct LoggedIn<'a> {
+    /// The session's token, to be sent as `Authorization: Session …`. It is shown this once.
     session_token: &'a str,
+    /// When the session ends, if it is not left unused for an hour before.
     expires_at: Timestamp,
 }
 

@@ -49,21 +49,36 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Me {
+    /// A program with an API key.
     ApiKey {
+        /// Whose data it sees.
         account_id: AccountId,
+        /// The key.
         key_id: KeyId,
+        /// What people call the key.
         name: Name,
+        /// Which data it sees.
         key_type: Environment,
+        /// What it may do.
         permissions: Permissions,
+        /// The projects that it reaches, or null: every project.
         scope: Option<ProjectScope>,
+        /// From when on it is not let in any more, or null: never.
         expires_at: Option<Timestamp>,
+        /// Which of the key's secrets came.
         secret: SecretAge,
     },
+    /// A person with a session.
     Session {
+        /// Whose data they see.
         account_id: AccountId,
+        /// The member.
         user_id: UserId,
+        /// The address they log in with.
         email: EmailAddress,
+        /// What they may do.
         permissions: Permissions,
+        /// When the session ends, if it is not left unused for an hour before.
         expires_at: Timestamp,
     },
 }

@@ -27,7 +27,7 @@ pub const OPERATIONS: &[Operation] = &[
         route: "GET /v1/members",
         name: "listMembers",
         summary: "List the members",
-        description: "Newest first.",
+        description: "Newest first. Members, like the audit trail, ask for `admin` over the whole account: a live key without a scope, or a session.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &PAGING,
@@ -46,13 +46,13 @@ pub const OPERATIONS: &[Operation] = &[
         route: "POST /v1/members",
         name: "createMember",
         summary: "Make a member",
-        description: "Nobody grants what they lack.",
+        description: "Nobody grants what they lack: 403 otherwise.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &[],
         body: Some(Body {
             schema: schema_of::<NewMember>,
-            example: r#"{"email": "user@example.com", "permissions": ["read"], "password": "a lizard on the 7th wall"}"#,
+            example: r#"{"email": "grace@example.com", "permissions": ["read"], "password": "a lizard on the 7th wall"}"#,
             optional: false,
         }),
         answer: Answer {
@@ -60,16 +60,19 @@ pub const OPERATIONS: &[Operation] = &[
             description: "The member.",
             body: Some((
                 schema_of::<MemberView>,
-                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
+                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "grace@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
             )),
         },
-        refusals: &[409],
+        refusals: &[
+            (403, "The caller may not make members, or lacks a permission that the member would have."),
+            (409, "The address belongs to a member already, of this account or another."),
+        ],
     },
     Operation {
         route: "GET /v1/members/{user_id}",
         name: "getMember",
         summary: "Show a member",
-        description: "",
+        description: "With `admin` over the whole account.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -88,7 +91,7 @@ pub const OPERATIONS: &[Operation] = &[
         route: "PATCH /v1/members/{user_id}",
         name: "changeMember",
         summary: "Change a member",
-        description: "Both count from the next request on, in sessions that stand too. Nobody grants what they lack, and an account keeps at least one active admin.",
+        description: "What is changed counts from the next request on, in sessions that stand too. Nobody grants what they lack: 403 otherwise. An account keeps at least one active member with `admin`: 409 otherwise.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -105,19 +108,28 @@ pub const OPERATIONS: &[Operation] = &[
                 r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "suspended", "created_at": "2026-01-30T12:00:00Z"}"#,
             )),
         },
-        refusals: &[409],
+        refusals: &[
+            (
+                403,
+                "The caller may not change members, or lacks a permission that the member has or would have.",
+            ),
+            (409, "No active member with `admin` would be left, or another change came first."),
+        ],
     },
     Operation {
         route: "DELETE /v1/members/{user_id}",
         name: "removeMember",
         summary: "Remove a member",
-        description: "Their sessions end. Keys that they made stay.",
+        description: "Their sessions end. Keys that they made stay. An account keeps at least one active member with `admin`: 409 otherwise.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
         body: None,
         answer: Answer::NO_CONTENT,
-        refusals: &[409],
+        refusals: &[
+            (403, "The caller may not remove members, or lacks a permission that the member has."),
+            (409, "No active member with `admin` would be left, or another change came first."),
+        ],
     },
 ];
 
@@ -161,7 +173,9 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
+    /// The address they log in with, in ASCII. No other member of any account has it: 409 otherwise.
     email: EmailAddress,
+    /// What they may do. Whoever makes them holds these too.
     permissions: Permissions,
     password: NewPassword,
 }
@@ -189,7 +203,9 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberPatch {
+    /// What they may do from now on. Left out or null: as before.
     permissions: Option<Permissions>,
+    /// Whether they may log in from now on. Left out or null: as before.
     status: Option<MemberStatus>,
 }
 

@@ -32,7 +32,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         optional: false,
     }),
     answer: Answer::NO_CONTENT,
-    refusals: &[409, 429],
+    refusals: &[
+        (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
+        (409, "The password was changed at the same moment."),
+        (429, "Too many attempts failed with this member's address or from this source."),
+    ],
 }];
 
 /// The function.
@@ -43,6 +47,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
+    /// The password as it is. A wrong one is a 403.
     current_password: Password,
     new_password: NewPassword,
 }

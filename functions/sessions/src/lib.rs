@@ -19,7 +19,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         route: "GET /v1/auth/sessions",
         name: "listSessions",
-        summary: "List one's sessions",
+        summary: "List your sessions",
         description: "The caller's own, newest first.",
         credentials: Credentials::Session,
         id: None,

@@ -91,6 +91,17 @@ async fn it_serves_once_it_says_so() {
     assert_eq!(status(&gateway.url, "/v1/health", "").await, 200);
 }
 
+#[tokio::test]
+async fn it_says_where_the_reference_is() {
+    let mut gateway = Running::start(&["--port", "0", "--ephemeral"]);
+    let greeting = gateway.greeting();
+    let mut lines = greeting.lines();
+    let page = lines.find_map(|line| line.strip_prefix("the API's reference is at ")).unwrap();
+    let answer = Client::new().get(page).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+}
+
 #[test]
 fn signals_end_it_cleanly() {
     for signal in ["-TERM", "-INT"] {
@@ -131,7 +142,7 @@ async fn a_restart_keeps_everything() {
     assert_eq!(gateway.end("-TERM"), Some(0));
 
     let mut gateway = Running::start(&arguments);
-    assert!(gateway.greeting().starts_with("There is an account already"));
+    assert!(gateway.greeting().contains("\nThere is an account already"));
     assert_eq!(status(&gateway.url, "/v1/projects", key).await, 200);
 }
 

@@ -1,6 +1,7 @@
 //! The API's description (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>), made of what each function says of its
-//! own operations and of the types that it reads and writes.
+//! own operations and of the types that it reads and writes, and the page on which people read it.
 
+mod page;
 mod refusals;
 
 use schemars::{
@@ -47,6 +48,13 @@ fn operations() -> [(&'static str, &'static str, Vec<&'static Operation>); 6] {
     ]
 }
 
+/// What is committed: each file, from the workspace's root, and what is in it.
+#[must_use]
+pub fn files() -> [(&'static str, String); 2] {
+    let document = document();
+    [("openapi.json", format!("{document:#}\n")), ("functions/openapi/docs.html", page::page(&document))]
+}
+
 /// The document.
 ///
 /// # Panics
@@ -67,9 +75,12 @@ pub fn document() -> Value {
     let mut tags = Vec::new();
     for (tag, about, operations) in operations() {
         tags.push(json!({"name": tag, "description": about}));
-        for operation in operations {
-            let (method, path) = operation.route.split_once(' ').expect("a method and a path");
-            let described = describe(operation, tag, path, &mut read, &mut written);
+        for operation in &operations {
+            let (method, path) = method_and_path(operation);
+            let mut described = describe(operation, tag, path, &mut read, &mut written);
+            if operation.answer.status == 201 {
+                described["responses"]["201"]["links"] = links(path, &operations);
+            }
             paths.entry(path).or_insert_with(|| json!({}))[method.to_ascii_lowercase()] = described;
         }
     }
@@ -123,7 +134,11 @@ fn describe(
     let mut responses = Map::new();
     responses.insert(operation.answer.status.to_string(), answer(operation, written));
     for status in refusals::of(operation) {
-        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{status}")}));
+        let mut refusal = json!({"$ref": format!("#/components/responses/{status}")});
+        if let Some((_, when)) = operation.refusals.iter().find(|(own, _)| *own == status) {
+            refusal["description"] = json!(when);
+        }
+        responses.insert(status.to_string(), refusal);
     }
     let mut described = json!({
         "operationId": name,
@@ -144,6 +159,21 @@ fn describe(
         add("requestBody", json!({"required": !optional, "content": content}));
     }
     described
+}
+
+fn method_and_path(operation: &Operation) -> (&'static str, &'static str) {
+    operation.route.split_once(' ').expect("a method and a path")
+}
+
+/// The operations that can be done on what is made at `path`, by its id.
+fn links(path: &str, operations: &[&Operation]) -> Value {
+    let of_one = operations.iter().filter_map(|operation| {
+        let below = method_and_path(operation).1.strip_prefix(path)?.strip_prefix("/{")?;
+        let (parameter, _) = below.split_once('}')?;
+        let link = json!({"operationId": operation.name, "parameters": {parameter: "$response.body#/id"}});
+        Some((operation.name.to_owned(), link))
+    });
+    of_one.collect::<Map<_, _>>().into()
 }
 
 fn path_parameter(path: &str, schema: &Value) -> Value {

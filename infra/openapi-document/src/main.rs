@@ -1,5 +1,11 @@
-//! Writes the API's description: `cargo run -p openapi-document > openapi.json`.
+//! Writes the API's description and the page of it: `cargo run -p openapi-document`.
 
-fn main() {
-    println!("{:#}", openapi_document::document());
+use std::{fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (file, text) in openapi_document::files() {
+        fs::write(workspace.join(file), text)?;
+    }
+    Ok(())
 }

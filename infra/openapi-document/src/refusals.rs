@@ -35,7 +35,7 @@ const ALL: [Refusal; 11] = [
         "The Idempotency-Key was used for another request",
         "The same `Idempotency-Key` came with another request within a day.",
     ),
-    (429, "RATE_LIMITED", "Too many requests", "Over the key's limit, or too many failed logins."),
+    (429, "RATE_LIMITED", "Too many requests", "The key is over its limit of requests."),
     (500, "INTERNAL", "Internal error", "Our fault."),
     (503, "UNAVAILABLE", "The service is unavailable", "Something that we ask is down."),
 ];
@@ -46,7 +46,7 @@ pub(crate) fn of(operation: &Operation) -> impl Iterator<Item = u16> {
     let has_a_query = operation.parameters.iter().any(|parameter| parameter.location == Location::Query);
     let statuses = ALL.map(|(status, ..)| status).into_iter();
     statuses.filter(move |status| {
-        operation.refusals.contains(status)
+        operation.refusals.iter().any(|(own, _)| own == status)
             || match status {
                 400 => operation.body.is_some() || has_a_query,
                 401 | 403 => takes_a_credential,
@@ -108,15 +108,15 @@ pub(crate) fn responses() -> Map<String, Value> {
 pub(crate) fn headers() -> Value {
     let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
     json!({
-        "X-Request-Id": text("The request, as the log and the audit trail know it."),
+        "X-Request-Id": text("On every answer: the request, as the log and the audit trail know it."),
         "Retry-After": {
-            "description": "After how many seconds it is worth another try.",
+            "description": "After how many seconds the request is worth another try.",
             "schema": {"type": "integer", "minimum": 0},
         },
-        "RateLimit-Policy": text("The limit of the key that calls: `\"default\";q=100;w=60`."),
-        "RateLimit": text("How that stands: `\"default\";r=42;t=18`."),
-        "WWW-Authenticate": text("What the gateway asks for (RFC 6750, 3). Functions send none."),
-        "Idempotency-Replayed": text("`true` where the answer was given before."),
+        "RateLimit-Policy": text("On every answer to a key: its limit, such as `\"default\";q=100;w=60` for 100 requests in 60 seconds."),
+        "RateLimit": text("On every answer to a key: how that stands, such as `\"default\";r=42;t=18` for 42 requests that are left, and 18 seconds until there are all again."),
+        "WWW-Authenticate": text("Which credential is asked for (RFC 6750, 3), where the answer comes before the operation is looked at."),
+        "Idempotency-Replayed": text("`true` where this is the answer that the same request was given before."),
     })
 }
 

@@ -1,0 +1,245 @@
+//! The page on which people read the description: all that the document says, as HTML without a script.
+
+mod curl;
+mod markdown;
+mod schema;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+use shared::operation::Operation;
+
+use self::{
+    curl::curl,
+    markdown::{block, line},
+    schema::{Side, components, members},
+};
+use crate::{method_and_path, operations};
+
+/// Its style, which stands in the page.
+const STYLE: &str = include_str!("page/style.css");
+
+/// The page of `document`.
+pub(crate) fn page(document: &Value) -> String {
+    let info = &document["info"];
+    let tags = operations();
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (text(info, "title")) " API" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#content" { "To the content" }
+                header {
+                    p.title { a href="#content" { (text(info, "title")) } " " span.version { (text(info, "version")) } }
+                    p { a href="./v1/openapi.json" { "openapi.json" } }
+                }
+                nav aria-label="Contents" {
+                    ul {
+                        @for (tag, _, operations) in &tags {
+                            li {
+                                a href={"#" (anchor(tag))} { (tag) }
+                                (contents(document, operations, "operations"))
+                            }
+                        }
+                        li { a href="#headers" { "Headers of answers" } }
+                        li { a href="#schemas" { "Schemas" } }
+                    }
+                }
+                main #content tabindex="-1" {
+                    h1 { (text(info, "title")) " API" }
+                    section.introduction { (block(text(info, "description"))) }
+                    section {
+                        h2 #credentials { "Credentials" }
+                        dl.rows {
+                            @for scheme in entries(&document["components"]["securitySchemes"]) {
+                                dt { code { "Authorization: " @if scheme.0 == "apiKey" { "Bearer …" } @else { "Session …" } } }
+                                dd { (line(text(scheme.1, "description"))) }
+                            }
+                        }
+                        p {
+                            "Examples take " code { "$API" } ", which is the address of this page without "
+                            code { "/docs" } ", and " code { "$KEY" } " or " code { "$SESSION" } "."
+                        }
+                    }
+                    @for (tag, about, operations) in &tags {
+                        section {
+                            h2 #(anchor(tag)) { (tag) }
+                            p { (line(about)) }
+                            (contents(document, operations, "index"))
+                            @for operation in operations {
+                                @let (method, path) = method_and_path(operation);
+                                (self::operation(document, method, path))
+                            }
+                        }
+                    }
+                    section {
+                        h2 #headers { "Headers of answers" }
+                        dl.rows {
+                            @for (name, header) in entries(&document["components"]["headers"]) {
+                                dt { code { (name) } }
+                                dd { (line(text(header, "description"))) }
+                            }
+                        }
+                    }
+                    section {
+                        h2 #schemas { "Schemas" }
+                        (components(&document["components"]["schemas"]))
+                    }
+                }
+            }
+        }
+    };
+    markup.into_string() + "\n"
+}
+
+/// Where each of these operations stands.
+fn contents(document: &Value, operations: &[&Operation], class: &str) -> Markup {
+    html! {
+        ul.(class) {
+            @for operation in operations {
+                @let (method, path) = method_and_path(operation);
+                @let summary = text(&document["paths"][path][method.to_ascii_lowercase()], "summary");
+                li { a href={"#" (operation.name)} { (verb(method)) " " (summary) } }
+            }
+        }
+    }
+}
+
+fn operation(document: &Value, method: &str, path: &str) -> Markup {
+    let described = &document["paths"][path][method.to_ascii_lowercase()];
+    let (id, summary) = (text(described, "operationId"), text(described, "summary"));
+    let parameters = described["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let body = &described["requestBody"];
+    let request = json(body);
+    html! {
+        article aria-labelledby=(id) {
+            div.told {
+                h3 #(id) { a href={"#" (id)} { (summary) } }
+                p.route { (verb(method)) " " code { (breakable(path)) } }
+                (block(text(described, "description")))
+                p.credentials { (credentials(&described["security"])) }
+                @if !parameters.is_empty() {
+                    h4 { "Parameters" }
+                    dl.members {
+                        @for parameter in parameters {
+                            @let place = match text(parameter, "in") {
+                                "path" => "in the path",
+                                "query" => "in the query",
+                                _ => "a header",
+                            };
+                            (schema::row(
+                                text(parameter, "name"),
+                                &parameter["schema"],
+                                text(parameter, "description"),
+                                place,
+                            ))
+                        }
+                    }
+                }
+                @if let Some(request) = request {
+                    h4 { "Body" @if body["required"] != true { ", which may be left out" } }
+                    (members(&request["schema"], Side::Request))
+                }
+                h4 { "Answers" }
+                dl.rows.statuses {
+                    @for (status, response) in entries(&described["responses"]) {
+                        (answer(document, status, response))
+                    }
+                }
+            }
+            div.shown {
+                (example("Request", &curl(described, method, path, request)))
+                @for (status, response) in entries(&described["responses"]) {
+                    @if let Some(content) = json(response) {
+                        (example(&format!("Answer, {status}"), &pretty(&content["example"])))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn answer(document: &Value, status: &str, response: &Value) -> Markup {
+    let shared = resolved(document, response);
+    // What stands beside a reference goes before what stands behind it.
+    let description = response
+        .get("description")
+        .map_or(text(shared, "description"), |own| own.as_str().unwrap_or_default());
+    let schema = json(response).map(|content| &content["schema"]);
+    let code = json(shared).and_then(|content| content["example"]["error"]["code"].as_str());
+    let retry = shared["headers"].get("Retry-After").is_some();
+    html! {
+        dt { code.{"status s" (&status[..1])} { (status) } }
+        dd {
+            (line(description))
+            @if let Some(schema) = schema.filter(|schema| schema.get("$ref").is_some()) { " " (schema::kind(schema)) "." }
+            @if let Some(code) = code { span.also { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
+        }
+    }
+}
+
+/// What the operation asks for.
+fn credentials(security: &Value) -> Markup {
+    let asks_for =
+        |scheme: &str| security.as_array().is_some_and(|all| all.iter().any(|one| one.get(scheme).is_some()));
+    let credentials = match (asks_for("apiKey"), asks_for("session")) {
+        (true, true) => "Asks for an API key or a session.",
+        (true, false) => "Asks for an API key.",
+        (false, true) => "Asks for a session.",
+        (false, false) => return html! { "Asks for no credential." },
+    };
+    html! { a href="#credentials" { (credentials) } }
+}
+
+/// What a keyboard can scroll, where it is wider than its place.
+fn example(title: &str, text: &str) -> Markup {
+    html! {
+        figure {
+            figcaption { (title) }
+            pre tabindex="0" role="group" aria-label=(title) { code { (text) } }
+        }
+    }
+}
+
+fn verb(method: &str) -> Markup {
+    html! { span.{"verb " (method.to_ascii_lowercase())} { (method) } }
+}
+
+/// A path that breaks before its slashes, if it has to.
+fn breakable(path: &str) -> Markup {
+    html! { @for segment in path.split('/').skip(1) { wbr; "/" (segment) } }
+}
+
+/// What a title is called in addresses.
+fn anchor(title: &str) -> String {
+    title.to_ascii_lowercase().replace(' ', "-")
+}
+
+fn pretty(example: &Value) -> String {
+    format!("{example:#}")
+}
+
+/// What stands behind the reference, or the part itself.
+fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
+    let reference = part.get("$ref").and_then(Value::as_str);
+    let pointer = reference.map(|reference| reference.strip_prefix('#').expect("a part of the document"));
+    pointer.map_or(part, |pointer| document.pointer(pointer).expect("what it refers to"))
+}
+
+/// What a request or an answer holds as JSON.
+fn json(part: &Value) -> Option<&Value> {
+    part.get("content")?.get("application/json")
+}
+
+fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    object.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+fn text<'a>(object: &'a Value, member: &str) -> &'a str {
+    object[member].as_str().unwrap_or_default()
+}
