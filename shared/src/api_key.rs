@@ -192,6 +192,16 @@ pub struct ApiKeyView {
     last_used_at: Option<Timestamp>,
 }
 
+/// What is answered of a key when it has a new secret, the one time that this is shown.
+#[derive(Serialize)]
+pub struct WithSecret<'a, R> {
+    /// What is answered besides.
+    #[serde(flatten)]
+    pub record: R,
+    /// The token.
+    pub key: &'a str,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {

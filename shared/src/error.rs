@@ -32,6 +32,7 @@ enum Kind {
     Conflict,
     PayloadTooLarge,
     UnsupportedMediaType,
+    UnprocessableContent,
     RateLimited,
     Internal,
     Unavailable,
@@ -47,6 +48,7 @@ impl Kind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnprocessableContent => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -62,6 +64,7 @@ impl Kind {
             Self::Conflict => "CONFLICT",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::UnprocessableContent => "UNPROCESSABLE_CONTENT",
             Self::RateLimited => "RATE_LIMITED",
             Self::Internal => "INTERNAL",
             Self::Unavailable => "UNAVAILABLE",
@@ -134,6 +137,12 @@ impl Error {
     #[must_use]
     pub fn unsupported_media_type() -> Self {
         Self::new(Kind::UnsupportedMediaType, "The body must be application/json")
+    }
+
+    /// 422: an idempotency key came with another request than before.
+    #[must_use]
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(Kind::UnprocessableContent, "The Idempotency-Key was used for another request")
     }
 
     /// 429: the caller is over its limit, for `retry_after` seconds more.

@@ -20,6 +20,7 @@ use crate::{
     app::App,
     error::Error,
     function::Function,
+    idempotency::IDEMPOTENCY_KEY,
     invocation::Invocation,
     limit::Verdict,
     principal::{MalformedContext, Principal},
@@ -137,7 +138,7 @@ where
 pub struct Event(LambdaRequest);
 
 /// The headers that we read.
-const HEADERS: [HeaderName; 2] = [header::CONTENT_TYPE, header::USER_AGENT];
+const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::USER_AGENT, IDEMPOTENCY_KEY];
 
 impl<'de> Deserialize<'de> for Event {
     /// Reads an event without the headers that we don't read: `lambda_http` refuses a whole event for a
@@ -148,6 +149,10 @@ impl<'de> Deserialize<'de> for Event {
             if let Some(Value::Object(headers)) = event.get_mut(member) {
                 headers.retain(|name, values| is_read(name) && are_ascii(values));
             }
+        }
+        // `lambda_http` would put the last value of each header in the place of all of them.
+        if event["multiValueHeaders"].is_object() {
+            event["headers"].take();
         }
         serde_json::from_value(event).map(Self).map_err(D::Error::custom)
     }

@@ -23,6 +23,7 @@ pub mod error;
 pub mod function;
 pub mod http;
 pub mod id;
+pub mod idempotency;
 pub mod invocation;
 pub mod limit;
 pub mod member;

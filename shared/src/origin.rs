@@ -7,7 +7,7 @@ use lambda_http::http::{HeaderMap, HeaderValue, header};
 
 /// The headers of ours that pages may read, beside those that a browser shows to all.
 const EXPOSED: HeaderValue =
-    HeaderValue::from_static("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+    HeaderValue::from_static("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
 
 /// A web origin, such as `https://app.example.com`. Neither `*` nor `null` is one.
 #[derive(Debug, Clone, PartialEq, Eq)]

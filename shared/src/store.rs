@@ -10,6 +10,7 @@
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //! | attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
+//! | kept answer | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
 //! | attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
 //!
 //! Every read that decides is strongly consistent, and so none uses an index. Every change is one
@@ -24,6 +25,7 @@ mod authorization;
 mod caller;
 mod credentials;
 mod failure;
+mod kept_answers;
 mod keys;
 mod login_attempts;
 mod members;

@@ -71,7 +71,7 @@ impl Answer {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
         assert_eq!(self.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{self:?}");
-        let exposed = Some("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+        let exposed = Some("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
         assert_eq!(self.header("access-control-expose-headers"), exposed, "{self:?}");
         assert_eq!(self.header("access-control-allow-credentials"), None, "{self:?}");
         assert_ne!(self.status, 500, "{self:?}");

@@ -38,7 +38,7 @@ async fn a_preflight_of_each_route_is_200_without_a_credential() {
         for (name, value) in [
             ("access-control-allow-origin", Some(ALLOWED_ORIGIN)),
             ("access-control-allow-methods", Some(&*methods.into_iter().collect::<Vec<_>>().join(","))),
-            ("access-control-allow-headers", Some("Authorization,Content-Type")),
+            ("access-control-allow-headers", Some("Authorization,Content-Type,Idempotency-Key")),
             ("access-control-max-age", Some("600")),
             ("access-control-allow-credentials", None),
         ] {

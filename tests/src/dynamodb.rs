@@ -63,6 +63,8 @@ pub enum Trouble {
     Refuses(StatusCode, &'static str),
     /// It takes calls and answers none.
     IsSilent,
+    /// It does what it is called for, and answers nothing.
+    LosesAnswers,
     /// It answers a batch with nothing, and says that all of it is left to do.
     LeavesOut,
     /// It does no write, since each meets a transaction of another's.
@@ -166,7 +168,11 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     let done = actions(operation, &body).into_iter().map(|action| format!("dynamodb:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
     assert_reads_consistently(operation, &body);
-    if let Some(trouble) = proxy.trouble_with(operation) {
+    let trouble = proxy.trouble_with(operation);
+    if let Some(Trouble::LosesAnswers) = trouble {
+        proxy.pass_on(headers.clone(), body.clone()).await;
+    }
+    if let Some(trouble) = trouble {
         return trouble.answer(&body).await;
     }
     if let Some(hold) = proxy.hold_of(operation) {
@@ -217,7 +223,7 @@ impl Trouble {
     /// The answer to a call with `body`.
     async fn answer(self, body: &[u8]) -> Response {
         match self {
-            Self::IsSilent => std::future::pending().await,
+            Self::IsSilent | Self::LosesAnswers => std::future::pending().await,
             Self::Refuses(status, code) => {
                 let error =
                     json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": CANARY});

@@ -53,6 +53,8 @@ async fn do_everything(service: &Service) {
     service.operate(command).await.expect("it is enabled");
     let admin = &account.session;
 
+    let named = service.request("POST", "/v1/api-keys").with(admin).header("Idempotency-Key", "first");
+    named.json(&json!({"name": "A key", "permissions": ["read"]})).send().await.expect(201);
     let (key, record) = service.key(admin, json!({})).await;
     service.rotate(&record, admin, 60).await;
     service.rotate(&record, &key, 60).await;

@@ -20,6 +20,7 @@ mod documentation;
 mod dynamodb;
 mod headers;
 mod health;
+mod idempotency;
 mod in_flight;
 mod isolation;
 mod least_privilege;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::{
-    api_key::{ApiKey, ApiKeyView, State},
+    api_key::{ApiKey, ApiKeyView, State, WithSecret},
     app::App,
     authority::may_make_key,
     digest::TokenDigest,
@@ -42,23 +42,20 @@ fn live() -> Environment {
     Environment::Live
 }
 
-#[derive(Serialize)]
-struct CreatedKey<'a> {
-    #[serde(flatten)]
-    view: ApiKeyView,
-    key: &'a str,
-}
-
 async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
     let occasion = request.occasion(&app);
     let now = occasion.at;
-    if expires_at.is_some_and(|expires_at| expires_at <= now) {
-        return Err(Error::bad_field("expires_at", "must be in the future"));
-    }
     if !may_make_key(&maker, environment, permissions, &scope) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
+    }
+    let idempotency = request.idempotency(&maker)?;
+    if let Some(answer) = idempotency.replay(&app, now).await? {
+        return Ok(answer);
+    }
+    if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        return Err(Error::bad_field("expires_at", "must be in the future"));
     }
 
     let account_id = maker.account_id();
@@ -82,7 +79,8 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
             generation: 0,
         },
     };
-    app.store.create_key(&key, &maker, &occasion).await?;
-    let answer = CreatedKey { view: ApiKeyView::new(key, now), key: token.expose() };
-    Ok(http::json(StatusCode::CREATED, &answer))
+    let record = ApiKeyView::new(key.clone(), now);
+    let outcome = idempotency.outcome(StatusCode::CREATED, &record, now);
+    app.store.create_key(&key, &maker, &occasion, outcome.as_ref()).await?;
+    Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: token.expose() }))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    api_key::ApiKeyView,
+    api_key::{ApiKeyView, WithSecret},
     app::App,
     authority::{may_rotate_key, reachable_key},
     digest::TokenDigest,
@@ -55,10 +55,9 @@ impl TryFrom<i64> for GracePeriod {
 }
 
 #[derive(Serialize)]
-struct RotatedKey<'a> {
+struct RotatedKey {
     #[serde(flatten)]
     view: ApiKeyView,
-    key: &'a str,
     previous_expires_at: Timestamp,
 }
 
@@ -70,6 +69,10 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
     let occasion = request.occasion(&app);
     let now = occasion.at;
+    let idempotency = request.idempotency(&principal)?;
+    if let Some(answer) = idempotency.replay(&app, now).await? {
+        return Ok(answer);
+    }
     if !key.still_lets_in(&principal, now) {
         return Err(StoreError::Overtaken.into());
     }
@@ -79,7 +82,10 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;
-    app.store.rotate_key(&key, &rotated, previous_expires_at, &principal, &occasion).await?;
-    let answer = RotatedKey { view: ApiKeyView::new(rotated, now), key: token.expose(), previous_expires_at };
-    Ok(http::json(StatusCode::OK, &answer))
+    let record = RotatedKey { view: ApiKeyView::new(rotated.clone(), now), previous_expires_at };
+    let outcome = idempotency.outcome(StatusCode::OK, &record, now);
+    app.store
+        .rotate_key(&key, &rotated, previous_expires_at, &principal, &occasion, outcome.as_ref())
+        .await?;
+    Ok(http::json(StatusCode::OK, &WithSecret { record, key: token.expose() }))
 }

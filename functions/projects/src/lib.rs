@@ -33,7 +33,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let partition = Partition { account_id, environment: request.environment(&principal)? };
     match (request.method(), request.route()) {
         ("GET", "/v1/projects") => list(&app, &partition, &principal, &request).await,
-        ("POST", "/v1/projects") => create(&app, &partition, &request).await,
+        ("POST", "/v1/projects") => create(&app, &partition, &principal, &request).await,
         ("GET", "/v1/projects/{project_id}") => show(&app, &partition, &request).await,
         ("PATCH", "/v1/projects/{project_id}") => rename(&app, &partition, &request).await,
         ("DELETE", "/v1/projects/{project_id}") => delete(&app, &partition, &request).await,
@@ -66,10 +66,22 @@ async fn list(
     Ok(http::json(StatusCode::OK, &page))
 }
 
-async fn create(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+async fn create(
+    app: &App,
+    partition: &Partition,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, Error> {
+    let Partition { account_id, environment } = *partition;
     let ProjectBody { name } = request.body()?;
-    let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: app.clock.now() };
-    app.store.create_project(partition.account_id, partition.environment, &project).await?;
+    let now = app.clock.now();
+    let idempotency = request.idempotency(principal)?;
+    if let Some(answer) = idempotency.replay(app, now).await? {
+        return Ok(answer);
+    }
+    let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: now };
+    let outcome = idempotency.outcome(StatusCode::CREATED, &project, now);
+    app.store.create_project(account_id, environment, &project, outcome.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &project))
 }
 

@@ -312,7 +312,10 @@ mod tests {
             let answer = responses.answer(read("", kind.clone().into()).unwrap(), &id);
             for (name, value) in [
                 ("access-control-allow-origin", "https://nobody.invalid"),
-                ("access-control-expose-headers", "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"),
+                (
+                    "access-control-expose-headers",
+                    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed",
+                ),
             ] {
                 assert_eq!(answer.headers()[name], value, "{kind}");
             }

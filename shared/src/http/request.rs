@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use lambda_http::{
-    RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
+    RequestExt,
+    aws_lambda_events::query_map::QueryMap,
+    http::{HeaderValue, header},
+    request::RequestContext,
 };
 use serde::de::DeserializeOwned;
 
@@ -13,6 +16,7 @@ use crate::{
     cursor::{List, Paging},
     environment::Environment,
     error::Error,
+    idempotency::{IDEMPOTENCY_KEY, Idempotency},
     limit::Verdict,
     principal::{MalformedContext, Principal},
     strict_json,
@@ -165,6 +169,23 @@ impl Request {
             ),
         };
         principal.environment(named).map_err(Error::forbidden)
+    }
+
+    /// Whether it has a key, by which it is known again when `caller` repeats it.
+    ///
+    /// # Errors
+    /// 400, when the key is malformed or comes twice.
+    pub fn idempotency(&self, caller: &Principal) -> Result<Idempotency, Error> {
+        const NAME: &str = "Idempotency-Key";
+        let mut keys = self.0.headers().get_all(IDEMPOTENCY_KEY).iter();
+        let key = keys.next();
+        if keys.next().is_some() {
+            return Err(Error::bad_field(NAME, "is repeated"));
+        }
+        let environment = self.query("environment")?.unwrap_or_default();
+        let parts = [self.0.raw_http_path().as_bytes(), environment.as_bytes(), self.0.body()];
+        Idempotency::new(caller, key.map(HeaderValue::as_bytes), &parts)
+            .map_err(|malformed| Error::bad_field(NAME, malformed))
     }
 
     /// Its body.

@@ -6,6 +6,7 @@ use super::{
     audit_events::record,
     caller::still_let_in,
     failure::StoreError,
+    kept_answers::keep,
     keys::{Key, Kind, account_partition},
     write::Write,
 };
@@ -14,20 +15,22 @@ use crate::{
     audit::{Action, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, KeyId},
+    idempotency::Outcome,
     principal::Principal,
     timestamp::Timestamp,
 };
 
 impl Store {
-    /// Puts a new key into the table, which `maker` makes.
+    /// Puts a new key into the table, which `maker` makes, and keeps the outcome.
     ///
     /// # Errors
-    /// When the maker is no longer let in, or the table can't be written.
+    /// When the same request came first, the maker is no longer let in, or the table can't be written.
     pub async fn create_key(
         &self,
         key: &ApiKey,
         maker: &Principal,
         occasion: &Occasion,
+        outcome: Option<&Outcome>,
     ) -> Result<(), StoreError> {
         let put = Write::put_new(item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
         let created = Action::KeyCreated {
@@ -39,7 +42,9 @@ impl Store {
             expires_at: key.expires_at,
         };
         let record = record(key.account_id, maker.into(), created, occasion)?;
-        self.write_together(vec![put, still_let_in(maker, occasion.at)?, record]).await
+        let mut writes = vec![put, still_let_in(maker, occasion.at)?, record];
+        writes.extend(outcome.map(keep).transpose()?);
+        self.write_together(writes).await
     }
 
     /// The key with this id.
@@ -64,7 +69,7 @@ impl Store {
     }
 
     /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. Its previous secret works
-    /// until `previous_expires_at`.
+    /// until `previous_expires_at`. Keeps the outcome.
     ///
     /// # Errors
     /// When another change came first, the caller is no longer let in, or the table can't be written.
@@ -75,6 +80,7 @@ impl Store {
         previous_expires_at: Timestamp,
         caller: &Principal,
         occasion: &Occasion,
+        outcome: Option<&Outcome>,
     ) -> Result<(), StoreError> {
         let update =
             Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :state, #hint = :hint")
@@ -90,6 +96,7 @@ impl Store {
         if !matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
             writes.push(still_let_in(caller, occasion.at)?);
         }
+        writes.extend(outcome.map(keep).transpose()?);
         self.write_together(writes).await
     }
 

@@ -9,6 +9,7 @@ use crate::{
     email::EmailAddress,
     environment::Environment,
     id::{AccountId, EventId, KeyId, SessionId, UserId},
+    idempotency::Place,
     project::ProjectId,
     throttling::Attempt,
 };
@@ -110,6 +111,11 @@ impl Key {
 
     pub fn audit_event(account: AccountId, event: EventId) -> Self {
         Kind::AuditEvent.key(audit_partition(account), event)
+    }
+
+    pub fn kept_answer(place: &Place) -> Self {
+        let Place { account_id, caller, key } = place;
+        Self { pk: format!("ACCOUNT#{account_id}#CALLER#{caller}"), sk: format!("REQUEST#{key}") }
     }
 
     pub fn into_attributes(self) -> Item {

@@ -4,6 +4,7 @@ use super::{
     Store,
     attributes::{item, thing},
     failure::StoreError,
+    kept_answers::keep,
     keys::{Key, Kind, project_partition},
     write::Write,
 };
@@ -11,24 +12,29 @@ use crate::{
     cursor::{Paging, Slice},
     environment::Environment,
     id::AccountId,
+    idempotency::Outcome,
     name::Name,
     project::{Project, ProjectId},
 };
 
 impl Store {
-    /// Puts a new project into the table.
+    /// Puts a new project into the table, and keeps the outcome.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When the same request came first, or the table can't be written.
     pub async fn create_project(
         &self,
         account: AccountId,
         environment: Environment,
         project: &Project,
+        outcome: Option<&Outcome>,
     ) -> Result<(), StoreError> {
         // Without a condition: the id is new, and a repeated attempt puts the same.
         let put = Write::put(item(Key::project(account, environment, &project.id), project)?);
-        self.write(put).await.map(drop)
+        match outcome {
+            None => self.write(put).await.map(drop),
+            Some(outcome) => self.write_together(vec![put, keep(outcome)?]).await,
+        }
     }
 
     /// The project with this id.
