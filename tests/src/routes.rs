@@ -44,11 +44,15 @@ const TABLE: &str = "
 /// The routes that ask for none.
 const PUBLIC: [(&str, &str); 2] = [("GET", "/v1/health"), ("POST", "/v1/auth/login")];
 
+/// Those of the dashboard, whose answers are pages and no JSON: the tests of it are in `dashboard`.
+const PAGES: [(&str, &str); 3] =
+    [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}")];
+
 /// The permissions of the columns `rwda*`.
 const PERMISSIONS: [&[&str]; 5] =
     [&["read"], &["write"], &["delete"], &["admin"], &["read", "write", "delete", "admin"]];
 
-/// All routes: method and path.
+/// All routes of the API: method and path.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().map(|(method, path, _)| (method, path)).chain(PUBLIC)
 }
@@ -89,7 +93,7 @@ async fn each_stands_in_the_table() {
     let mut in_table: Vec<_> = rows().map(|(method, path, _)| (method, path)).collect();
     in_table.sort_unstable();
     assert_eq!(in_template(false), in_table);
-    assert_eq!(in_template(true), PUBLIC);
+    assert_eq!(in_template(true), [&PAGES[..], &PUBLIC].concat());
 }
 
 #[tokio::test]

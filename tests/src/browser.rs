@@ -1,0 +1,356 @@
+//! The dashboard in a real browser, against the gateway: each test is a person who clicks and types, and finds things
+//! by the names that a screen reader says. They need Chromium and its driver: `bash .ci/browser` installs both, and runs
+//! them.
+//!
+//! Whatever the browser logs fails a test that did not expect it: an exception, a request that failed, or what the
+//! page's policy refused.
+
+mod audit_events;
+mod create_key;
+mod each_screen;
+mod keys;
+mod login;
+mod members;
+mod password;
+mod revoke_key;
+mod rotate_key;
+mod safety;
+mod sessions;
+mod stage;
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use thirtyfour::prelude::*;
+use tokio::time::sleep;
+
+use crate::service::{Account, OwnService, PASSWORD};
+
+/// A browser that looks at a service of its own.
+pub struct Browser {
+    pub service: OwnService,
+    pub driver: WebDriver,
+    has_ended: bool,
+    // After what uses it.
+    _chromedriver: Chromedriver,
+}
+
+/// The program that tells the browser what to do.
+struct Chromedriver {
+    process: Child,
+    port: u16,
+}
+
+impl Chromedriver {
+    fn start() -> Self {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("chromedriver, which bash .ci/browser installs");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let port = lines.find_map(|line| {
+            let line = line.expect("a line");
+            line.strip_prefix("ChromeDriver was started successfully on port ")?
+                .trim_end_matches('.')
+                .parse()
+                .ok()
+        });
+        // Else it would wait for somebody to read on.
+        thread::spawn(move || lines.count());
+        Self { process, port: port.expect("chromedriver says where it listens") }
+    }
+}
+
+impl Drop for Chromedriver {
+    /// Asks it to end, so that it ends its browser too.
+    fn drop(&mut self) {
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ =
+                stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// How often something is looked for before a test fails, 50 milliseconds apart.
+const LOOKS: usize = 300;
+
+/// The element of a kind that is called `name`, among those that can be seen: in the dialog that is open, or on the page.
+const FIND: &str = r#"
+    const [selector, name] = arguments;
+    const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document;
+    const words = (text) => text.replace(/\s+/g, " ").trim();
+    const label = (element) => element.labels?.[0];
+    const nameOf = (element) => element.ariaLabel
+      ?? words((label(element)?.querySelector(".choice-label") ?? label(element) ?? element).textContent);
+    return [...root.querySelectorAll(selector)]
+      .find((element) => nameOf(element) === name && element.checkVisibility({ visibilityProperty: true })) ?? null;
+"#;
+const BUTTONS: &str = "button, a[href]";
+const FIELDS: &str = "input, select";
+
+impl Browser {
+    /// Opens the dashboard of a service of its own, whose clock is the browser's.
+    pub async fn open() -> Self {
+        let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
+        let url = format!("{}/", service.url);
+        Self::open_at(service, &url).await
+    }
+
+    /// Opens the dashboard of `service` at `url`.
+    pub async fn open_at(service: OwnService, url: &str) -> Self {
+        let chromedriver = Chromedriver::start();
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in
+            ["--headless=new", "--window-size=1280,900", "--lang=en", "--force-prefers-reduced-motion"]
+        {
+            capabilities.add_arg(argument).expect("an argument");
+        }
+        // Its sandbox can't be had as root, nor in some containers. All that it opens is ours.
+        capabilities.add_arg("--no-sandbox").expect("an argument");
+        capabilities.add_arg("--disable-dev-shm-usage").expect("an argument");
+        capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All).expect("a level");
+        let driver = WebDriver::new(format!("http://127.0.0.1:{}", chromedriver.port), capabilities);
+        let driver = driver.await.expect("a browser");
+        driver.goto(url).await.expect("the page");
+        Self { service, driver, has_ended: false, _chromedriver: chromedriver }
+    }
+
+    /// The same, with an account, whose first member logs in.
+    pub async fn logged_in() -> (Self, Account) {
+        let browser = Self::open().await;
+        let account = browser.service.account().await;
+        browser.log_in(&account.email).await;
+        browser.sees("What your servers call the API with.").await;
+        (browser, account)
+    }
+
+    /// Logs somebody in who has the usual password.
+    pub async fn log_in(&self, email: &str) {
+        self.log_in_with(email, PASSWORD).await;
+    }
+
+    /// Logs somebody in.
+    pub async fn log_in_with(&self, email: &str, password: &str) {
+        self.fill("E-mail", email).await;
+        self.fill("Password", password).await;
+        self.click("Log in").await;
+    }
+
+    /// Looks at another screen.
+    pub async fn go(&self, screen: &str) {
+        self.click(screen).await;
+        self.until(
+            &format!("the screen {screen}"),
+            "return document.querySelector('h1')?.textContent === arguments[0]",
+            &[json!(screen)],
+        )
+        .await;
+    }
+
+    /// Ends the test. The browser must have logged nothing but `expected`.
+    #[track_caller]
+    pub fn end(mut self, expected: &[&str]) -> impl Future<Output = ()> {
+        self.has_ended = true;
+        let expected: BTreeSet<String> = expected.iter().map(|&line| line.to_owned()).collect();
+        async move {
+            assert_eq!(self.logged().await, expected);
+            self.driver.clone().quit().await.expect("the browser ends");
+        }
+    }
+
+    /// What the browser has logged since the last look, requests that failed as `STATUS PATH`.
+    pub async fn logged(&self) -> BTreeSet<String> {
+        let log = self.driver.browser_log().await.expect("the log");
+        log.into_iter().map(|entry| shortened(&entry.message)).collect()
+    }
+
+    /// The same, as soon as there is something.
+    pub async fn logged_within(&self) -> String {
+        for _ in 0..LOOKS {
+            let log = self.logged().await;
+            if !log.is_empty() {
+                return log.into_iter().collect::<Vec<_>>().join("\n");
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the browser logs nothing");
+    }
+
+    async fn script(&self, script: &str, arguments: &[Value]) -> ScriptRet {
+        self.driver.execute(script, arguments).await.expect("the script runs")
+    }
+
+    /// What `script` returns.
+    pub async fn value(&self, script: &str, arguments: &[Value]) -> Value {
+        self.script(script, arguments).await.json().clone()
+    }
+
+    /// Waits until `script` returns true.
+    pub async fn until(&self, what: &str, script: &str, arguments: &[Value]) {
+        for _ in 0..LOOKS {
+            if self.value(script, arguments).await == true {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let text = self.value("return document.body.innerText", &[]).await;
+        panic!("{what} never came. There is: {text}");
+    }
+
+    /// Waits until this text can be read.
+    pub async fn sees(&self, text: &str) {
+        const SEES: &str = "return document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
+        self.until(&format!("“{text}”"), SEES, &[json!(text)]).await;
+    }
+
+    /// Waits until this text can't be read any more.
+    pub async fn sees_no_longer(&self, text: &str) {
+        const LACKS: &str = "return !document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
+        self.until(&format!("the end of “{text}”"), LACKS, &[json!(text)]).await;
+    }
+
+    /// Whether a button or link is called `name`.
+    pub async fn offers(&self, name: &str) -> bool {
+        !self.value(FIND, &[json!(BUTTONS), json!(name)]).await.is_null()
+    }
+
+    /// Whether there is a field with this label.
+    pub async fn has_field(&self, label: &str) -> bool {
+        !self.value(FIND, &[json!(FIELDS), json!(label)]).await.is_null()
+    }
+
+    async fn find(&self, selector: &str, name: &str) -> WebElement {
+        for _ in 0..LOOKS {
+            let found = self.script(FIND, &[json!(selector), json!(name)]).await;
+            if !found.json().is_null() {
+                return found.element().expect("an element");
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let text = self.value("return document.body.innerText", &[]).await;
+        panic!("nothing is called “{name}”. There is: {text}");
+    }
+
+    /// Clicks on a button or link.
+    pub async fn click(&self, name: &str) {
+        self.find(BUTTONS, name).await.click().await.expect("it can be clicked");
+    }
+
+    /// Clicks on the button that sends a form, which what opened it may be called like.
+    pub async fn find_and_submit(&self, name: &str) {
+        self.find("form button[type=submit]", name).await.click().await.expect("it can be clicked");
+    }
+
+    /// A field, by its label.
+    pub async fn field(&self, label: &str) -> WebElement {
+        self.find(FIELDS, label).await
+    }
+
+    /// Types a text into a field, instead of what is in it.
+    pub async fn fill(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        field.clear().await.expect("it can be written to");
+        field.send_keys(text).await.expect("it can be written to");
+    }
+
+    /// Clicks on a checkbox or radio button.
+    pub async fn check(&self, label: &str) {
+        self.field(label).await.click().await.expect("it can be clicked");
+    }
+
+    /// Chooses one of a list.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let list = self.field(label).await;
+        let options = list.find_all(By::Tag("option")).await.expect("options");
+        for one in options {
+            if one.text().await.expect("a text") == option {
+                return one.click().await.expect("it can be chosen");
+            }
+        }
+        panic!("{label} has no {option}");
+    }
+
+    /// What stands in a field.
+    pub async fn written(&self, label: &str) -> String {
+        self.field(label).await.prop("value").await.expect("a value").unwrap_or_default()
+    }
+
+    /// Presses keys, wherever the focus is.
+    pub async fn press(&self, keys: impl Into<TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.expect("they are pressed");
+    }
+
+    /// What a screen reader says has the focus.
+    pub async fn focused(&self) -> String {
+        const FOCUSED: &str = "const one = document.activeElement;
+            return one.ariaLabel ?? (one.labels?.[0] ?? one).textContent.replace(/\\s+/g, ' ').trim()";
+        self.value(FOCUSED, &[]).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What the complaint about a field says, which a screen reader reads with the field.
+    pub async fn complaint(&self, label: &str) -> String {
+        let field = self.field(label).await;
+        let id = field.attr("aria-describedby").await.expect("attributes").unwrap_or_default();
+        let id = id.split(' ').next_back().unwrap_or_default().to_owned();
+        const TEXT: &str = "return document.getElementById(arguments[0])?.innerText ?? ''";
+        self.until(
+            "a complaint",
+            "return document.getElementById(arguments[0])?.innerText > ''",
+            &[json!(id)],
+        )
+        .await;
+        self.value(TEXT, &[json!(id)]).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The texts of a list's cells, row by row.
+    pub async fn rows(&self) -> Vec<Vec<String>> {
+        self.until(
+            "the list",
+            "return document.querySelector('.list')?.getAttribute('aria-busy') === 'false'",
+            &[],
+        )
+        .await;
+        const ROWS: &str = "return [...document.querySelectorAll('tbody tr')].map((row) =>
+            [...row.querySelectorAll('.cell-value')].map((cell) => cell.innerText))";
+        serde_json::from_value(self.value(ROWS, &[]).await).expect("rows of cells")
+    }
+
+    /// Waits until the list has so many rows.
+    pub async fn sees_rows(&self, count: usize) -> Vec<Vec<String>> {
+        for _ in 0..LOOKS {
+            let rows = self.rows().await;
+            if rows.len() == count {
+                return rows;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("there are never {count} rows: {:?}", self.rows().await);
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        assert!(self.has_ended || thread::panicking(), "a test has to say what the browser may have logged");
+    }
+}
+
+/// A line of the log, without what is different each time.
+fn shortened(message: &str) -> String {
+    let Some((url, failed)) = message.split_once(" - Failed to load resource: ") else {
+        return message.to_owned();
+    };
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    let status = failed.split_once("a status of ").map_or(failed, |(_, status)| &status[..3]);
+    format!("{status} /{path}")
+}
