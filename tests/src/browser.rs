@@ -72,6 +72,7 @@ impl Drop for Chromedriver {
     /// Asks it to end, so that it ends its browser too.
     fn drop(&mut self) {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
             let _ =
                 stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
             let _ = stream.read_to_end(&mut Vec::new());
@@ -82,7 +83,7 @@ impl Drop for Chromedriver {
 }
 
 /// How often something is looked for before a test fails, 50 milliseconds apart.
-const LOOKS: usize = 300;
+const LOOKS: usize = 200;
 
 /// The element of a kind that is called `name`, among those that can be seen: in the dialog that is open, or on the page.
 const FIND: &str = r#"
@@ -203,8 +204,13 @@ impl Browser {
             }
             sleep(Duration::from_millis(50)).await;
         }
+        panic!("{what} never came. {}", self.shown().await);
+    }
+
+    /// What there is, to tell in a test that failed.
+    async fn shown(&self) -> String {
         let text = self.value("return document.body.innerText", &[]).await;
-        panic!("{what} never came. There is: {text}");
+        format!("There is: {text}, and in the log: {:?}", self.logged().await)
     }
 
     /// Waits until this text can be read.
@@ -237,8 +243,7 @@ impl Browser {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        let text = self.value("return document.body.innerText", &[]).await;
-        panic!("nothing is called “{name}”. There is: {text}");
+        panic!("nothing is called “{name}”. {}", self.shown().await);
     }
 
     /// Clicks on a button or link.

@@ -45,7 +45,9 @@ export function passwordField(label, kind, ...hint) {
   const made = field(label, input, ...hint);
   const toggle = element("button", { type: "button", class: "reveal", "aria-pressed": "false", click: flip }, "Show");
   toggle.setAttribute("aria-label", `Show ${label.toLowerCase()}`);
-  input.replaceWith(element("div", { class: "with-reveal" }, input, toggle));
+  const together = element("div", { class: "with-reveal" });
+  input.before(together);
+  together.append(input, toggle);
   function flip() {
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
