@@ -36,11 +36,11 @@ use crate::service::{Account, OwnService, PASSWORD};
 
 /// A browser that looks at a service of its own.
 pub struct Browser {
-    pub service: OwnService,
-    pub driver: WebDriver,
-    has_ended: bool,
-    // After what uses it.
+    // Ends first: a driver whose test failed would else wait for its browser.
     _chromedriver: Chromedriver,
+    pub driver: WebDriver,
+    pub service: OwnService,
+    has_ended: bool,
 }
 
 /// The program that tells the browser what to do.
@@ -91,8 +91,8 @@ const FIND: &str = r#"
     const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document;
     const words = (text) => text.replace(/\s+/g, " ").trim();
     const label = (element) => element.labels?.[0];
-    const nameOf = (element) => element.ariaLabel
-      ?? words((label(element)?.querySelector(".choice-label") ?? label(element) ?? element).textContent);
+    const nameOf = (element) => words(element.ariaLabel
+      ?? (label(element)?.querySelector(".choice-label") ?? label(element) ?? element).textContent);
     return [...root.querySelectorAll(selector)]
       .find((element) => nameOf(element) === name && element.checkVisibility({ visibilityProperty: true })) ?? null;
 "#;

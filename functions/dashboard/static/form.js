@@ -197,6 +197,6 @@ export function form({ fields, content, button, destroys = false, cancel = null,
  * @param {string} message
  */
 function sentence(message) {
-  const words = message.replace(/^`\w+` /, "");
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${words.endsWith(".") ? "" : "."}`;
+  const words = message.replace(/^`\w+` /, "It ");
+  return words.endsWith(".") ? words : `${words}.`;
 }

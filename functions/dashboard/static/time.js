@@ -21,7 +21,9 @@ export function exact(time) {
 
 /** @param {string | Date} time */
 export function relative(time) {
-  const seconds = (new Date(time).getTime() - Date.now()) / 1000;
+  const exactly = (new Date(time).getTime() - Date.now()) / 1000;
+  // To the minute, so that 59 minutes and 59 seconds are an hour.
+  const seconds = Math.abs(exactly) < 60 ? exactly : Math.round(exactly / 60) * 60;
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length) return RELATIVE.format(Math.round(seconds / length), unit);
   }

@@ -54,7 +54,7 @@ impl Looker<'_> {
 
     async fn judge(&mut self, name: &str, width: u32) {
         // What is wider than the screen, or hangs out of a dialog.
-        let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, table, tr, td, .field')];
+        let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, tbody, tbody tr, td, .field')];
             return all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map((one) => one.outerHTML.slice(0, 120))";
         let wide = self.browser.value(fits, &[]).await;
         if wide != json!([]) {

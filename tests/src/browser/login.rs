@@ -95,7 +95,7 @@ async fn is_asked_for_again_when_the_session_has_ended() {
             browser.service.delete(&path, &other).await.expect(204);
         }
     }
-    browser.go("Sessions").await;
+    browser.click("Sessions").await;
     browser.sees("Your session has ended. Log in again to go on.").await;
     assert_eq!(browser.value("return sessionStorage.length", &[]).await, 0);
     browser.log_in(&account.email).await;

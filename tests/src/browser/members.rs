@@ -63,7 +63,7 @@ async fn are_refused_with_a_reason() {
     browser.fill("E-mail", &account.email).await;
     browser.fill("First password", PASSWORD).await;
     browser.find_and_submit("Add member").await;
-    browser.sees("The e-mail address is taken").await;
+    browser.sees("The address belongs to a member already").await;
     browser.click("Cancel").await;
     // The last one with `admin` keeps it.
     browser.click(&format!("Change {}", account.email)).await;

@@ -44,6 +44,6 @@ async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
     browser.fill("Current password", PASSWORD).await;
     browser.fill("New password", "passwordpassword").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("New password").await, "Must not be a common password.");
+    assert_eq!(browser.complaint("New password").await, "It is too common or too easily guessed.");
     browser.end(&["403 /v1/auth/password", "400 /v1/auth/password"]).await;
 }
