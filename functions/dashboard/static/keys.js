@@ -49,7 +49,7 @@ export function openKeys(main, me) {
     columns: [
       { label: "Name", kind: "main", cell: nameAndHint },
       { label: "Type", cell: (key) => element("span", { class: `badge ${key.type}` }, key.type) },
-      { label: "Permissions", cell: (key) => permissionBadges(key.permissions) },
+      { label: "Permissions", kind: "permissions", cell: (key) => permissionBadges(key.permissions) },
       { label: "Scope", kind: "scope", cell: scope },
       { label: "Status", cell: (key) => element("span", { class: `dot ${key.status}` }, key.status) },
       { label: "Created", cell: (key) => when(key.created_at) },

@@ -34,7 +34,7 @@ export function openMembers(main, me) {
 
   /** @param {Member} member */
   function address({ id, email }) {
-    return element("span", {}, element("strong", {}, email), id === me.user_id && element("span", { class: "badge this" }, "you"));
+    return element("span", { class: "named" }, element("strong", {}, email), id === me.user_id && element("span", { class: "badge this" }, "you"));
   }
 
   /** @param {Member} member */

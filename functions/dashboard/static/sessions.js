@@ -58,7 +58,7 @@ export function openSessions(main, _me) {
 function where({ user_agent, current }) {
   return element(
     "span",
-    { title: user_agent ?? undefined },
+    { class: "named", title: user_agent ?? undefined },
     element("strong", {}, program(user_agent)),
     current && element("span", { class: "badge this" }, "this one"),
   );
