@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -176,8 +177,9 @@ impl ApiKey {
     }
 }
 
-/// A key as answers show it.
-#[derive(Debug, Serialize)]
+/// An API key as answers show it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ApiKey")]
 pub struct ApiKeyView {
     id: KeyId,
     name: Name,
@@ -192,18 +194,22 @@ pub struct ApiKeyView {
     last_used_at: Option<Timestamp>,
 }
 
-/// What is answered of a key when it has a new secret, the one time that this is shown.
-#[derive(Serialize)]
+/// What is answered of a key when it has a new secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{R}WithSecret")]
 pub struct WithSecret<'a, R> {
     /// What is answered besides.
     #[serde(flatten)]
     pub record: R,
-    /// The token.
-    pub key: &'a str,
+    /// The token, the one time that it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub key: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "KeyStatus")]
 enum Status {
     Active,
     Expired,

@@ -1,5 +1,6 @@
 //! The audit trail: what was changed in an account, by whom, when and in which request.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,14 +17,14 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// An event of an account's audit trail, as answers show it and as the table holds it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// An event of an account's audit trail.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
     /// Its id.
     pub id: EventId,
     /// When it happened.
     pub created_at: Timestamp,
-    /// Who did it, or `None` where nobody proved who they are.
+    /// Who did it, or null where nobody proved who they are.
     pub actor: Option<Actor>,
     /// What happened.
     #[serde(flatten)]
@@ -35,7 +36,7 @@ pub struct AuditEvent {
 }
 
 /// Who did something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Actor {
     /// A program with an API key.
@@ -55,7 +56,7 @@ pub enum Actor {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 #[expect(missing_docs, reason = "the members are those of the thing that was changed")]
 pub enum Action {
@@ -114,7 +115,7 @@ pub enum Action {
 }
 
 /// Why somebody could not log in as a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginRefusal {
     /// The password is another.

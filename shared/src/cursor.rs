@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Which list a cursor belongs to: what is listed, and whose. A cursor opens nothing, since every list is
@@ -51,11 +52,12 @@ pub struct Paging {
 }
 
 /// A page of a list, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// What is on it.
     pub data: Vec<T>,
-    /// Where the next one begins, or `None` where this is the last.
+    /// Where the next one begins, or null where this is the last.
     pub next_cursor: Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! E-mail addresses, which people log in with.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// An e-mail address in lower case.
@@ -43,6 +44,21 @@ impl TryFrom<String> for EmailAddress {
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(…)")
+    }
+}
+
+impl JsonSchema for EmailAddress {
+    fn schema_name() -> Cow<'static, str> {
+        "EmailAddress".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Not `format: email`, of which some think otherwise than RFC 5321.
+        json_schema!({"type": "string", "pattern": "^[ -~]+@[ -~]+$"})
     }
 }
 

@@ -1,9 +1,10 @@
 //! Live and test: the two worlds of an account's data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which data a credential sees. A key's type is its environment; a session chooses one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// Live data, full limits.

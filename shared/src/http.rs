@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use tokio::time::timeout;
 
-pub use self::request::Request;
+pub use self::request::{ENVIRONMENT, PAGING, Request};
 use crate::{
     app::App,
     error::Error,
@@ -39,7 +39,8 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// An answer with a text that is JSON.
-pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
+#[must_use]
+pub fn json_text(status: StatusCode, text: String) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,7 +1,8 @@
 //! Identifiers: a prefix that says what they name, and sixteen base62 digits that sort by age.
 
-use std::{fmt, hash, marker::PhantomData, str, str::FromStr};
+use std::{borrow::Cow, fmt, hash, marker::PhantomData, str, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{base62, clock::Clock, random::Random};
@@ -125,6 +126,20 @@ impl<T: Named> Serialize for Id<T> {
 impl<'de, T: Named> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<T: Named> JsonSchema for Id<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Id", T::PREFIX.trim_end_matches('_')).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": format!("^{}[0-9A-Za-z]{{{ID_DIGITS}}}$", T::PREFIX)})
     }
 }
 

@@ -9,6 +9,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use lambda_http::http::{HeaderName, HeaderValue};
+use schemars::json_schema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,7 @@ use crate::{
     error::Error,
     http::{self, Response, StatusCode},
     id::AccountId,
+    operation::{Location, Parameter},
     principal::Principal,
     timestamp::Timestamp,
 };
@@ -25,6 +27,14 @@ use crate::{
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header of an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The header, as the API's description has it.
+pub const PARAMETER: Parameter = Parameter {
+    name: "Idempotency-Key",
+    location: Location::Header,
+    description: "Names this request, so that it is done once within a day however often it comes.",
+    schema: |_| json_schema!({"type": "string", "pattern": format!("^[!-~]{{1,{MAX_KEY_CHARS}}}$")}),
+};
 
 /// For how many seconds an answer is kept: a day.
 const LIFETIME: u32 = 24 * 60 * 60;

@@ -29,6 +29,7 @@ pub mod limit;
 pub mod member;
 pub mod metrics;
 pub mod name;
+pub mod operation;
 pub mod origin;
 pub mod password;
 pub mod pepper;

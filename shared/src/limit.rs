@@ -9,6 +9,7 @@ mod verdict;
 
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -21,12 +22,12 @@ use crate::{environment::Environment, timestamp::Timestamp};
 pub const WINDOW_SECONDS: u32 = 60;
 
 /// How many requests of a key are let in during a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Quota(NonZeroU32);
 
 /// The quotas of keys of each type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
     /// Of live keys.

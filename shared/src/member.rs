@@ -1,5 +1,6 @@
 //! Members: the people of an account.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,7 +31,7 @@ pub struct Member {
 }
 
 /// Whether a member may log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberStatus {
     /// They may.
@@ -82,7 +83,8 @@ impl Member {
 }
 
 /// A member as answers show them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberView {
     id: UserId,
     email: EmailAddress,

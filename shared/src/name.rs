@@ -1,5 +1,8 @@
 //! What people call their keys, projects and accounts.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A name: 1 to 100 characters without control characters, and without white space around it.
@@ -30,6 +33,23 @@ impl TryFrom<String> for Name {
         let name = text.trim();
         let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
         if fits && !name.contains(char::is_control) { Ok(Self(name.to_owned())) } else { Err(InvalidName) }
+    }
+}
+
+impl JsonSchema for Name {
+    fn schema_name() -> Cow<'static, str> {
+        "Name".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // White space around it is taken off.
+        let pattern =
+            format!(r"^\s*[^\s\p{{Cc}}]([^\p{{Cc}}]{{0,{}}}[^\s\p{{Cc}}])?\s*$", MAX_NAME_CHARS - 2);
+        json_schema!({"type": "string", "pattern": pattern})
     }
 }
 

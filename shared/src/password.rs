@@ -1,6 +1,7 @@
 //! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
 
 use std::{
+    borrow::Cow,
     fmt,
     num::NonZero,
     sync::{Arc, LazyLock},
@@ -11,6 +12,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::{self, phc},
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, task::JoinError};
 use unicode_normalization::UnicodeNormalization;
@@ -293,6 +295,35 @@ macro_rules! redacted {
     )*};
 }
 redacted!(Password NewPassword PasswordHash Verified);
+
+impl JsonSchema for Password {
+    fn schema_name() -> Cow<'static, str> {
+        "Password".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "password"})
+    }
+}
+
+impl JsonSchema for NewPassword {
+    fn schema_name() -> Cow<'static, str> {
+        "NewPassword".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // In Unicode's NFC, which may have fewer characters than what was typed.
+        json_schema!({"type": "string", "format": "password", "minLength": MIN_PASSWORD_CHARS})
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,8 @@
 //! Projects: the resource that the credentials protect here.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,8 +14,8 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// A project, as answers show it and as the table holds it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A project.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
@@ -72,6 +73,20 @@ impl FromStr for ProjectId {
 impl fmt::Display for ProjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl JsonSchema for ProjectId {
+    fn schema_name() -> Cow<'static, str> {
+        "ProjectId".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": format!("^{}[0-9A-Za-z]{{1,{MAX_DIGITS}}}$", Project::PREFIX)})
     }
 }
 

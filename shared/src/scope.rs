@@ -1,5 +1,8 @@
 //! Which projects a key reaches.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::project::ProjectId;
@@ -75,7 +78,7 @@ impl TryFrom<Vec<ProjectId>> for Projects {
 }
 
 /// A scope as requests and answers write it: an object that names projects, or null for every project.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectScope {
     projects: Projects,
@@ -93,6 +96,21 @@ impl From<&Scope> for Option<ProjectScope> {
             Scope::All => None,
             Scope::Projects(projects) => Some(ProjectScope { projects: projects.clone() }),
         }
+    }
+}
+
+impl JsonSchema for Projects {
+    fn schema_name() -> Cow<'static, str> {
+        "Projects".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let id = generator.subschema_for::<ProjectId>();
+        json_schema!({"type": "array", "items": id, "minItems": 1, "maxItems": MAX_PROJECTS})
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sessions: what a member holds between login and logout.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -60,7 +61,8 @@ impl Session {
 }
 
 /// A session as its member sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 pub struct SessionView {
     id: SessionId,
     created_at: Timestamp,

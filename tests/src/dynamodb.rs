@@ -42,7 +42,7 @@ pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
     /// The one that has the tables.
-    _embedded: Option<Gateway>,
+    embedded: Option<Gateway>,
     _open: Sender<()>,
     served: JoinHandle<()>,
 }
@@ -52,8 +52,29 @@ struct Proxy {
     http: Client,
     calls: Mutex<Vec<String>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+}
+
+/// What calls have consumed, as `DynamoDB` bills it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Units {
+    pub read: f64,
+    pub write: f64,
+}
+
+impl Units {
+    /// Those that an operation consumes, where it consumes any.
+    fn of(&mut self, operation: &str) -> Option<&mut f64> {
+        match operation {
+            "GetItem" | "BatchGetItem" | "Query" | "Scan" => Some(&mut self.read),
+            "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => {
+                Some(&mut self.write)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with it.
@@ -106,6 +127,7 @@ impl DynamoDb {
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
+            units: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
         });
@@ -115,7 +137,17 @@ impl DynamoDb {
         let served = tokio::spawn(async {
             axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
         });
-        Self { url, proxy, _embedded: embedded, _open: open, served }
+        Self { url, proxy, embedded, _open: open, served }
+    }
+
+    /// Whether it is an embedded one.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
+    /// Where the one is that has the tables, without the proxy before it.
+    pub fn behind(&self) -> &str {
+        &self.proxy.target
     }
 
     /// Ends it: nobody listens there any more.
@@ -128,6 +160,11 @@ impl DynamoDb {
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
+    }
+
+    /// What was consumed since the last look.
+    pub fn units(&self) -> Units {
+        std::mem::take(&mut self.proxy.units.lock().unwrap())
     }
 
     /// The actions that each caller has done, such as `dynamodb:GetItem`.
@@ -170,7 +207,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     assert_reads_consistently(operation, &body);
     let trouble = proxy.trouble_with(operation);
     if let Some(Trouble::LosesAnswers) = trouble {
-        proxy.pass_on(headers.clone(), body.clone()).await;
+        proxy.pass_on(operation, &headers, body.clone()).await;
     }
     if let Some(trouble) = trouble {
         return trouble.answer(&body).await;
@@ -180,7 +217,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         hold.arrive.send(()).ok();
         hold.released.await.ok();
     }
-    proxy.pass_on(headers, body).await
+    proxy.pass_on(operation, &headers, body).await
 }
 
 /// Who made a call, as its SDK says.
@@ -267,13 +304,40 @@ impl Proxy {
         holds.remove(place)
     }
 
-    async fn pass_on(&self, mut headers: HeaderMap, body: Bytes) -> Response {
+    async fn pass_on(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+        let mut headers = headers.clone();
+        // They are told anew, for where it goes and how long it is then.
         headers.remove(header::HOST);
+        headers.remove(header::CONTENT_LENGTH);
+        let consumes = Units::default().of(operation).is_some();
+        let body = if consumes { asking_what_it_consumes(&body).into() } else { body };
         let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         // A long answer comes in chunks, and goes on in one piece.
         headers.remove(header::TRANSFER_ENCODING);
-        (status, headers, answer.bytes().await.expect("a body")).into_response()
+        let body = answer.bytes().await.expect("a body");
+        if let Some(units) = self.units.lock().unwrap().of(operation) {
+            *units += consumed(&body);
+        }
+        (status, headers, body).into_response()
+    }
+}
+
+/// A call that asks to be told what it consumes.
+fn asking_what_it_consumes(call: &[u8]) -> String {
+    let mut call: Value = serde_json::from_slice(call).expect("JSON");
+    call["ReturnConsumedCapacity"] = "TOTAL".into();
+    call.to_string()
+}
+
+/// What an answer says that its call consumed: of one table, or of each. One that failed says nothing.
+fn consumed(answer: &[u8]) -> f64 {
+    let answer: Value = serde_json::from_slice(answer).expect("JSON");
+    let units = |table: &Value| table["CapacityUnits"].as_f64().expect("units");
+    match &answer["ConsumedCapacity"] {
+        Value::Null => 0.0,
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        table => units(table),
     }
 }

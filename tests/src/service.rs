@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     answer::{Answer, text},
     dynamodb::{self, DynamoDb},
+    openapi::assert_described,
 };
 
 /// When every test with a clock begins.
@@ -381,7 +382,12 @@ impl Request {
     }
 
     pub async fn send(self) -> Answer {
-        Answer::read(self.0.send().await.expect("an answer")).await
+        let (http, request) = self.0.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = Answer::read(http.execute(request).await.expect("an answer")).await;
+        assert_described(method.as_str(), &path, &answer);
+        answer
     }
 }
 

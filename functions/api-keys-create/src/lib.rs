@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     api_key::{ApiKey, ApiKeyView, State, WithSecret},
@@ -13,7 +14,9 @@ use shared::{
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     id::KeyId,
+    idempotency,
     name::Name,
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     permission::Permissions,
     principal::Principal,
     refusal::Forbidden,
@@ -22,12 +25,40 @@ use shared::{
     token::NewToken,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/api-keys",
+    name: "createApiKey",
+    summary: "Make an API key",
+    description: "By a session, or a key with `admin`. A new key never exceeds its maker.",
+    credentials: Credentials::KeyOrSession,
+    id: None,
+    parameters: &[idempotency::PARAMETER],
+    body: Some(Body {
+        schema: schema_of::<NewKey>,
+        example: r#"{"name": "Production Server", "permissions": ["read", "write"], "type": "live",
+ "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z"}"#,
+        optional: false,
+    }),
+    answer: Answer {
+        status: 201,
+        description: "The key. Its secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
+        body: Some((
+            schema_of::<WithSecret<ApiKeyView>>,
+            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
+ "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
+ "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
+        )),
+    },
+    refusals: &[409, 422],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: Name,
@@ -82,5 +113,5 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
     let record = ApiKeyView::new(key.clone(), now);
     let outcome = idempotency.outcome(StatusCode::CREATED, &record, now);
     app.store.create_key(&key, &maker, &occasion, outcome.as_ref()).await?;
-    Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: token.expose() }))
+    Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

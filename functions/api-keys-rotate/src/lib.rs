@@ -1,7 +1,8 @@
 //! `POST /v1/api-keys/{key_id}/rotate`: gives an API key a new secret.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use shared::{
     api_key::{ApiKeyView, WithSecret},
@@ -11,6 +12,9 @@ use shared::{
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
+    id::KeyId,
+    idempotency,
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     principal::Principal,
     refusal::Forbidden,
     store::StoreError,
@@ -18,12 +22,35 @@ use shared::{
     token::NewToken,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/api-keys/{key_id}/rotate",
+    name: "rotateApiKey",
+    summary: "Give an API key a new secret",
+    description: "By a session, a key with `admin`, or the key itself. The old secret works until `grace_period` seconds have passed, and never past the key's own expiry; a third secret ends the first at once. Whoever rotates another's key must hold all of its permissions.",
+    credentials: Credentials::KeyOrSession,
+    id: Some(schema_of::<KeyId>),
+    parameters: &[idempotency::PARAMETER],
+    body: Some(Body { schema: schema_of::<Rotation>, example: r#"{"grace_period": 86400}"#, optional: true }),
+    answer: Answer {
+        status: 200,
+        description: "The key. Its new secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
+        body: Some((
+            schema_of::<WithSecret<RotatedKey>>,
+            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
+ "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
+ "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "previous_expires_at": "2026-01-31T12:00:00Z", "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
+        )),
+    },
+    refusals: &[409, 422],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
     grace_period: GracePeriod,
@@ -54,7 +81,21 @@ impl TryFrom<i64> for GracePeriod {
     }
 }
 
-#[derive(Serialize)]
+impl JsonSchema for GracePeriod {
+    fn schema_name() -> Cow<'static, str> {
+        "GracePeriod".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 0, "maximum": MAX_GRACE, "default": DEFAULT_GRACE})
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
 struct RotatedKey {
     #[serde(flatten)]
     view: ApiKeyView,
@@ -87,5 +128,5 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     app.store
         .rotate_key(&key, &rotated, previous_expires_at, &principal, &occasion, outcome.as_ref())
         .await?;
-    Ok(http::json(StatusCode::OK, &WithSecret { record, key: token.expose() }))
+    Ok(http::json(StatusCode::OK, &WithSecret { record, key: Some(token.expose()) }))
 }

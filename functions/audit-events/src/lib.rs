@@ -4,13 +4,45 @@ use std::{convert::identity, sync::Arc};
 
 use shared::{
     app::App,
+    audit::AuditEvent,
     cursor::{List, Page},
     error::Error,
     function::Function,
-    http::{self, Event, Request, Response, StatusCode},
+    http::{self, Event, PAGING, Request, Response, StatusCode},
     id::KeyId,
+    operation::{Answer, Credentials, Location, Operation, Parameter, schema_of},
     principal::Principal,
 };
+
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "GET /v1/audit-events",
+    name: "listAuditEvents",
+    summary: "List the audit events",
+    description: "Newest first. With `admin` over the whole account.",
+    credentials: Credentials::KeyOrSession,
+    id: None,
+    parameters: &[
+        PAGING[0],
+        PAGING[1],
+        Parameter {
+            name: "key_id",
+            location: Location::Query,
+            description: "Only what was done to this key, and what it did.",
+            schema: schema_of::<KeyId>,
+        },
+    ],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "A page of events.",
+        body: Some((
+            schema_of::<Page<AuditEvent>>,
+            r#"{"data": [{"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}], "next_cursor": null}"#,
+        )),
+    },
+    refusals: &[],
+}];
 
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {

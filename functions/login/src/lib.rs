@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     account::AccountStatus,
@@ -14,6 +15,7 @@ use shared::{
     http::{self, Event, Request, Response, StatusCode},
     id::SessionId,
     member::Member,
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     password::{self, Password, PasswordHash},
     refusal::Unauthenticated,
     session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
@@ -23,12 +25,37 @@ use shared::{
     token::NewToken,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/auth/login",
+    name: "logIn",
+    summary: "Log in",
+    description: "Wrong password, unknown address and removed member are answered alike. A suspended account is told so, and only after the right password. Attempts are throttled by address and by source.",
+    credentials: Credentials::None,
+    id: None,
+    parameters: &[],
+    body: Some(Body {
+        schema: schema_of::<Login>,
+        example: r#"{"email": "user@example.com", "password": "a lizard on the 7th wall"}"#,
+        optional: false,
+    }),
+    answer: Answer {
+        status: 200,
+        description: "The session's token, which is shown once.",
+        body: Some((
+            schema_of::<LoggedIn>,
+            r#"{"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}"#,
+        )),
+    },
+    refusals: &[401, 403, 409, 429],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, handle)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     /// Any text: one that is no address is nobody's.
@@ -36,7 +63,7 @@ struct Login {
     password: Password,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LoggedIn<'a> {
     session_token: &'a str,
     expires_at: Timestamp,

@@ -7,9 +7,24 @@ use shared::{
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
+    operation::{Answer, Credentials, Operation},
     principal::Principal,
     store::StoreError,
 };
+
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/auth/logout",
+    name: "logOut",
+    summary: "Log out",
+    description: "The session's token is dead from then on.",
+    credentials: Credentials::Session,
+    id: None,
+    parameters: &[],
+    body: None,
+    answer: Answer::NO_CONTENT,
+    refusals: &[],
+}];
 
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {

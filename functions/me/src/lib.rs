@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     app::App,
@@ -12,18 +13,40 @@ use shared::{
     http::{self, Event, Request, Response, StatusCode},
     id::{AccountId, KeyId, UserId},
     name::Name,
+    operation::{Answer, Credentials, Operation, schema_of},
     permission::Permissions,
     principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
     scope::ProjectScope,
     timestamp::Timestamp,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "GET /v1/auth/me",
+    name: "getMe",
+    summary: "Who is calling?",
+    description: "What the credential that came is, and may do.",
+    credentials: Credentials::KeyOrSession,
+    id: None,
+    parameters: &[],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "Who is calling.",
+        body: Some((
+            schema_of::<Me>,
+            r#"{"type": "api_key", "account_id": "acct_0VpZbQ3kd81xTq7M", "key_id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "key_type": "live", "permissions": ["read", "write"], "scope": null, "expires_at": null, "secret": "current"}"#,
+        )),
+    },
+    refusals: &[],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Me {
     ApiKey {

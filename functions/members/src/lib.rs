@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     app::App,
@@ -10,14 +11,115 @@ use shared::{
     email::EmailAddress,
     error::Error,
     function::Function,
-    http::{self, Event, Request, Response, StatusCode},
+    http::{self, Event, PAGING, Request, Response, StatusCode},
     id::UserId,
     member::{Member, MemberStatus, MemberView},
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     password::NewPassword,
     permission::Permissions,
     principal::Principal,
     refusal::Forbidden,
 };
+
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        route: "GET /v1/members",
+        name: "listMembers",
+        summary: "List the members",
+        description: "Newest first.",
+        credentials: Credentials::KeyOrSession,
+        id: None,
+        parameters: &PAGING,
+        body: None,
+        answer: Answer {
+            status: 200,
+            description: "A page of members.",
+            body: Some((
+                schema_of::<Page<MemberView>>,
+                r#"{"data": [{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}], "next_cursor": null}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "POST /v1/members",
+        name: "createMember",
+        summary: "Make a member",
+        description: "Nobody grants what they lack.",
+        credentials: Credentials::KeyOrSession,
+        id: None,
+        parameters: &[],
+        body: Some(Body {
+            schema: schema_of::<NewMember>,
+            example: r#"{"email": "user@example.com", "permissions": ["read"], "password": "a lizard on the 7th wall"}"#,
+            optional: false,
+        }),
+        answer: Answer {
+            status: 201,
+            description: "The member.",
+            body: Some((
+                schema_of::<MemberView>,
+                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[409],
+    },
+    Operation {
+        route: "GET /v1/members/{user_id}",
+        name: "getMember",
+        summary: "Show a member",
+        description: "",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &[],
+        body: None,
+        answer: Answer {
+            status: 200,
+            description: "The member.",
+            body: Some((
+                schema_of::<MemberView>,
+                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "PATCH /v1/members/{user_id}",
+        name: "changeMember",
+        summary: "Change a member",
+        description: "Both count from the next request on, in sessions that stand too. Nobody grants what they lack, and an account keeps at least one active admin.",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &[],
+        body: Some(Body {
+            schema: schema_of::<MemberPatch>,
+            example: r#"{"permissions": ["read"], "status": "suspended"}"#,
+            optional: false,
+        }),
+        answer: Answer {
+            status: 200,
+            description: "The member.",
+            body: Some((
+                schema_of::<MemberView>,
+                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "suspended", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[409],
+    },
+    Operation {
+        route: "DELETE /v1/members/{user_id}",
+        name: "removeMember",
+        summary: "Remove a member",
+        description: "Their sessions end. Keys that they made stay.",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &[],
+        body: None,
+        answer: Answer::NO_CONTENT,
+        refusals: &[409],
+    },
+];
 
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
@@ -56,7 +158,7 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
     Ok(http::json(StatusCode::OK, &page))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
     email: EmailAddress,
@@ -84,7 +186,7 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberPatch {
     permissions: Option<Permissions>,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     app::App,
@@ -9,18 +10,37 @@ use shared::{
     error::Error,
     function::Function,
     http::{self, Event, Request, Response},
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     password::{self, NewPassword, Password, PasswordHash},
     principal::Principal,
     refusal::Unauthenticated,
     throttling::Attempt,
 };
 
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/auth/password",
+    name: "changePassword",
+    summary: "Change the password",
+    description: "Every other session of the member is dead from then on. A wrong current password counts as a failed login.",
+    credentials: Credentials::Session,
+    id: None,
+    parameters: &[],
+    body: Some(Body {
+        schema: schema_of::<PasswordChange>,
+        example: r#"{"current_password": "a lizard on the 7th wall", "new_password": "two lizards on the 8th wall"}"#,
+        optional: false,
+    }),
+    answer: Answer::NO_CONTENT,
+    refusals: &[409, 429],
+}];
+
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
     current_password: Password,

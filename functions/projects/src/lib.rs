@@ -2,6 +2,7 @@
 
 use std::{convert::identity, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     app::App,
@@ -9,13 +10,115 @@ use shared::{
     environment::Environment,
     error::Error,
     function::Function,
-    http::{self, Event, Request, Response, StatusCode},
+    http::{self, ENVIRONMENT, Event, PAGING, Request, Response, StatusCode},
     id::AccountId,
+    idempotency,
     name::Name,
+    operation::{Answer, Body, Credentials, Operation, schema_of},
     principal::Principal,
     project::{Project, ProjectId},
     scope::Scope,
 };
+
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        route: "GET /v1/projects",
+        name: "listProjects",
+        summary: "List the projects",
+        description: "Newest first. A scoped key sees its own alone.",
+        credentials: Credentials::KeyOrSession,
+        id: None,
+        parameters: &[PAGING[0], PAGING[1], ENVIRONMENT],
+        body: None,
+        answer: Answer {
+            status: 200,
+            description: "A page of projects.",
+            body: Some((
+                schema_of::<Page<Project>>,
+                r#"{"data": [{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}], "next_cursor": null}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "POST /v1/projects",
+        name: "createProject",
+        summary: "Make a project",
+        description: "No scoped key may.",
+        credentials: Credentials::KeyOrSession,
+        id: None,
+        parameters: &[ENVIRONMENT, idempotency::PARAMETER],
+        body: Some(Body {
+            schema: schema_of::<ProjectBody>,
+            example: r#"{"name": "Study A"}"#,
+            optional: false,
+        }),
+        answer: Answer {
+            status: 201,
+            description: "The project.",
+            body: Some((
+                schema_of::<Project>,
+                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[409, 422],
+    },
+    Operation {
+        route: "GET /v1/projects/{project_id}",
+        name: "getProject",
+        summary: "Show a project",
+        description: "",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<ProjectId>),
+        parameters: &[ENVIRONMENT],
+        body: None,
+        answer: Answer {
+            status: 200,
+            description: "The project.",
+            body: Some((
+                schema_of::<Project>,
+                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "PATCH /v1/projects/{project_id}",
+        name: "renameProject",
+        summary: "Rename a project",
+        description: "",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<ProjectId>),
+        parameters: &[ENVIRONMENT],
+        body: Some(Body {
+            schema: schema_of::<ProjectBody>,
+            example: r#"{"name": "Study A"}"#,
+            optional: false,
+        }),
+        answer: Answer {
+            status: 200,
+            description: "The project.",
+            body: Some((
+                schema_of::<Project>,
+                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "DELETE /v1/projects/{project_id}",
+        name: "deleteProject",
+        summary: "Delete a project",
+        description: "",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<ProjectId>),
+        parameters: &[ENVIRONMENT],
+        body: None,
+        answer: Answer::NO_CONTENT,
+        refusals: &[],
+    },
+];
 
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
@@ -41,7 +144,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ProjectBody {
     name: Name,

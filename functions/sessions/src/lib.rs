@@ -7,10 +7,47 @@ use shared::{
     cursor::{List, Page},
     error::Error,
     function::Function,
-    http::{self, Event, Request, Response, StatusCode},
+    http::{self, Event, PAGING, Request, Response, StatusCode},
+    id::SessionId,
+    operation::{Answer, Credentials, Operation, schema_of},
     principal::{Principal, SessionPrincipal},
     session::SessionView,
 };
+
+/// What the API's description says of it.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        route: "GET /v1/auth/sessions",
+        name: "listSessions",
+        summary: "List one's sessions",
+        description: "The caller's own, newest first.",
+        credentials: Credentials::Session,
+        id: None,
+        parameters: &PAGING,
+        body: None,
+        answer: Answer {
+            status: 200,
+            description: "A page of sessions.",
+            body: Some((
+                schema_of::<Page<SessionView>>,
+                r#"{"data": [{"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}], "next_cursor": null}"#,
+            )),
+        },
+        refusals: &[],
+    },
+    Operation {
+        route: "DELETE /v1/auth/sessions/{session_id}",
+        name: "endSession",
+        summary: "End a session",
+        description: "One of the caller's own.",
+        credentials: Credentials::Session,
+        id: Some(schema_of::<SessionId>),
+        parameters: &[],
+        body: None,
+        answer: Answer::NO_CONTENT,
+        refusals: &[],
+    },
+];
 
 /// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {

@@ -22,6 +22,7 @@ pub(crate) fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
         "logout" => |app| handler(logout::service(app)),
         "me" => |app| handler(me::service(app)),
         "members" => |app| handler(members::service(app)),
+        "openapi" => |app| handler(openapi::service(app)),
         "operator" => |app| handler(operator::service(app)),
         "password" => |app| handler(password::service(app)),
         "projects" => |app| handler(projects::service(app)),

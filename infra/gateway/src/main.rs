@@ -67,6 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         () = &mut ended => return Ok(()),
     };
     say(format_args!("listening on {}", gateway.url()));
+    say(format_args!("the dashboard is at {}/dashboard", gateway.url()));
     if let Some(file) = environment {
         write_environment(&gateway, &file)?;
         say(format_args!("waiting for the functions, whose environment is in {}", file.display()));

@@ -91,6 +91,19 @@ async fn it_serves_once_it_says_so() {
     assert_eq!(status(&gateway.url, "/v1/health", "").await, 200);
 }
 
+#[tokio::test]
+async fn it_says_where_the_dashboard_is() {
+    let mut gateway = Running::start(&["--port", "0", "--ephemeral"]);
+    let greeting = gateway.greeting();
+    let dashboard =
+        greeting.lines().next().and_then(|line| line.strip_prefix("the dashboard is at ")).unwrap();
+    let page = Client::new().get(dashboard).send().await.unwrap();
+    assert_eq!(
+        (page.status(), &page.headers()["content-type"]),
+        (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap())
+    );
+}
+
 #[test]
 fn signals_end_it_cleanly() {
     for signal in ["-TERM", "-INT"] {
@@ -131,7 +144,7 @@ async fn a_restart_keeps_everything() {
     assert_eq!(gateway.end("-TERM"), Some(0));
 
     let mut gateway = Running::start(&arguments);
-    assert!(gateway.greeting().starts_with("There is an account already"));
+    assert!(gateway.greeting().contains("\nThere is an account already"));
     assert_eq!(status(&gateway.url, "/v1/projects", key).await, 200);
 }
 

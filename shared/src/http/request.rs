@@ -8,6 +8,7 @@ use lambda_http::{
     http::{HeaderValue, header},
     request::RequestContext,
 };
+use schemars::json_schema;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     error::Error,
     idempotency::{IDEMPOTENCY_KEY, Idempotency},
     limit::Verdict,
+    operation::{Location, Parameter, schema_of},
     principal::{MalformedContext, Principal},
     strict_json,
 };
@@ -29,6 +31,30 @@ pub struct Request(lambda_http::Request);
 const DEFAULT_LIMIT: usize = 50;
 /// The most things that a page of a list holds.
 const MAX_LIMIT: usize = 100;
+
+/// Which page of a list is asked for, and how long it is.
+pub const PAGING: [Parameter; 2] = [
+    Parameter {
+        name: "limit",
+        location: Location::Query,
+        description: "How many things a page holds at most.",
+        schema: |_| json_schema!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+    },
+    Parameter {
+        name: "cursor",
+        location: Location::Query,
+        description: "The `next_cursor` of the page before.",
+        schema: |_| json_schema!({"type": "string"}),
+    },
+];
+
+/// Which environment's data is asked for.
+pub const ENVIRONMENT: Parameter = Parameter {
+    name: "environment",
+    location: Location::Query,
+    description: "Which data a session sees: `live` where left out. A key sees its own alone.",
+    schema: schema_of::<Environment>,
+};
 
 impl Request {
     pub(super) fn new(request: lambda_http::Request) -> Self {

@@ -12,8 +12,11 @@ use super::{
 };
 use crate::cursor::{Paging, Slice};
 
-/// How many reads a page of a list takes at most. All but the first give up to 1 MB.
+/// How many reads a page of a list takes at most.
 const LIST_READS: usize = 4;
+
+/// How many times as much as the one before each of them takes, up to the 1 MB that `DynamoDB` gives at once.
+const LIST_READ_GROWTH: i32 = 4;
 
 impl Store {
     /// The item at `key`.
@@ -69,8 +72,9 @@ impl Store {
     /// `paging.after`.
     ///
     /// Ids begin with the time, so the order of the sort keys is that of age. The first read takes what
-    /// usually suffices; where little of it passes, the next ones take all that `DynamoDB` gives at once. A
-    /// page for which [`LIST_READS`] did not suffice stays short, and the next one begins where it ends.
+    /// usually suffices; where some of it does not pass, each next one takes [`LIST_READ_GROWTH`] times as much. A
+    /// page for which [`LIST_READS`] did not suffice stays short, and the next one begins where it ends. So what a
+    /// page costs has a limit, however long the list is.
     pub(super) async fn newest<T: DeserializeOwned>(
         &self,
         pk: String,
@@ -81,7 +85,7 @@ impl Store {
         let mut things = Vec::with_capacity(paging.limit);
         let mut next = paging.after.clone();
         // One more than a page holds, to see whether there is a next one.
-        let mut limit = i32::try_from(paging.limit + 1).ok();
+        let mut limit = i32::try_from(paging.limit + 1).map_err(StoreError::bug)?;
         for _ in 0..LIST_READS {
             let start = next.as_ref().map(|id| kind.key(pk.clone(), id).into_attributes());
             let answer = self
@@ -94,7 +98,7 @@ impl Store {
                 .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
                 .expression_attribute_values(":prefix", AttributeValue::S(kind.prefix().to_owned()))
                 .set_exclusive_start_key(start)
-                .set_limit(limit)
+                .limit(limit)
                 .send()
                 .await?;
             for item in answer.items.into_iter().flatten() {
@@ -111,7 +115,7 @@ impl Store {
             if answer.last_evaluated_key.is_none() {
                 return Ok(Slice { things, next: None });
             }
-            limit = None;
+            limit = limit.saturating_mul(LIST_READ_GROWTH);
         }
         Ok(Slice { things, next })
     }

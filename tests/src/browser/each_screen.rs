@@ -4,9 +4,15 @@
 use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use thirtyfour::Key;
+use time::Duration;
 
-use crate::browser::Browser;
+use crate::{
+    answer::text,
+    browser::Browser,
+    service::{Credential, PASSWORD, key_path},
+};
 
 /// Widths of screens, in CSS pixels, from a small phone to a large desk.
 const WIDTHS: [u32; 4] = [360, 768, 1280, 1600];
@@ -92,10 +98,12 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     fill(&browser, &account.session).await;
 
     browser.driver.refresh().await.expect("the page");
-    browser.sees_rows(6).await;
+    browser.sees_rows(5).await;
     looker.look("keys").await;
+    fill_to_the_brim(&browser, &account.session).await;
     browser.check("Revoked ones too").await;
-    browser.sees_rows(7).await;
+    browser.sees_rows(8).await;
+    looker.look("keys-to-the-brim").await;
     browser.fill("Filter by name, hint or project", "nothing").await;
     browser.sees("No key is like that").await;
     looker.look("keys-none-found").await;
@@ -163,7 +171,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
 }
 
 /// An account as one looks after some months.
-async fn fill(browser: &Browser, session: &crate::service::Credential) {
+async fn fill(browser: &Browser, session: &Credential) {
     let service = &browser.service;
     for name in ["Sleep and memory", "Ward 7"] {
         service.post("/v1/projects", session, json!({"name": name})).await.expect(201);
@@ -171,32 +179,35 @@ async fn fill(browser: &Browser, session: &crate::service::Credential) {
     for (email, permissions) in
         [("grace@example.com", json!(["read", "write"])), ("alan@example.com", json!(["read"]))]
     {
-        let member =
-            json!({"email": email, "password": crate::service::PASSWORD, "permissions": permissions});
+        let member = json!({"email": email, "password": PASSWORD, "permissions": permissions});
         let member = service.post("/v1/members", session, member).await.expect(201);
         if email.starts_with("alan") {
-            let path = format!("/v1/members/{}", crate::answer::text(&member, "id"));
+            let path = format!("/v1/members/{}", text(&member, "id"));
             service.patch(&path, session, json!({"status": "suspended"})).await.expect(200);
         }
     }
-    let soon = "2099-01-30T12:00:00Z";
+    let (_, old) = service.key(session, json!({"name": "Old importer"})).await;
+    service.delete(&key_path(&old), session).await.expect(204);
+    service.key(session, json!({"name": "Laptop", "type": "test", "permissions": ["read"]})).await;
+    let in_90_days = (Clock::system().now_utc() + Duration::days(90)).date();
     for key in [
-        json!({"name": "Laptop", "type": "test", "permissions": ["read"]}),
-        json!({"name": "Old importer"}),
-        json!({"name": "Nightly export of everything that the second ward has measured", "permissions": ["read"], "expires_at": soon}),
-        json!({"name": "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung", "permissions": ["read", "write"],
-            "scope": {"projects": ["proj_sleepstudy2026", "proj_b"]}}),
+        json!({"name": "Nightly export", "permissions": ["read"], "expires_at": format!("{in_90_days}T12:00:00Z")}),
         json!({"name": "Continuous integration", "type": "test", "permissions": ["read", "write", "delete"]}),
         json!({"name": "Ward server", "permissions": ["read", "write"], "scope": {"projects": ["proj_ward7"]}}),
-        json!({"name": "Production Server", "permissions": ["read", "write", "delete", "admin"]}),
+        json!({"name": "Production Server"}),
     ] {
-        let (credential, record) = service.key(session, key).await;
-        match &record["name"].as_str() {
-            Some("Old importer") => {
-                service.delete(&crate::service::key_path(&record), session).await.expect(204)
-            }
-            Some("Laptop") => continue,
-            _ => service.me(&credential).await.expect(200),
-        };
+        let (credential, _) = service.key(session, key).await;
+        service.me(&credential).await.expect(200);
     }
+}
+
+/// Keys whose names and projects have no end.
+async fn fill_to_the_brim(browser: &Browser, session: &Credential) {
+    let name = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung";
+    let projects = json!({"projects": [format!("proj_{}", "a".repeat(64)), "proj_b"]});
+    browser.service.key(session, json!({"name": name, "scope": projects})).await;
+    browser
+        .service
+        .key(session, json!({"name": "Export of everything that was measured ".repeat(3).trim()[..100]}))
+        .await;
 }

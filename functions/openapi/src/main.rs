@@ -1,0 +1,7 @@
+//! The Lambda program `openapi`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::function::run(openapi::service)
+}

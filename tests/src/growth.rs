@@ -1,0 +1,285 @@
+//! What an operation costs in the table, which does not grow with what an account has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, PutRequest, WriteRequest},
+};
+use serde_json::{Value, json};
+use shared::{
+    id::{KeyId, UserId},
+    project::ProjectId,
+    random::Random,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    answer::{Answer, text},
+    dynamodb::{DynamoDb, Units},
+    routes,
+    service::{Account, Credential, OwnService, PASSWORD, new_address},
+};
+
+/// The password of a member who has changed it.
+const NEW_PASSWORD: &str = "two lizards on the wall";
+
+/// The lists. What a page of one costs depends on how much there is on it.
+const LISTS: [&str; 5] =
+    ["/v1/auth/sessions", "/v1/api-keys", "/v1/projects", "/v1/members", "/v1/audit-events"];
+
+/// How many things are on a page, which is less than there are.
+const PAGE: usize = 5;
+
+/// How many batches of items are written at once.
+const WRITES_AT_ONCE: usize = 4;
+
+/// What each operation consumes, as read and write units: asked for by a session, if by anybody, and by a key's first
+/// request of a minute, which is a 403 where keys may not.
+const TABLE: &str = "
+                                                session key
+    GET      /v1/auth/me                        3+0     2+1
+    POST     /v1/auth/password                  8+12    2+0
+    GET      /v1/auth/sessions                  4+0     2+0
+    DELETE   /v1/auth/sessions/{session_id}     3+1     2+0
+    GET      /v1/api-keys                       4+0     3+1
+    POST     /v1/api-keys                       3+6     2+7
+    GET      /v1/api-keys/{key_id}              4+0     3+1
+    POST     /v1/api-keys/{key_id}/rotate       4+6     3+7
+    DELETE   /v1/api-keys/{key_id}              4+4     3+5
+    GET      /v1/projects                       4+0     3+1
+    POST     /v1/projects                       3+1     2+2
+    GET      /v1/projects/{project_id}          4+0     3+1
+    PATCH    /v1/projects/{project_id}          3+1     2+2
+    DELETE   /v1/projects/{project_id}          3+1     2+2
+    GET      /v1/members                        4+0     3+1
+    POST     /v1/members                        3+10    2+11
+    GET      /v1/members/{user_id}              4+0     3+1
+    PATCH    /v1/members/{user_id}              4+8     3+9
+    DELETE   /v1/members/{user_id}              4+8     3+9
+    GET      /v1/audit-events                   4+0     3+1
+    POST     /v1/auth/logout                    3+1     2+0
+    GET      /v1/health                         0+0
+    GET      /v1/openapi.json                   0+0
+    POST     /v1/auth/login                     5+12
+    operator create_account                     0+8
+    operator suspend_account                    0+4
+    operator restore_account                    0+4
+    operator set_limits                         0+4
+    operator enable_password                    1+4
+";
+
+/// What one operation led to.
+#[derive(Debug, PartialEq)]
+struct Cost {
+    /// The operations of `DynamoDB` that were called, one after the other.
+    calls: Vec<String>,
+    units: Units,
+}
+
+/// Costs by operation, as [`TABLE`] calls it, and who asks for it.
+type Costs = BTreeMap<(String, &'static str), Cost>;
+
+#[tokio::test]
+async fn of_keys_members_and_projects_costs_no_operation_more() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let samples = Samples::read(&service, &account).await;
+    samples.multiply(&service, &dynamodb, 10).await;
+    let few = costs(&service, &dynamodb, &account).await;
+    // That of AWS counts each item of a transaction twice, and so does the embedded one; DynamoDB Local does not.
+    if dynamodb.is_embedded() {
+        let units = few.iter().map(|(operation, cost)| (operation.clone(), cost.units));
+        assert_eq!(units.collect::<BTreeMap<_, _>>(), table());
+    }
+    samples.multiply(&service, &dynamodb, 10_000 - 10).await;
+    assert_eq!(costs(&service, &dynamodb, &account).await, few);
+
+    // All of them are left out of what a test key sees: it looks through some, but not through all.
+    let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
+    dynamodb.look();
+    let path = format!("/v1/api-keys?limit={PAGE}");
+    service.get(&path, &test).await.expect(200);
+    let Cost { calls, units } = dynamodb.look();
+    assert_eq!(calls, ["BatchGetItem", "UpdateItem", "Query", "Query", "Query", "Query"]);
+    assert!(units.read < 100.0, "{units:?}");
+}
+
+/// What [`TABLE`] says.
+fn table() -> BTreeMap<(String, &'static str), Units> {
+    let mut table = BTreeMap::new();
+    for line in TABLE.lines().skip(2).filter(|line| !line.trim().is_empty()) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        for (units, who) in words[2..].iter().zip(["session", "key"]) {
+            let (read, write) = units.split_once('+').expect("two numbers");
+            let [read, write] = [read, write].map(|units| units.parse().expect("a number"));
+            table.insert((format!("{} {}", words[0], words[1]), who), Units { read, write });
+        }
+    }
+    table
+}
+
+/// What each operation costs now.
+async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> Costs {
+    let mut costs = Costs::new();
+    let caller = Caller::new(service, account).await;
+    for (method, path) in routes::all() {
+        dynamodb.look();
+        let answer = caller.send(service, method, path, &caller.session).await;
+        assert!(answer.status < 300, "{method} {path}: {}", answer.text);
+        costs.insert((format!("{method} {path}"), "session"), dynamodb.look());
+    }
+    let caller = Caller::new(service, account).await;
+    for (method, path) in routes::all().filter(|route| !routes::PUBLIC.contains(route)) {
+        let (key, _) = service.key(&caller.session, json!({})).await;
+        dynamodb.look();
+        let answer = caller.send(service, method, path, &key).await;
+        assert!(answer.status < 300 || answer.status == 403, "{method} {path}: {}", answer.text);
+        costs.insert((format!("{method} {path}"), "key"), dynamodb.look());
+    }
+    let named = json!({"account_id": account.id});
+    for (command, of) in [
+        ("create_account", json!({"name": "A", "email": new_address(), "password": PASSWORD})),
+        ("suspend_account", named.clone()),
+        ("restore_account", named),
+        ("set_limits", json!({"account_id": account.id, "requests_per_minute": null})),
+        ("enable_password", json!({"email": account.email})),
+    ] {
+        dynamodb.look();
+        service.operate(json!({command: of})).await.expect("it is done");
+        costs.insert((format!("operator {command}"), "session"), dynamodb.look());
+    }
+    costs
+}
+
+impl DynamoDb {
+    /// What was called and consumed since the last look.
+    fn look(&self) -> Cost {
+        Cost { calls: self.calls(), units: self.units() }
+    }
+}
+
+/// A member with all permissions who has just logged in, and one of each thing that they can do something to.
+struct Caller {
+    email: String,
+    session: Credential,
+    other_session: String,
+    key: Value,
+    project: String,
+    member: String,
+}
+
+impl Caller {
+    async fn new(service: &OwnService, account: &Account) -> Self {
+        let email = new_address();
+        let body = json!({
+            "email": email, "password": PASSWORD, "permissions": ["read", "write", "delete", "admin"],
+        });
+        service.post("/v1/members", &account.session, body).await.expect(201);
+        let other = service.login(&email).await;
+        let session = service.login(&email).await;
+        let sessions = service.ids("/v1/auth/sessions", &other, 2).await;
+        let (_, key) = service.key(&session, json!({})).await;
+        let project = service.project(&session).await;
+        let (_, member) = service.member(&session, &["read", "admin"]).await;
+        Self { email, session, other_session: sessions[1].clone(), key, project, member }
+    }
+
+    /// Sends a request of this route that does what it can, where `credential` may.
+    async fn send(&self, service: &OwnService, method: &str, path: &str, credential: &Credential) -> Answer {
+        let body = match (method, path) {
+            ("POST", "/v1/auth/login") => json!({"email": self.email, "password": NEW_PASSWORD}),
+            ("POST", "/v1/auth/password") => {
+                json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD})
+            }
+            ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
+            ("POST", "/v1/members") => {
+                json!({"email": new_address(), "password": PASSWORD, "permissions": ["read", "admin"]})
+            }
+            ("POST" | "PATCH", "/v1/projects" | "/v1/projects/{project_id}") => json!({"name": "A"}),
+            ("PATCH", "/v1/members/{user_id}") => json!({"permissions": ["read"]}),
+            _ => json!({}),
+        };
+        let path = path
+            .replace("{session_id}", &self.other_session)
+            .replace("{key_id}", text(&self.key, "id"))
+            .replace("{project_id}", &self.project)
+            .replace("{user_id}", &self.member);
+        let path = if LISTS.contains(&path.as_str()) { format!("{path}?limit={PAGE}") } else { path };
+        service.request(method, &path).with(credential).json(&body).send().await
+    }
+}
+
+/// An item as the table has it.
+type Item = HashMap<String, AttributeValue>;
+
+/// One item of each kind that an account has many of.
+struct Samples {
+    key: Item,
+    member: Item,
+    project: Item,
+}
+
+impl Samples {
+    /// Those of things that were made as any others are.
+    async fn read(service: &OwnService, account: &Account) -> Self {
+        let (_, key) = service.key(&account.session, json!({})).await;
+        let project = service.project(&account.session).await;
+        let (_, member) = service.member(&account.session, &["read", "admin"]).await;
+        let account = format!("ACCOUNT#{}", account.id);
+        Self {
+            key: item(service, &account, &format!("KEY#{}", text(&key, "id"))).await,
+            member: item(service, &account, &format!("MEMBER#{member}")).await,
+            project: item(service, &format!("{account}#live"), &format!("PROJECT#{project}")).await,
+        }
+    }
+
+    /// Puts so many more of each into the table, with ids of their own.
+    async fn multiply(&self, service: &OwnService, dynamodb: &DynamoDb, times: usize) {
+        let (clock, random) = (service.time.clock(), Random::system());
+        let mut items = Vec::with_capacity(3 * times);
+        for _ in 0..times {
+            items.push(with_id(&self.key, "KEY#", &KeyId::new(&clock, &random).to_string()));
+            items.push(with_id(&self.member, "MEMBER#", &UserId::new(&clock, &random).to_string()));
+            items.push(with_id(&self.project, "PROJECT#", ProjectId::new(&clock, &random).as_str()));
+        }
+        let table = service.gateway.table("Table").expect("the table");
+        // Straight to where the table is, since they are many.
+        let direct = service.gateway.dynamodb().config().to_builder().endpoint_url(dynamodb.behind());
+        let direct = Client::from_conf(direct.build());
+        let mut writes = JoinSet::new();
+        for chunk in items.chunks(25) {
+            if writes.len() == WRITES_AT_ONCE {
+                writes.join_next().await.expect("there are some").expect("one is done");
+            }
+            let requests = chunk.iter().map(|item| {
+                let put = PutRequest::builder().set_item(Some(item.clone())).build().expect("a put");
+                WriteRequest::builder().put_request(put).build()
+            });
+            let write = direct.batch_write_item().request_items(table, requests.collect());
+            writes.spawn(async {
+                let left = write.send().await.expect("it is written").unprocessed_items;
+                assert!(left.is_none_or(|left| left.is_empty()), "all of it is");
+            });
+        }
+        writes.join_all().await;
+    }
+}
+/// The item at this key.
+async fn item(service: &OwnService, pk: &str, sk: &str) -> Item {
+    let read = service.gateway.dynamodb().get_item().consistent_read(true);
+    let read = read.table_name(service.gateway.table("Table").expect("the table"));
+    let key = |text: &str| AttributeValue::S(text.to_owned());
+    let answer = read.key("pk", key(pk)).key("sk", key(sk)).send().await.expect("it answers");
+    answer.item.unwrap_or_else(|| panic!("there is no {sk} in {pk}"))
+}
+
+/// The same item with another id.
+fn with_id(item: &Item, kind: &str, id: &str) -> Item {
+    let mut item = item.clone();
+    for (name, value) in [("sk", format!("{kind}{id}")), ("id", id.to_owned())] {
+        let before = item.insert(name.to_owned(), AttributeValue::S(value));
+        assert!(before.is_some(), "there is no `{name}`");
+    }
+    item
+}

@@ -1,0 +1,156 @@
+//! `GET /v1/openapi.json`: the API's description, and whether all that the other tests see is as it says.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex},
+};
+
+use jsonschema::Validator;
+use reqwest::header::HeaderName;
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    service::{OwnService, Service},
+};
+
+/// The description, from the functions' types as they are.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
+
+/// The same, with answers that have no members but those it names.
+static STRICT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = DOCUMENT.clone();
+    for schema in document["components"]["schemas"].as_object_mut().expect("schemas").values_mut() {
+        if schema.get("properties").is_some()
+            || schema.get("oneOf").is_some_and(|of| of[0]["type"] == "object")
+        {
+            schema["unevaluatedProperties"] = json!(false);
+        }
+    }
+    document
+});
+
+/// What stands behind `pointer` in the description, or behind the reference that stands there.
+fn part(pointer: &str) -> Option<(String, &'static Value)> {
+    let part = STRICT.pointer(pointer)?;
+    match part.get("$ref").and_then(Value::as_str) {
+        Some(reference) => self::part(reference.strip_prefix('#').expect("a part of the document")),
+        None => Some((pointer.to_owned(), part)),
+    }
+}
+
+/// What checks values against the schema behind `pointer`.
+fn validator(pointer: String) -> Arc<Validator> {
+    static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+    let mut validators = VALIDATORS.lock().expect("no other panicked");
+    let make = |pointer: &String| {
+        let mut schema = STRICT.clone();
+        schema["$ref"] = json!(format!("#{pointer}").replace('{', "%7B").replace('}', "%7D"));
+        Arc::new(jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema"))
+    };
+    Arc::clone(validators.entry(pointer).or_insert_with_key(make))
+}
+
+/// Where the operation stands in the description that `method` and `path` are of.
+fn operation(method: &str, path: &str) -> Option<String> {
+    let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let wanted = segments(path.split('?').next().unwrap_or_default());
+    let paths = STRICT["paths"].as_object().expect("paths");
+    let fits = |template: &&String| {
+        let template = segments(template);
+        template.len() == wanted.len()
+            && template
+                .iter()
+                .zip(&wanted)
+                .all(|(part, is)| part == is || (part.starts_with('{') && !is.is_empty()))
+    };
+    let template = paths.keys().find(fits)?;
+    let method = method.to_ascii_lowercase();
+    paths[template].get(&method)?;
+    Some(format!("/paths/{}/{method}", template.replace('/', "~1")))
+}
+
+/// Checks that the description knows this answer to a request.
+#[track_caller]
+pub fn assert_described(method: &str, path: &str, answer: &Answer) {
+    let Some(operation) = operation(method, path) else { return };
+    let Some((response, described)) = part(&format!("{operation}/responses/{}", answer.status)) else {
+        panic!("{method} {path} answers {}, of which nothing is said", answer.status);
+    };
+    for header in answer.headers.keys().map(HeaderName::as_str) {
+        let is_general = ["content-type", "content-length", "cache-control", "date"].contains(&header);
+        let named = described["headers"]
+            .as_object()
+            .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(header)));
+        assert!(
+            is_general || named || header.starts_with("access-control-") || header.starts_with("x-amz"),
+            "{method} {path} answers {} with {header}, of which nothing is said",
+            answer.status
+        );
+    }
+    let Some(content) = described.get("content") else {
+        assert!(
+            answer.text.is_empty(),
+            "{method} {path} has a body, of which nothing is said: {}",
+            answer.text
+        );
+        return;
+    };
+    assert!(content.get("application/json").is_some());
+    let validator = validator(format!("{response}/content/application~1json/schema"));
+    let errors: Vec<_> = validator.iter_errors(&answer.body).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{method} {path} answers {}, and {errors:?}: {}", answer.status, answer.text);
+}
+
+#[tokio::test]
+async fn get_is_200_with_what_is_committed() {
+    let answer = Service::start().await.request("GET", "/v1/openapi.json").send().await;
+    assert_eq!(answer.text, openapi::DOCUMENT);
+    assert_eq!(answer.expect(200)["openapi"], "3.1.1");
+}
+
+#[test]
+fn what_is_committed_is_what_the_types_say() {
+    let committed: Value = serde_json::from_str(openapi::DOCUMENT).expect("JSON");
+    assert_eq!(committed, *DOCUMENT, "cargo run -p openapi-document > openapi.json");
+}
+
+#[tokio::test]
+async fn each_route_of_the_template_stands_in_it_with_its_credentials() {
+    let service = OwnService::start().await;
+    let routes = service.gateway.routes().iter().filter(|route| route.path.starts_with("/v1/"));
+    let mut in_template: Vec<_> =
+        routes.map(|route| (format!("{} {}", route.method, route.path), route.public)).collect();
+    let mut described = Vec::new();
+    for (path, operations) in DOCUMENT["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let public = operation["security"] == json!([]);
+            described.push((format!("{} {path}", method.to_ascii_uppercase()), public));
+        }
+    }
+    in_template.sort_unstable();
+    described.sort_unstable();
+    assert_eq!(described, in_template);
+}
+
+#[test]
+fn each_example_is_as_its_schema_says() {
+    let mut count = 0;
+    for (path, operations) in STRICT["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let place = format!("/paths/{}/{method}", path.replace('/', "~1"));
+            let statuses = operation["responses"].as_object().expect("responses").keys();
+            let contents = statuses.map(|status| format!("{place}/responses/{status}"));
+            for place in contents.chain([format!("{place}/requestBody")]) {
+                let Some((place, part)) = part(&place) else { continue };
+                let Some(content) = part.pointer("/content/application~1json") else { continue };
+                let validator = validator(format!("{place}/content/application~1json/schema"));
+                let errors: Vec<_> =
+                    validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
+                assert!(errors.is_empty(), "{method} {path}: {errors:?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+}
