@@ -21,6 +21,7 @@ mod stage;
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
+    mem::ManuallyDrop,
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
@@ -36,9 +37,9 @@ use crate::service::{Account, OwnService, PASSWORD};
 
 /// A browser that looks at a service of its own.
 pub struct Browser {
-    // Ends first: a driver whose test failed would else wait for its browser.
+    /// Never dropped: where a test failed, it would wait for an answer while it keeps the test's thread.
+    pub driver: ManuallyDrop<WebDriver>,
     _chromedriver: Chromedriver,
-    pub driver: WebDriver,
     pub service: OwnService,
     has_ended: bool,
 }
@@ -121,7 +122,7 @@ impl Browser {
         capabilities.add_arg("--disable-dev-shm-usage").expect("an argument");
         capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All).expect("a level");
         let driver = WebDriver::new(format!("http://127.0.0.1:{}", chromedriver.port), capabilities);
-        let driver = driver.await.expect("a browser");
+        let driver = ManuallyDrop::new(driver.await.expect("a browser"));
         driver.goto(url).await.expect("the page");
         Self { service, driver, has_ended: false, _chromedriver: chromedriver }
     }
@@ -165,7 +166,7 @@ impl Browser {
         let expected: BTreeSet<String> = expected.iter().map(|&line| line.to_owned()).collect();
         async move {
             assert_eq!(self.logged().await, expected);
-            self.driver.clone().quit().await.expect("the browser ends");
+            WebDriver::clone(&self.driver).quit().await.expect("the browser ends");
         }
     }
 
@@ -246,14 +247,20 @@ impl Browser {
         panic!("nothing is called “{name}”. {}", self.shown().await);
     }
 
+    /// Clicks, once what is above is scrolled away.
+    async fn click_on(element: &WebElement) {
+        element.scroll_into_view().await.expect("it is there");
+        element.click().await.expect("it can be clicked");
+    }
+
     /// Clicks on a button or link.
     pub async fn click(&self, name: &str) {
-        self.find(BUTTONS, name).await.click().await.expect("it can be clicked");
+        Self::click_on(&self.find(BUTTONS, name).await).await;
     }
 
     /// Clicks on the button that sends a form, which what opened it may be called like.
-    pub async fn find_and_submit(&self, name: &str) {
-        self.find("form button[type=submit]", name).await.click().await.expect("it can be clicked");
+    pub async fn submit(&self, name: &str) {
+        Self::click_on(&self.find("form button[type=submit]", name).await).await;
     }
 
     /// A field, by its label.
@@ -270,7 +277,7 @@ impl Browser {
 
     /// Clicks on a checkbox or radio button.
     pub async fn check(&self, label: &str) {
-        self.field(label).await.click().await.expect("it can be clicked");
+        Self::click_on(&self.field(label).await).await;
     }
 
     /// Chooses one of a list.
@@ -307,14 +314,14 @@ impl Browser {
         let field = self.field(label).await;
         let id = field.attr("aria-describedby").await.expect("attributes").unwrap_or_default();
         let id = id.split(' ').next_back().unwrap_or_default().to_owned();
-        const TEXT: &str = "return document.getElementById(arguments[0])?.innerText ?? ''";
+        let text = "return document.getElementById(arguments[0])?.innerText ?? ''";
         self.until(
             "a complaint",
             "return document.getElementById(arguments[0])?.innerText > ''",
             &[json!(id)],
         )
         .await;
-        self.value(TEXT, &[json!(id)]).await.as_str().unwrap_or_default().to_owned()
+        self.value(text, &[json!(id)]).await.as_str().unwrap_or_default().to_owned()
     }
 
     /// The texts of a list's cells, row by row.
@@ -325,9 +332,9 @@ impl Browser {
             &[],
         )
         .await;
-        const ROWS: &str = "return [...document.querySelectorAll('tbody tr')].map((row) =>
+        let rows = "return [...document.querySelectorAll('tbody tr')].map((row) =>
             [...row.querySelectorAll('.cell-value')].map((cell) => cell.innerText))";
-        serde_json::from_value(self.value(ROWS, &[]).await).expect("rows of cells")
+        serde_json::from_value(self.value(rows, &[]).await).expect("rows of cells")
     }
 
     /// Waits until the list has so many rows.

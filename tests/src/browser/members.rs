@@ -19,7 +19,7 @@ async fn are_added_changed_suspended_restored_and_removed() {
     browser.fill("E-mail", &email).await;
     browser.fill("First password", PASSWORD).await;
     browser.check("write").await;
-    browser.find_and_submit("Add member").await;
+    browser.submit("Add member").await;
     browser.sees(&format!("Added: {email}")).await;
     let rows = browser.sees_rows(2).await;
     assert_eq!(rows[0][..3], [email.clone(), "read\nwrite".to_owned(), "active".to_owned()]);
@@ -58,11 +58,11 @@ async fn are_refused_with_a_reason() {
     browser.click("Add member").await;
     browser.fill("E-mail", "no address").await;
     browser.fill("First password", "short").await;
-    browser.find_and_submit("Add member").await;
+    browser.submit("Add member").await;
     assert!(!browser.complaint("E-mail").await.is_empty());
     browser.fill("E-mail", &account.email).await;
     browser.fill("First password", PASSWORD).await;
-    browser.find_and_submit("Add member").await;
+    browser.submit("Add member").await;
     browser.sees("The address belongs to a member already").await;
     browser.click("Cancel").await;
     // The last one with `admin` keeps it.
