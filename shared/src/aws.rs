@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
+};
 use aws_sdk_dynamodb::{
     config::Builder as DynamoDbConfig,
     error::{ProvideErrorMetadata, SdkError},
@@ -41,7 +44,8 @@ impl Aws {
 /// Settings that all clients share.
 ///
 /// The SDK alone would wait without end and retry from one second on. A caller is better served by an
-/// answer: each attempt gets two seconds and the whole operation five.
+/// answer: each attempt gets two seconds and the whole operation five. That bounds stalled streams, too, so nothing
+/// else watches for them.
 #[must_use]
 pub fn defaults() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
@@ -57,6 +61,7 @@ pub fn defaults() -> ConfigLoader {
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(https)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts)
         .retry_config(retries)
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode, sync::Arc};
 
-use lambda_runtime::{Diagnostic, LambdaEvent, Service};
+use lambda_runtime::{Diagnostic, LambdaEvent, Service, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{error, level_filters::LevelFilter};
 
@@ -10,7 +10,7 @@ use crate::{app::App, aws::Aws, clock::Clock, config::Config, error::chain, rand
 
 /// A function that takes events `E`, ready for the Lambda runtime.
 pub trait Function<E>:
-    Service<LambdaEvent<E>, Response: Serialize, Error: Into<Diagnostic> + fmt::Debug, Future: Send>
+    Service<LambdaEvent<E>, Response: Serialize + Send, Error: Into<Diagnostic> + fmt::Debug, Future: Send>
     + Clone
     + Send
     + Sync
@@ -19,8 +19,12 @@ pub trait Function<E>:
 }
 
 impl<S, E> Function<E> for S where
-    S: Service<LambdaEvent<E>, Response: Serialize, Error: Into<Diagnostic> + fmt::Debug, Future: Send>
-        + Clone
+    S: Service<
+            LambdaEvent<E>,
+            Response: Serialize + Send,
+            Error: Into<Diagnostic> + fmt::Debug,
+            Future: Send,
+        > + Clone
         + Send
         + Sync
         + 'static
@@ -28,7 +32,9 @@ impl<S, E> Function<E> for S where
 }
 
 /// Runs the Lambda program of the function that `service` makes: the whole of its `main`.
-pub fn run<E: DeserializeOwned, F: Function<E>>(service: impl FnOnce(Arc<App>) -> F) -> ExitCode {
+pub fn run<E: DeserializeOwned + Send + 'static, F: Function<E>>(
+    service: impl FnOnce(Arc<App>) -> F,
+) -> ExitCode {
     let config = Config::from_env();
     telemetry::init(config.as_ref().map_or(LevelFilter::INFO, |config| config.log_level));
     match config.map_err(Into::into).and_then(|config| serve(config, service)) {
@@ -41,10 +47,14 @@ pub fn run<E: DeserializeOwned, F: Function<E>>(service: impl FnOnce(Arc<App>) -
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn serve<E: DeserializeOwned, F: Function<E>>(
+async fn serve<E: DeserializeOwned + Send + 'static, F: Function<E>>(
     config: Config,
     service: impl FnOnce(Arc<App>) -> F,
 ) -> Result<(), lambda_runtime::Error> {
     let app = App::new(config, Aws::from_env().await, Clock::system(), Random::system()).await?;
-    lambda_runtime::run(service(Arc::new(app))).await
+    let mut service = service(Arc::new(app));
+    // On the heap, because an SDK's futures are large, and the runtime hands them from layer to layer.
+    let run = lambda_runtime::run(service_fn(move |event| Box::pin(service.call(event))));
+    // As a task, since Tokio wakes those on its own thread without the kernel, and what it blocks on only through it.
+    tokio::spawn(run).await?
 }

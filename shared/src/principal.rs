@@ -97,6 +97,8 @@ pub struct SessionPrincipal {
 
 /// In a context, the end of a key that has none. A value that is missing never means the most.
 const NEVER: &str = "never";
+/// The most members of a context, those that tell of a limit among them.
+const MAX_CONTEXT: usize = 14;
 /// In a context, the scope of a key that is not limited.
 const EVERY_PROJECT: &str = "*";
 
@@ -169,10 +171,10 @@ impl Principal {
     /// The authorizer's context for them. API Gateway hands on strings alone, so all of it is strings:
     /// lists are joined by commas, a scope of every project is `*`, and no end is `never`.
     #[must_use]
-    pub fn to_context(&self) -> HashMap<&'static str, String> {
+    pub fn to_context(&self) -> Vec<(&'static str, String)> {
         let permissions = self.permissions().iter().map(Permission::as_str).collect::<Vec<_>>().join(",");
-        let mut context =
-            HashMap::from([("account_id", self.account_id().to_string()), ("permissions", permissions)]);
+        let mut context = Vec::with_capacity(MAX_CONTEXT);
+        context.extend([("account_id", self.account_id().to_string()), ("permissions", permissions)]);
         match self {
             Self::ApiKey(key) => {
                 let scope = match &key.scope {

@@ -1,12 +1,17 @@
 //! What the authorizer answers: a policy for the one request that was asked about.
 
-use std::collections::HashMap;
-
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shared::{limit::Verdict, principal::Principal};
 
 /// API Gateway takes no longer `Resource` in a policy, and answers 500 to one.
 const MAX_RESOURCE_BYTES: usize = 512;
+
+/// The members of an answer's context.
+type Context = Vec<(&'static str, String)>;
+
+fn as_object<S: Serializer>(context: &Context, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(context.iter().map(|(name, value)| (name, value)))
+}
 
 /// An answer to API Gateway. Every member is set by hand: a default would be an Allow.
 #[derive(Serialize)]
@@ -15,7 +20,8 @@ pub struct Policy {
     principal_id: String,
     #[serde(rename = "policyDocument")]
     document: PolicyDocument,
-    context: HashMap<&'static str, String>,
+    #[serde(serialize_with = "as_object")]
+    context: Context,
     usage_identifier_key: Option<String>,
 }
 
@@ -50,15 +56,10 @@ impl Policy {
 
     /// Keeps whoever it is from `method_arn`.
     pub(crate) fn deny(principal_id: String, method_arn: String) -> Self {
-        Self::new(Effect::Deny, principal_id, method_arn, HashMap::new())
+        Self::new(Effect::Deny, principal_id, method_arn, Context::new())
     }
 
-    fn new(
-        effect: Effect,
-        principal_id: String,
-        mut resource: String,
-        context: HashMap<&'static str, String>,
-    ) -> Self {
+    fn new(effect: Effect, principal_id: String, mut resource: String, context: Context) -> Self {
         if resource.len() > MAX_RESOURCE_BYTES {
             // No path with ids of ours is as long, so whatever begins like that isn't there.
             resource.truncate(resource.floor_char_boundary(MAX_RESOURCE_BYTES - 1));

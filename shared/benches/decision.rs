@@ -1,0 +1,82 @@
+//! What the authorizer computes on a request with a key, apart from the SDK and the runtime: `cargo bench -p shared`.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use shared::{
+    access::{Asked, FoundKey, decide_key},
+    account::{AccountStatus, Standing},
+    api_key::{ApiKey, State},
+    clock::Clock,
+    digest::TokenDigest,
+    environment::Environment,
+    id::{AccountId, KeyId},
+    pepper::{MIN_PEPPER_BYTES, Pepper, Peppers},
+    permission::{Permission, Permissions},
+    random::Random,
+    scope::Scope,
+    token::{ApiKeyToken, NewToken, Token},
+};
+
+fn peppers() -> Peppers {
+    let secret = vec![b'k'; MIN_PEPPER_BYTES].into();
+    Peppers::new(Pepper::new("version".to_owned(), secret).expect("it is long enough"), None)
+}
+
+/// A live key of an active account, and its token as it stands in the header.
+fn key(peppers: &Peppers) -> (FoundKey, String) {
+    let (clock, random) = (Clock::system(), Random::system());
+    let (account_id, id) = (AccountId::new(&clock, &random), KeyId::new(&clock, &random));
+    let token = NewToken::for_key(Environment::Live, account_id, id, &random);
+    let key = ApiKey {
+        id,
+        account_id,
+        name: "Importer".to_owned().try_into().expect("a name"),
+        environment: Environment::Live,
+        permissions: Permissions::new([Permission::Read, Permission::Write]).expect("permissions"),
+        scope: Scope::All,
+        hint: token.hint(Environment::Live),
+        created_at: clock.now(),
+        expires_at: None,
+        last_used_at: None,
+        counter: None,
+        state: State::Active {
+            current: TokenDigest::of(token.expose(), peppers),
+            previous: None,
+            generation: 0,
+        },
+    };
+    let account = Standing { status: AccountStatus::Active, quotas: None };
+    (FoundKey { key, account }, format!("Bearer {}", token.expose()))
+}
+
+fn key_token(authorization: &str) -> ApiKeyToken<'_> {
+    match Token::from_authorization(authorization) {
+        Ok(Token::ApiKey(token)) => token,
+        _ => panic!("no key's token"),
+    }
+}
+
+fn decision(criterion: &mut Criterion) {
+    let peppers = peppers();
+    let (found, authorization) = key(&peppers);
+    let token = key_token(&authorization);
+    let digest = TokenDigest::of(token.expose(), &peppers);
+    let asked =
+        Asked { method: "GET", route: "/v1/projects", key_id: None, project_id: None, environments: &[] };
+    let now = Clock::system().now();
+    let principal = decide_key(&asked, &token, &found, &peppers, now).expect("it may pass");
+
+    criterion.bench_function("read a token", |bencher| bencher.iter(|| key_token(black_box(&authorization))));
+    criterion.bench_function("verify a digest", |bencher| {
+        bencher.iter(|| digest.matches(black_box(token.expose()), &peppers));
+    });
+    criterion.bench_function("decide on a key", |bencher| {
+        bencher.iter(|| decide_key(black_box(&asked), &token, &found, &peppers, now));
+    });
+    criterion
+        .bench_function("make the context", |bencher| bencher.iter(|| black_box(&principal).to_context()));
+}
+
+criterion_group!(benches, decision);
+criterion_main!(benches);
