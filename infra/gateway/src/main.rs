@@ -67,11 +67,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         () = &mut ended => return Ok(()),
     };
     say(format_args!("listening on {}", gateway.url()));
-    say(format_args!("the dashboard is at {}/dashboard", gateway.url()));
     if let Some(file) = environment {
         write_environment(&gateway, &file)?;
         say(format_args!("waiting for the functions, whose environment is in {}", file.display()));
     }
+    say(format_args!("the dashboard is at {}/dashboard", gateway.url()));
     let random = Random::system();
     tokio::select! {
         demo = gateway.make_demo(&random) => match demo {
