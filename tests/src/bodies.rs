@@ -271,7 +271,7 @@ async fn one_of_more_than_16_kib_is_413() {
     for route in ROUTES {
         // What is just small enough is read, and found to have a member too many.
         let unknown = with_first(&(route.good)(), "surprise", "1");
-        let body = |length: usize| [&*unknown, &" ".repeat(length - unknown.len())].concat();
+        let body = |length: usize| unknown.clone() + &" ".repeat(length - unknown.len());
         send(&target, &route, body(16 * 1024)).await.assert_bad_field("surprise");
         for length in [16 * 1024 + 1, 100_000] {
             send(&target, &route, body(length)).await.assert_error(413, "PAYLOAD_TOO_LARGE");
@@ -442,7 +442,7 @@ fn mangled() -> impl Strategy<Value = (usize, String)> {
             let start = at.index(good.len());
             let end = (start + length).min(good.len());
             let kept = |range: &[char]| range.iter().collect::<String>();
-            (route, [kept(&good[..start]), piece, kept(&good[end..])].concat())
+            (route, kept(&good[..start]) + &piece + &kept(&good[end..]))
         },
     )
 }

@@ -6,6 +6,7 @@
 //! page's policy refused.
 
 mod audit_events;
+mod chromedriver;
 mod create_key;
 mod each_screen;
 mod keys;
@@ -18,69 +19,27 @@ mod safety;
 mod sessions;
 mod stage;
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, BufReader, Read, Write},
-    mem::ManuallyDrop,
-    net::TcpStream,
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeSet, thread, time::Duration};
 
+use fantoccini::{
+    Client,
+    elements::{Element, ElementRef},
+};
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use thirtyfour::prelude::*;
 use tokio::time::sleep;
 
-use crate::service::{Account, OwnService, PASSWORD};
+use crate::{
+    browser::chromedriver::{Chromedriver, Execute, TakeLog},
+    service::{Account, OwnService, PASSWORD},
+};
 
 /// A browser that looks at a service of its own.
 pub struct Browser {
-    /// Never dropped: where a test failed, it would wait for an answer while it keeps the test's thread.
-    pub driver: ManuallyDrop<WebDriver>,
-    _chromedriver: Chromedriver,
     pub service: OwnService,
+    pub driver: Client,
     has_ended: bool,
-}
-
-/// The program that tells the browser what to do.
-struct Chromedriver {
-    process: Child,
-    port: u16,
-}
-
-impl Chromedriver {
-    fn start() -> Self {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().expect("chromedriver, which bash .ci/browser installs");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let port = lines.find_map(|line| {
-            let line = line.expect("a line");
-            line.strip_prefix("ChromeDriver was started successfully on port ")?
-                .trim_end_matches('.')
-                .parse()
-                .ok()
-        });
-        // Else it would wait for somebody to read on.
-        thread::spawn(move || lines.count());
-        Self { process, port: port.expect("chromedriver says where it listens") }
-    }
-}
-
-impl Drop for Chromedriver {
-    /// Asks it to end, so that it ends its browser too.
-    fn drop(&mut self) {
-        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-            let _ =
-                stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-            let _ = stream.read_to_end(&mut Vec::new());
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    _chromedriver: Chromedriver,
 }
 
 /// How often something is looked for before a test fails, 50 milliseconds apart.
@@ -97,6 +56,8 @@ const FIND: &str = r#"
     return [...root.querySelectorAll(selector)]
       .find((element) => nameOf(element) === name && element.checkVisibility({ visibilityProperty: true })) ?? null;
 "#;
+/// How WebDriver calls a reference to an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const BUTTONS: &str = "button, a[href]";
 const FIELDS: &str = "input, select";
 
@@ -110,19 +71,7 @@ impl Browser {
 
     /// Opens the dashboard of `service` at `url`.
     pub async fn open_at(service: OwnService, url: &str) -> Self {
-        let chromedriver = Chromedriver::start();
-        let mut capabilities = DesiredCapabilities::chrome();
-        for argument in
-            ["--headless=new", "--window-size=1280,900", "--lang=en", "--force-prefers-reduced-motion"]
-        {
-            capabilities.add_arg(argument).expect("an argument");
-        }
-        // Its sandbox can't be had as root, nor in some containers. All that it opens is ours.
-        capabilities.add_arg("--no-sandbox").expect("an argument");
-        capabilities.add_arg("--disable-dev-shm-usage").expect("an argument");
-        capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All).expect("a level");
-        let driver = WebDriver::new(format!("http://127.0.0.1:{}", chromedriver.port), capabilities);
-        let driver = ManuallyDrop::new(driver.await.expect("a browser"));
+        let (chromedriver, driver) = Chromedriver::start().await;
         driver.goto(url).await.expect("the page");
         Self { service, driver, has_ended: false, _chromedriver: chromedriver }
     }
@@ -166,14 +115,15 @@ impl Browser {
         let expected: BTreeSet<String> = expected.iter().map(|&line| line.to_owned()).collect();
         async move {
             assert_eq!(self.logged().await, expected);
-            WebDriver::clone(&self.driver).quit().await.expect("the browser ends");
+            self.driver.clone().close().await.expect("the browser ends");
         }
     }
 
     /// What the browser has logged since the last look, requests that failed as `STATUS PATH`.
     pub async fn logged(&self) -> BTreeSet<String> {
-        let log = self.driver.browser_log().await.expect("the log");
-        log.into_iter().map(|entry| shortened(&entry.message)).collect()
+        let log = self.driver.issue_cmd(TakeLog).await.expect("the log");
+        let entries = log.as_array().expect("entries");
+        entries.iter().map(|entry| shortened(entry["message"].as_str().expect("a message"))).collect()
     }
 
     /// The same, as soon as there is something.
@@ -188,13 +138,29 @@ impl Browser {
         panic!("the browser logs nothing");
     }
 
-    async fn script(&self, script: &str, arguments: &[Value]) -> ScriptRet {
-        self.driver.execute(script, arguments).await.expect("the script runs")
-    }
-
     /// What `script` returns.
     pub async fn value(&self, script: &str, arguments: &[Value]) -> Value {
-        self.script(script, arguments).await.json().clone()
+        self.driver.execute(script, arguments.to_vec()).await.expect("the script runs")
+    }
+
+    /// What `script` hands to its last argument.
+    pub async fn later_value(&self, script: &str) -> Value {
+        self.driver.execute_async(script, Vec::new()).await.expect("the script runs")
+    }
+
+    /// Sends a command of the Chrome `DevTools` Protocol.
+    pub async fn devtools(&self, method: &'static str, parameters: Value) {
+        self.driver.issue_cmd(Execute { method, parameters }).await.expect(method);
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.expect("the page");
+    }
+
+    /// The page's title.
+    pub async fn title(&self) -> String {
+        self.driver.title().await.expect("a title")
     }
 
     /// Waits until `script` returns true.
@@ -236,11 +202,11 @@ impl Browser {
         !self.value(FIND, &[json!(FIELDS), json!(label)]).await.is_null()
     }
 
-    async fn find(&self, selector: &str, name: &str) -> WebElement {
+    async fn find(&self, selector: &str, name: &str) -> Element {
         for _ in 0..LOOKS {
-            let found = self.script(FIND, &[json!(selector), json!(name)]).await;
-            if !found.json().is_null() {
-                return found.element().expect("an element");
+            let found = self.value(FIND, &[json!(selector), json!(name)]).await;
+            if let Some(id) = found.get(ELEMENT).and_then(Value::as_str) {
+                return Element::from_element_id(self.driver.clone(), ElementRef::from(id.to_owned()));
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -248,8 +214,10 @@ impl Browser {
     }
 
     /// Clicks, once what is above is scrolled away.
-    async fn click_on(element: &WebElement) {
-        element.scroll_into_view().await.expect("it is there");
+    async fn click_on(element: &Element) {
+        let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
+        let reference = json!({ELEMENT: String::from(element.element_id())});
+        element.clone().client().execute(scroll, vec![reference]).await.expect("it is there");
         element.click().await.expect("it can be clicked");
     }
 
@@ -264,7 +232,7 @@ impl Browser {
     }
 
     /// A field, by its label.
-    pub async fn field(&self, label: &str) -> WebElement {
+    pub async fn field(&self, label: &str) -> Element {
         self.find(FIELDS, label).await
     }
 
@@ -282,14 +250,7 @@ impl Browser {
 
     /// Chooses one of a list.
     pub async fn choose(&self, label: &str, option: &str) {
-        let list = self.field(label).await;
-        let options = list.find_all(By::Tag("option")).await.expect("options");
-        for one in options {
-            if one.text().await.expect("a text") == option {
-                return one.click().await.expect("it can be chosen");
-            }
-        }
-        panic!("{label} has no {option}");
+        self.field(label).await.select_by_label(option).await.expect("it can be chosen");
     }
 
     /// What stands in a field.
@@ -298,8 +259,9 @@ impl Browser {
     }
 
     /// Presses keys, wherever the focus is.
-    pub async fn press(&self, keys: impl Into<TypingData>) {
-        self.driver.action_chain().send_keys(keys).perform().await.expect("they are pressed");
+    pub async fn press(&self, keys: &str) {
+        let focused = self.driver.active_element().await.expect("something has the focus");
+        focused.send_keys(keys).await.expect("they are pressed");
     }
 
     /// What a screen reader says has the focus.

@@ -215,7 +215,7 @@ fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut V
             AttributeValue::M(inner) => collect_secrets(inner, secrets),
             AttributeValue::B(bytes) => {
                 let bytes = bytes.as_ref();
-                let hex = bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+                let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
                 let debug = format!("{bytes:?}");
                 secrets.extend([BASE64_STANDARD.encode(bytes), hex.to_uppercase(), hex, debug]);
             }

@@ -24,7 +24,7 @@ async fn say_who_did_what_from_where() {
     browser.choose("Events about", "Key Server").await;
     let rows = browser.sees_rows(2).await;
     assert!(rows.iter().all(|row| row[1].starts_with("Key Server")), "{rows:?}");
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees_rows(2).await;
     browser.choose("Events about", "All that was done").await;
     browser.sees("logged in").await;

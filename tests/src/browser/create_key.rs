@@ -1,7 +1,7 @@
 //! Create API Key, and the key that is shown once.
 
+use fantoccini::key::Key;
 use serde_json::{Value, json};
-use thirtyfour::Key;
 
 use crate::{browser::Browser, service::Credential};
 
@@ -30,7 +30,7 @@ async fn shows_it_once_and_it_works() {
 
     // Neither Escape nor the corner leaves it unasked, nor asks once and then leaves.
     for _ in 0..3 {
-        browser.press(Key::Escape).await;
+        browser.press(&Key::Escape).await;
         browser.sees("Have you saved it?").await;
     }
     browser.click("Not yet").await;
@@ -63,7 +63,7 @@ async fn of_test_type_for_some_projects_until_a_day() {
         .post("/v1/projects?environment=test", &account.session, project("Trial"))
         .await
         .expect(201);
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
 
     browser.click("Create API Key").await;
     browser.fill("Name", "Trial reader").await;
@@ -76,7 +76,7 @@ async fn of_test_type_for_some_projects_until_a_day() {
     browser.sees("“no project” is neither a project’s id nor the name of one.").await;
     // By its name, by its id, and one that is written and not added.
     browser.fill("Project to add", "trial").await;
-    browser.press(Key::Enter).await;
+    browser.press(&Key::Enter).await;
     browser.until("the chip", "return document.querySelectorAll('.chip').length === 1", &[]).await;
     browser.fill("Project to add", "proj_gone").await;
     browser.click("Add").await;
@@ -142,7 +142,7 @@ async fn without_what_it_needs_says_beside_the_field_what_is_missing() {
 async fn is_copied_by_a_button() {
     let (browser, _) = Browser::logged_in().await;
     let granted = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
-    browser.driver.cdp().send_raw("Browser.grantPermissions", granted).await.expect("it is granted");
+    browser.devtools("Browser.grantPermissions", granted).await;
     browser.click("Create API Key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
@@ -150,9 +150,8 @@ async fn is_copied_by_a_button() {
     let key = browser.written("Key").await;
     browser.click("Copy Line for .env").await;
     browser.sees("Copied: Line for .env").await;
-    let pasted =
-        browser.driver.execute_async("navigator.clipboard.readText().then(arguments[0])", Vec::new()).await;
-    assert_eq!(*pasted.expect("what was copied").json(), format!("MEDTWIN_API_KEY={key}"));
+    let pasted = browser.later_value("navigator.clipboard.readText().then(arguments[0])").await;
+    assert_eq!(pasted, format!("MEDTWIN_API_KEY={key}"));
     browser.click("Done").await;
     browser.click("Yes, I have saved it").await;
     browser.end(&[]).await;
@@ -163,7 +162,7 @@ async fn is_copied_by_a_button() {
 async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
     let (browser, _) = Browser::logged_in().await;
     let denied = json!({"permission": {"name": "clipboard-write"}, "setting": "denied"});
-    browser.driver.cdp().send_raw("Browser.setPermission", denied).await.expect("it is denied");
+    browser.devtools("Browser.setPermission", denied).await;
     browser.click("Create API Key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;

@@ -3,9 +3,9 @@
 
 use std::{fs, path::PathBuf};
 
+use fantoccini::key::Key;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use thirtyfour::Key;
 use time::Duration;
 
 use crate::{
@@ -39,23 +39,19 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    async fn cdp(&self, method: &str, parameters: Value) {
-        self.browser.driver.cdp().send_raw(method, parameters).await.expect(method);
-    }
-
     /// Looks at what there is, which is called `name`, in each theme and at each width.
     async fn look(&mut self, name: &str) {
         for theme in THEMES {
             let features = json!([{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
-            self.cdp("Emulation.setEmulatedMedia", json!({"features": features})).await;
+            self.browser.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
             for width in WIDTHS {
                 let height = if width == 360 { 740 } else { 900 };
                 let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-                self.cdp("Emulation.setDeviceMetricsOverride", size).await;
+                self.browser.devtools("Emulation.setDeviceMetricsOverride", size).await;
                 self.judge(&format!("{name}-{theme}-{width}"), width).await;
             }
         }
-        self.cdp("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
 
     async fn judge(&mut self, name: &str, width: u32) {
@@ -67,14 +63,14 @@ impl Looker<'_> {
             self.faults.push(format!("{name} is too wide: {wide}"));
         }
         let picture = pictures().join(format!("{name}.png"));
-        self.browser.driver.screenshot(&picture).await.expect("a picture");
+        fs::write(picture, self.browser.driver.screenshot().await.expect("a picture")).expect("it is kept");
         if width == 360 || width == 1280 {
             self.browser.value(&self.axe, &[]).await;
             let run = "const done = arguments[0]; axe.run().then(({ violations, passes }) =>
                 done(passes.length < 10 ? ['axe has hardly looked'] : violations.map(({ id, nodes }) => `${id}: ${nodes.map((one) => `${one.html} ${one.failureSummary}`).join(' | ')}`)),
                 (error) => done([String(error)]))";
-            let found = self.browser.driver.execute_async(run, Vec::new()).await.expect("axe runs");
-            for violation in found.json().as_array().expect("violations") {
+            let found = self.browser.later_value(run).await;
+            for violation in found.as_array().expect("violations") {
                 self.faults.push(format!("{name}: {violation}"));
             }
         }
@@ -97,7 +93,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     looker.look("keys-none").await;
     fill(&browser, &account.session).await;
 
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees_rows(5).await;
     looker.look("keys").await;
     fill_to_the_brim(&browser, &account.session).await;
@@ -150,7 +146,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     browser.click("Cancel").await;
     browser.click("Change grace@example.com").await;
     looker.look("change-member").await;
-    browser.press(Key::Escape).await;
+    browser.press(&Key::Escape).await;
     browser.go("Audit Events").await;
     browser.rows().await;
     looker.look("audit-events").await;
@@ -161,7 +157,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     looker.look("password").await;
 
     let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
-    looker.cdp("Emulation.setDeviceMetricsOverride", narrow).await;
+    browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;
     browser.click("Menu").await;
     browser.sees("Log out").await;
     looker.judge("menu-dark-360", 360).await;

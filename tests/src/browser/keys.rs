@@ -26,7 +26,7 @@ async fn are_shown_with_all_that_there_is_to_them() {
     let (_, scoped) = service.key(&account.session, members).await;
     let (used, record) = service.key(&account.session, json!({"name": "Server"})).await;
     service.me(&used).await.expect(200);
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
 
     let rows = browser.sees_rows(2).await;
     let server = format!("Server\n{}", text(&record, "hint"));
@@ -54,7 +54,7 @@ async fn are_found_by_what_is_typed_and_chosen() {
     }
     let (_, revoked) = browser.service.key(&account.session, json!({"name": "Green server"})).await;
     browser.service.delete(&crate::service::key_path(&revoked), &account.session).await.expect(204);
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees_rows(3).await;
 
     browser.fill("Filter by name, hint or project", "BLUE").await;
@@ -78,7 +78,7 @@ async fn come_in_pages() {
     for number in 0..53 {
         browser.service.key(&account.session, json!({"name": format!("Key {number:02}")})).await;
     }
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees_rows(25).await;
     browser.sees("25 shown, there are more").await;
     browser.click("Show more").await;
@@ -122,21 +122,11 @@ async fn that_a_member_may_not_rotate_are_not_offered_for_it() {
 async fn that_can_not_be_read_can_be_asked_for_again() {
     let (browser, _) = Browser::logged_in().await;
     let offline = |offline: bool| json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
-    browser.driver.cdp().send_raw("Network.enable", json!({})).await.expect("it is enabled");
-    browser
-        .driver
-        .cdp()
-        .send_raw("Network.emulateNetworkConditions", offline(true))
-        .await
-        .expect("no network");
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.emulateNetworkConditions", offline(true)).await;
     browser.check("Revoked ones too").await;
     browser.sees("The service can’t be reached.").await;
-    browser
-        .driver
-        .cdp()
-        .send_raw("Network.emulateNetworkConditions", offline(false))
-        .await
-        .expect("a network");
+    browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
     browser.click("Try again").await;
     browser.sees("No API keys yet").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/api-keys"]).await;

@@ -1,6 +1,8 @@
 //! The login, and out again.
 
-use crate::browser::Browser;
+use fantoccini::key::Key;
+
+use crate::{browser::Browser, service::PASSWORD};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
@@ -8,18 +10,18 @@ async fn with_the_right_password_leads_to_the_keys_and_out_again() {
     let (browser, account) = Browser::logged_in().await;
     browser.sees("No API keys yet").await;
     browser.sees(&account.email).await;
-    assert_eq!(browser.driver.title().await.expect("a title"), "API Keys · MedTWIN");
+    assert_eq!(browser.title().await, "API Keys · MedTWIN");
     assert_eq!(browser.focused().await, "API Keys");
 
     // The session outlives the page, but not the tab.
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees("No API keys yet").await;
 
     browser.click("Log out").await;
     browser.sees("Log in to MedTWIN").await;
     assert_eq!(browser.value("return sessionStorage.length + localStorage.length", &[]).await, 0);
     browser.service.me(&account.session).await.expect(200);
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees("Log in to MedTWIN").await;
     browser.end(&[]).await;
 }
@@ -78,7 +80,7 @@ async fn is_asked_for_again_when_the_account_is_suspended_meanwhile() {
     browser.service.suspend(&account).await;
     browser.go("Sessions").await;
     browser.sees("You don’t have the permission for this, or no longer.").await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.sees("Your account is suspended. Whoever runs this service can restore it.").await;
     browser.end(&["403 /v1/auth/sessions", "403 /v1/auth/me"]).await;
 }
@@ -108,15 +110,10 @@ async fn is_asked_for_again_when_the_session_has_ended() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn without_a_service_says_that_there_is_none() {
     let browser = Browser::open().await;
-    browser.driver.cdp().send_raw("Network.enable", serde_json::json!({})).await.expect("it is enabled");
+    browser.devtools("Network.enable", serde_json::json!({})).await;
     let offline =
         serde_json::json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
-    browser
-        .driver
-        .cdp()
-        .send_raw("Network.emulateNetworkConditions", offline)
-        .await
-        .expect("there is no network");
+    browser.devtools("Network.emulateNetworkConditions", offline).await;
     browser.log_in("ada@example.com").await;
     browser.sees("The service can’t be reached. Check your connection, then try again.").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/login"]).await;
@@ -129,9 +126,9 @@ async fn works_with_the_keyboard_alone() {
     let account = browser.service.account().await;
     browser.sees("Log in to MedTWIN").await;
     assert_eq!(browser.focused().await, "E-mail");
-    browser.press(account.email.clone() + thirtyfour::Key::Tab).await;
+    browser.press(&(account.email.as_str() + &Key::Tab)).await;
     assert_eq!(browser.focused().await, "Password");
-    browser.press(crate::service::PASSWORD.to_owned() + thirtyfour::Key::Enter).await;
+    browser.press(&(PASSWORD + &Key::Enter)).await;
     browser.sees("No API keys yet").await;
     browser.end(&[]).await;
 }

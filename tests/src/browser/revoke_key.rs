@@ -9,7 +9,7 @@ use crate::browser::Browser;
 async fn asks_for_the_name_and_ends_the_key() {
     let (browser, account) = Browser::logged_in().await;
     let (key, _) = browser.service.key(&account.session, json!({"name": "Old  Server"})).await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.click("Revoke Old Server").await;
     browser.sees("A revoked key can’t be brought back.").await;
     for wrong in ["", "old server"] {
@@ -31,7 +31,7 @@ async fn asks_for_the_name_and_ends_the_key() {
 async fn can_be_left_alone() {
     let (browser, account) = Browser::logged_in().await;
     let (key, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     for leave in ["Cancel", "Close"] {
         browser.click("Revoke Server").await;
         browser.click(leave).await;
@@ -39,7 +39,7 @@ async fn can_be_left_alone() {
         assert_eq!(browser.focused().await, "Revoke Server", "the focus is where it was");
     }
     browser.click("Revoke Server").await;
-    browser.press(thirtyfour::Key::Escape).await;
+    browser.press(&fantoccini::key::Key::Escape).await;
     browser.sees_no_longer("A revoked key can’t be brought back.").await;
     browser.service.me(&key).await.expect(200);
     browser.end(&[]).await;

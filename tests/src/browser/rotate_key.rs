@@ -9,7 +9,7 @@ use crate::{browser::Browser, service::Credential};
 async fn says_until_when_the_old_secret_works() {
     let (browser, account) = Browser::logged_in().await;
     let (old, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.click("Rotate Server").await;
     browser.sees(", both work.").await;
     browser.choose("How long the old secret works still", "For an hour").await;
@@ -32,7 +32,7 @@ async fn says_until_when_the_old_secret_works() {
 async fn without_an_overlap_ends_the_old_secret() {
     let (browser, account) = Browser::logged_in().await;
     let (old, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.click("Rotate Server").await;
     browser.choose("How long the old secret works still", "It ends at once").await;
     browser.sees("is refused from now on").await;
@@ -49,7 +49,7 @@ async fn without_an_overlap_ends_the_old_secret() {
 async fn of_a_key_that_was_revoked_meanwhile_says_so() {
     let (browser, account) = Browser::logged_in().await;
     let (_, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
     browser.click("Rotate Server").await;
     browser.service.delete(&crate::service::key_path(&record), &account.session).await.expect(204);
     browser.click("Rotate key").await;

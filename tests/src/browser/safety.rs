@@ -17,7 +17,7 @@ async fn hostile_names_are_text() {
         .request("POST", "/v1/auth/login")
         .header("User-Agent", "<script>document.title='x'</script>");
     login.json(&body).send().await.expect(200);
-    browser.driver.refresh().await.expect("the page");
+    browser.reload().await;
 
     browser.sees(hostile).await;
     browser.click(&format!("Rotate {hostile}")).await;
@@ -38,7 +38,7 @@ async fn hostile_names_are_text() {
         let made =
             browser.value("return document.querySelectorAll('main img, main script').length", &[]).await;
         assert_eq!(made, 0, "{screen}");
-        assert_eq!(browser.driver.title().await.expect("a title"), format!("{screen} · MedTWIN"));
+        assert_eq!(browser.title().await, format!("{screen} · MedTWIN"));
     }
     let path = format!("#/audit-events?key_id={}", crate::answer::text(&key, "id"));
     browser.value("location.hash = arguments[0]", &[json!(path)]).await;
