@@ -4,10 +4,10 @@ mod request;
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
-pub use lambda_http::http::StatusCode;
+pub use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{
     Adapter, Body,
-    http::{HeaderName, HeaderValue, header},
+    http::HeaderName,
     lambda_runtime::{LambdaEvent, Service, service_fn},
     request::LambdaRequest,
 };
@@ -128,8 +128,9 @@ where
     if let Some(limit) = limit {
         limit.allowance().write_to(headers);
     }
-    // Every answer is about a credential or stands behind one: none may lie in a cache.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // An answer is about a credential or stands behind one, and so may lie in no cache, unless its function says
+    // that it does neither.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     app.allowed_origin.admit(headers);
     Ok(response)
 }

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 
 use crate::{bodies, routes, target::Target};
 
-/// All routes: their method, their path as the template has it, and with the ids of things that are there.
+/// All routes of the API: their method, their path as the template has it, and with the ids of things that are there.
 /// Whatever of a path were put right on the way would hit one of them.
 fn routes(target: &Target) -> Vec<(&'static str, &'static str, String)> {
     routes::all().map(|(method, route)| (method, route, target.fill(route))).collect()
@@ -73,7 +73,6 @@ async fn a_disguise_of_a_route_is_404_and_does_nothing() {
 async fn what_is_no_route_is_404_with_and_without_a_credential() {
     let target = Target::start().await;
     for path in [
-        "/",
         "//",
         "/v1",
         "/v1/",
@@ -174,6 +173,8 @@ fn no_path_is_our_fault_or_a_way_around() {
         TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) });
     let result = runner.run(&paths, |segments| {
         let path = format!("/{}", segments.join("/").replace(' ', "%20"));
+        // The dashboard is there.
+        prop_assume!(path != "/");
         let is_route = routes.iter().any(|(.., route)| *route == path);
         let request = format!("GET {path}");
         let authorization = format!("Authorization: {}", target.session.0);

@@ -45,8 +45,9 @@ const TABLE: &str = "
 pub const PUBLIC: [(&str, &str); 3] =
     [("GET", "/v1/health"), ("GET", "/v1/openapi.json"), ("POST", "/v1/auth/login")];
 
-/// Those whose answers are pages and no JSON: the tests of them are in `docs`.
-const PAGES: [(&str, &str); 1] = [("GET", "/docs")];
+/// Those whose answers are pages and no JSON: the tests of them are in `dashboard` and `docs`.
+const PAGES: [(&str, &str); 4] =
+    [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
 
 /// The permissions of the columns `rwda*`.
 const PERMISSIONS: [&[&str]; 5] =

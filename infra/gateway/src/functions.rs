@@ -16,6 +16,7 @@ pub(crate) fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
         "api-keys-rotate" => |app| handler(api_keys_rotate::service(app)),
         "audit-events" => |app| handler(audit_events::service(app)),
         "authorizer" => |app| handler(authorizer::service(app)),
+        "dashboard" => |app| handler(dashboard::service(app)),
         "health" => |app| handler(health::service(app)),
         "login" => |app| handler(login::service(app)),
         "logout" => |app| handler(logout::service(app)),

@@ -71,6 +71,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         write_environment(&gateway, &file)?;
         say(format_args!("waiting for the functions, whose environment is in {}", file.display()));
     }
+    say(format_args!("the dashboard is at {}/dashboard", gateway.url()));
     say(format_args!("the API's reference is at {}/docs", gateway.url()));
     let random = Random::system();
     tokio::select! {

@@ -190,6 +190,9 @@ fn same_shape(a: &[Segment], b: &[Segment]) -> bool {
 }
 
 fn parse(path: &str) -> Option<Vec<Segment>> {
+    if path == "/" {
+        return Some(vec![Segment::Literal(String::new())]);
+    }
     path.strip_prefix('/')?.split('/').map(parse_segment).collect()
 }
 
@@ -248,6 +251,16 @@ mod tests {
         assert_eq!(find("GET", "/v1/projects/p").as_deref(), Some("GET /v1/projects/{id}"));
         assert_eq!(find("POST", "/v1/any").as_deref(), Some("ANY /v1/any"));
         assert_eq!(find("GET", "/v1/any").as_deref(), Some("GET /v1/any"));
+    }
+
+    #[test]
+    fn the_root_is_a_path_and_leads_to_no_other() {
+        let mut routes = routes();
+        routes.add("GET", "/", Route::public("root")).unwrap();
+        assert_eq!(routes.find("GET", "/").unwrap().resource, "/");
+        for path in ["", "//", "/.", "/v1", "/v1/projects/"] {
+            assert!(routes.find("GET", path).is_none(), "{path}");
+        }
     }
 
     #[test]

@@ -92,6 +92,19 @@ async fn it_serves_once_it_says_so() {
 }
 
 #[tokio::test]
+async fn it_says_where_the_dashboard_is() {
+    let mut gateway = Running::start(&["--port", "0", "--ephemeral"]);
+    let greeting = gateway.greeting();
+    let dashboard =
+        greeting.lines().next().and_then(|line| line.strip_prefix("the dashboard is at ")).unwrap();
+    let page = Client::new().get(dashboard).send().await.unwrap();
+    assert_eq!(
+        (page.status(), &page.headers()["content-type"]),
+        (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn it_says_where_the_reference_is() {
     let mut gateway = Running::start(&["--port", "0", "--ephemeral"]);
     let greeting = gateway.greeting();

@@ -90,6 +90,16 @@ impl Request {
         }
     }
 
+    /// Its path as its sender has it: with the stage in front, unless that came by a domain of the API's own.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self.0.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref(),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.0.uri().path())
+    }
+
     /// Who sends it, as the authorizer found out, and how their limit stands.
     ///
     /// # Errors

@@ -1,0 +1,130 @@
+// What is around each screen: where one can go, and out.
+
+import { Problem, ask } from "./api.js";
+import { openAuditEvents } from "./audit-events.js";
+import { closeDialogs } from "./dialog.js";
+import { element } from "./element.js";
+import { openKeys } from "./keys.js";
+import { openMembers } from "./members.js";
+import { openPassword } from "./password.js";
+import * as session from "./session.js";
+import { openSessions } from "./sessions.js";
+import { say } from "./status.js";
+
+/** @typedef {import("../types/contract").Me} Me */
+
+/**
+ * @typedef {object} Place
+ * @property {string} path
+ * @property {string} title
+ * @property {boolean} [forAdmins]
+ * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams, leave: () => void) => void} open
+ */
+
+/** @type {[string, Place[]][]} */
+const PLACES = [
+  [
+    "Settings",
+    [
+      { path: "api-keys", title: "API Keys", open: openKeys },
+      { path: "members", title: "Team Members", forAdmins: true, open: openMembers },
+      { path: "audit-events", title: "Audit Events", forAdmins: true, open: openAuditEvents },
+    ],
+  ],
+  [
+    "You",
+    [
+      { path: "sessions", title: "Sessions", open: openSessions },
+      { path: "password", title: "Password", open: openPassword },
+    ],
+  ],
+];
+
+/** Ends what the frame before this one listens to. */
+let closed = new AbortController();
+
+/**
+ * @param {HTMLElement} screen
+ * @param {Me} me
+ * @param {(why?: string) => void} logIn
+ */
+export function openFrame(screen, me, logIn) {
+  closed.abort();
+  closed = new AbortController();
+  const isAdmin = me.permissions.includes("admin");
+  const offered = PLACES.map(([name, places]) => /** @type {const} */ ([name, places.filter((place) => isAdmin || !place.forAdmins)]));
+  const all = offered.flatMap(([, places]) => places);
+  const links = new Map(all.map((place) => [place, element("a", { href: `#/${place.path}` }, place.title)]));
+  const main = element("main", { id: "main" });
+  const menu = element(
+    "nav",
+    { id: "menu", popover: "auto", "aria-label": "Dashboard" },
+    ...offered.flatMap(([name, places], index) => [
+      element("h2", { id: `places-${index}` }, name),
+      element(
+        "ul",
+        { "aria-labelledby": `places-${index}` },
+        ...places.map((place) => element("li", {}, links.get(place))),
+      ),
+    ]),
+    element(
+      "div",
+      { class: "who" },
+      element("p", { title: me.email }, me.email),
+      element("button", { type: "button", click: logOut }, "Log out"),
+    ),
+  );
+  screen.replaceChildren(
+    element("a", { class: "skip", href: "#main", click: skip }, "Skip to the content"),
+    element(
+      "header",
+      { class: "bar" },
+      element("a", { class: "brand", href: "#/api-keys" }, "MedTWIN"),
+      element("button", { type: "button", class: "menu-button", popovertarget: "menu" }, "Menu"),
+    ),
+    menu,
+    main,
+  );
+
+  /** @param {Event} event */
+  function skip(event) {
+    event.preventDefault();
+    main.querySelector("h1")?.focus();
+  }
+
+  async function logOut() {
+    try {
+      await ask("POST", "/auth/logout");
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.status === 401) return;
+      say(`The session could not be ended. ${problem.message}`);
+      return;
+    }
+    leave();
+  }
+
+  function leave() {
+    closed.abort();
+    session.forget();
+    logIn();
+  }
+
+  function go() {
+    const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+    const place = all.find((place) => place.path === path) ?? all[0];
+    for (const [other, link] of links) {
+      if (other === place) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    closeDialogs();
+    if (menu.matches(":popover-open")) menu.hidePopover();
+    document.title = `${place.title} · MedTWIN`;
+    main.replaceChildren();
+    place.open(main, me, new URLSearchParams(query), leave);
+    main.querySelector("h1")?.focus();
+    window.scrollTo(0, 0);
+  }
+  addEventListener("hashchange", go, { signal: closed.signal });
+  go();
+}

@@ -1,0 +1,89 @@
+/** What the API answers, as far as the dashboard reads it. */
+
+export type PermissionName = "read" | "write" | "delete" | "admin";
+
+export type Environment = "live" | "test";
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+/** `GET /v1/auth/me`, asked with a session. */
+export interface Me {
+  account_id: string;
+  user_id: string;
+  email: string;
+  permissions: PermissionName[];
+  expires_at: string;
+}
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  type: Environment;
+  permissions: PermissionName[];
+  scope: { projects: string[] } | null;
+  hint: string;
+  status: "active" | "expired" | "revoked";
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+/** A key with the secret that is shown once. */
+export interface NewApiKey extends ApiKey {
+  key: string;
+}
+
+export interface RotatedApiKey extends NewApiKey {
+  previous_expires_at: string;
+}
+
+export interface Project {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+export interface Session {
+  id: string;
+  created_at: string;
+  last_used_at: string | null;
+  expires_at: string;
+  user_agent: string | null;
+  current: boolean;
+}
+
+export interface Member {
+  id: string;
+  email: string;
+  permissions: PermissionName[];
+  status: "active" | "suspended";
+  created_at: string;
+}
+
+export interface Actor {
+  type: "session" | "api_key" | "operator";
+  user_id?: string;
+  key_id?: string;
+}
+
+export interface AuditEvent {
+  id: string;
+  type: string;
+  created_at: string;
+  actor: Actor | null;
+  request_id: string;
+  source_ip: string | null;
+  name?: string;
+  email?: string;
+  reason?: string;
+  status?: string;
+  user_id?: string;
+  key_id?: string;
+  key_type?: Environment;
+  permissions?: PermissionName[];
+  previous_expires_at?: string;
+  requests_per_minute?: { live: number; test: number } | null;
+}

@@ -1,0 +1,101 @@
+//! The browser's driver: the program, and those of its commands that are Chromium's own.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use axum::http::Method;
+use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
+use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::Url;
+use serde_json::{Value, json};
+
+/// The program that tells the browser what to do.
+pub struct Chromedriver {
+    process: Child,
+    port: u16,
+}
+
+impl Chromedriver {
+    /// Starts it, and a browser.
+    pub async fn start() -> (Self, Client) {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("chromedriver, which bash .ci/browser installs");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let port = lines.find_map(|line| {
+            let line = line.expect("a line");
+            let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        // Else it would wait for somebody to read on.
+        thread::spawn(move || lines.count());
+        let chromedriver = Self { process, port: port.expect("chromedriver says where it listens") };
+
+        let arguments = [
+            "--headless=new",
+            "--window-size=1280,900",
+            "--lang=en",
+            "--force-prefers-reduced-motion",
+            // Its sandbox can't be had as root, nor in some containers. All that it opens is ours.
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+        ];
+        let capabilities =
+            json!({"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}});
+        let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
+        let mut client = ClientBuilder::new(HttpConnector::new());
+        let client = client.capabilities(capabilities);
+        let client = client.connect(&format!("http://127.0.0.1:{}", chromedriver.port)).await;
+        (chromedriver, client.expect("a browser"))
+    }
+}
+
+impl Drop for Chromedriver {
+    /// Asks it to end, so that it ends its browser too.
+    fn drop(&mut self) {
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ =
+                stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Takes what the browser has logged since the last time.
+#[derive(Debug)]
+pub struct TakeLog;
+
+/// A command of the Chrome `DevTools` Protocol.
+#[derive(Debug)]
+pub struct Execute {
+    pub method: &'static str,
+    pub parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for TakeLog {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as std::str::FromStr>::Err> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
+
+impl WebDriverCompatibleCommand for Execute {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as std::str::FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"cmd": self.method, "params": self.parameters}).to_string()))
+    }
+}

@@ -1,0 +1,178 @@
+//! Create API Key, and the key that is shown once.
+
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+
+use crate::{browser::Browser, service::Credential};
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn shows_it_once_and_it_works() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.click("Create API Key").await;
+    assert_eq!(browser.focused().await, "Name");
+    browser.fill("Name", "Production Server").await;
+    browser.check("write").await;
+    browser.click("Create key").await;
+
+    browser.sees("you won’t see it again").await;
+    let key = browser.written("Key").await;
+    let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
+    assert_eq!(record["name"], "Production Server");
+    assert_eq!(record["permissions"], json!(["read", "write"]));
+    assert_eq!(
+        (&record["key_type"], &record["scope"], &record["expires_at"]),
+        (&json!("live"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(browser.written("Line for .env").await, format!("MEDTWIN_API_KEY={key}"));
+    let curl = format!("curl {}/v1/auth/me -H \"Authorization: Bearer {key}\"", browser.service.url);
+    assert_eq!(browser.written("Try it with curl").await, curl);
+
+    // Neither Escape nor the corner leaves it unasked, nor asks once and then leaves.
+    for _ in 0..3 {
+        browser.press(&Key::Escape).await;
+        browser.sees("Have you saved it?").await;
+    }
+    browser.click("Not yet").await;
+    browser.click("Close").await;
+    browser.click("Not yet").await;
+    assert_eq!(browser.written("Key").await, key);
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+
+    let rows = browser.sees_rows(1).await;
+    assert!(rows[0][0].starts_with("Production Server\nmt_live_…"), "{rows:?}");
+    let everything = "return document.documentElement.outerHTML + location.href + document.cookie
+        + JSON.stringify({ ...sessionStorage, ...localStorage }) + [...document.querySelectorAll('input')].map((one) => one.value)";
+    let everything = browser.value(everything, &[]).await;
+    assert!(
+        !everything.as_str().expect("a text").contains(&key[..key.len() - 10]),
+        "the key is gone from the page"
+    );
+    browser.service.get("/v1/api-keys", &account.session).await.expect(200);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn of_test_type_for_some_projects_until_a_day() {
+    let (browser, account) = Browser::logged_in().await;
+    let project = |name: &str| json!({"name": name});
+    let made = browser
+        .service
+        .post("/v1/projects?environment=test", &account.session, project("Trial"))
+        .await
+        .expect(201);
+    browser.reload().await;
+
+    browser.click("Create API Key").await;
+    browser.fill("Name", "Trial reader").await;
+    browser.check("Test").await;
+    browser.check("Only some").await;
+    browser.click("Create key").await;
+    browser.sees("Add at least one, or choose every project.").await;
+    browser.fill("Project to add", "no project").await;
+    browser.click("Add").await;
+    browser.sees("“no project” is neither a project’s id nor the name of one.").await;
+    // By its name, by its id, and one that is written and not added.
+    browser.fill("Project to add", "trial").await;
+    browser.press(&Key::Enter).await;
+    browser.until("the chip", "return document.querySelectorAll('.chip').length === 1", &[]).await;
+    browser.fill("Project to add", "proj_gone").await;
+    browser.click("Add").await;
+    browser.click("Remove proj_gone").await;
+    browser.fill("Project to add", "proj_other").await;
+    browser.choose("Expires", "In 90 days").await;
+    browser.sees("Its last moment is").await;
+    browser.click("Create key").await;
+
+    browser.sees("you won’t see it again").await;
+    let key = browser.written("Key").await;
+    let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
+    assert_eq!(record["key_type"], "test");
+    assert_eq!(record["scope"]["projects"], json!([made["id"], "proj_other"]));
+    assert!(record["expires_at"].is_string());
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn of_another_type_forgets_the_projects_of_the_first() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.service.project(&account.session).await;
+    browser.click("Create API Key").await;
+    browser.check("Only some").await;
+    browser.fill("Project to add", "proj_live").await;
+    browser.click("Add").await;
+    browser.sees("proj_live").await;
+    browser.check("Test").await;
+    browser.sees_no_longer("proj_live").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn without_what_it_needs_says_beside_the_field_what_is_missing() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.click("Create API Key").await;
+    browser.click("Create key").await;
+    assert_eq!(browser.complaint("Name").await, "Give it a name.");
+    assert_eq!(browser.focused().await, "Name");
+    browser.fill("Name", "A\u{202e}B").await;
+    browser.check("read").await;
+    browser.click("Create key").await;
+    browser.sees("Choose at least one.").await;
+    browser.check("read").await;
+    browser.choose("Expires", "On a day…").await;
+    browser.click("Create key").await;
+    assert_eq!(browser.complaint("Expires").await, "Choose the last day.");
+    browser.choose("Expires", "Never").await;
+    // What only the API knows stands beside its field too.
+    browser.click("Create key").await;
+    browser.sees("you won’t see it again").await;
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn is_copied_by_a_button() {
+    let (browser, _) = Browser::logged_in().await;
+    let granted = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+    browser.devtools("Browser.grantPermissions", granted).await;
+    browser.click("Create API Key").await;
+    browser.fill("Name", "Server").await;
+    browser.click("Create key").await;
+    browser.sees("you won’t see it again").await;
+    let key = browser.written("Key").await;
+    browser.click("Copy Line for .env").await;
+    browser.sees("Copied: Line for .env").await;
+    let pasted = browser.later_value("navigator.clipboard.readText().then(arguments[0])").await;
+    assert_eq!(pasted, format!("MEDTWIN_API_KEY={key}"));
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
+    let (browser, _) = Browser::logged_in().await;
+    let denied = json!({"permission": {"name": "clipboard-write"}, "setting": "denied"});
+    browser.devtools("Browser.setPermission", denied).await;
+    browser.click("Create API Key").await;
+    browser.fill("Name", "Server").await;
+    browser.click("Create key").await;
+    browser.sees("you won’t see it again").await;
+    browser.click("Copy Key").await;
+    browser.sees("It is selected: press Ctrl+C").await;
+    let selected =
+        "const one = document.activeElement; return one.value.slice(one.selectionStart, one.selectionEnd)";
+    assert_eq!(browser.value(selected, &[]).await, browser.written("Key").await);
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+    browser.end(&[]).await;
+}

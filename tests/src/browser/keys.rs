@@ -1,0 +1,133 @@
+//! API Keys: the list, its filter and its pages.
+
+use serde_json::json;
+
+use crate::{answer::text, browser::Browser};
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn without_any_teaches_what_they_are() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.sees("No API keys yet").await;
+    browser.sees("An API key lets a server of yours call the API.").await;
+    browser.click("Create your first key").await;
+    browser.sees("Where it will be used").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn are_shown_with_all_that_there_is_to_them() {
+    let (browser, account) = Browser::logged_in().await;
+    let service = &browser.service;
+    let scope = json!({"projects": ["proj_a", "proj_b", "proj_c"]});
+    let members = json!({"name": "Study A", "type": "test", "permissions": ["read", "delete"], "scope": scope,
+        "expires_at": "2099-01-01T00:00:00Z"});
+    let (_, scoped) = service.key(&account.session, members).await;
+    let (used, record) = service.key(&account.session, json!({"name": "Server"})).await;
+    service.me(&used).await.expect(200);
+    browser.reload().await;
+
+    let rows = browser.sees_rows(2).await;
+    let server = format!("Server\n{}", text(&record, "hint"));
+    let all = "read\nwrite\ndelete\nadmin";
+    let actions = "Rotate\nRevoke";
+    assert_eq!(
+        rows[0],
+        [&server, "live", all, "Every project", "active", "just now", "just now", "Never", actions]
+    );
+    let study = format!("Study A\n{}", text(&scoped, "hint"));
+    assert_eq!(rows[1][..5], [&study, "test", "read\ndelete", "proj_a and 2 more", "active"]);
+    assert_eq!((&*rows[1][6], rows[1][7].starts_with("in ")), ("Not yet", true), "{rows:?}");
+    browser.sees("2 shown").await;
+    let exact = browser.value("return document.querySelector('tbody time').title", &[]).await;
+    assert!(exact.as_str().is_some_and(|exact| exact.contains("20") && exact.contains(':')), "{exact}");
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn are_found_by_what_is_typed_and_chosen() {
+    let (browser, account) = Browser::logged_in().await;
+    for (name, kind) in [("Blue server", "live"), ("Red server", "live"), ("Blue trial", "test")] {
+        browser.service.key(&account.session, json!({"name": name, "type": kind})).await;
+    }
+    let (_, revoked) = browser.service.key(&account.session, json!({"name": "Green server"})).await;
+    browser.service.delete(&crate::service::key_path(&revoked), &account.session).await.expect(204);
+    browser.reload().await;
+    browser.sees_rows(3).await;
+
+    browser.fill("Filter by name, hint or project", "BLUE").await;
+    browser.sees_rows(2).await;
+    browser.choose("Filter by type", "Test").await;
+    assert!(browser.sees_rows(1).await[0][0].starts_with("Blue trial\n"));
+    browser.fill("Filter by name, hint or project", "nothing").await;
+    browser.sees("No key is like that").await;
+    browser.click("Show all keys").await;
+    browser.sees_rows(3).await;
+    browser.check("Revoked ones too").await;
+    let rows = browser.sees_rows(4).await;
+    assert_eq!((&*rows[0][4], &*rows[0][8]), ("revoked", ""));
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn come_in_pages() {
+    let (browser, account) = Browser::logged_in().await;
+    for number in 0..53 {
+        browser.service.key(&account.session, json!({"name": format!("Key {number:02}")})).await;
+    }
+    browser.reload().await;
+    browser.sees_rows(25).await;
+    browser.sees("25 shown, there are more").await;
+    browser.click("Show more").await;
+    browser.sees_rows(50).await;
+    browser.click("Show more").await;
+    let rows = browser.sees_rows(53).await;
+    assert!(!browser.offers("Show more").await);
+    let names: Vec<_> = rows.iter().map(|row| &row[0][..6]).collect();
+    let expected: Vec<_> = (0..53).rev().map(|number| format!("Key {number:02}")).collect();
+    assert_eq!(names, expected);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn that_a_member_may_not_rotate_are_not_offered_for_it() {
+    let browser = Browser::open().await;
+    let account = browser.service.account().await;
+    browser.service.key(&account.session, json!({"name": "Strong"})).await;
+    browser.service.key(&account.session, json!({"name": "Weak", "permissions": ["read"]})).await;
+    let email = crate::service::new_address();
+    let member =
+        json!({"email": email, "password": crate::service::PASSWORD, "permissions": ["read", "write"]});
+    browser.service.post("/v1/members", &account.session, member).await.expect(201);
+    browser.log_in(&email).await;
+    browser.sees_rows(2).await;
+    assert!(browser.offers("Rotate Weak").await && !browser.offers("Rotate Strong").await);
+    assert!(browser.offers("Revoke Weak").await && browser.offers("Revoke Strong").await);
+    for screen in ["Team Members", "Audit Events"] {
+        assert!(!browser.offers(screen).await, "{screen}");
+    }
+    browser.click("Create API Key").await;
+    for (permission, offered) in [("read", true), ("write", true), ("delete", false), ("admin", false)] {
+        assert_eq!(browser.has_field(permission).await, offered, "{permission}");
+    }
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn that_can_not_be_read_can_be_asked_for_again() {
+    let (browser, _) = Browser::logged_in().await;
+    let offline = |offline: bool| json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.emulateNetworkConditions", offline(true)).await;
+    browser.check("Revoked ones too").await;
+    browser.sees("The service can’t be reached.").await;
+    browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
+    browser.click("Try again").await;
+    browser.sees("No API keys yet").await;
+    browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/api-keys"]).await;
+}

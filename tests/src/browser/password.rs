@@ -1,0 +1,49 @@
+//! Password.
+
+use crate::{browser::Browser, service::PASSWORD};
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn is_changed_and_other_sessions_end() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.go("Password").await;
+    browser.fill("Current password", PASSWORD).await;
+    browser.fill("New password", "two lizards on the wall").await;
+    browser.click("Show new password").await;
+    assert_eq!(
+        browser.field("New password").await.attr("type").await.expect("attributes").as_deref(),
+        Some("text")
+    );
+    browser.click("Change password").await;
+    browser.sees("Your password was changed, and your other sessions have ended.").await;
+    assert_eq!(browser.written("New password").await, "");
+    browser.service.me(&account.session).await.assert_unauthorized();
+    // This one goes on.
+    browser.go("API Keys").await;
+    browser.sees("No API keys yet").await;
+    browser.click("Log out").await;
+    browser.log_in_with(&account.email, "two lizards on the wall").await;
+    browser.sees("No API keys yet").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.go("Password").await;
+    browser.click("Change password").await;
+    assert_eq!(browser.complaint("Current password").await, "Enter it, so that nobody else can change it.");
+    browser.fill("Current password", "a lizard on the 8th wall").await;
+    browser.fill("New password", "short").await;
+    browser.click("Change password").await;
+    assert_eq!(browser.complaint("New password").await, "It needs at least 15 characters.");
+    browser.fill("New password", "two lizards on the wall").await;
+    browser.click("Change password").await;
+    assert_eq!(browser.complaint("Current password").await, "It is wrong.");
+    browser.fill("Current password", PASSWORD).await;
+    browser.fill("New password", "passwordpassword").await;
+    browser.click("Change password").await;
+    assert_eq!(browser.complaint("New password").await, "It is too common or too easily guessed.");
+    browser.end(&["403 /v1/auth/password", "400 /v1/auth/password"]).await;
+}

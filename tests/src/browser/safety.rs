@@ -1,0 +1,97 @@
+//! What may not happen in the browser, and that it would be noticed.
+
+use serde_json::json;
+
+use crate::browser::Browser;
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn hostile_names_are_text() {
+    let (browser, account) = Browser::logged_in().await;
+    let hostile = "<img src=x onerror=document.title='x'>\"'><script>document.title='x'</script>";
+    let (_, key) = browser.service.key(&account.session, json!({"name": hostile})).await;
+    browser.service.post("/v1/projects", &account.session, json!({"name": hostile})).await.expect(201);
+    let body = json!({"email": account.email, "password": crate::service::PASSWORD});
+    let login = browser
+        .service
+        .request("POST", "/v1/auth/login")
+        .header("User-Agent", "<script>document.title='x'</script>");
+    login.json(&body).send().await.expect(200);
+    browser.reload().await;
+
+    browser.sees(hostile).await;
+    browser.click(&format!("Rotate {hostile}")).await;
+    browser.sees(&format!("Rotate {hostile}")).await;
+    browser.click("Cancel").await;
+    browser.click(&format!("Revoke {hostile}")).await;
+    browser.sees(&format!("Revoke {hostile}")).await;
+    browser.click("Cancel").await;
+    browser.click("Create API Key").await;
+    browser.check("Only some").await;
+    browser.fill("Project to add", hostile).await;
+    browser.click("Add").await;
+    browser.sees(hostile).await;
+    browser.click("Cancel").await;
+    for screen in ["Audit Events", "Sessions"] {
+        browser.go(screen).await;
+        browser.rows().await;
+        let made =
+            browser.value("return document.querySelectorAll('main img, main script').length", &[]).await;
+        assert_eq!(made, 0, "{screen}");
+        assert_eq!(browser.title().await, format!("{screen} · MedTWIN"));
+    }
+    let path = format!("#/audit-events?key_id={}", crate::answer::text(&key, "id"));
+    browser.value("location.hash = arguments[0]", &[json!(path)]).await;
+    browser.sees_rows(1).await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn the_policy_refuses_markup_and_other_origins_and_the_log_tells() {
+    let (browser, _) = Browser::logged_in().await;
+    assert!(browser.logged().await.is_empty());
+    for (attempt, refusal) in [
+        ("document.body.innerHTML = '<p>'", "TrustedHTML"),
+        (
+            "const one = document.createElement('img'); one.src = 'http://127.0.0.2/x.png'; document.body.append(one)",
+            "img-src",
+        ),
+        (
+            "const one = document.createElement('style'); one.textContent = 'a{}'; document.body.append(one)",
+            "style-src",
+        ),
+        (
+            "const one = document.createElement('script'); one.text = '1'; document.body.append(one)",
+            "TrustedScript",
+        ),
+        ("fetch('http://127.0.0.2/').catch(() => 0)", "connect-src"),
+        ("document.body.setAttribute('onclick', '1')", "TrustedScript"),
+    ] {
+        let attempt = format!("try {{ {attempt} }} catch (error) {{ console.error(String(error)) }}");
+        browser.value(&attempt, &[]).await;
+        let log = browser.logged_within().await;
+        assert!(log.contains(refusal), "{attempt}: {log}");
+    }
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn nothing_is_asked_of_anybody_else() {
+    let (browser, _) = Browser::logged_in().await;
+    for screen in ["Team Members", "Audit Events", "Sessions", "Password", "API Keys"] {
+        browser.go(screen).await;
+    }
+    let asked =
+        browser.value("return performance.getEntriesByType('resource').map((one) => one.name)", &[]).await;
+    let asked: Vec<String> = serde_json::from_value(asked).expect("addresses");
+    assert!(asked.len() > 20, "{asked:?}");
+    for url in asked {
+        let path = url.strip_prefix(&browser.service.url).expect(&url);
+        assert!(path.starts_with("/v1/") || path.starts_with("/dashboard/assets/"), "{url}");
+    }
+    assert_eq!(browser.value("return document.cookie + Object.keys(localStorage)", &[]).await, "");
+    assert_eq!(browser.value("return Object.keys(sessionStorage)", &[]).await, json!(["session"]));
+    browser.end(&[]).await;
+}

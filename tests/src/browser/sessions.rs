@@ -1,0 +1,30 @@
+//! Sessions.
+
+use crate::browser::Browser;
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn are_shown_and_another_can_be_ended() {
+    let (browser, account) = Browser::logged_in().await;
+    let agent = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let body = serde_json::json!({"email": account.email, "password": crate::service::PASSWORD});
+    let login = browser
+        .service
+        .request("POST", "/v1/auth/login")
+        .header("User-Agent", agent)
+        .json(&body)
+        .send()
+        .await;
+    let other = crate::service::Credential::session(crate::answer::text(&login.expect(200), "session_token"));
+
+    browser.go("Sessions").await;
+    let rows = browser.sees_rows(3).await;
+    let own = rows.iter().filter(|row| row[0].contains("this one")).collect::<Vec<_>>();
+    assert!(own.len() == 1 && own[0][0].starts_with("Chrome on Linux") && own[0][4].is_empty(), "{rows:?}");
+    browser.click("End the session on Firefox on Windows").await;
+    browser.sees("The session has ended.").await;
+    browser.sees_rows(2).await;
+    browser.service.me(&other).await.assert_unauthorized();
+    browser.service.me(&account.session).await.expect(200);
+    browser.end(&[]).await;
+}

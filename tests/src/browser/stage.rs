@@ -1,0 +1,61 @@
+//! The dashboard beneath a stage, as on API Gateway's own domain.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::Response,
+};
+use shared::clock::Clock;
+use tokio::net::TcpListener;
+
+use crate::{browser::Browser, service::OwnService};
+
+/// Hands on what lies beneath `/live`, as API Gateway does, and knows nothing else.
+async fn beneath_a_stage(State(url): State<String>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Some(path) = parts.uri.path_and_query().and_then(|path| path.as_str().strip_prefix("/live")) else {
+        return Response::builder().status(403).body(Body::empty()).expect("an answer");
+    };
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+    let http =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let mut asked = http.request(parts.method, format!("{url}{path}")).body(body);
+    for name in ["authorization", "content-type"] {
+        if let Some(value) = parts.headers.get(name) {
+            asked = asked.header(name, value);
+        }
+    }
+    let answer = asked.send().await.expect("an answer");
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
+        response = response.header(name, value);
+    }
+    response.body(Body::from(answer.bytes().await.expect("a body"))).expect("an answer")
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn it_works_as_it_does_without() {
+    let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
+    let account = service.account().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let stage = format!("http://{}/live", listener.local_addr().expect("its address"));
+    let router = Router::new().fallback(beneath_a_stage).with_state(service.url.clone());
+    tokio::spawn(async { axum::serve(listener, router).await });
+
+    let browser = Browser::open_at(service, &format!("{stage}/")).await;
+    browser.log_in(&account.email).await;
+    browser.sees("No API keys yet").await;
+    browser.click("Create API Key").await;
+    browser.fill("Name", "Server").await;
+    browser.click("Create key").await;
+    browser.sees("you won’t see it again").await;
+    assert!(browser.written("Try it with curl").await.starts_with(&format!("curl {stage}/v1/auth/me ")));
+    browser.click("Done").await;
+    browser.click("Yes, I have saved it").await;
+    browser.sees_rows(1).await;
+    let url = browser.driver.current_url().await.expect("an address");
+    assert_eq!(url.as_str(), format!("{stage}/dashboard"));
+    browser.end(&[]).await;
+}

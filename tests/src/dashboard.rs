@@ -1,0 +1,157 @@
+//! `/dashboard`, as it comes over the wire. What a person sees of it is tested in `browser`.
+
+use serde_json::json;
+
+use crate::service::Service;
+
+/// An answer that is a page or one of its files.
+struct Page {
+    status: u16,
+    head: String,
+    text: String,
+}
+
+impl Page {
+    async fn get(service: &Service, path: &str, headers: &[&[u8]]) -> Self {
+        let raw = service.exchange(&format!("GET {path}"), headers, "").await;
+        let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Self { status, head: head.to_owned(), text: text.to_owned() }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The addresses of the page's files, each from where the page is.
+    fn files(&self) -> Vec<&str> {
+        let quoted = self.text.split('"').skip(1).step_by(2);
+        quoted.filter_map(|text| text.strip_prefix("./")).collect()
+    }
+
+    /// What protects a person from whatever a page could come to hold.
+    #[track_caller]
+    fn assert_protected(&self) {
+        let policy = self.header("content-security-policy").expect("a policy");
+        let (first, rest) = policy.split_once("; ").expect("more than one directive");
+        assert_eq!(first, "default-src 'none'");
+        for directive in [
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "form-action 'none'",
+        ] {
+            assert!(rest.split("; ").any(|part| part == directive), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for (name, value) in [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(self.header(name), Some(value), "{}", self.head);
+        }
+        assert_eq!(self.header("set-cookie"), None);
+        assert!(self.header("x-request-id").is_some(), "{}", self.head);
+    }
+}
+
+#[tokio::test]
+async fn the_root_leads_to_it() {
+    let service = Service::start().await;
+    let answer = Page::get(&service, "/", &[]).await;
+    assert_eq!((answer.status, answer.header("location")), (302, Some("./dashboard")), "{}", answer.head);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    answer.assert_protected();
+}
+
+/// As API Gateway asks where the API's own domain is, or the stage is in front of the path.
+#[tokio::test]
+async fn the_root_leads_to_it_beneath_a_stage_too() {
+    let service = Service::start().await;
+    for (path, location) in [("/", "./dashboard"), ("/live/", "./dashboard"), ("/live", "./live/dashboard")] {
+        let context = json!({"httpMethod": "GET", "path": path, "requestId": "1", "resourcePath": "/", "stage": "live"});
+        let event = json!({"httpMethod": "GET", "path": "/", "resource": "/", "headers": {}, "multiValueHeaders": {},
+            "requestContext": context, "isBase64Encoded": false});
+        let answer = service.invoke("dashboard", &event).await.expect("an answer");
+        assert_eq!(answer["statusCode"], 302, "{answer}");
+        let headers = [&answer["headers"]["location"], &answer["multiValueHeaders"]["location"][0]];
+        assert!(headers.contains(&&json!(location)), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_200_and_lies_in_no_cache() {
+    let service = Service::start().await;
+    let page = Page::get(&service, "/dashboard", &[]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    page.assert_protected();
+    assert!(page.text.starts_with("<!doctype html>"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn its_files_are_200_and_may_lie_in_caches_forever() {
+    let service = Service::start().await;
+    let page = Page::get(&service, "/dashboard", &[]).await;
+    let files = page.files();
+    assert!(files.len() > 5, "{}", page.text);
+    for file in files {
+        let answer = Page::get(&service, &format!("/{file}"), &[]).await;
+        let media_type = match file.rsplit_once('.') {
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            _ => panic!("{file}"),
+        };
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{file}");
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"), "{file}");
+        assert!(!answer.text.is_empty(), "{file}");
+        answer.assert_protected();
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_of_it_is_404() {
+    let service = Service::start().await;
+    let page = Page::get(&service, "/dashboard", &[]).await;
+    let script = page.files().into_iter().find(|file| file.ends_with("/main.js")).expect("a script");
+    let folder = script.strip_suffix("main.js").expect("a folder");
+    for path in [
+        "/dashboard/",
+        "//dashboard",
+        "/Dashboard",
+        "/dashboard/page.html",
+        "/dashboard/assets",
+        "/dashboard/assets/0000000000000000/main.js",
+        &format!("/{folder}"),
+        &format!("/{folder}page.html"),
+        &format!("/{folder}main.js/"),
+        &format!("/{folder}main.JS"),
+        &format!("/{folder}..%2fCargo.toml"),
+        &format!("/{folder}%2e%2e"),
+    ] {
+        service.raw(&format!("GET {path}"), &[], "").await.assert_not_found();
+    }
+    for path in ["/", "/dashboard", &format!("/{script}")] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            service.raw(&format!("{method} {path}"), &[], "").await.assert_not_found();
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_asks_for_no_credential_and_looks_at_none() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.suspend(&account).await;
+    let bare = Page::get(&service, "/dashboard", &[]).await;
+    for authorization in [&account.session.0, "garbage", "Bearer mt_live_x"] {
+        let header = format!("Authorization: {authorization}");
+        let page = Page::get(&service, "/dashboard", &[header.as_bytes()]).await;
+        assert_eq!((page.status, &page.text), (200, &bare.text), "{authorization}");
+    }
+}
