@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use fantoccini::key::Key;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::clock::Clock;
 use time::Duration;
 
