@@ -56,7 +56,7 @@ const FIND: &str = r#"
     return [...root.querySelectorAll(selector)]
       .find((element) => nameOf(element) === name && element.checkVisibility({ visibilityProperty: true })) ?? null;
 "#;
-/// How WebDriver calls a reference to an element.
+/// How `WebDriver` calls a reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const BUTTONS: &str = "button, a[href]";
 const FIELDS: &str = "input, select";
