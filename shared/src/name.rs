@@ -1,12 +1,15 @@
 //! What people call their keys, projects and accounts.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A name: 1 to 100 characters without control characters, and without white space around it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(
+    inline,
+    extend("pattern" = pattern()),
+    description = format!("What people call it: 1 to {MAX_NAME_CHARS} characters, none of them a control character. White space around them is taken off.")
+)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
@@ -36,28 +39,12 @@ impl TryFrom<String> for Name {
     }
 }
 
-impl JsonSchema for Name {
-    fn schema_name() -> Cow<'static, str> {
-        "Name".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // White space around it is taken off. It is written out, as are the control characters, since `\s` and `\p` are
-        // not the same in all engines of regular expressions.
-        let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*";
-        let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
-        let inner = r"[^\x00-\x1f\x7f-\x9f]";
-        let pattern = format!("^{space}{edge}({inner}{{0,{}}}{edge})?{space}$", MAX_NAME_CHARS - 2);
-        json_schema!({
-            "type": "string",
-            "pattern": pattern,
-            "description": format!("What people call it: 1 to {MAX_NAME_CHARS} characters, none of them a control character. White space around them is taken off."),
-        })
-    }
+/// What its text is like, in any engine of regular expressions: `\s` and `\p` are not the same in all.
+fn pattern() -> String {
+    let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*";
+    let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+    let inner = r"[^\x00-\x1f\x7f-\x9f]";
+    format!("^{space}{edge}({inner}{{0,{}}}{edge})?{space}$", MAX_NAME_CHARS - 2)
 }
 
 #[cfg(test)]

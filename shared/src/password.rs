@@ -1,7 +1,6 @@
 //! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
 
 use std::{
-    borrow::Cow,
     fmt,
     num::NonZero,
     sync::{Arc, LazyLock},
@@ -12,7 +11,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::{self, phc},
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -51,12 +50,15 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lJ3MgcGFzc3dvcmQ$\
 
 /// A password as somebody typed it, in Unicode's NFC: the same letters are the same password, whichever
 /// keyboard they came from. Nothing else is changed about it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline, extend("format" = "password"))]
 #[serde(from = "String")]
-pub struct Password(Zeroizing<String>);
+pub struct Password(#[schemars(with = "String")] Zeroizing<String>);
 
 /// A password that somebody wants to have: 15 to 128 characters.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+// No `maxLength`: Unicode's NFC may have fewer characters than what was typed.
+#[schemars(inline, extend("format" = "password", "minLength" = MIN_PASSWORD_CHARS), description = format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters, counted in Unicode's NFC, and none that is easily guessed."))]
 #[serde(try_from = "String")]
 pub struct NewPassword(Password);
 
@@ -312,40 +314,6 @@ macro_rules! redacted {
     )*};
 }
 redacted!(Password NewPassword PasswordHash Verified);
-
-impl JsonSchema for Password {
-    fn schema_name() -> Cow<'static, str> {
-        "Password".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "password"})
-    }
-}
-
-impl JsonSchema for NewPassword {
-    fn schema_name() -> Cow<'static, str> {
-        "NewPassword".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // No `maxLength`: Unicode's NFC may have fewer characters than what was typed.
-        json_schema!({
-            "type": "string",
-            "format": "password",
-            "minLength": MIN_PASSWORD_CHARS,
-            "description": format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters, counted in Unicode's NFC, and none that is easily guessed."),
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {

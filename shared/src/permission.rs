@@ -1,8 +1,8 @@
 //! What a credential may do.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One permission. It holds for itself alone: `write` does not imply `read`, nor `admin` the others.
@@ -43,8 +43,9 @@ impl Permission {
 }
 
 /// A set of permissions that is not empty.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Permissions(u8);
+#[derive(Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, extend("minItems" = 1), description = "A set of permissions that is not empty.")]
+pub struct Permissions(#[schemars(with = "Vec<Permission>")] u8);
 
 /// No permission was named.
 #[derive(Debug, thiserror::Error)]
@@ -108,21 +109,6 @@ impl Serialize for Permissions {
 impl<'de> Deserialize<'de> for Permissions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(Vec::<Permission>::deserialize(deserializer)?).map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Permissions {
-    fn schema_name() -> Cow<'static, str> {
-        "Permissions".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let permission = generator.subschema_for::<Permission>();
-        json_schema!({"type": "array", "items": permission, "minItems": 1})
     }
 }
 

@@ -1,8 +1,8 @@
 //! Projects: the resource that the credentials protect here.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -34,7 +34,13 @@ const MAX_DIGITS: usize = 64;
 
 /// The id of a project: `proj_` and 1 to 64 letters and digits. Wider than [`Id`], because keys may be
 /// limited to projects that are not kept here.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(
+    inline,
+    extend("pattern" = format!("^{}[0-9A-Za-z]{{1,{MAX_DIGITS}}}$", Project::PREFIX)),
+    extend("examples" = [format!("{}abc123", Project::PREFIX)]),
+    description = "The id of a project."
+)]
 #[serde(try_from = "String")]
 pub struct ProjectId(String);
 
@@ -73,24 +79,6 @@ impl FromStr for ProjectId {
 impl fmt::Display for ProjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl JsonSchema for ProjectId {
-    fn schema_name() -> Cow<'static, str> {
-        "ProjectId".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": format!("^{}[0-9A-Za-z]{{1,{MAX_DIGITS}}}$", Project::PREFIX),
-            "examples": [format!("{}abc123", Project::PREFIX)],
-        })
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which projects a key reaches.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::project::ProjectId;
@@ -40,7 +38,8 @@ impl Scope {
 }
 
 /// 1 to 100 projects, each once, in the order in which they were given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline, extend("minItems" = 1, "maxItems" = MAX_PROJECTS))]
 #[serde(try_from = "Vec<ProjectId>")]
 pub struct Projects(Vec<ProjectId>);
 
@@ -97,21 +96,6 @@ impl From<&Scope> for Option<ProjectScope> {
             Scope::All => None,
             Scope::Projects(projects) => Some(ProjectScope { projects: projects.clone() }),
         }
-    }
-}
-
-impl JsonSchema for Projects {
-    fn schema_name() -> Cow<'static, str> {
-        "Projects".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let id = generator.subschema_for::<ProjectId>();
-        json_schema!({"type": "array", "items": id, "minItems": 1, "maxItems": MAX_PROJECTS})
     }
 }
 

@@ -1,16 +1,17 @@
 //! A moment in UTC, in whole seconds: RFC 3339 with a `Z`, in answers and in the table alike.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A moment in UTC, in whole seconds, from 1970 to 9999.
 ///
 /// Its text has a fixed length, so texts sort as the moments do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(OffsetDateTime);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(inline, extend("format" = "date-time"), description = "A moment in UTC, in whole seconds.")]
+pub struct Timestamp(#[schemars(with = "String")] OffsetDateTime);
 
 /// The text is not an RFC 3339 date and time between 1970 and 9999.
 #[derive(Debug, thiserror::Error)]
@@ -67,20 +68,6 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Timestamp {
-    fn schema_name() -> Cow<'static, str> {
-        "Timestamp".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

@@ -1,8 +1,8 @@
 //! `POST /v1/api-keys/{key_id}/rotate`: gives an API key a new secret.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api_key::{ApiKeyView, WithSecret},
@@ -62,7 +62,8 @@ struct Rotation {
 }
 
 /// How many seconds the old secret works still.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline, extend("minimum" = 0, "maximum" = MAX_GRACE, "default" = DEFAULT_GRACE))]
 #[serde(try_from = "i64")]
 struct GracePeriod(u32);
 
@@ -83,20 +84,6 @@ impl TryFrom<i64> for GracePeriod {
     fn try_from(seconds: i64) -> Result<Self, String> {
         let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds <= MAX_GRACE);
         seconds.map(Self).ok_or_else(|| format!("must be from 0 to {MAX_GRACE} seconds"))
-    }
-}
-
-impl JsonSchema for GracePeriod {
-    fn schema_name() -> Cow<'static, str> {
-        "GracePeriod".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "integer", "minimum": 0, "maximum": MAX_GRACE, "default": DEFAULT_GRACE})
     }
 }
 
