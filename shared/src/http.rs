@@ -40,7 +40,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// An answer with a text that is JSON.
 #[must_use]
-pub fn json_text(status: StatusCode, text: String) -> Response {
+pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -342,6 +342,23 @@ async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator
 }
 
 #[tokio::test]
+async fn enabling_it_while_an_attempt_is_under_way_is_not_undone() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    set_failures(&service, &account, 100).await;
+    let mut claim = dynamodb.hold("TransactWriteItems");
+    let under_way = async {
+        claim.arrived().await;
+        let command = json!({"enable_password": {"email": account.email}});
+        service.operate(command).await.expect("it is enabled");
+        drop(claim);
+    };
+    let (answer, ()) = tokio::join!(attempt(&service, &account.email, WRONG), under_way);
+    answer.expect(401);
+    attempt(&service, &account.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
 async fn the_operator_lets_a_member_in_whom_two_sources_keep_out() {
     let service = OwnService::start().await;
     let email = new_address();

@@ -52,7 +52,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
-        "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT.to_owned())),
+        "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
         "/docs" => Ok(page::protected(page::html(PAGE), &SOURCES)),
         _ => Err(Error::not_found()),
     }

@@ -1,50 +1,53 @@
 //! The answers to what is not done, which are the same in all operations.
 
 use serde_json::{Map, Value, json};
-use shared::operation::{Credentials, Location, Operation};
+use shared::{
+    error::Error,
+    http::header,
+    operation::{Credentials, Location, Operation},
+    refusal::{Forbidden, Unauthenticated},
+};
 
-/// A refusal: its status, its code, a message, and when it comes.
-type Refusal = (u16, &'static str, &'static str, &'static str);
+/// All refusals, each with when it comes.
+fn all() -> [(Error, &'static str); 11] {
+    const NO_CAUSE: &str = "an example";
+    [
+        (Error::bad_field("name", "is required"), "The body or a parameter is malformed or out of range."),
+        (
+            Error::unauthorized(Unauthenticated::Malformed),
+            "No credential, or one that is malformed, unknown, expired, revoked or logged out.",
+        ),
+        (
+            Error::forbidden(Forbidden::ExceedsCaller),
+            "A valid credential without the permission, outside its project scope, or of a suspended account.",
+        ),
+        (Error::not_found(), "No such thing in the caller's account."),
+        (
+            Error::conflict("Another change came first"),
+            "Lost a race with another change of the same thing, or its state forbids it.",
+        ),
+        (Error::payload_too_large(), "The body is larger than 16 KiB."),
+        (Error::unsupported_media_type(), "The body is not said to be JSON."),
+        (
+            Error::idempotency_key_reused(),
+            "The same `Idempotency-Key` came with another request within a day.",
+        ),
+        (Error::rate_limited(1), "The key is over its limit of requests."),
+        (Error::internal(NO_CAUSE), "Our fault."),
+        (Error::unavailable(NO_CAUSE), "Something that we ask is down."),
+    ]
+}
 
-const ALL: [Refusal; 11] = [
-    (400, "BAD_REQUEST", "`name` is required", "The body or a parameter is malformed or out of range."),
-    (
-        401,
-        "UNAUTHORIZED",
-        "Invalid or missing API key",
-        "No credential, or one that is malformed, unknown, expired, revoked or logged out.",
-    ),
-    (
-        403,
-        "FORBIDDEN",
-        "API key does not have required permissions",
-        "A valid credential without the permission, outside its project scope, or of a suspended account.",
-    ),
-    (404, "NOT_FOUND", "Not found", "No such thing in the caller's account."),
-    (
-        409,
-        "CONFLICT",
-        "Another change came first",
-        "Lost a race with another change of the same thing, or its state forbids it.",
-    ),
-    (413, "PAYLOAD_TOO_LARGE", "The request is too large", "The body is larger than 16 KiB."),
-    (415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json", "The body is not said to be JSON."),
-    (
-        422,
-        "UNPROCESSABLE_CONTENT",
-        "The Idempotency-Key was used for another request",
-        "The same `Idempotency-Key` came with another request within a day.",
-    ),
-    (429, "RATE_LIMITED", "Too many requests", "The key is over its limit of requests."),
-    (500, "INTERNAL", "Internal error", "Our fault."),
-    (503, "UNAVAILABLE", "The service is unavailable", "Something that we ask is down."),
-];
+/// The body that tells a caller.
+fn body(error: &Error) -> Value {
+    serde_json::from_slice(error.to_response().body()).expect("a refusal is JSON")
+}
 
 /// The statuses of the refusals of `operation`.
 pub(crate) fn of(operation: &Operation) -> impl Iterator<Item = u16> {
     let takes_a_credential = operation.credentials != Credentials::None;
     let has_a_query = operation.parameters.iter().any(|parameter| parameter.location == Location::Query);
-    let statuses = ALL.map(|(status, ..)| status).into_iter();
+    let statuses = all().map(|(error, _)| error.status().as_u16()).into_iter();
     statuses.filter(move |status| {
         operation.refusals.iter().any(|(own, _)| own == status)
             || match status {
@@ -70,7 +73,7 @@ pub(crate) fn schema() -> Value {
                 "type": "object",
                 "required": ["code", "message"],
                 "properties": {
-                    "code": {"type": "string", "enum": ALL.map(|(_, code, ..)| code)},
+                    "code": {"type": "string", "enum": all().map(|(error, _)| body(&error)["error"]["code"].take())},
                     "message": {"type": "string", "description": "For people."},
                     "field": {"type": "string", "description": "The member or parameter that is at fault."},
                 },
@@ -81,21 +84,19 @@ pub(crate) fn schema() -> Value {
 
 /// Each, by its status.
 pub(crate) fn responses() -> Map<String, Value> {
-    ALL.map(|(status, code, message, description)| {
+    all().map(|(error, description)| {
+        let status = error.status().as_u16();
         let mut headers = vec!["X-Request-Id"];
         if status != 401 {
             headers.extend(["RateLimit-Policy", "RateLimit"]);
         }
-        headers.extend(match status {
-            401 | 403 => Some("WWW-Authenticate"),
-            429 | 503 => Some("Retry-After"),
-            _ => None,
-        });
-        let mut example = json!({"error": {"code": code, "message": message}});
-        if status == 400 {
-            example["error"]["field"] = json!("name");
+        if status == 401 || status == 403 {
+            headers.push("WWW-Authenticate");
         }
-        let content = json!({"schema": {"$ref": "#/components/schemas/Error"}, "example": example});
+        if error.to_response().headers().contains_key(header::RETRY_AFTER) {
+            headers.push("Retry-After");
+        }
+        let content = json!({"schema": {"$ref": "#/components/schemas/Error"}, "example": body(&error)});
         let response =
             json!({"description": description, "headers": named(&headers), "content": {"application/json": content}});
         (status.to_string(), response)

@@ -73,9 +73,7 @@ impl Store {
     /// # Errors
     /// When the member is gone, or the table can't be written.
     pub async fn forgive(&self, claim: &Claim, member: &Member) -> Result<(), StoreError> {
-        let mut writes = vec![no_failures(member.account_id, member.id)?];
-        writes.extend(succeeded(claim)?);
-        self.write_together(writes).await
+        self.write_together(was_right(claim, member.account_id, member.id)?).await
     }
 
     /// The attempt had the right password of a member who may not log in.
@@ -90,9 +88,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
         let refused = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
-        let mut writes =
-            vec![no_failures(account_id, user_id)?, refusal(account_id, None, refused, occasion)?];
-        writes.extend(succeeded(claim)?);
+        let mut writes = was_right(claim, account_id, user_id)?;
+        writes.push(refusal(account_id, None, refused, occasion)?);
         self.write_together(writes).await
     }
 
@@ -195,8 +192,15 @@ pub(super) fn succeeded(claim: &Claim) -> Result<Vec<Write>, StoreError> {
     Ok(writes)
 }
 
+/// The writes after an attempt with the right password of the member.
+pub(super) fn was_right(claim: &Claim, account: AccountId, user: UserId) -> Result<Vec<Write>, StoreError> {
+    let mut writes = succeeded(claim)?;
+    writes.push(no_failures(account, user)?);
+    Ok(writes)
+}
+
 /// The write after which no failures of the member are counted.
-pub(super) fn no_failures(account: AccountId, user: UserId) -> Result<Write, StoreError> {
+fn no_failures(account: AccountId, user: UserId) -> Result<Write, StoreError> {
     Write::update(Key::member(account, user), "SET #failures = :none")
         .only_if_there()
         .name("#failures", FAILURES)

@@ -6,7 +6,7 @@ use super::{
     audit_events::record,
     failure::StoreError,
     keys::{Key, Kind, session_partition},
-    login_attempts::{Claim, no_failures, succeeded},
+    login_attempts::{Claim, was_right},
     write::Write,
 };
 use crate::{
@@ -35,8 +35,8 @@ impl Store {
         let action = Action::LoginSucceeded { user_id, session_id };
         let record = record(account_id, actor, action, occasion)?;
         let session = Write::put_new(item, StoreError::id_taken);
-        let mut writes = vec![session, record, no_failures(account_id, user_id)?];
-        writes.extend(succeeded(claim)?);
+        let mut writes = was_right(claim, account_id, user_id)?;
+        writes.extend([session, record]);
         self.write_together(writes).await
     }
 
