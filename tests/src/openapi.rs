@@ -98,7 +98,10 @@ pub fn assert_described(method: &str, path: &str, answer: &Answer) {
         );
         return;
     };
-    assert!(content.get("application/json").is_some());
+    let content = content.get("application/json").expect("JSON");
+    if let Some(code) = content.pointer("/example/error/code") {
+        assert_eq!(&answer.body["error"]["code"], code, "{method} {path} answers {}", answer.status);
+    }
     let validator = validator(format!("{response}/content/application~1json/schema"));
     let errors: Vec<_> = validator.iter_errors(&answer.body).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{method} {path} answers {}, and {errors:?}: {}", answer.status, answer.text);

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -90,10 +91,25 @@ def test_an_unknown_key_is_not_found(client: Client) -> None:
         client.api_keys.get("key_0000000000000000")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, text: client.api_keys.get(text),
+        lambda client, text: client.api_keys.revoke(text),
+        lambda client, text: client.api_keys.rotate(text),
+        lambda client, text: client.projects.get(text),
+        lambda client, text: client.projects.rename(text, "Study"),
+        lambda client, text: client.projects.delete(text),
+        lambda client, text: client.members.get(text),
+        lambda client, text: client.members.change(text),
+        lambda client, text: client.members.remove(text),
+        lambda client, text: client.sessions.end(text),
+    ],
+)
 @pytest.mark.parametrize("text", ["", "..", "../projects", "key_1?x", "key_1/rotate", "key_1\n"])
-def test_an_id_never_leads_elsewhere(client: Client, text: str) -> None:
+def test_an_id_never_leads_elsewhere(call: Callable[[Client, str], object], client: Client, text: str) -> None:
     with pytest.raises(ValueError, match="an id has letters"):
-        client.api_keys.revoke(text)
+        call(client, text)
 
 
 def test_a_time_without_its_zone_is_refused(client: Client) -> None:

@@ -5,7 +5,7 @@ import pytest
 from answers import KEY, URL
 from conftest import Account
 
-from medtwin import Client, KeyCaller
+from medtwin import AsyncClient, Client, KeyCaller, UnexpectedAnswer
 
 
 def test_the_environment_says_key_and_url(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +84,17 @@ def test_a_credential_does_not_follow_a_redirect(account: Account) -> None:
         pytest.raises(Exception, match="leads elsewhere"),
     ):
         client.me()
+
+
+@pytest.mark.anyio
+async def test_a_credential_of_the_awaited_client_does_not_follow_a_redirect() -> None:
+    def lead_away(request: httpx.Request) -> httpx.Response:
+        assert request.url.host == "api.example.com"
+        return httpx.Response(308, headers={"Location": "https://example.org/"})
+
+    async with AsyncClient(KEY, base_url=URL, transport=httpx.MockTransport(lead_away)) as client:
+        with pytest.raises(UnexpectedAnswer, match="leads elsewhere"):
+            await client.me()
 
 
 def test_a_proxy_does_not_see_what_goes_to_this_machine(

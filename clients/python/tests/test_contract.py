@@ -16,6 +16,7 @@ from conftest import Service
 
 from medtwin import (
     Actor,
+    ApiError,
     ApiKey,
     AuditEvent,
     CreatedApiKey,
@@ -167,3 +168,10 @@ def members(description: Any, schema: Any) -> Iterator[str]:
     for part in ("oneOf", "allOf", "anyOf"):
         for each in schema.get(part, []):
             yield from members(description, each)
+
+
+def test_every_code_has_its_class(description: Any) -> None:
+    answers = description["components"]["responses"].items()
+    examples = {status: each["content"]["application/json"]["example"] for status, each in answers}
+    codes = {(int(status), example["error"]["code"]) for status, example in examples.items()}
+    assert codes == {kind.expected for kind in ApiError.__subclasses__()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
 from conftest import Account
 
-from medtwin import Client, KeyCaller, Retries, SecretLost
+from medtwin import Client, KeyCaller, NoAnswer, Retries, SecretLost
 from medtwin.secret import Secret
 
 
@@ -64,3 +65,10 @@ def test_a_rotation_whose_answer_was_lost_is_made_good(account: Account) -> None
     assert isinstance(me, KeyCaller)
     assert me.has_current_secret
     assert rotated.id == old.id
+
+
+def test_a_rotation_that_ended_its_own_credential_says_that_its_answer_was_lost(account: Account) -> None:
+    made = account.key("read")
+    with losing(made.key, account) as client, pytest.raises(NoAnswer) as lost:
+        client.api_keys.rotate(made.id, grace_period=timedelta(0))
+    assert lost.value.may_have_been_done

@@ -220,3 +220,10 @@ def test_a_conflict_is_the_callers_to_settle() -> None:
     with pytest.raises(Conflict):
         script.client().api_keys.rotate("key_1")
     assert len(script.requests) == 1
+
+
+def test_an_earlier_attempt_counts_for_what_may_have_been_done() -> None:
+    script = Script([failing(httpx.ReadTimeout), *[failing(httpx.ConnectError)] * 3])
+    with pytest.raises(ConnectionFailed) as failed:
+        script.client().projects.create("Study")
+    assert failed.value.may_have_been_done

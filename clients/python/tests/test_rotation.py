@@ -133,3 +133,31 @@ async def test_the_awaited_client_rotates_alike(account: Account) -> None:
             await client.rotate_own_key(full)
     assert age(stored[0].key, account) == "previous"
     assert age(incomplete.value.rotated.key, account) == "current"
+
+
+@pytest.mark.anyio
+async def test_the_awaited_client_keeps_the_old_secret_alike(account: Account) -> None:
+    async def full(_: RotatedApiKey) -> None:
+        raise OSError("the disk is full")
+
+    async def rotated_meanwhile(rotated: RotatedApiKey) -> None:
+        async with AsyncClient(rotated.key, base_url=account.url) as other:
+            await other.api_keys.rotate(rotated.id)
+
+    for store, cause in ((full, OSError), (rotated_meanwhile, RotationRefused)):
+        async with AsyncClient(account.key("read").key, base_url=account.url) as client:
+            before = client._wire.credential
+            with pytest.raises(RotationIncomplete) as incomplete:
+                await client.rotate_own_key(store)
+            assert isinstance(incomplete.value.__cause__, cause)
+            assert client._wire.credential == before
+
+
+def test_a_store_that_has_to_be_awaited_is_no_store(account: Account) -> None:
+    async def store(_: RotatedApiKey) -> None: ...
+
+    with Client(account.key("read").key, base_url=account.url) as client:
+        with pytest.raises(RotationIncomplete) as incomplete:
+            client.rotate_own_key(store)  # type: ignore[arg-type]
+        assert own_age(client) == "previous"
+    assert age(incomplete.value.rotated.key, account) == "current"

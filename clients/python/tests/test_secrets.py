@@ -161,6 +161,25 @@ def test_an_interruption_below_shows_no_key(kind: type[BaseException]) -> None:
         client.me()
 
 
+@pytest.mark.anyio
+async def test_an_interruption_below_the_awaited_client_shows_no_key() -> None:
+    async def interrupt(request: httpx.Request) -> httpx.Response:
+        header = request.headers["Authorization"]
+        assert KEY in header
+        raise RuntimeError
+
+    async with AsyncClient(KEY, base_url=URL, transport=httpx.MockTransport(interrupt)) as client:
+        with hunted(KEY):
+            await client.me()
+
+
+def test_passwords_are_not_shown_where_other_arguments_are_wrong() -> None:
+    password = "a secret of Ada's"  # noqa: S105 - one to be looked for
+    with pytest.raises(TypeError) as wrong:
+        Script([]).client().members.create("ada@example.com", None, password)  # type: ignore[arg-type]
+    assert password not in shown(wrong.value)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -188,8 +188,7 @@ fn credentials(security: &Value) -> Markup {
     let asks_for =
         |scheme: &str| security.as_array().is_some_and(|all| all.iter().any(|one| one.get(scheme).is_some()));
     let credentials = match (asks_for("apiKey"), asks_for("session")) {
-        (true, true) => "Asks for an API key or a session.",
-        (true, false) => "Asks for an API key.",
+        (true, _) => "Asks for an API key or a session.",
         (false, true) => "Asks for a session.",
         (false, false) => return html! { "Asks for no credential." },
     };

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("medtwin")
 
+_UNAUTHORIZED = 401
 _LIMIT = 429
 _CONFLICT = 409
 _FAULTS = frozenset({500, 502, 503, 504})
@@ -51,23 +52,28 @@ class Attempts(Generic[T]):
         self._made += 1
         if self._made >= self._retries.attempts or not self._is_worth_another(outcome):
             return None
-        wait = self._wait(0 if isinstance(outcome, NoAnswer) else retry_after(outcome) or 0)
+        if isinstance(outcome, NoAnswer):
+            asked, may_be_done, what = 0, outcome.may_have_been_done, str(outcome)
+        else:
+            status = outcome.status_code
+            asked, may_be_done, what = retry_after(outcome) or 0, status in _FAULTS, str(status)
+        wait = self._wait(asked)
         if wait is None:
             return None
-        if isinstance(outcome, NoAnswer):
-            self._may_be_done |= outcome.may_have_been_done
-        else:
-            self._may_be_done |= outcome.status_code in _FAULTS
-        what = outcome if isinstance(outcome, NoAnswer) else outcome.status_code
+        self._may_be_done |= may_be_done
         _log.info("%s %s: %s; again in %.1f s", self._call.method, self._call.path, what, wait)
         return wait
 
     def conclude(self, outcome: httpx.Response | NoAnswer) -> T:
         """Give what the last outcome means, or raise it."""
         if isinstance(outcome, NoAnswer):
-            raise outcome
+            # An attempt before this one may have arrived.
+            raise type(outcome)(outcome.message, outcome.may_have_been_done or self._may_be_done)
         if self._may_be_done and outcome.status_code == self._call.done_already:
             return self._call.read(None)
+        if self._may_be_done and self._call.idempotency_key is not None and outcome.status_code == _UNAUTHORIZED:
+            # The attempt without an answer may have ended the credential that this one came with.
+            raise NoAnswer("no answer, and the credential is not let in any more", True)
         if not outcome.is_success:
             raise failure(outcome)
         return value(outcome, self._call.read)

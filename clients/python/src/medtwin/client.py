@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -81,7 +82,7 @@ class Client(Api[Blocking]):
 
     def rotate_own_key(
         self,
-        store: Callable[[RotatedApiKey], object],
+        store: Callable[[RotatedApiKey], None],
         *,
         grace_period: timedelta = DEFAULT_GRACE,
         replace_lost: bool = False,
@@ -97,7 +98,10 @@ class Client(Api[Blocking]):
         """
         rotated = self.api_keys.rotate(key_to_rotate(self.me(), grace_period, replace_lost), grace_period=grace_period)
         try:
-            store(rotated)
+            unawaited: object = store(rotated)  # type: ignore[func-returns-value]
+            if inspect.iscoroutine(unawaited):
+                unawaited.close()
+                raise TypeError("`store` has to be awaited, which AsyncClient does")
             credential = Credential.of_key(rotated.key)
             verify(self._wire.send(caller.me(), credential), rotated)
         except Exception as error:
@@ -158,7 +162,7 @@ class AsyncClient(Api[Awaited]):
                 yield client
             except BaseException:
                 # A task that was cancelled logs out still.
-                with anyio.CancelScope(shield=True), suppress(MedtwinError):
+                with anyio.move_on_after(timeout, shield=True), suppress(MedtwinError):
                     await client.log_out()
                 raise
             # It may have ended before.

@@ -65,9 +65,11 @@ def _bound(
 ) -> Callable[P, Any]:
     @wraps(build)
     def method(*args: P.args, **kwargs: P.kwargs) -> Any:
-        call = build(resource, *args, **kwargs)
-        # A password may be among them, and a traceback may show locals.
-        del args, kwargs
+        try:
+            call = build(resource, *args, **kwargs)
+        finally:
+            # A password may be among them, and a traceback may show locals.
+            del args, kwargs
         return send(call)
 
     return method

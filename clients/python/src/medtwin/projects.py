@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from medtwin import call
 from medtwin.call import Call, Page
 from medtwin.endpoint import Resource, Wire, endpoint, listing
 
-Environment = Literal["live", "test"]
+Environment: TypeAlias = Literal["live", "test"]
 """Which data a session sees: `live` by default. A key sees those of its own type."""
 
 

@@ -110,8 +110,12 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call[T], credential: 
 
 
 def _json(body: Members) -> bytes:
-    given = {name: value for name, value in body.items() if value is not None}
-    return json.dumps(given, default=Secret.reveal).encode()
+    given = {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in body.items()
+        if value is not None
+    }
+    return json.dumps(given).encode()
 
 
 def _no_answer(error: httpx.HTTPError) -> NoAnswer:
