@@ -5,6 +5,9 @@ import * as session from "./session.js";
 /** Where the API is, such as `https://auth.example.com/v1`. */
 export const API = new URL("../../../v1", import.meta.url).href;
 
+/** How long an answer may take, in milliseconds. API Gateway gives up a second before. */
+const LIMIT = 30_000;
+
 /** An answer that is no success, in words for whoever looks at the page. */
 export class Problem extends Error {
   /**
@@ -31,16 +34,21 @@ export function whenSessionEnds(then) {
 
 /**
  * Sends one request with the session, and gives what is answered.
+ *
+ * `once` names it, so that it is done once however often it is sent.
  * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
  * @param {string} path
  * @param {object} [body]
+ * @param {string} [once]
  * @returns {Promise<any>}
  */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, once) {
+  const token = session.token();
   try {
-    return await send(method, path, { Authorization: `Session ${session.token()}` }, body);
+    return await send(method, path, { Authorization: `Session ${token}`, ...(once && { "Idempotency-Key": once }) }, body);
   } catch (problem) {
-    if (problem instanceof Problem && problem.status === 401) {
+    // An answer to a session that was left says nothing of the one since.
+    if (problem instanceof Problem && problem.status === 401 && token !== null && token === session.token()) {
       session.forget();
       ended();
     }
@@ -66,7 +74,7 @@ export async function login(email, password) {
  * @returns {AsyncGenerator<Thing>}
  */
 export async function* things(path, parameters = {}) {
-  const query = new URLSearchParams({ ...parameters, limit: "50" });
+  const query = new URLSearchParams({ ...parameters, limit: "100" });
   for (;;) {
     /** @type {import("../types/contract").Page<Thing>} */
     const page = await ask("GET", `${path}?${query}`);
@@ -91,7 +99,7 @@ async function send(method, path, headers, body) {
   }
   let answer;
   try {
-    answer = await fetch(API + path, request);
+    answer = await fetch(API + path, { ...request, signal: AbortSignal.timeout(LIMIT) });
   } catch {
     throw new Problem(0, "The service can’t be reached. Check your connection, then try again.");
   }
@@ -111,6 +119,7 @@ function problem(answer, { message = "The answer can’t be read.", field }) {
   const words = {
     403: message.startsWith("API key") ? "You don’t have the permission for this, or no longer." : message,
     404: "It is no longer there.",
+    422: "This may have been done before you changed it. Close it, and look at the list.",
     429: `Too many requests. Try again in ${duration(retryAfter)}.`,
     500: `Something failed on our side. Try again, or tell us the request: ${headers.get("X-Request-Id")}`,
     503: "The service is busy or down. Try again in a moment.",

@@ -12,8 +12,9 @@ import { field, form, Wrong } from "./form.js";
  * @param {string} about.name
  * @param {string} about.button
  * @param {() => Promise<void>} about.send
+ * @param {() => void} about.then What is done once the dialog is closed.
  */
-export function openConfirmation({ title, warning, what, name, button, send }) {
+export function openConfirmation({ title, warning, what, name, button, send, then }) {
   const typed = field(
     `Type the ${what} to confirm`,
     element("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "none" }),
@@ -31,6 +32,7 @@ export function openConfirmation({ title, warning, what, name, button, send }) {
         if (plain(typed.input.value) !== plain(name)) throw new Wrong("typed", `That is not its ${what}.`);
         await send();
         close();
+        then();
       },
     }).element,
   ]);

@@ -1,7 +1,6 @@
 // A text to be taken elsewhere, with a button that copies it.
 
 import { element, newId } from "./element.js";
-import { say } from "./status.js";
 
 /**
  * @param {string} label
@@ -13,6 +12,8 @@ export function copyable(label, text) {
   shown.value = text;
   const button = element("button", { type: "button", click: copy }, "Copy");
   button.setAttribute("aria-label", `Copy ${label}`);
+  // Here and not on the page, which can't be heard or seen well behind a dialog.
+  const told = element("p", { class: "hint", role: "status" });
   function select() {
     shown.select();
   }
@@ -20,13 +21,13 @@ export function copyable(label, text) {
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
-      say(`Copied: ${label}`);
+      told.textContent = `Copied: ${label}`;
       setTimeout(() => (button.textContent = "Copy"), 3000);
     } catch {
       shown.focus();
       shown.select();
-      say("The browser doesn’t let the page copy. It is selected: press Ctrl+C, or ⌘C.");
+      told.textContent = "The browser doesn’t let the page copy. It is selected: press Ctrl+C, or ⌘C.";
     }
   }
-  return element("div", { class: "field" }, element("label", { for: id }, label), element("div", { class: "copyable" }, shown, button));
+  return element("div", { class: "field" }, element("label", { for: id }, label), element("div", { class: "copyable" }, shown, button), told);
 }

@@ -39,27 +39,29 @@ export function openCreateKey(me, then) {
     return /** @type {Environment} */ (types.find(({ input }) => input.checked)?.input.value);
   }
 
-  async function send() {
+  const once = crypto.randomUUID();
+
+  /** @param {() => void} close */
+  async function create(close) {
+    const at = expiry.time();
     const body = {
       name: name.input.value,
       type: type(),
       permissions: permissions.chosen(),
       scope: projects.scope(),
-      expires_at: expiry.time(),
+      expires_at: at && rfc3339(at),
     };
     if (body.name.trim() === "") throw new Wrong("name", "Give it a name.");
     if (body.permissions.length === 0) throw new Wrong("permissions", "Choose at least one.");
     /** @type {import("../types/contract").NewApiKey} */
-    const key = await ask("POST", "/api-keys", { ...body, expires_at: body.expires_at && rfc3339(body.expires_at) });
+    const key = await ask("POST", "/api-keys", body, once);
     close();
     then();
     showSecret("Your new key", key);
   }
 
-  let close = () => {};
-  openDialog("Create API Key", (closeDialog) => {
-    close = closeDialog;
+  openDialog("Create API Key", (close) => {
     const fields = { name, type: typeField, permissions, scope: projects, expires_at: expiry };
-    return [form({ fields, button: "Create key", cancel: closeDialog, send }).element];
+    return [form({ fields, button: "Create key", cancel: close, send: () => create(close) }).element];
   });
 }

@@ -1,6 +1,7 @@
 // Dialogs. The browser keeps the focus in them and gives it back.
 
 import { element, newId } from "./element.js";
+import { keepFocus } from "./heading.js";
 
 /**
  * Opens a dialog over the page.
@@ -14,7 +15,7 @@ export function openDialog(title, content, beforeClosing) {
   const leave = beforeClosing ?? close;
   const dialog = element(
     "dialog",
-    { "aria-labelledby": id, closedby: "none", cancel: kept, keydown: pressed, close: gone },
+    { "aria-labelledby": id, "data-decides": beforeClosing && "", closedby: "none", cancel: kept, keydown: pressed, close: gone },
     element(
       "header",
       {},
@@ -42,12 +43,11 @@ export function openDialog(title, content, beforeClosing) {
   }
   function gone() {
     dialog.remove();
-    // Where what opened it is gone too, the focus would be nowhere.
-    if (document.activeElement === document.body) document.querySelector("h1")?.focus();
+    keepFocus();
   }
 }
 
-/** Closes whatever dialog is open. */
+/** Closes whatever dialog is open, unless it waits for a decision. */
 export function closeDialogs() {
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  for (const dialog of document.querySelectorAll("dialog")) if (!("decides" in dialog.dataset)) dialog.close();
 }

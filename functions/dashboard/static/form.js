@@ -189,7 +189,7 @@ export function form({ fields, content, button, destroys = false, cancel = null,
       problem.hidden = false;
     }
   }
-  return { element: made, submit, problem };
+  return { element: made, submit };
 }
 
 /**

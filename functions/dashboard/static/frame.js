@@ -18,7 +18,7 @@ import { say } from "./status.js";
  * @property {string} path
  * @property {string} title
  * @property {boolean} [forAdmins]
- * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams, leave: () => void) => void} open
+ * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams) => void} open
  */
 
 /** @type {[string, Place[]][]} */
@@ -40,8 +40,12 @@ const PLACES = [
   ],
 ];
 
-/** Ends what the frame before this one listens to. */
 let closed = new AbortController();
+
+/** Ends what the frame listens to. */
+export function closeFrame() {
+  closed.abort();
+}
 
 /**
  * @param {HTMLElement} screen
@@ -49,7 +53,6 @@ let closed = new AbortController();
  * @param {(why?: string) => void} logIn
  */
 export function openFrame(screen, me, logIn) {
-  closed.abort();
   closed = new AbortController();
   const isAdmin = me.permissions.includes("admin");
   const offered = PLACES.map(([name, places]) => /** @type {const} */ ([name, places.filter((place) => isAdmin || !place.forAdmins)]));
@@ -101,11 +104,6 @@ export function openFrame(screen, me, logIn) {
       say(`The session could not be ended. ${problem.message}`);
       return;
     }
-    leave();
-  }
-
-  function leave() {
-    closed.abort();
     session.forget();
     logIn();
   }
@@ -121,7 +119,7 @@ export function openFrame(screen, me, logIn) {
     if (menu.matches(":popover-open")) menu.hidePopover();
     document.title = `${place.title} · MedTWIN`;
     main.replaceChildren();
-    place.open(main, me, new URLSearchParams(query), leave);
+    place.open(main, me, new URLSearchParams(query));
     main.querySelector("h1")?.focus();
     window.scrollTo(0, 0);
   }

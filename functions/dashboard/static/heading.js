@@ -15,3 +15,8 @@ export function heading(title, about, action) {
     action,
   );
 }
+
+/** Gives the focus to the head of the screen, where what had it is gone: it would be nowhere. */
+export function keepFocus() {
+  if (document.activeElement === document.body) document.querySelector("h1")?.focus();
+}

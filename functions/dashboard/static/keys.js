@@ -34,11 +34,15 @@ export function openKeys(main, me) {
     element("label", { class: "check", for: revoked.id }, revoked, "Revoked ones too"),
   );
 
+  let readings = 0;
   async function* read() {
+    const mine = ++readings;
     const sought = text.value.trim().toLowerCase();
     /** @type {AsyncGenerator<ApiKey>} */
     const keys = things("/api-keys", revoked.checked ? { status: "all" } : {});
     for await (const key of keys) {
+      // Something else is wanted by now.
+      if (mine !== readings) return;
       const words = [key.name, key.hint, ...(key.scope?.projects ?? [])].join("\n").toLowerCase();
       if ((type.value === "" || key.type === type.value) && words.includes(sought)) yield key;
     }
@@ -87,10 +91,10 @@ export function openKeys(main, me) {
       : element(
           "div",
           { class: "empty" },
-          element("h2", {}, "No API keys yet"),
+          element("h2", {}, "No API keys"),
           element("p", {}, "An API key lets a server of yours call the API. Create one for each server, with only the permissions that it needs: what a key can’t do, nobody can do with it."),
           element("p", {}, "You see a key once, when it is created. Start with a ", element("strong", {}, "test"), " key: it sees test data alone."),
-          element("button", { type: "button", class: "primary", click: create }, "Create your first key"),
+          element("button", { type: "button", class: "primary", click: create }, "Create a key"),
         );
   }
 

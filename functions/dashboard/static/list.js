@@ -2,6 +2,7 @@
 
 import { Problem } from "./api.js";
 import { element, newId } from "./element.js";
+import { keepFocus } from "./heading.js";
 
 const ROWS = 25;
 
@@ -64,6 +65,7 @@ export function list({ caption, columns, read, empty }) {
   }
 
   async function showMore() {
+    if (more.classList.contains("busy") && shown > 0) return;
     const mine = source;
     made.setAttribute("aria-busy", "true");
     more.classList.add("busy");
@@ -84,12 +86,16 @@ export function list({ caption, columns, read, empty }) {
       count.textContent = shown === 0 ? "" : `${shown} shown${more.hidden ? "" : ", there are more"}`;
       if (shown === 0) instead.replaceChildren(empty());
       else if (next.length < shown) focusOn(next[0]);
+      keepFocus();
     } catch (problem) {
       if (mine !== source) return;
       if (!(problem instanceof Problem)) throw problem;
       if (shown === 0) rows.replaceChildren();
       table.hidden = shown === 0;
+      // What failed can't be read on, only anew.
+      more.hidden = true;
       instead.replaceChildren(failed(problem, reload));
+      keepFocus();
     } finally {
       if (mine === source) {
         made.setAttribute("aria-busy", "false");

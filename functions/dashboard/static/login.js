@@ -38,13 +38,15 @@ export function openLogin(screen, then, why) {
     if (problem.status === 429) waitFor(problem);
   }
 
+  let clock = 0;
   /** @param {Problem} problem */
   function waitFor(problem) {
     const until = Date.now() + problem.retryAfter * 1000;
     const before = "Too many attempts with this address, or from where you are.";
     problem.message = `${before} Wait for ${duration(problem.retryAfter)}, then try again.`;
     const left = made.submit;
-    const clock = setInterval(() => {
+    clearInterval(clock);
+    clock = setInterval(() => {
       const seconds = Math.ceil((until - Date.now()) / 1000);
       left.textContent = seconds > 0 ? `Log in in ${duration(seconds)}` : "Log in";
       if (seconds <= 0) clearInterval(clock);

@@ -3,7 +3,7 @@
 import { Problem, ask, whenSessionEnds } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
-import { openFrame } from "./frame.js";
+import { closeFrame, openFrame } from "./frame.js";
 import { openLogin } from "./login.js";
 import * as session from "./session.js";
 import { keepTimesTrue } from "./time.js";
@@ -13,6 +13,7 @@ const screen = /** @type {HTMLElement} */ (document.getElementById("screen"));
 /** @param {string} [why] What to tell first, where nobody asked to log in. */
 function logIn(why) {
   closeDialogs();
+  closeFrame();
   openLogin(screen, start, why);
 }
 
@@ -24,8 +25,10 @@ async function start() {
     if (!(problem instanceof Problem)) throw problem;
     // A 401 has led to the login already. Who is calling may be told to any session but a suspended account's.
     if (problem.status === 401) return;
-    if (problem.status === 403) logIn("Your account is suspended. Whoever runs this service can restore it.");
-    else showFailure(problem);
+    if (problem.status === 403) {
+      session.forget();
+      logIn("Your account is suspended. Whoever runs this service can restore it.");
+    } else showFailure(problem);
   }
 }
 

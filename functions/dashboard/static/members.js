@@ -69,7 +69,6 @@ export function openMembers(main, me) {
       say(problem.message);
     }
     reload();
-    main.querySelector("h1")?.focus();
   }
 
   /** @param {Member} member */
@@ -82,8 +81,10 @@ export function openMembers(main, me) {
       button: "Remove member",
       async send() {
         await ask("DELETE", `/members/${id}`);
-        say(`Removed: ${email}`);
+      },
+      then() {
         reload();
+        say(`Removed: ${email}`);
       },
     });
   }

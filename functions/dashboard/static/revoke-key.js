@@ -17,8 +17,10 @@ export function openRevokeKey(key, then) {
     button: "Revoke key",
     async send() {
       await ask("DELETE", `/api-keys/${key.id}`);
-      say(`Revoked: ${key.name}`);
+    },
+    then() {
       then();
+      say(`Revoked: ${key.name}`);
     },
   });
 }

@@ -32,7 +32,7 @@ export function openRotateKey(key, then) {
     }
     const wanted = inSeconds(Number(select.value));
     const own = key.expires_at === null ? wanted : new Date(key.expires_at);
-    end.textContent = `Until ${exact(own < wanted ? own : wanted)}, both work.`;
+    end.textContent = `Until ${exact(own < wanted ? own : wanted)}, both work. A secret from before ends at once.`;
   }
 
   openDialog(`Rotate ${key.name}`, (close) => [
@@ -40,10 +40,12 @@ export function openRotateKey(key, then) {
     form({ fields: { grace_period: overlap }, button: "Rotate key", cancel: close, send: () => rotate(close) }).element,
   ]);
 
+  const once = crypto.randomUUID();
+
   /** @param {() => void} close */
   async function rotate(close) {
     /** @type {import("../types/contract").RotatedApiKey} */
-    const rotated = await ask("POST", `/api-keys/${key.id}/rotate`, { grace_period: Number(select.value) });
+    const rotated = await ask("POST", `/api-keys/${key.id}/rotate`, { grace_period: Number(select.value) }, once);
     close();
     then();
     const ends = rotated.previous_expires_at;

@@ -4,15 +4,21 @@ import { API } from "./api.js";
 import { copyable } from "./copy.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
+import { say } from "./status.js";
 
 /**
- * Shows it, until somebody says that it was saved.
+ * Shows it, until somebody says that it was saved; or says that it was lost with an answer that did not come.
  * @param {string} title
  * @param {import("../types/contract").NewApiKey} key
  * @param {...import("./element.js").Child} notes
  */
 export function showSecret(title, { name, key }, ...notes) {
+  if (key === undefined) {
+    say(`${name} has a new secret, but it was lost on the way. Rotate the key to get another; the one before ends then.`);
+    return;
+  }
   const watched = new AbortController();
+  let askInstead = () => {};
   // The browser asks before the page is left.
   addEventListener("beforeunload", (event) => event.preventDefault(), { signal: watched.signal });
 
@@ -57,5 +63,3 @@ export function showSecret(title, { name, key }, ...notes) {
     () => askInstead(),
   );
 }
-
-let askInstead = () => {};

@@ -1,4 +1,4 @@
-// The session's token, in this tab alone and until it is closed.
+// The session's token, in this tab's session storage: other tabs don't see it, and a copy of this one does.
 
 const NAME = "session";
 

@@ -47,7 +47,6 @@ export function openSessions(main, _me) {
       say(problem.message);
     }
     sessions.reload();
-    main.querySelector("h1")?.focus();
   }
 
   main.append(heading("Sessions", "Where you are logged in. One that isn’t used ends after an hour, and each after twelve."), sessions.element);

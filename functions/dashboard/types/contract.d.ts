@@ -11,11 +11,9 @@ export interface Page<T> {
 
 /** `GET /v1/auth/me`, asked with a session. */
 export interface Me {
-  account_id: string;
   user_id: string;
   email: string;
   permissions: PermissionName[];
-  expires_at: string;
 }
 
 export interface ApiKey {
@@ -31,9 +29,9 @@ export interface ApiKey {
   last_used_at: string | null;
 }
 
-/** A key with the secret that is shown once. */
+/** A key with the secret that is shown once: not in an answer that is given again. */
 export interface NewApiKey extends ApiKey {
-  key: string;
+  key?: string;
 }
 
 export interface RotatedApiKey extends NewApiKey {
@@ -43,7 +41,6 @@ export interface RotatedApiKey extends NewApiKey {
 export interface Project {
   id: string;
   name: string;
-  created_at: string;
 }
 
 export interface Session {
@@ -70,7 +67,6 @@ export interface Actor {
 }
 
 export interface AuditEvent {
-  id: string;
   type: string;
   created_at: string;
   actor: Actor | null;

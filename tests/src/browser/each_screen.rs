@@ -89,7 +89,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     browser.sees("The e-mail address or the password is wrong.").await;
     looker.look("login-refused").await;
     browser.log_in(&account.email).await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     looker.look("keys-none").await;
     fill(&browser, &account.session).await;
 

@@ -8,9 +8,9 @@ use crate::{answer::text, browser::Browser};
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn without_any_teaches_what_they_are() {
     let (browser, _) = Browser::logged_in().await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.sees("An API key lets a server of yours call the API.").await;
-    browser.click("Create your first key").await;
+    browser.click("Create a key").await;
     browser.sees("Where it will be used").await;
     browser.end(&[]).await;
 }
@@ -128,6 +128,6 @@ async fn that_can_not_be_read_can_be_asked_for_again() {
     browser.sees("The service can’t be reached.").await;
     browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
     browser.click("Try again").await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/api-keys"]).await;
 }

@@ -2,23 +2,28 @@
 
 use fantoccini::key::Key;
 
-use crate::{browser::Browser, service::PASSWORD};
+use crate::{
+    browser::Browser,
+    service::{Credential, PASSWORD},
+};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn with_the_right_password_leads_to_the_keys_and_out_again() {
     let (browser, account) = Browser::logged_in().await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.sees(&account.email).await;
     assert_eq!(browser.title().await, "API Keys · MedTWIN");
     assert_eq!(browser.focused().await, "API Keys");
 
-    // The session outlives the page, but not the tab.
+    // The session outlives the page.
     browser.reload().await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
 
+    let token = browser.value("return sessionStorage.session", &[]).await;
     browser.click("Log out").await;
     browser.sees("Log in to MedTWIN").await;
+    browser.service.me(&Credential::session(token.as_str().expect("a token"))).await.assert_unauthorized();
     assert_eq!(browser.value("return sessionStorage.length + localStorage.length", &[]).await, 0);
     browser.service.me(&account.session).await.expect(200);
     browser.reload().await;
@@ -129,6 +134,6 @@ async fn works_with_the_keyboard_alone() {
     browser.press(&(account.email.as_str() + &Key::Tab)).await;
     assert_eq!(browser.focused().await, "Password");
     browser.press(&(PASSWORD + &Key::Enter)).await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.end(&[]).await;
 }

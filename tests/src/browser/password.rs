@@ -20,10 +20,10 @@ async fn is_changed_and_other_sessions_end() {
     browser.service.me(&account.session).await.assert_unauthorized();
     // This one goes on.
     browser.go("API Keys").await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.click("Log out").await;
     browser.log_in_with(&account.email, "two lizards on the wall").await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.end(&[]).await;
 }
 

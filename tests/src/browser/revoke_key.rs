@@ -22,7 +22,8 @@ async fn asks_for_the_name_and_ends_the_key() {
     browser.click("Revoke key").await;
     browser.sees("Revoked: Old Server").await;
     browser.service.me(&key).await.assert_unauthorized();
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
+    assert_eq!(browser.focused().await, "API Keys");
     browser.end(&[]).await;
 }
 

@@ -46,7 +46,7 @@ async fn it_works_as_it_does_without() {
 
     let browser = Browser::open_at(service, &format!("{stage}/")).await;
     browser.log_in(&account.email).await;
-    browser.sees("No API keys yet").await;
+    browser.sees("No API keys").await;
     browser.click("Create API Key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
