@@ -70,6 +70,12 @@ impl Answer {
     fn assert_usual(&self) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        let transport = Some("max-age=63072000; includeSubDomains");
+        assert_eq!(self.header("strict-transport-security"), transport, "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
+        for name in ["server", "x-powered-by", "set-cookie"] {
+            assert_eq!(self.header(name), None, "{self:?}");
+        }
         assert_eq!(self.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{self:?}");
         let exposed = Some("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
         assert_eq!(self.header("access-control-expose-headers"), exposed, "{self:?}");

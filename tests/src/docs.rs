@@ -25,7 +25,7 @@ async fn it_is_200_with_what_is_committed_and_protected() {
         (
             "content-security-policy",
             &*format!(
-                "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-{hash}'"
             ),
         ),
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),

@@ -1,8 +1,8 @@
-//! Headers that are none of our business.
+//! Headers that are none of our business, and those that each answer of a function has.
 
 use serde_json::json;
 
-use crate::service::Service;
+use crate::service::{OwnService, PASSWORD, Service};
 
 #[tokio::test]
 async fn a_host_that_is_none_changes_nothing() {
@@ -37,5 +37,44 @@ async fn a_query_that_grows_when_it_is_encoded_is_no_fault() {
         let line = format!("GET /v1/projects?x={}", "%ff".repeat(length));
         let answer = service.raw(&line, &[authorization.as_bytes()], "").await;
         assert!([200, 413].contains(&answer.status), "{length}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn those_that_name_another_source_are_not_believed() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let attempt = async |password: &str, source: &str| {
+        let body = json!({"email": account.email, "password": password});
+        let mut request = service.request("POST", "/v1/auth/login").json(&body);
+        for name in ["X-Forwarded-For", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP"] {
+            request = request.header(name, source);
+        }
+        request.header("Forwarded", &format!("for={source}")).send().await.status
+    };
+    for n in 0..5 {
+        assert_eq!(attempt("a lizard on the 8th wall", &format!("192.0.2.{n}")).await, 401);
+    }
+    assert_eq!(attempt(PASSWORD, "192.0.2.9").await, 429);
+    let events = service.get("/v1/audit-events?limit=5", &account.session).await.expect(200);
+    for event in events["data"].as_array().expect("a list") {
+        assert_eq!((&event["type"], &event["source_ip"]), (&json!("login.refused"), &json!("127.0.0.1")));
+    }
+}
+
+#[tokio::test]
+async fn no_answer_may_be_framed_or_run() {
+    let service = Service::start().await;
+    let session = service.account().await.session;
+    for answer in [
+        service.request("GET", "/v1/health").send().await,
+        service.me(&session).await,
+        service.post("/v1/projects", &session, json!({})).await,
+        service.get("/v1/projects/proj_0", &session).await,
+        service.request("POST", "/v1/auth/login").json(&json!({"email": "", "password": ""})).send().await,
+        service.request("POST", "/v1/auth/logout").with(&session).send().await,
+    ] {
+        let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.header("content-security-policy"), Some(policy), "{answer:?}");
     }
 }

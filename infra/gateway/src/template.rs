@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn each_gateway_response_can_be_read_by_pages_of_the_allowed_origin() {
+    fn each_gateway_response_tells_browsers_what_all_answers_do() {
         let responses = parse(TEMPLATE).unwrap().api.responses;
         let given =
             yaml::parse(TEMPLATE).unwrap()["Resources"]["Api"]["Properties"]["GatewayResponses"].take();
@@ -316,6 +316,9 @@ mod tests {
                     "access-control-expose-headers",
                     "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed",
                 ),
+                ("cache-control", "no-store"),
+                ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+                ("x-content-type-options", "nosniff"),
             ] {
                 assert_eq!(answer.headers()[name], value, "{kind}");
             }
