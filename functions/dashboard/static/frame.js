@@ -9,7 +9,6 @@ import { openMembers } from "./members.js";
 import { openPassword } from "./password.js";
 import * as session from "./session.js";
 import { openSessions } from "./sessions.js";
-import { say } from "./status.js";
 
 /** @typedef {import("../types/contract").Me} Me */
 
@@ -96,16 +95,18 @@ export function openFrame(screen, me, logIn) {
   }
 
   async function logOut() {
+    let why;
     try {
       await ask("POST", "/auth/logout");
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
+      // It has led to the login already.
       if (problem.status === 401) return;
-      say(`The session could not be ended. ${problem.message}`);
-      return;
+      // Whoever comes to this browser next is to find nothing in it.
+      why = "You are logged out here, but the service could not be told. The session ends an hour after it was last used.";
     }
     session.forget();
-    logIn();
+    logIn(why);
   }
 
   function go() {

@@ -1,11 +1,17 @@
 //! The login, and out again.
 
 use fantoccini::key::Key;
+use serde_json::{Value, json};
 
 use crate::{
     browser::Browser,
     service::{Credential, PASSWORD},
 };
+
+/// A network that is not there.
+fn offline() -> Value {
+    json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
+}
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
@@ -115,13 +121,42 @@ async fn is_asked_for_again_when_the_session_has_ended() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn without_a_service_says_that_there_is_none() {
     let browser = Browser::open().await;
-    browser.devtools("Network.enable", serde_json::json!({})).await;
-    let offline =
-        serde_json::json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
-    browser.devtools("Network.emulateNetworkConditions", offline).await;
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.emulateNetworkConditions", offline()).await;
     browser.log_in("ada@example.com").await;
     browser.sees("The service can’t be reached. Check your connection, then try again.").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/login"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn is_left_even_where_the_service_can_not_be_told() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.sees(&account.email).await;
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.emulateNetworkConditions", offline()).await;
+    browser.click("Log out").await;
+    browser.sees("You are logged out here, but the service could not be told.").await;
+    browser.sees_no_longer(&account.email).await;
+    assert_eq!(browser.value("return sessionStorage.length + localStorage.length", &[]).await, 0);
+    browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/logout"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn can_be_left_from_each_screen() {
+    let (browser, _) = Browser::logged_in().await;
+    for screen in ["Team Members", "Audit Events", "Sessions", "Password", "API Keys"] {
+        browser.go(screen).await;
+        assert!(browser.offers("Log out").await, "{screen}");
+    }
+    // Where there is no room, the menu is called up.
+    let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
+    browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+    browser.click("Menu").await;
+    browser.click("Log out").await;
+    browser.sees("Log in to MedTWIN").await;
+    browser.end(&[]).await;
 }
 
 #[tokio::test]
