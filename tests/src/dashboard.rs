@@ -104,7 +104,7 @@ async fn its_files_are_200_and_may_lie_in_caches_forever() {
         let media_type = match file.rsplit_once('.') {
             Some((_, "css")) => "text/css; charset=utf-8",
             Some((_, "js")) => "text/javascript; charset=utf-8",
-            Some((_, "svg")) => "image/svg+xml",
+            Some((_, "svg")) => "image/svg+xml; charset=utf-8",
             _ => panic!("{file}"),
         };
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{file}");

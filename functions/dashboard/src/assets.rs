@@ -98,7 +98,7 @@ impl Asset {
         match self.name.rsplit_once('.') {
             Some((_, "css")) => "text/css; charset=utf-8",
             Some((_, "js")) => "text/javascript; charset=utf-8",
-            Some((_, "svg")) => "image/svg+xml",
+            Some((_, "svg")) => "image/svg+xml; charset=utf-8",
             _ => "text/plain; charset=utf-8",
         }
     }
@@ -153,6 +153,20 @@ mod tests {
         }
         for forbidden in ["<script>", "style=", " onclick", "<style", "http:", "https:"] {
             assert!(!PAGE.contains(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_them_writes_to_a_name_out_of_data() {
+        let modules = FILES.iter().filter(|file| file.media_type().starts_with("text/javascript"));
+        for Asset { name, text } in modules {
+            for forbidden in ["__proto__", "prototype", "Object.assign", "fromEntries"] {
+                assert!(!text.contains(forbidden), "{name}: {forbidden}");
+            }
+            for line in text.lines().filter(|line| line.contains("] = ")) {
+                let takes_apart = line.trim_start().starts_with("const [");
+                assert!(takes_apart, "{name}: {line}");
+            }
         }
     }
 }

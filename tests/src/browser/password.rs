@@ -47,3 +47,29 @@ async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
     assert_eq!(browser.complaint("New password").await, "It is too common or too easily guessed.");
     browser.end(&["403 /v1/auth/password", "400 /v1/auth/password"]).await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn is_hidden_while_it_is_typed_and_may_come_from_elsewhere() {
+    let (browser, _) = Browser::logged_in().await;
+    let assert_field = async |label: &str, kind: &str| {
+        let field = browser.field(label).await;
+        for (name, value) in [("type", "password"), ("autocomplete", kind)] {
+            assert_eq!(field.attr(name).await.expect("attributes").as_deref(), Some(value), "{label}");
+        }
+        // Nothing keeps a text from being pasted.
+        let paste = "return [...document.querySelectorAll('input[type=password]')].every((one) =>
+            one.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true })))";
+        assert_eq!(browser.value(paste, &[]).await, true, "{label}");
+    };
+    browser.go("Password").await;
+    assert_field("Current password", "current-password").await;
+    assert_field("New password", "new-password").await;
+    browser.go("Team Members").await;
+    browser.click("Add member").await;
+    assert_field("First password", "new-password").await;
+    browser.click("Cancel").await;
+    browser.click("Log out").await;
+    assert_field("Password", "current-password").await;
+    browser.end(&[]).await;
+}
