@@ -368,6 +368,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_products_own_name_makes_none_better() {
+        for rest in ["12345678", "password", "medtwin1", "20262026"] {
+            assert!(new(&format!("medtwin{rest}")).unwrap().is_common(), "{rest}");
+        }
+        // A name that nobody knows does.
+        assert!(!new("nedtvom12345678").unwrap().is_common());
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_argon2id_with_the_parameters_that_owasp_names() {
+        let hash = hashed("correct horse battery", "1").await;
+        assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
+        let [salt, output] = [4, 5].map(|part| hash.phc.split('$').nth(part).unwrap().len());
+        // In Base64 without padding: 16 bytes, and 32.
+        assert_eq!((salt, output), (22, 43));
+    }
+
     #[tokio::test]
     async fn a_hash_verifies_its_own_password_alone() {
         let hash = hashed("correct horse battery", "1").await;

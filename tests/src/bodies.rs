@@ -303,6 +303,15 @@ async fn an_unknown_member_is_400_and_named() {
 }
 
 #[tokio::test]
+async fn an_unknown_member_of_whatever_name_leaves_the_answer_json() {
+    let target = Target::start().await;
+    for name in ["\"", "\\", "\"}}", "a\nb", "\u{0}", "\u{2028}", "</script>", "{{name}}", "${name}"] {
+        let text = json!({name: null}).to_string();
+        send(&target, &ROUTES[4], text).await.assert_bad_field(name);
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_member_is_400_and_named() {
     let target = Target::start().await;
     let before = target.state().await;

@@ -39,6 +39,14 @@ async fn right_password_is_200() {
 }
 
 #[tokio::test]
+async fn right_password_is_200_however_old_it_is() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    service.time.pass(10 * 365 * 24 * 60 * 60);
+    attempt(&service, &account.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
 async fn wrong_password_is_401() {
     let service = Service::start().await;
     let account = service.account().await;

@@ -103,6 +103,25 @@ async fn a_new_one_has_15_to_128_characters() {
 }
 
 #[tokio::test]
+async fn a_new_one_of_any_composition_is_204() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let mut current = PASSWORD;
+    for new in [
+        "lizardsunderthelamp",
+        "GECKOSBEHINDTHEWALL",
+        "83059174620318547",
+        "~|`^<&%>;{=}*?:#!",
+        "\u{1f98e}\u{1f33f}\u{1f4a1}\u{1f9f1}\u{1fa9f}\u{1f319}\u{2602}\u{1f511}\u{1f407}\u{1f344}\u{1f30a}\u{1f3af}\u{1f9ca}\u{1f525}\u{1f6f6}",
+    ] {
+        let answer = change(&service, &account.session, current, new).await;
+        assert_eq!(answer.status, 204, "{new}: {}", answer.text);
+        current = new;
+    }
+    assert_eq!(login(&service, &account, current).await, 200);
+}
+
+#[tokio::test]
 async fn a_common_new_one_is_400() {
     let service = Service::start().await;
     let account = service.account().await;

@@ -34,6 +34,14 @@ async fn is_one_read_of_those_whose_requests_need_it() {
 }
 
 #[tokio::test]
+async fn leaves_nobody_in_the_table_who_could_log_in() {
+    let service = OwnService::start().await;
+    let table = service.gateway.table("Table").expect("the table");
+    let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
+    assert_eq!(scan.items(), []);
+}
+
+#[tokio::test]
 async fn with_a_table_that_is_down_is_503_until_it_is_up() {
     let log = OwnLog::start(LevelFilter::WARN);
     let dynamodb = DynamoDb::start().await;
