@@ -33,7 +33,7 @@ mod tables;
 mod template;
 mod template_error;
 mod verdict;
-mod yaml;
+pub mod yaml;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
