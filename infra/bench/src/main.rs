@@ -32,6 +32,9 @@ struct Arguments {
     /// How many turns each program gets in a round: one login each, or 50 invocations of the authorizer.
     #[arg(long, default_value_t = 40)]
     turns: u32,
+    /// Run the programs under this command, such as `valgrind --tool=callgrind`.
+    #[arg(long, value_name = "COMMAND", value_delimiter = ' ')]
+    under: Vec<String>,
     /// Write JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -64,7 +67,8 @@ async fn run(arguments: Arguments) -> Result<bool, Error> {
     let mut runs: Vec<(&Case, Vec<Run>)> = cases.iter().map(|case| (case, Vec::new())).collect();
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
-        let round = measure::round(&cases, &gateway.environment(), cpu, arguments.turns).await?;
+        let round =
+            measure::round(&cases, &gateway.environment(), cpu, arguments.turns, &arguments.under).await?;
         for ((_, runs), run) in runs.iter_mut().zip(round) {
             runs.push(run);
         }

@@ -35,10 +35,11 @@ pub async fn round(
     environment: &BTreeMap<&str, &str>,
     cpu: ProgramCpu,
     turns: u32,
+    under: &[String],
 ) -> Result<Vec<Run>, Error> {
     let mut all = Vec::new();
     for case in cases {
-        all.push(Running::start(case, environment, cpu, turns).await?);
+        all.push(Running::start(case, environment, cpu, turns, under).await?);
     }
     for _ in 0..turns {
         for running in &mut all {
@@ -67,8 +68,9 @@ impl<'a> Running<'a> {
         environment: &BTreeMap<&str, &str>,
         cpu: ProgramCpu,
         turns: u32,
+        under: &[String],
     ) -> Result<Self, Error> {
-        let mut program = Program::start(&case.program, case.function, environment, cpu).await?;
+        let mut program = Program::start(&case.program, case.function, environment, cpu, under).await?;
         let first = latency(&mut program, case).await?;
         // Half as many as are measured are not: batches of a key's quota grow with its use.
         for _ in 0..turns * case.per_turn / 2 {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    ffi::OsStr,
     fs::File,
     io::{BufReader, Read, Seek},
     path::PathBuf,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use procfs::process::Process;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
     process::{Child, Command as AsyncCommand},
@@ -70,18 +72,22 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `path`, with nothing in its environment but what Lambda sets and `environment`.
+    /// Starts `path`, as an argument of `under` where that is a command, with nothing in its environment but what Lambda
+    /// sets and `environment`.
     pub async fn start(
         path: &PathBuf,
         function_name: &str,
         environment: &BTreeMap<&str, &str>,
         cpu: ProgramCpu,
+        under: &[String],
     ) -> Result<Self, Error> {
         let mut runtime_api = RuntimeApi::serve().await?;
         // In memory: Lambda reads the log from a pipe, and no disk has a part in it.
         let log = tempfile::tempfile_in("/dev/shm")?;
-        let mut command = AsyncCommand::new(path);
+        let mut words = under.iter().map(OsStr::new).chain([path.as_os_str()]);
+        let mut command = AsyncCommand::new(words.next().ok_or("no program")?);
         command
+            .args(words)
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address())
@@ -125,7 +131,9 @@ impl Program {
 
     /// Ends it. Returns its log.
     pub async fn end(mut self) -> Result<String, Error> {
-        self.child.kill().await?;
+        // So that what it runs under can say what it saw.
+        kill_process(Pid::from_raw(self.process.pid()).ok_or("no process")?, Signal::TERM)?;
+        self.child.wait().await?;
         let mut log = String::new();
         self.log.rewind()?;
         self.log.read_to_string(&mut log)?;
