@@ -1,0 +1,58 @@
+//! Two classes whose times were compared, and what is expected of them.
+
+use std::fmt;
+
+use crate::welch::{LEAKS, MAYBE, Welch};
+
+/// Two classes whose times were compared.
+pub struct Tested {
+    /// What has them.
+    pub what: &'static str,
+    /// What the one is.
+    pub one: &'static str,
+    /// What the other is.
+    pub other: &'static str,
+    /// How many times of each were compared.
+    pub counts: [usize; 2],
+    /// What the test says.
+    pub welch: Welch,
+    /// Whether they differ on purpose: what can't find that could find nothing else.
+    pub is_control: bool,
+}
+
+impl Tested {
+    /// Compares the times of two classes.
+    pub fn new(what: &'static str, [one, other]: [&'static str; 2], times: [&[f64]; 2]) -> Self {
+        let counts = times.map(<[f64]>::len);
+        Self { what, one, other, counts, welch: Welch::test(times), is_control: false }
+    }
+
+    /// The same, of classes that differ on purpose.
+    pub fn as_control(self) -> Self {
+        Self { is_control: true, ..self }
+    }
+
+    /// Whether it is as it should be: they don't differ, unless on purpose.
+    pub fn is_well(&self) -> bool {
+        self.welch.leaks() == self.is_control
+    }
+}
+
+impl fmt::Display for Tested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, one, other, counts: [count, other_count], welch, .. } = self;
+        let Welch { t, difference, detectable } = welch;
+        let verdict = match (self.is_well(), self.is_control) {
+            (true, true) => "found, as it has to be",
+            (true, false) if t.abs() >= MAYBE => "perhaps: measure for longer",
+            (true, false) => "tells nothing",
+            (false, true) => "NOT FOUND",
+            (false, false) => "LEAKS",
+        };
+        writeln!(f, "{what}: {one} ({count}), {other} ({other_count})")?;
+        writeln!(
+            f,
+            "    t = {t:+.2}, {difference:+.1} ns; {detectable:.1} ns would make |t| = {LEAKS}: {verdict}"
+        )
+    }
+}
