@@ -306,7 +306,7 @@ async fn another_protocol_is_not_changed_to() {
 async fn more_or_longer_headers_than_there_can_be_are_refused() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}\r\n", target.session.0);
-    let many = |count: usize| (0..count).map(|n| format!("X-{n}: x\r\n")).collect::<String>();
+    let many = |count: usize| "X: x\r\n".repeat(count);
     for (line, headers, expected) in [
         ("/v1/auth/me", many(50), [200].as_slice()),
         ("/v1/auth/me", many(1_000), &[431]),
