@@ -5,6 +5,7 @@
 use crate::{
     account::{AccountStatus, Standing},
     api_key::{ApiKey, State, Superseded},
+    digest::TokenDigest,
     environment::Environment,
     error::Error,
     id::KeyId,
@@ -151,6 +152,25 @@ pub fn decide_session(
     Ok(principal)
 }
 
+/// Why the token of a key that was not found may not pass. It takes the work of a wrong secret, so that the time of the
+/// decision does not tell what keys there are.
+#[must_use]
+pub fn unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers) -> Denied {
+    match held_secret(None, token, peppers) {
+        Ok(_) => Unauthenticated::Unknown.into(),
+        Err(cause) => cause.into(),
+    }
+}
+
+/// The same, for the token of a session.
+#[must_use]
+pub fn unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denied {
+    match TokenDigest::kept_matches(None, token.expose(), peppers) {
+        Ok(_) => Unauthenticated::Unknown.into(),
+        Err(cause) => cause.into(),
+    }
+}
+
 /// Which of the key's secrets the token holds and its generation, if it holds one that works.
 fn matching_secret(
     key: &ApiKey,
@@ -158,25 +178,40 @@ fn matching_secret(
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<(SecretAge, u32), Denied> {
-    let State::Active { current, previous, generation } = &key.state else {
+    let held = held_secret(Some(&key.state), token, peppers)?;
+    let State::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
-    let is_current = current.matches(token.expose(), peppers);
-    if is_current == Ok(true) {
-        return Ok((SecretAge::Current, *generation));
-    }
-    if let Some(Superseded { digest, ends_at }) = previous
-        && digest.matches(token.expose(), peppers)?
-    {
-        return if now < *ends_at {
+    match (held, previous) {
+        (Some(SecretAge::Current), _) => Ok((SecretAge::Current, *generation)),
+        (Some(SecretAge::Previous), Some(Superseded { ends_at, .. })) if now < *ends_at => {
             Ok((SecretAge::Previous, generation.saturating_sub(1)))
-        } else {
-            Err(Unauthenticated::SecretSuperseded.into())
-        };
+        }
+        (Some(SecretAge::Previous), _) => Err(Unauthenticated::SecretSuperseded.into()),
+        (None, _) => Err(Unauthenticated::WrongSecret.into()),
+    }
+}
+
+/// Which secret of a key in `state` the token holds, if any. A wrong one takes the same work whether the key has two
+/// secrets, one or none, or there is no key.
+fn held_secret(
+    state: Option<&State>,
+    token: &ApiKeyToken<'_>,
+    peppers: &Peppers,
+) -> Result<Option<SecretAge>, UnknownPepper> {
+    let (current, previous) = match state {
+        Some(State::Active { current, previous, .. }) => (Some(current), previous.as_ref()),
+        Some(State::Revoked) | None => (None, None),
+    };
+    let is_current = TokenDigest::kept_matches(current, token.expose(), peppers);
+    if is_current == Ok(true) {
+        return Ok(Some(SecretAge::Current));
+    }
+    if TokenDigest::kept_matches(previous.map(|previous| &previous.digest), token.expose(), peppers)? {
+        return Ok(Some(SecretAge::Previous));
     }
     // It is a wrong one only if it is known not to be the current one.
-    is_current?;
-    Err(Unauthenticated::WrongSecret.into())
+    is_current.map(|_| None)
 }
 
 /// Who a route lets in.

@@ -111,5 +111,14 @@ mod tests {
                 prop_assert_eq!(address(&once), Some(once));
             }
         }
+
+        /// Whatever comes in, what is made of it differs from it by the case of ASCII letters alone.
+        #[test]
+        fn no_text_becomes_the_address_of_another(text in "\\PC{0,8}(@|\u{ff20})\\PC{0,8}|[a-z\u{212a}\u{130}\u{131}\u{17f}\u{fb01}\u{ff41}\u{430}]{1,6}@[a-z\u{212a}.]{1,6}") {
+            if let Some(made) = address(&text) {
+                prop_assert!(made.is_ascii() && made.eq_ignore_ascii_case(&text), "{} of {}", made, text);
+                prop_assert_eq!(address(&made), Some(made));
+            }
+        }
     }
 }

@@ -68,6 +68,16 @@ pub struct Taken {
     pub counter: Counter,
 }
 
+/// Why nothing was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untaken {
+    /// Nothing is left, as the counter says.
+    UsedUp(Counter),
+    /// Other writes of the key's item were in the way, time and again. A key can bring that about by what it asks for:
+    /// were its requests let in for it, it could raise its own limit.
+    Crowded,
+}
+
 /// How a batch is taken from a counter: what is written, and on which condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taking {

@@ -17,6 +17,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
     task::JoinError,
 };
+use tracing::debug;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -24,6 +25,7 @@ use crate::{
     error::Error,
     pepper::{Pepper, Peppers, UnknownPepper},
     random::Random,
+    telemetry::TARGET,
 };
 
 /// The fewest characters of a new password (NIST SP 800-63B-4, 3.1.1.2: where it is the only factor).
@@ -283,6 +285,7 @@ impl Cores {
     ) -> Result<T, HashError> {
         // The semaphore is never closed. The job keeps its core, even where nobody waits for it any more.
         let core = self.idle.acquire().await;
+        debug!(target: TARGET, "a run of Argon2 begins");
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place.0, core);
             job()

@@ -183,6 +183,19 @@ async fn says_exactly_unauthorized_without_a_look_at_the_table() {
     let mut without_headers = event(&[]);
     without_headers["headers"] = Value::Null;
     without_headers["multiValueHeaders"] = Value::Null;
+    // Two kinds of headers, of which each says something else.
+    let with = |value: &str, headers: &str, change: &dyn Fn(&mut Value)| {
+        let mut event = event(&[("Authorization", value)]);
+        change(&mut event[headers]);
+        event
+    };
+    let nothing = |headers: &mut Value| *headers = Value::Null;
+    let no_authorization = |headers: &mut Value| *headers = json!({"Host": "api.example.com"});
+    let another = |headers: &mut Value| headers["Authorization"] = json!(session);
+    let another_besides = |headers: &mut Value| headers["AUTHORIZATION"] = json!(session);
+    let two = |headers: &mut Value| headers["Authorization"] = json!([valid, session]);
+    let twice = |headers: &mut Value| headers["authorization"] = json!([valid]);
+    let none = |headers: &mut Value| headers["Authorization"] = json!([]);
     dynamodb.calls();
     for event in [
         event(&[]),
@@ -197,6 +210,13 @@ async fn says_exactly_unauthorized_without_a_look_at_the_table() {
         event(&[("Authorization", valid), ("Authorization", valid)]),
         event(&[("Authorization", valid), ("authorization", session)]),
         event(&[("X-Api-Key", token)]),
+        with(valid, "multiValueHeaders", &nothing),
+        with(valid, "multiValueHeaders", &no_authorization),
+        with(valid, "multiValueHeaders", &two),
+        with(valid, "multiValueHeaders", &twice),
+        with(valid, "multiValueHeaders", &none),
+        with(valid, "headers", &another),
+        with(valid, "headers", &another_besides),
     ] {
         let refused = authorize(&service, event.clone()).await.expect_err("no policy");
         assert_eq!(refused.error_message, "Unauthorized", "{event}");

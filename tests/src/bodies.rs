@@ -35,9 +35,36 @@ const NO_PERMISSIONS: &[&str] = &[
     r#"["READ"]"#,
     r#"["read", ""]"#,
     r#"[["read"]]"#,
+    // A Cyrillic letter, a full-width one, and what has no width.
+    r#"["r\u0435ad"]"#,
+    r#"["\uff52ead"]"#,
+    r#"["read\u200b"]"#,
+    r#"["read\u0000"]"#,
 ];
-const NO_EMAIL: &[&str] =
-    &["null", "1", "[]", r#""""#, r#""nobody""#, r#""a@b@example.com""#, r#""ä@example.com""#];
+const NO_EMAIL: &[&str] = &[
+    "null",
+    "1",
+    "[]",
+    r#""""#,
+    r#""nobody""#,
+    r#""a@b@example.com""#,
+    r#""ä@example.com""#,
+    // Letters that other letters are taken for, or become: a dotless i, a Kelvin sign, a long s, a ligature, a
+    // full-width letter, a Cyrillic one.
+    r#""m\u0131ke@example.com""#,
+    r#""mi\u212ae@example.com""#,
+    r#""u\u017fer@example.com""#,
+    r#""\ufb01n@example.com""#,
+    r#""\uff41nn@example.com""#,
+    r#""ann\uff20example.com""#,
+    r#""\u0430nn@example.com""#,
+    r#""ann@ex\u0430mple.com""#,
+    r#""ann@example\u3002com""#,
+    r#""ann\u200b@example.com""#,
+    r#""ann\u0000@example.com""#,
+    r#""ann@example.com\n""#,
+    r#"" ann@example.com""#,
+];
 const NO_NEW_PASSWORD: &[&str] =
     &["null", "1", "[]", r#""""#, r#""fourteen chars""#, r#""passwordpassword""#];
 const NO_TYPE: &[&str] = &["null", "1", "[]", r#""""#, r#""LIVE""#, r#""production""#];
@@ -56,6 +83,9 @@ const NO_SCOPE: &[&str] = &[
     r#"{"projects": ["proj_"]}"#,
     r#"{"projects": ["proj_a/b"]}"#,
     r#"{"projects": ["PROJ_a"]}"#,
+    r#"{"projects": ["\u0440roj_a"]}"#,
+    r#"{"projects": ["proj_\u212a"]}"#,
+    r#"{"projects": ["proj_a\u0000"]}"#,
     r#"{"projects": ["proj_a"], "all": true}"#,
 ];
 const NO_END: &[&str] = &[
@@ -70,8 +100,18 @@ const NO_END: &[&str] = &[
     r#""2020-01-30T12:00:00Z""#,
     r#""2026-01-30T00:00:00Z""#,
 ];
-const NO_GRACE: &[&str] =
-    &["null", "-1", "604801", "1.5", r#""60""#, "true", "[]", "1e30", "99999999999999999999"];
+const NO_GRACE: &[&str] = &[
+    "null",
+    "-1",
+    "604801",
+    "1.5",
+    r#""60""#,
+    "true",
+    "[]",
+    "1e30",
+    "18446744073709551616",
+    "-9223372036854775809",
+];
 const NO_STATUS: &[&str] = &["1", "true", "[]", r#""""#, r#""ACTIVE""#, r#""removed""#];
 
 const ROUTES: [Route; 8] = [
@@ -197,7 +237,9 @@ async fn a_good_one_is_taken() {
 async fn one_that_is_no_object_is_400() {
     let target = Target::start().await;
     let before = target.state().await;
-    let deep = "[".repeat(8_000);
+    let deep = "[".repeat(10_000);
+    let deep_objects = r#"{"":"#.repeat(4_000);
+    let long = format!(r#"{{"a": {}}}"#, "9".repeat(10_000));
     let nested = format!(r#"{{"name": {}1{}}}"#, "[".repeat(8_000), "]".repeat(8_000));
     for route in ROUTES {
         let good = (route.good)().to_string();
@@ -222,10 +264,16 @@ async fn one_that_is_no_object_is_400() {
             &format!("{cut}, }}"),
             r#"{"a": NaN}"#,
             r#"{"a": 01}"#,
+            r#"{"a": 1e400}"#,
+            &long,
             r#"{"a": "\ud800"}"#,
+            r#"{"a": "\udc00\ud800"}"#,
+            r#"{"a": "\ud800\u0041"}"#,
+            r#"{"\udfff": 1}"#,
             "{\"a\": \"\n\"}",
             "{\"a\": 1}\0",
             &deep,
+            &deep_objects,
             &nested,
         ] {
             assert_bad(&send(&target, &route, body).await, body);
@@ -321,6 +369,29 @@ async fn a_repeated_member_is_400_and_named() {
             let body = with_first(&good, name, &value.to_string());
             send(&target, &route, body).await.assert_bad_field(name);
         }
+    }
+    assert_eq!(target.state().await, before);
+}
+
+#[tokio::test]
+async fn one_that_is_repeated_in_disguise_is_400() {
+    let target = Target::start().await;
+    let before = target.state().await;
+    for route in ROUTES {
+        let good = (route.good)();
+        for (name, value) in good.as_object().expect("an object") {
+            let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
+            let body = with_first(&good, &escaped, &value.to_string());
+            send(&target, &route, body).await.assert_bad_field(name);
+        }
+    }
+    let good = (ROUTES[2].good)();
+    for scope in [
+        r#"{"projects": ["proj_a"], "projects": ["proj_b"]}"#,
+        r#"{"projects": ["proj_a"], "project\u0073": ["proj_b"]}"#,
+    ] {
+        let body = with_first(&good, "scope", scope);
+        send(&target, &ROUTES[2], body).await.assert_error(400, "BAD_REQUEST");
     }
     assert_eq!(target.state().await, before);
 }

@@ -1,23 +1,9 @@
 //! No function trusts a request that the authorizer's context did not come with.
 
+use gateway::{FunctionError, RouteInfo};
 use serde_json::{Value, json};
 
 use crate::service::{OwnService, Service};
-
-/// Every function that stands behind the authorizer, with a method and a route of it.
-const FUNCTIONS: [(&str, &str, &str); 11] = [
-    ("api-keys-create", "POST", "/v1/api-keys"),
-    ("api-keys-get", "GET", "/v1/api-keys/{key_id}"),
-    ("api-keys-list", "GET", "/v1/api-keys"),
-    ("api-keys-revoke", "DELETE", "/v1/api-keys/{key_id}"),
-    ("api-keys-rotate", "POST", "/v1/api-keys/{key_id}/rotate"),
-    ("logout", "POST", "/v1/auth/logout"),
-    ("me", "GET", "/v1/auth/me"),
-    ("members", "GET", "/v1/members"),
-    ("password", "POST", "/v1/auth/password"),
-    ("projects", "GET", "/v1/projects"),
-    ("sessions", "GET", "/v1/auth/sessions"),
-];
 
 /// The event of a request on which the authorizer said this.
 fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
@@ -30,7 +16,12 @@ fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "queryStringParameters": null,
         "multiValueQueryStringParameters": null,
-        "pathParameters": {"key_id": "key_0000000000000000"},
+        "pathParameters": {
+            "key_id": "key_0000000000000000",
+            "project_id": "proj_0000000000000000",
+            "session_id": "sid_0000000000000000",
+            "user_id": "user_0000000000000000",
+        },
         "stageVariables": null,
         "requestContext": {
             "resourcePath": route,
@@ -112,18 +103,111 @@ fn malformed() -> Vec<Option<Value>> {
 async fn that_is_missing_or_malformed_is_401_and_nothing_is_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
-    for (function, method, route) in FUNCTIONS {
+    for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
         for context in malformed() {
-            let event = event(method, route, context.as_ref());
-            let answer = service.invoke(function, &event).await.expect("an answer");
-            assert_eq!(answer["statusCode"], 401, "{function} {context:?}: {answer}");
-            assert_eq!(
-                answer["body"],
-                r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#
-            );
+            let answer = service.invoke(function, &event(method, path, context.as_ref())).await;
+            assert!(answer.is_ok(), "{method} {path} {context:?}");
+            assert_refused(&answer, &format!("{method} {path} {context:?}"));
         }
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn that_comes_from_elsewhere_than_our_authorizer_is_401_and_nothing_is_read() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    dynamodb.calls();
+    for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
+        let plain = event(method, path, None);
+        // Where other kinds of API and of authorizer put what they found out, and where a caller might put it.
+        let mut forged = vec![event(method, path, Some(&json!({"claims": session()})))];
+        for place in ["/requestContext/authorizer/lambda", "/requestContext/authorizer/jwt/claims"] {
+            let mut event = plain.clone();
+            place_at(&mut event, place, session());
+            forged.push(event);
+        }
+        for place in ["/authorizer", "/requestContext/identity/authorizer", "/stageVariables/authorizer"] {
+            let mut event = plain.clone();
+            place_at(&mut event, place, session());
+            forged.push(event);
+        }
+        for (single, multiple) in
+            [("headers", "multiValueHeaders"), ("queryStringParameters", "multiValueQueryStringParameters")]
+        {
+            let mut event = plain.clone();
+            for name in ["authorizer", "requestContext", "x-amzn-request-context", "x-amzn-lambda-context"] {
+                place_at(&mut event, &format!("/{single}/{name}"), json!(session().to_string()));
+                place_at(&mut event, &format!("/{multiple}/{name}"), json!([session().to_string()]));
+            }
+            forged.push(event);
+        }
+        // Those of an HTTP API, of a function's own URL and of a load balancer.
+        let http = json!({"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "x"});
+        for authorizer in [json!({"lambda": session()}), json!({"iam": {"accountId": "1"}}), session()] {
+            forged.push(json!({
+                "version": "2.0",
+                "routeKey": format!("{method} {path}"),
+                "rawPath": path,
+                "rawQueryString": "",
+                "headers": {"content-type": "application/json"},
+                "requestContext": {"http": http, "stage": "live", "requestId": "1", "authorizer": authorizer},
+                "body": "{}",
+                "isBase64Encoded": false,
+            }));
+        }
+        for event in forged {
+            assert_refused(&service.invoke(function, &event).await, &event.to_string());
+        }
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+}
+
+/// Puts `value` behind `pointer`, in objects that are made where there are none.
+fn place_at(event: &mut Value, pointer: &str, value: Value) {
+    let place = pointer.split('/').skip(1).fold(event, |place, name| &mut place[name]);
+    *place = value;
+}
+
+/// All routes whose functions stand behind the authorizer.
+fn behind_the_authorizer(service: &OwnService) -> impl Iterator<Item = &RouteInfo> {
+    service.gateway.routes().iter().filter(|route| !route.public)
+}
+
+/// The function says 401, or can't read the event at all.
+#[track_caller]
+fn assert_refused(answer: &Result<Value, FunctionError>, case: &str) {
+    match answer {
+        Err(error) => assert_eq!(error.error_type, "Runtime.InvalidEvent", "{case}"),
+        Ok(answer) => {
+            assert_eq!(answer["statusCode"], 401, "{case}: {answer}");
+            let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#;
+            assert_eq!(answer["body"], body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_brings_none() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
+    let forged = session().to_string();
+    for name in ["X-Amzn-Request-Context", "X-Amzn-Lambda-Context", "Authorizer", "RequestContext"] {
+        let request = service.request("GET", "/v1/auth/me").header(name, &forged);
+        request.send().await.assert_unauthorized();
+        let request = service.request("GET", "/v1/auth/me").with(&key).header(name, &forged);
+        assert_eq!(request.send().await.expect(200)["key_id"], record["id"]);
+    }
+    for query in ["authorizer[type]=session", "requestContext.authorizer.type=session", "principalId=user_1"]
+    {
+        let path = format!("/v1/auth/me?{query}");
+        service.request("GET", &path).send().await.assert_unauthorized();
+        assert_eq!(service.get(&path, &key).await.expect(200)["key_id"], record["id"]);
+    }
+    let mut body = json!({"name": "A", "permissions": ["read"]});
+    body["requestContext"] = json!({"authorizer": session()});
+    service.request("POST", "/v1/api-keys").json(&body).send().await.assert_unauthorized();
+    service.post("/v1/api-keys", &account.session, body).await.assert_bad_field("requestContext");
 }
 
 #[tokio::test]

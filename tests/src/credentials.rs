@@ -100,6 +100,33 @@ async fn bytes_outside_of_ascii_are_401() {
 }
 
 #[tokio::test]
+async fn what_only_looks_like_one_is_401() {
+    let (service, account, key) = start().await;
+    let token = account.session.0.strip_prefix("Session ").expect("the scheme");
+    for value in [
+        // Letters of other alphabets, or of which one's upper case is a letter of the scheme.
+        format!("\u{412}earer {key}"),
+        format!("B\u{435}arer {key}"),
+        format!("\u{ff22}earer {key}"),
+        format!("\u{17f}ession {token}"),
+        format!("Se\u{17f}\u{17f}ion {token}"),
+        format!("Sess\u{131}on {token}"),
+        // Spaces that are none.
+        format!("Bearer\u{a0}{key}"),
+        format!("Bearer\u{2003}{key}"),
+        format!("Bearer\u{3000}{key}"),
+        format!("Bearer \u{feff}{key}"),
+        format!("Bearer {key}\u{200b}"),
+        format!("Bearer {}", key.replacen("mt_live_", "mt_l\u{131}ve_", 1)),
+        format!("Bearer {}", key.replacen("mt_live_", "mt\u{ff3f}live_", 1)),
+        format!("Bearer {}", key.replacen('m', "\u{ff4d}", 1)),
+        format!("Bearer {}\u{212a}", &key[..key.len() - 1]),
+    ] {
+        assert_eq!(status(&service, &[&format!("Authorization: {value}")]).await, 401, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn two_are_401_in_whatever_guise() {
     let (service, account, key) = start().await;
     let (valid, session) = (format!("Bearer {key}"), &account.session.0);

@@ -50,11 +50,18 @@ pub struct DynamoDb {
 struct Proxy {
     target: String,
     http: Client,
-    calls: Mutex<Vec<String>>,
+    calls: Mutex<Vec<Call>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+}
+
+/// A call: which function made it, and of which operation it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub caller: String,
+    pub operation: String,
 }
 
 /// What calls have consumed, as `DynamoDB` bills it.
@@ -159,6 +166,11 @@ impl DynamoDb {
 
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
+        self.calls_by_caller().into_iter().map(|call| call.operation).collect()
+    }
+
+    /// The same, with who called them.
+    pub fn calls_by_caller(&self) -> Vec<Call> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
     }
 
@@ -201,7 +213,8 @@ impl DynamoDb {
 async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
-    proxy.calls.lock().unwrap().push(operation.to_owned());
+    let call = Call { caller: caller(&headers), operation: operation.to_owned() };
+    proxy.calls.lock().unwrap().push(call);
     let done = actions(operation, &body).into_iter().map(|action| format!("dynamodb:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
     assert_reads_consistently(operation, &body);

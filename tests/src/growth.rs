@@ -1,6 +1,6 @@
 //! What an operation costs in the table, which does not grow with what an account has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -18,7 +18,7 @@ use crate::{
     answer::{Answer, text},
     dynamodb::{DynamoDb, Units},
     routes,
-    service::{Account, Credential, OwnService, PASSWORD, new_address},
+    service::{Account, Credential, Item, OwnService, PASSWORD, new_address},
 };
 
 /// The password of a member who has changed it.
@@ -209,9 +209,6 @@ impl Caller {
         service.request(method, &path).with(credential).json(&body).send().await
     }
 }
-
-/// An item as the table has it.
-type Item = HashMap<String, AttributeValue>;
 
 /// One item of each kind that an account has many of.
 struct Samples {

@@ -47,6 +47,7 @@ mod projects;
 mod queries;
 mod races;
 mod rate_limits;
+mod raw_requests;
 mod restart;
 mod routes;
 mod service;

@@ -1,9 +1,12 @@
 //! `POST /v1/auth/login`.
 
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::Answer,
+    login_throttling::set_failures,
+    logs::OwnLog,
     service::{Credential, OwnService, PASSWORD, Service, new_address},
 };
 
@@ -176,31 +179,115 @@ async fn the_session_ends_12_hours_later_to_the_second() {
 }
 
 #[tokio::test]
-async fn each_failure_asks_the_table_the_same() {
+async fn each_failure_asks_the_table_the_same_and_runs_argon2_once() {
+    let log = OwnLog::start(LevelFilter::DEBUG);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let account = service.account().await;
+    let [account, suspended, disabled] =
+        [service.account().await, service.account().await, service.account().await];
     let (_, gone) = service.member(&account.session, &["read"]).await;
     let members = service.get("/v1/members", &account.session).await.expect(200);
     let removed = members["data"][0]["email"].as_str().expect("an address").to_owned();
     service.delete(&format!("/v1/members/{gone}"), &account.session).await.expect(204);
-    for email in [account.email.as_str(), "nobody@example.com", "no address", &removed] {
+    service.suspend(&suspended).await;
+    set_failures(&service, &disabled, 100).await;
+    let wrong = "another lizard on the wall";
+    for (case, email, password) in [
+        ("a wrong password", account.email.as_str(), wrong),
+        ("a password that is too long", &account.email, &"x".repeat(10_000)),
+        ("an unknown address", "nobody@example.com", wrong),
+        ("no address", "no address", wrong),
+        ("a removed member", &removed, PASSWORD),
+        ("a suspended account", &suspended.email, wrong),
+        ("a disabled password and a wrong one", &disabled.email, wrong),
+        ("a disabled password and the right one", &disabled.email, PASSWORD),
+    ] {
         dynamodb.calls();
-        let body = json!({"email": email, "password": "another lizard on the wall"});
-        let answer = service.request("POST", "/v1/auth/login").json(&body).send().await;
-        answer.assert_error(401, "UNAUTHORIZED");
+        log.records();
+        assert_wrong_login(&attempt(&service, email, password).await);
         let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
-        assert_eq!(dynamodb.calls(), calls, "{email}");
+        assert_eq!(dynamodb.calls(), calls, "{case}");
+        let records = log.records();
+        let runs = records.iter().filter(|record| record["message"] == "a run of Argon2 begins").count();
+        assert_eq!(runs, 1, "{case}: {records:?}");
     }
+}
+
+#[tokio::test]
+async fn an_address_that_only_looks_alike_is_the_same_401() {
+    let service = OwnService::start().await;
+    service.account_of("mikesfi@example.com".to_owned()).await;
+    service.login("MIKESFI@EXAMPLE.COM").await;
+    for email in [
+        // Letters whose upper or lower case, or compatible form, is one of ASCII: a dotless and a dotted i, a Kelvin
+        // sign, a long s, a ligature, full-width ones.
+        "m\u{131}kesfi@example.com",
+        "m\u{130}kesfi@example.com",
+        "mi\u{212a}esfi@example.com",
+        "mike\u{17f}fi@example.com",
+        "mikes\u{fb01}@example.com",
+        "\u{ff4d}ikesfi@example.com",
+        "mikesfi\u{ff20}example.com",
+        "mikesfi@example\u{3002}com",
+        // Letters of other alphabets, marks and what has no width.
+        "mik\u{435}sfi@example.com",
+        "mikesfi@\u{435}xample.com",
+        "mikesf\u{456}@example.com",
+        "mi\u{301}kesfi@example.com",
+        "mikesfi\u{200b}@example.com",
+        "mikesfi@example.com\u{200e}",
+        "\u{feff}mikesfi@example.com",
+        // What is there besides it.
+        "mikesfi@example.com.",
+        "mikesfi@example.com\u{0}",
+        "mikesfi@example.com\n",
+        " mikesfi@example.com",
+        "mikesfi@example.com,mikesfi@example.com",
+        "\"mikesfi\"@example.com",
+        "mikesfi+a@example.com",
+        "mikesfi(a)@example.com",
+        "Mike <mikesfi@example.com>",
+        "mikesfi@xn--xample-2of.com",
+    ] {
+        assert_wrong_login(&attempt(&service, email, PASSWORD).await);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_begins_like_the_right_one_up_to_a_nul_is_401() {
+    let service = Service::start().await;
+    let email = new_address();
+    let command = json!({"name": "Study", "email": email, "password": "a lizard on the\u{0} 7th wall"});
+    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    for password in ["a lizard on the", "a lizard on the\u{0}", "a lizard on the\u{0} 8th wall"] {
+        assert_wrong_login(&attempt(&service, &email, password).await);
+    }
+    attempt(&service, &email, "a lizard on the\u{0} 7th wall").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_of_a_megabyte_is_413_before_anything_is_done() {
+    let log = OwnLog::start(LevelFilter::DEBUG);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    log.records();
+    dynamodb.calls();
+    for password in ["x".repeat(1 << 20), "\u{1d15e}".repeat(1 << 18)] {
+        attempt(&service, &account.email, &password).await.assert_error(413, "PAYLOAD_TOO_LARGE");
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+    let records = log.records();
+    assert!(!records.iter().any(|record| record["message"] == "a run of Argon2 begins"), "{records:?}");
+    // One that is as long as a body may be is not hashed as it stands.
+    assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);
 }
 
 #[tokio::test]
 async fn a_session_is_deleted_some_time_after_its_end() {
     let service = OwnService::start().await;
     service.account().await;
-    let table = service.gateway.table("Table").expect("a table");
-    let items = service.gateway.dynamodb().scan().table_name(table).send().await.expect("an answer");
+    let items = service.items().await;
     let is_session = |sk: &str| sk.starts_with("SESSION#");
-    let item = items.items().iter().find(|item| item["sk"].as_s().is_ok_and(|sk| is_session(sk)));
+    let item = items.iter().find(|item| item["sk"].as_s().is_ok_and(|sk| is_session(sk)));
     let item = item.expect("a session");
     let expires_at: shared::timestamp::Timestamp =
         item["expires_at"].as_s().expect("a text").parse().expect("a time");

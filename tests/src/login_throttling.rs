@@ -1,14 +1,12 @@
 //! How often somebody may try to log in, by `POST /v1/auth/login` and by `POST /v1/auth/password`.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
     answer::{Answer, text},
-    service::{Account, OwnService, PASSWORD, new_address},
+    service::{Account, Item, OwnService, PASSWORD, new_address},
 };
 
 const HOME: &str = "192.0.2.1";
@@ -72,18 +70,8 @@ async fn refusals(service: &OwnService, account: &Account) -> Vec<Value> {
     events.into_iter().filter(|event| text(event, "type").ends_with(".refused")).collect()
 }
 
-async fn items(service: &OwnService) -> Vec<HashMap<String, AttributeValue>> {
-    let table = service.gateway.table("Table").expect("a table");
-    let mut pages = service.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
-    let mut items = Vec::new();
-    while let Some(item) = pages.next().await {
-        items.push(item.expect("an item"));
-    }
-    items
-}
-
 /// As if the member's password had been tried in vain so often.
-async fn set_failures(service: &OwnService, account: &Account, failures: u32) {
+pub async fn set_failures(service: &OwnService, account: &Account, failures: u32) {
     let table = service.gateway.table("Table").expect("a table");
     let update = service.gateway.dynamodb().update_item().table_name(table);
     update
@@ -99,8 +87,8 @@ async fn set_failures(service: &OwnService, account: &Account, failures: u32) {
 
 /// As if so many attempts from the one source that has failed had failed in this hour.
 async fn set_source_failures(service: &OwnService, failures: u32) {
-    let items = items(service).await;
-    let failed = |item: &HashMap<String, AttributeValue>| {
+    let items = service.items().await;
+    let failed = |item: &Item| {
         item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#"))
             && item["failures"].as_n() != Ok(&"0".to_owned())
     };
@@ -449,7 +437,7 @@ async fn what_is_remembered_names_nobody_and_has_an_end() {
     let account = service.account().await;
     from(&service, "198.51.100.1", "my password is canary", WRONG).await;
     from(&service, "198.51.100.1", &account.email, WRONG).await;
-    let items = items(&service).await;
+    let items = service.items().await;
     let remembered: Vec<_> =
         items.iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with("ATTEMPTS#"))).collect();
     // Of each of two addresses, of nobody, and of two sources, this one and the other.

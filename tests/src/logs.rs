@@ -30,7 +30,9 @@ use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 use crate::{
     answer::text,
+    bodies,
     dynamodb::{self, Trouble},
+    routes,
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path},
 };
 
@@ -86,6 +88,7 @@ impl OwnLog {
     pub fn records(&self) -> Vec<Value> {
         let lines = String::from_utf8(mem::take(&mut self.lines.lock().unwrap())).expect("UTF-8");
         assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
+        assert!(!lines.contains(|character: char| character.is_control() && character != '\n'), "{lines:?}");
         lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
@@ -200,11 +203,9 @@ async fn send_nonsense(service: &Service, key: &Credential) {
 
 /// Every digest and password hash in the table, in whatever way a log may write it.
 async fn stored_secrets(service: &OwnService) -> Vec<String> {
-    let table = service.gateway.table("Table").expect("the table");
-    let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
     let mut secrets = Vec::new();
-    for item in scan.items() {
-        collect_secrets(item, &mut secrets);
+    for item in service.items().await {
+        collect_secrets(&item, &mut secrets);
     }
     secrets
 }
@@ -257,6 +258,84 @@ async fn hold_no_secret() {
         assert!(lines.is_empty(), "{secret}: {lines:?}");
     }
     assert!(!log.contains('\u{1b}') && !log.contains('\u{85}') && !log.contains('\u{2028}'));
+}
+
+#[tokio::test]
+async fn hold_one_line_an_invocation_whatever_stands_in_its_request() {
+    let log = OwnLog::start(LevelFilter::TRACE);
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    log.records();
+    // Its own line, were it written as it stands, and one that a terminal would show in place of others.
+    let hostile =
+        format!("{CANARY}\r\n{{\"level\": \"INFO\"}}\n\u{1b}[2K\u{1b}[31m\u{0}\u{7f}\u{85}\u{2028}\u{9b}31m");
+    let encoded: String = hostile.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+    let assert_one_line_each = |case: &str| {
+        let records = log.records();
+        let count = |is: &dyn Fn(&Value) -> bool| records.iter().filter(|record| is(record)).count();
+        assert_eq!(count(&|record| record["message"] == "request"), 1, "{case}: {records:?}");
+        assert!((1..=2).contains(&count(&|record| record["_aws"].is_object())), "{case}: {records:?}");
+        assert!(!records.iter().any(|record| record.to_string().contains(CANARY)), "{case}: {records:?}");
+    };
+    for (method, route) in routes::all() {
+        let good = bodies::good(method, route);
+        let mut bodies = vec![hostile.clone()];
+        if let Ok(Value::Object(good)) = serde_json::from_str(&good) {
+            for name in good.keys() {
+                for value in [json!(hostile), json!([hostile]), json!({&hostile: hostile})] {
+                    let mut body = good.clone();
+                    body.insert(name.clone(), value);
+                    bodies.push(json!(body).to_string());
+                }
+            }
+            let mut body = good.clone();
+            body.insert(hostile.clone(), json!(hostile));
+            bodies.push(json!(body).to_string());
+        }
+        let ids = route.split('/').map(|part| if part.starts_with('{') { &encoded } else { part });
+        let path = ids.collect::<Vec<_>>().join("/");
+        let parameters = ["limit", "cursor", "status", "environment", "key_id", &encoded];
+        let query: String = parameters.map(|name| format!("{name}={encoded}&")).concat();
+        for path in [format!("{path}?{query}"), path] {
+            for body in &bodies {
+                let request = service.request(method, &path).with(&account.session);
+                let request =
+                    request.header("Content-Type", "application/json").header("User-Agent", "canary\t\u{85}");
+                request.header("Idempotency-Key", "canary\u{9b}").body(body.as_str()).send().await;
+                assert_one_line_each(&format!("{method} {path} {body:?}"));
+            }
+        }
+    }
+    let request =
+        service.request("GET", "/v1/auth/me").header("Authorization", "Bearer canary\t\u{85}\u{9b}");
+    request.send().await.assert_unauthorized();
+    assert_one_line_each("a credential");
+}
+
+#[tokio::test]
+async fn hold_one_line_an_invocation_whatever_stands_in_its_event() {
+    let log = OwnLog::start(LevelFilter::TRACE);
+    let service = OwnService::start().await;
+    let hostile = "x\r\n{\"level\": \"INFO\"}\n\u{1b}[2K\u{0}";
+    let context = json!({
+        "requestId": hostile, "resourcePath": hostile, "path": hostile, "stage": hostile, "httpMethod": "GET",
+        "identity": {"sourceIp": hostile, "userAgent": hostile},
+        "authorizer": {"type": hostile, "account_id": hostile},
+    });
+    let event = json!({
+        "methodArn": hostile, "resource": hostile, "path": "/", "httpMethod": "GET",
+        "headers": {"Authorization": hostile, hostile: hostile},
+        "multiValueHeaders": {"Authorization": [hostile], hostile: [hostile]},
+        "requestContext": context, "pathParameters": {"key_id": hostile}, "body": hostile, "isBase64Encoded": false,
+    });
+    for function in service.gateway.actions().keys() {
+        log.records();
+        // Whatever comes of it.
+        service.invoke(function, &event).await.ok();
+        let records = log.records();
+        let documents = records.iter().filter(|record| record["_aws"].is_object());
+        assert_eq!(documents.count(), 1, "{function}: {records:?}");
+    }
 }
 
 #[tokio::test]

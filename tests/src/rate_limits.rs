@@ -254,6 +254,41 @@ async fn that_cannot_be_told_let_requests_pass() {
 }
 
 #[tokio::test]
+async fn that_a_key_keeps_from_being_counted_by_its_own_requests_are_429() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    limit(&service, &account, 4).await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (other, _) = service.key(&account.session, json!({})).await;
+    // Each new key of a key's checks that key's own item, and so does each rotation. While a transaction is under way,
+    // nothing else is written to its items.
+    for (path, body) in [
+        ("/v1/api-keys".to_owned(), json!({"name": "A", "permissions": ["read"]})),
+        (format!("{}/rotate", key_path(&record)), json!({})),
+    ] {
+        service.time.pass(60);
+        service.me(&key).await.expect(200);
+        let mut under_way = dynamodb.hold("TransactWriteItems");
+        let flood = async {
+            under_way.arrived().await;
+            dynamodb.disturb(Trouble::Conflicts, Some("UpdateItem"));
+            for _ in 0..6 {
+                let answer = service.me(&key).await;
+                assert_limited(&answer, "1");
+                assert_told(&answer, "\"default\";q=4;w=60", "\"default\";r=0;t=1");
+            }
+            dynamodb.recover();
+            drop(under_way);
+        };
+        let (answer, ()) = tokio::join!(service.post(&path, &key, body), flood);
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+        // What was refused was not counted, and what was done was.
+        assert_eq!(let_in(&service, &key, 4).await, 2, "{path}");
+        assert_eq!(let_in(&service, &other, 1).await, 1);
+    }
+}
+
+#[tokio::test]
 async fn are_told_soon_or_not_at_all() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;

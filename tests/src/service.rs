@@ -1,6 +1,7 @@
 //! The service that a test speaks to, over HTTP alone, and one of the test's own, with a clock that it moves.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     ops::Deref,
     sync::{
@@ -8,9 +9,10 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
-use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveSpecification};
 use gateway::{FunctionError, Gateway, Options};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ use time::{OffsetDateTime, macros::datetime};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use crate::{
@@ -157,6 +160,18 @@ impl OwnService {
     }
 }
 
+/// An item as the table has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+impl OwnService {
+    /// Everything in its table.
+    pub async fn items(&self) -> Vec<Item> {
+        let table = self.gateway.table("Table").expect("the table");
+        let pages = self.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
+        pages.try_collect().await.expect("all items")
+    }
+}
+
 /// Tells whoever gave all tests a service which of them use it.
 fn say_where(service: &str) {
     if elsewhere().is_some() {
@@ -243,11 +258,21 @@ impl Service {
         let first = format!("{line} HTTP/1.1\r\n{host}Connection: close");
         let length = format!("Content-Length: {}", body.len());
         let head = [&[first.as_bytes()], headers, &[length.as_bytes(), b"\r\n"]].concat().join(&b"\r\n"[..]);
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
-        stream.write_all(&[&head, body.as_bytes()].concat()).await.expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        answer
+        self.converse(&[&head, body.as_bytes()].concat()).await
+    }
+
+    /// Sends these bytes over a connection of their own. Returns all that comes back until it is closed.
+    pub async fn converse(&self, bytes: &[u8]) -> String {
+        let mut connection = self.connect().await;
+        // It may be closed before it has taken all.
+        connection.write_all(bytes).await.ok();
+        read_to_end(&mut connection).await
+    }
+
+    /// A connection to it.
+    pub async fn connect(&self) -> TcpStream {
+        let address = self.url.strip_prefix("http://").expect("a URL");
+        TcpStream::connect(address).await.expect("a connection")
     }
 
     /// The same, with the answer read.
@@ -336,6 +361,15 @@ impl Service {
         let record = self.post("/v1/projects", credential, json!({"name": "A project"})).await.expect(201);
         record["id"].as_str().expect("an id").to_owned()
     }
+}
+
+/// All that comes back until the connection is closed.
+pub async fn read_to_end(connection: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    // One that is closed before all was read of it ends with an error, behind what has come.
+    let read = timeout(Duration::from_secs(20), connection.read_to_end(&mut answer));
+    read.await.unwrap_or_else(|_| panic!("it is not closed: {}", String::from_utf8_lossy(&answer))).ok();
+    String::from_utf8(answer).expect("UTF-8")
 }
 
 /// An e-mail address that nobody has yet.

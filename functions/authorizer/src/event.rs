@@ -1,6 +1,6 @@
 //! The event of a REST API's REQUEST authorizer, as far as it is read.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -21,7 +21,10 @@ pub struct AuthorizerRequest {
     resource: String,
     http_method: String,
     #[serde(rename = "multiValueHeaders")]
-    authorizations: Option<Authorizations>,
+    authorizations: Option<Authorizations<Vec<String>>>,
+    /// Of a header that came more than once, the last value.
+    #[serde(rename = "headers")]
+    last_authorizations: Option<Authorizations<String>>,
     #[serde(rename = "multiValueQueryStringParameters")]
     query: Option<Query>,
     #[serde(rename = "pathParameters")]
@@ -50,10 +53,10 @@ struct Path {
 impl AuthorizerRequest {
     /// The one `Authorization` that came, if it was one: two credentials, in whatever guise, are none.
     pub(crate) fn authorization(&self) -> Option<&str> {
-        match self.authorizations.as_ref()?.0.as_slice() {
-            [value] => Some(value),
-            _ => None,
-        }
+        let mut all = self.authorizations.as_ref()?.0.iter().flatten();
+        let (Some(one), None) = (all.next(), all.next()) else { return None };
+        let mut last = self.last_authorizations.iter().flat_map(|last| &last.0);
+        last.all(|last| last == one).then_some(one)
     }
 
     /// What the request asks for.
@@ -68,29 +71,29 @@ impl AuthorizerRequest {
     }
 }
 
-/// Of all headers, the values of `Authorization`, however it is spelled.
-struct Authorizations(Vec<String>);
+/// Of all headers, what `Authorization` holds, however it is spelled.
+struct Authorizations<V>(Vec<V>);
 
-impl<'de> Deserialize<'de> for Authorizations {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Authorizations<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadersVisitor).map(Self)
+        deserializer.deserialize_map(HeadersVisitor(PhantomData)).map(Self)
     }
 }
 
-struct HeadersVisitor;
+struct HeadersVisitor<V>(PhantomData<V>);
 
-impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Vec<String>;
+impl<'de, V: Deserialize<'de>> Visitor<'de> for HeadersVisitor<V> {
+    type Value = Vec<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers with lists of values")
+        f.write_str("headers")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut headers: A) -> Result<Self::Value, A::Error> {
         let mut authorizations = Vec::new();
         while let Some(IsAuthorization(is_authorization)) = headers.next_key()? {
             if is_authorization {
-                authorizations.append(&mut headers.next_value()?);
+                authorizations.push(headers.next_value()?);
             } else {
                 headers.next_value::<IgnoredAny>()?;
             }

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
-    access::{Asked, decide_key, decide_session},
+    access::{Asked, FoundKey, decide_key, decide_session, unknown_key, unknown_session},
     app::App,
     error::Error,
     function::Function,
@@ -112,18 +112,19 @@ async fn decide(
     asked: &Asked<'_>,
 ) -> Result<(Principal, Option<Verdict>), Error> {
     let now = app.clock.now();
-    let unknown = || Error::unauthorized(Unauthenticated::Unknown);
     match token {
         Token::ApiKey(token) => {
-            let found = app.store.find_key(token.account_id, token.key_id).await?.ok_or_else(unknown)?;
-            let peppers = app.peppers_with(found.pepper_version()).await?;
+            let found = app.store.find_key(token.account_id, token.key_id).await?;
+            let peppers = app.peppers_with(found.as_ref().and_then(FoundKey::pepper_version)).await?;
+            let found = found.ok_or_else(|| unknown_key(token, &peppers))?;
             let principal = decide_key(asked, token, &found, &peppers, now)?;
             Ok((principal, usage::of_key(app, leases, &found, token, &peppers, now).await?))
         }
         Token::Session(token) => {
             let found = app.store.find_session(token.account_id, token.user_id, token.session_id).await?;
-            let found = found.ok_or_else(unknown)?;
-            let peppers = app.peppers_with(Some(found.session.digest.pepper_version())).await?;
+            let version = found.as_ref().map(|found| found.session.digest.pepper_version());
+            let peppers = app.peppers_with(version).await?;
+            let found = found.ok_or_else(|| unknown_session(token, &peppers))?;
             let principal = decide_session(asked, token, &found, &peppers, now)?;
             usage::of_session(app, &found, token, &peppers, now).await;
             Ok((principal, None))

@@ -35,6 +35,8 @@ pub struct RouteInfo {
     pub path: String,
     /// Whether it asks for no credential.
     pub public: bool,
+    /// The name of the function that it leads to.
+    pub function: String,
 }
 
 /// What a method of a path leads to.
@@ -133,12 +135,14 @@ impl Routes {
         resources
             .flat_map(|resource| {
                 let methods = resource.methods.iter();
-                let methods =
-                    methods.filter(|(_, route)| matches!(route.integration, Integration::Function { .. }));
-                methods.map(|(method, route)| RouteInfo {
-                    method: method.clone(),
-                    path: resource.path.clone(),
-                    public: route.authorizer.is_none(),
+                methods.filter_map(|(method, route)| match &route.integration {
+                    Integration::Preflight(_) => None,
+                    Integration::Function { name, .. } => Some(RouteInfo {
+                        method: method.clone(),
+                        path: resource.path.clone(),
+                        public: route.authorizer.is_none(),
+                        function: name.clone(),
+                    }),
                 })
             })
             .collect()

@@ -2,7 +2,7 @@
 
 use shared::{
     id::KeyId,
-    limit::{Counter, Leases, Quota, Spending, Taken, Taking},
+    limit::{Counter, Leases, Quota, Spending, Taken, Taking, Untaken},
     timestamp::Timestamp,
 };
 use time::OffsetDateTime;
@@ -38,7 +38,7 @@ pub fn writes(requests_per_second: u32, programs: usize) -> Writes {
                 Taken { size, counter: Counter { window, taken: before + size } }
             });
             counter = taken.map_or_else(Some, |taken| Some(taken.counter));
-            leases[place].keep(key, taken, quota, now);
+            leases[place].keep(key, taken.map_err(Untaken::UsedUp), quota, now);
             writes += 1;
         }
         seconds.push(writes);

@@ -4,7 +4,6 @@ use rand::{SeedableRng, rngs::StdRng};
 use super::*;
 use crate::{
     api_key::tests::{api_key, timestamp},
-    digest::TokenDigest,
     member::MemberStatus,
     pepper::tests::peppers,
     permission::{Permissions, tests::any_permissions},

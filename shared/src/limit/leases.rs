@@ -5,13 +5,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Allowance, Batch, Counter, Quota, Taken, Verdict, Window};
+use super::{Allowance, Batch, Counter, Quota, Taken, Untaken, Verdict, Window};
 use crate::{id::KeyId, timestamp::Timestamp};
 
 /// The largest batch, as a part of the quota and as a number. What one program leaves unspent is lost to the
 /// others until the window ends, so it may not be much of the quota.
 const LARGEST_PART: u32 = 4;
 const LARGEST: u32 = 100;
+/// In how many seconds a request may come again that found the counter crowded.
+const CROWDED_SECONDS: u32 = 1;
 /// How many keys' leases are kept. A key that was forgotten is taken for anew.
 const KEPT: usize = 10_000;
 
@@ -61,10 +63,14 @@ impl Leases {
         Spending::Take(Batch { window: lease.window, size: lease.batch_size(quota) })
     }
 
-    /// Keeps what was taken, and spends one request of it. Where nothing was, the quota is used up, as the counter
-    /// says.
-    pub fn keep(&self, key: KeyId, taken: Result<Taken, Counter>, quota: Quota, now: Timestamp) -> Verdict {
-        let counter = taken.map_or_else(|counter| counter, |taken| taken.counter);
+    /// Keeps what was taken, and spends one request of it. Where nothing was, none is let in.
+    pub fn keep(&self, key: KeyId, taken: Result<Taken, Untaken>, quota: Quota, now: Timestamp) -> Verdict {
+        let counter = match taken {
+            Ok(Taken { counter, .. }) | Err(Untaken::UsedUp(counter)) => counter,
+            Err(Untaken::Crowded) => {
+                return Verdict::Exceeded(Allowance { quota, remaining: 0, resets_in: CROWDED_SECONDS });
+            }
+        };
         let mut leases = self.lock();
         let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window));
         lease.enter(counter.window);
@@ -77,7 +83,7 @@ impl Leases {
                 }
                 Verdict::Within(lease.allowance(Some(counter), quota, now))
             }
-            Err(counter) => Verdict::Exceeded(lease.allowance(Some(counter), quota, now)),
+            Err(_) => Verdict::Exceeded(lease.allowance(Some(counter), quota, now)),
         }
     }
 

@@ -54,7 +54,8 @@ fn request(leases: &Leases, table: &mut Table, quota: Quota, now: Timestamp) -> 
         Spending::Done(verdict) => verdict,
         Spending::Take(wanted) => {
             let taken = Taking::plan(wanted, table.counter, quota)
-                .map(|taking| table.take(taking).expect("nobody came first"));
+                .map(|taking| table.take(taking).expect("nobody came first"))
+                .map_err(Untaken::UsedUp);
             leases.keep(key(), taken, quota, now)
         }
     };
@@ -125,7 +126,7 @@ proptest! {
                                 one.seen = table.counter;
                                 continue;
                             }
-                            Err(counter) => Err(counter),
+                            Err(counter) => Err(Untaken::UsedUp(counter)),
                         };
                         let window = taken.map(|taken| taken.counter.window).ok();
                         (leases.keep(key(), taken, quota, one.now), window)

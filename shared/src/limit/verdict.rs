@@ -27,7 +27,7 @@ pub struct Allowance {
     pub quota: Quota,
     /// How many more are let in during this one, as far as this program knows.
     pub remaining: u32,
-    /// In how many seconds the next window begins.
+    /// In how many seconds the next window begins, or the counter may be written again.
     pub resets_in: u32,
 }
 

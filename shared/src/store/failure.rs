@@ -29,6 +29,10 @@ pub enum StoreError {
         /// In how many seconds it can be tried again.
         retry_after: u32,
     },
+    /// Other writes of the same item were in the way, time and again. Nothing was done, and nothing is known of the
+    /// condition either.
+    #[error("other writes of the same item were in the way")]
+    Crowded,
     /// `DynamoDB` did not answer, or could not.
     #[error("DynamoDB failed")]
     Unavailable(#[source] Cause),
@@ -75,7 +79,7 @@ impl From<StoreError> for Error {
             StoreError::AddressTaken => Self::conflict("The address belongs to a member already"),
             StoreError::LastAdmin => Self::conflict("An account keeps at least one active admin"),
             StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
-            StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Crowded | StoreError::Unavailable(_) => Self::unavailable(error),
             StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
         }
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api_key::{ApiKey, State},
     digest::TokenDigest,
-    limit::{Batch, Counter, Quota, Taken, Taking},
+    limit::{Batch, Counter, Quota, Taken, Taking, Untaken},
     session::Session,
     timestamp::Timestamp,
 };
@@ -26,8 +26,7 @@ struct Counted {
 }
 
 impl Store {
-    /// Takes a batch of the key's quota, or what is left of it, and writes down that the key is used `now`. Where
-    /// nothing is left, it returns the counter.
+    /// Takes a batch of the key's quota, or what is left of it, and writes down that the key is used `now`.
     ///
     /// An attempt whose answer was lost takes again: what it took the first time is lost, and no more.
     ///
@@ -39,13 +38,13 @@ impl Store {
         wanted: Batch,
         quota: Quota,
         now: Timestamp,
-    ) -> Result<Result<Taken, Counter>, StoreError> {
+    ) -> Result<Result<Taken, Untaken>, StoreError> {
         let mut seen = key.counter;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             let taking = match Taking::plan(wanted, seen, quota) {
                 Ok(taking) => taking,
-                Err(counter) => return Ok(Err(counter)),
+                Err(counter) => return Ok(Err(Untaken::UsedUp(counter))),
             };
             match self.write(write_taking(key, taking, now)?).await {
                 Ok(item) => {
@@ -58,10 +57,11 @@ impl Store {
                     let [item] = self.get_together([Key::api_key(key.account_id, key.id)]).await?;
                     seen = item.map(thing::<Counted>).transpose()?.and_then(|counted| counted.counter);
                 }
+                Err(StoreError::Crowded) => break,
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Unavailable("others took from the same quota again and again".into()))
+        Ok(Err(Untaken::Crowded))
     }
 
     /// Puts `redigested` in the place of the state that was seen of `key`, which is of the same secrets. Where it was

@@ -146,7 +146,7 @@ impl Store {
                 Err(Failed::Met) => {}
             }
         }
-        Err(in_the_way())
+        Err(StoreError::Crowded)
     }
 
     /// Does all of `writes` or none.
@@ -159,7 +159,7 @@ impl Store {
                 Err(Failed::Met) => {}
             }
         }
-        Err(in_the_way())
+        Err(StoreError::Crowded)
     }
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, Failed> {
@@ -209,11 +209,6 @@ impl Store {
             Err(Failed::For(error.into()))
         }
     }
-}
-
-/// Nothing was done, and nothing is known of the condition either.
-fn in_the_way() -> StoreError {
-    StoreError::Unavailable("other writes of the same item were in the way".into())
 }
 
 fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: fn() -> StoreError) -> Failed {
