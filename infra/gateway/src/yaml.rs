@@ -7,7 +7,10 @@ use serde_json::{Map, Number, Value};
 use crate::template_error::{TemplateError, below};
 
 /// The one document in `text`, as JSON.
-pub(crate) fn parse(text: &str) -> Result<Value, TemplateError> {
+///
+/// # Errors
+/// When it is not one document of YAML, or holds what JSON or templates don't know.
+pub fn parse(text: &str) -> Result<Value, TemplateError> {
     let documents = Yaml::load_from_str(text).map_err(|error| {
         let at = error.marker();
         TemplateError::new(format!("line {}, column {}", at.line(), at.col() + 1), error.info())
