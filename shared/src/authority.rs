@@ -142,7 +142,8 @@ mod tests {
             let principal = Principal::Session(session);
             let made = may_make_key(&principal, environment, permissions, &scope);
             prop_assert_eq!(made, principal.permissions().contains_all(permissions));
-            prop_assert!(reaches_key(&principal, &ApiKey { environment, scope, permissions, ..api_key() }));
+            let key = ApiKey { environment, scope, permissions, ..api_key() };
+            prop_assert!(reaches_key(&principal, &key));
         }
 
         #[test]
