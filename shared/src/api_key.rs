@@ -262,7 +262,10 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pepper::tests::peppers;
+    use crate::{
+        pepper::tests::{pepper, peppers},
+        principal::{KeyPrincipal, SecretAge},
+    };
 
     pub(crate) fn timestamp(seconds: i64) -> Timestamp {
         Timestamp::from(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap())
@@ -318,6 +321,77 @@ pub(crate) mod tests {
         let revoked = ApiKey { state: State::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
         assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
+    }
+
+    #[test]
+    fn a_caller_is_let_in_still_with_the_current_secret_and_in_its_overlap_with_the_one_before() {
+        let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
+        let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
+        let with = |generation| {
+            Principal::ApiKey(KeyPrincipal {
+                account_id: key.account_id,
+                key_id: key.id,
+                name: key.name.clone(),
+                environment: key.environment,
+                permissions: key.permissions,
+                scope: key.scope.clone(),
+                expires_at: None,
+                secret: SecretAge::Current,
+                generation,
+            })
+        };
+        for (generation, now, is_let_in) in [
+            (2, timestamp(0), true),
+            (2, ends_at.plus_seconds(1), true),
+            (1, timestamp(119), true),
+            (1, ends_at, false),
+            (0, timestamp(20), false),
+            (3, timestamp(20), false),
+        ] {
+            assert_eq!(key.still_lets_in(&with(generation), now), is_let_in, "{generation} {now}");
+        }
+        let revoked = ApiKey { state: State::Revoked, ..key.clone() };
+        assert!(!revoked.still_lets_in(&with(2), timestamp(20)));
+        // Whoever else calls needs none of its secrets.
+        let other = ApiKey { id: "key_0000000000000002".parse().unwrap(), ..revoked };
+        assert!(other.still_lets_in(&with(0), timestamp(20)));
+    }
+
+    #[test]
+    fn the_secret_that_came_is_digested_anew_and_no_other() {
+        let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
+        let newer = Peppers::new(pepper("2"), Some(pepper("1")));
+        let State::Active { current, previous: Some(previous), generation } = key.state.clone() else {
+            panic!("it was rotated")
+        };
+        let anew = |token| TokenDigest::of(token, &newer);
+        let superseded = Superseded { digest: anew("one"), ..previous.clone() };
+        for (token, state) in [
+            ("two", Some(State::Active { current: anew("two"), previous: Some(previous), generation })),
+            ("one", Some(State::Active { current, previous: Some(superseded), generation })),
+            ("three", None),
+        ] {
+            assert_eq!(key.redigested(token, &newer), state, "{token}");
+            assert_eq!(key.redigested(token, &peppers("1")), None, "{token}");
+        }
+        assert_eq!(ApiKey { state: State::Revoked, ..key }.redigested("two", &newer), None);
+    }
+
+    #[test]
+    fn a_view_says_whether_the_key_can_be_used() {
+        let expiring = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
+        let revoked = ApiKey { state: State::Revoked, ..expiring.clone() };
+        for (key, now, status) in [
+            (api_key(), 1_000, "active"),
+            (expiring.clone(), 9, "active"),
+            (expiring, 10, "expired"),
+            (revoked, 10, "revoked"),
+        ] {
+            let view = serde_json::to_value(ApiKeyView::new(key, timestamp(now))).unwrap();
+            assert_eq!(view["status"], status);
+        }
+        assert_eq!(NotRotatable::Expired.message(), "The key has expired");
+        assert_eq!(NotRotatable::Revoked.message(), "The key was revoked");
     }
 
     proptest! {

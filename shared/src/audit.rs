@@ -194,3 +194,45 @@ impl Occasion {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api_key::tests::timestamp;
+
+    fn event(actor: Option<Actor>, action: Action) -> AuditEvent {
+        let occasion = Occasion {
+            at: timestamp(0),
+            event_id: "event_0000000000000001".parse().unwrap(),
+            request_id: "1".to_owned(),
+            source_ip: None,
+        };
+        AuditEvent::new(actor, action, &occasion)
+    }
+
+    #[test]
+    fn it_is_about_the_key_that_did_it_and_the_one_that_it_was_done_to() {
+        let [one, other, third]: [KeyId; 3] =
+            ["key_0000000000000001", "key_0000000000000002", "key_0000000000000003"]
+                .map(|id| id.parse().unwrap());
+        let by = |key_id| Some(Actor::ApiKey { key_id });
+        let name: Name = "Key".to_owned().try_into().unwrap();
+        for action in [
+            Action::KeyCreated {
+                key_id: other,
+                name,
+                key_type: Environment::Live,
+                permissions: Permissions::ALL,
+                scope: None,
+                expires_at: None,
+            },
+            Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
+            Action::KeyRevoked { key_id: other },
+        ] {
+            let event = event(by(one), action);
+            assert!(event.is_about_key(one) && event.is_about_key(other) && !event.is_about_key(third));
+        }
+        let event = event(Some(Actor::Operator), Action::AccountSuspended);
+        assert!(![one, other, third].into_iter().any(|id| event.is_about_key(id)));
+    }
+}

@@ -85,8 +85,9 @@ mod tests {
     use super::*;
     use crate::{
         api_key::tests::api_key,
+        member::tests::any_member,
         permission::tests::any_permissions,
-        principal::tests::{any_key_principal, any_principal},
+        principal::tests::{any_key_principal, any_principal, any_session_principal},
         scope::tests::any_scope,
     };
 
@@ -121,11 +122,39 @@ mod tests {
             scope in any_scope(),
         ) {
             let key = ApiKey { id: "key_0000000000000002".parse().unwrap(), environment, scope, ..api_key() };
-            if reaches_key(&Principal::ApiKey(caller.clone()), &key) {
-                prop_assert!(caller.permissions.contains(Permission::Admin));
-                prop_assert_eq!(caller.environment, key.environment);
-                prop_assert!(key.scope.lies_within(&caller.scope));
-            }
+            let may = caller.permissions.contains(Permission::Admin)
+                && caller.environment == key.environment
+                && key.scope.lies_within(&caller.scope);
+            prop_assert_eq!(reaches_key(&Principal::ApiKey(caller.clone()), &key), may);
+            // Itself it reaches, whatever it may do.
+            let itself = ApiKey { id: caller.key_id, ..key };
+            prop_assert!(reaches_key(&Principal::ApiKey(caller.clone()), &itself));
+            prop_assert!(may_rotate_key(&Principal::ApiKey(caller), &itself));
+        }
+
+        #[test]
+        fn a_session_reaches_every_key_and_makes_any_that_its_member_may(
+            session in any_session_principal(),
+            environment in select(&Environment::ALL[..]),
+            permissions in any_permissions(),
+            scope in any_scope(),
+        ) {
+            let principal = Principal::Session(session);
+            let made = may_make_key(&principal, environment, permissions, &scope);
+            prop_assert_eq!(made, principal.permissions().contains_all(permissions));
+            let key = ApiKey { environment, scope, permissions, ..api_key() };
+            prop_assert!(reaches_key(&principal, &key));
+        }
+
+        #[test]
+        fn a_member_gains_only_what_the_caller_has(
+            principal in any_principal(),
+            before in any_member(),
+            after in any_member(),
+        ) {
+            let gained = after.gained_since(&before);
+            let has_all = gained.is_none_or(|gained| principal.permissions().contains_all(gained));
+            prop_assert_eq!(may_change_member(&principal, &before, &after), has_all);
         }
     }
 }

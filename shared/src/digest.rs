@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn it_is_made_anew_where_an_older_pepper_made_it() {
+        let both = Peppers::new(pepper("2"), Some(pepper("1")));
+        let old = TokenDigest::of("token", &peppers("1"));
+        assert_eq!(old.pepper_version(), "1");
+        let renewed = old.renewed("token", &both).unwrap();
+        assert_eq!((renewed.pepper_version(), renewed.matches("token", &both)), ("2", Ok(true)));
+        assert_eq!(renewed.renewed("token", &both), None);
+    }
+
+    #[test]
     fn nothing_of_it_is_shown() {
         assert_eq!(format!("{:?}", TokenDigest::of("token", &peppers("1"))), "TokenDigest(…)");
     }

@@ -140,11 +140,41 @@ fn digest(parts: &[&[u8]]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
     use super::*;
+    use crate::{api_key::tests::timestamp, principal::tests::any_principal};
+
+    #[test]
+    fn a_key_has_1_to_255_visible_characters() {
+        let caller = any_principal().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+        let is_key = |key: &[u8]| Idempotency::new(&caller, Some(key), &[]).is_ok();
+        assert!(is_key(b"!") && is_key(b"~") && is_key(&[b'a'; MAX_KEY_CHARS]));
+        for key in [&b""[..], b" ", b"a b", b"\x7f", "ä".as_bytes(), &[b'a'; MAX_KEY_CHARS + 1]] {
+            assert!(!is_key(key), "{key:?}");
+        }
+    }
 
     proptest! {
+        #[test]
+        fn an_answer_is_kept_for_a_day_of_a_request_with_a_key(caller in any_principal(), at in 0..2_000_000_000_i64) {
+            let kept = |key: Option<&[u8]>, part: &[u8]| {
+                let request = Idempotency::new(&caller, key, &[part]).unwrap();
+                request.outcome(StatusCode::CREATED, &"record", timestamp(at))
+            };
+            prop_assert!(kept(None, b"1").is_none());
+            let (one, again, other) = (kept(Some(b"a"), b"1").unwrap(), kept(Some(b"a"), b"1").unwrap(), kept(Some(b"b"), b"2").unwrap());
+            prop_assert_eq!((one.place.account_id, &one.place.caller), (caller.account_id(), &caller.id()));
+            prop_assert_eq!((&one.place.key, &one.answer.request), (&again.place.key, &again.answer.request));
+            prop_assert_ne!(&one.place.key, &other.place.key);
+            prop_assert_ne!(&one.answer.request, &other.answer.request);
+            prop_assert_eq!((one.answer.status, one.answer.expires_at, one.at), (201, at + 86_400, timestamp(at)));
+            let replayed = one.answer.replay().unwrap();
+            prop_assert_eq!(replayed.status(), StatusCode::CREATED);
+            prop_assert_eq!(&replayed.headers()["idempotency-replayed"], "true");
+            prop_assert_eq!(&replayed.body()[..], br#""record""#);
+        }
+
         #[test]
         fn no_two_requests_have_one_digest(one: Vec<Vec<u8>>, other: Vec<Vec<u8>>) {
             let of = |parts: &[Vec<u8>]| digest(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());

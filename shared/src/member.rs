@@ -104,3 +104,65 @@ impl From<Member> for MemberView {
         Self { id, email, permissions, status, created_at }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::{prelude::*, sample::select};
+
+    use super::*;
+    use crate::{api_key::tests::timestamp, permission::tests::any_permissions};
+
+    const STATUSES: [MemberStatus; 2] = [MemberStatus::Active, MemberStatus::Suspended];
+
+    pub(crate) fn any_member() -> impl Strategy<Value = Member> {
+        (any_permissions(), select(&STATUSES[..]), 0..3_u32).prop_map(
+            |(permissions, status, session_epoch)| Member {
+                id: "user_0000000000000001".parse().unwrap(),
+                account_id: "acct_0000000000000001".parse().unwrap(),
+                email: "user@example.com".to_owned().try_into().unwrap(),
+                permissions,
+                status,
+                created_at: timestamp(0),
+                session_epoch,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn only_who_is_active_is_an_admin_and_has_sessions(member in any_member(), epoch in 0..3_u32) {
+            let is_active = member.status == MemberStatus::Active;
+            prop_assert_eq!(member.is_active(), is_active);
+            let is_admin = member.permissions.contains(Permission::Admin);
+            prop_assert_eq!(member.is_active_admin(), is_active && is_admin);
+            prop_assert_eq!(member.has_session_of(epoch), is_active && member.session_epoch == epoch);
+        }
+
+        #[test]
+        fn a_suspension_alone_ends_the_sessions(
+            member in any_member(),
+            permissions in any_permissions(),
+            status in select(&STATUSES[..]),
+        ) {
+            let changed = member.changed(permissions, status);
+            let suspended = member.is_active() && status == MemberStatus::Suspended;
+            let session_epoch = if suspended { member.session_epoch + 1 } else { member.session_epoch };
+            prop_assert_eq!(changed, Member { permissions, status, session_epoch, ..member });
+        }
+
+        #[test]
+        fn what_is_gained_is_what_they_can_do_now_and_could_not(before in any_member(), after in any_member()) {
+            let can = |member: &Member, permission| member.is_active() && member.permissions.contains(permission);
+            for permission in Permission::ALL {
+                let gained = after.gained_since(&before).is_some_and(|gained| gained.contains(permission));
+                if can(&after, permission) && !can(&before, permission) {
+                    prop_assert!(gained);
+                }
+                // What a suspended member has is gained already, though it can be used only later.
+                if !after.permissions.contains(permission) || (before.is_active() && before.permissions.contains(permission)) {
+                    prop_assert!(!gained);
+                }
+            }
+        }
+    }
+}

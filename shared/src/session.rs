@@ -86,3 +86,59 @@ impl SessionView {
         Self { id, created_at, last_used_at, expires_at, user_agent, current: id == current }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{api_key::tests::timestamp, pepper::tests::peppers};
+
+    const END: i64 = 12 * 60 * 60;
+
+    fn session(last_used_at: Option<i64>) -> Session {
+        Session {
+            id: "sid_0000000000000001".parse().unwrap(),
+            account_id: "acct_0000000000000001".parse().unwrap(),
+            user_id: "user_0000000000000001".parse().unwrap(),
+            digest: TokenDigest::of("token", &peppers("1")),
+            epoch: 0,
+            created_at: timestamp(0),
+            expires_at: timestamp(END),
+            last_used_at: last_used_at.map(timestamp),
+            user_agent: None,
+        }
+    }
+
+    #[test]
+    fn it_ends_after_an_hour_without_use_and_after_twelve_hours() {
+        for (last_used_at, now, has_expired) in [
+            (None, 3_599, false),
+            (None, 3_600, true),
+            (Some(1_000), 4_599, false),
+            (Some(1_000), 4_600, true),
+            (Some(END - 1), END - 1, false),
+            (Some(END - 1), END, true),
+        ] {
+            assert_eq!(
+                session(last_used_at).has_expired(timestamp(now)),
+                has_expired,
+                "{last_used_at:?} {now}"
+            );
+        }
+        let lives = Timestamp::from(time::OffsetDateTime::UNIX_EPOCH).plus_seconds(SESSION_LIFETIME);
+        assert_eq!(lives, timestamp(END));
+    }
+
+    #[test]
+    fn a_use_is_news_once_a_minute() {
+        assert!(session(None).is_use_news(timestamp(0)));
+        assert!(!session(Some(100)).is_use_news(timestamp(159)));
+        assert!(session(Some(100)).is_use_news(timestamp(160)));
+    }
+
+    #[test]
+    fn only_the_one_that_asks_is_current() {
+        let session = session(None);
+        assert!(SessionView::new(session.clone(), session.id).current);
+        assert!(!SessionView::new(session, "sid_0000000000000002".parse().unwrap()).current);
+    }
+}

@@ -124,3 +124,71 @@ impl Visitor<'_> for NameVisitor {
         Ok(IsAuthorization(name.eq_ignore_ascii_case("authorization")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(members: Value) -> Result<AuthorizerRequest, serde_json::Error> {
+        let mut event = json!({
+            "methodArn": "arn",
+            "resource": "/v1/projects/{project_id}",
+            "httpMethod": "GET",
+            "requestContext": {"requestId": "1"},
+        });
+        let Value::Object(members) = members else { panic!("members are an object") };
+        event.as_object_mut().unwrap().extend(members);
+        serde_json::from_value(event)
+    }
+
+    #[test]
+    fn one_authorization_is_one_however_it_is_spelled() {
+        for (headers, value) in [
+            (json!({"Authorization": ["a"]}), Some("a")),
+            (json!({"aUTHORIZATION": ["a"], "Host": ["b"], "Cookie": null}), Some("a")),
+            (json!({"Authorization": ["a", "a"]}), None),
+            (json!({"Authorization": ["a"], "authorization": ["a"]}), None),
+            (json!({"Authorization": []}), None),
+            (json!({"Proxy-Authorization": ["a"]}), None),
+            (json!({}), None),
+            (Value::Null, None),
+        ] {
+            let request = request(json!({"multiValueHeaders": headers})).unwrap();
+            assert_eq!(request.authorization(), value, "{headers}");
+        }
+        assert_eq!(request(json!({"headers": {"Authorization": "a"}})).unwrap().authorization(), None);
+    }
+
+    #[test]
+    fn what_is_no_list_of_values_is_no_event() {
+        for headers in [json!([]), json!("a"), json!({"Authorization": "a"}), json!({"Authorization": [1]})] {
+            let refused = request(json!({"multiValueHeaders": headers})).err().map(|error| error.to_string());
+            assert!(refused.is_some(), "{headers}");
+        }
+        let refused = request(json!({"multiValueHeaders": []})).err().unwrap().to_string();
+        assert!(refused.contains("expected headers with lists of values"), "{refused}");
+        // A name that is no text can't come as JSON, but through another deserializer.
+        let refused = IsAuthorization::deserialize(json!(1)).err().unwrap().to_string();
+        assert!(refused.contains("expected a header's name"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_asked_is_what_the_event_says() {
+        let full = request(json!({
+            "pathParameters": {"project_id": "proj_1", "key_id": "key_1", "other": "x"},
+            "multiValueQueryStringParameters": {"environment": ["live", "test"], "limit": ["1"]},
+        }));
+        let full = full.unwrap();
+        let asked = full.asked();
+        assert_eq!((asked.method, asked.route), ("GET", "/v1/projects/{project_id}"));
+        assert_eq!((asked.key_id, asked.project_id), (Some("key_1"), Some("proj_1")));
+        assert_eq!(asked.environments, ["live", "test"]);
+
+        let bare = request(json!({"pathParameters": null, "multiValueQueryStringParameters": {}})).unwrap();
+        let asked = bare.asked();
+        assert_eq!((asked.key_id, asked.project_id), (None, None));
+        assert!(asked.environments.is_empty());
+    }
+}

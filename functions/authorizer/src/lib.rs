@@ -131,3 +131,19 @@ async fn decide(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_gateway_answers_401_to_one_word_alone() {
+        for (refused, kind, message) in [
+            (Refused::Unauthorized, "Unauthorized", "Unauthorized"),
+            (Refused::Failed, "Failed", "Nothing could be decided"),
+        ] {
+            let diagnostic = Diagnostic::from(refused);
+            assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), (kind, message));
+        }
+    }
+}

@@ -70,3 +70,82 @@ impl Policy {
         Self { principal_id, document, context, usage_identifier_key: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::{
+        limit::{Allowance, Quota},
+        principal::SessionPrincipal,
+    };
+
+    use super::*;
+
+    fn resource(method_arn: String) -> String {
+        let policy = serde_json::to_value(Policy::deny("user_1".to_owned(), method_arn)).unwrap();
+        policy["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn an_allow_is_for_one_method_and_says_who_and_how_the_limit_stands() {
+        let session = SessionPrincipal {
+            account_id: "acct_0000000000000001".parse().unwrap(),
+            user_id: "user_0000000000000001".parse().unwrap(),
+            session_id: "sid_0000000000000001".parse().unwrap(),
+            session_epoch: 0,
+            email: "user@example.com".to_owned().try_into().unwrap(),
+            permissions: shared::permission::Permissions::ALL,
+            expires_at: "2027-01-30T12:00:00Z".parse().unwrap(),
+        };
+        let quota = Quota::new(100.try_into().unwrap());
+        let limit = Verdict::Within(Allowance { quota, remaining: 42, resets_in: 18 });
+        let principal = Principal::Session(session);
+        let mut policy =
+            serde_json::to_value(Policy::allow(&principal, Some(limit), "arn".to_owned())).unwrap();
+        let context = policy["context"].take();
+        assert_eq!(
+            policy,
+            json!({
+                "principalId": "user_0000000000000001",
+                "policyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": "arn"}],
+                },
+                "context": null,
+                "usageIdentifierKey": null,
+            })
+        );
+        let expected = principal.to_context().into_iter().chain(limit.to_context());
+        let expected: Value = expected.map(|(name, value)| (name, json!(value))).collect();
+        assert_eq!(context, expected);
+    }
+
+    #[test]
+    fn a_deny_is_for_one_method_and_says_nothing_else() {
+        let policy = serde_json::to_value(Policy::deny("key_1".to_owned(), "arn".to_owned())).unwrap();
+        assert_eq!(
+            policy,
+            json!({
+                "principalId": "key_1",
+                "policyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "arn"}],
+                },
+                "context": {},
+                "usageIdentifierKey": null,
+            })
+        );
+    }
+
+    #[test]
+    fn a_resource_has_at_most_512_bytes() {
+        let longest = "a".repeat(512);
+        assert_eq!(resource(longest.clone()), longest);
+        assert_eq!(resource("a".repeat(513)), format!("{}*", "a".repeat(511)));
+        // The boundary of a character comes first.
+        assert_eq!(
+            resource(format!("{}ä{}", "a".repeat(510), "b".repeat(9))),
+            format!("{}*", "a".repeat(510))
+        );
+    }
+}

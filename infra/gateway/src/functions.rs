@@ -7,7 +7,8 @@ use shared::app::App;
 use crate::in_process::{Handler, handler};
 
 /// Makes the function `name` run in this process, if it is linked in.
-pub(crate) fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
+#[must_use]
+pub fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
     Some(match name {
         "api-keys-create" => |app| handler(api_keys_create::service(app)),
         "api-keys-get" => |app| handler(api_keys_get::service(app)),

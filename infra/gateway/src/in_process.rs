@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use crate::function_error::FunctionError;
 
 /// A function of bytes to bytes, as Lambda sees every function.
-pub(crate) type Handler = Box<dyn Fn(Vec<u8>, Context) -> Answer + Send + Sync>;
+pub type Handler = Box<dyn Fn(Vec<u8>, Context) -> Answer + Send + Sync>;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, FunctionError>> + Send>>;
 

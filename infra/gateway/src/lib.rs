@@ -53,7 +53,7 @@ use shared::{
 use tokio::net::TcpListener;
 
 use crate::{
-    aws_names::REGION,
+    aws_names::{REGION, STACK_NAME},
     data::Folder,
     invoke::{Function, Functions, Runs},
     loopback::Server,
@@ -67,6 +67,8 @@ pub use crate::{
     data::{Data, FolderError},
     demo::{Demo, DemoError},
     function_error::FunctionError,
+    functions::link,
+    in_process::Handler,
     options::{Options, default_template},
     routes::RouteInfo,
     start_error::StartError,
@@ -223,9 +225,21 @@ impl Gateway {
     /// # Errors
     /// The function's own.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
-        let answer = self.functions.invoke(function, payload.to_string().into_bytes()).await?;
+        let answer = self.invoke_with_bytes(function, payload.to_string().into_bytes()).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| FunctionError::new("Runtime.InvalidAnswer", error.to_string()))
+    }
+
+    /// The same, with a payload that may be no JSON.
+    ///
+    /// # Errors
+    /// The function's own.
+    pub async fn invoke_with_bytes(
+        &self,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> Result<Vec<u8>, FunctionError> {
+        self.functions.invoke(function, payload).await
     }
 
     /// Ends it: takes no more requests, lets those that run come to an end, and closes the database.
@@ -234,6 +248,14 @@ impl Gateway {
             server.stop().await;
         }
     }
+}
+
+/// Whether `text` is a SAM template that the gateway understands, with the defaults of all parameters.
+///
+/// # Errors
+/// What it does not understand, and where.
+pub fn check_template(text: &str) -> Result<(), TemplateError> {
+    Template::parse(text, STACK_NAME, &BTreeMap::new()).map(drop)
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {

@@ -9,7 +9,7 @@ use crate::template_error::{TemplateError, below};
 /// The one document in `text`, as JSON.
 ///
 /// # Errors
-/// When it is no YAML, or more than one document, or has what JSON can't.
+/// When it is not one document of YAML, or holds what JSON or templates don't know.
 pub fn parse(text: &str) -> Result<Value, TemplateError> {
     let documents = Yaml::load_from_str(text).map_err(|error| {
         let at = error.marker();

@@ -96,3 +96,64 @@ impl Allowance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_verdict() -> impl Strategy<Value = Verdict> {
+        (any::<bool>(), 1..=u32::MAX, any::<u32>(), any::<u32>()).prop_map(
+            |(is_within, quota, remaining, resets_in)| {
+                let quota = Quota::new(quota.try_into().unwrap());
+                let allowance = Allowance { quota, remaining, resets_in };
+                if is_within { Verdict::Within(allowance) } else { Verdict::Exceeded(allowance) }
+            },
+        )
+    }
+
+    fn as_received(verdict: Verdict) -> HashMap<String, Value> {
+        verdict.to_context().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+
+    #[test]
+    fn a_context_without_a_verdict_has_none() {
+        assert_eq!(Verdict::from_context(&HashMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn callers_are_told_as_the_draft_has_it() {
+        let quota = Quota::new(100.try_into().unwrap());
+        let mut headers = HeaderMap::new();
+        Allowance { quota, remaining: 42, resets_in: 18 }.write_to(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], r#""default";q=100;w=60"#);
+        assert_eq!(headers["ratelimit"], r#""default";r=42;t=18"#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_context_says_how_the_limit_stands(verdict in any_verdict()) {
+            prop_assert_eq!(Verdict::from_context(&as_received(verdict)).unwrap(), Some(verdict));
+        }
+
+        #[test]
+        fn a_context_with_a_malformed_value_is_malformed(
+            verdict in any_verdict(),
+            at in 0_usize..4,
+            value in "|-1|x|WITHIN|4294967296",
+        ) {
+            let mut context = as_received(verdict);
+            let (name, _) = verdict.to_context()[at];
+            context.insert(name.to_owned(), value.into());
+            prop_assert!(Verdict::from_context(&context).is_err());
+        }
+
+        #[test]
+        fn no_quota_is_nothing(verdict in any_verdict()) {
+            let mut context = as_received(verdict);
+            context.insert("rate_limit_quota".to_owned(), "0".into());
+            prop_assert!(Verdict::from_context(&context).is_err());
+        }
+    }
+}
