@@ -259,7 +259,7 @@ impl StateMachineTest for Stage {
 #[test]
 fn lead_where_they_lead_the_model() {
     let histories = Reference::sequential_strategy(1..30);
-    seeded::cases(16, &histories, |config: &Config, (model, steps, seen)| {
+    seeded::cases(24, &histories, |config: &Config, (model, steps, seen)| {
         Stage::test_sequential(config.clone(), model, steps, seen);
     });
 }
