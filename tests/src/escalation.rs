@@ -255,12 +255,12 @@ impl Ground {
             probes.push(Probe::new(Operation::RotateKey { by, key: *key, grace: 0 }, 200));
         }
         probes.push(Probe::new(Operation::RevokeKey { by, key: *revoked }, 204));
-        for right in RIGHTS {
-            for places in [&[][..], &[0], &[1]] {
-                // It would have ended before, and only who may make such a key is told so.
-                let key = self.new_key(by, [right].into(), environment, places, Some(-1));
-                probes.push(Probe::new(key, 400));
-            }
+        let kinds =
+            RIGHTS.map(|right| (right, &[][..])).into_iter().chain([("read", &[0][..]), ("read", &[1])]);
+        for (right, places) in kinds {
+            // It would have ended before, and only who may make such a key is told so.
+            let key = self.new_key(by, [right].into(), environment, places, Some(-1));
+            probes.push(Probe::new(key, 400));
         }
         probes
     }
@@ -316,7 +316,7 @@ fn key() -> impl Strategy<Value = Wish> {
 
 fn parent() -> impl Strategy<Value = Parent> {
     prop_oneof![
-        1 => rights().prop_map(|rights| Parent::Session { rights }),
+        2 => rights().prop_map(|rights| Parent::Session { rights }),
         3 => key().prop_map(Parent::Key),
     ]
 }
@@ -328,7 +328,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         3 => key(),
         2 => secret,
         1 => rights().prop_map(|rights| Wish::Member { rights }),
-        1 => (any::<prop::sample::Index>(), rights())
+        2 => (any::<prop::sample::Index>(), rights())
             .prop_map(|(member, rights)| Wish::Rights { member, rights }),
     ]
 }
@@ -341,7 +341,7 @@ fn no_chain_gets_through_where_its_begin_did_not() {
         options.parameters.insert("TestRequestsPerMinute".to_owned(), "6000".to_owned());
     })));
     let wishes = vec((any::<prop::sample::Index>(), wish()), 1..8);
-    seeded::cases(32, &(parent(), wishes), |_, (parent, wishes)| {
+    seeded::cases(20, &(parent(), wishes), |_, (parent, wishes)| {
         runtime.block_on(async {
             let mut ground = Ground::prepare(Arc::clone(&service)).await;
             ground.begin(&parent).await;

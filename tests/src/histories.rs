@@ -1,7 +1,7 @@
 //! Random histories of the whole API, one request after the other: the service answers each as the reference model
 //! does, and lets in afterwards whom that lets in, and shows what that holds.
 
-use std::{ffi::OsStr, sync::Arc};
+use std::{ffi::OsStr, fmt::Debug, sync::Arc};
 
 use gateway::Data;
 use proptest::{
@@ -98,10 +98,23 @@ impl ReferenceStateMachine for Reference {
 fn caller(model: &Model) -> BoxedStrategy<Caller> {
     let all = model.callers();
     let valid: Vec<_> = all.iter().copied().filter(|caller| model.knows(*caller)).collect();
-    if valid.is_empty() {
+    often(valid, all)
+}
+
+/// A credential and the number of something, of which `accounts` says whose they are: most often its own account's.
+fn caller_and(model: &Model, accounts: &[usize]) -> BoxedStrategy<(Caller, usize)> {
+    let with_any = |by: Caller| (0..accounts.len()).map(move |n| (by, n));
+    let all: Vec<_> = model.callers().into_iter().flat_map(with_any).collect();
+    let own = |(by, n): &(Caller, usize)| model.knows(*by) && model.account_of(*by) == accounts[*n];
+    often(all.iter().copied().filter(own).collect(), all)
+}
+
+/// One of `these`, or now and then one of `all`.
+fn often<T: Clone + Debug + 'static>(these: Vec<T>, all: Vec<T>) -> BoxedStrategy<T> {
+    if these.is_empty() {
         select(all).boxed()
     } else {
-        prop_oneof![7 => select(valid), 1 => select(all)].boxed()
+        prop_oneof![7 => select(these), 1 => select(all)].boxed()
     }
 }
 
@@ -117,79 +130,90 @@ pub fn environment() -> impl Strategy<Value = Environment> + Clone {
 
 /// The next step of a history that has led to `model`.
 fn steps(model: &Model) -> BoxedStrategy<Step> {
-    let by = || caller(model);
-    let (members, sessions) = (0..model.members.len(), 0..model.sessions.len());
-    let (keys, projects) = (0..model.keys.len(), 0..model.projects.len());
-    let passwords: Vec<_> = model.members.iter().map(|member| member.password).collect();
-    let owners: Vec<_> = model.sessions.iter().map(|session| session.member).collect();
+    let operations = [of_people(model), of_keys(model), of_projects(model)].concat();
+    let ask = Union::new_weighted(operations).prop_map(Step::Ask);
+    let pass = select(PASSING.to_vec()).prop_map(Step::Pass);
+    prop_oneof![40 => ask, 8 => pass, 1 => Just(Step::Restart)].boxed()
+}
 
-    let log_in = {
-        let passwords = passwords.clone();
-        members.clone().prop_map(move |member| Operation::LogIn { member, password: passwords[member] })
-    };
+/// Operations, and how often each is to come.
+type Operations = Vec<(u32, BoxedStrategy<Operation>)>;
+
+fn of_people(model: &Model) -> Operations {
+    let by = || caller(model);
+    let accounts: Vec<_> = model.members.iter().map(|member| member.account).collect();
+    let passwords: Vec<_> = model.members.iter().map(|member| member.password).collect();
+    let current: Vec<_> = model.sessions.iter().map(|session| passwords[session.member]).collect();
+    let log_in =
+        (0..passwords.len()).prop_map(move |member| Operation::LogIn { member, password: passwords[member] });
     let change_password = (by(), 1..5_u8).prop_map(move |(by, new)| {
-        let current = if let Caller::Session(session) = by { passwords[owners[session]] } else { 0 };
+        let current = if let Caller::Session(session) = by { current[session] } else { 0 };
         Operation::ChangePassword { by, current, new }
     });
-    let scope = prop::option::weighted(0.4, btree_set(projects.clone(), 1..3));
+    let end_session =
+        (by(), 0..model.sessions.len()).prop_map(|(by, session)| Operation::EndSession { by, session });
+    let create = (by(), rights()).prop_map(|(by, rights)| Operation::CreateMember { by, rights });
+    let patch = (prop::option::of(rights()), prop::option::of(any::<bool>()));
+    let change = (caller_and(model, &accounts), patch).prop_map(|((by, member), (rights, suspended))| {
+        Operation::ChangeMember { by, member, rights, suspended }
+    });
+    let remove = caller_and(model, &accounts).prop_map(|(by, member)| Operation::RemoveMember { by, member });
+    let account = 0..model.accounts.len();
+    vec![
+        (4, log_in.boxed()),
+        (1, by().prop_map(|by| Operation::LogOut { by }).boxed()),
+        (1, end_session.boxed()),
+        (2, change_password.boxed()),
+        (3, create.boxed()),
+        (4, change.boxed()),
+        (1, remove.boxed()),
+        (1, account.clone().prop_map(|account| Operation::SuspendAccount { account }).boxed()),
+        (2, account.prop_map(|account| Operation::RestoreAccount { account }).boxed()),
+    ]
+}
+
+fn of_keys(model: &Model) -> Operations {
+    let by = || caller(model);
+    let scope = prop::option::weighted(0.4, btree_set(0..model.projects.len(), 1..3));
     let lives = prop::option::weighted(0.4, select(LIVES.to_vec()));
-    let create_key =
+    let create =
         (by(), rights(), environment(), scope, lives).prop_map(|(by, rights, environment, scope, lives)| {
             Operation::CreateKey { by, rights, environment, scope, lives }
         });
-    let patch = (prop::option::of(rights()), prop::option::of(any::<bool>()));
-    let change_member = (by(), members.clone(), patch).prop_map(|(by, member, (rights, suspended))| {
-        Operation::ChangeMember { by, member, rights, suspended }
-    });
-    let project = (by(), projects, environment(), 0..3_u8);
-    let rename = project.clone().prop_map(|(by, project, environment, name)| Operation::RenameProject {
-        by,
-        project,
-        environment,
-        name,
-    });
-    let delete = project.prop_map(|(by, project, environment, _)| Operation::DeleteProject {
-        by,
-        project,
-        environment,
-    });
-    let account = 0..model.accounts.len();
-    let mut operations = vec![
-        (3, log_in.boxed()),
-        (1, by().prop_map(|by| Operation::LogOut { by }).boxed()),
-        (1, (by(), sessions).prop_map(|(by, session)| Operation::EndSession { by, session }).boxed()),
-        (1, change_password.boxed()),
-        (6, create_key.boxed()),
-        (3, (by(), rights()).prop_map(|(by, rights)| Operation::CreateMember { by, rights }).boxed()),
-        (3, change_member.boxed()),
-        (1, (by(), members).prop_map(|(by, member)| Operation::RemoveMember { by, member }).boxed()),
-        (
-            3,
-            (by(), environment())
-                .prop_map(|(by, environment)| Operation::CreateProject { by, environment })
-                .boxed(),
-        ),
-        (2, rename.boxed()),
-        (1, delete.boxed()),
-        (1, by().prop_map(|by| Operation::Show { by, what: What::Keys }).boxed()),
-        (1, account.clone().prop_map(|account| Operation::SuspendAccount { account }).boxed()),
-        (2, account.prop_map(|account| Operation::RestoreAccount { account }).boxed()),
-    ];
-    if !keys.is_empty() {
-        let rotate = (by(), keys.clone(), select(GRACES.to_vec()))
-            .prop_map(|(by, key, grace)| Operation::RotateKey { by, key, grace });
+    let mut operations = vec![(6, create.boxed())];
+    let accounts: Vec<_> = model.keys.iter().map(|key| key.account).collect();
+    if !accounts.is_empty() {
+        let grace = || select(GRACES.to_vec());
+        let rotate = (caller_and(model, &accounts), grace())
+            .prop_map(|((by, key), grace)| Operation::RotateKey { by, key, grace });
         // The key itself needs no permission for it.
-        let itself = (by(), keys.clone(), select(GRACES.to_vec())).prop_map(|(by, key, grace)| {
-            let key = if let Caller::Key(own, _) = by { own } else { key };
-            Operation::RotateKey { by, key, grace }
+        let secrets = model.callers().into_iter().filter_map(|caller| match caller {
+            Caller::Key(key, _) => Some((caller, key)),
+            Caller::Session(_) => None,
         });
-        operations.push((5, rotate.boxed()));
-        operations.push((3, itself.boxed()));
-        operations.push((1, (by(), keys).prop_map(|(by, key)| Operation::RevokeKey { by, key }).boxed()));
+        let itself = (select(secrets.collect::<Vec<_>>()), grace())
+            .prop_map(|((by, key), grace)| Operation::RotateKey { by, key, grace });
+        let revoke = caller_and(model, &accounts).prop_map(|(by, key)| Operation::RevokeKey { by, key });
+        operations.extend([(6, rotate.boxed()), (3, itself.boxed()), (1, revoke.boxed())]);
     }
-    let ask = Union::new_weighted(operations).prop_map(Step::Ask);
-    let pass = select(PASSING.to_vec()).prop_map(Step::Pass);
-    prop_oneof![40 => ask, 6 => pass, 1 => Just(Step::Restart)].boxed()
+    operations
+}
+
+fn of_projects(model: &Model) -> Operations {
+    let accounts: Vec<_> = model.projects.iter().map(|project| project.account).collect();
+    let named = || (caller_and(model, &accounts), environment());
+    let create = (caller(model), environment())
+        .prop_map(|(by, environment)| Operation::CreateProject { by, environment });
+    let rename = (named(), 0..3_u8).prop_map(|(((by, project), environment), name)| {
+        Operation::RenameProject { by, project, environment, name }
+    });
+    let delete = named().prop_map(|((by, project), environment)| Operation::DeleteProject {
+        by,
+        project,
+        environment,
+    });
+    let list = caller(model).prop_map(|by| Operation::Show { by, what: What::Keys });
+    vec![(3, create.boxed()), (2, rename.boxed()), (1, delete.boxed()), (1, list.boxed())]
 }
 
 /// A service and a model that have gone through a history.
@@ -238,7 +262,16 @@ impl StateMachineTest for Stage {
         let pair = stage.pair.as_mut().expect("it runs");
         match step {
             Step::Ask(operation) => stage.runtime.block_on(pair.ask(&operation)),
-            Step::Pass(seconds) => pair.pass(seconds),
+            Step::Pass(seconds) => {
+                let all = pair.model.callers().into_iter();
+                let valid: Vec<_> = all.filter(|caller| pair.model.knows(*caller)).collect();
+                pair.pass(seconds);
+                // Who was let in until then asks at once.
+                for by in valid.into_iter().filter(|caller| !pair.model.knows(*caller)).collect::<Vec<_>>() {
+                    let asks = Operation::Show { by, what: What::Me };
+                    stage.runtime.block_on(pair.ask_at_once(&asks));
+                }
+            }
             Step::Restart => stage.restart(),
         }
         stage
@@ -258,8 +291,8 @@ impl StateMachineTest for Stage {
 
 #[test]
 fn lead_where_they_lead_the_model() {
-    let histories = Reference::sequential_strategy(1..30);
-    seeded::cases(24, &histories, |config: &Config, (model, steps, seen)| {
+    let histories = Reference::sequential_strategy(20..40);
+    seeded::cases(25, &histories, |config: &Config, (model, steps, seen)| {
         Stage::test_sequential(config.clone(), model, steps, seen);
     });
 }

@@ -236,6 +236,14 @@ impl Model {
         self.who(by).is_some()
     }
 
+    /// The account of a credential.
+    pub fn account_of(&self, by: Caller) -> usize {
+        match by {
+            Caller::Session(session) => self.members[self.sessions[session].member].account,
+            Caller::Key(key, _) => self.keys[key].account,
+        }
+    }
+
     /// What shows all that a credential is let into, and changes nothing where that is as the model has it.
     pub fn probes(&self, by: Caller) -> Vec<Operation> {
         let show = |what| Operation::Show { by, what };

@@ -25,7 +25,7 @@ where
         cases: (said.cases / part).max(1),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
-        max_shrink_iters: MAX_SHRINKS,
+        max_shrink_iters: said.max_shrink_iters.min(MAX_SHRINKS),
         ..said
     };
     let tried = TestRunner::new(config.clone()).run(strategy, |case| {
