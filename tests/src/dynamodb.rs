@@ -24,7 +24,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
-    sync::oneshot::{self, Receiver, Sender},
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot::{self, Receiver, Sender},
+    },
     task::JoinHandle,
 };
 
@@ -55,6 +58,7 @@ struct Proxy {
     units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
     trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
+    turns: Mutex<Option<UnboundedSender<Turn>>>,
 }
 
 /// A call: which function made it, and of which operation it is.
@@ -111,6 +115,11 @@ pub struct Held {
     _release: Sender<()>,
 }
 
+/// A call that waits for its turn. It goes on when this is dropped.
+struct Turn {
+    _release: Sender<()>,
+}
+
 impl Held {
     /// Waits until the call has come, and with it whoever made it has read all that it reads before.
     pub async fn arrived(&mut self) {
@@ -137,6 +146,7 @@ impl DynamoDb {
             units: Mutex::default(),
             holds: Mutex::default(),
             trouble: Mutex::default(),
+            turns: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
         let (open, closed) = oneshot::channel();
@@ -199,6 +209,33 @@ impl DynamoDb {
         self.hold(operation)
     }
 
+    /// Does all `requests` at once, but lets one of them alone go on at a time, from one of its calls up to the next.
+    /// `choose` says which, by its place among those that are not done yet, when it is told how many they are.
+    ///
+    /// So it says all of the order in which their calls meet, and no other order can come about than one of those.
+    pub async fn interleave<R: Send + 'static>(
+        &self,
+        requests: Vec<impl Future<Output = R> + Send + 'static>,
+        mut choose: impl FnMut(usize) -> usize,
+    ) -> Vec<R> {
+        let (sender, mut turns) = mpsc::unbounded_channel();
+        *self.proxy.turns.lock().unwrap() = Some(sender);
+        let mut done: Vec<_> = requests.iter().map(|_| None).collect();
+        let mut under_way = Vec::new();
+        for (place, request) in requests.into_iter().enumerate() {
+            let request = tokio::spawn(request);
+            go_on(place, request, &mut turns, &mut under_way, &mut done).await;
+        }
+        while !under_way.is_empty() {
+            under_way.sort_by_key(|(place, ..)| *place);
+            let (place, request, turn) = under_way.remove(choose(under_way.len()));
+            drop(turn);
+            go_on(place, request, &mut turns, &mut under_way, &mut done).await;
+        }
+        *self.proxy.turns.lock().unwrap() = None;
+        done.into_iter().map(|answer| answer.expect("it is done")).collect()
+    }
+
     /// Lets something go wrong with every call from now on, or with those of one operation.
     pub fn disturb(&self, trouble: Trouble, operation: Option<&'static str>) {
         *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));
@@ -207,6 +244,23 @@ impl DynamoDb {
     /// Lets all go well again.
     pub fn recover(&self) {
         *self.proxy.trouble.lock().unwrap() = None;
+    }
+}
+
+/// A request that is under way: its place among all, and its call that waits.
+type UnderWay<R> = (usize, JoinHandle<R>, Turn);
+
+/// Lets a request go on up to its next call, or to its end.
+async fn go_on<R>(
+    place: usize,
+    mut request: JoinHandle<R>,
+    turns: &mut UnboundedReceiver<Turn>,
+    under_way: &mut Vec<UnderWay<R>>,
+    done: &mut [Option<R>],
+) {
+    tokio::select! {
+        Some(turn) = turns.recv() => under_way.push((place, request, turn)),
+        answer = &mut request => done[place] = Some(answer.expect("an answer")),
     }
 }
 
@@ -225,6 +279,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     if let Some(trouble) = trouble {
         return trouble.answer(&body).await;
     }
+    proxy.wait_for_turn().await;
     if let Some(hold) = proxy.hold_of(operation) {
         // Whoever held it up may not be there any more.
         hold.arrive.send(()).ok();
@@ -315,6 +370,17 @@ impl Proxy {
         let mut holds = self.holds.lock().unwrap();
         let place = holds.iter().position(|hold| hold.operation == operation)?;
         holds.remove(place)
+    }
+
+    /// Waits for the turn of a call, where they are let through one at a time.
+    async fn wait_for_turn(&self) {
+        let turns = self.turns.lock().unwrap().clone();
+        if let Some(turns) = turns {
+            let (release, released) = oneshot::channel();
+            // Whoever let them through may not be there any more.
+            turns.send(Turn { _release: release }).ok();
+            released.await.ok();
+        }
     }
 
     async fn pass_on(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {

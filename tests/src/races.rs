@@ -1,15 +1,18 @@
 //! Requests that meet: whichever comes first, what the contract promises of the state afterwards holds.
 //!
 //! Where the order matters, the table holds calls up until all who race have read; where it does not, many
-//! requests are sent at once.
+//! requests are sent at once. In [`interleavings`](crate::interleavings), few meet in every order.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
+use tokio::{runtime::Runtime, task::JoinSet, time::sleep};
 
 use crate::{
     answer::{Answer, text},
     dynamodb::{DynamoDb, Trouble},
+    seeded,
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
@@ -46,102 +49,96 @@ fn new_secret(rotated: &Value) -> Credential {
     Credential::bearer(text(rotated, "key"))
 }
 
-async fn rotate(service: &Service, key: &Value, by: &Credential) -> Answer {
-    service.post(&format!("{}/rotate", key_path(key)), by, json!({})).await
-}
-
 async fn revoke(service: &Service, key: &Value, by: &Credential) -> Answer {
     service.delete(&key_path(key), by).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_rotations_the_last_two_secrets_alone_work() {
-    let service = Service::start().await;
+/// One of many requests for a new secret of the same key.
+#[derive(Clone, Debug)]
+struct Rotation {
+    by: Rotator,
+    grace: u32,
+    /// After how many milliseconds it is sent.
+    delay: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Rotator {
+    Owner,
+    AdminKey,
+    /// The key itself, with the secret that it had at first.
+    Itself,
+}
+
+fn rotation() -> impl Strategy<Value = Rotation> {
+    let by = select(vec![Rotator::Owner, Rotator::AdminKey, Rotator::Itself]);
+    (by, select(vec![0, 60]), 0..20_u64).prop_map(|(by, grace, delay)| Rotation { by, grace, delay })
+}
+
+/// Sends 64 rotations of one key at once, and a revocation at some moment, if at one.
+async fn rotate_at_once(service: &Arc<Service>, rotations: Vec<Rotation>, revoked_after: Option<u64>) {
     let account = service.account().await;
-    let (first, made) = service.key(&account.session, json!({})).await;
-    let mut secrets = vec![first];
-    for _ in 0..5 {
-        let ask = || rotate(&service, &made, &account.session);
-        let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
-        let answers = [a, b, c, d];
-        assert!(answers.iter().all(|answer| [200, 409].contains(&answer.status)));
-        let won = answers.iter().filter(|answer| answer.status == 200);
-        let won: Vec<_> = won.map(|answer| new_secret(&answer.body)).collect();
-        assert!(!won.is_empty());
-        secrets.extend(won);
-
-        let mut ages = Vec::new();
-        for secret in &secrets {
-            let me = service.me(secret).await;
-            ages.push(me.body["secret"].as_str().unwrap_or("dead").to_owned());
-        }
-        ages.sort_unstable();
-        ages.retain(|age| age != "dead");
-        assert_eq!(ages, ["current", "previous"]);
-    }
-}
-
-#[tokio::test]
-async fn a_rotation_that_read_before_a_revocation_brings_nothing_back() {
-    let (service, dynamodb, account) = started().await;
     let (old, made) = service.key(&account.session, json!({})).await;
-    let mut rotation = dynamodb.hold("TransactWriteItems");
-    let revoke = async {
-        rotation.arrived().await;
-        let revoked = revoke(&service, &made, &account.session).await;
-        drop(rotation);
-        revoked
-    };
-    let (rotated, revoked) = tokio::join!(rotate(&service, &made, &account.session), revoke);
-    revoked.expect(204);
-    rotated.assert_error(409, "CONFLICT");
-    service.me(&old).await.assert_unauthorized();
-    assert_eq!(service.get(&key_path(&made), &account.session).await.expect(200)["status"], "revoked");
-}
-
-#[tokio::test]
-async fn a_revocation_that_read_before_a_rotation_ends_the_new_secret_too() {
-    let (service, dynamodb, account) = started().await;
-    let (old, made) = service.key(&account.session, json!({})).await;
-    let mut revocation = dynamodb.hold("TransactWriteItems");
-    let rotate = async {
-        revocation.arrived().await;
-        let rotated = rotate(&service, &made, &account.session).await.expect(200);
-        drop(revocation);
-        rotated
-    };
-    let (revoked, rotated) = tokio::join!(revoke(&service, &made, &account.session), rotate);
-    revoked.expect(204);
-    for secret in [old, new_secret(&rotated)] {
-        service.me(&secret).await.assert_unauthorized();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rotations_and_a_revocation_leave_no_secret_alive() {
-    let service = Service::start().await;
-    let account = service.account().await;
-    for round in 0..20 {
-        let (old, made) = service.key(&account.session, json!({})).await;
-        let ask = || rotate(&service, &made, &account.session);
-        let revoke = revoke(&service, &made, &account.session);
-        let (revoked, rotations) = if round % 2 == 0 {
-            let (one, revoked, other) = tokio::join!(ask(), revoke, rotate(&service, &made, &old));
-            (revoked, [one, other])
-        } else {
-            let (revoked, one, other) = tokio::join!(revoke, ask(), rotate(&service, &made, &old));
-            (revoked, [one, other])
+    let (admin, _) = service.key(&account.session, json!({})).await;
+    let mut asked = JoinSet::new();
+    for rotation in rotations {
+        let (service, made) = (Arc::clone(service), made.clone());
+        let by = match rotation.by {
+            Rotator::Owner => account.session.clone(),
+            Rotator::AdminKey => admin.clone(),
+            Rotator::Itself => old.clone(),
         };
-        revoked.expect(204);
-        for rotation in rotations {
-            match rotation.status {
-                200 => service.me(&new_secret(&rotation.body)).await.assert_unauthorized(),
-                // The old secret may have been dead already.
-                status => assert!([401, 409].contains(&status), "{status}"),
-            }
-        }
-        service.me(&old).await.assert_unauthorized();
+        asked.spawn(async move {
+            sleep(Duration::from_millis(rotation.delay)).await;
+            let body = json!({"grace_period": rotation.grace});
+            let answer = service.post(&format!("{}/rotate", key_path(&made)), &by, body).await;
+            (rotation, answer)
+        });
     }
+    if let Some(delay) = revoked_after {
+        sleep(Duration::from_millis(delay)).await;
+        revoke(service, &made, &account.session).await.expect(204);
+    }
+
+    let mut won = Vec::new();
+    for (rotation, answer) in asked.join_all().await {
+        match (answer.status, rotation.by) {
+            (200, _) => won.push((rotation, new_secret(&answer.body))),
+            (409, _) | (401, Rotator::Itself) => {}
+            (status, _) => panic!("{rotation:?} is {status}"),
+        }
+    }
+    let mut ages = BTreeMap::new();
+    for secret in won.iter().map(|(_, secret)| secret).chain([&old]) {
+        let me = service.me(secret).await;
+        if me.status == 200 {
+            let before = ages.insert(text(&me.body, "secret").to_owned(), secret.clone());
+            assert_eq!(before, None, "two secrets of one age");
+        } else {
+            me.assert_unauthorized();
+        }
+    }
+    if revoked_after.is_some() {
+        assert_eq!(ages, BTreeMap::new());
+        return;
+    }
+    // As after those that won, one after the other: the last one's secret, and for its overlap the one before.
+    let (last, _) = won.iter().find(|(_, secret)| ages["current"] == *secret).expect("one was the last");
+    let before = ages.get("previous");
+    assert_eq!(before.is_some(), last.grace > 0);
+    assert!(before.is_none_or(|before| (*before == old) == (won.len() == 1)));
+    let by_itself = won.iter().filter(|(rotation, _)| matches!(rotation.by, Rotator::Itself)).count();
+    assert!(by_itself <= 2, "its first secret is over when there is a third");
+}
+
+#[test]
+fn of_64_rotations_at_once_the_last_secrets_alone_work_and_none_of_a_revoked_key() {
+    let runtime = Runtime::new().expect("a runtime");
+    let service = Arc::new(runtime.block_on(Service::start()));
+    let revoked_after = prop::option::of(0..20_u64);
+    seeded::cases(64, &(vec(rotation(), 64), revoked_after), |_, (rotations, revoked_after)| {
+        runtime.block_on(rotate_at_once(&service, rotations, revoked_after));
+    });
 }
 
 #[tokio::test]
@@ -152,56 +149,6 @@ async fn two_revocations_are_both_204() {
     let answers = meet(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
     assert_eq!(statuses(&answers), [204, 204]);
     service.me(&key).await.assert_unauthorized();
-}
-
-#[tokio::test]
-async fn two_admins_who_end_each_other_leave_one() {
-    let (service, dynamodb, account) = started().await;
-    let mut left = (account.session.clone(), account.user_id.clone());
-    for round in 0..20 {
-        let other = service.member(&left.0, &["read", "write", "delete", "admin"]).await;
-        let end = async |by: &Credential, id: &str| {
-            let path = format!("/v1/members/{id}");
-            match round % 3 {
-                0 => service.patch(&path, by, json!({"permissions": ["read"]})).await,
-                1 => service.patch(&path, by, json!({"status": "suspended"})).await,
-                _ => service.delete(&path, by).await,
-            }
-        };
-        let answers =
-            meet(&dynamodb, "TransactWriteItems", end(&left.0, &other.1), end(&other.0, &left.1)).await;
-        assert!(answers[0].status < 300 || answers[1].status < 300, "{round}: {answers:?}");
-        assert_eq!(statuses(&answers)[1], 409, "{round}: {answers:?}");
-        if answers[1].status < 300 {
-            left = other;
-        }
-
-        let members = service.get("/v1/members", &left.0).await.expect(200);
-        let active_admins = members["data"].as_array().unwrap().iter().filter(|member| {
-            member["status"] == "active"
-                && member["permissions"].as_array().unwrap().contains(&json!("admin"))
-        });
-        let ids: Vec<_> = active_admins.map(|member| text(member, "id")).collect();
-        assert_eq!(ids, [left.1.as_str()], "{round}");
-    }
-}
-
-#[tokio::test]
-async fn two_changes_of_one_member_are_not_mixed() {
-    let (service, dynamodb, account) = started().await;
-    let (_, id) = service.member(&account.session, &["read"]).await;
-    let path = format!("/v1/members/{id}");
-    let change = |body: Value| service.patch(&path, &account.session, body);
-    let bodies = [json!({"permissions": ["read", "write"]}), json!({"status": "suspended"})];
-    let [grant, suspend] = bodies.clone().map(change);
-    let answers = meet(&dynamodb, "TransactWriteItems", grant, suspend).await;
-    assert_eq!(statuses(&answers), [200, 409]);
-
-    let won = answers.iter().find(|answer| answer.status == 200).expect("one won");
-    assert_eq!(service.get(&path, &account.session).await.expect(200), won.body);
-    let granted = won.body["permissions"] == json!(["read", "write"]);
-    let suspended = won.body["status"] == "suspended";
-    assert!(granted != suspended, "{}", won.text);
 }
 
 #[tokio::test]
@@ -289,7 +236,7 @@ async fn a_write_that_meets_a_transaction_is_tried_until_it_is_done() {
 
         let over = async {
             while !dynamodb.calls().iter().any(|call| call == operation) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                sleep(Duration::from_millis(1)).await;
             }
             dynamodb.recover();
         };

@@ -77,12 +77,19 @@ impl Time {
         self.0.store(begin, Ordering::SeqCst);
     }
 
+    /// Goes back to the begin of the present second, so that it lasts for as long as a test looks around in it.
+    pub fn stay_in_second(&self) {
+        let begin = self.0.load(Ordering::SeqCst) / 1_000 * 1_000;
+        self.0.store(begin, Ordering::SeqCst);
+    }
+
     /// The time, `seconds` from now, as answers write it.
     pub fn in_seconds(&self, seconds: i64) -> String {
         shared::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds)).to_string()
     }
 
-    fn now(&self) -> OffsetDateTime {
+    /// The time now.
+    pub fn now(&self) -> OffsetDateTime {
         START + time::Duration::milliseconds(self.0.load(Ordering::SeqCst))
     }
 
