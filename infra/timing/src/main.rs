@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, default_value_t = 500_000)]
     tokens: usize,
     /// How many logins of each kind are measured, or 0 for none.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 400)]
     logins: usize,
     /// What the order of the turns is made of, or left out for another one each time.
     #[arg(long)]
