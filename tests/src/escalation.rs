@@ -7,7 +7,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{select, subsequence},
+};
 use serde_json::{Value, json};
 use shared::environment::Environment::{self, Live, Test};
 use tokio::runtime::Runtime;
@@ -304,9 +308,16 @@ fn places() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![2 => Just(Vec::new()), 1 => Just(vec![0]), 1 => Just(vec![1]), 1 => Just(vec![0, 1])]
 }
 
-fn key() -> impl Strategy<Value = Wish> {
+/// Most often those of an admin who lacks something, and so can hand out much and want more.
+fn rights_of_parent() -> impl Strategy<Value = Rights> {
+    let others = subsequence(RIGHTS[..3].to_vec(), 1..3);
+    let lacking = others.prop_map(|others| others.into_iter().chain(["admin"]).collect());
+    prop_oneof![3 => lacking, 1 => rights()]
+}
+
+fn key(rights: impl Strategy<Value = Rights>) -> impl Strategy<Value = Wish> {
     let lives = prop::option::weighted(0.3, Just(LIFE));
-    (rights(), environment(), places(), lives).prop_map(|(rights, environment, places, lives)| Wish::Key {
+    (rights, environment(), places(), lives).prop_map(|(rights, environment, places, lives)| Wish::Key {
         rights,
         environment,
         places,
@@ -316,8 +327,8 @@ fn key() -> impl Strategy<Value = Wish> {
 
 fn parent() -> impl Strategy<Value = Parent> {
     prop_oneof![
-        2 => rights().prop_map(|rights| Parent::Session { rights }),
-        3 => key().prop_map(Parent::Key),
+        2 => rights_of_parent().prop_map(|rights| Parent::Session { rights }),
+        3 => key(rights_of_parent()).prop_map(Parent::Key),
     ]
 }
 
@@ -325,7 +336,7 @@ fn wish() -> impl Strategy<Value = Wish> {
     let secret = (any::<bool>(), any::<prop::sample::Index>(), select(vec![0, 604_800]))
         .prop_map(|(of_another, key, grace)| Wish::Secret { of_another, key, grace });
     prop_oneof![
-        3 => key(),
+        3 => key(rights()),
         2 => secret,
         1 => rights().prop_map(|rights| Wish::Member { rights }),
         2 => (any::<prop::sample::Index>(), rights())
@@ -341,7 +352,7 @@ fn no_chain_gets_through_where_its_begin_did_not() {
         options.parameters.insert("TestRequestsPerMinute".to_owned(), "6000".to_owned());
     })));
     let wishes = vec((any::<prop::sample::Index>(), wish()), 1..8);
-    seeded::cases(20, &(parent(), wishes), |_, (parent, wishes)| {
+    seeded::cases(32, &(parent(), wishes), |_, (parent, wishes)| {
         runtime.block_on(async {
             let mut ground = Ground::prepare(Arc::clone(&service)).await;
             ground.begin(&parent).await;
