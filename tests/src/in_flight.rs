@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, text},
     dynamodb::{DynamoDb, Held},
     service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
@@ -139,6 +139,35 @@ async fn what_an_admin_does_to_another_who_is_demoted_meanwhile_is_409() {
         service.patch(&path, &account.session, promotion).await.expect(200);
     }
     assert_eq!(service.get(&other, &account.session).await.expect(200), before);
+}
+
+#[tokio::test]
+async fn what_a_session_asks_for_that_is_ended_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (secret, record) = service.key(&account.session, json!({})).await;
+    let (_, other) = service.member(&account.session, &["read"]).await;
+    let (rotation, other) = (format!("{}/rotate", key_path(&record)), format!("/v1/members/{other}"));
+    let own = format!("/v1/members/{}", account.user_id);
+    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    let before = service.get("/v1/members", &account.session).await.expect(200);
+    for (method, path, body) in [
+        ("POST", "/v1/api-keys", new_key()),
+        ("POST", &rotation, json!({})),
+        ("POST", "/v1/members", member),
+        ("PATCH", &other, json!({"permissions": ["read", "write"]})),
+        ("PATCH", &own, json!({"permissions": ["read", "admin"]})),
+        ("DELETE", &other, json!({})),
+    ] {
+        let ended = service.login(&account.email).await;
+        let sessions = service.get("/v1/auth/sessions", &ended).await.expect(200);
+        let id = format!("/v1/auth/sessions/{}", text(&sessions["data"][0], "id"));
+        let request = service.request(method, path).with(&ended).json(&body).send();
+        let end = service.delete(&id, &account.session);
+        overtaken(&dynamodb, "TransactWriteItems", request, end).await.assert_error(409, "CONFLICT");
+    }
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [text(&record, "id")]);
+    assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
+    assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
 }
 
 #[tokio::test]

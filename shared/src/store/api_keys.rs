@@ -42,7 +42,8 @@ impl Store {
             expires_at: key.expires_at,
         };
         let record = record(key.account_id, maker.into(), created, occasion)?;
-        let mut writes = vec![put, still_let_in(maker, occasion.at)?, record];
+        let mut writes = vec![put, record];
+        writes.extend(still_let_in(maker, occasion.at)?);
         writes.extend(outcome.map(keep).transpose()?);
         self.write_together(writes).await
     }
@@ -94,7 +95,7 @@ impl Store {
         let mut writes = vec![update, record(seen.account_id, caller.into(), action, occasion)?];
         // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
         if !matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
-            writes.push(still_let_in(caller, occasion.at)?);
+            writes.extend(still_let_in(caller, occasion.at)?);
         }
         writes.extend(outcome.map(keep).transpose()?);
         self.write_together(writes).await

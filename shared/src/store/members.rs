@@ -48,7 +48,7 @@ impl Store {
         occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let mut writes = new_member(member, password)?;
-        writes.push(still_let_in(caller, occasion.at)?);
+        writes.extend(still_let_in(caller, occasion.at)?);
         writes.extend(count_admins(member.account_id, None, Some(member))?);
         let created = Action::MemberCreated {
             user_id: member.id,
