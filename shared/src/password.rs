@@ -45,10 +45,13 @@ const SALT_BYTES: usize = 16;
 /// How many runs may wait for each core. Who comes after them had better come back.
 const QUEUE_PER_CORE: usize = 16;
 
-/// What is verified where there is no hash, so that it takes as long as where there is one. No password
+/// What is verified where there is no hash, so that it takes as long as where there is one of today's. No password
 /// has this hash: its 32 bytes of output are not Argon2's but arbitrary.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lJ3MgcGFzc3dvcmQ$\
-                     bm8gcGFzc3dvcmQgYXQgYWxsIGhhcyB0aGlzIGhhc2g";
+static DECOY: LazyLock<phc::PasswordHash> = LazyLock::new(|| {
+    let (params, salt) = (params(), "bm8gb25lJ3MgcGFzc3dvcmQ");
+    let decoy = format!("$argon2id$v=19${params}${salt}$bm8gcGFzc3dvcmQgYXQgYWxsIGhhcyB0aGlzIGhhc2g");
+    phc::PasswordHash::new(&decoy).expect("the decoy is a PHC string")
+});
 
 /// A password as somebody typed it, in Unicode's NFC: the same letters are the same password, whichever
 /// keyboard they came from. Nothing else is changed about it.
@@ -154,9 +157,9 @@ pub enum HashError {
     /// Argon2 failed, or the stored hash is malformed.
     #[error("Argon2 failed: {0}")]
     Argon2(password_hash::Error),
-    /// The stored hash asks for other work than today's parameters: it was not made here.
-    #[error("a stored hash has foreign parameters")]
-    ForeignParameters,
+    /// The stored hash asks for more work than today's parameters: it was not made here.
+    #[error("a stored hash asks for more work than any that is made")]
+    TooCostly,
     /// The stored hash was made with a pepper that is not at hand.
     #[error(transparent)]
     Pepper(#[from] UnknownPepper),
@@ -179,8 +182,8 @@ impl From<HashError> for Error {
 
 impl PasswordHash {
     fn of(password: &Password, pepper: &Pepper, salt: &[u8]) -> Result<Self, HashError> {
-        let hash =
-            argon2(pepper).hash_password_with_salt(password.0.as_bytes(), salt).map_err(HashError::Argon2)?;
+        let hash = argon2(pepper, |argon2| argon2.hash_password_with_salt(password.0.as_bytes(), salt))
+            .map_err(HashError::Argon2)?;
         Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
     }
 
@@ -190,10 +193,17 @@ impl PasswordHash {
         &self.pepper
     }
 
-    /// Whether the pepper that went into it is no longer the current one.
+    /// Whether another pepper than the current one went into it, or it was made with other parameters than today's.
     #[must_use]
     pub fn is_outdated(&self, peppers: &Peppers) -> bool {
-        self.pepper != peppers.current().version()
+        let todays = || self.parsed().is_ok_and(|(_, params)| cost(&params) == cost(&self::params()));
+        self.pepper != peppers.current().version() || !todays()
+    }
+
+    fn parsed(&self) -> Result<(phc::PasswordHash, Params), HashError> {
+        let hash = phc::PasswordHash::new(&self.phc).map_err(|error| HashError::Argon2(error.into()))?;
+        let params = Params::try_from(&hash).map_err(HashError::Argon2)?;
+        Ok((hash, params))
     }
 }
 
@@ -215,7 +225,7 @@ impl Verified {
 /// be, it was not, and that takes the same work: one Argon2 run, on a thread of its own.
 ///
 /// # Errors
-/// When Argon2 fails, or the hash was made with a pepper that is not at hand or with other parameters.
+/// When Argon2 fails, the hash was made with a pepper that is not at hand, or it asks for more work than today's.
 pub async fn verify(
     place: Place,
     hash: Option<PasswordHash>,
@@ -225,19 +235,17 @@ pub async fn verify(
     CORES
         .run(place, move || {
             let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-            let pepper = match &real {
-                Some(hash) => peppers.of_version(&hash.pepper)?,
-                None => peppers.current(),
+            let stored = real.as_ref().map(PasswordHash::parsed).transpose()?;
+            let phc = match &stored {
+                Some((_, params)) if costs_more_than_todays(params) => return Err(HashError::TooCostly),
+                Some((phc, _)) => phc,
+                None => &DECOY,
             };
-            let (phc, typed) = match &real {
-                Some(hash) => (hash.phc.as_str(), password.0.as_bytes()),
-                None => (DECOY, &[][..]),
+            let (pepper, typed) = match &real {
+                Some(hash) => (peppers.of_version(&hash.pepper)?, password.0.as_bytes()),
+                None => (peppers.current(), &[][..]),
             };
-            let phc = phc::PasswordHash::new(phc).map_err(|error| HashError::Argon2(error.into()))?;
-            if Params::try_from(&phc).is_ok_and(|stored| cost(&stored) != cost(&params())) {
-                return Err(HashError::ForeignParameters);
-            }
-            match argon2(pepper).verify_password(typed, &phc) {
+            match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
                 Ok(()) => Ok(real.map(|_| Verified(password))),
                 Err(password_hash::Error::PasswordInvalid) => Ok(None),
                 Err(error) => Err(HashError::Argon2(error)),
@@ -302,9 +310,17 @@ fn cost(params: &Params) -> (u32, u32, u32) {
     (params.m_cost(), params.t_cost(), params.p_cost())
 }
 
-fn argon2(pepper: &Pepper) -> Argon2<'_> {
-    Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params())
-        .expect("a pepper is shorter than 4 GiB")
+/// Whether a hash with these parameters takes more memory or time than one that is made today.
+fn costs_more_than_todays(stored: &Params) -> bool {
+    stored.m_cost() > MEMORY_KIB || stored.t_cost() > PASSES || stored.p_cost() > LANES
+}
+
+/// One Argon2 run with `pepper`. There is no other way to one, so that tests can count them.
+fn argon2<T>(pepper: &Pepper, run: impl FnOnce(&Argon2<'_>) -> T) -> T {
+    #[cfg(test)]
+    tests::RUNS.set(tests::RUNS.get() + 1);
+    let argon2 = Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params());
+    run(&argon2.expect("a pepper is shorter than 4 GiB"))
 }
 
 macro_rules! redacted {
@@ -321,6 +337,7 @@ redacted!(Password NewPassword PasswordHash Verified);
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::Cell,
         sync::atomic::{AtomicUsize, Ordering},
         time::Duration,
     };
@@ -328,10 +345,34 @@ mod tests {
     use lambda_http::http::StatusCode;
     use proptest::prelude::*;
     use rand::{SeedableRng, rngs::StdRng};
-    use tokio::{sync::watch, task::JoinSet};
+    use tokio::{
+        runtime,
+        sync::watch,
+        task::{JoinSet, spawn_blocking},
+    };
 
     use super::*;
     use crate::pepper::tests::peppers;
+
+    thread_local! {
+        /// How many Argon2 runs this thread has made.
+        pub(super) static RUNS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// What `work` comes to, and how many Argon2 runs it takes: all that it does on other threads, it does on one, which is
+    /// new.
+    fn counted<W: Future>(work: W) -> (W::Output, u32) {
+        let runtime = runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .thread_keep_alive(Duration::from_secs(3_600))
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let before = RUNS.get();
+            let done = work.await;
+            (done, RUNS.get() - before + spawn_blocking(|| RUNS.get()).await.unwrap())
+        })
+    }
 
     fn new(typed: &str) -> Result<NewPassword, InvalidLength> {
         NewPassword::try_from(typed.to_owned())
@@ -404,6 +445,33 @@ mod tests {
         assert!(!verifies(None, "correct horse battery").await);
     }
 
+    #[test]
+    fn it_takes_one_run_whatever_comes() {
+        let right = "correct horse battery";
+        let (hash, runs) = counted(hashed(right, "1"));
+        assert_eq!(runs, 1);
+        let too_long = "x".repeat(MAX_PASSWORD_CHARS + 1);
+        for (hash, typed, found_right) in [
+            (Some(&hash), right, true),
+            (Some(&hash), "correct horse batterz", false),
+            (Some(&hash), "", false),
+            (Some(&hash), &too_long, false),
+            (None, right, false),
+            (None, "", false),
+            (None, &too_long, false),
+        ] {
+            let has_hash = hash.is_some();
+            assert_eq!(counted(verifies(hash, typed)), (found_right, 1), "{typed:?}, {has_hash}");
+        }
+    }
+
+    #[test]
+    fn what_is_verified_where_there_is_no_hash_costs_what_one_of_today_does() {
+        let decoy = Params::try_from(&*DECOY).unwrap();
+        assert_eq!(cost(&decoy), cost(&params()));
+        assert_eq!(DECOY.hash.unwrap().len(), Params::DEFAULT_OUTPUT_LEN);
+    }
+
     #[tokio::test]
     async fn both_spellings_of_an_umlaut_are_one_password() {
         let hash = hashed("correct horse B\u{e4}tterie", "1").await;
@@ -420,15 +488,39 @@ mod tests {
         );
     }
 
+    /// A hash that was made when the parameters were these.
+    fn hashed_with(memory_kib: u32, passes: u32, lanes: u32) -> PasswordHash {
+        let peppers = peppers("1");
+        let params = Params::new(memory_kib, passes, lanes, None).unwrap();
+        let pepper = peppers.current().expose();
+        let argon2 = Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let hash = argon2.hash_password_with_salt(b"correct horse battery", &[1; SALT_BYTES]).unwrap();
+        PasswordHash { pepper: "1".to_owned(), phc: hash.to_string() }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_less_work_verifies_and_is_outdated() {
+        let todays = hashed_with(MEMORY_KIB, PASSES, LANES);
+        assert!(!todays.is_outdated(&peppers("1")));
+        assert!(todays.is_outdated(&peppers("2")));
+        for older in [hashed_with(MEMORY_KIB, PASSES - 1, LANES), hashed_with(MEMORY_KIB / 2, PASSES, LANES)]
+        {
+            assert!(older.is_outdated(&peppers("1")));
+            assert!(verifies(Some(&older), "correct horse battery").await);
+            assert!(!verifies(Some(&older), "correct horse batterz").await);
+        }
+    }
+
     #[tokio::test]
     async fn a_hash_that_asks_for_more_work_is_refused() {
         let hash = hashed("correct horse battery", "1").await;
-        let greedy = PasswordHash { phc: hash.phc.replace("m=19456", "m=1945600"), ..hash };
-        assert!(
-            verify(queue().unwrap(), Some(greedy), "x".to_owned().into(), Arc::new(peppers("1")))
-                .await
-                .is_err()
-        );
+        for (todays, more) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
+            assert!(hash.phc.contains(todays));
+            let greedy = PasswordHash { phc: hash.phc.replace(todays, more), ..hash.clone() };
+            let peppers = Arc::new(peppers("1"));
+            let refused = verify(queue().unwrap(), Some(greedy), "x".to_owned().into(), peppers).await;
+            assert!(matches!(refused, Err(HashError::TooCostly)), "{more}");
+        }
     }
 
     #[tokio::test]

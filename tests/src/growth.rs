@@ -43,9 +43,9 @@ const TABLE: &str = "
     GET      /v1/auth/sessions                  4+0     2+0
     DELETE   /v1/auth/sessions/{session_id}     3+1     2+0
     GET      /v1/api-keys                       4+0     3+1
-    POST     /v1/api-keys                       3+8     2+7
+    POST     /v1/api-keys                       3+10    2+9
     GET      /v1/api-keys/{key_id}              4+0     3+1
-    POST     /v1/api-keys/{key_id}/rotate       4+8     3+7
+    POST     /v1/api-keys/{key_id}/rotate       4+10    3+9
     DELETE   /v1/api-keys/{key_id}              4+4     3+5
     GET      /v1/projects                       4+0     3+1
     POST     /v1/projects                       3+1     2+2
@@ -56,7 +56,7 @@ const TABLE: &str = "
     POST     /v1/members                        3+12    2+11
     GET      /v1/members/{user_id}              4+0     3+1
     PATCH    /v1/members/{user_id}              4+10    3+9
-    DELETE   /v1/members/{user_id}              4+10    3+9
+    DELETE   /v1/members/{user_id}              4+12    3+11
     GET      /v1/audit-events                   4+0     3+1
     POST     /v1/auth/logout                    3+1     2+0
     GET      /v1/health                         0+0

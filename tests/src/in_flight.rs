@@ -14,28 +14,33 @@ async fn started() -> (OwnService, DynamoDb, Account) {
     (service, dynamodb, account)
 }
 
-/// Sends `request`, and when its function comes to `operation`, lets `change` be done first.
+/// Sends `request`, and when it comes to `operation`, lets `change` be done first.
 async fn overtaken(
     dynamodb: &DynamoDb,
     operation: &'static str,
     request: impl Future<Output = Answer>,
     change: impl Future<Output = Answer>,
 ) -> Answer {
-    overtaken_at(dynamodb.hold(operation), request, change).await
+    overtaken_at(dynamodb.hold(operation), request, done(change)).await
 }
 
-/// The same, when its function comes to the call that is held up.
+/// The same, when it comes to the call that is held up.
 async fn overtaken_at(
     mut held: Held,
     request: impl Future<Output = Answer>,
-    change: impl Future<Output = Answer>,
+    change: impl Future<Output = ()>,
 ) -> Answer {
     let change = async move {
         held.arrived().await;
-        let status = change.await.status;
-        assert!(status < 300, "the change is done, not refused with {status}");
+        change.await;
     };
     tokio::join!(request, change).0
+}
+
+/// The change that a request asks for, which is done and not refused.
+async fn done(change: impl Future<Output = Answer>) {
+    let status = change.await.status;
+    assert!(status < 300, "the change is done, not refused with {status}");
 }
 
 fn new_key() -> Value {
@@ -103,7 +108,7 @@ async fn a_password_of_a_member_who_is_suspended_meanwhile_is_401_and_wakes_no_s
     let change = service.post("/v1/auth/password", &session, body);
     let suspend = service.patch(&path, &account.session, json!({"status": "suspended"}));
     // The first is the authorizer's.
-    let answer = overtaken_at(dynamodb.hold_second("BatchGetItem"), change, suspend).await;
+    let answer = overtaken_at(dynamodb.hold_second("BatchGetItem"), change, done(suspend)).await;
     answer.assert_error(401, "UNAUTHORIZED");
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     service.me(&session).await.assert_unauthorized();
@@ -211,4 +216,138 @@ async fn a_new_key_of_a_secret_that_is_ended_meanwhile_is_409() {
     let rotate = service.post(&path, &account.session, json!({"grace_period": 0}));
     overtaken(&dynamodb, "TransactWriteItems", create, rotate).await.assert_error(409, "CONFLICT");
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_of_an_account_that_is_suspended_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (key, key_record) = service.key(&account.session, json!({})).await;
+    let (secret, record) = service.key(&account.session, json!({})).await;
+    let (_, reader) = service.member(&account.session, &["read"]).await;
+    let (_, admin) = service.member(&account.session, &["read", "admin"]).await;
+    let [own, rotation] = [&key_record, &record].map(|record| format!("{}/rotate", key_path(record)));
+    let [reader, admin] = [reader, admin].map(|id| format!("/v1/members/{id}"));
+    let member = |permissions: [&str; 2]| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+    let keys = service.ids("/v1/api-keys", &account.session, 100).await;
+    let before = service.get("/v1/members", &account.session).await.expect(200);
+    for caller in [&account.session, &key] {
+        // Whether or not it changes how many admins there are, which the account counts.
+        for (method, path, body) in [
+            ("POST", "/v1/api-keys", new_key()),
+            ("POST", &rotation, json!({})),
+            ("POST", &own, json!({})),
+            ("POST", "/v1/members", member(["read", "write"])),
+            ("POST", "/v1/members", member(["read", "admin"])),
+            ("PATCH", &reader, json!({"permissions": ["read", "write"]})),
+            ("PATCH", &reader, json!({"permissions": ["read", "admin"]})),
+            ("PATCH", &admin, json!({"permissions": ["read"]})),
+            ("DELETE", &reader, json!({})),
+            ("DELETE", &admin, json!({})),
+        ] {
+            let request = service.request(method, path).with(caller).json(&body).send();
+            let held = dynamodb.hold("TransactWriteItems");
+            let answer = overtaken_at(held, request, service.suspend(&account)).await;
+            answer.assert_error(409, "CONFLICT");
+            service.restore(&account).await;
+        }
+    }
+    for secret in [&key, &secret] {
+        assert_eq!(service.me(secret).await.expect(200)["secret"], "current");
+    }
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, keys);
+    assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+}
+
+/// What whoever asks may be given by `caller`: a new key, the secret of the key at `rotation`, and a new member.
+fn handed_out(rotation: &str) -> [(&str, Value); 3] {
+    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    [("/v1/api-keys", new_key()), (rotation, json!({})), ("/v1/members", member)]
+}
+
+#[tokio::test]
+async fn what_a_key_asks_for_that_expires_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (secret, record) = service.key(&account.session, json!({})).await;
+    let rotation = format!("{}/rotate", key_path(&record));
+    for (path, body) in handed_out(&rotation) {
+        let (key, _) =
+            service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
+        // The authorizer has decided when it comes to write down that the key is used.
+        let held = dynamodb.hold("UpdateItem");
+        let answer =
+            overtaken_at(held, service.post(path, &key, body), async { service.time.pass(60) }).await;
+        answer.assert_error(409, "CONFLICT");
+        service.me(&key).await.assert_unauthorized();
+    }
+    assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 4);
+    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_key_asks_for_that_expires_while_a_kept_answer_is_looked_for_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let rotation = format!("{}/rotate", key_path(&record));
+    for (path, held) in [
+        ("/v1/api-keys", DynamoDb::hold as fn(&DynamoDb, &'static str) -> Held),
+        // The first read is of the key.
+        (&rotation, DynamoDb::hold_second),
+    ] {
+        let (key, _) =
+            service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
+        let body = if path == rotation { json!({}) } else { new_key() };
+        let request = service.request("POST", path).with(&key).header("Idempotency-Key", "A").json(&body);
+        let answer =
+            overtaken_at(held(&dynamodb, "GetItem"), request.send(), async { service.time.pass(60) }).await;
+        answer.assert_error(409, "CONFLICT");
+    }
+}
+
+#[tokio::test]
+async fn what_a_session_asks_for_that_grows_too_old_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let rotation = format!("{}/rotate", key_path(&record));
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(service.login(&account.email).await);
+    }
+    // They are used until shortly before their end.
+    for _ in 0..23 {
+        service.time.pass(1_800);
+        for session in &sessions {
+            service.me(session).await.expect(200);
+        }
+    }
+    service.time.pass(1_700);
+    for (session, (path, body)) in sessions.iter().zip(handed_out(&rotation)) {
+        let held = dynamodb.hold("UpdateItem");
+        let request = service.post(path, session, body);
+        let answer = overtaken_at(held, request, async { service.time.pass(100) }).await;
+        answer.assert_error(409, "CONFLICT");
+        service.me(session).await.assert_unauthorized();
+        service.time.pass(-100);
+    }
+}
+
+#[tokio::test]
+async fn what_a_secret_asks_for_whose_overlap_ends_meanwhile_is_409() {
+    let (service, dynamodb, account) = started().await;
+    let (other, other_record) = service.key(&account.session, json!({})).await;
+    let rotation = format!("{}/rotate", key_path(&other_record));
+    for (path, body) in handed_out(&rotation) {
+        let (secret, record) = service.key(&account.session, json!({})).await;
+        service.time.begin_second();
+        let (rotated, _) = service.rotate(&record, &account.session, 1).await;
+        let held = dynamodb.hold("UpdateItem");
+        let answer =
+            overtaken_at(held, service.post(path, &secret, body), async { service.time.pass(1) }).await;
+        answer.assert_error(409, "CONFLICT");
+        service.me(&secret).await.assert_unauthorized();
+        service.me(&rotated).await.expect(200);
+    }
+    assert_eq!(service.me(&other).await.expect(200)["secret"], "current");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 4);
+    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
 }

@@ -87,15 +87,16 @@ fn live() -> Environment {
 async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
-    let occasion = request.occasion(&app);
-    let now = occasion.at;
     if !may_make_key(&maker, environment, permissions, &scope) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     let idempotency = request.idempotency(&maker)?;
-    if let Some(answer) = idempotency.replay(&app, now).await? {
+    if let Some(answer) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(answer);
     }
+    // After all reads, since whether the maker is still let in is told by it.
+    let occasion = request.occasion(&app);
+    let now = occasion.at;
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }

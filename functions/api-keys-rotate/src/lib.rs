@@ -101,12 +101,13 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    let occasion = request.occasion(&app);
-    let now = occasion.at;
     let idempotency = request.idempotency(&principal)?;
-    if let Some(answer) = idempotency.replay(&app, now).await? {
+    if let Some(answer) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(answer);
     }
+    // After all reads, since whether the caller is still let in is told by it.
+    let occasion = request.occasion(&app);
+    let now = occasion.at;
     if !key.still_lets_in(&principal, now) {
         return Err(StoreError::Overtaken.into());
     }

@@ -111,7 +111,7 @@ pub const OPERATIONS: &[Operation] = &[
         refusals: &[
             (
                 403,
-                "The caller may not change members, or lacks a permission that the member has or would have.",
+                "The caller may not change members, or lacks a permission that the member would gain. One who was suspended gains all of theirs.",
             ),
             (409, "No active member with `admin` would be left, or another change came first."),
         ],
@@ -127,7 +127,7 @@ pub const OPERATIONS: &[Operation] = &[
         body: None,
         answer: Answer::NO_CONTENT,
         refusals: &[
-            (403, "The caller may not remove members, or lacks a permission that the member has."),
+            (403, "The caller may not remove members."),
             (409, "No active member with `admin` would be left, or another change came first."),
         ],
     },

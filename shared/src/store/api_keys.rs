@@ -4,7 +4,7 @@ use super::{
     Store,
     attributes::{item, thing},
     audit_events::record,
-    caller::still_let_in,
+    caller::{account_still_let_in, still_let_in},
     failure::StoreError,
     kept_answers::keep,
     keys::{Key, Kind, account_partition},
@@ -93,8 +93,10 @@ impl Store {
                 .value(":hint", &rotated.hint)?;
         let action = Action::KeyRotated { key_id: seen.id, previous_expires_at };
         let mut writes = vec![update, record(seen.account_id, caller.into(), action, occasion)?];
-        // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
-        if !matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
+        if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
+            // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
+            writes.push(account_still_let_in(seen.account_id)?);
+        } else {
             writes.extend(still_let_in(caller, occasion.at)?);
         }
         writes.extend(outcome.map(keep).transpose()?);

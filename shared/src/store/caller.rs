@@ -1,33 +1,36 @@
 //! That a caller is still who the authorizer let in, checked in the same transaction as what they do: a key
-//! that was revoked, a session that was ended or an admin who was demoted a moment ago hands out nothing more.
+//! that was revoked or has expired, a session that was ended, an admin who was demoted or an account that was
+//! suspended a moment ago hands out nothing more.
 
 use super::{failure::StoreError, keys::Key, write::Write};
 use crate::{
-    member::Member,
-    principal::{Principal, SessionPrincipal},
+    account::AccountStatus,
+    id::AccountId,
+    member::{Member, MemberStatus},
+    principal::{KeyPrincipal, Principal, SessionPrincipal},
     timestamp::Timestamp,
 };
 
 /// The checks that `caller` may still do what the authorizer let them do.
 pub(super) fn still_let_in(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
-    // As `ApiKey::still_lets_in` has it.
-    const SECRET_WORKS: &str = "#state.#status = :active AND (#state.#generation = :generation \
-                                OR (#state.#generation = :next AND #state.#previous.#ends_at > :now))";
+    let mut checks = credential_still_let_in(caller, now)?;
+    checks.push(account_still_let_in(caller.account_id())?);
+    Ok(checks)
+}
+
+/// The check that the account is not suspended. A transaction may not name one item twice, so where the account itself
+/// is changed, the condition of that is to hold this.
+pub(super) fn account_still_let_in(account: AccountId) -> Result<Write, StoreError> {
+    Write::check(Key::account(account))
+        .only_if("#status = :active", || StoreError::Overtaken)
+        .name("#status", "status")
+        .value(":active", AccountStatus::Active)
+}
+
+/// The checks of the credential alone, for a transaction that sees to the account itself.
+pub(super) fn credential_still_let_in(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     match caller {
-        Principal::ApiKey(key) => {
-            let secret = Write::check(Key::api_key(key.account_id, key.key_id))
-                .only_if(SECRET_WORKS, || StoreError::Overtaken)
-                .name("#state", "state")
-                .name("#status", "status")
-                .name("#generation", "generation")
-                .name("#previous", "previous")
-                .name("#ends_at", "ends_at")
-                .value(":active", "active")?
-                .value(":generation", key.generation)?
-                .value(":next", key.generation.saturating_add(1))?
-                .value(":now", now)?;
-            Ok(vec![secret])
-        }
+        Principal::ApiKey(key) => Ok(vec![secret_still_works(key, now)?]),
         Principal::Session(session) => {
             let member = Write::check(Key::member(session.account_id, session.user_id))
                 .only_if(
@@ -37,23 +40,17 @@ pub(super) fn still_let_in(caller: &Principal, now: Timestamp) -> Result<Vec<Wri
                 .name("#status", "status")
                 .name("#session_epoch", "session_epoch")
                 .name("#permissions", "permissions")
-                .value(":active", "active")?
+                .value(":active", MemberStatus::Active)?
                 .value(":epoch", session.session_epoch)?
                 .value(":permissions", session.permissions)?;
-            Ok(vec![member, still_there(session)])
+            Ok(vec![member, session_still_stands(session, now)?])
         }
     }
 }
 
-/// The check that a session was not ended by name.
-fn still_there(session: &SessionPrincipal) -> Write {
-    Write::check(Key::session(session.account_id, session.user_id, session.session_id))
-        .only_if("attribute_exists(pk)", || StoreError::Overtaken)
-}
-
-/// The same, of a caller who changes the member `seen`: a transaction may not name one item twice, so where
-/// they change themselves, what was seen of them is compared here, and the change's own condition holds it.
-pub(super) fn still_let_in_to_change(
+/// The same, of a caller who changes the member `seen`: where they change themselves, what was seen of them is
+/// compared here, and the change's own condition holds it.
+pub(super) fn credential_still_let_in_to_change(
     caller: &Principal,
     seen: &Member,
     now: Timestamp,
@@ -62,8 +59,40 @@ pub(super) fn still_let_in_to_change(
         Principal::Session(session) if session.user_id == seen.id => {
             let as_let_in =
                 seen.has_session_of(session.session_epoch) && seen.permissions == session.permissions;
-            if as_let_in { Ok(vec![still_there(session)]) } else { Err(StoreError::Overtaken) }
+            if as_let_in { Ok(vec![session_still_stands(session, now)?]) } else { Err(StoreError::Overtaken) }
         }
-        _ => still_let_in(caller, now),
+        _ => credential_still_let_in(caller, now),
     }
+}
+
+/// The check that the secret that a key came with works, and the key has not expired.
+fn secret_still_works(key: &KeyPrincipal, now: Timestamp) -> Result<Write, StoreError> {
+    // As `ApiKey::still_lets_in` and `ApiKey::has_expired` have it.
+    const WORKS: &str = "#state.#status = :active \
+                         AND (#state.#generation = :generation \
+                              OR (#state.#generation = :next AND #state.#previous.#ends_at > :now)) \
+                         AND (attribute_type(#expires_at, :null) OR #expires_at > :now)";
+    Write::check(Key::api_key(key.account_id, key.key_id))
+        .only_if(WORKS, || StoreError::Overtaken)
+        .name("#state", "state")
+        .name("#status", "status")
+        .name("#generation", "generation")
+        .name("#previous", "previous")
+        .name("#ends_at", "ends_at")
+        .name("#expires_at", "expires_at")
+        .value(":active", "active")?
+        .value(":generation", key.generation)?
+        .value(":next", key.generation.saturating_add(1))?
+        .value(":null", "NULL")?
+        .value(":now", now)
+}
+
+/// The check that a session was not ended by name, and is not over for its age.
+fn session_still_stands(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
+    Write::check(Key::session(session.account_id, session.user_id, session.session_id))
+        .only_if("#epoch = :epoch AND #expires_at > :now", || StoreError::Overtaken)
+        .name("#epoch", "epoch")
+        .name("#expires_at", "expires_at")
+        .value(":epoch", session.session_epoch)?
+        .value(":now", now)
 }

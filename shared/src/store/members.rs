@@ -4,13 +4,14 @@ use super::{
     Store,
     attributes::{attribute, item, thing},
     audit_events::record,
-    caller::{still_let_in, still_let_in_to_change},
+    caller::{account_still_let_in, credential_still_let_in, credential_still_let_in_to_change},
     credentials::{AddressOwner, FAILURES, PASSWORD},
     failure::StoreError,
     keys::{Key, Kind, account_partition},
     write::Write,
 };
 use crate::{
+    account::AccountStatus,
     audit::{Action, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, UserId},
@@ -48,8 +49,8 @@ impl Store {
         occasion: &Occasion,
     ) -> Result<(), StoreError> {
         let mut writes = new_member(member, password)?;
-        writes.extend(still_let_in(caller, occasion.at)?);
-        writes.extend(count_admins(member.account_id, None, Some(member))?);
+        writes.extend(credential_still_let_in(caller, occasion.at)?);
+        writes.push(count_admins(member.account_id, None, Some(member))?);
         let created = Action::MemberCreated {
             user_id: member.id,
             email: member.email.clone(),
@@ -79,8 +80,8 @@ impl Store {
         .value(":status", after.status)?
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![only_if_unchanged(update, before)?];
-        writes.extend(still_let_in_to_change(caller, before, occasion.at)?);
-        writes.extend(count_admins(before.account_id, Some(before), Some(after))?);
+        writes.extend(credential_still_let_in_to_change(caller, before, occasion.at)?);
+        writes.push(count_admins(before.account_id, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         writes.push(record(before.account_id, caller.into(), changed, occasion)?);
@@ -100,8 +101,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let member = Write::delete(Key::member(seen.account_id, seen.id));
         let mut writes = vec![only_if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
-        writes.extend(still_let_in_to_change(caller, seen, occasion.at)?);
-        writes.extend(count_admins(seen.account_id, Some(seen), None)?);
+        writes.extend(credential_still_let_in_to_change(caller, seen, occasion.at)?);
+        writes.push(count_admins(seen.account_id, Some(seen), None)?);
         let removed = Action::MemberRemoved { user_id: seen.id };
         writes.push(record(seen.account_id, caller.into(), removed, occasion)?);
         self.write_together(writes).await
@@ -135,21 +136,24 @@ fn only_if_unchanged(write: Write, seen: &Member) -> Result<Write, StoreError> {
         .value(":seen_session_epoch", seen.session_epoch)
 }
 
-/// The write to the account where a change of a member adds an active admin or takes one away. It fails
-/// where it would take away the last.
+/// The write to the account where a change of a member adds an active admin or takes one away, which fails where it would
+/// take away the last; and where it does neither, a check. Both are done only while the account is let in.
 fn count_admins(
     account: AccountId,
     before: Option<&Member>,
     after: Option<&Member>,
-) -> Result<Option<Write>, StoreError> {
+) -> Result<Write, StoreError> {
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
-        (false, true) => {
-            Write::update(Key::account(account), "SET #active_admins = #active_admins + :one").only_if_there()
-        }
+        (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
+            .only_if("#status = :active", || StoreError::Overtaken),
         (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
-            .only_if("#active_admins > :one", || StoreError::LastAdmin),
-        _ => return Ok(None),
+            .only_if("#status = :active AND #active_admins > :one", || StoreError::LastAdmin),
+        _ => return account_still_let_in(account),
     };
-    write.name("#active_admins", "active_admins").value(":one", 1).map(Some)
+    write
+        .name("#status", "status")
+        .name("#active_admins", "active_admins")
+        .value(":active", AccountStatus::Active)?
+        .value(":one", 1)
 }
