@@ -1,23 +1,9 @@
 //! No function trusts a request that the authorizer's context did not come with.
 
+use gateway::RouteInfo;
 use serde_json::{Value, json};
 
 use crate::service::{OwnService, Service};
-
-/// Every function that stands behind the authorizer, with a method and a route of it.
-const FUNCTIONS: [(&str, &str, &str); 11] = [
-    ("api-keys-create", "POST", "/v1/api-keys"),
-    ("api-keys-get", "GET", "/v1/api-keys/{key_id}"),
-    ("api-keys-list", "GET", "/v1/api-keys"),
-    ("api-keys-revoke", "DELETE", "/v1/api-keys/{key_id}"),
-    ("api-keys-rotate", "POST", "/v1/api-keys/{key_id}/rotate"),
-    ("logout", "POST", "/v1/auth/logout"),
-    ("me", "GET", "/v1/auth/me"),
-    ("members", "GET", "/v1/members"),
-    ("password", "POST", "/v1/auth/password"),
-    ("projects", "GET", "/v1/projects"),
-    ("sessions", "GET", "/v1/auth/sessions"),
-];
 
 /// The event of a request on which the authorizer said this.
 fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
@@ -112,11 +98,14 @@ fn malformed() -> Vec<Option<Value>> {
 async fn that_is_missing_or_malformed_is_401_and_nothing_is_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
-    for (function, method, route) in FUNCTIONS {
+    // Every function that stands behind the authorizer, with each route of it.
+    for RouteInfo { method, path, function, .. } in
+        service.gateway.routes().iter().filter(|route| !route.public)
+    {
         for context in malformed() {
-            let event = event(method, route, context.as_ref());
+            let event = event(method, path, context.as_ref());
             let answer = service.invoke(function, &event).await.expect("an answer");
-            assert_eq!(answer["statusCode"], 401, "{function} {context:?}: {answer}");
+            assert_eq!(answer["statusCode"], 401, "{function}, {method} {path}, {context:?}: {answer}");
             assert_eq!(
                 answer["body"],
                 r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#

@@ -33,6 +33,8 @@ pub struct RouteInfo {
     pub method: String,
     /// Its path, such as `/v1/projects/{project_id}`.
     pub path: String,
+    /// The function that answers.
+    pub function: String,
     /// Whether it asks for no credential.
     pub public: bool,
 }
@@ -132,13 +134,14 @@ impl Routes {
         let resources = self.0.iter();
         resources
             .flat_map(|resource| {
-                let methods = resource.methods.iter();
-                let methods =
-                    methods.filter(|(_, route)| matches!(route.integration, Integration::Function { .. }));
-                methods.map(|(method, route)| RouteInfo {
-                    method: method.clone(),
-                    path: resource.path.clone(),
-                    public: route.authorizer.is_none(),
+                resource.methods.iter().filter_map(|(method, route)| match &route.integration {
+                    Integration::Function { name, .. } => Some(RouteInfo {
+                        method: method.clone(),
+                        path: resource.path.clone(),
+                        function: name.clone(),
+                        public: route.authorizer.is_none(),
+                    }),
+                    Integration::Preflight(_) => None,
                 })
             })
             .collect()
