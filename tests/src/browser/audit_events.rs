@@ -12,6 +12,8 @@ async fn say_who_did_what_from_where() {
     browser.service.rotate(&record, &account.session, 60).await;
     browser.service.key(&account.session, json!({"name": "Another"})).await;
     browser.go("Audit Events").await;
+    browser.sees("Key Server rotated").await;
+    browser.sees(&format!("{} 127.0.0.1", account.email)).await;
     let rows = browser.rows().await;
     assert_eq!(rows[0][1], "Key Another created: live, may read, write, delete, admin\napi_key.created");
     assert!(rows[1][1].starts_with("Key Server rotated; the old secret works until "), "{rows:?}");
