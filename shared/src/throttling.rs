@@ -438,6 +438,16 @@ mod tests {
         assert!(history.admit(&attempt("stranger", 0), 0).is_ok());
     }
 
+    #[test]
+    fn a_clock_that_is_behind_shortens_no_delay() {
+        let mut history = History::default();
+        for seconds in [10, 10, 10, 10, 0] {
+            history = history.admit(&attempt("stranger", seconds), 0).unwrap().history;
+        }
+        let throttled = history.admit(&attempt("stranger", 10), 0).unwrap_err();
+        assert_eq!(throttled.retry_after, FIRST_DELAY);
+    }
+
     proptest! {
         #[test]
         fn delays_never_shrink_and_end_at_an_hour(failures: u32) {

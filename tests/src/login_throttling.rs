@@ -1,7 +1,10 @@
 //! How often somebody may try to log in, by `POST /v1/auth/login` and by `POST /v1/auth/password`.
 
+use std::{collections::HashMap, env, iter, process::Command};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use shared::password;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -486,4 +489,42 @@ async fn enabling_the_password_of_nobody_is_not_found() {
         let error = enable(bad).await.expect_err("it is no command");
         assert_eq!(error.error_type, "BAD_REQUEST");
     }
+}
+
+#[test]
+fn an_attempt_that_the_queue_is_too_long_for_is_503_and_no_failure() {
+    // All tests of this process stand in its one queue, so it is filled in a process of its own.
+    let tests = env::current_exe().expect("the path of this program");
+    let name = "login_throttling::in_a_process_whose_queue_is_full";
+    let done = Command::new(tests).args(["--ignored", "--exact", name]).output().expect("it ends");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        done.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[tokio::test]
+#[ignore = "fills the process's queue: the one above runs it in a process of its own"]
+async fn in_a_process_whose_queue_is_full() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let places: Vec<_> = iter::from_fn(|| password::queue().ok()).collect();
+    dynamodb.calls();
+    for _ in 0..5 {
+        attempt(&service, &account.email, WRONG).await.assert_error(503, "UNAVAILABLE");
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+    let change = json!({"current_password": WRONG, "new_password": "two lizards on the wall"});
+    for _ in 0..5 {
+        let answer = service.post("/v1/auth/password", &account.session, change.clone()).await;
+        answer.assert_error(503, "UNAVAILABLE");
+    }
+    // The fifth failure would have made the next attempt wait.
+    drop(places);
+    for _ in 0..5 {
+        attempt(&service, &account.email, WRONG).await.expect(401);
+    }
+    attempt(&service, &account.email, PASSWORD).await.expect(429);
 }

@@ -67,8 +67,9 @@ fn operation(method: &str, path: &str) -> Option<String> {
                 .all(|(part, is)| part == is || (part.starts_with('{') && !is.is_empty()))
     };
     let template = paths.keys().find(fits)?;
-    let method = method.to_ascii_lowercase();
-    paths[template].get(&method)?;
+    // To HTTP, `get` is another method than `GET`.
+    let operations = paths[template].as_object().expect("operations");
+    let method = operations.keys().find(|name| name.to_ascii_uppercase() == method)?;
     Some(format!("/paths/{}/{method}", template.replace('/', "~1")))
 }
 
@@ -84,6 +85,7 @@ pub fn assert_described(method: &str, path: &str, answer: &Answer) {
             "content-type",
             "content-length",
             "cache-control",
+            "connection",
             "date",
             "strict-transport-security",
             "x-content-type-options",

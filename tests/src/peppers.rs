@@ -6,8 +6,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::text,
+    dynamodb::{DynamoDb, Held},
     logs::OwnLog,
-    service::{OwnService, PASSWORD},
+    service::{Account, Credential, OwnService, PASSWORD, key_path},
 };
 
 /// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
@@ -120,6 +121,53 @@ async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
         assert_ne!(now, before);
         before = now;
         change(&service).await;
+    }
+}
+
+/// A key whose next use digests it anew, and that use's second write, which does so, held up.
+async fn about_to_be_digested_anew() -> (OwnService, DynamoDb, Account, (Credential, Value), Held) {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let key = service.key(&account.session, json!({})).await;
+    change(&service).await;
+    service.time.pass(300);
+    // The first one takes from the key's quota.
+    let held = dynamodb.hold_second("UpdateItem");
+    (service, dynamodb, account, key, held)
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_it_is_digested_anew_stays_dead() {
+    let (service, _dynamodb, account, (key, record), mut held) = about_to_be_digested_anew().await;
+    let revoke = async {
+        held.arrived().await;
+        service.delete(&key_path(&record), &account.session).await.expect(204);
+        drop(held);
+    };
+    let (used, ()) = tokio::join!(service.me(&key), revoke);
+    used.expect(200);
+    service.me(&key).await.assert_unauthorized();
+    let shown = service.get(&key_path(&record), &account.session).await.expect(200);
+    assert_eq!(shown["status"], "revoked");
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_while_it_is_digested_anew_has_the_secrets_of_the_rotation() {
+    for (grace, old_secret) in [(0, None), (60, Some("previous"))] {
+        let (service, _dynamodb, account, (old, record), mut held) = about_to_be_digested_anew().await;
+        let rotate = async {
+            held.arrived().await;
+            let (new, _) = service.rotate(&record, &account.session, grace).await;
+            drop(held);
+            new
+        };
+        let (used, new) = tokio::join!(service.me(&old), rotate);
+        used.expect(200);
+        assert_eq!(service.me(&new).await.expect(200)["secret"], "current");
+        match old_secret {
+            None => service.me(&old).await.assert_unauthorized(),
+            Some(age) => assert_eq!(service.me(&old).await.expect(200)["secret"], age),
+        }
     }
 }
 

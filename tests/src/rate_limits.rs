@@ -39,15 +39,34 @@ fn assert_limited(answer: &Answer, retry_after: &str) {
     assert_eq!(answer.header("retry-after"), Some(retry_after));
 }
 
-/// How many of `requests` are let in; the others are 429.
-async fn let_in(service: &Service, key: &Credential, requests: usize) -> usize {
-    let mut let_in = 0;
+/// How many requests were let in.
+#[derive(Default)]
+struct LetIn {
+    /// Against the limit, of which they are told.
+    counted: usize,
+    /// Because the table was not written in time.
+    uncounted: usize,
+}
+
+/// Sends so many requests. Those that are not let in are 429.
+async fn ask(service: &Service, key: &Credential, requests: usize) -> LetIn {
+    let mut let_in = LetIn::default();
     for _ in 0..requests {
         let answer = service.me(key).await;
-        assert!([200, 429].contains(&answer.status), "{}", answer.text);
-        let_in += usize::from(answer.status == 200);
+        match (answer.status, answer.header("ratelimit")) {
+            (200, Some(_)) => let_in.counted += 1,
+            (200, None) => let_in.uncounted += 1,
+            (status, _) => assert_eq!(status, 429, "{}", answer.text),
+        }
     }
     let_in
+}
+
+/// How many of `requests` are let in, all of them counted; the others are 429.
+async fn let_in(service: &Service, key: &Credential, requests: usize) -> usize {
+    let LetIn { counted, uncounted } = ask(service, key, requests).await;
+    assert_eq!(uncounted, 0);
+    counted
 }
 
 #[tokio::test]
@@ -216,14 +235,17 @@ async fn hold_for_many_requests_at_once_to_many_programs() {
     let (key, _) = services[0].key(&account.session, json!({})).await;
     for _ in 0..2 {
         let ask = async |service: &OwnService| {
-            let (some, others) = tokio::join!(let_in(service, &key, 12), let_in(service, &key, 12));
-            some + others
+            let (one, other) = tokio::join!(ask(service, &key, 12), ask(service, &key, 12));
+            LetIn { counted: one.counted + other.counted, uncounted: one.uncounted + other.uncounted }
         };
         let [one, two, three, four] = &services[..] else { panic!("four services") };
-        let (one, two, three, four) = tokio::join!(ask(one), ask(two), ask(three), ask(four));
-        let together = one + two + three + four;
-        // What is left is what one program has taken and the others ask for.
-        assert!((38..=50).contains(&together), "{together} of 50");
+        let let_in: [LetIn; 4] = tokio::join!(ask(one), ask(two), ask(three), ask(four)).into();
+        let counted: usize = let_in.iter().map(|of| of.counted).sum();
+        let uncounted: usize = let_in.iter().map(|of| of.uncounted).sum();
+        assert!(counted <= 50, "{counted} of 50");
+        // What is left is what one program has taken and the others ask for. On a busy machine some requests pass
+        // without a word of the limit, and what they were about to take may be lost.
+        assert!(counted >= 38 || uncounted > 0, "{counted} of 50");
         for service in &services[..3] {
             service.time.pass(60);
         }

@@ -284,7 +284,10 @@ impl Service {
 
     /// The same, with the answer read.
     pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Answer {
-        Answer::parse(&self.exchange(line, headers, body).await)
+        let answer = Answer::parse(&self.exchange(line, headers, body).await);
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        assert_described(method, path, &answer);
+        answer
     }
 
     /// Suspends an account.

@@ -159,21 +159,19 @@ async fn a_use_that_meets_a_logout_brings_nothing_back() {
     let session = service.login(&account.email).await;
     let id = id(&service, &session).await;
     service.time.pass(60);
-    let mut held = dynamodb.hold("UpdateItem");
+    let mut used = dynamodb.hold("UpdateItem");
     let end = async {
-        held.arrived().await;
-        drop(held);
+        used.arrived().await;
+        let ended = service.delete(&format!("/v1/auth/sessions/{id}"), &account.session).await;
+        drop(used);
+        ended
     };
-    let path = format!("/v1/auth/sessions/{id}");
-    let (_, (), ended) = tokio::join!(
-        service.me(&session),
-        async {
-            end.await;
-        },
-        service.delete(&path, &account.session)
-    );
+    let (met, ended) = tokio::join!(service.me(&session), end);
     ended.expect(204);
+    // It was let in before.
+    met.expect(200);
     service.me(&session).await.assert_unauthorized();
+    assert_eq!(list(&service, &account.session).await.len(), 1);
 }
 
 #[tokio::test]

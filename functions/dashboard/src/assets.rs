@@ -54,6 +54,7 @@ const FILES: &[Asset] = files! {
     "main.js"
     "member-dialogs.js"
     "members.js"
+    "names.js"
     "password.js"
     "permissions.js"
     "projects.js"

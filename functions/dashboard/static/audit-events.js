@@ -4,6 +4,7 @@ import { Problem, things } from "./api.js";
 import { element, newId } from "./element.js";
 import { heading } from "./heading.js";
 import { list } from "./list.js";
+import { Names } from "./names.js";
 import { exact, when } from "./time.js";
 
 /** @typedef {import("../types/contract").AuditEvent} AuditEvent */
@@ -17,29 +18,35 @@ export function openAuditEvents(main, _me, parameters) {
   let wanted = parameters.get("key_id") ?? "";
   const key = element("select", { id: newId("filter"), change: chosen }, element("option", { value: "" }, "All that was done"));
   const filters = element("div", { class: "filters" }, element("label", { class: "unseen", for: key.id }, "Events about"), key);
-  const names = loadNames();
+  // It is chosen already, whatever it is called.
+  const chosenBefore = wanted === "" ? null : element("option", { value: wanted, selected: true }, `Key ${wanted}`);
+  if (chosenBefore) key.append(chosenBefore);
+  const names = new Names();
 
-  async function* read() {
-    await names;
-    /** @type {AsyncGenerator<AuditEvent>} */
-    const events = things("/audit-events", wanted === "" ? {} : { key_id: wanted });
-    yield* events;
+  /** @returns {AsyncGenerator<AuditEvent>} */
+  function read() {
+    return things("/audit-events", wanted === "" ? {} : { key_id: wanted });
   }
 
-  /** @type {Map<string, string>} Of keys and members, by id. */
-  const named = new Map();
+  async function loadKeys() {
+    /** @type {AsyncGenerator<import("../types/contract").ApiKey>} */
+    const keys = things("/api-keys", { status: "all" });
+    for await (const { id, name } of keys) {
+      names.learn(id, name);
+      if (chosenBefore?.value === id) chosenBefore.textContent = `Key ${name}`;
+      else key.append(element("option", { value: id }, `Key ${name}`));
+    }
+  }
+
+  async function loadMembers() {
+    /** @type {AsyncGenerator<import("../types/contract").Member>} */
+    const members = things("/members");
+    for await (const { id, email } of members) names.learn(id, email);
+  }
+
   async function loadNames() {
     try {
-      /** @type {AsyncGenerator<import("../types/contract").ApiKey>} */
-      const keys = things("/api-keys", { status: "all" });
-      for await (const { id, name } of keys) {
-        named.set(id, name);
-        key.append(element("option", { value: id }, `Key ${name}`));
-      }
-      /** @type {AsyncGenerator<import("../types/contract").Member>} */
-      const members = things("/members");
-      for await (const { id, email } of members) named.set(id, email);
-      key.value = wanted;
+      await Promise.all([loadKeys(), loadMembers()]);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       // Ids stand where names would.
@@ -56,8 +63,8 @@ export function openAuditEvents(main, _me, parameters) {
     caption: "Audit events, the newest first",
     columns: [
       { label: "When", cell: (event) => when(event.created_at) },
-      { label: "What", kind: "main", cell: (event) => element("span", { class: "two-lines" }, element("strong", {}, what(event, named)), element("code", {}, event.type)) },
-      { label: "Who", cell: (event) => who(event, named) },
+      { label: "What", kind: "main", cell: (event) => element("span", { class: "two-lines" }, names.write(element("strong"), (nameOf) => what(event, nameOf)), element("code", {}, event.type)) },
+      { label: "Who", cell: (event) => who(event, names) },
       { label: "From", cell: (event) => event.source_ip ?? element("span", { class: "quiet" }, "–") },
       { label: "Request", kind: "wrap", cell: (event) => element("code", {}, event.request_id) },
     ],
@@ -66,15 +73,16 @@ export function openAuditEvents(main, _me, parameters) {
   });
   main.append(heading("Audit Events", "What was done to keys, members and passwords, and who logged in."), filters, events.element);
   events.reload();
+  loadNames();
 }
 
 /**
  * @param {AuditEvent} event
- * @param {Map<string, string>} names
+ * @param {import("./names.js").NameOf} nameOf
  */
-function what(event, names) {
-  const key = event.name ?? names.get(event.key_id ?? "") ?? event.key_id;
-  const member = event.email ?? names.get(event.user_id ?? "") ?? event.user_id;
+function what(event, nameOf) {
+  const key = event.name ?? nameOf(event.key_id);
+  const member = event.email ?? nameOf(event.user_id);
   const permissions = event.permissions?.join(", ");
   /** @type {Record<string, () => string>} */
   const sentences = {
@@ -102,12 +110,10 @@ function what(event, names) {
 
 /**
  * @param {AuditEvent} event
- * @param {Map<string, string>} names
+ * @param {Names} names
  */
 function who({ actor }, names) {
   if (actor === null) return element("span", { class: "quiet" }, "Somebody unknown");
   if (actor.type === "operator") return "The operator";
-  const id = actor.key_id ?? actor.user_id ?? "";
-  const name = names.get(id);
-  return actor.type === "api_key" ? `Key ${name ?? id}` : (name ?? id);
+  return names.write(element("span"), (nameOf) => (actor.type === "api_key" ? `Key ${nameOf(actor.key_id)}` : nameOf(actor.user_id)));
 }

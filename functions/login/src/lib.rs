@@ -56,7 +56,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             "Wrong password, unknown address, removed member or disabled password: `Invalid email or password`.",
         ),
         (403, "The right password of a suspended account or member: `Account suspended`."),
-        (429, "Too many attempts failed with this address or from this source."),
+        (
+            429,
+            "Too many attempts failed with this address or from this source, or the service is over its limit of requests.",
+        ),
     ],
 }];
 

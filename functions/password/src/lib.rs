@@ -35,7 +35,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     refusals: &[
         (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
         (409, "The password was changed at the same moment."),
-        (429, "Too many attempts failed with this member's address or from this source."),
+        (
+            429,
+            "Too many attempts failed with this member's address or from this source, or the service is over its limit of requests.",
+        ),
     ],
 }];
 

@@ -32,7 +32,7 @@ fn all() -> [(Error, &'static str); 11] {
             Error::idempotency_key_reused(),
             "The same `Idempotency-Key` came with another request within a day.",
         ),
-        (Error::rate_limited(1), "The key is over its limit of requests."),
+        (Error::rate_limited(1), "The key is over its limit of requests, or the service is over its own."),
         (Error::internal(NO_CAUSE), "Our fault."),
         (Error::unavailable(NO_CAUSE), "Something that we ask is down."),
     ]
@@ -55,9 +55,8 @@ pub(crate) fn of(operation: &Operation) -> impl Iterator<Item = u16> {
                 401 | 403 => takes_a_credential,
                 404 => operation.id.is_some(),
                 415 => operation.body.is_some(),
-                429 => operation.credentials == Credentials::KeyOrSession,
-                // The gateway takes no larger one, whatever the operation.
-                413 | 500 | 503 => true,
+                // The gateway takes no larger one, and no more than so many at once, whatever the operation.
+                413 | 429 | 500 | 503 => true,
                 _ => false,
             }
     })
@@ -114,8 +113,8 @@ pub(crate) fn headers() -> Value {
             "description": "After how many seconds the request is worth another try.",
             "schema": {"type": "integer", "minimum": 0},
         },
-        "RateLimit-Policy": text("On every answer to a key: its limit, such as `\"default\";q=100;w=60` for 100 requests in 60 seconds."),
-        "RateLimit": text("On every answer to a key: how that stands, such as `\"default\";r=42;t=18` for 42 requests that are left, and 18 seconds until there are all again."),
+        "RateLimit-Policy": text("Where the request was counted against its key's limit: that limit, such as `\"default\";q=100;w=60` for 100 requests in 60 seconds."),
+        "RateLimit": text("Where the request was counted against its key's limit: how that stands, such as `\"default\";r=42;t=18` for 42 requests that are left, and 18 seconds until there are all again."),
         "WWW-Authenticate": text("Which credential is asked for (RFC 6750, 3), where the answer comes before the operation is looked at."),
         "Idempotency-Replayed": text("`true` where this is the answer that the same request was given before."),
     })
