@@ -377,13 +377,8 @@ async fn cut(answer: Response, part: u8) -> Response {
 
 impl Trouble {
     /// Whether the call is done all the same.
-    pub fn does(self) -> bool {
+    fn does(self) -> bool {
         matches!(self, Self::IsSlow(_) | Self::CutsShort(_) | Self::LosesAnswers)
-    }
-
-    /// Whether the caller does not learn what came of the call.
-    pub fn loses_answer(self) -> bool {
-        self.does() && !matches!(self, Self::IsSlow(_))
     }
 
     /// The answer to a call with `body`, where it would have been `done`.
