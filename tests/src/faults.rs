@@ -87,7 +87,7 @@ const BY_KEY: [&str; 5] = [
 const SAMPLE: usize = 2;
 
 /// How many services there are. Their cases wait most of the time.
-const SERVICES: usize = 24;
+const SERVICES: usize = 10;
 
 /// After how long API Gateway gives up.
 const LONGEST: Duration = Duration::from_secs(29);
@@ -424,7 +424,7 @@ impl Stage {
     }
 
     /// Lets something fail, and says what is wrong with what came of it.
-    async fn play(&self, world: &World, case: &Case) -> Result<(), String> {
+    async fn play(&self, world: &World, case: &Case) -> Result<(), Wrong> {
         let Case { operation, clean, trouble, only, place, lasts } = case;
         let Clean { before, after, .. } = &**clean;
         self.begin(world).await;
@@ -439,7 +439,7 @@ impl Stage {
         let items = compared(&all);
         let said = || format!("{} {} after {took:?}", told.status, told.body);
 
-        check(calls.iter().any(|call| call.trouble.is_some()), || "nothing went wrong".to_owned())?;
+        in_time(calls.iter().any(|call| call.trouble.is_some()), || "nothing went wrong".to_owned())?;
         check(took < LONGEST, || format!("it took {took:?}"))?;
         check(items == *before || items == *after, || {
             format!("{}, and something else is in the table: {}", said(), difference(before, after, &items))
@@ -462,14 +462,14 @@ impl Stage {
             check(items == *after, || format!("{}, and it is not done", said()))?;
         } else {
             check(told == Told::unavailable(), said)?;
-            check(*lasts && !matches!(trouble, Trouble::IsSlow(_)), || {
-                "it is told of what passed".to_owned()
-            })?;
+            let passes = !*lasts || matches!(trouble, Trouble::IsSlow(_));
+            in_time(!passes, || "it is told of what passed".to_owned())?;
         }
 
         if items == *before {
             self.begin_again(world);
             let told = self.send(world, operation).await;
+            in_time(told != Told::unavailable(), || "asked again, it is a 503".to_owned())?;
             check(told == clean.told, || format!("asked again, it answers {} {}", told.status, told.body))?;
             let items = compared(&self.items().await);
             return check(items == *after, || {
@@ -478,6 +478,7 @@ impl Stage {
         }
         self.service.time.pass(1);
         let told = self.send(world, operation).await;
+        in_time(told != Told::unavailable(), || "it was done, and asked again, it is a 503".to_owned())?;
         check(told.status == operation.again, || {
             format!("it was done, and asked again, it answers {} {}", told.status, told.body)
         })?;
@@ -504,8 +505,28 @@ fn is_decided(call: &Call) -> bool {
     is_read && call.trouble.is_none_or(|trouble| matches!(trouble, Trouble::IsSlow(_)))
 }
 
-fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(otherwise()) }
+/// What is wrong with what came of a case.
+enum Wrong {
+    /// What must not be.
+    Always(String),
+    /// A 503 where nothing failed for long enough. It may be that the machine had too much else to do to answer within
+    /// the SDK's two seconds; then it is another thing when the case is played alone.
+    WhenAlone(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Always(wrong) | Self::WhenAlone(wrong)) = self;
+        f.write_str(wrong)
+    }
+}
+
+fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong::Always(otherwise())) }
+}
+
+fn in_time(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong::WhenAlone(otherwise())) }
 }
 
 /// How many failures in a row of a member's are counted.
@@ -620,7 +641,7 @@ impl Chosen {
 /// Plays what was chosen, many at a time, and fails where one does.
 async fn play_all<P>(first: Stage, world: World, chosen: Chosen, play: fn(Arc<Stage>, Arc<World>, Case) -> P)
 where
-    P: Future<Output = Result<(), String>> + Send + 'static,
+    P: Future<Output = Result<(), Wrong>> + Send + 'static,
 {
     let (seed, world) = (world.seed, Arc::new(world));
     let cases = chosen.in_order();
@@ -636,20 +657,27 @@ where
             } else {
                 Arc::new(Stage::open(first.dynamodb.beside().await, seed).await)
             };
-            let mut failed = Vec::new();
+            let (mut failed, mut late) = (Vec::new(), Vec::new());
             loop {
-                let Some(case) = cases.lock().unwrap().pop_front() else { return failed };
+                let Some(case) = cases.lock().unwrap().pop_front() else { return (failed, late) };
                 // In a task of its own, so that a panic says which case it is of.
                 let played = tokio::spawn(play(Arc::clone(&stage), Arc::clone(&world), case.clone()));
                 match played.await {
                     Ok(Ok(())) => {}
+                    Ok(Err(Wrong::WhenAlone(_))) => late.push(case),
                     Ok(Err(wrong)) => failed.push(format!("{case}: {wrong}")),
                     Err(panic) => failed.push(format!("{case}: {panic}")),
                 }
             }
         });
     }
-    let failed = running.join_all().await.concat();
+    let (failed, late): (Vec<_>, Vec<_>) = running.join_all().await.into_iter().unzip();
+    let mut failed = failed.concat();
+    for case in late.concat() {
+        if let Err(wrong) = play(Arc::clone(&first), Arc::clone(&world), case.clone()).await {
+            failed.push(format!("{case}: {wrong}"));
+        }
+    }
     assert!(failed.is_empty(), "FAULTS_SEED={seed}: {} failed:\n{}", failed.len(), failed.join("\n"));
 }
 
@@ -688,7 +716,7 @@ async fn of_secrets_manager_at_any_call_leave_the_peppers_at_hand_in_use() {
         (told, compared(&stage.items().await))
     }
 
-    async fn play(stage: &Stage, world: &World, case: &Case) -> Result<(), String> {
+    async fn play(stage: &Stage, world: &World, case: &Case) -> Result<(), Wrong> {
         let Case { operation, clean, trouble, only, place, lasts } = case;
         let end = if *lasts { usize::MAX } else { place + 1 };
         stage.dynamodb.told_calls();
@@ -696,15 +724,14 @@ async fn of_secrets_manager_at_any_call_leave_the_peppers_at_hand_in_use() {
         let (told, items) = send(stage, world, operation).await;
         stage.dynamodb.recover();
         let calls = stage.dynamodb.told_calls();
+        in_time(told.status != 503, || "it is a 503".to_owned())?;
         check(calls.iter().any(|call| call.trouble.is_some()), || "nothing went wrong".to_owned())?;
         check(told.status == clean.told.status, || format!("{} {}", told.status, told.body))?;
         check(kinds(&items) == kinds(&clean.after), || "it is not done".to_owned())?;
-        match told.secret() {
-            Some(secret) if stage.service.me(&secret).await.status != 200 => {
-                Err("the secret is none".to_owned())
-            }
-            _ => Ok(()),
-        }
+        let Some(secret) = told.secret() else { return Ok(()) };
+        let used = stage.service.me(&secret).await.status;
+        in_time(used != 503, || "its use is a 503".to_owned())?;
+        check(used == 200, || "the secret is none".to_owned())
     }
 
     let seed = seed();
