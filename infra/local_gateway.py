@@ -97,6 +97,7 @@ class Gateway:
 
 def thirds(weights):
     """Returns the mean of the first, the second and the last third."""
+    check(len(weights) >= 3, "the time was too short to weigh anything")
     parts = [weights[len(weights) * part // 3 : len(weights) * (part + 1) // 3] for part in range(3)]
     return tuple(statistics.mean(part) for part in parts)
 

@@ -189,11 +189,6 @@ impl DynamoDb {
         Self { url, proxy, behind, _open: open, served }
     }
 
-    /// Whether it is an embedded one.
-    pub fn is_embedded(&self) -> bool {
-        elsewhere().is_none()
-    }
-
     /// A client of the one that has the tables, without the proxy before it.
     pub fn client_behind(&self) -> aws_sdk_dynamodb::Client {
         let direct = self.behind.dynamodb().config().to_builder().endpoint_url(&self.proxy.target);

@@ -181,11 +181,15 @@ impl From<Answer> for Told {
 fn without_use(mut body: Value) -> Value {
     match &mut body {
         Value::Object(members) => {
-            members.retain(|name, _| name != "last_used_at");
-            members.values_mut().for_each(|member| *member = without_use(member.take()));
+            members.remove("last_used_at");
+            for member in members.values_mut() {
+                *member = without_use(member.take());
+            }
         }
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| *element = without_use(element.take()))
+            for element in elements {
+                *element = without_use(element.take());
+            }
         }
         _ => {}
     }
