@@ -7,9 +7,10 @@ use aws_config::{
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::{
-    config::Builder as DynamoDbConfig,
+    config::{Builder as DynamoDbConfig, retry::RetryPartition},
     error::{ProvideErrorMetadata, SdkError},
 };
+use aws_sdk_secretsmanager::config::Builder as SecretsManagerConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::dynamodb_calls::Counter;
@@ -25,12 +26,18 @@ pub struct Aws {
 
 impl Aws {
     /// Clients with these settings.
+    ///
+    /// Each has its own quota of what it may try again. The SDK has one for all clients of a process, which in Lambda
+    /// come to the same, and where functions share a process would let one use up what another needs.
     #[must_use]
     pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
-        let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).build();
+        let quota = |service| RetryPartition::custom(service).build();
+        let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).retry_partition(quota("dynamodb"));
+        let secrets_manager =
+            SecretsManagerConfig::from(secrets_manager).retry_partition(quota("secretsmanager"));
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-            secrets_manager: aws_sdk_secretsmanager::Client::new(secrets_manager),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
         }
     }
 

@@ -174,7 +174,8 @@ pub enum HashError {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Self::unavailable(error),
+            // A pepper that is not at hand is one that Secrets Manager has not told us.
+            HashError::Busy | HashError::Pepper(_) => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }

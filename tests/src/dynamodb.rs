@@ -1,5 +1,6 @@
 //! The `DynamoDB` of the tests, which is an embedded one unless [`elsewhere`] names another, and a proxy before
-//! it that a test can look at, hold up and disturb.
+//! it that a test can look at, hold up and disturb. The proxy stands before a Secrets Manager, too, for those who
+//! ask for it there.
 //!
 //! Neither is quite that of AWS: both do one write after the other, so that none ever meets a transaction
 //! (see [`Trouble::Conflicts`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
@@ -7,29 +8,40 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::Ipv4Addr,
-    sync::{Arc, Mutex},
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes, to_bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
+    serve::Listener,
 };
 use gateway::{Gateway, Options};
+use http_body_util::channel::Channel;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
         oneshot::{self, Receiver, Sender},
     },
     task::JoinHandle,
+    time::sleep,
 };
+
+/// What Secrets Manager is called where calls to it and their actions are named.
+const SECRETS_MANAGER: &str = "secretsmanager";
 
 /// What it says when it refuses. Nobody is to hear it.
 pub const CANARY: &str = "a detail of the table";
@@ -44,28 +56,44 @@ pub fn elsewhere() -> Option<String> {
 pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
-    /// The one that has the tables.
-    embedded: Option<Gateway>,
+    /// Has the tables, unless they are elsewhere, and the secrets.
+    behind: Arc<Gateway>,
     _open: Sender<()>,
     served: JoinHandle<()>,
 }
 
 struct Proxy {
     target: String,
+    secrets_manager: String,
     http: Client,
     calls: Mutex<Vec<Call>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
-    trouble: Mutex<Option<(Trouble, Option<&'static str>)>>,
     turns: Mutex<Option<UnboundedSender<Turn>>>,
+    disturbance: Mutex<Option<Disturbance>>,
+    takes_no_connection: AtomicBool,
 }
 
-/// A call: which function made it, and of which operation it is.
+/// A call that came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
+    /// Who made it: the name of a function.
     pub caller: String,
     pub operation: String,
+    /// What went wrong with it.
+    pub trouble: Option<Trouble>,
+}
+
+/// What is wrong, with which calls.
+struct Disturbance {
+    trouble: Trouble,
+    /// With those of one operation alone.
+    operation: Option<&'static str>,
+    /// With those that come to be these.
+    places: Range<usize>,
+    /// How many have come.
+    come: usize,
 }
 
 /// What calls have consumed, as `DynamoDB` bills it.
@@ -89,10 +117,17 @@ impl Units {
 }
 
 /// What is wrong with it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trouble {
     /// It answers with this status and error code.
     Refuses(StatusCode, &'static str),
+    /// It does what it is called for, and answers so much later.
+    IsSlow(Duration),
+    /// It breaks the connection, and does nothing.
+    BreaksOff,
+    /// It does what it is called for, and breaks the connection after so many 256ths of its answer; before the first
+    /// byte where it is none.
+    CutsShort(u8),
     /// It takes calls and answers none.
     IsSilent,
     /// It does what it is called for, and answers nothing.
@@ -130,41 +165,44 @@ impl Held {
 
 impl DynamoDb {
     pub async fn start() -> Self {
-        let (target, embedded) = if let Some(url) = elsewhere() {
-            (url, None)
-        } else {
-            let embedded = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
-            (embedded.dynamodb_url().to_owned(), Some(embedded))
-        };
+        let behind = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+        Self::before(Arc::new(behind)).await
+    }
+
+    /// Another proxy before the same tables and secrets.
+    pub async fn beside(&self) -> Self {
+        Self::before(Arc::clone(&self.behind)).await
+    }
+
+    async fn before(behind: Arc<Gateway>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Arc::new(Proxy {
-            target,
+            target: elsewhere().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
+            secrets_manager: behind.secrets_manager_url().to_owned(),
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
             units: Mutex::default(),
             holds: Mutex::default(),
-            trouble: Mutex::default(),
             turns: Mutex::default(),
+            disturbance: Mutex::default(),
+            takes_no_connection: AtomicBool::default(),
         });
+        let listener = Door { listener, proxy: Arc::clone(&proxy) };
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
         let (open, closed) = oneshot::channel();
         let closed = async { drop(closed.await) };
         let served = tokio::spawn(async {
             axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
         });
-        Self { url, proxy, embedded, _open: open, served }
+        Self { url, proxy, behind, _open: open, served }
     }
 
-    /// Whether it is an embedded one.
-    pub fn is_embedded(&self) -> bool {
-        self.embedded.is_some()
-    }
-
-    /// Where the one is that has the tables, without the proxy before it.
-    pub fn behind(&self) -> &str {
-        &self.proxy.target
+    /// A client of the one that has the tables, without the proxy before it.
+    pub fn client_behind(&self) -> aws_sdk_dynamodb::Client {
+        let direct = self.behind.dynamodb().config().to_builder().endpoint_url(&self.proxy.target);
+        aws_sdk_dynamodb::Client::from_conf(direct.build())
     }
 
     /// Ends it: nobody listens there any more.
@@ -176,11 +214,11 @@ impl DynamoDb {
 
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
-        self.calls_by_caller().into_iter().map(|call| call.operation).collect()
+        self.told_calls().into_iter().map(|call| call.operation).collect()
     }
 
-    /// The same, with who called them.
-    pub fn calls_by_caller(&self) -> Vec<Call> {
+    /// The same, with all that is known of each.
+    pub fn told_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
     }
 
@@ -238,12 +276,51 @@ impl DynamoDb {
 
     /// Lets something go wrong with every call from now on, or with those of one operation.
     pub fn disturb(&self, trouble: Trouble, operation: Option<&'static str>) {
-        *self.proxy.trouble.lock().unwrap() = Some((trouble, operation));
+        self.disturb_at(trouble, operation, 0..usize::MAX);
+    }
+
+    /// Lets something go wrong with those calls, of all from now on or of one operation's, that come to be these. The
+    /// first is call 0.
+    pub fn disturb_at(&self, trouble: Trouble, operation: Option<&'static str>, places: Range<usize>) {
+        let disturbance = Disturbance { trouble, operation, places, come: 0 };
+        *self.proxy.disturbance.lock().unwrap() = Some(disturbance);
+    }
+
+    /// Takes no connection any more. Those that are open stay.
+    pub fn take_no_connection(&self) {
+        self.proxy.takes_no_connection.store(true, Ordering::SeqCst);
     }
 
     /// Lets all go well again.
     pub fn recover(&self) {
-        *self.proxy.trouble.lock().unwrap() = None;
+        *self.proxy.disturbance.lock().unwrap() = None;
+        self.proxy.takes_no_connection.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Where connections come in. Each that ends is reset, as one is that breaks.
+struct Door {
+    listener: TcpListener,
+    proxy: Arc<Proxy>,
+}
+
+impl Listener for Door {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            let (stream, from) = Listener::accept(&mut self.listener).await;
+            // Who has gone already needs no reset.
+            stream.set_zero_linger().ok();
+            if !self.proxy.takes_no_connection.load(Ordering::SeqCst) {
+                return (stream, from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 
@@ -266,18 +343,21 @@ async fn go_on<R>(
 
 async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    let call = Call { caller: caller(&headers), operation: operation.to_owned() };
-    proxy.calls.lock().unwrap().push(call);
-    let done = actions(operation, &body).into_iter().map(|action| format!("dynamodb:{action}"));
+    let (api, operation) = target.rsplit_once('.').unwrap_or_default();
+    let service = if api == SECRETS_MANAGER { api } else { "dynamodb" };
+    let done = actions(operation, &body).into_iter().map(|action| format!("{service}:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
     assert_reads_consistently(operation, &body);
     let trouble = proxy.trouble_with(operation);
-    if let Some(Trouble::LosesAnswers) = trouble {
-        proxy.pass_on(operation, &headers, body.clone()).await;
-    }
+    let call = Call { caller: caller(&headers), operation: operation.to_owned(), trouble };
+    proxy.calls.lock().unwrap().push(call);
     if let Some(trouble) = trouble {
-        return trouble.answer(&body).await;
+        let done = if trouble.does() {
+            Some(proxy.pass_on(service, operation, &headers, body.clone()).await)
+        } else {
+            None
+        };
+        return trouble.answer(service, &body, done).await;
     }
     proxy.wait_for_turn().await;
     if let Some(hold) = proxy.hold_of(operation) {
@@ -285,7 +365,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         hold.arrive.send(()).ok();
         hold.released.await.ok();
     }
-    proxy.pass_on(operation, &headers, body).await
+    proxy.pass_on(service, operation, &headers, body).await
 }
 
 /// Who made a call, as its SDK says.
@@ -324,14 +404,54 @@ fn actions(operation: &str, body: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// An answer that breaks off with the connection, after so many 256ths of its body.
+async fn cut(answer: Response, part: u8) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let mut body = to_bytes(body, usize::MAX).await.expect("a body");
+    parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    body.truncate(body.len() * usize::from(part) / 256);
+    let (mut sender, channel) = Channel::new(1);
+    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
+    if body.is_empty() {
+        sender.abort(broken);
+    } else {
+        tokio::spawn(async move {
+            sender.send_data(body).await.ok();
+            // What was written goes out only when the server waits for more.
+            sleep(Duration::from_millis(5)).await;
+            sender.abort(broken);
+        });
+    }
+    Response::from_parts(parts, Body::new(channel))
+}
+
 impl Trouble {
-    /// The answer to a call with `body`.
-    async fn answer(self, body: &[u8]) -> Response {
+    /// Whether the call is done all the same.
+    fn does(self) -> bool {
+        matches!(self, Self::IsSlow(_) | Self::CutsShort(_) | Self::LosesAnswers)
+    }
+
+    /// The answer to a call with `body`, where it would have been `done`.
+    async fn answer(self, service: &str, body: &[u8], done: Option<Response>) -> Response {
+        match (self, done) {
+            (Self::IsSlow(time), Some(done)) => {
+                sleep(time).await;
+                done
+            }
+            (Self::CutsShort(part), Some(done)) => cut(done, part).await,
+            (trouble, _) => trouble.answer_undone(service, body).await,
+        }
+    }
+
+    async fn answer_undone(self, service: &str, body: &[u8]) -> Response {
         match self {
             Self::IsSilent | Self::LosesAnswers => std::future::pending().await,
+            Self::BreaksOff => cut(CANARY.into_response(), 0).await,
+            Self::IsSlow(_) | Self::CutsShort(_) => unreachable!("it is done"),
             Self::Refuses(status, code) => {
-                let error =
-                    json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": CANARY});
+                let namespace =
+                    if service == SECRETS_MANAGER { "" } else { "com.amazonaws.dynamodb.v20120810#" };
+                let error = json!({"__type": format!("{namespace}{code}"), "message": CANARY});
                 (status, error.to_string()).into_response()
             }
             Self::LeavesOut => {
@@ -362,8 +482,13 @@ impl Trouble {
 
 impl Proxy {
     fn trouble_with(&self, operation: &str) -> Option<Trouble> {
-        let (trouble, only) = (*self.trouble.lock().unwrap())?;
-        only.is_none_or(|only| only == operation).then_some(trouble)
+        let mut disturbance = self.disturbance.lock().unwrap();
+        let Disturbance { trouble, operation: only, places, come } = disturbance.as_mut()?;
+        if only.is_some_and(|only| only != operation) {
+            return None;
+        }
+        *come += 1;
+        places.contains(&(*come - 1)).then_some(*trouble)
     }
 
     fn hold_of(&self, operation: &str) -> Option<Hold> {
@@ -383,14 +508,15 @@ impl Proxy {
         }
     }
 
-    async fn pass_on(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+    async fn pass_on(&self, service: &str, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
         let mut headers = headers.clone();
         // They are told anew, for where it goes and how long it is then.
         headers.remove(header::HOST);
         headers.remove(header::CONTENT_LENGTH);
         let consumes = Units::default().of(operation).is_some();
         let body = if consumes { asking_what_it_consumes(&body).into() } else { body };
-        let answer = self.http.post(&self.target).headers(headers).body(body).send().await;
+        let target = if service == SECRETS_MANAGER { &self.secrets_manager } else { &self.target };
+        let answer = self.http.post(target).headers(headers).body(body).send().await;
         let answer = answer.expect("the one behind it answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         // A long answer comes in chunks, and goes on in one piece.

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, PutRequest, WriteRequest},
-};
-use serde_json::{Value, json};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use serde_json::json;
 use shared::{
     id::{KeyId, UserId},
     project::ProjectId,
@@ -15,21 +12,12 @@ use shared::{
 use tokio::task::JoinSet;
 
 use crate::{
-    answer::{Answer, text},
-    dynamodb::{DynamoDb, Units},
+    answer::text,
+    caller::{Caller, NEW_PASSWORD, PAGE, operator_commands},
+    dynamodb::{DynamoDb, Units, elsewhere},
     routes,
-    service::{Account, Credential, Item, OwnService, PASSWORD, new_address},
+    service::{Account, Item, OwnService},
 };
-
-/// The password of a member who has changed it.
-const NEW_PASSWORD: &str = "two lizards on the wall";
-
-/// The lists. What a page of one costs depends on how much there is on it.
-const LISTS: [&str; 5] =
-    ["/v1/auth/sessions", "/v1/api-keys", "/v1/projects", "/v1/members", "/v1/audit-events"];
-
-/// How many things are on a page, which is less than there are.
-const PAGE: usize = 5;
 
 /// How many batches of items are written at once.
 const WRITES_AT_ONCE: usize = 4;
@@ -88,7 +76,7 @@ async fn of_keys_members_and_projects_costs_no_operation_more() {
     samples.multiply(&service, &dynamodb, 10).await;
     let few = costs(&service, &dynamodb, &account).await;
     // That of AWS counts each item of a transaction twice, and so does the embedded one; DynamoDB Local does not.
-    if dynamodb.is_embedded() {
+    if elsewhere().is_none() {
         let units = few.iter().map(|(operation, cost)| (operation.clone(), cost.units));
         assert_eq!(units.collect::<BTreeMap<_, _>>(), table());
     }
@@ -122,10 +110,13 @@ fn table() -> BTreeMap<(String, &'static str), Units> {
 /// What each operation costs now.
 async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> Costs {
     let mut costs = Costs::new();
-    let caller = Caller::new(service, account).await;
+    let mut caller = Caller::new(service, account).await;
     for (method, path) in routes::all() {
         dynamodb.look();
-        let answer = caller.send(service, method, path, &caller.session).await;
+        let answer = caller.request(service, method, path, &caller.session).send().await;
+        if path == "/v1/auth/password" {
+            caller.password = NEW_PASSWORD;
+        }
         assert!(answer.status < 300, "{method} {path}: {}", answer.text);
         costs.insert((format!("{method} {path}"), "session"), dynamodb.look());
     }
@@ -133,20 +124,13 @@ async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> 
     for (method, path) in routes::all().filter(|route| !routes::PUBLIC.contains(route)) {
         let (key, _) = service.key(&caller.session, json!({})).await;
         dynamodb.look();
-        let answer = caller.send(service, method, path, &key).await;
+        let answer = caller.request(service, method, path, &key).send().await;
         assert!(answer.status < 300 || answer.status == 403, "{method} {path}: {}", answer.text);
         costs.insert((format!("{method} {path}"), "key"), dynamodb.look());
     }
-    let named = json!({"account_id": account.id});
-    for (command, of) in [
-        ("create_account", json!({"name": "A", "email": new_address(), "password": PASSWORD})),
-        ("suspend_account", named.clone()),
-        ("restore_account", named),
-        ("set_limits", json!({"account_id": account.id, "requests_per_minute": null})),
-        ("enable_password", json!({"email": account.email})),
-    ] {
+    for command in operator_commands(service).await {
         dynamodb.look();
-        service.operate(json!({command: of})).await.expect("it is done");
+        service.operate(caller.command(&command)).await.expect("it is done");
         costs.insert((format!("operator {command}"), "session"), dynamodb.look());
     }
     costs
@@ -156,57 +140,6 @@ impl DynamoDb {
     /// What was called and consumed since the last look.
     fn look(&self) -> Cost {
         Cost { calls: self.calls(), units: self.units() }
-    }
-}
-
-/// A member with all permissions who has just logged in, and one of each thing that they can do something to.
-struct Caller {
-    email: String,
-    session: Credential,
-    other_session: String,
-    key: Value,
-    project: String,
-    member: String,
-}
-
-impl Caller {
-    async fn new(service: &OwnService, account: &Account) -> Self {
-        let email = new_address();
-        let body = json!({
-            "email": email, "password": PASSWORD, "permissions": ["read", "write", "delete", "admin"],
-        });
-        service.post("/v1/members", &account.session, body).await.expect(201);
-        let other = service.login(&email).await;
-        let session = service.login(&email).await;
-        let sessions = service.ids("/v1/auth/sessions", &other, 2).await;
-        let (_, key) = service.key(&session, json!({})).await;
-        let project = service.project(&session).await;
-        let (_, member) = service.member(&session, &["read", "admin"]).await;
-        Self { email, session, other_session: sessions[1].clone(), key, project, member }
-    }
-
-    /// Sends a request of this route that does what it can, where `credential` may.
-    async fn send(&self, service: &OwnService, method: &str, path: &str, credential: &Credential) -> Answer {
-        let body = match (method, path) {
-            ("POST", "/v1/auth/login") => json!({"email": self.email, "password": NEW_PASSWORD}),
-            ("POST", "/v1/auth/password") => {
-                json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD})
-            }
-            ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
-            ("POST", "/v1/members") => {
-                json!({"email": new_address(), "password": PASSWORD, "permissions": ["read", "admin"]})
-            }
-            ("POST" | "PATCH", "/v1/projects" | "/v1/projects/{project_id}") => json!({"name": "A"}),
-            ("PATCH", "/v1/members/{user_id}") => json!({"permissions": ["read"]}),
-            _ => json!({}),
-        };
-        let path = path
-            .replace("{session_id}", &self.other_session)
-            .replace("{key_id}", text(&self.key, "id"))
-            .replace("{project_id}", &self.project)
-            .replace("{user_id}", &self.member);
-        let path = if LISTS.contains(&path.as_str()) { format!("{path}?limit={PAGE}") } else { path };
-        service.request(method, &path).with(credential).json(&body).send().await
     }
 }
 
@@ -242,8 +175,7 @@ impl Samples {
         }
         let table = service.gateway.table("Table").expect("the table");
         // Straight to where the table is, since they are many.
-        let direct = service.gateway.dynamodb().config().to_builder().endpoint_url(dynamodb.behind());
-        let direct = Client::from_conf(direct.build());
+        let direct = dynamodb.client_behind();
         let mut writes = JoinSet::new();
         for chunk in items.chunks(25) {
             if writes.len() == WRITES_AT_ONCE {

@@ -151,7 +151,7 @@ impl Naming {
     async fn see(&self, service: &Service, dynamodb: &DynamoDb, method: &str, by: &Credential) -> Seen {
         dynamodb.calls();
         let answer = self.send(service, method, by).await;
-        let mut calls = dynamodb.calls_by_caller();
+        let mut calls = dynamodb.told_calls();
         // How much of a key's quota is taken ahead depends on what it did before.
         calls.retain(|call| (call.caller.as_str(), call.operation.as_str()) != ("authorizer", "UpdateItem"));
         let own_to_each = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
@@ -331,7 +331,11 @@ async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing()
         ] {
             request.send(&service, method, &by).await.assert_unauthorized();
             let seen = request.see(&service, &dynamodb, method, &by).await;
-            let calls = vec![Call { caller: "authorizer".to_owned(), operation: "BatchGetItem".to_owned() }];
+            let calls = vec![Call {
+                caller: "authorizer".to_owned(),
+                operation: "BatchGetItem".to_owned(),
+                trouble: None,
+            }];
             assert_eq!(seen.calls, calls, "{method} {route}");
             let first = first.get_or_insert_with(|| seen.clone());
             assert_eq!(seen, *first, "{method} {route}");

@@ -1,6 +1,6 @@
 //! How often somebody may try to log in, by `POST /v1/auth/login` and by `POST /v1/auth/password`.
 
-use std::{collections::HashMap, env, iter, process::Command};
+use std::{env, iter, process::Command};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};

@@ -16,11 +16,13 @@ pub async fn change(service: &OwnService) {
     change_to(service, "another pepper, as long as one has to be at least").await;
 }
 
-async fn change_to(service: &OwnService, pepper: &str) {
+/// The same, with this one.
+pub async fn change_to(service: &OwnService, pepper: &str) {
     let secret = json!({"SecretId": "Pepper", "SecretString": pepper});
     let answer = reqwest::Client::new()
         .post(service.gateway.secrets_manager_url())
         .header("x-amz-target", "secretsmanager.PutSecretValue")
+        .header("x-amz-user-agent", "app/tests")
         .body(secret.to_string())
         .send()
         .await

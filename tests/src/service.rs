@@ -83,6 +83,16 @@ impl Time {
         self.0.store(begin, Ordering::SeqCst);
     }
 
+    /// How many milliseconds have passed.
+    pub fn passed(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Goes to when so many milliseconds had passed.
+    pub fn go_to(&self, milliseconds: i64) {
+        self.0.store(milliseconds, Ordering::SeqCst);
+    }
+
     /// The time, `seconds` from now, as answers write it.
     pub fn in_seconds(&self, seconds: i64) -> String {
         shared::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds)).to_string()
@@ -388,7 +398,7 @@ pub fn new_address() -> String {
 }
 
 /// The name of a stack that no other test has, whose tables lie in the same `DynamoDB`.
-fn new_stack() -> String {
+pub fn new_stack() -> String {
     format!("test-{:032x}", u128::from_be_bytes(Random::system().bytes()))
 }
 

@@ -147,7 +147,7 @@ impl Gateway {
             actions,
             functions,
             remote,
-            servers: [api, secrets_manager].into_iter().chain(dynamodb).collect(),
+            servers: [api].into_iter().chain(secrets_manager).chain(dynamodb).collect(),
             _folder: folder,
         })
     }
@@ -276,16 +276,20 @@ fn open_folder(data: &Data) -> Result<Option<Folder>, StartError> {
     }
 }
 
+/// Starts one, unless there is another to use.
 async fn start_secrets_manager(
     options: &Options,
     declared: &BTreeMap<String, GenerateSecretString>,
     folder: Option<&Folder>,
-) -> Result<(Server, String), StartError> {
+) -> Result<(Option<Server>, String), StartError> {
+    if let Some(url) = &options.secrets_manager {
+        return Ok((None, url.clone()));
+    }
     let file = folder.map(Folder::secrets);
     let secrets = SecretsManager::open(declared, file.as_deref(), &options.clock, &options.random)
         .map_err(StartError::Secrets)?;
     let (listener, port) = listen(0).await?;
-    Ok((loopback::serve(listener, secrets.router(port)), url(port)))
+    Ok((Some(loopback::serve(listener, secrets.router(port))), url(port)))
 }
 
 /// Starts one, unless there is another to use.

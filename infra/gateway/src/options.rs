@@ -22,6 +22,8 @@ pub struct Options {
     pub data: Data,
     /// The URL of a DynamoDB to use instead of the embedded one.
     pub dynamodb: Option<String>,
+    /// The URL of a Secrets Manager to use instead of the gateway's own, with the template's secrets in it.
+    pub secrets_manager: Option<String>,
     /// The URL of an Invoke API behind which the functions run, instead of in this process.
     pub lambda: Option<String>,
     /// The time that functions see.
@@ -41,6 +43,7 @@ impl Options {
             port: 0,
             data: Data::Ephemeral,
             dynamodb: None,
+            secrets_manager: None,
             lambda: None,
             clock: Clock::system(),
             random: Random::system(),
@@ -49,7 +52,9 @@ impl Options {
 
     /// Refuses a URL that is none, or that can't be spoken to: functions elsewhere are reached without TLS.
     pub(crate) fn check_urls(&self) -> Result<(), StartError> {
-        check_url(self.dynamodb.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
+        for url in [&self.dynamodb, &self.secrets_manager] {
+            check_url(url.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
+        }
         check_url(self.lambda.as_deref(), &["http"], "an http:// URL")
     }
 }
