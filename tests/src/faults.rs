@@ -10,7 +10,7 @@
 //! password is claimed before it is looked at, so it may be counted where nothing came of it.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     fmt,
     sync::{Arc, Mutex},
