@@ -37,26 +37,6 @@ const LIVES: [i64; 6] = [1, 2, 5, 60, 3_600, 100_000];
 /// How long overlaps last.
 const GRACES: [i64; 6] = [0, 1, 5, 60, 3_600, 604_800];
 
-/// What all histories begin with, so that there soon are admins who may do this and not that.
-fn opening() -> Vec<Step> {
-    let new_key = |by, rights: &[&'static str], environment| Operation::CreateKey {
-        by,
-        rights: rights.iter().copied().collect(),
-        environment,
-        scope: None,
-        lives: None,
-    };
-    let [owner, another] = [0, 1].map(Caller::Session);
-    let operations = vec![
-        Operation::CreateMember { by: owner, rights: ["read", "admin"].into() },
-        Operation::LogIn { member: ACCOUNTS, password: 0 },
-        new_key(owner, &["read", "write", "admin"], Environment::Live),
-        new_key(owner, &["read", "admin"], Environment::Test),
-        new_key(another, &["read"], Environment::Live),
-    ];
-    operations.into_iter().map(Step::Ask).collect()
-}
-
 /// A step of a history.
 #[derive(Clone, Debug)]
 enum Step {
@@ -76,8 +56,7 @@ impl ReferenceStateMachine for Reference {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Model> {
-        let begun = Model::begun(ACCOUNTS);
-        Just(opening().iter().fold(begun, Self::apply)).boxed()
+        Just(Model::begun(ACCOUNTS)).boxed()
     }
 
     fn transitions(model: &Model) -> BoxedStrategy<Step> {
@@ -276,8 +255,7 @@ impl StateMachineTest for Stage {
         let runtime = Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         let pair = runtime.block_on(Pair::begin(Self::start(&runtime, &folder), ACCOUNTS));
-        let stage = Self { pair: Some(pair), folder, runtime };
-        opening().into_iter().fold(stage, |stage, step| Self::apply(stage, &Model::default(), step))
+        Self { pair: Some(pair), folder, runtime }
     }
 
     fn apply(mut stage: Self, _: &Model, step: Step) -> Self {

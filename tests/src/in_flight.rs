@@ -21,7 +21,7 @@ async fn overtaken(
     request: impl Future<Output = Answer>,
     change: impl Future<Output = Answer>,
 ) -> Answer {
-    overtaken_at(dynamodb.hold(operation), request, done(change)).await
+    overtaken_at(dynamodb.hold(operation), Box::pin(request), Box::pin(done(change))).await
 }
 
 /// The same, when it comes to the call that is held up.

@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{BufReader, Read, Seek},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -75,7 +75,7 @@ impl Program {
     /// Starts `path`, as an argument of `under` where that is a command, with nothing in its environment but what Lambda
     /// sets and `environment`.
     pub async fn start(
-        path: &PathBuf,
+        path: &Path,
         function_name: &str,
         environment: &BTreeMap<&str, &str>,
         cpu: ProgramCpu,

@@ -412,14 +412,13 @@ impl Model {
 
     fn show(&mut self, by: Caller, what: What) -> Result<Outcome, u16> {
         let may = |who: &Who| match what {
-            What::Me => true,
+            // A project is asked for below, as for all that is done to one.
+            What::Me | What::Project(..) => true,
             What::Sessions => who.is_session(),
             What::Keys => who.may_manage_keys(None),
             What::Key(key) => who.may_manage_keys(Some(key)),
             What::Members | What::Member(_) | What::Events => who.is_account_admin(),
             What::Projects(environment) => who.has("read") && who.sees(environment),
-            // Answered below, since it is like the other things that are done to one.
-            What::Project(..) => true,
         };
         if let What::Project(project, environment) = what {
             self.reach_project(by, "read", project, environment)?;
