@@ -1,7 +1,8 @@
 //! Whether the time that a refusal takes tells why: `cargo run --release -p timing`.
 //!
 //! Two kinds of refusal take turns as chance has it, and Welch's t-test says whether their times differ. What differs
-//! on purpose is measured beside them, and has to be found. It ends with a failure where |t| is 10 or more, or such a one is not found.
+//! on purpose is measured beside them, and has to be found. It ends with a failure where two differ that should not (see
+//! [`tested`]), or where such a one is not found.
 
 mod logins;
 mod tested;
