@@ -142,7 +142,7 @@ mod tests {
             let principal = Principal::Session(session);
             let made = may_make_key(&principal, environment, permissions, &scope);
             prop_assert_eq!(made, principal.permissions().contains_all(permissions));
-            let key = ApiKey { environment, scope, permissions, ..api_key() };
+            let key = ApiKey { environment, permissions, scope, ..api_key() };
             prop_assert!(reaches_key(&principal, &key));
         }
 

@@ -365,7 +365,7 @@ mod tests {
     fn counted<W: Future>(work: W) -> (W::Output, u32) {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(1)
-            .thread_keep_alive(Duration::from_secs(3_600))
+            .thread_keep_alive(Duration::from_hours(1))
             .build()
             .unwrap();
         runtime.block_on(async {

@@ -15,13 +15,14 @@ async fn started() -> (OwnService, DynamoDb, Account) {
 }
 
 /// Sends `request`, and when it comes to `operation`, lets `change` be done first.
-async fn overtaken(
+fn overtaken(
     dynamodb: &DynamoDb,
     operation: &'static str,
     request: impl Future<Output = Answer>,
     change: impl Future<Output = Answer>,
-) -> Answer {
-    overtaken_at(dynamodb.hold(operation), Box::pin(request), Box::pin(done(change))).await
+) -> impl Future<Output = Answer> {
+    // On the heap, because both together are large.
+    overtaken_at(dynamodb.hold(operation), Box::pin(request), Box::pin(done(change)))
 }
 
 /// The same, when it comes to the call that is held up.
