@@ -117,18 +117,24 @@ async fn use_everything(service: &Service, account: &Account) -> Vec<Credential>
     let named = || json!({"name": CANARY});
     let new_password = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
     let login = |password: &str| json!({"email": account.email, "password": password});
-    for (method, path, credential, body, status) in [
-        ("GET", "/v1/auth/me", Some(&key), Value::Null, 200),
+    let new_key = || json!({"name": CANARY, "permissions": ["read"]});
+    for (nth, (method, path, credential, body, status)) in [
+        ("POST", "/v1/api-keys?canary=canary", Some(session), new_key(), 201),
+        ("POST", &format!("{}/rotate?canary=canary", key_path(&record)), Some(session), json!({}), 200),
+        ("POST", "/v1/projects?canary=canary", Some(&rotated), named(), 201),
+        ("GET", "/v1/auth/me?canary=canary", Some(&rotated), Value::Null, 200),
         ("GET", "/v1/api-keys?status=all", Some(session), Value::Null, 200),
         ("GET", &key_path(&record), Some(&rotated), Value::Null, 200),
         ("DELETE", &key_path(&gone), Some(session), Value::Null, 204),
         ("GET", "/v1/auth/me", Some(&ended), Value::Null, 401),
-        ("GET", "/v1/projects", Some(&key), Value::Null, 200),
+        ("GET", "/v1/audit-events?limit=9&canary=canary", Some(session), Value::Null, 200),
+        ("GET", "/v1/audit-events?key_id=canary", Some(session), Value::Null, 400),
+        ("GET", "/v1/projects", Some(&rotated), Value::Null, 200),
         ("GET", "/v1/health", None, Value::Null, 200),
-        ("GET", &project, Some(&key), Value::Null, 200),
-        ("PATCH", &project, Some(&key), named(), 200),
+        ("GET", &project, Some(&rotated), Value::Null, 200),
+        ("PATCH", &project, Some(&rotated), named(), 200),
         ("DELETE", &project, Some(&member), Value::Null, 403),
-        ("DELETE", &project, Some(&key), Value::Null, 204),
+        ("DELETE", &project, Some(&rotated), Value::Null, 204),
         ("GET", "/v1/members", Some(session), Value::Null, 200),
         ("GET", &member_path, Some(session), Value::Null, 200),
         ("PATCH", &member_path, Some(session), json!({"permissions": ["write"]}), 200),
@@ -148,11 +154,15 @@ async fn use_everything(service: &Service, account: &Account) -> Vec<Credential>
         ("POST", "/v1/members", Some(session), json!({"email": "canary@", "password": CANARY}), 400),
         ("GET", "/v1/api-keys/canary?canary=canary", Some(session), Value::Null, 404),
         ("GET", "/v1/api-keys?cursor=canary", Some(session), Value::Null, 400),
-        ("GET", "/v1/projects?environment=canary", Some(&key), Value::Null, 400),
+        ("GET", "/v1/projects?environment=canary", Some(&rotated), Value::Null, 400),
         ("GET", "/v1/canary", Some(session), Value::Null, 404),
         ("POST", "/v1/auth/logout", Some(session), Value::Null, 204),
-    ] {
-        let mut request = service.request(method, path).header("User-Agent", "canary\u{85}\u{2028}");
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request = service.request(method, path).header("User-Agent", "canary\u{85}\u{2028}");
+        let mut request = request.header("Idempotency-Key", &format!("{CANARY}{nth}"));
         if let Some(credential) = credential {
             request = request.with(credential);
         }
@@ -164,6 +174,37 @@ async fn use_everything(service: &Service, account: &Account) -> Vec<Credential>
     refused.expect_err("no account");
     service.operate(json!({CANARY: CANARY})).await.expect_err("no command");
     vec![key, rotated, ended, member, session.clone()]
+}
+
+/// Sends a request of each route that has a mark in its path, query, headers and body: without a credential, with that of
+/// `key`, and with a session that may do everything, so that each function sees it.
+async fn send_marked(service: &OwnService, account: &Account, key: &Credential) {
+    let session = service.login(&account.email).await;
+    let mut routes: Vec<_> = service.gateway.routes().iter().collect();
+    // It ends the session.
+    routes.sort_by_key(|route| route.path == "/v1/auth/logout");
+    let body = json!({CANARY: CANARY}).to_string();
+    for route in routes {
+        let named = |part: &str| if part.starts_with('{') { CANARY.to_owned() } else { part.to_owned() };
+        let path = route.path.split('/').map(named).collect::<Vec<_>>().join("/");
+        let line = format!("{} {path}?{CANARY}={CANARY}", route.method);
+        for credential in [
+            "X-Canary: canary",
+            &format!("Authorization: {}", key.0),
+            &format!("Authorization: {}", session.0),
+        ] {
+            let headers = [
+                credential,
+                "Content-Type: application/json",
+                "Idempotency-Key: canary",
+                "Cookie: canary=canary",
+                "Referer: https://canary.example/canary",
+                "X-Forwarded-For: canary",
+            ];
+            let answer = service.exchange(&line, &headers.map(str::as_bytes), &body).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+        }
+    }
 }
 
 /// Sends credentials that are none, in all ways that a header allows, and bytes that a client would not.
@@ -232,6 +273,7 @@ async fn hold_no_secret() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
+    send_marked(&service, &account, &key).await;
     let mut given_out = use_everything(&service, &account).await;
     send_nonsense(&service, &key).await;
     dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "ValidationException"), None);
@@ -246,6 +288,10 @@ async fn hold_no_secret() {
         [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed", metrics]
     {
         assert!(log.contains(seen), "{seen}");
+    }
+    for route in service.gateway.routes() {
+        let seen = format!("\"operation\":\"{} {}\"", route.method, route.path);
+        assert!(log.contains(&seen), "{seen}");
     }
     let stored = stored_secrets(&service).await;
     // Three keys, of which one is rotated and one revoked; a session; two members' passwords.
