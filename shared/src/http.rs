@@ -18,12 +18,12 @@ use tokio::time::timeout;
 pub use self::request::{ENVIRONMENT, PAGING, Request};
 use crate::{
     app::App,
+    browser,
     error::Error,
     function::Function,
     idempotency::IDEMPOTENCY_KEY,
     invocation::Invocation,
     limit::Verdict,
-    page,
     principal::{MalformedContext, Principal},
 };
 
@@ -132,7 +132,7 @@ where
     // An answer is about a credential or stands behind one, and so may lie in no cache, unless its function says
     // that it does neither.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    page::protect(headers);
+    browser::protect(headers);
     app.allowed_origin.admit(headers);
     Ok(response)
 }

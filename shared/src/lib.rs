@@ -12,6 +12,7 @@ pub mod audit;
 pub mod authority;
 pub mod aws;
 mod base62;
+pub mod browser;
 pub mod clock;
 pub mod config;
 pub mod cursor;
@@ -31,7 +32,7 @@ pub mod metrics;
 pub mod name;
 pub mod operation;
 pub mod origin;
-pub mod page;
+
 pub mod password;
 pub mod pepper;
 mod pepper_source;

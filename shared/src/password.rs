@@ -134,13 +134,13 @@ impl NewPassword {
             .await?
     }
 
-    /// Whether it is found within a million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
+    /// Whether it is found within a hundred million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
     /// 6.2.5): it knows common passwords, words, repetitions, sequences and walks over a keyboard. Only so
     /// much of the password is looked at as bounds the time that it takes; a long one that begins like that
     /// is no better for its end.
     fn is_common(&self) -> bool {
         let begin: Zeroizing<String> = Zeroizing::new(self.0.0.chars().take(ESTIMATED_CHARS).collect());
-        zxcvbn::zxcvbn(&begin, &["medtwin"]).score() < zxcvbn::Score::Two
+        zxcvbn::zxcvbn(&begin, &["medtwin"]).score() < zxcvbn::Score::Three
     }
 }
 
@@ -408,6 +408,8 @@ mod tests {
             "aaaaaaaaaaaaaaaaaaaa",
             "qwertyuiopasdfg",
             "password1234567",
+            "1q2w3e4r5t6y7u8i",
+            "zaq12wsxcde34rfv",
         ] {
             assert!(new(typed).unwrap().is_common(), "{typed}");
         }

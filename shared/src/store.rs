@@ -18,7 +18,6 @@
 
 mod accounts;
 mod api_keys;
-mod attempts;
 mod attributes;
 mod audit_events;
 mod authorization;
@@ -31,6 +30,7 @@ mod login_attempts;
 mod members;
 mod projects;
 mod read;
+mod retries;
 mod sessions;
 mod usage;
 mod write;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use shared::{
     app::App,
+    browser,
     error::Error,
     function::Function,
     http::{self, Event, HeaderValue, Request, Response, StatusCode, header},
-    page,
 };
 
 use crate::assets::{ASSETS, Asset};
@@ -24,14 +24,14 @@ async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
         ("GET", "/") => see(&beneath(request.path(), "dashboard")),
         // It names its files by the hash that they have now, so it may lie in no cache.
-        ("GET", "/dashboard") => page::html(ASSETS.page()),
+        ("GET", "/dashboard") => browser::html(ASSETS.page()),
         ("GET", "/dashboard/assets/{hash}/{file}") => {
             let (hash, file): (String, String) = (request.path_id("hash")?, request.path_id("file")?);
             asset(ASSETS.find(&hash, &file).ok_or_else(Error::not_found)?)
         }
         _ => return Err(Error::not_found()),
     };
-    Ok(page::protected(response, SOURCES))
+    Ok(browser::protected(response, SOURCES))
 }
 
 /// A relative reference to `name` beneath `path`. Relative, since what the browser has in front of the path is not known
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_page_is_refused_whatever_could_harm_it() {
-        let response = page::protected(page::html(ASSETS.page()), SOURCES);
+        let response = browser::protected(browser::html(ASSETS.page()), SOURCES);
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         let directives: Vec<_> = policy.split("; ").collect();
         for directive in [

@@ -8,11 +8,11 @@ use schemars::json_schema;
 use sha2::{Digest, Sha256};
 use shared::{
     app::App,
+    browser,
     error::Error,
     function::Function,
     http::{self, Event, Request, Response, StatusCode},
     operation::{Answer, Credentials, Operation},
-    page,
 };
 
 /// The description.
@@ -53,7 +53,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
         "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
-        "/docs" => Ok(page::protected(page::html(PAGE), &SOURCES)),
+        "/docs" => Ok(browser::protected(browser::html(PAGE), &SOURCES)),
         _ => Err(Error::not_found()),
     }
 }

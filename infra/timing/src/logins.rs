@@ -11,6 +11,7 @@ use std::{
 
 use gateway::{Gateway, Options};
 use rand::{rngs::StdRng, seq::SliceRandom};
+use reqwest::Client;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -142,13 +143,14 @@ impl Service {
     async fn make_removed_member(&self, admin: &str, email: &str) -> Result<(), Error> {
         let answer = self.log_in(admin, PASSWORD).await?;
         let session: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-        let session = session["session_token"].as_str().ok_or("no login")?.to_owned();
+        let session = format!("Session {}", session["session_token"].as_str().ok_or("no login")?);
+        let (client, members) = (Client::new(), format!("{}/v1/members", self.gateway.url()));
         let member = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-        let made = self.call(&session, "POST", "/v1/members", None, &member).await?;
-        let made: Value = serde_json::from_str(made["body"].as_str().unwrap_or_default())?;
-        let id = made["id"].as_str().ok_or("no member")?;
-        let gone = self.call(&session, "DELETE", "/v1/members/{user_id}", Some(id), &Value::Null).await?;
-        if gone["statusCode"] == 204 { Ok(()) } else { Err("the member is not removed".into()) }
+        let made = client.post(&members).header("Authorization", &session).json(&member).send().await?;
+        let made: Value = made.error_for_status()?.json().await?;
+        let member = format!("{members}/{}", made["id"].as_str().ok_or("a member has no id")?);
+        client.delete(member).header("Authorization", session).send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// Logs in where that has to fail.
@@ -158,50 +160,8 @@ impl Service {
     }
 
     async fn log_in(&self, email: &str, password: &str) -> Result<Value, Error> {
-        let body = json!({"email": email, "password": password});
-        let event = event("POST", "/v1/auth/login", None, &body);
+        let mut event: Value = serde_json::from_str(include_str!("../../events/login.json"))?;
+        event["body"] = json!({"email": email, "password": password}).to_string().into();
         Ok(self.gateway.invoke("login", event).await?)
     }
-
-    /// Sends a request for members by a session, as the gateway does.
-    async fn call(
-        &self,
-        session: &str,
-        method: &str,
-        route: &str,
-        user_id: Option<&str>,
-        body: &Value,
-    ) -> Result<Value, Error> {
-        let mut event = event(method, route, user_id, body);
-        let mut asked = event.clone();
-        let authorization = format!("Session {session}");
-        asked["methodArn"] = json!("arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/live/x");
-        asked["headers"]["Authorization"] = json!(authorization);
-        asked["multiValueHeaders"]["Authorization"] = json!([authorization]);
-        let policy = self.gateway.invoke("authorizer", asked).await?;
-        event["requestContext"]["authorizer"] = policy["context"].clone();
-        Ok(self.gateway.invoke("members", event).await?)
-    }
-}
-
-/// The event of a request that comes from one source.
-fn event(method: &str, route: &str, user_id: Option<&str>, body: &Value) -> Value {
-    json!({
-        "resource": route,
-        "path": route,
-        "httpMethod": method,
-        "headers": {"Content-Type": "application/json"},
-        "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "pathParameters": user_id.map(|id| json!({"user_id": id})),
-        "requestContext": {
-            "resourcePath": route,
-            "httpMethod": method,
-            "path": route,
-            "stage": "live",
-            "requestId": "0b5ba5de-0000-0000-0000-000000000000",
-            "identity": {"sourceIp": "192.0.2.1"},
-        },
-        "body": body.to_string(),
-        "isBase64Encoded": false,
-    })
 }

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store,
-    attempts::{ATTEMPTS, pause_before},
     attributes::{Item, attribute, item, thing},
     audit_events::{record, refusal},
     credentials::{AddressOwner, Credentials, FAILURES},
     failure::StoreError,
     keys::Key,
+    retries::{ATTEMPTS, pause_before},
     write::Write,
 };
 use crate::{

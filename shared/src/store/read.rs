@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Store,
-    attempts::{ATTEMPTS, pause_before},
     attributes::{Item, thing},
     failure::StoreError,
     keys::{Key, Kind},
+    retries::{ATTEMPTS, pause_before},
 };
 use crate::cursor::{Paging, Slice};
 

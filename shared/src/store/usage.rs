@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 use super::{
     Store,
-    attempts::{ATTEMPTS, pause_before},
     attributes::thing,
     failure::StoreError,
     keys::Key,
+    retries::{ATTEMPTS, pause_before},
     write::Write,
 };
 use crate::{

@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use super::{
     Store,
-    attempts::{ATTEMPTS, pause_before},
     attributes::{Item, attribute},
     failure::StoreError,
     keys::Key,
+    retries::{ATTEMPTS, pause_before},
 };
 
 /// A write, the condition under which it is done, and what it means where that fails.

@@ -1,4 +1,4 @@
-//! Attempts at what the SDK does not try again by itself.
+//! How often, and when, what the SDK does not try again by itself is tried.
 
 use std::time::Duration;
 
