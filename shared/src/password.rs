@@ -294,7 +294,7 @@ impl Cores {
     ) -> Result<T, HashError> {
         // The semaphore is never closed. The job keeps its core, even where nobody waits for it any more.
         let core = self.idle.acquire().await;
-        debug!(target: TARGET, "a run of Argon2 begins");
+        debug!(target: TARGET, "a password's turn begins");
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place.0, core);
             job()
