@@ -249,6 +249,7 @@ async fn what_is_asked_for_of_an_account_that_is_suspended_meanwhile_is_409() {
             let held = dynamodb.hold("TransactWriteItems");
             let answer = overtaken_at(held, request, service.suspend(&account)).await;
             answer.assert_error(409, "CONFLICT");
+            assert_eq!(answer.body["error"]["message"], "Another change came first", "{method} {path}");
             service.restore(&account).await;
         }
     }

@@ -82,9 +82,10 @@ fn orders(length: usize) -> Vec<Vec<usize>> {
     shorter.iter().flat_map(with_last).collect()
 }
 
-/// Whether an operation was refused because another came between.
+/// Whether an operation was refused because another came between: before its write, or before it looked for what is gone.
 fn was_overtaken(answer: &Answer) -> bool {
-    answer.status == 409 && answer.body["error"]["message"] == "Another change came first"
+    answer.status == 404
+        || answer.status == 409 && answer.body["error"]["message"] == "Another change came first"
 }
 
 impl Explanation {
@@ -418,22 +419,25 @@ fn a_password_change_and_logins() {
 }
 
 /// One of what two admins and two keys may ask for at the same moment. The first key has a secret in its overlap.
+///
+/// What hands out nothing is done even if its caller is let in no more by then, so where each of two takes from the other,
+/// both may be done, as in no order. So it is asked for by the owner alone, whom nothing here takes from; and no list is
+/// asked for, nor is the account suspended.
 fn any_operation() -> impl Strategy<Value = Operation> {
+    const OTHER: usize = 1;
     let by =
         || select(vec![OWNER, Caller::Session(1), Caller::Key(0, 0), Caller::Key(0, 1), Caller::Key(1, 0)]);
-    let (key, member) = (|| 0..2_usize, || 0..2_usize);
-    let lists = select(vec![What::Me, What::Keys, What::Members, What::Projects(Live)]);
+    let key = || 0..2_usize;
     prop_oneof![
         4 => (by(), key(), select(vec![0, 60])).prop_map(|(by, key, grace)| rotate(by, key, grace)),
-        2 => (by(), key()).prop_map(|(by, key)| Operation::RevokeKey { by, key }),
+        2 => key().prop_map(|key| Operation::RevokeKey { by: OWNER, key }),
         3 => by().prop_map(|by| new_key(by, ["read", "admin"])),
-        1 => by().prop_map(|by| Operation::CreateProject { by, environment: Live }),
-        1 => (by(), member()).prop_map(|(by, member)| demote(by, member)),
-        1 => (by(), member()).prop_map(|(by, member)| suspend(by, member)),
-        1 => (by(), member()).prop_map(|(by, member)| Operation::RemoveMember { by, member }),
-        1 => by().prop_map(|by| Operation::LogOut { by }),
-        1 => Just(Operation::SuspendAccount { account: 0 }),
-        2 => (by(), lists).prop_map(|(by, what)| show(by, what)),
+        1 => Just(Operation::CreateProject { by: OWNER, environment: Live }),
+        1 => by().prop_map(|by| demote(by, OTHER)),
+        1 => by().prop_map(|by| suspend(by, OTHER)),
+        1 => by().prop_map(|by| Operation::RemoveMember { by, member: OTHER }),
+        1 => Just(Operation::LogOut { by: OWNER }),
+        2 => by().prop_map(|by| show(by, What::Me)),
     ]
 }
 

@@ -29,6 +29,9 @@ fn assert_suspended(answer: &Answer) {
     assert_eq!(answer.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
 }
 
+/// What the log says before a password is looked at, which takes one Argon2 run: the password's own tests count them.
+const PASSWORDS_TURN: &str = "a password's turn begins";
+
 #[tokio::test]
 async fn right_password_is_200() {
     let service = OwnService::start().await;
@@ -207,8 +210,7 @@ async fn each_failure_asks_the_table_the_same_and_runs_argon2_once() {
         let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
         assert_eq!(dynamodb.calls(), calls, "{case}");
         let records = log.records();
-        // Each turn is one Argon2 run, whatever was found: the password's own tests count them.
-        let turns = records.iter().filter(|record| record["message"] == "a password's turn begins").count();
+        let turns = records.iter().filter(|record| record["message"] == PASSWORDS_TURN).count();
         assert_eq!(turns, 1, "{case}: {records:?}");
     }
 }
@@ -277,7 +279,7 @@ async fn a_password_of_a_megabyte_is_413_before_anything_is_done() {
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
     let records = log.records();
-    assert!(!records.iter().any(|record| record["message"] == "a run of Argon2 begins"), "{records:?}");
+    assert!(!records.iter().any(|record| record["message"] == PASSWORDS_TURN), "{records:?}");
     // One that is as long as a body may be is not hashed as it stands.
     assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);
 }

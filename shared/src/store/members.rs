@@ -11,7 +11,7 @@ use super::{
     write::Write,
 };
 use crate::{
-    account::AccountStatus,
+    account::{AccountStatus, Standing},
     audit::{Action, Occasion},
     cursor::{Paging, Slice},
     id::{AccountId, UserId},
@@ -148,7 +148,13 @@ fn count_admins(
         (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
             .only_if("#status = :active", || StoreError::Overtaken),
         (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
-            .only_if("#status = :active AND #active_admins > :one", || StoreError::LastAdmin),
+            .only_if_or_found("#status = :active AND #active_admins > :one", |account| {
+                match thing::<Standing>(account) {
+                    Ok(Standing { status: AccountStatus::Active, .. }) => StoreError::LastAdmin,
+                    Ok(_) => StoreError::Overtaken,
+                    Err(error) => error,
+                }
+            }),
         _ => return account_still_let_in(account),
     };
     write

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem, Update},
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    },
 };
 use serde::Serialize;
 
@@ -24,9 +27,18 @@ use super::{
 pub(super) struct Write {
     change: Change,
     condition: Option<&'static str>,
-    otherwise: fn() -> StoreError,
+    otherwise: Otherwise,
     names: Option<HashMap<String, String>>,
     values: Option<HashMap<String, AttributeValue>>,
+}
+
+/// What it means where a condition fails.
+#[derive(Clone, Copy)]
+enum Otherwise {
+    /// This, whatever the item holds.
+    Always(fn() -> StoreError),
+    /// It depends on the item as it was found, in a transaction's update only.
+    Found(fn(Item) -> StoreError),
 }
 
 #[derive(Clone)]
@@ -50,7 +62,8 @@ macro_rules! conditioned {
 
 impl Write {
     fn new(change: Change) -> Self {
-        Self { change, condition: None, otherwise: || StoreError::Overtaken, names: None, values: None }
+        let otherwise = Otherwise::Always(|| StoreError::Overtaken);
+        Self { change, condition: None, otherwise, names: None, values: None }
     }
 
     /// Puts `item`.
@@ -80,7 +93,13 @@ impl Write {
 
     /// Only where `condition` holds; else it fails with `otherwise`.
     pub fn only_if(self, condition: &'static str, otherwise: fn() -> StoreError) -> Self {
-        Self { condition: Some(condition), otherwise, ..self }
+        Self { condition: Some(condition), otherwise: Otherwise::Always(otherwise), ..self }
+    }
+
+    /// Only where `condition` holds; else it fails with what `otherwise` makes of the item as it was found. For an update
+    /// in a transaction.
+    pub fn only_if_or_found(self, condition: &'static str, otherwise: fn(Item) -> StoreError) -> Self {
+        Self { condition: Some(condition), otherwise: Otherwise::Found(otherwise), ..self }
     }
 
     /// Only where there is an item.
@@ -101,7 +120,7 @@ impl Write {
     }
 
     fn into_transaction_item(self, table: &str) -> Result<TransactWriteItem, BuildError> {
-        let Self { change, condition, names, values, .. } = self;
+        let Self { change, condition, otherwise, names, values } = self;
         let write = TransactWriteItem::builder();
         Ok(match change {
             Change::Put(item) => {
@@ -111,6 +130,7 @@ impl Write {
             Change::Update(key, expression) => {
                 let update =
                     Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
+                let update = update.set_return_values_on_condition_check_failure(otherwise.returned());
                 write.update(conditioned!(update, condition, names, values).build()?)
             }
             Change::Delete(key) => {
@@ -123,6 +143,21 @@ impl Write {
             }
         }
         .build())
+    }
+}
+
+impl Otherwise {
+    /// What `DynamoDB` is to return where the condition fails.
+    fn returned(self) -> Option<ReturnValuesOnConditionCheckFailure> {
+        matches!(self, Self::Found(_)).then_some(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// The error, where the condition failed of this item.
+    fn error(self, found: Option<&Item>) -> StoreError {
+        match self {
+            Self::Always(error) => error(),
+            Self::Found(error) => error(found.cloned().unwrap_or_default()),
+        }
     }
 }
 
@@ -199,11 +234,11 @@ impl Store {
         else {
             return Err(Failed::For(error.into()));
         };
-        let codes =
-            || cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default());
-        if let Some((_, write)) = codes().zip(writes).find(|(code, _)| *code == "ConditionalCheckFailed") {
-            Err(Failed::For((write.otherwise)()))
-        } else if codes().any(|code| code == "TransactionConflict") {
+        let reasons = cancelled.cancellation_reasons();
+        let has_failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+        if let Some((reason, write)) = reasons.iter().zip(writes).find(|(reason, _)| has_failed(reason)) {
+            Err(Failed::For(write.otherwise.error(reason.item())))
+        } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
             Err(Failed::Met)
         } else {
             Err(Failed::For(error.into()))
@@ -211,9 +246,9 @@ impl Store {
     }
 }
 
-fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: fn() -> StoreError) -> Failed {
+fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: Otherwise) -> Failed {
     match error.code() {
-        Some("ConditionalCheckFailedException") => Failed::For(otherwise()),
+        Some("ConditionalCheckFailedException") => Failed::For(otherwise.error(None)),
         Some("TransactionConflictException") => Failed::Met,
         _ => Failed::For(error.into()),
     }
