@@ -160,6 +160,10 @@ impl Told {
         Self { status: 503, body: json!({"code": "UNAVAILABLE", "message": "The service is unavailable"}) }
     }
 
+    fn limited() -> Self {
+        Self { status: 429, body: json!({"code": "RATE_LIMITED", "message": "Too many requests"}) }
+    }
+
     /// The secret that was given out, as a credential.
     fn secret(&self) -> Option<Credential> {
         let key = self.body["key"].as_str().map(Credential::bearer);
@@ -169,7 +173,7 @@ impl Told {
 
 impl From<Answer> for Told {
     fn from(answer: Answer) -> Self {
-        if answer.status == 503 {
+        if [429, 503].contains(&answer.status) {
             assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
         }
         let body = if answer.status < 300 { answer.body } else { answer.body["error"].clone() };
@@ -462,6 +466,10 @@ impl Stage {
             return Ok(());
         } else if told.status == 404 && operation.again == 404 && deletions > 1 {
             check(items == *after, || format!("{}, and it is not done", said()))?;
+        } else if told.status == 429 {
+            check(told == Told::limited() && calls.last().is_some_and(is_uncounted), said)?;
+            in_time(*lasts, || "it is told of what passed".to_owned())?;
+            check(items == *before, || format!("{}, and it is done", said()))?;
         } else {
             check(told == Told::unavailable(), said)?;
             let passes = !*lasts || matches!(trouble, Trouble::IsSlow(_));
@@ -505,6 +513,13 @@ impl Stage {
 fn is_decided(call: &Call) -> bool {
     let is_read = call.caller == "authorizer" && call.operation == "BatchGetItem";
     is_read && call.trouble.is_none_or(|trouble| matches!(trouble, Trouble::IsSlow(_)))
+}
+
+/// Whether a key's request could not be counted, since other writes got in the way. Those are of the key's own holder,
+/// who would pass uncounted if it were let in.
+fn is_uncounted(call: &Call) -> bool {
+    let is_count = call.caller == "authorizer" && call.operation == "UpdateItem";
+    is_count && matches!(call.trouble, Some(Trouble::Conflicts))
 }
 
 /// What is wrong with what came of a case.
