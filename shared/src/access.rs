@@ -54,13 +54,14 @@ pub struct FoundSession {
 }
 
 impl FoundKey {
-    /// The version of the pepper that its newest secret was digested with.
-    #[must_use]
-    pub fn pepper_version(&self) -> Option<&str> {
-        match &self.key.state {
-            State::Active { current, .. } => Some(current.pepper_version()),
-            State::Revoked => None,
-        }
+    /// The versions of the peppers that its secrets were digested with: those that work `now`.
+    pub fn pepper_versions(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let (current, previous) = match &self.key.state {
+            State::Active { current, previous, .. } => (Some(current), previous.as_ref()),
+            State::Revoked => (None, None),
+        };
+        let previous = previous.filter(|previous| now < previous.ends_at).map(|previous| &previous.digest);
+        current.into_iter().chain(previous).map(TokenDigest::pepper_version)
     }
 }
 

@@ -77,17 +77,16 @@ impl App {
         Ok(self.pepper_source()?.peppers().await)
     }
 
-    /// The peppers, to verify with what was made with the one known as `version`, or where there is none,
-    /// to do the same work.
+    /// The peppers, to verify with what was made with those known as `versions`, or where there is none, to do the
+    /// same work.
     ///
     /// # Errors
     /// When the template gave this function none.
-    pub async fn peppers_with(&self, version: Option<&str>) -> Result<Arc<Peppers>, Error> {
-        let source = self.pepper_source()?;
-        Ok(match version {
-            Some(version) => source.peppers_with(version).await,
-            None => source.peppers().await,
-        })
+    pub async fn peppers_with(
+        &self,
+        versions: impl IntoIterator<Item = &str>,
+    ) -> Result<Arc<Peppers>, Error> {
+        Ok(self.pepper_source()?.peppers_with(versions).await)
     }
 
     /// The quotas of keys of accounts that have no others.

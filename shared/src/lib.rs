@@ -32,7 +32,6 @@ pub mod metrics;
 pub mod name;
 pub mod operation;
 pub mod origin;
-
 pub mod password;
 pub mod pepper;
 mod pepper_source;

@@ -78,11 +78,11 @@ impl PepperSource {
         Arc::clone(&self.kept().peppers)
     }
 
-    /// The peppers at hand, which include the one known as `version` if there is one in Secrets Manager:
-    /// it may have come there since the last look.
-    pub async fn peppers_with(&self, version: &str) -> Arc<Peppers> {
+    /// The peppers at hand, which include those known as `versions` if they are in Secrets Manager: they may have come
+    /// there since the last look.
+    pub async fn peppers_with(&self, versions: impl IntoIterator<Item = &str>) -> Arc<Peppers> {
         let peppers = self.peppers().await;
-        if peppers.of_version(version).is_ok() {
+        if versions.into_iter().all(|version| peppers.of_version(version).is_ok()) {
             return peppers;
         }
         let fetching = self.fetching.lock().await;

@@ -10,11 +10,13 @@
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //! | attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
-//! | kept answer | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
+//! | attempts with an address that is nobody's | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
 //! | attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
+//! | kept answer | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
+//! | what is never read | `NOTHING` | `UNREAD` |
 //!
-//! Every read that decides is strongly consistent, and so none uses an index. Every change is one
-//! conditional write or one transaction.
+//! Every read that decides is strongly consistent, and so none uses an index. Every change that
+//! depends on what is there is one conditional write or one transaction.
 
 mod accounts;
 mod api_keys;

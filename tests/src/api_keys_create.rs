@@ -200,7 +200,7 @@ async fn a_key_works_until_its_expiry_to_the_second() {
 
 #[tokio::test]
 async fn an_expiry_comes_back_in_utc_and_whole_seconds() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     let account = service.account().await;
     let (_, made) =
         service.key(&account.session, json!({"expires_at": "2027-01-30T13:30:00.999+01:30"})).await;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::text,
+    routes,
     service::{Account, Credential, OwnService, PASSWORD, Request, Service, new_address},
 };
 
@@ -12,10 +13,6 @@ pub const NEW_PASSWORD: &str = "two lizards on the wall";
 
 /// How many things are on a page of a list, which is less than there may be.
 pub const PAGE: usize = 5;
-
-/// The lists.
-const LISTS: [&str; 5] =
-    ["/v1/auth/sessions", "/v1/api-keys", "/v1/projects", "/v1/members", "/v1/audit-events"];
 
 /// A member with all permissions who has just logged in, and one of each thing that they can do something to.
 #[derive(Clone)]
@@ -79,7 +76,7 @@ impl Caller {
             .replace("{key_id}", &self.key)
             .replace("{project_id}", &self.project)
             .replace("{user_id}", &self.member);
-        let path = if LISTS.contains(&path.as_str()) { format!("{path}?limit={PAGE}") } else { path };
+        let path = if routes::LISTS.contains(&path.as_str()) { format!("{path}?limit={PAGE}") } else { path };
         service.request(method, &path).with(credential).json(&body)
     }
 

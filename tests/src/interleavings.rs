@@ -83,10 +83,11 @@ fn orders(length: usize) -> Vec<Vec<usize>> {
     shorter.iter().flat_map(with_last).collect()
 }
 
-/// Whether an operation may have been refused because another came between: before its write, or before it looked for
-/// what is gone.
-fn was_overtaken(answer: &Answer) -> bool {
-    answer.status == 404
+/// Whether `operation` may have been refused because another came between: before its write, or before it looked for
+/// what is gone, as a key never is.
+fn was_overtaken(operation: &Operation, answer: &Answer) -> bool {
+    let is_of_key = matches!(operation, Operation::RotateKey { .. } | Operation::RevokeKey { .. });
+    answer.status == 404 && !is_of_key
         || answer.status == 409 && answer.body["error"]["message"] == "Another change came first"
 }
 
@@ -100,7 +101,7 @@ impl Explanation {
             if let Some(next) = explanation.after(operation, answer) {
                 explanation = next;
                 was_changed |= answer.status < 300 && !matches!(operation, Operation::Show { .. });
-            } else if !(was_changed && was_overtaken(answer)) {
+            } else if !(was_changed && was_overtaken(operation, answer)) {
                 return None;
             }
         }

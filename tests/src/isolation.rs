@@ -12,6 +12,7 @@ use crate::{
     bodies,
     dynamodb::{Call, DynamoDb},
     openapi::DOCUMENT,
+    routes,
     service::{Account, Credential, Item, OwnService, Service},
 };
 
@@ -347,7 +348,7 @@ async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing()
     }
 }
 
-/// Every list.
+/// The lists of what [`Full`] has ids of, in the order of those.
 const LISTS: [&str; 4] = ["/v1/api-keys?status=all", "/v1/projects", "/v1/members", "/v1/auth/sessions"];
 
 #[tokio::test]
@@ -356,6 +357,8 @@ async fn lists_show_ones_own_alone() {
     let (mine, others) = (full(&service).await, full(&service).await);
     for (list, (_, id)) in LISTS.iter().zip(&mine.ids) {
         assert_eq!(service.ids(list, &mine.account.session, 1).await, std::slice::from_ref(id), "{list}");
+    }
+    for list in LISTS.into_iter().chain(routes::LISTS) {
         let page = service.get(list, &mine.account.session).await.text;
         let foreign = others.ids.iter().map(|(_, id)| id).chain([&others.account.id, &others.account.email]);
         for id in foreign {

@@ -105,6 +105,28 @@ async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
 }
 
 #[tokio::test]
+async fn what_another_authorizer_digested_anew_is_let_in_at_once() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let other = OwnService::start_with(|options| {
+        options.dynamodb = Some(dynamodb.url.clone());
+        options.secrets_manager = Some(service.gateway.secrets_manager_url().to_owned());
+        options.stack.clone_from(&service.stack);
+    })
+    .await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    service.rotate(&record, &account.session, 86_400).await;
+    other.me(&key).await.expect(200);
+    change(&service).await;
+    // One fetches the new one and digests with it the secret in its overlap; the newest stays as it is.
+    service.time.pass(300);
+    service.me(&key).await.expect(200);
+    // The other would not look for five minutes.
+    other.time.pass(10);
+    other.me(&key).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
     let service = OwnService::start().await;
     let account = service.account().await;

@@ -4,11 +4,9 @@ use serde_json::json;
 
 use crate::{
     answer::text,
+    routes::LISTS,
     service::{Account, Credential, PASSWORD, Service, new_address},
 };
-
-const LISTS: [&str; 5] =
-    ["/v1/api-keys", "/v1/projects", "/v1/members", "/v1/auth/sessions", "/v1/audit-events"];
 
 /// A service whose account has at least two things on each list.
 async fn start() -> (Service, Account) {

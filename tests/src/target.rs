@@ -39,9 +39,16 @@ impl Target {
     }
 
     /// Everything that a request could change.
-    pub async fn state(&self) -> [Value; 4] {
-        let mut state = [const { Value::Null }; 4];
-        let lists = ["/v1/api-keys?status=all", "/v1/projects", "/v1/members", "/v1/auth/sessions"];
+    pub async fn state(&self) -> [Value; 5] {
+        let mut state = [const { Value::Null }; 5];
+        // A changed password stands in the audit trail alone.
+        let lists = [
+            "/v1/api-keys?status=all",
+            "/v1/projects",
+            "/v1/members",
+            "/v1/auth/sessions",
+            "/v1/audit-events?limit=1",
+        ];
         for (state, list) in state.iter_mut().zip(lists) {
             *state = self.service.get(list, &self.session).await.expect(200);
         }

@@ -44,7 +44,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     },
     refusals: &[
         (403, "The caller may not rotate this key, or lacks a permission of the key."),
-        (409, "The key has expired or was revoked, or another rotation came first."),
+        (
+            409,
+            "The key has expired or was revoked, or another rotation came first. Or the same request, by its `Idempotency-Key`, is under way, or the caller's credential ended meanwhile.",
+        ),
         (422, "The `Idempotency-Key` came with another request within a day."),
     ],
 }];

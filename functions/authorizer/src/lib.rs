@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
-    access::{Asked, FoundKey, decide_key, decide_session, unknown_key, unknown_session},
+    access::{Asked, decide_key, decide_session, unknown_key, unknown_session},
     app::App,
     error::Error,
     function::Function,
@@ -115,7 +115,8 @@ async fn decide(
     match token {
         Token::ApiKey(token) => {
             let found = app.store.find_key(token.account_id, token.key_id).await?;
-            let peppers = app.peppers_with(found.as_ref().and_then(FoundKey::pepper_version)).await?;
+            let versions = found.iter().flat_map(|found| found.pepper_versions(now));
+            let peppers = app.peppers_with(versions).await?;
             let found = found.ok_or_else(|| unknown_key(token, &peppers))?;
             let principal = decide_key(asked, token, &found, &peppers, now)?;
             Ok((principal, usage::of_key(app, leases, &found, token, &peppers, now).await?))

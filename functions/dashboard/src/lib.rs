@@ -1,4 +1,4 @@
-//! `/dashboard`: the page on which a person makes, sees, rotates and revokes keys, and the files that it loads. It asks
+//! `/dashboard`: the page on which a person looks after keys, members and sessions, and the files that it loads. It asks
 //! the API for everything else, as any caller does. `/` leads to it.
 
 mod assets;

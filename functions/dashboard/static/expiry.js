@@ -19,6 +19,8 @@ export function expiryField() {
   const tomorrow = inSeconds(DAY).toLocaleDateString("sv");
   const day = element("input", { type: "date", id: newId("day"), min: tomorrow, "aria-label": "Last day", hidden: true, change: tell });
   const end = element("span");
+  // So that who asks again asks for the same.
+  const opened = Date.now();
   const made = field("Expires", preset, end);
   preset.after(day);
   tell();
@@ -39,7 +41,7 @@ export function expiryField() {
    */
   function time() {
     if (preset.value === "") return null;
-    if (preset.value !== "date") return inSeconds(Number(preset.value) * DAY);
+    if (preset.value !== "date") return inSeconds(Number(preset.value) * DAY, opened);
     // The end of that day where the person is.
     const at = new Date(`${day.value}T23:59:59`);
     if (Number.isNaN(at.getTime())) throw new Wrong("expires_at", "Choose the last day.");

@@ -34,7 +34,7 @@ export function openLogin(screen, then, why) {
     password.input.value = "";
     password.input.focus();
     if (problem.status === 401) problem.message = "The e-mail address or the password is wrong.";
-    if (problem.status === 403) problem.message = "Your account is suspended. Whoever runs this service can restore it.";
+    if (problem.status === 403) problem.message = "Your access is suspended. An admin of your account, or whoever runs this service, can restore it.";
     if (problem.status === 429) waitFor(problem);
   }
 

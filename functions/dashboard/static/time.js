@@ -41,11 +41,11 @@ export function when(time, none = "–") {
 }
 
 /**
- * The time in so many seconds. The API takes whole ones.
+ * The time so many seconds after another, in milliseconds. The API takes whole seconds.
  * @param {number} seconds
  */
-export function inSeconds(seconds) {
-  return new Date(Math.floor(Date.now() / 1000 + seconds) * 1000);
+export function inSeconds(seconds, from = Date.now()) {
+  return new Date(Math.floor(from / 1000 + seconds) * 1000);
 }
 
 /**

@@ -65,7 +65,10 @@ pub const OPERATIONS: &[Operation] = &[
         },
         refusals: &[
             (403, "The caller may not make members, or lacks a permission that the member would have."),
-            (409, "The address belongs to a member already, of this account or another."),
+            (
+                409,
+                "The address belongs to a member already, of this account or another, or the caller's credential ended meanwhile.",
+            ),
         ],
     },
     Operation {

@@ -14,6 +14,7 @@ use shared::{
     password::{self, NewPassword, Password, PasswordHash},
     principal::Principal,
     refusal::Unauthenticated,
+    store::StoreError,
     throttling::Attempt,
 };
 
@@ -34,7 +35,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     answer: Answer::NO_CONTENT,
     refusals: &[
         (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
-        (409, "The password was changed at the same moment."),
+        (409, "The password was changed, or the session ended, at the same moment."),
         (
             429,
             "Too many attempts failed with this member's address or from this source, or the service is over its limit of requests.",
@@ -81,8 +82,12 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         Ok(new) => new,
         Err(error) => {
             // The current one was right all the same.
-            app.store.forgive(&claim, &seen.member).await?;
-            return Err(error.in_field("new_password"));
+            return Err(match app.store.forgive(&claim, &seen.member).await {
+                Ok(()) => error.in_field("new_password"),
+                // The member was removed meanwhile.
+                Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),
+                Err(error) => error.into(),
+            });
         }
     };
     app.store.change_password(&seen, &new, &claim, session, &occasion).await?;

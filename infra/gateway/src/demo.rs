@@ -99,7 +99,7 @@ async fn ask(
     answer[member].as_str().map(ToOwned::to_owned).ok_or(DemoError::Answer { path, status })
 }
 
-/// A password that is easily read and typed: five groups of four, about 96 bits.
+/// A password that is easily read and typed: five groups of four, 100 bits.
 fn password(random: &Random) -> String {
     // 32 characters, none of which looks like another.
     const CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

@@ -30,9 +30,9 @@ struct Arguments {
     /// Use this DynamoDB instead of an embedded one.
     #[arg(long, value_name = "URL")]
     dynamodb: Option<String>,
-    /// Run the functions behind this server of Lambda's Invoke API instead of in this process. The data folder
-    /// then has their environment, in `functions.env`.
-    #[arg(long, value_name = "URL", conflicts_with = "ephemeral")]
+    /// Run the functions behind this server of Lambda's Invoke API instead of in this process. Their environment is
+    /// then in `functions.env` in the data folder, or in one that ends with this process.
+    #[arg(long, value_name = "URL")]
     lambda: Option<String>,
     /// The SAM template [default: template.yaml].
     #[arg(long, value_name = "FILE")]
@@ -61,7 +61,10 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut ended = pin!(end()?);
-    let environment = arguments.lambda.is_some().then(|| arguments.data.join("functions.env"));
+    let is_elsewhere = arguments.lambda.is_some();
+    let temporary = (is_elsewhere && arguments.ephemeral).then(tempfile::tempdir).transpose()?;
+    let folder = temporary.as_ref().map_or(&*arguments.data, |temporary| temporary.path());
+    let environment = is_elsewhere.then(|| folder.join("functions.env"));
     let gateway = tokio::select! {
         gateway = Gateway::start(arguments.into()) => gateway?,
         () = &mut ended => return Ok(()),

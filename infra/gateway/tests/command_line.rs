@@ -238,28 +238,31 @@ fn a_parameter_that_the_template_lacks_or_refuses_is_refused() {
 
 #[test]
 fn arguments_that_contradict_are_refused() {
-    for other in ["--data", "--lambda"] {
-        let output = gateway(&["--ephemeral", other, "x"]).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{other}");
-    }
+    let output = gateway(&["--ephemeral", "--data", "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_elsewhere_are_waited_for_and_find_their_environment() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
-    let lambda = format!("http://127.0.0.1:{port}");
-    let mut here = Running::start(&["--port", "0", "--data", text(folder.path()), "--lambda", &lambda]);
-    let mut waits = String::new();
-    here.stdout.read_line(&mut waits).unwrap();
-    let file = folder.path().join("functions.env");
-    assert_eq!(waits, format!("waiting for the functions, whose environment is in {}\n", file.display()));
-    let environment = fs::read_to_string(file).unwrap();
-    for name in ["AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:", "TABLE_NAME=", "PEPPER_SECRET_ID=arn:"] {
-        assert!(environment.lines().any(|line| line.starts_with(name)), "{environment}");
-    }
+    for kept in [&["--data", text(folder.path())][..], &["--ephemeral"]] {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let lambda = format!("http://127.0.0.1:{port}");
+        let mut here = Running::start(&[&["--port", "0", "--lambda", &lambda], kept].concat());
+        let mut waits = String::new();
+        here.stdout.read_line(&mut waits).unwrap();
+        let file = waits.strip_prefix("waiting for the functions, whose environment is in ").expect(&waits);
+        let file = Path::new(file.trim_end());
+        let environment = fs::read_to_string(file).unwrap();
+        for name in ["AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:", "TABLE_NAME=", "PEPPER_SECRET_ID=arn:"] {
+            assert!(environment.lines().any(|line| line.starts_with(name)), "{environment}");
+        }
 
-    let _there = Gateway::start(Options { port, ..Options::ephemeral() }).await.unwrap();
-    let greeting = here.greeting();
-    assert_eq!(status(&here.url, "/v1/projects", live_key(&greeting)).await, 200);
+        let _there = Gateway::start(Options { port, ..Options::ephemeral() }).await.unwrap();
+        let greeting = here.greeting();
+        assert_eq!(status(&here.url, "/v1/projects", live_key(&greeting)).await, 200);
+        assert_eq!(here.end("-TERM"), Some(0));
+        assert_eq!(file.parent() == Some(folder.path()), file.exists(), "{}", file.display());
+    }
+    assert!(folder.path().join("functions.env").exists());
 }

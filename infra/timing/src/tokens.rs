@@ -57,6 +57,7 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
     let asked =
         Asked { method: "GET", route: "/v1/auth/me", key_id: None, project_id: None, environments: &[] };
     let active = |previous| State::Active { current: digest(), previous, generation: 1 };
+    #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
     let of_key = |found: &Option<&FoundKey>| match found {
         Some(found) => decide_key(&asked, &token, found, &peppers, now).map(drop),
         None => Err(unknown_key(&token, &peppers)),
@@ -85,6 +86,7 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
     let Ok(Token::Session(presented)) = Token::from_authorization(&presented) else {
         panic!("no session's token")
     };
+    #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
     let of_session = |found: &Option<&FoundSession>| match found {
         Some(found) => decide_session(&asked, &presented, found, &peppers, now).map(drop),
         None => Err(unknown_session(&presented, &peppers)),

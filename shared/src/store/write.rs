@@ -1,4 +1,4 @@
-//! Writes: one alone is a conditional write, several are a transaction, of which all are done or none.
+//! Writes: one alone, with its condition, or several as a transaction, of which all are done or none.
 
 use std::collections::HashMap;
 
