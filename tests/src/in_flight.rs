@@ -116,6 +116,19 @@ async fn a_password_of_a_member_who_is_suspended_meanwhile_is_401_and_wakes_no_s
 }
 
 #[tokio::test]
+async fn a_common_password_of_a_member_who_is_removed_meanwhile_is_401() {
+    let (service, dynamodb, account) = started().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
+    let change = service.post("/v1/auth/password", &session, body);
+    let path = format!("/v1/members/{id}");
+    let remove = service.delete(&path, &account.session);
+    // The first claims the attempt, the second forgives it.
+    let answer = overtaken_at(dynamodb.hold_second("TransactWriteItems"), change, done(remove)).await;
+    answer.assert_error(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
 async fn a_logout_of_a_session_that_is_ended_meanwhile_is_204() {
     let (service, dynamodb, account) = started().await;
     let ended = service.login(&account.email).await;
