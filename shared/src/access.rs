@@ -56,10 +56,7 @@ pub struct FoundSession {
 impl FoundKey {
     /// The versions of the peppers that its secrets were digested with: those that work `now`.
     pub fn pepper_versions(&self, now: Timestamp) -> impl Iterator<Item = &str> {
-        let (current, previous) = match &self.key.state {
-            State::Active { current, previous, .. } => (Some(current), previous.as_ref()),
-            State::Revoked => (None, None),
-        };
+        let (current, previous) = self.key.state.secrets();
         let previous = previous.filter(|previous| now < previous.ends_at).map(|previous| &previous.digest);
         current.into_iter().chain(previous).map(TokenDigest::pepper_version)
     }
@@ -200,10 +197,7 @@ fn held_secret(
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
 ) -> Result<Option<SecretAge>, UnknownPepper> {
-    let (current, previous) = match state {
-        Some(State::Active { current, previous, .. }) => (Some(current), previous.as_ref()),
-        Some(State::Revoked) | None => (None, None),
-    };
+    let (current, previous) = state.map(State::secrets).unwrap_or_default();
     let is_current = TokenDigest::kept_matches(current, token.expose(), peppers);
     if is_current == Ok(true) {
         return Ok(Some(SecretAge::Current));

@@ -67,6 +67,16 @@ pub enum State {
     Revoked,
 }
 
+impl State {
+    /// What is kept of the secret that was given out last, and of the one before it.
+    pub(crate) fn secrets(&self) -> (Option<&TokenDigest>, Option<&Superseded>) {
+        match self {
+            Self::Active { current, previous, .. } => (Some(current), previous.as_ref()),
+            Self::Revoked => (None, None),
+        }
+    }
+}
+
 /// A secret that a rotation replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Superseded {
