@@ -92,7 +92,7 @@ async fn is_asked_for_again_when_the_account_is_suspended_meanwhile() {
     browser.go("Sessions").await;
     browser.sees("You don’t have the permission for this, or no longer.").await;
     browser.reload().await;
-    browser.sees("Your access is suspended. An admin of your account").await;
+    browser.sees("Your account is suspended. Whoever runs this service can restore it.").await;
     browser.end(&["403 /v1/auth/sessions", "403 /v1/auth/me"]).await;
 }
 
