@@ -323,6 +323,7 @@ pub(crate) mod tests {
         let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
         assert_eq!(ends_at, timestamp(10));
         assert_eq!(key.state, State::Active { current: digest("two"), previous: None, generation: 1 });
+        assert_eq!(key.hint, "mt_live_…efgh");
     }
 
     #[test]

@@ -85,3 +85,25 @@ pub fn in_words<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     };
     error.code().map_or_else(|| kind.to_owned(), |code| format!("{kind}: {code}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::{ConnectorError, ErrorMetadata};
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_by_its_kind_and_the_code_of_the_service() {
+        let secret = || "mt_live_secret".into();
+        let refused = ErrorMetadata::builder().code("Denied").message("mt_live_secret").build();
+        for (error, words) in [
+            (SdkError::construction_failure(secret()), "the request can't be made"),
+            (SdkError::timeout_error(secret()), "no answer in time"),
+            (SdkError::dispatch_failure(ConnectorError::io(secret())), "no connection"),
+            (SdkError::response_error(secret(), ()), "an answer that can't be read"),
+            (SdkError::service_error(refused, ()), "refused: Denied"),
+        ] {
+            assert_eq!(in_words::<ErrorMetadata, ()>(&error), words);
+        }
+    }
+}
