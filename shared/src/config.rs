@@ -89,3 +89,31 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
         _ => Err(ConfigError::Quotas),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(quotas: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(|variable| match variable {
+            "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
+            "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
+            other => quotas.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
+        })
+    }
+
+    #[test]
+    fn quotas_are_both_at_least_1_or_neither_is_there() {
+        const LIVE: &str = "LIVE_REQUESTS_PER_MINUTE";
+        const TEST: &str = "TEST_REQUESTS_PER_MINUTE";
+        let quota = |requests: u32| Quota::new(requests.try_into().unwrap());
+        assert_eq!(config(&[]).unwrap().quotas, None);
+        assert_eq!(
+            config(&[(LIVE, "6000"), (TEST, "100")]).unwrap().quotas,
+            Some(Quotas { live: quota(6_000), test: quota(100) })
+        );
+        for incomplete in [&[(LIVE, "6000")][..], &[(TEST, "100")], &[(LIVE, "6000"), (TEST, "0")]] {
+            assert!(matches!(config(incomplete), Err(ConfigError::Quotas)), "{incomplete:?}");
+        }
+    }
+}

@@ -93,6 +93,22 @@ mod tests {
         assert!(List::new("members", "acct_1").behind(&cursor).is_err());
     }
 
+    #[test]
+    fn what_no_id_can_be_is_refused() {
+        let list = List::new("api-keys", "acct_1");
+        let (longest, longer) = ("a".repeat(80), "a".repeat(81));
+        for (id, is_one) in [
+            ("key_1", true),
+            (&longest, true),
+            (&longer, false),
+            ("", false),
+            ("key 1", false),
+            ("key#1", false),
+        ] {
+            assert_eq!(list.behind(&list.cursor_behind(id)).is_ok(), is_one, "{id}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(cursor: String) {

@@ -104,6 +104,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn nothing_of_it_is_shown() {
+        let address = EmailAddress::try_from("user@example.com".to_owned()).unwrap();
+        assert_eq!(format!("{address:?}"), "EmailAddress(…)");
+    }
+
     proptest! {
         #[test]
         fn an_address_made_again_is_the_same(text in "[A-Za-z0-9.+-]{1,10}@[A-Za-z0-9-]{1,10}\\.(com|ORG)") {

@@ -232,3 +232,77 @@ impl fmt::Debug for Error {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn each_is_answered_with_its_status_code_and_message() {
+        for (error, status, body, retry_after, is_fault) in [
+            (
+                Error::bad_field("name", "is required"),
+                400,
+                json!({"code": "BAD_REQUEST", "message": "`name` is required", "field": "name"}),
+                None,
+                false,
+            ),
+            (
+                Error::unauthorized("a cause"),
+                401,
+                json!({"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}),
+                None,
+                false,
+            ),
+            (
+                Error::rate_limited(18),
+                429,
+                json!({"code": "RATE_LIMITED", "message": "Too many requests"}),
+                Some("18"),
+                false,
+            ),
+            (
+                Error::internal("a cause"),
+                500,
+                json!({"code": "INTERNAL", "message": "Internal error"}),
+                None,
+                true,
+            ),
+            (
+                Error::unavailable("a cause"),
+                503,
+                json!({"code": "UNAVAILABLE", "message": "The service is unavailable"}),
+                Some("1"),
+                true,
+            ),
+        ] {
+            let response = error.to_response();
+            assert_eq!(response.status(), status);
+            assert_eq!(
+                serde_json::from_slice::<Value>(response.body().as_ref()).unwrap(),
+                json!({"error": body})
+            );
+            let told = response.headers().get(header::RETRY_AFTER).map(|seconds| seconds.to_str().unwrap());
+            assert_eq!(told, retry_after);
+            assert_eq!(error.is_fault(), is_fault, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_has_causes_and_nothing_that_the_caller_sent() {
+        for (error, reason) in [
+            (Error::unavailable(StoreError::Unavailable("no answer".into())), "DynamoDB failed: no answer"),
+            (Error::bad_field("name", "is required"), "BAD_REQUEST: name"),
+            (Error::bad_field("mt_live_secret".to_owned(), "is unknown"), "BAD_REQUEST: an unknown member"),
+            (Error::not_found(), "Not found"),
+            (Error::bad_request("mt_live_secret".to_owned()), "BAD_REQUEST"),
+        ] {
+            assert_eq!(error.reason(), reason);
+            assert!(!format!("{error:?}").contains("mt_live"));
+            assert!(format!("{error:?}").starts_with("Error { code: "));
+        }
+    }
+}

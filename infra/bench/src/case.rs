@@ -34,6 +34,10 @@ pub const AUTHORIZER: &str = "authorizer, a key";
 const PER_TURN: u32 = 50;
 /// So many requests a minute are no limit.
 const UNLIMITED: u32 = 1_000_000_000;
+/// The items that the reference reads, and the secret of the first.
+const ID: &str = "REFERENCE";
+const OTHER: &str = "OTHER";
+const SECRET: &str = "a secret of 32 random characters";
 const ALLOW: &str = r#""Effect":"Allow""#;
 
 /// All cases, for which there is an account at `gateway`, with a session, a key, and an item for the reference.
@@ -46,7 +50,7 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
     let answer = gateway.invoke("login", kept(login)?).await?;
     let session = text(&kept(answer["body"].as_str().unwrap_or_default())?, "session_token")?;
     let key = make_key(gateway, &session).await?;
-    let reference = make_item(gateway).await?;
+    make_items(gateway).await?;
 
     let case = |name, package, credential: String, answer| {
         let event =
@@ -62,7 +66,8 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
         ..case("login", "login", String::new(), r#""statusCode":200"#)?
     };
     Ok(vec![
-        case(REFERENCE, "bench-reference", format!("Bearer {reference}"), ALLOW)?,
+        case(REFERENCE, "bench-reference", format!("Bearer {ID}.{SECRET}"), ALLOW)?,
+        case("reference, two items", "bench-reference", format!("Bearer {ID}+{OTHER}.{SECRET}"), ALLOW)?,
         case(AUTHORIZER, "authorizer", format!("Bearer {key}"), ALLOW)?,
         case("authorizer, a session", "authorizer", format!("Session {session}"), ALLOW)?,
         case(
@@ -82,17 +87,18 @@ async fn make_key(gateway: &Gateway, session: &str) -> Result<String, Error> {
     text(&request.json(&key).send().await?.error_for_status()?.json().await?, "key")
 }
 
-/// What the reference reads. Returns its credential.
-async fn make_item(gateway: &Gateway) -> Result<String, Error> {
+/// What the reference reads.
+async fn make_items(gateway: &Gateway) -> Result<(), Error> {
     let table = gateway.table("Table").ok_or("the template has no table")?;
-    let (id, secret) = ("REFERENCE", "a secret of 32 random characters");
-    let item = gateway.dynamodb().put_item().table_name(table);
-    item.item("pk", AttributeValue::S(id.to_owned()))
-        .item("sk", AttributeValue::S(id.to_owned()))
-        .item("digest", AttributeValue::B(Blob::new(Sha256::digest(secret).to_vec())))
-        .send()
-        .await?;
-    Ok(format!("{id}.{secret}"))
+    for id in [ID, OTHER] {
+        let item = gateway.dynamodb().put_item().table_name(table);
+        item.item("pk", AttributeValue::S(id.to_owned()))
+            .item("sk", AttributeValue::S(id.to_owned()))
+            .item("digest", AttributeValue::B(Blob::new(Sha256::digest(SECRET).to_vec())))
+            .send()
+            .await?;
+    }
+    Ok(())
 }
 
 fn kept(json: &str) -> Result<Value, Error> {
