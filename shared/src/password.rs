@@ -428,6 +428,7 @@ mod tests {
     async fn a_hash_is_argon2id_with_the_parameters_that_owasp_names() {
         let hash = hashed("correct horse battery", "1").await;
         assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
+        assert_eq!(hash.pepper_version(), "1");
         let [salt, output] = [4, 5].map(|part| hash.phc.split('$').nth(part).unwrap().len());
         // In Base64 without padding: 16 bytes, and 32.
         assert_eq!((salt, output), (22, 43));

@@ -335,6 +335,36 @@ mod tests {
         field.expect(body)
     }
 
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only whether it can be made matters")]
+    enum Command {
+        Suspend { count: i64 },
+        Restore { count: i64 },
+    }
+
+    #[test]
+    fn of_a_choice_exactly_one_is_taken() {
+        assert!(parse::<Command>(br#"{"suspend": {"count": 1}}"#).is_ok());
+        for body in ["{}", r#"{"suspend": {"count": 1}, "restore": {"count": 1}}"#] {
+            let answer = parse::<Command>(body.as_bytes()).expect_err(body).to_response();
+            let answer = std::str::from_utf8(answer.body()).unwrap();
+            assert!(answer.contains("The body must have exactly one member of suspend, restore"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_told_in_the_words_of_json() {
+        for (body, message) in [
+            (r#"{"name": 1}"#, "`name` must be a string"),
+            (r#"{"name": "a", "count": "1"}"#, "`count` must be a whole number"),
+            (r#"{"name": "a", "permissions": 1}"#, "`permissions` must be an array"),
+            (r#"{"name": "a", "scope": 1}"#, "`scope` must be an object"),
+        ] {
+            assert_eq!(refused(body.as_bytes()).unwrap().2, message, "{body}");
+        }
+    }
+
     #[test]
     fn what_fits_is_taken() {
         for body in [
@@ -343,6 +373,7 @@ mod tests {
             r#"{"name": "a", "permissions": null, "scope": null}"#,
             r#"{"name": "a", "count": 1.0}"#,
             r#"{"name": "a", "count": -1e3}"#,
+            r#"{"name": "a", "count": 9007199254740991.0}"#,
         ] {
             assert_eq!(refused(body.as_bytes()), None, "{body}");
         }
@@ -358,6 +389,7 @@ mod tests {
             (r#"{"name": "a", "name": "b"}"#, "name"),
             (r#"{"name": "a", "nmae": "b"}"#, "nmae"),
             (r#"{"name": "a", "count": 1.5}"#, "count"),
+            (r#"{"name": "a", "count": 9007199254740992.0}"#, "count"),
             (r#"{"name": "a", "count": 1e30}"#, "count"),
             (r#"{"name": "a", "count": "1"}"#, "count"),
             (r#"{"name": "a", "permissions": ["root"]}"#, "permissions"),

@@ -323,6 +323,25 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_of_the_clock_is_forgotten_an_hour_after_its_end() {
+        for (second, hour, forgotten_at) in
+            [(0, 500_000, 1_800_007_200), (3_599, 500_000, 1_800_007_200), (3_600, 500_001, 1_800_010_800)]
+        {
+            let attempt = attempt("source", second);
+            assert_eq!((attempt.hour(), attempt.hour_forgotten_at()), (hour, forgotten_at));
+        }
+    }
+
+    #[test]
+    fn each_change_makes_the_next_revision() {
+        let attempted = History::default().admit(&attempt("source", 0), 0).unwrap().history;
+        assert_eq!(attempted.revision, 1);
+        let known = attempted.knowing(&attempt("source", 0));
+        assert_eq!(known.revision, 2);
+        assert!(known.sources["source"].is_known(at(0)));
+    }
+
+    #[test]
     fn delays_double_from_30_seconds_to_an_hour() {
         let delays: Vec<_> = (4..=13).map(delay).collect();
         assert_eq!(delays, [0, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);

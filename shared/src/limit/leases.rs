@@ -15,7 +15,7 @@ const LARGEST: u32 = 100;
 /// In how many seconds a request may come again that found the counter crowded.
 const CROWDED_SECONDS: u32 = 1;
 /// How many keys' leases are kept. A key that was forgotten is taken for anew.
-const KEPT: usize = 10_000;
+pub(super) const KEPT: usize = 10_000;
 
 /// What this program has taken of keys' quotas and not spent yet.
 #[derive(Debug, Default)]

@@ -216,3 +216,22 @@ fn a_caller_is_told_what_remains() {
     let exceeded = Spending::Done(Verdict::Exceeded(allowance(0, 1)));
     assert_eq!(leases.spend(key(), Some(counter(3)), quota, at(59)), exceeded);
 }
+
+#[test]
+fn what_is_remembered_of_keys_has_a_limit_and_no_key_loses_by_coming_again() {
+    let (leases, quota) = (Leases::default(), quota(1_000));
+    let key = |number: usize| format!("key_{number:016}").parse().unwrap();
+    let counter = Counter { window: Window(0), taken: 2 };
+    let keep = |number| leases.keep(key(number), Ok(Taken { size: 2, counter }), quota, at(0));
+    let is_left =
+        |number| matches!(leases.spend(key(number), Some(counter), quota, at(0)), Spending::Done(_));
+    for number in 0..leases::KEPT - 1 {
+        keep(number);
+    }
+    assert!(!is_left(leases::KEPT));
+    // The one more makes as many as are remembered.
+    assert!(is_left(0) && is_left(1));
+    assert!(!is_left(leases::KEPT + 1));
+    // That was one too many.
+    assert!(!is_left(2));
+}
