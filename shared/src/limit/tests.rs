@@ -235,3 +235,32 @@ fn what_is_remembered_of_keys_has_a_limit_and_no_key_loses_by_coming_again() {
     // That was one too many.
     assert!(!is_left(2));
 }
+
+#[test]
+fn a_batch_is_what_was_spent_lately_and_a_quarter_more_up_to_a_quarter_of_the_quota() {
+    for (requests, lately, seconds_later, size) in [
+        (100, 0, 60, 1),
+        (100, 8, 60, 10),
+        (100, 12, 60, 15),
+        (100, 80, 60, 25),
+        (3, 3, 60, 1),
+        (6_000, 40, 60, 50),
+        (6_000, 400, 60, 100),
+        // After a window without a request it begins anew.
+        (100, 80, 120, 1),
+    ] {
+        let (leases, mut table, quota) = (Leases::default(), Table::default(), quota(requests));
+        for _ in 0..lately {
+            assert!(request(&leases, &mut table, quota, at(0)));
+        }
+        let taking = leases.spend(key(), table.counter, quota, at(seconds_later));
+        let Spending::Take(batch) = taking else { panic!("nothing was taken") };
+        assert_eq!(batch.size, size, "{requests} {lately}");
+    }
+}
+
+#[test]
+fn a_first_batch_is_no_more_than_the_quota() {
+    let batch = |size| Batch { window: Window(0), size };
+    assert_eq!(Taking::plan(batch(5), None, quota(3)).unwrap(), Taking::First(batch(3)));
+}
