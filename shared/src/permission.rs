@@ -132,6 +132,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn each_is_found_by_its_name_and_no_other() {
+        assert_eq!(Permission::ALL.map(Permission::as_str), ["read", "write", "delete", "admin"]);
+        assert_eq!(["read", "write", "delete", "admin"].map(Permission::named), Permission::ALL.map(Some));
+        assert_eq!(["", "READ", "root"].map(Permission::named), [None; 3]);
+    }
+
+    #[test]
     fn they_come_back_in_order_and_each_once() {
         let permissions: Permissions = serde_json::from_str(r#"["admin", "read", "admin"]"#).unwrap();
         assert_eq!(serde_json::to_string(&permissions).unwrap(), r#"["read","admin"]"#);

@@ -284,6 +284,7 @@ mod tests {
             let value = format!("Session {}", token.expose());
             let Ok(Token::Session(read)) = Token::from_authorization(&value) else { panic!("not read") };
             prop_assert_eq!((read.account_id, read.user_id, read.session_id), (account, user, session));
+            prop_assert_eq!(read.expose(), token.expose());
         }
 
         #[test]
