@@ -444,6 +444,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn with_another_pepper_nothing_verifies() {
+        let right = "correct horse battery";
+        let hash = hashed(right, "1").await;
+        let other = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
+        let other = Arc::new(Peppers::new(other, None));
+        let verified = verify(queue().unwrap(), Some(hash), right.to_owned().into(), other).await;
+        assert!(verified.unwrap().is_none());
+    }
+
+    #[tokio::test]
     async fn without_a_hash_nothing_verifies() {
         assert!(!verifies(None, "").await);
         assert!(!verifies(None, "correct horse battery").await);
