@@ -321,6 +321,29 @@ pub(crate) mod tests {
         }
 
         #[test]
+        fn a_key_sees_its_own_environment_alone_and_is_known_by_its_id(key in any_key_principal()) {
+            let own = key.environment;
+            let other = if own == Environment::Live { Environment::Test } else { Environment::Live };
+            let principal = Principal::ApiKey(key);
+            prop_assert_eq!(principal.environment(None), Ok(own));
+            prop_assert_eq!(principal.environment(Some(own)), Ok(own));
+            prop_assert_eq!(principal.environment(Some(other)), Err(Forbidden::WrongEnvironment));
+            prop_assert_eq!(principal.id(), "key_0000000000000001");
+        }
+
+        #[test]
+        fn a_session_sees_the_environment_that_it_names_and_is_known_by_its_member(
+            session in any_session_principal(),
+        ) {
+            let principal = Principal::Session(session);
+            prop_assert_eq!(principal.environment(None), Ok(Environment::Live));
+            for named in Environment::ALL {
+                prop_assert_eq!(principal.environment(Some(named)), Ok(named));
+            }
+            prop_assert_eq!(principal.id(), "user_0000000000000001");
+        }
+
+        #[test]
         fn a_context_that_lacks_a_value_says_nobody(principal in any_principal(), lacking: prop::sample::Index) {
             let mut context = as_received(&principal);
             let names: Vec<_> = context.keys().cloned().collect();

@@ -124,6 +124,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_scope_reaches_its_projects_alone_and_lies_within_wider_ones() {
+        let of = |ids: &[&str]| {
+            let ids: Vec<ProjectId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+            Scope::Projects(ids.try_into().unwrap())
+        };
+        let (wider, narrower) = (of(&["proj_a", "proj_b"]), of(&["proj_a"]));
+        for (id, is_reached) in [("proj_a", true), ("proj_b", true), ("proj_c", false)] {
+            assert_eq!(wider.reaches(&id.parse().unwrap()), is_reached, "{id}");
+            assert!(Scope::All.reaches(&id.parse().unwrap()));
+        }
+        assert!(narrower.lies_within(&wider) && wider.lies_within(&wider) && wider.lies_within(&Scope::All));
+        assert!(!wider.lies_within(&narrower) && !Scope::All.lies_within(&wider));
+        assert_eq!(Scope::from(Option::<ProjectScope>::from(&wider)), wider);
+        assert!(Option::<ProjectScope>::from(&Scope::All).is_none());
+    }
+
+    #[test]
     fn empty_huge_and_unknown_ones_are_refused() {
         let huge = format!(r#"{{"projects": [{}]}}"#, vec![r#""proj_a""#; 101].join(","));
         for text in [
