@@ -91,14 +91,15 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn config(quotas: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    /// What each function is told, and `more`.
+    pub(crate) fn config(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(|variable| match variable {
             "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
-            other => quotas.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
+            other => more.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
     }
 

@@ -180,17 +180,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{aws::Aws, clock::Clock, config::Config, random::Random};
+    use crate::{aws::Aws, clock::Clock, config::tests::config, random::Random};
 
     /// What a function works with that reads and writes nothing.
     async fn app() -> Arc<App> {
-        let config = Config::from_lookup(|variable| match variable {
-            "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
-            "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
-            _ => None,
-        });
         let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let app = App::new(config.unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
+        let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
         Arc::new(app.await.unwrap())
     }
 

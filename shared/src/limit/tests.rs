@@ -229,10 +229,10 @@ fn what_is_remembered_of_keys_has_a_limit_and_no_key_loses_by_coming_again() {
         keep(number);
     }
     assert!(!is_left(leases::KEPT));
-    // The one more makes as many as are remembered.
+    // With that one, they are as many as are remembered, and who is among them stays.
     assert!(is_left(0) && is_left(1));
     assert!(!is_left(leases::KEPT + 1));
-    // That was one too many.
+    // One more, and all are forgotten.
     assert!(!is_left(2));
 }
 
