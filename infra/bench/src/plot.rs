@@ -12,8 +12,6 @@ use crate::{
 const SIZE: (u32, u32) = (800, 400);
 /// The part of the invocations that the picture shows: the slowest would squeeze the rest.
 const SHOWN_OF_THOUSAND: usize = 995;
-const COLOURS: [RGBColor; 4] =
-    [RGBColor(110, 110, 110), RGBColor(200, 60, 50), RGBColor(40, 110, 190), RGBColor(60, 150, 80)];
 
 /// Draws, as SVG, how many of the invocations took no longer than how long. What runs Argon2 is left out: it takes a
 /// hundred times as long.
@@ -41,7 +39,8 @@ pub fn draw(runs: &[(&Case, Vec<Run>)]) -> Result<String, Error> {
             .x_desc("latency, ms")
             .y_desc("% of invocations")
             .draw()?;
-        for ((name, latencies), colour) in curves.iter().zip(COLOURS) {
+        for (index, (name, latencies)) in curves.iter().enumerate() {
+            let colour = Palette99::pick(index).to_rgba();
             let points = (0..=1_000_u16)
                 .map(|of_thousand| (quantile(latencies, of_thousand.into()), f64::from(of_thousand) / 10.0));
             chart
