@@ -1,6 +1,6 @@
 //! The clients of AWS's services, and how patient they are.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig,
@@ -13,13 +13,18 @@ use aws_sdk_dynamodb::{
 use aws_sdk_secretsmanager::config::Builder as SecretsManagerConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::dynamodb_calls::Counter;
+use crate::{
+    dynamodb_calls::Counter,
+    store::{FastPath, Opener},
+};
 
 /// The clients that functions use.
 #[derive(Debug, Clone)]
 pub struct Aws {
     /// `DynamoDB`'s.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Its fast path.
+    pub fast_path: Arc<FastPath>,
     /// Secrets Manager's.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
 }
@@ -32,11 +37,17 @@ impl Aws {
     #[must_use]
     pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
         let quota = |service| RetryPartition::custom(service).build();
-        let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).retry_partition(quota("dynamodb"));
+        let fast_path = Arc::<FastPath>::default();
+        let dynamodb = DynamoDbConfig::from(dynamodb)
+            .interceptor(Counter)
+            // Weak, because the fast path holds the client's interceptors.
+            .interceptor(Opener(Arc::downgrade(&fast_path)))
+            .retry_partition(quota("dynamodb"));
         let secrets_manager =
             SecretsManagerConfig::from(secrets_manager).retry_partition(quota("secretsmanager"));
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            fast_path,
             secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
         }
     }
@@ -51,7 +62,7 @@ impl Aws {
 /// Settings that all clients share.
 ///
 /// The SDK alone would wait without end and retry from one second on. A caller is better served by an
-/// answer: each attempt gets two seconds and the whole operation five. That bounds stalled streams, too, so nothing
+/// answer: each attempt gets two seconds and the whole operation five; the [`FastPath`] takes one more before. That bounds stalled streams, too, so nothing
 /// else watches for them.
 #[must_use]
 pub fn defaults() -> ConfigLoader {

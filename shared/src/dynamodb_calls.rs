@@ -32,6 +32,12 @@ impl DynamoDbCalls {
     }
 }
 
+/// Counts a call that goes out.
+pub(crate) fn count_one() {
+    // Outside of an invocation, nobody counts.
+    COUNTED.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
+}
+
 /// What a client counts calls with.
 #[derive(Debug)]
 pub(crate) struct Counter;
@@ -47,8 +53,7 @@ impl Intercept for Counter {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Outside of an invocation, nobody counts.
-        COUNTED.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
+        count_one();
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ mod authorization;
 mod caller;
 mod credentials;
 mod failure;
+mod fast_path;
 mod kept_answers;
 mod keys;
 mod login_attempts;
@@ -37,20 +38,24 @@ mod sessions;
 mod usage;
 mod write;
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::Client;
 
-pub use self::{credentials::Credentials, failure::StoreError, login_attempts::Claim};
+pub(crate) use self::fast_path::Opener;
+pub use self::{credentials::Credentials, failure::StoreError, fast_path::FastPath, login_attempts::Claim};
 
 /// The table.
 pub struct Store {
     client: Client,
+    fast_path: Arc<FastPath>,
     table: String,
 }
 
 impl Store {
-    /// The table `table`, reached through `client`.
+    /// The table `table`, reached through `client`, or by its fast path.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(client: Client, fast_path: Arc<FastPath>, table: String) -> Self {
+        Self { client, fast_path, table }
     }
 }

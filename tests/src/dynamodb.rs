@@ -40,6 +40,8 @@ use tokio::{
     time::sleep,
 };
 
+use crate::signature::assert_signed;
+
 /// What Secrets Manager is called where calls to it and their actions are named.
 const SECRETS_MANAGER: &str = "secretsmanager";
 
@@ -65,6 +67,8 @@ pub struct DynamoDb {
 struct Proxy {
     target: String,
     secrets_manager: String,
+    /// What calls are signed with.
+    secret: String,
     http: Client,
     calls: Mutex<Vec<Call>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
@@ -81,6 +85,8 @@ pub struct Call {
     /// Who made it: the name of a function.
     pub caller: String,
     pub operation: String,
+    /// Whether it came past the SDK, which numbers its calls.
+    pub is_fast: bool,
     /// What went wrong with it.
     pub trouble: Option<Trouble>,
 }
@@ -180,6 +186,7 @@ impl DynamoDb {
         let proxy = Arc::new(Proxy {
             target: elsewhere().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
             secrets_manager: behind.secrets_manager_url().to_owned(),
+            secret: behind.environment()["AWS_SECRET_ACCESS_KEY"].to_owned(),
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
@@ -347,9 +354,13 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     let service = if api == SECRETS_MANAGER { api } else { "dynamodb" };
     let done = actions(operation, &body).into_iter().map(|action| format!("{service}:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
+    if service == "dynamodb" {
+        assert_signed(&headers, &body, &proxy.secret);
+    }
     assert_reads_consistently(operation, &body);
     let trouble = proxy.trouble_with(operation);
-    let call = Call { caller: caller(&headers), operation: operation.to_owned(), trouble };
+    let is_fast = !headers.contains_key("amz-sdk-invocation-id");
+    let call = Call { caller: caller(&headers), operation: operation.to_owned(), is_fast, trouble };
     proxy.calls.lock().unwrap().push(call);
     if let Some(trouble) = trouble {
         let done = if trouble.does() {

@@ -335,6 +335,7 @@ async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing()
             let calls = vec![Call {
                 caller: "authorizer".to_owned(),
                 operation: "BatchGetItem".to_owned(),
+                is_fast: true,
                 trouble: None,
             }];
             assert_eq!(seen.calls, calls, "{method} {route}");

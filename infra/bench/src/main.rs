@@ -21,11 +21,17 @@ use gateway::{Gateway, Options};
 
 use crate::{case::Case, cpus::ProgramCpu, measure::Run, report::Report};
 
+/// The packages of all programs that are measured.
+const PACKAGES: [&str; 3] = ["authorizer", "bench-reference", "login"];
+
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures the functions' programs beside the barest authorizer.
 #[derive(Parser)]
 struct Arguments {
+    /// Build and measure only the programs of these packages.
+    #[arg(long = "package", value_name = "NAME", default_values = PACKAGES, value_parser = PACKAGES)]
+    packages: Vec<String>,
     /// How many times each program is started.
     #[arg(long, default_value_t = 9)]
     rounds: usize,
@@ -60,7 +66,7 @@ async fn main() -> ExitCode {
 
 /// Measures and tells. Returns whether all is within its bounds.
 async fn run(arguments: Arguments) -> Result<bool, Error> {
-    let programs = program::build()?;
+    let programs = program::build(&arguments.packages)?;
     let cpu = ProgramCpu::take()?;
     let gateway = Gateway::start(Options::ephemeral()).await?;
     let cases = case::all(&gateway, &programs).await?;

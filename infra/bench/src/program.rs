@@ -28,9 +28,9 @@ use crate::{
 /// Lambda gives a program as long to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// Builds the programs as they are deployed, though for this machine. Returns where each is, by its name.
-pub fn build() -> Result<BTreeMap<String, PathBuf>, Error> {
-    let packages = ["authorizer", "login", "bench-reference"].map(|package| ["--package", package]);
+/// Builds the programs of `packages` as they are deployed, though for this machine. Returns where each is, by its name.
+pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
     let mut cargo = Command::new("cargo");
     // What `cargo run` says of this package would have some build scripts run again.
     for (name, _) in env::vars_os() {
@@ -43,7 +43,7 @@ pub fn build() -> Result<BTreeMap<String, PathBuf>, Error> {
     }
     let mut cargo = cargo
         .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
-        .args(packages.concat())
+        .args(packages)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut programs = BTreeMap::new();

@@ -20,7 +20,8 @@ impl Store {
     /// # Errors
     /// When the table can't be read, or not in time.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let read = timeout(WARMING_LIMIT, self.batch_get(vec![Key::nothing().into_attributes()]));
+        let nothing = [Key::nothing()];
+        let read = timeout(WARMING_LIMIT, self.batch_get(&nothing));
         read.await.map_err(|late| StoreError::Unavailable(late.into()))?.map(drop)
     }
 

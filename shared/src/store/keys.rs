@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, Serializer};
 
 use super::{attributes::Item, failure::StoreError};
 use crate::{
@@ -15,9 +16,17 @@ use crate::{
 };
 
 /// The primary key of an item.
+#[derive(Clone, Serialize)]
 pub(super) struct Key {
+    #[serde(serialize_with = "as_attribute")]
     pub pk: String,
+    #[serde(serialize_with = "as_attribute")]
     pub sk: String,
+}
+
+/// As `DynamoDB` has text.
+fn as_attribute<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("S", text)])
 }
 
 /// The begin of the sort keys of one kind of item in a partition.

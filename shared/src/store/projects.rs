@@ -75,13 +75,10 @@ impl Store {
         paging: &Paging,
     ) -> Result<Slice<Project>, StoreError> {
         let behind = |id: &&ProjectId| paging.after.as_deref().is_none_or(|after| id.as_str() < after);
-        let keys: Vec<_> = ids
-            .iter()
-            .filter(behind)
-            .map(|id| Key::project(account, environment, id).into_attributes())
-            .collect();
+        let keys: Vec<_> =
+            ids.iter().filter(behind).map(|id| Key::project(account, environment, id)).collect();
         // A batch may not be empty.
-        let items = if keys.is_empty() { Vec::new() } else { self.batch_get(keys).await? };
+        let items = if keys.is_empty() { Vec::new() } else { self.batch_get(&keys).await? };
         let mut things = items.into_iter().map(thing).collect::<Result<Vec<Project>, _>>()?;
         things.sort_by(|one, other| other.id.cmp(&one.id));
         let more = things.len() > paging.limit;

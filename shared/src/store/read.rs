@@ -37,18 +37,27 @@ impl Store {
         &self,
         keys: [Key; N],
     ) -> Result<[Option<Item>; N], StoreError> {
-        let sort_keys = keys.each_ref().map(|key| AttributeValue::S(key.sk.clone()));
-        let mut found = self.batch_get(keys.into_iter().map(Key::into_attributes).collect()).await?;
+        let mut found = self.batch_get(&keys).await?;
         // No two of them share a sort key, so it tells them apart.
-        Ok(sort_keys.map(|sk| {
-            let place = found.iter().position(|item| item.get("sk") == Some(&sk))?;
+        Ok(keys.map(|Key { sk, .. }| {
+            let has_sk = |item: &Item| item.get("sk").is_some_and(|found| found.as_s() == Ok(&sk));
+            let place = found.iter().position(has_sk)?;
             Some(found.swap_remove(place))
         }))
     }
 
-    /// The items at `keys` that exist, in any order. A batch may be answered in part; what is left out is
-    /// asked for again, since it must not be taken for missing.
-    pub(super) async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+    /// The items at `keys` that exist, in any order: by the fast path, or else by the SDK.
+    pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        match self.fast_path.batch_get(&self.table, keys).await {
+            Ok(items) => Ok(items),
+            // On the heap, because an SDK's futures are large.
+            Err(_) => Box::pin(self.batch_get_by_sdk(keys)).await,
+        }
+    }
+
+    /// A batch may be answered in part; what is left out is asked for again, since it must not be taken for missing.
+    async fn batch_get_by_sdk(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        let mut keys: Vec<_> = keys.iter().cloned().map(Key::into_attributes).collect();
         let mut items = Vec::with_capacity(keys.len());
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
