@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -24,12 +24,13 @@ pub fn assert_signed(headers: &HeaderMap, body: &[u8], secret: &str) {
     let names = part("SignedHeaders");
     let signed: Vec<_> = names.split(';').collect();
     let must_be_signed = |name: &&str| *name == "host" || name.starts_with("x-amz-");
-    for name in headers.keys().map(|name| name.as_str()).filter(must_be_signed) {
+    for name in headers.keys().map(HeaderName::as_str).filter(must_be_signed) {
         assert!(signed.contains(&name), "{name} is not signed");
     }
 
-    let headers: String = signed.iter().map(|name| format!("{name}:{}\n", header(name))).collect();
-    let request = format!("POST\n/\n\n{headers}\n{names}\n{}", hex(&Sha256::digest(body)));
+    let headers: Vec<_> = signed.iter().map(|name| format!("{name}:{}", header(name))).collect();
+    let headers = headers.join("\n");
+    let request = format!("POST\n/\n\n{headers}\n\n{names}\n{}", hex(&Sha256::digest(body)));
     let date = header("x-amz-date");
     assert_eq!(scope.split('/').next(), date.split('T').next());
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(&request)));
