@@ -52,7 +52,7 @@ impl App {
     /// # Errors
     /// When the peppers can't be had: without them nothing could be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
-        let store = Store::new(aws.dynamodb, aws.fast_path, config.table_name);
+        let store = Store::new(aws.dynamodb, config.table_name);
         let fetch = async {
             match config.pepper_secret_id {
                 Some(id) => PepperSource::open(aws.secrets_manager, id, clock.clone()).await.map(Some),

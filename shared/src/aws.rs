@@ -1,6 +1,6 @@
 //! The clients of AWS's services, and how patient they are.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig,
@@ -13,18 +13,13 @@ use aws_sdk_dynamodb::{
 use aws_sdk_secretsmanager::config::Builder as SecretsManagerConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::{
-    dynamodb_calls::Counter,
-    store::{FastPath, Opener},
-};
+use crate::{dynamodb_calls::Counter, store::DynamoDb};
 
 /// The clients that functions use.
 #[derive(Debug, Clone)]
 pub struct Aws {
     /// `DynamoDB`'s.
-    pub dynamodb: aws_sdk_dynamodb::Client,
-    /// Its fast path.
-    pub fast_path: Arc<FastPath>,
+    pub dynamodb: DynamoDb,
     /// Secrets Manager's.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
 }
@@ -37,17 +32,11 @@ impl Aws {
     #[must_use]
     pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
         let quota = |service| RetryPartition::custom(service).build();
-        let fast_path = Arc::<FastPath>::default();
-        let dynamodb = DynamoDbConfig::from(dynamodb)
-            .interceptor(Counter)
-            // Weak, because the fast path holds the client's interceptors.
-            .interceptor(Opener(Arc::downgrade(&fast_path)))
-            .retry_partition(quota("dynamodb"));
+        let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).retry_partition(quota("dynamodb"));
         let secrets_manager =
             SecretsManagerConfig::from(secrets_manager).retry_partition(quota("secretsmanager"));
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            fast_path,
+            dynamodb: DynamoDb::new(dynamodb),
             secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
         }
     }
@@ -62,8 +51,8 @@ impl Aws {
 /// Settings that all clients share.
 ///
 /// The SDK alone would wait without end and retry from one second on. A caller is better served by an
-/// answer: each attempt gets two seconds and the whole operation five; the [`FastPath`] takes one more before. That bounds stalled streams, too, so nothing
-/// else watches for them.
+/// answer: each attempt gets two seconds and the whole operation five. That bounds stalled streams, too, so nothing
+/// else watches for them. Items that are read together take a second more where their fast path fails.
 #[must_use]
 pub fn defaults() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()

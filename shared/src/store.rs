@@ -42,8 +42,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 
-pub(crate) use self::fast_path::Opener;
-pub use self::{credentials::Credentials, failure::StoreError, fast_path::FastPath, login_attempts::Claim};
+use self::fast_path::FastPath;
+pub use self::{credentials::Credentials, failure::StoreError, fast_path::DynamoDb, login_attempts::Claim};
 
 /// The table.
 pub struct Store {
@@ -53,9 +53,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The table `table`, reached through `client`, or by its fast path.
+    /// The table `table` of `dynamodb`.
     #[must_use]
-    pub fn new(client: Client, fast_path: Arc<FastPath>, table: String) -> Self {
+    pub fn new(dynamodb: DynamoDb, table: String) -> Self {
+        let DynamoDb { client, fast_path } = dynamodb;
         Self { client, fast_path, table }
     }
 }

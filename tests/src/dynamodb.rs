@@ -40,7 +40,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::signature::assert_signed;
+use crate::signature::{Signer, assert_signed};
 
 /// What Secrets Manager is called where calls to it and their actions are named.
 const SECRETS_MANAGER: &str = "secretsmanager";
@@ -67,8 +67,8 @@ pub struct DynamoDb {
 struct Proxy {
     target: String,
     secrets_manager: String,
-    /// What calls are signed with.
-    secret: String,
+    /// Who signs calls.
+    signer: Signer,
     http: Client,
     calls: Mutex<Vec<Call>>,
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
@@ -138,7 +138,7 @@ pub enum Trouble {
     IsSilent,
     /// It does what it is called for, and answers nothing.
     LosesAnswers,
-    /// It answers a batch with nothing, and says that all of it is left to do.
+    /// It answers a batch without the last item, and says that this is left to do.
     LeavesOut,
     /// It does no write, since each meets a transaction of another's.
     Conflicts,
@@ -186,7 +186,7 @@ impl DynamoDb {
         let proxy = Arc::new(Proxy {
             target: elsewhere().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
             secrets_manager: behind.secrets_manager_url().to_owned(),
-            secret: behind.environment()["AWS_SECRET_ACCESS_KEY"].to_owned(),
+            signer: Signer::new(&behind.environment()),
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
@@ -355,7 +355,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     let done = actions(operation, &body).into_iter().map(|action| format!("{service}:{action}"));
     proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
     if service == "dynamodb" {
-        assert_signed(&headers, &body, &proxy.secret);
+        assert_signed(&headers, &body, &proxy.signer);
     }
     assert_reads_consistently(operation, &body);
     let trouble = proxy.trouble_with(operation);
@@ -436,10 +436,25 @@ async fn cut(answer: Response, part: u8) -> Response {
     Response::from_parts(parts, Body::new(channel))
 }
 
+/// The answer to a batch of keys, but for the item at the last one, which is left to do.
+async fn without_the_last(done: Response, asked: &[u8]) -> Response {
+    let mut asked: Value = serde_json::from_slice(asked).expect("JSON");
+    let done = to_bytes(done.into_body(), usize::MAX).await.expect("a body");
+    let mut answer: Value = serde_json::from_slice(&done).expect("JSON");
+    for (table, asked) in asked["RequestItems"].as_object_mut().expect("tables") {
+        let left = asked["Keys"].as_array_mut().and_then(Vec::pop).expect("a key");
+        let is_left = |item: &Value| item["pk"] == left["pk"] && item["sk"] == left["sk"];
+        answer["Responses"][table].as_array_mut().expect("items").retain(|item| !is_left(item));
+        asked["Keys"] = json!([left]);
+    }
+    answer["UnprocessedKeys"] = asked["RequestItems"].take();
+    answer.to_string().into_response()
+}
+
 impl Trouble {
     /// Whether the call is done all the same.
     fn does(self) -> bool {
-        matches!(self, Self::IsSlow(_) | Self::CutsShort(_) | Self::LosesAnswers)
+        matches!(self, Self::IsSlow(_) | Self::CutsShort(_) | Self::LosesAnswers | Self::LeavesOut)
     }
 
     /// The answer to a call with `body`, where it would have been `done`.
@@ -450,6 +465,7 @@ impl Trouble {
                 done
             }
             (Self::CutsShort(part), Some(done)) => cut(done, part).await,
+            (Self::LeavesOut, Some(done)) => without_the_last(done, body).await,
             (trouble, _) => trouble.answer_undone(service, body).await,
         }
     }
@@ -458,17 +474,12 @@ impl Trouble {
         match self {
             Self::IsSilent | Self::LosesAnswers => std::future::pending().await,
             Self::BreaksOff => cut(CANARY.into_response(), 0).await,
-            Self::IsSlow(_) | Self::CutsShort(_) => unreachable!("it is done"),
+            Self::IsSlow(_) | Self::CutsShort(_) | Self::LeavesOut => unreachable!("it is done"),
             Self::Refuses(status, code) => {
                 let namespace =
                     if service == SECRETS_MANAGER { "" } else { "com.amazonaws.dynamodb.v20120810#" };
                 let error = json!({"__type": format!("{namespace}{code}"), "message": CANARY});
                 (status, error.to_string()).into_response()
-            }
-            Self::LeavesOut => {
-                let asked: Value = serde_json::from_slice(body).expect("JSON");
-                let answer = json!({"Responses": {}, "UnprocessedKeys": asked["RequestItems"]});
-                answer.to_string().into_response()
             }
             Self::Conflicts => {
                 let asked: Value = serde_json::from_slice(body).expect("JSON");

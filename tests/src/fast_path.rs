@@ -1,11 +1,24 @@
-//! What the authorizer reads, it reads past the SDK, as long as that goes well.
+//! What is read together is read past the SDK, as long as that goes well.
 
+use axum::http::StatusCode;
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    answer::text,
     dynamodb::{DynamoDb, Trouble},
+    logs::OwnLog,
     service::OwnService,
 };
+
+/// What can go wrong with a read, and how the log calls it.
+const TROUBLES: [(Trouble, &str); 5] = [
+    (Trouble::Refuses(StatusCode::BAD_REQUEST, "ThrottlingException"), "refused: 400"),
+    (Trouble::BreaksOff, "no connection"),
+    (Trouble::CutsShort(128), "no connection"),
+    (Trouble::IsSilent, "no answer in time"),
+    (Trouble::LeavesOut, "an incomplete answer"),
+];
 
 /// The reads since the last look: whether each came by the fast path.
 fn reads(dynamodb: &DynamoDb) -> Vec<bool> {
@@ -14,8 +27,10 @@ fn reads(dynamodb: &DynamoDb) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn is_taken_once_the_sdk_has_made_a_call() {
+async fn is_open_once_the_sdk_has_made_a_call() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    // The authorizer and the login make one as they start.
+    assert_eq!(reads(&dynamodb), [false; 2]);
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     reads(&dynamodb);
@@ -27,22 +42,33 @@ async fn is_taken_once_the_sdk_has_made_a_call() {
 
 #[tokio::test]
 async fn that_does_not_go_well_leaves_it_to_the_sdk() {
+    let log = OwnLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let troubles = [
-        Trouble::Refuses(axum::http::StatusCode::BAD_REQUEST, "ThrottlingException"),
-        Trouble::BreaksOff,
-        Trouble::CutsShort(128),
-        Trouble::IsSilent,
-        Trouble::LeavesOut,
-    ];
-    for trouble in troubles {
+    for (trouble, reason) in TROUBLES {
         reads(&dynamodb);
-        dynamodb.disturb_at(trouble, Some("BatchGetItem"), 0..1);
+        log.records();
+        // With the SDK's first attempt, too.
+        dynamodb.disturb_at(trouble, Some("BatchGetItem"), 0..2);
         service.me(&account.session).await.expect(200);
-        assert_eq!(reads(&dynamodb), [true, false], "{trouble:?}");
-        // The next one takes it again.
+        assert_eq!(reads(&dynamodb), [true, false, false], "{trouble:?}");
+        let records = log.records();
+        let mut closed = records.iter().filter(|record| record["message"] == "the fast path is closed");
+        assert_eq!(closed.next().map(|record| text(record, "reason")), Some(reason), "{trouble:?}");
+        // After a call of the SDK's that went well it is open again.
         service.me(&account.session).await.expect(200);
         assert_eq!(reads(&dynamodb), [true], "{trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn stays_closed_while_the_sdk_fares_no_better() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    reads(&dynamodb);
+    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    service.me(&account.session).await.expect(503);
+    assert_eq!(reads(&dynamodb), [true, false, false, false]);
+    service.me(&account.session).await.expect(503);
+    assert_eq!(reads(&dynamodb), [false; 3]);
 }

@@ -2,15 +2,34 @@
 //!
 //! [signature]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use time::{Duration, OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
-/// Whether `POST /` with these headers and this body is signed by whoever has `secret`.
+/// Who has to sign.
+pub struct Signer {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    region: String,
+}
+
+impl Signer {
+    /// Whoever has the credentials in the environment of functions.
+    pub fn new(environment: &BTreeMap<&str, &str>) -> Self {
+        let [access_key_id, secret_access_key, session_token, region] =
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"]
+                .map(|name| environment[name].to_owned());
+        Self { access_key_id, secret_access_key, session_token, region }
+    }
+}
+
+/// Whether `POST /` with these headers and this body is signed by `signer`, for `DynamoDB` and now.
 #[track_caller]
-pub fn assert_signed(headers: &HeaderMap, body: &[u8], secret: &str) {
+pub fn assert_signed(headers: &HeaderMap, body: &[u8], signer: &Signer) {
     let header = |name: &str| {
         let value = headers.get(name).unwrap_or_else(|| panic!("no {name}"));
         value.to_str().expect("text").trim()
@@ -20,22 +39,33 @@ pub fn assert_signed(headers: &HeaderMap, body: &[u8], secret: &str) {
         let part = authorization.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         part.unwrap_or_else(|| panic!("no {name}"))
     };
-    let (_, scope) = part("Credential").split_once('/').expect("a scope");
+    let date = header("x-amz-date");
+    assert_is_now(date);
+    let scope = format!("{}/{}/dynamodb/aws4_request", &date[..8], signer.region);
+    assert_eq!(part("Credential"), format!("{}/{scope}", signer.access_key_id));
+    assert_eq!(header("x-amz-security-token"), signer.session_token);
     let names = part("SignedHeaders");
-    let signed: Vec<_> = names.split(';').collect();
+    let covered: Vec<_> = names.split(';').collect();
     let must_be_signed = |name: &&str| *name == "host" || name.starts_with("x-amz-");
     for name in headers.keys().map(HeaderName::as_str).filter(must_be_signed) {
-        assert!(signed.contains(&name), "{name} is not signed");
+        assert!(covered.contains(&name), "{name} is not signed");
     }
 
-    let headers: Vec<_> = signed.iter().map(|name| format!("{name}:{}", header(name))).collect();
+    let headers: Vec<_> = covered.iter().map(|name| format!("{name}:{}", header(name))).collect();
     let headers = headers.join("\n");
     let request = format!("POST\n/\n\n{headers}\n\n{names}\n{}", hex(&Sha256::digest(body)));
-    let date = header("x-amz-date");
-    assert_eq!(scope.split('/').next(), date.split('T').next());
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(&request)));
-    let key = scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part));
+    let secret = format!("AWS4{}", signer.secret_access_key).into_bytes();
+    let key = scope.split('/').fold(secret, |key, part| hmac(&key, part));
     assert_eq!(part("Signature"), hex(&hmac(&key, &text)), "{request}");
+}
+
+/// AWS takes a signature for five minutes.
+#[expect(clippy::disallowed_methods, reason = "AWS has the time of day, whatever the test says")]
+fn assert_is_now(date: &str) {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = PrimitiveDateTime::parse(date, format).expect("a date").assume_utc();
+    assert!((OffsetDateTime::now_utc() - date).abs() < Duration::minutes(5), "{date}");
 }
 
 fn hmac(key: &[u8], text: &str) -> Vec<u8> {

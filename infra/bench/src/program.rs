@@ -30,7 +30,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// Builds the programs of `packages` as they are deployed, though for this machine. Returns where each is, by its name.
 pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    let named = packages.iter().flat_map(|package| ["--package", package]);
     let mut cargo = Command::new("cargo");
     // What `cargo run` says of this package would have some build scripts run again.
     for (name, _) in env::vars_os() {
@@ -43,7 +43,7 @@ pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
     }
     let mut cargo = cargo
         .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
-        .args(packages)
+        .args(named)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut programs = BTreeMap::new();
@@ -57,6 +57,9 @@ pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
     }
     if !cargo.wait()?.success() {
         return Err("the programs can't be built".into());
+    }
+    if let Some(missing) = packages.iter().find(|package| !programs.contains_key(*package)) {
+        return Err(format!("{missing} has no program of that name").into());
     }
     Ok(programs)
 }

@@ -75,10 +75,12 @@ pub use crate::{
     template_error::TemplateError,
 };
 
-/// Access key and secret alike. Nothing on loopback checks a signature; the SDK wants one all the same.
-/// It is one for all, since DynamoDB Local may keep a database for each, and of letters and digits, since it
-/// takes no other.
-const CREDENTIAL: &str = "local";
+/// The access key. It is one for all, since DynamoDB Local may keep a database for each, and of letters and digits, since
+/// it takes no other.
+const ACCESS_KEY_ID: &str = "local";
+/// What requests are signed with, as on Lambda. Nothing on loopback checks a signature; the SDK wants one all the same.
+const SECRET_ACCESS_KEY: &str = "localsecret";
+const SESSION_TOKEN: &str = "localsession";
 /// Who calls when no function does.
 const OWN_NAME: &str = "gateway";
 
@@ -117,7 +119,7 @@ impl Gateway {
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
         let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
         let services = Services::at(&dynamodb_url, &secrets_manager_url).await;
-        let own = services.clients(OWN_NAME).dynamodb;
+        let own = services.clients(OWN_NAME).dynamodb.into_client();
         for Table { name, schema, .. } in &template.tables {
             tables::create(&own, name, schema).await.map_err(|error| StartError::Table {
                 table: name.clone(),
@@ -196,8 +198,9 @@ impl Gateway {
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.as_str()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager_url.as_str()),
             ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_SESSION_TOKEN", SESSION_TOKEN),
         ])
         .collect()
     }
@@ -314,7 +317,13 @@ struct Services {
 
 impl Services {
     async fn at(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
-        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, OWN_NAME);
+        let credentials = Credentials::new(
+            ACCESS_KEY_ID,
+            SECRET_ACCESS_KEY,
+            Some(SESSION_TOKEN.to_owned()),
+            None,
+            OWN_NAME,
+        );
         let region = Region::from_static(REGION);
         let common = aws::defaults().region(region).credentials_provider(credentials).load().await;
         let at = |url: &str| common.to_builder().endpoint_url(url).build();

@@ -15,7 +15,7 @@ const WARMING_LIMIT: Duration = Duration::from_secs(2);
 
 impl Store {
     /// Reads as the authorizer does, though nothing: what is costly about a first call, the TLS handshake above all,
-    /// is done then before a request waits for it.
+    /// is done then before a request waits for it, and the fast path is open.
     ///
     /// # Errors
     /// When the table can't be read, or not in time.

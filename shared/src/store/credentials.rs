@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store,
-    attributes::{Item, thing, value},
+    attributes::{Found, thing, value},
     audit_events::record,
     failure::StoreError,
     keys::Key,
@@ -57,7 +57,7 @@ impl Store {
     /// none, too.
     pub(super) async fn credentials_of(
         &self,
-        owner: Option<Item>,
+        owner: Option<Found>,
     ) -> Result<Option<(Credentials, Account)>, StoreError> {
         let keys = match owner.map(thing).transpose()? {
             Some(AddressOwner { account_id, user_id }) => {
@@ -126,7 +126,7 @@ impl Store {
     }
 }
 
-fn credentials(mut item: Item) -> Result<Credentials, StoreError> {
+fn credentials(mut item: Found) -> Result<Credentials, StoreError> {
     let mut take = |name| item.remove(name).ok_or_else(|| StoreError::malformed("a member has no password"));
     let (password, failures) = (value(take(PASSWORD)?)?, value(take(FAILURES)?)?);
     Ok(Credentials { password, failures, member: thing(item)? })

@@ -1,23 +1,32 @@
 //! The fast path of reading items together, as the authorizer does on every request.
 //!
 //! Most of what a call costs by way of the SDK is the SDK's own work: for each it finds out anew where `DynamoDB` is and how
-//! to sign, and leads the request past its interceptors, timers and retries. So once it has made one `BatchGetItem`, the next
-//! ones are sent as that one was: to the same address, with the same headers, over the same connections, and as the
-//! identity that it keeps fresh. Their bodies and signatures alone are their own.
+//! to sign, and leads the request past its interceptors, timers and retries. So once the SDK has made a `BatchGetItem`, further
+//! ones are sent as that first one was: to the same address, with the same headers, over the same connections, and as the
+//! identity that the SDK keeps fresh.
 //!
-//! It tries once. What does not come to a whole answer, for whatever reason, is asked for by way of the SDK, as if nothing had
-//! been tried.
+//! It decides nothing: what does not come to a whole answer at the one attempt, for whatever reason, is asked for by way of the
+//! SDK. The path is closed then, and open again once the SDK has made a call that went well, so an outage costs one attempt
+//! more and not one for each read. Two things the SDK does for its calls are left out: it signs with a clock that it has set by
+//! `DynamoDB`'s, so where this one is five minutes off, each read takes two calls, as the log and the metrics tell; and it
+//! passes X-Ray's trace on, which only a service needs that calls others.
 
 use std::{
     collections::HashMap,
-    sync::{OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use aws_sdk_dynamodb::{
+    Client,
     config::{
-        ConfigBag, HttpClient, Intercept, Region, ResolveCachedIdentity, RuntimeComponents,
-        http::HttpRequest, interceptors::BeforeTransmitInterceptorContextRef, timeout::TimeoutConfig,
+        Builder, ConfigBag, HttpClient, Intercept, Region, ResolveCachedIdentity, RuntimeComponents,
+        http::HttpRequest,
+        interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
+        timeout::TimeoutConfig,
     },
     error::BoxError,
 };
@@ -34,9 +43,10 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
+use tracing::warn;
 
-use super::{attributes::Item, keys::Key};
-use crate::dynamodb_calls;
+use super::{attributes::Found, keys::Key};
+use crate::{dynamodb_calls, telemetry::TARGET};
 
 /// How long its one attempt may take. The SDK then has its whole time.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -46,13 +56,40 @@ const BATCH_GET_ITEM: &str = "DynamoDB_20120810.BatchGetItem";
 const SERVICE: &str = "dynamodb";
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 /// The headers that are of one call alone.
-const OWN_HEADERS: [&str; 3] = ["amz-sdk-invocation-id", "amz-sdk-request", "content-length"];
+const OWN_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
 
-/// The fast path, which is open once the SDK has made a call.
+/// `DynamoDB`, by way of the SDK and past it.
+#[derive(Debug, Clone)]
+pub struct DynamoDb {
+    pub(super) client: Client,
+    pub(super) fast_path: Arc<FastPath>,
+}
+
+impl DynamoDb {
+    /// A client with this configuration, and its fast path.
+    #[must_use]
+    pub fn new(config: Builder) -> Self {
+        let fast_path = Arc::<FastPath>::default();
+        // Weak, because the fast path holds the client's interceptors.
+        let config = config.interceptor(Opener(Arc::downgrade(&fast_path)));
+        Self { client: Client::from_conf(config.build()), fast_path }
+    }
+
+    /// The client alone.
+    #[must_use]
+    pub fn into_client(self) -> Client {
+        self.client
+    }
+}
+
+/// The fast path.
 #[derive(Debug, Default)]
-pub struct FastPath(OnceLock<Call>);
+pub(super) struct FastPath {
+    call: OnceLock<Call>,
+    is_open: AtomicBool,
+}
 
-/// A call as the SDK made it, as far as the next ones are alike.
+/// A call as the SDK made it, as far as further ones are alike.
 #[derive(Debug)]
 struct Call {
     /// Without a body.
@@ -60,7 +97,25 @@ struct Call {
     region: Region,
     connector: SharedHttpConnector,
     components: RuntimeComponents,
-    config: ConfigBag,
+}
+
+/// Why the fast path did not lead to a whole answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Missed {
+    #[error("it is closed")]
+    Closed,
+    #[error("the request can't be made")]
+    NotMade(#[from] BoxError),
+    #[error("no connection")]
+    NoConnection,
+    #[error("no answer in time")]
+    Late,
+    #[error("refused: {0}")]
+    Refused(u16),
+    #[error("an answer that can't be read")]
+    Unreadable,
+    #[error("an incomplete answer")]
+    Incomplete,
 }
 
 #[derive(Serialize)]
@@ -79,7 +134,7 @@ struct Wanted<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
-    responses: HashMap<String, Vec<serde_dynamo::Item>>,
+    responses: HashMap<String, Vec<Found>>,
     unprocessed_keys: Map<String, Value>,
 }
 
@@ -87,28 +142,44 @@ impl FastPath {
     /// The items of `table` at `keys` that exist, in any order.
     ///
     /// # Errors
-    /// When it is not open, or they did not all come at once.
-    pub(super) async fn batch_get(&self, table: &str, keys: &[Key]) -> Result<Vec<Item>, BoxError> {
-        let call = self.0.get().ok_or("the SDK has made no call")?;
-        let request_items = HashMap::from([(table, Wanted { keys, consistent_read: true })]);
-        let answer = timeout(LIMIT, call.again(&Request { request_items })).await??;
-        let Answer { mut responses, unprocessed_keys } = answer;
-        if !unprocessed_keys.is_empty() {
-            return Err("a batch is incomplete".into());
+    /// When they did not all come at once.
+    pub(super) async fn batch_get(&self, table: &str, keys: &[Key]) -> Result<Vec<Found>, Missed> {
+        let call = self.call.get().filter(|_| self.is_open.load(Ordering::Relaxed)).ok_or(Missed::Closed)?;
+        let found = timeout(LIMIT, call.batch_get(table, keys)).await.unwrap_or(Err(Missed::Late));
+        if let Err(missed) = &found
+            && self.is_open.swap(false, Ordering::Relaxed)
+        {
+            warn!(target: TARGET, reason = missed.to_string(), "the fast path is closed");
         }
-        let items = responses.remove(table).ok_or("an answer has nothing of the table")?;
-        Ok(items.into_iter().map(Into::into).collect())
+        found
     }
 }
 
 impl Call {
-    /// Makes it with another request. Returns the answer, which is a good one.
-    async fn again(&self, request: &Request<'_>) -> Result<Answer, BoxError> {
-        let body = serde_json::to_vec(request)?;
+    async fn batch_get(&self, table: &str, keys: &[Key]) -> Result<Vec<Found>, Missed> {
+        let request_items = HashMap::from([(table, Wanted { keys, consistent_read: true })]);
+        let body = serde_json::to_vec(&Request { request_items }).map_err(BoxError::from)?;
+        let request = self.signed(body).await?;
+        dynamodb_calls::count_one();
+        let answer = self.connector.call(request).await.map_err(|_| Missed::NoConnection)?;
+        if !answer.status().is_success() {
+            return Err(Missed::Refused(answer.status().as_u16()));
+        }
+        let body = ByteStream::new(answer.into_body()).collect().await.map_err(|_| Missed::NoConnection)?;
+        let Answer { mut responses, unprocessed_keys } =
+            serde_json::from_slice(&body.into_bytes()).map_err(|_| Missed::Unreadable)?;
+        if !unprocessed_keys.is_empty() {
+            return Err(Missed::Incomplete);
+        }
+        responses.remove(table).ok_or(Missed::Unreadable)
+    }
+
+    /// The request with this body.
+    async fn signed(&self, body: Vec<u8>) -> Result<HttpRequest, BoxError> {
         let identities = self.components.identity_resolver(SIGV4).ok_or("no identity")?;
-        let identity = self.components.identity_cache();
-        let identity = identity.resolve_cached_identity(identities, &self.components, &self.config).await?;
-        let mut request = self.request.try_clone().ok_or("the request can't be repeated")?;
+        let cache = self.components.identity_cache();
+        let nothing = ConfigBag::base();
+        let identity = cache.resolve_cached_identity(identities, &self.components, &nothing).await?;
         let params = SigningParams::builder()
             .identity(&identity)
             .region(self.region.as_ref())
@@ -124,23 +195,18 @@ impl Call {
             SignableBody::Bytes(&body),
         )?;
         let (signature, _) = sign(signable, &params)?.into_parts();
+        let mut request = self.request.try_clone().ok_or("it can't be repeated")?;
         for header in signature.into_parts().0 {
             request.headers_mut().insert(header.name(), header.value().to_owned());
         }
         *request.body_mut() = SdkBody::from(body);
-        dynamodb_calls::count_one();
-        let answer = self.connector.call(request).await?;
-        if !answer.status().is_success() {
-            return Err("refused".into());
-        }
-        let answer = ByteStream::new(answer.into_body()).collect().await?.into_bytes();
-        Ok(serde_json::from_slice(&answer)?)
+        Ok(request)
     }
 }
 
-/// What opens the fast path when the SDK makes a call.
+/// What opens the fast path, as it sees what the SDK does.
 #[derive(Debug)]
-pub(crate) struct Opener(pub Weak<FastPath>);
+struct Opener(Weak<FastPath>);
 
 impl Intercept for Opener {
     fn name(&self) -> &'static str {
@@ -154,23 +220,38 @@ impl Intercept for Opener {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(fast_path) = self.0.upgrade()
-            && fast_path.0.get().is_none()
+            && fast_path.call.get().is_none()
             && let Some(call) = call(context.request(), components, config)
         {
-            fast_path.0.get_or_init(|| call);
+            // Another may have come first, which is as good.
+            fast_path.call.set(call).ok();
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(fast_path) = self.0.upgrade()
+            && context.output_or_error().is_ok()
+        {
+            fast_path.is_open.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// What the next calls take from this one, if it is a `BatchGetItem`.
+/// What further calls take from this one, if it is a `BatchGetItem`.
 fn call(sent: &HttpRequest, components: &RuntimeComponents, config: &ConfigBag) -> Option<Call> {
     sent.headers().get("x-amz-target").filter(|target| *target == BATCH_GET_ITEM)?;
     let mut request = HttpRequest::empty();
     request.set_method(sent.method()).ok()?;
     request.set_uri(sent.uri()).ok()?;
     for (name, value) in sent.headers().iter().filter(|(name, _)| !OWN_HEADERS.contains(name)) {
-        request.headers_mut().insert(name.to_owned(), value.to_owned());
+        request.headers_mut().append(name.to_owned(), value.to_owned());
     }
     let timeouts = config.load::<TimeoutConfig>()?;
     let mut settings = HttpConnectorSettings::builder();
@@ -178,5 +259,5 @@ fn call(sent: &HttpRequest, components: &RuntimeComponents, config: &ConfigBag) 
     settings.set_read_timeout(timeouts.read_timeout());
     let connector = components.http_client()?.http_connector(&settings.build(), components);
     let region = config.load::<Region>()?.clone();
-    Some(Call { request, region, connector, components: components.clone(), config: ConfigBag::base() })
+    Some(Call { request, region, connector, components: components.clone() })
 }

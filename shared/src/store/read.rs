@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Store,
-    attributes::{Item, thing},
+    attributes::{Found, Item, thing},
     failure::StoreError,
     keys::{Key, Kind},
     retries::{ATTEMPTS, pause_before},
@@ -36,18 +36,18 @@ impl Store {
     pub(super) async fn get_together<const N: usize>(
         &self,
         keys: [Key; N],
-    ) -> Result<[Option<Item>; N], StoreError> {
+    ) -> Result<[Option<Found>; N], StoreError> {
         let mut found = self.batch_get(&keys).await?;
         // No two of them share a sort key, so it tells them apart.
         Ok(keys.map(|Key { sk, .. }| {
-            let has_sk = |item: &Item| item.get("sk").is_some_and(|found| found.as_s() == Ok(&sk));
-            let place = found.iter().position(has_sk)?;
+            let sk = serde_dynamo::AttributeValue::S(sk);
+            let place = found.iter().position(|item| item.get("sk") == Some(&sk))?;
             Some(found.swap_remove(place))
         }))
     }
 
     /// The items at `keys` that exist, in any order: by the fast path, or else by the SDK.
-    pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Found>, StoreError> {
         match self.fast_path.batch_get(&self.table, keys).await {
             Ok(items) => Ok(items),
             // On the heap, because an SDK's futures are large.
@@ -56,7 +56,7 @@ impl Store {
     }
 
     /// A batch may be answered in part; what is left out is asked for again, since it must not be taken for missing.
-    async fn batch_get_by_sdk(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+    async fn batch_get_by_sdk(&self, keys: &[Key]) -> Result<Vec<Found>, StoreError> {
         let mut keys: Vec<_> = keys.iter().cloned().map(Key::into_attributes).collect();
         let mut items = Vec::with_capacity(keys.len());
         for attempt in 0..ATTEMPTS {
@@ -67,7 +67,8 @@ impl Store {
                 .build()
                 .map_err(StoreError::bug)?;
             let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await?;
-            items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            items
+                .extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items).map(Found::from));
             let left = answer.unprocessed_keys.and_then(|mut left| left.remove(&self.table));
             keys = left.map(|left| left.keys).unwrap_or_default();
             if keys.is_empty() {
