@@ -81,7 +81,7 @@ impl From<Denied> for Error {
         match denied {
             Denied::Unauthenticated(cause) => Self::unauthorized(cause),
             Denied::Forbidden(cause) => Self::forbidden(cause),
-            Denied::Undecidable(cause) => Self::internal(cause),
+            Denied::Undecidable(cause) => Self::unavailable(cause),
         }
     }
 }
@@ -153,8 +153,8 @@ pub fn decide_session(
 /// Why the token of a key that was not found may not pass. It takes the work of a wrong secret, so that the time of the
 /// decision does not tell what keys there are.
 #[must_use]
-pub fn unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers) -> Denied {
-    match held_secret(None, token, peppers) {
+pub fn unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denied {
+    match held_secret(None, token, peppers, now) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
     }
@@ -176,7 +176,7 @@ fn matching_secret(
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<(SecretAge, u32), Denied> {
-    let held = held_secret(Some(&key.state), token, peppers)?;
+    let held = held_secret(Some(&key.state), token, peppers, now)?;
     let State::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
@@ -196,17 +196,22 @@ fn held_secret(
     state: Option<&State>,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
+    now: Timestamp,
 ) -> Result<Option<SecretAge>, UnknownPepper> {
     let (current, previous) = state.map(State::secrets).unwrap_or_default();
     let is_current = TokenDigest::kept_matches(current, token.expose(), peppers);
     if is_current == Ok(true) {
         return Ok(Some(SecretAge::Current));
     }
-    if TokenDigest::kept_matches(previous.map(|previous| &previous.digest), token.expose(), peppers)? {
-        return Ok(Some(SecretAge::Previous));
+    let is_previous =
+        TokenDigest::kept_matches(previous.map(|previous| &previous.digest), token.expose(), peppers);
+    match (is_previous, previous) {
+        (Ok(true), _) => Ok(Some(SecretAge::Previous)),
+        (Err(unknown), Some(previous)) if now < previous.ends_at => Err(unknown),
+        // It is a wrong one only if it is known not to be the current one. What the one before was, nothing hangs on once
+        // its overlap has ended.
+        _ => is_current.map(|_| None),
     }
-    // It is a wrong one only if it is known not to be the current one.
-    is_current.map(|_| None)
 }
 
 /// Who a route lets in.

@@ -148,6 +148,26 @@ async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
     }
 }
 
+#[tokio::test]
+async fn a_secret_whose_overlap_has_ended_is_401_whatever_became_of_its_pepper() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (old, record) = service.key(&account.session, json!({})).await;
+    let (new, _) = service.rotate(&record, &account.session, 60).await;
+    service.time.pass(60);
+    for _ in 0..2 {
+        change(&service).await;
+        service.time.pass(300);
+        service.me(&new).await.expect(200);
+    }
+    service.me(&old).await.assert_unauthorized();
+    let environment = shared::environment::Environment::Live;
+    service
+        .me(&Credential::forged(environment, &account.id, text(&record, "id")))
+        .await
+        .assert_unauthorized();
+}
+
 /// A key whose next use digests it anew, and that use's second write, which does so, held up.
 async fn about_to_be_digested_anew() -> (OwnService, DynamoDb, Account, (Credential, Value), Held) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;

@@ -117,7 +117,7 @@ async fn decide(
             let found = app.store.find_key(token.account_id, token.key_id).await?;
             let versions = found.iter().flat_map(|found| found.pepper_versions(now));
             let peppers = app.peppers_with(versions).await?;
-            let found = found.ok_or_else(|| unknown_key(token, &peppers))?;
+            let found = found.ok_or_else(|| unknown_key(token, &peppers, now))?;
             let principal = decide_key(asked, token, &found, &peppers, now)?;
             Ok((principal, usage::of_key(app, leases, &found, token, &peppers, now).await?))
         }

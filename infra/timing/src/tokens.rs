@@ -60,7 +60,7 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
     #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
     let of_key = |found: &Option<&FoundKey>| match found {
         Some(found) => decide_key(&asked, &token, found, &peppers, now).map(drop),
-        None => Err(unknown_key(&token, &peppers)),
+        None => Err(unknown_key(&token, &peppers, now)),
     };
     let superseded = Superseded { digest: digest(), ends_at: now.plus_seconds(60) };
     let [with_one, with_two, revoked] = [active(None), active(Some(superseded)), State::Revoked]

@@ -88,6 +88,25 @@ fn the_previous_secret_passes_until_its_overlap_ends() {
 }
 
 #[test]
+fn the_pepper_of_a_previous_secret_is_asked_for_until_its_overlap_ends() {
+    let old = token(1);
+    let secret = |ends_at| {
+        let value = format!("Bearer {}", old.expose());
+        let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+        let current = TokenDigest::of("another", &peppers("2"));
+        let previous = Some(Superseded {
+            digest: TokenDigest::of(old.expose(), &peppers("1")),
+            ends_at: timestamp(ends_at),
+        });
+        let key = ApiKey { state: State::Active { current, previous, generation: 1 }, ..api_key() };
+        let found = FoundKey { key, account: ACTIVE };
+        decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW))
+    };
+    assert_eq!(secret(NOW + 1), Err(UnknownPepper.into()));
+    assert_eq!(secret(NOW), Err(Unauthenticated::WrongSecret.into()));
+}
+
+#[test]
 fn an_expired_or_revoked_key_is_rejected() {
     let one = token(1);
     let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
