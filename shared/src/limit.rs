@@ -73,8 +73,8 @@ pub struct Taken {
 pub enum Untaken {
     /// Nothing is left, as the counter says.
     UsedUp(Counter),
-    /// Other writes of the key's item were in the way, time and again. A key can bring that about by what it asks for:
-    /// were its requests let in for it, it could raise its own limit.
+    /// Other writes of the key's item were in the way, time and again. A few requests at once bring that about: were they
+    /// let in for it, a key could raise its own limit.
     Crowded,
 }
 

@@ -51,6 +51,10 @@ impl Leases {
         let window = seen.map_or(Window::at(now), |seen| seen.window.max(Window::at(now)));
         let lease = leases.entry(key).or_insert_with(|| Lease::new(window));
         lease.enter(window);
+        // The quota was lowered below what was taken of it: what is left of that is void too.
+        if seen.is_some_and(|seen| seen.window == lease.window && seen.taken > quota.get()) {
+            lease.left = 0;
+        }
         if lease.left > 0 {
             lease.left -= 1;
             lease.spent += 1;

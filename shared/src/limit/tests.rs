@@ -260,6 +260,21 @@ fn a_batch_is_what_was_spent_lately_and_a_quarter_more_up_to_a_quarter_of_the_qu
 }
 
 #[test]
+fn of_a_quota_that_was_lowered_below_what_was_taken_nothing_is_left() {
+    for before in 2..200 {
+        let (leases, mut table) = (Leases::default(), Table::default());
+        for _ in 0..before {
+            assert!(request(&leases, &mut table, quota(6_000), at(0)));
+        }
+        assert!(!request(&leases, &mut table, quota(before - 1), at(0)), "{before}");
+        // Nor is it there when the quota is raised: other programs may have taken it.
+        let taken = table.counter.unwrap().taken;
+        assert!(!request(&leases, &mut table, quota(taken), at(0)), "{before}");
+        assert!(request(&leases, &mut table, quota(taken + 1), at(0)), "{before}");
+    }
+}
+
+#[test]
 fn a_first_batch_is_no_more_than_the_quota() {
     let batch = |size| Batch { window: Window(0), size };
     assert_eq!(Taking::plan(batch(5), None, quota(3)).unwrap(), Taking::First(batch(3)));
