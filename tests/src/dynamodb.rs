@@ -142,6 +142,8 @@ pub enum Trouble {
     LeavesOut,
     /// It does no write, since each meets a transaction of another's.
     Conflicts,
+    /// It does no transaction, for this reason that lies with the first write.
+    Cancels(&'static str),
 }
 
 struct Hold {
@@ -481,14 +483,15 @@ impl Trouble {
                 let error = json!({"__type": format!("{namespace}{code}"), "message": CANARY});
                 (status, error.to_string()).into_response()
             }
-            Self::Conflicts => {
+            Self::Conflicts | Self::Cancels(_) => {
                 let asked: Value = serde_json::from_slice(body).expect("JSON");
                 let kind = |kind: &str| format!("com.amazonaws.dynamodb.v20120810#{kind}");
                 let error = match asked["TransactItems"].as_array() {
                     None => json!({"__type": kind("TransactionConflictException"), "message": CANARY}),
                     Some(writes) => {
+                        let code = if let Self::Cancels(code) = self { code } else { "TransactionConflict" };
                         let mut reasons = vec![json!({"Code": "None"}); writes.len()];
-                        reasons[0] = json!({"Code": "TransactionConflict", "Message": CANARY});
+                        reasons[0] = json!({"Code": code, "Message": CANARY});
                         json!({
                             "__type": kind("TransactionCanceledException"),
                             "Message": CANARY,

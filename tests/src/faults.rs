@@ -578,6 +578,9 @@ fn troubles(calls: &[Call], place: usize, part: u8) -> Vec<(Trouble, Option<&'st
             with(Trouble::LosesAnswers, None);
             let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
             with(Trouble::Conflicts, Some(*writes.iter().find(|name| **name == write).expect("a write")));
+            if write == "TransactWriteItems" {
+                with(Trouble::Cancels("ThrottlingError"), Some("TransactWriteItems"));
+            }
         }
     }
     troubles

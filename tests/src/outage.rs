@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::Answer,
     dynamodb::Trouble,
+    logs::OwnLog,
     service::{OwnService, PASSWORD, key_path},
 };
 
@@ -91,6 +93,20 @@ async fn of_part_of_a_batch_is_503_and_not_a_missing_key() {
     for credential in [&key, &account.session] {
         assert_unavailable(&service.me(credential).await);
     }
+}
+
+#[tokio::test]
+async fn that_cancels_a_transaction_is_503_and_the_log_says_why() {
+    let log = OwnLog::start(LevelFilter::INFO);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (_, made) = service.key(&account.session, json!({})).await;
+    dynamodb.disturb(Trouble::Cancels("ValidationError"), Some("TransactWriteItems"));
+    log.records();
+    assert_unavailable(&service.delete(&key_path(&made), &account.session).await);
+    let records = log.records();
+    let failed = records.iter().find(|record| record["Outcome"] == "failed").expect("a line");
+    assert_eq!(failed["reason"], "DynamoDB failed: cancelled: ValidationError, None");
 }
 
 #[tokio::test]

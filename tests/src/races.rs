@@ -219,16 +219,23 @@ async fn of_members_with_one_address_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_write_that_meets_a_transaction_is_tried_until_it_is_done() {
+async fn a_write_that_others_are_in_the_way_of_is_tried_until_it_is_done() {
+    const TRANSACTION: &str = "TransactWriteItems";
     let (service, dynamodb, account) = started().await;
-    let (_, made) = service.key(&account.session, json!({})).await;
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        keys.push(key_path(&service.key(&account.session, json!({})).await.1));
+    }
     let project = format!("/v1/projects/{}", service.project(&account.session).await);
-    for (method, path, operation, status) in
-        [("PATCH", &project, "UpdateItem", 200), ("DELETE", &key_path(&made), "TransactWriteItems", 204)]
-    {
+    for (method, path, trouble, operation, status) in [
+        ("PATCH", &project, Trouble::Conflicts, "UpdateItem", 200),
+        ("DELETE", &keys[0], Trouble::Conflicts, TRANSACTION, 204),
+        ("DELETE", &keys[1], Trouble::Cancels("ThrottlingError"), TRANSACTION, 204),
+        ("DELETE", &keys[2], Trouble::Cancels("ProvisionedThroughputExceeded"), TRANSACTION, 204),
+    ] {
         let request = || service.request(method, path).with(&account.session).json(&json!({"name": "B"}));
         let ask = || request().send();
-        dynamodb.disturb(Trouble::Conflicts, Some(operation));
+        dynamodb.disturb(trouble, Some(operation));
         dynamodb.calls();
         ask().await.assert_error(503, "UNAVAILABLE");
         let attempts = dynamodb.calls().into_iter().filter(|call| call == operation).count();

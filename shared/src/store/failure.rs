@@ -29,8 +29,8 @@ pub enum StoreError {
         /// In how many seconds it can be tried again.
         retry_after: u32,
     },
-    /// Other writes of the same item were in the way, time and again. Nothing was done, and nothing is known of the
-    /// condition either.
+    /// Other writes of the same item, or too many, were in the way, time and again. Nothing was done, and nothing is known
+    /// of the condition either.
     #[error("other writes of the same item were in the way")]
     Crowded,
     /// `DynamoDB` did not answer, or could not.

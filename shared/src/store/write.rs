@@ -163,7 +163,7 @@ impl Otherwise {
 
 /// Why an attempt to write failed.
 enum Failed {
-    /// Another write of the same item was under way. Nothing was done, so it can be tried again.
+    /// Another write of the same item was under way, or there were too many. Nothing was done, so it can be tried again.
     Met,
     /// It failed for good.
     For(StoreError),
@@ -238,12 +238,18 @@ impl Store {
         let has_failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
         if let Some((reason, write)) = reasons.iter().zip(writes).find(|(reason, _)| has_failed(reason)) {
             Err(Failed::For(write.otherwise.error(reason.item())))
-        } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+        } else if reasons.iter().any(is_passing) {
             Err(Failed::Met)
         } else {
-            Err(Failed::For(error.into()))
+            let codes: Vec<_> = reasons.iter().filter_map(CancellationReason::code).collect();
+            Err(Failed::For(StoreError::Unavailable(format!("cancelled: {}", codes.join(", ")).into())))
         }
     }
+}
+
+/// Whether a transaction that was cancelled for this reason may come through later. The SDK does not look at it.
+fn is_passing(reason: &CancellationReason) -> bool {
+    matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
 
 fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, otherwise: Otherwise) -> Failed {
