@@ -2,7 +2,7 @@
 
 mod request;
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc};
 
 pub use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{
@@ -13,7 +13,6 @@ use lambda_http::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
-use tokio::time::timeout;
 
 pub use self::request::{ENVIRONMENT, PAGING, Request};
 use crate::{
@@ -55,10 +54,6 @@ pub fn no_content() -> Response {
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
-
-/// How long a handler may take: less than the template's `Timeout` for functions, so that the answer is
-/// ours to give.
-const HANDLER_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// A function whose route needs no credential.
 pub fn public<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
@@ -114,8 +109,7 @@ where
     let handled = if let Some(Verdict::Exceeded(allowance)) = limit {
         Err(Error::rate_limited(allowance.resets_in))
     } else {
-        let handled = timeout(HANDLER_TIMEOUT, handle(principal, request));
-        invocation.run(handled).await.unwrap_or_else(|late| Err(Error::unavailable(late)))
+        invocation.run(handle(principal, request)).await
     };
     let (mut response, reason) = match handled {
         Ok(response) => (response, None),

@@ -1,21 +1,27 @@
 //! An invocation of a function: who asked for what, and how it ended. Each leaves one line of JSON, which is its
 //! log and its metrics in one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::{
     app::App,
     dynamodb_calls::DynamoDbCalls,
+    error::Error,
     id::AccountId,
     metrics::{Metrics, Outcome},
     telemetry::INVOCATIONS,
     token::Claims,
 };
+
+/// How long its work may take: less than the template's `Timeout` for functions, so that the answer is ours to give, and
+/// the line ours to leave.
+const LIMIT: Duration = Duration::from_secs(9);
 
 /// An invocation that is being answered, and what is known of it.
 pub struct Invocation<'a> {
@@ -89,8 +95,12 @@ impl<'a> Invocation<'a> {
     }
 
     /// Does `work`, whose calls to `DynamoDB` are the invocation's.
-    pub fn run<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
-        self.dynamodb_calls.during(work)
+    ///
+    /// # Errors
+    /// When `work` fails, or does not end in time.
+    pub async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limited = self.dynamodb_calls.during(timeout(LIMIT, work)).await;
+        limited.unwrap_or_else(|late| Err(Error::unavailable(late)))
     }
 
     /// It ended like this; where that is a refusal or a failure, for this reason.
