@@ -1,10 +1,10 @@
 //! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
 
+mod cores;
+
 use std::{
     fmt,
-    num::NonZero,
     sync::{Arc, LazyLock},
-    thread,
 };
 
 use argon2::{
@@ -13,19 +13,16 @@ use argon2::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    task::JoinError,
-};
-use tracing::debug;
+use tokio::task::JoinError;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use self::cores::CORES;
+pub use self::cores::{Place, queue};
 use crate::{
     error::Error,
     pepper::{Pepper, Peppers, UnknownPepper},
     random::Random,
-    telemetry::TARGET,
 };
 
 /// The fewest characters of a new password (NIST SP 800-63B-4, 3.1.1.2: where it is the only factor).
@@ -41,9 +38,6 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
-
-/// How many runs may wait for each core. Who comes after them had better come back.
-const QUEUE_PER_CORE: usize = 16;
 
 /// What is verified where there is no hash, so that it takes as long as where there is one of today's. No password
 /// has this hash: its 32 bytes of output are not Argon2's but arbitrary.
@@ -255,54 +249,6 @@ pub async fn verify(
         .await?
 }
 
-static CORES: LazyLock<Cores> =
-    LazyLock::new(|| Cores::new(thread::available_parallelism().map_or(1, NonZero::get)));
-
-/// A place in the queue for one Argon2 run.
-pub struct Place(SemaphorePermit<'static>);
-
-/// A place in the queue. Whoever needs one takes it first, so that nothing else is done in vain.
-///
-/// # Errors
-/// When too many others wait.
-pub fn queue() -> Result<Place, HashError> {
-    CORES.queue()
-}
-
-/// Cores, and the queue before them. No more jobs run at once than there are cores: each takes 19 MiB, and more
-/// at once are not done sooner.
-struct Cores {
-    idle: Semaphore,
-    /// Those in the queue have a place, and those at work keep theirs.
-    places: Semaphore,
-}
-
-impl Cores {
-    fn new(count: usize) -> Self {
-        Self { idle: Semaphore::new(count), places: Semaphore::new(count * (1 + QUEUE_PER_CORE)) }
-    }
-
-    fn queue(&'static self) -> Result<Place, HashError> {
-        self.places.try_acquire().map(Place).map_err(|_| HashError::Busy)
-    }
-
-    /// Runs `job` on a thread of its own, when one of the cores is free for it.
-    async fn run<T: Send + 'static>(
-        &'static self,
-        place: Place,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, HashError> {
-        // The semaphore is never closed. The job keeps its core, even where nobody waits for it any more.
-        let core = self.idle.acquire().await;
-        debug!(target: TARGET, "a password's turn begins");
-        let done = tokio::task::spawn_blocking(move || {
-            let _held = (place.0, core);
-            job()
-        });
-        Ok(done.await?)
-    }
-}
-
 fn params() -> Params {
     Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within Argon2's limits")
 }
@@ -337,20 +283,11 @@ redacted!(Password NewPassword PasswordHash Verified);
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        cell::Cell,
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Duration,
-    };
+    use std::{cell::Cell, time::Duration};
 
-    use lambda_http::http::StatusCode;
     use proptest::prelude::*;
     use rand::{SeedableRng, rngs::StdRng};
-    use tokio::{
-        runtime,
-        sync::watch,
-        task::{JoinSet, spawn_blocking},
-    };
+    use tokio::{runtime, task::spawn_blocking};
 
     use super::*;
     use crate::pepper::tests::peppers;
@@ -535,34 +472,6 @@ mod tests {
             let refused = verify(queue().unwrap(), Some(greedy), "x".to_owned().into(), peppers).await;
             assert!(matches!(refused, Err(HashError::TooCostly)), "{more}");
         }
-    }
-
-    #[tokio::test]
-    async fn as_many_run_as_there_are_cores_and_a_short_queue_waits() {
-        let cores: &'static Cores = Box::leak(Box::new(Cores::new(2)));
-        let running = Arc::new(AtomicUsize::new(0));
-        let (open, gate) = watch::channel(false);
-        let mut jobs = JoinSet::new();
-        for _ in 0..2 * (1 + QUEUE_PER_CORE) {
-            let (running, gate) = (Arc::clone(&running), gate.clone());
-            jobs.spawn(cores.run(cores.queue().unwrap(), move || {
-                let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
-                while !*gate.borrow() {
-                    thread::sleep(Duration::from_millis(1));
-                }
-                running.fetch_sub(1, Ordering::SeqCst);
-                at_once
-            }));
-        }
-        while cores.places.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {
-            tokio::task::yield_now().await;
-        }
-        let refused = cores.queue().err().unwrap();
-        assert_eq!(Error::from(refused).status(), StatusCode::SERVICE_UNAVAILABLE);
-        open.send(true).unwrap();
-        let at_once = jobs.join_all().await.into_iter().map(Result::unwrap);
-        assert_eq!(at_once.max(), Some(2));
-        cores.run(cores.queue().unwrap(), || ()).await.unwrap();
     }
 
     #[tokio::test]
