@@ -56,6 +56,12 @@ def test_a_revoked_key_is_not_let_in(client: Client, account: Account) -> None:
     assert refused.value.request_id
 
 
+def test_a_part_of_a_second_of_grace_is_a_whole_one(client: Client) -> None:
+    made = client.api_keys.create("Rotated", ["read"])
+    before = datetime.now(timezone.utc)
+    assert client.api_keys.rotate(made.id, grace_period=timedelta(milliseconds=1)).previous_expires_at > before
+
+
 def test_a_rotated_key_has_two_secrets_for_the_grace_period(client: Client, account: Account) -> None:
     made = client.api_keys.create("Rotated", ["read"])
     before = datetime.now(timezone.utc)

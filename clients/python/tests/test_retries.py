@@ -11,6 +11,7 @@ from medtwin import (
     Conflict,
     ConnectionFailed,
     InternalError,
+    NoAnswer,
     NotFound,
     RateLimited,
     Retries,
@@ -165,8 +166,21 @@ def test_a_deletion_of_nothing_is_not_found() -> None:
         Script([refusing(429, "RATE_LIMITED"), refusing(404, "NOT_FOUND")]).client().projects.delete("proj_1")
     with pytest.raises(NotFound):
         Script([failing(httpx.ConnectError), refusing(404, "NOT_FOUND")]).client().projects.delete("proj_1")
+
+
+def test_a_change_whose_credential_is_not_let_in_any_more_may_have_been_done() -> None:
+    for change in [
+        lambda client: client.api_keys.revoke("key_1"),
+        lambda client: client.sessions.end("sid_1"),
+        lambda client: client.members.change("user_1", permissions=["read"]),
+    ]:
+        with pytest.raises(NoAnswer) as raised:
+            change(Script([failing(httpx.ReadError), refusing(401, "UNAUTHORIZED")]).client())
+        assert raised.value.may_have_been_done
+        with pytest.raises(Unauthorized):
+            change(Script([failing(httpx.ConnectError), refusing(401, "UNAUTHORIZED")]).client())
     with pytest.raises(Unauthorized):
-        Script([failing(httpx.ReadError), refusing(401, "UNAUTHORIZED")]).client().projects.delete("proj_1")
+        Script([failing(httpx.ReadError), refusing(401, "UNAUTHORIZED")]).client().projects.get("proj_1")
 
 
 def test_a_page_is_repeated_and_not_the_list() -> None:

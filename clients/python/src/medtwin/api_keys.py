@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -112,7 +113,7 @@ class ApiKeys(Resource[Wire]):
         return _with_secret(
             RotatedApiKey,
             f"/v1/api-keys/{call.segment(key_id)}/rotate",
-            {"grace_period": None if grace_period is None else int(grace_period.total_seconds())},
+            {"grace_period": None if grace_period is None else math.ceil(grace_period.total_seconds())},
         )
 
 

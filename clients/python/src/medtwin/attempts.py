@@ -71,7 +71,7 @@ class Attempts(Generic[T]):
             raise type(outcome)(outcome.message, outcome.may_have_been_done or self._may_be_done)
         if self._may_be_done and outcome.status_code == self._call.done_already:
             return self._call.read(None)
-        if self._may_be_done and self._call.idempotency_key is not None and outcome.status_code == _UNAUTHORIZED:
+        if self._may_be_done and self._call.method != "GET" and outcome.status_code == _UNAUTHORIZED:
             # The attempt without an answer may have ended the credential that this one came with.
             raise NoAnswer("no answer, and the credential is not let in any more", True)
         if not outcome.is_success:
