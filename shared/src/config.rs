@@ -21,7 +21,7 @@ pub struct Config {
     /// `ALLOWED_ORIGIN`: the web origin whose pages may read answers.
     pub allowed_origin: Origin,
     /// `WARMING_READ`: whether to read from the table once at the start, `false` where it is not set. The template
-    /// says `true` of functions that may do `BatchGetItem`.
+    /// says `true` of functions each of whose requests does a `BatchGetItem`.
     pub warming_read: bool,
     /// `LIVE_REQUESTS_PER_MINUTE`, `TEST_REQUESTS_PER_MINUTE`: the quotas of keys, for the function that counts.
     pub quotas: Option<Quotas>,

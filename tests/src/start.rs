@@ -25,8 +25,8 @@ async fn is_one_read_of_those_whose_requests_need_it() {
     let mut actions = dynamodb.actions();
     actions.remove("gateway");
     let read = || [format!("dynamodb:{READ}")].into();
-    assert_eq!(actions, [("authorizer".to_owned(), read()), ("login".to_owned(), read())].into());
-    assert_eq!(dynamodb.calls().iter().filter(|operation| *operation == READ).count(), 2);
+    assert_eq!(actions, ["authorizer", "login", "password"].map(|name| (name.to_owned(), read())).into());
+    assert_eq!(dynamodb.calls().iter().filter(|operation| *operation == READ).count(), 3);
     assert_eq!(log.records(), [json!(null); 0]);
     // None of it is of an invocation.
     service.request("GET", "/v1/health").send().await.expect(200);
@@ -48,7 +48,7 @@ async fn with_a_table_that_is_down_is_503_until_it_is_up() {
     dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
     let service = start(&dynamodb).await;
     let failed = log.records();
-    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert_eq!(failed.len(), 3, "{failed:?}");
     for record in failed {
         assert_eq!(record["message"], "the warming read failed", "{record}");
         assert_eq!(record["level"], "WARN", "{record}");
@@ -75,7 +75,7 @@ async fn with_a_table_that_answers_nothing_does_not_wait_for_long() {
     dynamodb.disturb(Trouble::IsSilent, Some(READ));
     let began = Instant::now();
     let service = start(&dynamodb).await;
-    // Two functions start one after the other. Without a limit of its own, each would wait for five seconds.
+    // Three functions start one after the other. Without a limit of its own, each would wait for five seconds.
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
     service.request("GET", "/v1/health").send().await.expect(200);
 }
