@@ -128,7 +128,7 @@ impl ApiKey {
         match &self.state {
             State::Active { generation, .. } if *generation == of => true,
             State::Active { previous: Some(previous), generation, .. } => {
-                *generation == of + 1 && now < previous.ends_at
+                *generation == of.saturating_add(1) && now < previous.ends_at
             }
             _ => false,
         }

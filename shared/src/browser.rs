@@ -11,7 +11,8 @@ use crate::http::Response;
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What a browser is told of every answer, whatever it takes it for: come back by TLS alone, believe its type, and
-/// neither run nor frame anything in it. The template says the same of what API Gateway answers.
+/// neither run nor frame anything in it. The template says the first two of what API Gateway answers too; the quotes of a
+/// policy can't stand there, since they would end the value.
 ///
 /// Source: OWASP ASVS 5.0.0, 3.4.
 const OF_ALL_ANSWERS: [(&str, &str); 3] = [

@@ -119,6 +119,8 @@ impl Kept {
     }
 }
 
+/// Both are asked for at once, since a cold start waits for them. Where the secret is changed between the two answers, the
+/// newest but one may be missing, and what it made can't be verified for [`MIN_AGE`].
 async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError> {
     let (current, previous) =
         tokio::join!(version(client, secret_id, "AWSCURRENT"), version(client, secret_id, "AWSPREVIOUS"));

@@ -15,7 +15,7 @@ use crate::{
 const TROUBLES: [(Trouble, &str); 5] = [
     (Trouble::Refuses(StatusCode::BAD_REQUEST, "ThrottlingException"), "refused: 400"),
     (Trouble::BreaksOff, "no connection"),
-    (Trouble::CutsShort(128), "no connection"),
+    (Trouble::CutsShort(128), "an answer that can't be read"),
     (Trouble::IsSilent, "no answer in time"),
     (Trouble::LeavesOut, "an incomplete answer"),
 ];

@@ -63,7 +63,7 @@ async fn those_that_name_another_source_are_not_believed() {
 }
 
 #[tokio::test]
-async fn no_answer_may_be_framed_or_run() {
+async fn no_answer_of_a_function_may_be_framed_or_run() {
     let service = Service::start().await;
     let session = service.account().await.session;
     for answer in [

@@ -34,6 +34,8 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
-    app.store.revoke_key(&key, &principal, &request.occasion(&app)).await?;
+    if !key.is_revoked() {
+        app.store.revoke_key(&key, &principal, &request.occasion(&app)).await?;
+    }
     Ok(http::no_content())
 }

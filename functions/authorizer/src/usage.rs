@@ -2,8 +2,8 @@
 //! that an older pepper made is made anew. Most requests write nothing.
 //!
 //! None of it decides whose credential is valid. So where the table can't be written, or not soon, the request passes,
-//! and the log tells. What a key itself can bring about is no such case: where other requests of it keep its quota from
-//! being counted, it is over its limit.
+//! and the log tells. Where other requests of a key keep its quota from being counted, that is no such case: it is over its
+//! limit.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! Most of what a call costs by way of the SDK is the SDK's own work: for each it finds out anew where `DynamoDB` is and how
 //! to sign, and leads the request past its interceptors, timers and retries. So once the SDK has made a `BatchGetItem`, further
-//! ones are sent as that first one was: to the same address, with the same headers, over the same connections, and as the
-//! identity that the SDK keeps fresh.
+//! ones are sent as that first one was: to the same address, with the same headers but those that number the SDK's attempts,
+//! over the same connections, and as the identity that the SDK keeps fresh.
 //!
 //! It decides nothing: what does not come to a whole answer at the one attempt, for whatever reason, is asked for by way of the
 //! SDK. The path is closed then, and open again once the SDK has made a call that went well, so an outage costs one attempt
@@ -46,7 +46,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::{attributes::Found, keys::Key};
-use crate::{dynamodb_calls, telemetry::TARGET};
+use crate::{dynamodb_calls, error::chain, telemetry::TARGET};
 
 /// How long its one attempt may take. The SDK then has its whole time.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -149,7 +149,7 @@ impl FastPath {
         if let Err(missed) = &found
             && self.is_open.swap(false, Ordering::Relaxed)
         {
-            warn!(target: TARGET, reason = missed.to_string(), "the fast path is closed");
+            warn!(target: TARGET, reason = chain(missed), "the fast path is closed");
         }
         found
     }
@@ -165,7 +165,7 @@ impl Call {
         if !answer.status().is_success() {
             return Err(Missed::Refused(answer.status().as_u16()));
         }
-        let body = ByteStream::new(answer.into_body()).collect().await.map_err(|_| Missed::NoConnection)?;
+        let body = ByteStream::new(answer.into_body()).collect().await.map_err(|_| Missed::Unreadable)?;
         let Answer { mut responses, unprocessed_keys } =
             serde_json::from_slice(&body.into_bytes()).map_err(|_| Missed::Unreadable)?;
         if !unprocessed_keys.is_empty() {
