@@ -1,7 +1,7 @@
 //! `GET /v1/openapi.json`: the API's description, and whether all that the other tests see is as it says.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, LazyLock, Mutex},
 };
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::name::Name;
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, text},
     service::{OwnService, Service},
 };
 
@@ -149,6 +149,21 @@ async fn each_route_of_the_template_stands_in_it_with_its_credentials() {
     in_template.sort_unstable();
     described.sort_unstable();
     assert_eq!(described, in_template);
+}
+
+#[test]
+fn urls_hold_ids_cursors_and_choices_alone() {
+    let mut names = BTreeSet::new();
+    for operations in DOCUMENT["paths"].as_object().expect("paths").values() {
+        for operation in operations.as_object().expect("operations").values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            names.extend(
+                parameters.filter(|parameter| parameter["in"] != "header").map(|one| text(one, "name")),
+            );
+        }
+    }
+    let ids = ["key_id", "project_id", "session_id", "user_id"];
+    assert_eq!(names, ids.into_iter().chain(["cursor", "environment", "limit", "status"]).collect());
 }
 
 #[test]
