@@ -43,16 +43,20 @@ export function field(label, input, ...hint) {
 export function passwordField(label, kind, ...hint) {
   const input = element("input", { type: "password", autocomplete: kind, required: true, spellcheck: "false" });
   const made = field(label, input, ...hint);
-  const toggle = element("button", { type: "button", class: "reveal", "aria-pressed": "false", click: flip }, "Show");
-  toggle.setAttribute("aria-label", `Show ${label.toLowerCase()}`);
+  const toggle = element("button", { type: "button", class: "reveal", click: flip });
   const together = element("div", { class: "with-reveal" });
   input.before(together);
   together.append(input, toggle);
+  offer("Show");
   function flip() {
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
-    toggle.setAttribute("aria-pressed", String(!shown));
-    toggle.textContent = shown ? "Show" : "Hide";
+    offer(shown ? "Show" : "Hide");
+  }
+  /** @param {string} verb */
+  function offer(verb) {
+    toggle.textContent = verb;
+    toggle.setAttribute("aria-label", `${verb} ${label.toLowerCase()}`);
   }
   return made;
 }

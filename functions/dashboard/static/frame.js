@@ -56,7 +56,7 @@ export function openFrame(screen, me, logIn) {
   const isAdmin = me.permissions.includes("admin");
   const offered = PLACES.map(([name, places]) => /** @type {const} */ ([name, places.filter((place) => isAdmin || !place.forAdmins)]));
   const all = offered.flatMap(([, places]) => places);
-  const links = new Map(all.map((place) => [place, element("a", { href: `#/${place.path}` }, place.title)]));
+  const links = new Map(all.map((place) => [place, element("a", { href: `#/${place.path}`, click: closeMenu }, place.title)]));
   const main = element("main", { id: "main" });
   const menu = element(
     "nav",
@@ -88,6 +88,10 @@ export function openFrame(screen, me, logIn) {
     main,
   );
 
+  function closeMenu() {
+    if (menu.matches(":popover-open")) menu.hidePopover();
+  }
+
   /** @param {Event} event */
   function skip(event) {
     event.preventDefault();
@@ -117,7 +121,7 @@ export function openFrame(screen, me, logIn) {
       else link.removeAttribute("aria-current");
     }
     closeDialogs();
-    if (menu.matches(":popover-open")) menu.hidePopover();
+    closeMenu();
     document.title = `${place.title} · MedTWIN`;
     main.replaceChildren();
     place.open(main, me, new URLSearchParams(query));

@@ -4,7 +4,7 @@ import { things } from "./api.js";
 import { openCreateKey } from "./create-key.js";
 import { element, newId } from "./element.js";
 import { heading } from "./heading.js";
-import { list } from "./list.js";
+import { list, rowButton } from "./list.js";
 import { permissionBadges } from "./permissions.js";
 import { openRevokeKey } from "./revoke-key.js";
 import { openRotateKey } from "./rotate-key.js";
@@ -69,13 +69,11 @@ export function openKeys(main, me) {
   function actions(key) {
     if (key.status === "revoked") return null;
     const holdsAll = key.permissions.every((permission) => me.permissions.includes(permission));
-    const button = (/** @type {string} */ verb, /** @type {() => void} */ click, kind = "") =>
-      element("button", { type: "button", class: `small ${kind}`, "aria-label": `${verb} ${key.name}`, click }, verb);
     return element(
       "span",
       { class: "row-actions" },
-      key.status === "active" && holdsAll && button("Rotate", () => openRotateKey(key, reload)),
-      button("Revoke", () => openRevokeKey(key, reload), "danger-quiet"),
+      key.status === "active" && holdsAll && rowButton("Rotate", key.name, () => openRotateKey(key, reload)),
+      rowButton("Revoke", key.name, () => openRevokeKey(key, reload), "danger-quiet"),
     );
   }
 

@@ -15,6 +15,17 @@ const ROWS = 25;
  */
 
 /**
+ * A button of a row.
+ * @param {string} verb
+ * @param {string} what Which row, to somebody who sees the button alone.
+ * @param {() => void} click
+ * @param {string} [kind]
+ */
+export function rowButton(verb, what, click, kind = "") {
+  return element("button", { type: "button", class: `small ${kind}`, "aria-label": `${verb} ${what}`, click }, verb);
+}
+
+/**
  * A list.
  * @template Thing
  * @param {object} parts

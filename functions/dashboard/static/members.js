@@ -4,7 +4,7 @@ import { Problem, ask, things } from "./api.js";
 import { openConfirmation } from "./confirm.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
-import { list } from "./list.js";
+import { list, rowButton } from "./list.js";
 import { openAddMember, openChangeMember } from "./member-dialogs.js";
 import { permissionBadges } from "./permissions.js";
 import { say } from "./status.js";
@@ -39,8 +39,6 @@ export function openMembers(main, me) {
 
   /** @param {Member} member */
   function actions(member) {
-    const button = (/** @type {string} */ verb, /** @type {() => void} */ click, kind = "") =>
-      element("button", { type: "button", class: `small ${kind}`, "aria-label": `${verb} ${member.email}`, click }, verb);
     const isMe = member.id === me.user_id;
     const suspended = member.status === "suspended";
     // Letting somebody in again gives them all that they have.
@@ -48,10 +46,10 @@ export function openMembers(main, me) {
     return element(
       "span",
       { class: "row-actions" },
-      button("Change", () => openChangeMember(me, member, reload)),
-      !isMe && !suspended && button("Suspend", () => setStatus(member, "suspended")),
-      !isMe && suspended && mayRestore && button("Restore", () => setStatus(member, "active")),
-      !isMe && button("Remove", () => remove(member), "danger-quiet"),
+      rowButton("Change", member.email, () => openChangeMember(me, member, reload)),
+      !isMe && !suspended && rowButton("Suspend", member.email, () => setStatus(member, "suspended")),
+      !isMe && suspended && mayRestore && rowButton("Restore", member.email, () => setStatus(member, "active")),
+      !isMe && rowButton("Remove", member.email, () => remove(member), "danger-quiet"),
     );
   }
 

@@ -84,7 +84,7 @@ export function projectsField(me) {
   /** What is chosen from the list is whole; what is typed may not be yet. */
   function picked(/** @type {Event} */ event) {
     const typed = event instanceof InputEvent && event.inputType.startsWith("insertText");
-    if (!typed && names.has(text.value)) add();
+    if (!typed && names.has(text.value)) addOrComplain();
   }
 
   function addOrComplain() {
@@ -104,7 +104,7 @@ export function projectsField(me) {
     const named = [...names].filter(([, name]) => name.toLowerCase() === wanted.toLowerCase());
     const id = named.length === 1 && !names.has(wanted) ? named[0][0] : wanted;
     if (!/^proj_[A-Za-z0-9]{1,64}$/.test(id)) throw new Wrong("scope", `“${wanted}” is neither a project’s id nor the name of one.`);
-    if (ids.size === MOST) throw new Wrong("scope", `A key has at most ${MOST} projects.`);
+    if (ids.size === MOST && !ids.has(id)) throw new Wrong("scope", `A key has at most ${MOST} projects.`);
     ids.add(id);
     text.value = "";
     show();

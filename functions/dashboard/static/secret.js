@@ -4,7 +4,6 @@ import { API } from "./api.js";
 import { copyable } from "./copy.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { say } from "./status.js";
 
 /**
  * Shows it, until somebody says that it was saved; or says that it was lost with an answer that did not come.
@@ -14,7 +13,10 @@ import { say } from "./status.js";
  */
 export function showSecret(title, { name, key }, ...notes) {
   if (key === undefined) {
-    say(`${name} has a new secret, but it was lost on the way. Rotate the key to get another; the one before ends then.`);
+    openDialog("The secret is lost", (close) => [
+      element("p", {}, element("strong", {}, name), " has a new secret, but it was lost on the way. Rotate the key to get another; the one before ends then."),
+      element("div", { class: "buttons" }, element("button", { type: "button", class: "primary", click: close }, "OK")),
+    ]);
     return;
   }
   const watched = new AbortController();

@@ -3,7 +3,7 @@
 import { Problem, ask, things } from "./api.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
-import { list } from "./list.js";
+import { list, rowButton } from "./list.js";
 import { say } from "./status.js";
 import { when } from "./time.js";
 
@@ -32,8 +32,7 @@ export function openSessions(main, _me) {
   /** @param {Session} session */
   function actions(session) {
     if (session.current) return null;
-    const name = `End the session on ${program(session.user_agent)}`;
-    return element("button", { type: "button", class: "small danger-quiet", "aria-label": name, click: () => end(session) }, "End");
+    return rowButton("End", `the session on ${program(session.user_agent)}`, () => end(session), "danger-quiet");
   }
 
   /** @param {Session} session */

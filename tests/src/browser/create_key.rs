@@ -211,6 +211,8 @@ async fn whose_answer_is_lost_is_made_once() {
     sleep(Duration::from_millis(1_100)).await;
     browser.click("Create key").await;
     browser.sees("it was lost on the way").await;
+    browser.click("OK").await;
+    browser.sees_no_longer("it was lost on the way").await;
     browser.sees_rows(1).await;
     assert_eq!(browser.service.ids("/v1/api-keys", &account.session, 50).await.len(), 1);
     browser.end(&[]).await;

@@ -154,6 +154,11 @@ async fn can_be_left_from_each_screen() {
     let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
     browser.click("Menu").await;
+    browser.until("the menu", "return document.querySelector('#menu').matches(':popover-open')", &[]).await;
+    // It goes away although one stays on the screen where one is.
+    browser.go("API Keys").await;
+    browser.until("no menu", "return !document.querySelector('#menu').matches(':popover-open')", &[]).await;
+    browser.click("Menu").await;
     browser.click("Log out").await;
     browser.sees("Log in to MedTWIN").await;
     browser.end(&[]).await;

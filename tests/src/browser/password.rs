@@ -63,6 +63,8 @@ async fn is_hidden_while_it_is_typed_and_may_come_from_elsewhere() {
         assert_eq!(browser.value(paste, &[]).await, true, "{label}");
     };
     browser.go("Password").await;
+    browser.click("Show new password").await;
+    browser.click("Hide new password").await;
     assert_field("Current password", "current-password").await;
     assert_field("New password", "new-password").await;
     browser.go("Team Members").await;
