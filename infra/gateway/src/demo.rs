@@ -118,7 +118,7 @@ impl fmt::Display for Demo {
         match self {
             Self::Made(account) => account.fmt(f),
             Self::Kept => f.write_str(
-                "There is an account already, whose secrets were shown when it was made.\n\
+                "There is something in the table already, so no demo account is made.\n\
                  To start afresh, delete the data folder, or choose another one with --data;\n\
                  with --dynamodb, delete the table there too.",
             ),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     aws_names::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, URL_SUFFIX},
-    scalar,
+    parameters, scalar,
     template_error::{TemplateError, below},
 };
 
@@ -40,8 +40,8 @@ impl Names {
         stack: &str,
         given: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
-        let mut names =
-            Self { parameters: HashMap::new(), conditions: HashMap::new(), resources: HashMap::new() };
+        let parameters = parameters::values(template, given)?;
+        let mut names = Self { parameters, conditions: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
             ("AWS::AccountId", ACCOUNT_ID),
             ("AWS::Partition", PARTITION),
@@ -53,18 +53,6 @@ impl Names {
         }
         names.parameters.insert("AWS::NoValue".to_owned(), Value::Null);
 
-        for (name, parameter) in members(template, "Parameters") {
-            // One without a default can't be deployed by this gateway; whoever refers to it will be told.
-            if let Some(default) = parameter.get("Default") {
-                names.parameters.insert(name.clone(), default.clone());
-            }
-        }
-        for (name, value) in given {
-            if template["Parameters"].get(name).is_none() {
-                return Err(TemplateError::new("Parameters", format!("no parameter `{name}`")));
-            }
-            names.parameters.insert(name.clone(), value.as_str().into());
-        }
         for (name, condition) in members(template, "Conditions") {
             let holds = names.holds(&below("Conditions", name), condition)?;
             names.conditions.insert(name.clone(), holds);

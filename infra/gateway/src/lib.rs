@@ -20,6 +20,7 @@ mod invoke;
 mod invoke_api;
 mod loopback;
 mod options;
+mod parameters;
 mod policy;
 mod remote;
 mod request_id;
@@ -190,7 +191,8 @@ impl Gateway {
         self.tables.get(logical_id).map(String::as_str)
     }
 
-    /// What the environment must hold of a program that runs a function elsewhere.
+    /// What the environment must hold of a program that runs a function elsewhere, whichever that is: all that the template
+    /// gives to any of them.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<&str, &str> {
         let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -80,7 +80,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     tokio::select! {
         demo = gateway.make_demo(&random) => match demo {
             Ok(demo) => say(demo),
-            Err(error) => eprintln!("gateway: no demo account was made: {error}"),
+            Err(error) => eprintln!("gateway: the demo account is missing or not whole: {error}"),
         },
         () = &mut ended => {
             gateway.stop().await;

@@ -233,7 +233,7 @@ fn a_parameter_that_the_template_lacks_or_refuses_is_refused() {
     let message = refusal(&["--port", "0", "--ephemeral", "--parameter", "AlowedOrigin=https://a"]);
     assert!(message.ends_with(": Parameters: no parameter `AlowedOrigin`"), "{message}");
     let message = refusal(&["--port", "0", "--ephemeral", "--parameter", "AllowedOrigin=*"]);
-    assert!(message.contains("the environment variable ALLOWED_ORIGIN is not an origin"), "{message}");
+    assert!(message.contains(": Parameters.AllowedOrigin: `*` does not match "), "{message}");
 }
 
 #[test]
