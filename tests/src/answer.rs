@@ -36,7 +36,7 @@ impl Answer {
         answer
     }
 
-    /// Reads one to a preflight, of which the contract says nothing, as it came over the wire.
+    /// Reads one to a preflight, which has no `X-Request-Id`: no page gets to see it.
     #[track_caller]
     pub fn parse_preflight(raw: &str) -> Self {
         let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");

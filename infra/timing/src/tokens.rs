@@ -128,8 +128,8 @@ struct Comparing<'a> {
 impl Comparing<'_> {
     /// Compares the times that `work` takes with each of `inputs`. Chance says whose turn it is.
     ///
-    /// Each turn is of a copy, which the allocator puts where that of the last one was: how far things are from each other
-    /// in memory takes time, too.
+    /// Each turn is of a copy. Of a digest the allocator puts it where that of the last one was, since how far things are
+    /// from each other in memory takes time, too; of a key or session it is a reference, and each stays where it is.
     fn of<I: Clone, R>(
         &mut self,
         what: &'static str,
