@@ -57,3 +57,16 @@ impl Intercept for Counter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn those_alone_are_counted_that_its_own_work_makes() {
+        let (one, other) = (DynamoDbCalls::default(), DynamoDbCalls::default());
+        let work = async |calls| (0..calls).for_each(|_| count_one());
+        tokio::join!(one.during(work(2)), other.during(work(3)), work(1));
+        assert_eq!((one.count(), other.count()), (2, 3));
+    }
+}

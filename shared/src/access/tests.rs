@@ -90,20 +90,19 @@ fn the_previous_secret_passes_until_its_overlap_ends() {
 #[test]
 fn the_pepper_of_a_previous_secret_is_asked_for_until_its_overlap_ends() {
     let old = token(1);
-    let secret = |ends_at| {
-        let value = format!("Bearer {}", old.expose());
-        let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-        let current = TokenDigest::of("another", &peppers("2"));
-        let previous = Some(Superseded {
-            digest: TokenDigest::of(old.expose(), &peppers("1")),
-            ends_at: timestamp(ends_at),
-        });
-        let key = ApiKey { state: State::Active { current, previous, generation: 1 }, ..api_key() };
-        let found = FoundKey { key, account: ACTIVE };
-        decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW))
+    let value = format!("Bearer {}", old.expose());
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let previous =
+        Superseded { digest: TokenDigest::of(old.expose(), &peppers("1")), ends_at: timestamp(NOW + 1) };
+    let current = TokenDigest::of("another", &peppers("2"));
+    let state = State::Active { current, previous: Some(previous), generation: 1 };
+    let found = FoundKey { key: ApiKey { state, ..api_key() }, account: ACTIVE };
+    let decided = |now| {
+        let versions: Vec<_> = found.pepper_versions(timestamp(now)).collect();
+        (versions, decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(now)))
     };
-    assert_eq!(secret(NOW + 1), Err(UnknownPepper.into()));
-    assert_eq!(secret(NOW), Err(Unauthenticated::WrongSecret.into()));
+    assert_eq!(decided(NOW), (vec!["2", "1"], Err(UnknownPepper.into())));
+    assert_eq!(decided(NOW + 1), (vec!["2"], Err(Unauthenticated::WrongSecret.into())));
 }
 
 #[test]
