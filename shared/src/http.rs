@@ -183,13 +183,62 @@ mod tests {
         Arc::new(app.await.unwrap())
     }
 
+    /// An event of a REST API.
+    fn event(headers: &Value) -> Value {
+        let context = json!({
+            "httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/",
+            "identity": {"sourceIp": "192.0.2.1"},
+        });
+        json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": headers, "requestContext": context})
+    }
+
+    /// What comes of an event.
+    async fn answer_to(mut function: impl Function<Event>, event: Value) -> Value {
+        let mut context = lambda_http::Context::default();
+        "3".clone_into(&mut context.request_id);
+        let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context);
+        serde_json::to_value(function.call(event).await.unwrap()).unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_does_not_end_is_503() {
-        let mut function = function(app().await, |_, _| future::pending());
-        let context = json!({"httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/"});
-        let event = json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "requestContext": context});
-        let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), lambda_http::Context::default());
-        let answer = serde_json::to_value(function.call(event).await.unwrap()).unwrap();
-        assert_eq!(answer["statusCode"], 503);
+        let function = function(app().await, |_, _| future::pending());
+        assert_eq!(answer_to(function, event(&json!({}))).await["statusCode"], 503);
+    }
+
+    #[tokio::test]
+    async fn an_event_of_either_payload_says_its_id_and_where_it_came_from() {
+        let function = function(app().await, |_, request| {
+            future::ready(Ok(json(StatusCode::OK, &[Some(request.id()), request.source_ip()])))
+        });
+        let one = event(&json!({}));
+        let two = json!({"version": "2.0", "rawPath": "/", "headers": {}, "requestContext": {
+            "requestId": "2", "http": {"method": "GET", "path": "/", "sourceIp": "192.0.2.2"},
+        }});
+        for (event, seen) in [(one, ["1", "192.0.2.1"]), (two, ["2", "192.0.2.2"])] {
+            let of =
+                async |event| answer_to(function.clone(), event).await["body"].as_str().unwrap().to_owned();
+            assert_eq!(of(event.clone()).await, json!(seen).to_string());
+            // Where API Gateway gives it none, it has Lambda's.
+            let mut nameless = event;
+            nameless["requestContext"].as_object_mut().unwrap().remove("requestId");
+            assert_eq!(of(nameless).await, json!(["3", seen[1]]).to_string());
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_that_are_not_read_or_can_not_be_are_left_out() {
+        let function = function(app().await, |_, request| {
+            let names: Vec<_> = request.user_agent().into_iter().map(ToOwned::to_owned).collect();
+            future::ready(Ok(json(StatusCode::OK, &names)))
+        });
+        for (headers, seen) in [
+            (json!({"User-Agent": ["curl"], "Host": ["no host"], "X-Other": ["\u{1}"]}), r#"["curl"]"#),
+            (json!({"User-Agent": ["a\u{1}b"]}), "[]"),
+            (json!({"User-Agent": ["a", "b\n"]}), "[]"),
+            (json!({"User-Agent": [1]}), "[]"),
+        ] {
+            assert_eq!(answer_to(function.clone(), event(&headers)).await["body"], seen);
+        }
     }
 }

@@ -265,6 +265,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_right_checksum_does_not_mend_a_wrong_length_or_alphabet() {
+        let (_, _, token) = new_key(Environment::Live, 1);
+        let signed = &token.expose()[..token.expose().len() - CHECKSUM_DIGITS];
+        let summed = |signed: &str| format!("Bearer {signed}{}", ascii(&checksum(signed.as_bytes())));
+        assert!(Token::from_authorization(&summed(signed)).is_ok());
+        let last = signed.len() - 1;
+        for signed in [
+            signed[..last].to_owned(),
+            format!("{signed}0"),
+            format!("{}-", &signed[..last]),
+            "mt_live_".to_owned(),
+        ] {
+            assert!(Token::from_authorization(&summed(&signed)).is_err(), "{signed}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_key_token_is_read_as_it_was_made(seed: u64, environment in select(&Environment::ALL[..])) {

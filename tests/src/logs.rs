@@ -417,6 +417,22 @@ async fn say_who_was_refused_what_and_why() {
 }
 
 #[tokio::test]
+async fn say_whom_a_token_claims_to_be_of() {
+    start_log();
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let id = text(&record, "id");
+    let forged = Credential::forged(Environment::Live, &account.id, id);
+    let answer = service.me(&forged).await;
+    answer.assert_unauthorized();
+    let records = records(answer.header("x-request-id").expect("an id"));
+    let authorized = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect("a record");
+    assert_eq!(authorized["claimed"], format!("{} {id}", account.id));
+    assert_eq!((&authorized["account_id"], &authorized["principal_id"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
 async fn say_what_a_function_answered_and_why() {
     start_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;

@@ -1,6 +1,9 @@
 //! What `CloudWatch` reads from the logs: each invocation leaves one document in the embedded metric format.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -232,4 +235,21 @@ async fn count_for_each_of_the_invocations_that_run_at_once() {
     first.expect(200);
     let ran = watched.documents();
     assert_eq!((text(&ran[0], "FunctionName"), calls(&ran)), ("api-keys-list", 1));
+}
+
+#[tokio::test]
+async fn tell_the_time_from_the_begin_to_the_answer_in_milliseconds() {
+    const LATE: Duration = Duration::from_millis(100);
+    let log = OwnLog::start(LevelFilter::INFO);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    log.records();
+    dynamodb.disturb(Trouble::IsSlow(LATE), Some("BatchGetItem"));
+    let began = Instant::now();
+    service.me(&account.session).await.expect(200);
+    let took = began.elapsed();
+    let records = log.records();
+    let authorized = records.iter().find(|record| record["FunctionName"] == "authorizer").expect("a line");
+    let latency = Duration::from_secs_f64(authorized["Latency"].as_f64().expect("a number") / 1_000.0);
+    assert!(LATE <= latency && latency <= took, "{latency:?} of {took:?}");
 }

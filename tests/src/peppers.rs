@@ -1,12 +1,12 @@
 //! The pepper can be changed while the service runs.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
-
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::text,
-    dynamodb::{DynamoDb, Held},
+    dynamodb::{DynamoDb, Held, Trouble},
     logs::OwnLog,
     service::{Account, Credential, OwnService, PASSWORD, key_path},
 };
@@ -87,6 +87,29 @@ async fn one_that_can_not_be_fetched_leaves_the_others_in_use() {
     service.time.pass(1);
     service.me(&key).await.expect(200);
     assert_eq!(failed().len(), 1, "it is tried again soon");
+}
+
+#[tokio::test]
+async fn one_of_two_that_is_refused_leaves_both_in_use() {
+    let dynamodb = DynamoDb::start().await;
+    let service = OwnService::start_with(|options| {
+        options.dynamodb = Some(dynamodb.url.clone());
+        options.secrets_manager = Some(dynamodb.url.clone());
+    })
+    .await;
+    let account = service.account().await;
+    let log = OwnLog::start(LevelFilter::INFO);
+    service.time.pass(300);
+    dynamodb.disturb_at(
+        Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        Some("GetSecretValue"),
+        1..2,
+    );
+    service.me(&account.session).await.expect(200);
+    let records = log.records();
+    let failed = records.iter().find(|record| record["message"] == "the peppers stay as they were");
+    let reason = text(failed.expect("it failed"), "reason");
+    assert_eq!(reason, "the pepper can't be had from Secrets Manager: refused: AccessDeniedException");
 }
 
 #[tokio::test]
