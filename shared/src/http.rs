@@ -109,7 +109,7 @@ where
     let handled = if let Some(Verdict::Exceeded(allowance)) = limit {
         Err(Error::rate_limited(allowance.resets_in))
     } else {
-        invocation.run(handle(principal, request)).await
+        invocation.run(handle(principal, request)).await.map_err(Error::unavailable).flatten()
     };
     let (mut response, reason) = match handled {
         Ok(response) => (response, None),

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 use tracing::info;
 
 use crate::{
     app::App,
     dynamodb_calls::DynamoDbCalls,
-    error::Error,
     id::AccountId,
     metrics::{Metrics, Outcome},
     telemetry::INVOCATIONS,
@@ -94,13 +93,9 @@ impl<'a> Invocation<'a> {
         &self.request_id
     }
 
-    /// Does `work`, whose calls to `DynamoDB` are the invocation's.
-    ///
-    /// # Errors
-    /// When `work` fails, or does not end in time.
-    pub async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let limited = self.dynamodb_calls.during(timeout(LIMIT, work)).await;
-        limited.unwrap_or_else(|late| Err(Error::unavailable(late)))
+    /// Does `work`, unless that does not end in time. Its calls to `DynamoDB` are the invocation's.
+    pub fn run<W: Future>(&self, work: W) -> impl Future<Output = Result<W::Output, Elapsed>> + use<W> {
+        self.dynamodb_calls.during(timeout(LIMIT, work))
     }
 
     /// It ended like this; where that is a refusal or a failure, for this reason.

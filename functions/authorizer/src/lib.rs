@@ -71,7 +71,10 @@ async fn authorize(
     );
     let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
     let decided = match &token {
-        Ok(token) => invocation.run(decide(&app, &leases, token, &asked)).await,
+        Ok(token) => {
+            let decided = invocation.run(decide(&app, &leases, token, &asked)).await;
+            decided.map_err(Error::unavailable).flatten()
+        }
         Err(MalformedToken) => Err(Error::unauthorized(Unauthenticated::Malformed)),
     };
     let claims = token.ok().map(|token| token.claims());

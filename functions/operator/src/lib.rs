@@ -127,7 +127,10 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
     let operation = command.as_ref().map_or("operator", Command::operation);
     let invocation = Invocation::begin(&app, &event.context.request_id, operation.to_owned());
     let done = match command {
-        Ok(command) => invocation.run(carry_out(&app, command, &event.context.request_id)).await,
+        Ok(command) => {
+            let done = invocation.run(carry_out(&app, command, &event.context.request_id)).await;
+            done.map_err(Error::unavailable).flatten()
+        }
         Err(malformed) => Err(malformed),
     };
     match &done {
