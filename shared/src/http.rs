@@ -212,7 +212,7 @@ mod tests {
             future::ready(Ok(json(StatusCode::OK, &[Some(request.id()), request.source_ip()])))
         });
         let one = event(&json!({}));
-        let two = json!({"version": "2.0", "rawPath": "/", "headers": {}, "requestContext": {
+        let two = json!({"version": "2.0", "rawPath": "/", "headers": {"Host": "no host"}, "requestContext": {
             "requestId": "2", "http": {"method": "GET", "path": "/", "sourceIp": "192.0.2.2"},
         }});
         for (event, seen) in [(one, ["1", "192.0.2.1"]), (two, ["2", "192.0.2.2"])] {
