@@ -13,3 +13,21 @@ pub(super) async fn pause_before(attempt: u32) {
         tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(pauses)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_pause_is_twice_as_long_as_the_one_before() {
+        let mut pauses = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            let began = Instant::now();
+            pause_before(attempt).await;
+            pauses.push(began.elapsed());
+        }
+        assert_eq!(pauses, [0, 20, 40, 80].map(Duration::from_millis));
+    }
+}
