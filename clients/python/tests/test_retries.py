@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -20,8 +21,10 @@ from medtwin import (
     Unavailable,
     UnexpectedAnswer,
 )
+from medtwin.api import Api
 from medtwin.secret import Secret
 from medtwin.sessions import log_in
+from medtwin.wire import Blocking
 
 PROJECT = {"id": "proj_1", "name": "Study", "created_at": "2026-01-30T12:00:00Z"}
 MEMBER = {
@@ -169,11 +172,12 @@ def test_a_deletion_of_nothing_is_not_found() -> None:
 
 
 def test_a_change_whose_credential_is_not_let_in_any_more_may_have_been_done() -> None:
-    for change in [
+    changes: list[Callable[[Api[Blocking]], object]] = [
         lambda client: client.api_keys.revoke("key_1"),
         lambda client: client.sessions.end("sid_1"),
         lambda client: client.members.change("user_1", permissions=["read"]),
-    ]:
+    ]
+    for change in changes:
         with pytest.raises(NoAnswer) as raised:
             change(Script([failing(httpx.ReadError), refusing(401, "UNAUTHORIZED")]).client())
         assert raised.value.may_have_been_done
