@@ -155,7 +155,7 @@ async fn a_restart_keeps_everything() {
     assert_eq!(gateway.end("-TERM"), Some(0));
 
     let mut gateway = Running::start(&arguments);
-    assert!(gateway.greeting().contains("\nThere is an account already"));
+    assert!(gateway.greeting().contains("\nThere is something in the table already"));
     assert_eq!(status(&gateway.url, "/v1/projects", key).await, 200);
 }
 
