@@ -229,14 +229,13 @@ mod tests {
     #[tokio::test]
     async fn headers_that_are_not_read_or_can_not_be_are_left_out() {
         let function = function(app().await, |_, request| {
-            let names: Vec<_> = request.user_agent().into_iter().map(ToOwned::to_owned).collect();
-            future::ready(Ok(json(StatusCode::OK, &names)))
+            future::ready(Ok(json(StatusCode::OK, &request.user_agent())))
         });
         for (headers, seen) in [
-            (json!({"User-Agent": ["curl"], "Host": ["no host"], "X-Other": ["\u{1}"]}), r#"["curl"]"#),
-            (json!({"User-Agent": ["a\u{1}b"]}), "[]"),
-            (json!({"User-Agent": ["a", "b\n"]}), "[]"),
-            (json!({"User-Agent": [1]}), "[]"),
+            (json!({"User-Agent": ["curl"], "Host": ["no host"], "X-Other": ["\u{1}"]}), r#""curl""#),
+            (json!({"User-Agent": ["a\u{1}b"]}), "null"),
+            (json!({"User-Agent": ["a", "b\n"]}), "null"),
+            (json!({"User-Agent": [1]}), "null"),
         ] {
             assert_eq!(answer_to(function.clone(), event(&headers)).await["body"], seen);
         }

@@ -8,13 +8,16 @@ use crate::{
 };
 
 #[tokio::test]
-async fn ends_the_key_at_once_and_again_is_204() {
-    let service = OwnService::start().await;
+async fn ends_the_key_at_once_and_again_is_204_and_writes_nothing() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     service.me(&key).await.expect(200);
-    for _ in 0..3 {
+    for transactions in [1, 0, 0] {
+        dynamodb.calls();
         assert_eq!(service.delete(&key_path(&made), &account.session).await.expect(204), json!(null));
+        let calls = dynamodb.calls();
+        assert_eq!(calls.iter().filter(|call| *call == "TransactWriteItems").count(), transactions);
         service.me(&key).await.assert_unauthorized();
     }
     let mut expected = without(&made, "key");
