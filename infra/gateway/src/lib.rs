@@ -10,7 +10,7 @@ mod demo;
 mod dynamodb;
 mod event;
 mod function_error;
-mod functions;
+pub mod functions;
 mod gateway_response;
 mod headers;
 mod in_process;
@@ -46,16 +46,19 @@ use aws_sdk_dynamodb::{Client, config::Credentials};
 use lambda_runtime::Config as FunctionConfig;
 use serde_json::Value;
 use shared::{
-    app::App,
-    aws::{self, Aws},
-    config::Config,
-    random::Random,
+    primitives::random::Random,
+    runtime::{
+        app::App,
+        aws::{self, Aws},
+        config::Config,
+    },
 };
 use tokio::net::TcpListener;
 
 use crate::{
     aws_names::{REGION, STACK_NAME},
     data::Folder,
+    functions::FUNCTIONS,
     invoke::{Function, Functions, Runs},
     loopback::Server,
     remote::Remote,
@@ -68,7 +71,6 @@ pub use crate::{
     data::{Data, FolderError},
     demo::{Demo, DemoError},
     function_error::FunctionError,
-    functions::link,
     in_process::Handler,
     options::{Options, default_template},
     routes::RouteInfo,
@@ -356,11 +358,12 @@ async fn start_functions(
         let runs = if let Some(remote) = remote {
             Runs::Elsewhere(Arc::clone(remote))
         } else {
-            let link = functions::link(&name).ok_or_else(|| StartError::NotLinked(name.clone()))?;
+            let linked = FUNCTIONS.iter().find(|linked| linked.name == name);
+            let linked = linked.ok_or_else(|| StartError::NotLinked(name.clone()))?;
             let app = start_function(options, &name, &declared, services.clients(&name))
                 .await
                 .map_err(|error| StartError::Function { function: name.clone(), error })?;
-            Runs::InProcess(link(Arc::new(app)))
+            Runs::InProcess((linked.handler)(Arc::new(app)))
         };
         let config = FunctionConfig {
             function_name: name.clone(),
@@ -379,7 +382,7 @@ async fn start_function(
     name: &str,
     declared: &template::Function,
     aws: Aws,
-) -> Result<App, shared::app::StartError> {
+) -> Result<App, shared::runtime::app::StartError> {
     let config = Config::from_lookup(|variable| match variable {
         "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
         _ => declared.environment.get(variable).cloned(),

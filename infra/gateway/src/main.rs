@@ -11,7 +11,7 @@ use std::{
 
 use clap::Parser;
 use gateway::{Data, Gateway, Options, default_template};
-use shared::{random::Random, telemetry};
+use shared::{primitives::random::Random, telemetry::log};
 use tracing::level_filters::LevelFilter;
 
 /// Runs the whole service on this machine, as AWS would from the template.
@@ -49,7 +49,7 @@ fn name_and_value(text: &str) -> Result<(String, String), &'static str> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    telemetry::init(LevelFilter::INFO);
+    log::init(LevelFilter::INFO);
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use reqwest::Url;
-use shared::{clock::Clock, random::Random};
+use shared::primitives::{clock::Clock, random::Random};
 
 use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError};
 

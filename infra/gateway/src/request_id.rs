@@ -1,7 +1,7 @@
 //! The ids that AWS makes up.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use shared::random::Random;
+use shared::primitives::random::Random;
 use uuid::Builder;
 
 /// What tells a request from all others.

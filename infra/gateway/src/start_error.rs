@@ -56,7 +56,7 @@ pub enum StartError {
         /// The function.
         function: String,
         /// Why not.
-        error: shared::app::StartError,
+        error: shared::runtime::app::StartError,
     },
     /// What should be a URL is none, or not one of the kind that can be used.
     #[error("`{url}` is not {expected}")]
