@@ -81,7 +81,7 @@ impl Browser {
         let browser = Self::open().await;
         let account = browser.service.account().await;
         browser.log_in(&account.email).await;
-        browser.sees("What your servers call the API with.").await;
+        browser.sees("Your servers use these keys to authenticate to the API.").await;
         (browser, account)
     }
 
@@ -92,7 +92,7 @@ impl Browser {
 
     /// Logs somebody in.
     pub async fn log_in_with(&self, email: &str, password: &str) {
-        self.fill("E-mail", email).await;
+        self.fill("Email", email).await;
         self.fill("Password", password).await;
         self.click("Log in").await;
     }

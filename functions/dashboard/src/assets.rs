@@ -1,27 +1,25 @@
-//! The page and its files, which are a part of the program.
+//! The page and its files, which are compiled into the program.
 //!
-//! All files lie in one folder that is named by the hash of all. So the modules import each other by plain relative
-//! names, and still no address ever stands for two things.
+//! The URL of each file contains one hash over the content of all files. Modules can therefore import each other by
+//! relative names, and a URL never refers to two versions of a file.
 
 use std::{fmt::Write, sync::LazyLock};
 
 use sha2::{Digest, Sha256};
 
-/// One file.
 #[derive(Debug)]
 pub(crate) struct Asset {
     name: &'static str,
-    /// What is in it.
     pub(crate) text: &'static str,
 }
 
-/// The page and its files, with the hash of all.
 pub(crate) struct Assets {
+    /// First 64 bits of the SHA-256 hash over the names and contents of all files, in hexadecimal.
     hash: String,
     page: String,
 }
 
-/// The page, in which `ASSETS` stands for where its files are.
+/// The page, with the placeholder `ASSETS` for the URL of the folder with its files.
 const PAGE: &str = include_str!("../static/page.html");
 
 macro_rules! files {
@@ -31,23 +29,23 @@ macro_rules! files {
 }
 
 const FILES: &[Asset] = files! {
+    "api-keys.js"
     "api.js"
     "audit-events.js"
     "base.css"
-    "confirm.js"
+    "confirm-dialog.js"
     "controls.css"
-    "copy.js"
+    "copy-field.js"
     "create-key.js"
     "dialog.js"
     "dialogs.css"
     "element.js"
-    "expiry.js"
+    "expiry-field.js"
     "form.js"
-    "frame.css"
-    "frame.js"
     "heading.js"
     "icon.svg"
-    "keys.js"
+    "layout.css"
+    "layout.js"
     "list.js"
     "lists.css"
     "login.js"
@@ -57,44 +55,41 @@ const FILES: &[Asset] = files! {
     "names.js"
     "password.js"
     "permissions.js"
-    "projects.js"
+    "projects-field.js"
     "revoke-key.js"
     "rotate-key.js"
-    "secret.js"
+    "secret-dialog.js"
     "session.js"
     "sessions.js"
-    "status.js"
     "time.js"
+    "toast.js"
 };
 
-/// The page and its files.
 pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
-    let mut all = Sha256::new();
+    let mut hasher = Sha256::new();
     for Asset { name, text } in FILES {
-        all.update(format!("{name} {}\n{text}", text.len()));
+        hasher.update(format!("{name} {}\n{text}", text.len()));
     }
     let mut hash = String::new();
-    for byte in &all.finalize()[..8] {
-        write!(hash, "{byte:02x}").expect("a String takes all");
+    for byte in &hasher.finalize()[..8] {
+        write!(hash, "{byte:02x}").expect("writing to a String never fails");
     }
     let page = PAGE.replace("ASSETS", &format!("./dashboard/assets/{hash}"));
     Assets { hash, page }
 });
 
 impl Assets {
-    /// The page.
     pub(crate) fn page(&self) -> &str {
         &self.page
     }
 
-    /// The file of this name, if it is asked for by the hash that the files have.
+    /// Returns the file with this name if `hash` is the current hash.
     pub(crate) fn find(&self, hash: &str, name: &str) -> Option<&'static Asset> {
         FILES.iter().filter(|_| hash == self.hash).find(|file| file.name == name)
     }
 }
 
 impl Asset {
-    /// What a browser takes it for.
     pub(crate) fn media_type(&self) -> &'static str {
         match self.name.rsplit_once('.') {
             Some((_, "css")) => "text/css; charset=utf-8",
@@ -112,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_file_of_the_folder_is_served_and_no_other() {
+    fn exactly_the_files_in_static_are_served() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
         let files =
             fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -121,22 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_file_names_is_there() {
-        let name_of = |line: &str| {
+    fn imported_and_linked_files_exist() {
+        let imported_name = |line: &str| {
             let (_, rest) = line.split_once(" from \"./")?;
             Some(rest.split_once('"')?.0.to_owned())
         };
-        let imported = FILES.iter().flat_map(|file| file.text.lines().filter_map(name_of));
+        let imported = FILES.iter().flat_map(|file| file.text.lines().filter_map(imported_name));
         let linked = PAGE.split("ASSETS/").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-        let named: BTreeSet<String> = imported.chain(linked).collect();
-        assert!(named.len() > 10, "{named:?}");
-        for name in named {
+        let names: BTreeSet<String> = imported.chain(linked).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
             assert!(ASSETS.find(&ASSETS.hash, &name).is_some(), "{name}");
         }
     }
 
     #[test]
-    fn under_another_hash_there_is_nothing() {
+    fn find_with_unknown_hash_or_name_returns_none() {
         assert!(ASSETS.find(&ASSETS.hash, "main.js").is_some());
         assert!(ASSETS.find("0000000000000000", "main.js").is_none());
         assert!(ASSETS.find("", "main.js").is_none());
@@ -144,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_them_needs_what_the_policy_forbids() {
+    fn files_use_no_feature_that_the_policy_forbids() {
         for Asset { name, text } in FILES {
             for forbidden in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"]
@@ -158,15 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_them_writes_to_a_name_out_of_data() {
+    fn modules_never_write_to_computed_property_names() {
         let modules = FILES.iter().filter(|file| file.media_type().starts_with("text/javascript"));
         for Asset { name, text } in modules {
             for forbidden in ["__proto__", "prototype", "Object.assign", "fromEntries"] {
                 assert!(!text.contains(forbidden), "{name}: {forbidden}");
             }
             for line in text.lines().filter(|line| line.contains("] = ")) {
-                let takes_apart = line.trim_start().starts_with("const [");
-                assert!(takes_apart, "{name}: {line}");
+                let is_destructuring = line.trim_start().starts_with("const [");
+                assert!(is_destructuring, "{name}: {line}");
             }
         }
     }

@@ -1,19 +1,19 @@
-// Asks the API, which lies beside the dashboard: whatever the stage or domain is, it is in front of both.
+// Client for the API.
 
 import * as session from "./session.js";
 
-/** Where the API is, such as `https://auth.example.com/v1`. */
-export const API = new URL("../../../v1", import.meta.url).href;
+/** Base URL of the API, such as `https://auth.example.com/v1`. It is relative to this module, so it includes the stage. */
+export const API_URL = new URL("../../../v1", import.meta.url).href;
 
-/** How long an answer may take, in milliseconds. API Gateway gives up a second before. */
-const LIMIT = 30_000;
+/** Just above API Gateway's own timeout of 29 seconds. */
+const TIMEOUT_MS = 30_000;
 
-/** An answer that is no success, in words for whoever looks at the page. */
-export class Problem extends Error {
+/** A failed request, with a message for the user. */
+export class ApiError extends Error {
   /**
-   * @param {number} status 0, where there was no answer.
+   * @param {number} status HTTP status, or 0 if there was no response.
    * @param {string} message
-   * @param {string | null} [field] The member of the request that is at fault.
+   * @param {string | null} [field] Name of the invalid request field.
    * @param {number} [retryAfter] In seconds.
    */
   constructor(status, message, field = null, retryAfter = 0) {
@@ -24,60 +24,61 @@ export class Problem extends Error {
   }
 }
 
-/** What happens when the API no longer takes the session. */
-let ended = () => {};
+let handleSessionEnd = () => {};
 
-/** @param {() => void} then */
-export function whenSessionEnds(then) {
-  ended = then;
+/**
+ * Sets the callback for when the API rejects the session token.
+ * @param {() => void} handler
+ */
+export function onSessionEnd(handler) {
+  handleSessionEnd = handler;
 }
 
 /**
- * Sends one request with the session, and gives what is answered.
- *
- * `once` names it, so that it is done once however often it is sent.
+ * Sends a request with the session token and returns the response body.
  * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
  * @param {string} path
  * @param {object} [body]
- * @param {string} [once]
+ * @param {string} [idempotencyKey]
  * @returns {Promise<any>}
  */
-export async function ask(method, path, body, once) {
+export async function request(method, path, body, idempotencyKey) {
   const token = session.token();
+  const headers = { Authorization: `Session ${token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
   try {
-    return await send(method, path, { Authorization: `Session ${token}`, ...(once && { "Idempotency-Key": once }) }, body);
-  } catch (problem) {
-    // An answer to a session that was left says nothing of the one since.
-    if (problem instanceof Problem && problem.status === 401 && token !== null && token === session.token()) {
-      session.forget();
-      ended();
+    return await send(method, path, headers, body);
+  } catch (error) {
+    // A 401 for a previous session says nothing about the current one.
+    if (error instanceof ApiError && error.status === 401 && token !== null && token === session.token()) {
+      session.clear();
+      handleSessionEnd();
     }
-    throw problem;
+    throw error;
   }
 }
 
 /**
- * Begins a session.
+ * Logs in and saves the session token.
  * @param {string} email
  * @param {string} password
  */
 export async function login(email, password) {
-  const answer = await send("POST", "/auth/login", {}, { email, password });
-  session.begin(answer.session_token);
+  const response = await send("POST", "/auth/login", {}, { email, password });
+  session.save(response.session_token);
 }
 
 /**
- * All things of a list, page by page as they are wanted.
- * @template Thing
+ * Yields all items of a list. Pages are requested only as they are needed.
+ * @template Item
  * @param {string} path
  * @param {Record<string, string>} [parameters]
- * @returns {AsyncGenerator<Thing>}
+ * @returns {AsyncGenerator<Item>}
  */
-export async function* things(path, parameters = {}) {
+export async function* listItems(path, parameters = {}) {
   const query = new URLSearchParams({ ...parameters, limit: "100" });
   for (;;) {
-    /** @type {import("../types/contract").Page<Thing>} */
-    const page = await ask("GET", `${path}?${query}`);
+    /** @type {import("../types/contract").Page<Item>} */
+    const page = await request("GET", `${path}?${query}`);
     yield* page.data;
     if (page.next_cursor === null) return;
     query.set("cursor", page.next_cursor);
@@ -92,46 +93,42 @@ export async function* things(path, parameters = {}) {
  */
 async function send(method, path, headers, body) {
   /** @type {RequestInit} */
-  const request = { method, headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" };
+  const options = { method, headers, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" };
   if (body) {
-    request.headers = { ...headers, "Content-Type": "application/json" };
-    request.body = JSON.stringify(body);
+    options.headers = { ...headers, "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
   }
-  let answer;
+  let response;
   try {
-    answer = await fetch(API + path, { ...request, signal: AbortSignal.timeout(LIMIT) });
+    response = await fetch(API_URL + path, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
-    throw new Problem(0, "The service can’t be reached. Check your connection, then try again.");
+    throw new ApiError(0, "The service can’t be reached. Check your connection and try again.");
   }
-  if (answer.status === 204) return null;
-  const content = await answer.json().catch(() => null);
-  if (answer.ok && content) return content;
-  throw problem(answer, content?.error ?? {});
+  if (response.status === 204) return null;
+  const content = await response.json().catch(() => null);
+  if (response.ok && content) return content;
+  throw apiError(response, content?.error ?? {});
 }
 
 /**
- * @param {Response} answer
+ * @param {Response} response
  * @param {{ message?: string, field?: string }} error
  */
-function problem(answer, { message = "The answer can’t be read.", field }) {
-  const { status, headers } = answer;
+function apiError({ status, headers }, { message = "The service sent an invalid response.", field }) {
   const retryAfter = Number(headers.get("Retry-After") ?? 0);
-  const words = {
-    403: message.startsWith("API key") ? "You don’t have the permission for this, or no longer." : message,
-    404: "It is no longer there.",
-    422: "This may have been done before you changed it. Close it, and look at the list.",
-    429: `Too many requests. Try again in ${duration(retryAfter)}.`,
-    500: `Something failed on our side. Try again, or tell us the request: ${headers.get("X-Request-Id")}`,
-    503: "The service is busy or down. Try again in a moment.",
+  const userMessage = {
+    403: message.startsWith("API key") ? "You don’t have permission to do this." : message,
+    404: "This item no longer exists.",
+    422: "An earlier attempt with different values may have succeeded. Close this dialog and check the list.",
+    429: `Too many requests. Try again in ${formatDuration(retryAfter)}.`,
+    500: `Something went wrong on our end. Try again, or contact support with request ID ${headers.get("X-Request-Id")}.`,
+    503: "The service is temporarily unavailable. Try again in a moment.",
   }[status];
-  return new Problem(status, words ?? message, field ?? null, retryAfter);
+  return new ApiError(status, userMessage ?? message, field ?? null, retryAfter);
 }
 
-/**
- * So many seconds, in words.
- * @param {number} seconds
- */
-export function duration(seconds) {
+/** @param {number} seconds */
+export function formatDuration(seconds) {
   const minutes = Math.ceil(seconds / 60);
   if (seconds > 90) return `${minutes} minutes`;
   return seconds === 1 ? "1 second" : `${seconds} seconds`;

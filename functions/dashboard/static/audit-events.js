@@ -1,11 +1,11 @@
-// Audit Events: what was done in the account, and by whom.
+// The audit events screen.
 
-import { Problem, things } from "./api.js";
-import { element, newId } from "./element.js";
+import { ApiError, listItems } from "./api.js";
+import { element, uniqueId } from "./element.js";
 import { heading } from "./heading.js";
 import { list } from "./list.js";
 import { Names } from "./names.js";
-import { exact, when } from "./time.js";
+import { formatDateTime, timeElement } from "./time.js";
 
 /** @typedef {import("../types/contract").AuditEvent} AuditEvent */
 
@@ -14,64 +14,70 @@ import { exact, when } from "./time.js";
  * @param {import("../types/contract").Me} _me
  * @param {URLSearchParams} parameters
  */
-export function openAuditEvents(main, _me, parameters) {
-  let wanted = parameters.get("key_id") ?? "";
-  const key = element("select", { id: newId("filter"), change: chosen }, element("option", { value: "" }, "All that was done"));
-  const filters = element("div", { class: "filters" }, element("label", { class: "unseen", for: key.id }, "Events about"), key);
-  // It is chosen already, whatever it is called.
-  const chosenBefore = wanted === "" ? null : element("option", { value: wanted, selected: true }, `Key ${wanted}`);
-  if (chosenBefore) key.append(chosenBefore);
+export function showAuditEvents(main, _me, parameters) {
+  let keyId = parameters.get("key_id") ?? "";
+  const select = element("select", { id: uniqueId("filter"), change: handleSelect }, element("option", { value: "" }, "All events"));
+  const filters = element("div", { class: "filters" }, element("label", { class: "visually-hidden", for: select.id }, "Filter by API key"), select);
+  // The key from the URL is selected before its name is known.
+  const initialOption = keyId === "" ? null : element("option", { value: keyId, selected: true }, `API key ${keyId}`);
+  if (initialOption) select.append(initialOption);
   const names = new Names();
 
   /** @returns {AsyncGenerator<AuditEvent>} */
-  function read() {
-    return things("/audit-events", wanted === "" ? {} : { key_id: wanted });
+  function readEvents() {
+    return listItems("/audit-events", keyId === "" ? {} : { key_id: keyId });
   }
 
-  async function loadKeys() {
+  async function loadKeyNames() {
     /** @type {AsyncGenerator<import("../types/contract").ApiKey>} */
-    const keys = things("/api-keys", { status: "all" });
+    const keys = listItems("/api-keys", { status: "all" });
     for await (const { id, name } of keys) {
-      names.learn(id, name);
-      if (chosenBefore?.value === id) chosenBefore.textContent = `Key ${name}`;
-      else key.append(element("option", { value: id }, `Key ${name}`));
+      names.set(id, name);
+      if (initialOption?.value === id) initialOption.textContent = `API key ${name}`;
+      else select.append(element("option", { value: id }, `API key ${name}`));
     }
   }
 
-  async function loadMembers() {
+  async function loadMemberNames() {
     /** @type {AsyncGenerator<import("../types/contract").Member>} */
-    const members = things("/members");
-    for await (const { id, email } of members) names.learn(id, email);
+    const members = listItems("/members");
+    for await (const { id, email } of members) names.set(id, email);
   }
 
   async function loadNames() {
     try {
-      await Promise.all([loadKeys(), loadMembers()]);
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      // Ids stand where names would.
+      await Promise.all([loadKeyNames(), loadMemberNames()]);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // The list shows IDs in place of the missing names.
     }
   }
 
-  function chosen() {
-    wanted = key.value;
-    history.replaceState(null, "", wanted === "" ? "#/audit-events" : `#/audit-events?key_id=${wanted}`);
+  function handleSelect() {
+    keyId = select.value;
+    history.replaceState(null, "", keyId === "" ? "#/audit-events" : `#/audit-events?key_id=${keyId}`);
     events.reload();
   }
 
+  /** @param {AuditEvent} event */
+  function descriptionAndType(event) {
+    const description = names.bindText(element("strong"), (nameOf) => describeEvent(event, nameOf));
+    return element("span", { class: "two-lines" }, description, element("code", {}, event.type));
+  }
+
   const events = list({
-    caption: "Audit events, the newest first",
+    caption: "Audit events, newest first",
     columns: [
-      { label: "When", cell: (event) => when(event.created_at) },
-      { label: "What", kind: "main", cell: (event) => element("span", { class: "two-lines" }, names.write(element("strong"), (nameOf) => what(event, nameOf)), element("code", {}, event.type)) },
-      { label: "Who", cell: (event) => who(event, names) },
-      { label: "From", cell: (event) => event.source_ip ?? element("span", { class: "quiet" }, "–") },
-      { label: "Request", kind: "wrap", cell: (event) => element("code", {}, event.request_id) },
+      { label: "Time", cell: (event) => timeElement(event.created_at) },
+      { label: "Event", kind: "primary", cell: descriptionAndType },
+      { label: "Actor", cell: (event) => actorName(event, names) },
+      { label: "IP address", cell: (event) => event.source_ip ?? element("span", { class: "muted" }, "–") },
+      { label: "Request ID", kind: "wrap", cell: (event) => element("code", {}, event.request_id) },
     ],
-    read,
-    empty: () => element("p", { class: "empty" }, "Nothing was done yet."),
+    read: readEvents,
+    emptyState: () => element("p", { class: "empty" }, "No audit events."),
   });
-  main.append(heading("Audit Events", "What was done to keys, members and passwords, and who logged in."), filters, events.element);
+  main.append(heading("Audit events", "Logins, and changes to API keys, members, passwords and the account."), filters, events.element);
   events.reload();
   loadNames();
 }
@@ -80,40 +86,40 @@ export function openAuditEvents(main, _me, parameters) {
  * @param {AuditEvent} event
  * @param {import("./names.js").NameOf} nameOf
  */
-function what(event, nameOf) {
+function describeEvent(event, nameOf) {
   const key = event.name ?? nameOf(event.key_id);
   const member = event.email ?? nameOf(event.user_id);
   const permissions = event.permissions?.join(", ");
   /** @type {Record<string, () => string>} */
-  const sentences = {
-    "account.created": () => `Account ${event.name} created, with ${member}`,
+  const descriptions = {
+    "account.created": () => `Account ${event.name} created with member ${member}`,
     "account.suspended": () => "Account suspended",
     "account.restored": () => "Account restored",
     "account.limits_changed": () =>
       event.requests_per_minute
-        ? `Limits set to ${event.requests_per_minute.live} live and ${event.requests_per_minute.test} test requests a minute`
-        : "Limits set to the usual ones",
-    "member.created": () => `${member} added, who may ${permissions}`,
-    "member.changed": () => `${member} changed: ${event.status}, may ${permissions}`,
-    "member.removed": () => `${member} removed`,
-    "password.changed": () => `Password of ${member} changed`,
-    "password.refused": () => `Wrong current password of ${member}`,
-    "password.enabled": () => `Password of ${member} enabled`,
+        ? `Rate limits changed to ${event.requests_per_minute.live} live and ${event.requests_per_minute.test} test requests per minute`
+        : "Rate limits reset to the defaults",
+    "member.created": () => `Member ${member} added. Permissions: ${permissions}.`,
+    "member.changed": () => `Member ${member} changed. Status: ${event.status}. Permissions: ${permissions}.`,
+    "member.removed": () => `Member ${member} removed`,
+    "password.changed": () => `Password changed for ${member}`,
+    "password.refused": () => `Password change rejected for ${member}: wrong current password`,
+    "password.enabled": () => `Password enabled for ${member}`,
     "login.succeeded": () => `${member} logged in`,
-    "login.refused": () => `Login of ${member} refused: ${event.reason?.replaceAll("_", " ")}`,
-    "api_key.created": () => `Key ${key} created: ${event.key_type}, may ${permissions}`,
-    "api_key.rotated": () => `Key ${key} rotated; the old secret works until ${exact(event.previous_expires_at ?? event.created_at)}`,
-    "api_key.revoked": () => `Key ${key} revoked`,
+    "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
+    "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
+    "api_key.rotated": () => `API key ${key} rotated. The old secret works until ${formatDateTime(event.previous_expires_at ?? event.created_at)}.`,
+    "api_key.revoked": () => `API key ${key} revoked`,
   };
-  return (sentences[event.type] ?? (() => event.type))();
+  return (descriptions[event.type] ?? (() => event.type))();
 }
 
 /**
  * @param {AuditEvent} event
  * @param {Names} names
  */
-function who({ actor }, names) {
-  if (actor === null) return element("span", { class: "quiet" }, "Somebody unknown");
-  if (actor.type === "operator") return "The operator";
-  return names.write(element("span"), (nameOf) => (actor.type === "api_key" ? `Key ${nameOf(actor.key_id)}` : nameOf(actor.user_id)));
+function actorName({ actor }, names) {
+  if (actor === null) return element("span", { class: "muted" }, "Unknown");
+  if (actor.type === "operator") return "Operator";
+  return names.bindText(element("span"), (nameOf) => (actor.type === "api_key" ? `API key ${nameOf(actor.key_id)}` : nameOf(actor.user_id)));
 }

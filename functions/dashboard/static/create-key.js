@@ -1,67 +1,65 @@
-// Create API Key: name, type, permissions, projects and expiry; then the key, once.
-
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { choice, field, form, group, Wrong } from "./form.js";
-import { expiryField } from "./expiry.js";
+import { choice, field, form, group, ValidationError } from "./form.js";
+import { expiryField } from "./expiry-field.js";
 import { permissionsField } from "./permissions.js";
-import { projectsField } from "./projects.js";
-import { showSecret } from "./secret.js";
-import { rfc3339 } from "./time.js";
+import { projectsField } from "./projects-field.js";
+import { openSecretDialog } from "./secret-dialog.js";
+import { toRfc3339 } from "./time.js";
 
 /** @typedef {import("../types/contract").Environment} Environment */
 
 /**
  * @param {import("../types/contract").Me} me
- * @param {() => void} then
+ * @param {() => void} onCreated
  */
-export function openCreateKey(me, then) {
+export function openCreateKeyDialog(me, onCreated) {
   const name = field(
     "Name",
     element("input", { type: "text", required: true, maxlength: 100, autocomplete: "off" }),
-    "Where it will be used, such as “Production Server”.",
+    "Where you will use the key, for example “Production server”.",
   );
   const types = [
-    ["live", "Sees live data."],
-    ["test", "Sees test data alone, with a lower limit of requests."],
-  ].map(([value, meaning]) => {
-    const input = element("input", { type: "radio", name: "type", value, change: () => projects.setEnvironment(type()) });
+    ["live", "Accesses live data."],
+    ["test", "Accesses test data only, with a lower rate limit."],
+  ].map(([value, description]) => {
+    const input = element("input", { type: "radio", name: "type", value, change: () => projects.setEnvironment(selectedType()) });
     input.checked = value === "live";
-    return { input, element: choice(input, value === "live" ? "Live" : "Test", meaning) };
+    return { input, element: choice(input, value === "live" ? "Live" : "Test", description) };
   });
   const typeField = group("Type", types.map((type) => type.element));
-  const permissions = permissionsField(me.permissions, ["read"], "You can give what you have yourself.");
+  const permissions = permissionsField(me.permissions, ["read"]);
   const projects = projectsField(me);
   const expiry = expiryField();
 
-  function type() {
+  function selectedType() {
     return /** @type {Environment} */ (types.find(({ input }) => input.checked)?.input.value);
   }
 
-  const once = crypto.randomUUID();
+  const idempotencyKey = crypto.randomUUID();
 
   /** @param {() => void} close */
   async function create(close) {
-    const at = expiry.time();
+    const expiresAt = expiry.time();
     const body = {
       name: name.input.value,
-      type: type(),
-      permissions: permissions.chosen(),
+      type: selectedType(),
+      permissions: permissions.selected(),
       scope: projects.scope(),
-      expires_at: at && rfc3339(at),
+      expires_at: expiresAt && toRfc3339(expiresAt),
     };
-    if (body.name.trim() === "") throw new Wrong("name", "Give it a name.");
-    if (body.permissions.length === 0) throw new Wrong("permissions", "Choose at least one.");
-    /** @type {import("../types/contract").NewApiKey} */
-    const key = await ask("POST", "/api-keys", body, once);
+    if (body.name.trim() === "") throw new ValidationError("name", "Enter a name.");
+    if (body.permissions.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+    /** @type {import("../types/contract").ApiKeyWithSecret} */
+    const key = await request("POST", "/api-keys", body, idempotencyKey);
     close();
-    then();
-    showSecret("Your new key", key);
+    onCreated();
+    openSecretDialog("API key created", key);
   }
 
-  openDialog("Create API Key", (close) => {
+  openDialog("Create API key", (close) => {
     const fields = { name, type: typeField, permissions, scope: projects, expires_at: expiry };
-    return [form({ fields, button: "Create key", cancel: close, send: () => create(close) }).element];
+    return [form({ fields, submitLabel: "Create key", onCancel: close, onSubmit: () => create(close) }).element];
   });
 }

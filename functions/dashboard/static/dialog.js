@@ -1,53 +1,52 @@
-// Dialogs. The browser keeps the focus in them and gives it back.
+// Modal dialogs. The browser traps the focus inside and restores it on close.
 
-import { element, newId } from "./element.js";
-import { keepFocus } from "./heading.js";
+import { element, uniqueId } from "./element.js";
+import { restoreFocus } from "./heading.js";
 
 /**
- * Opens a dialog over the page.
  * @param {string} title
  * @param {(close: () => void) => import("./element.js").Child[]} content
- * @param {() => void} [beforeClosing] What happens instead when somebody wants to leave it without a decision.
+ * @param {() => void} [onDismiss] Called instead of closing the dialog when the user presses Escape or the close button.
  */
-export function openDialog(title, content, beforeClosing) {
-  const id = newId("dialog");
+export function openDialog(title, content, onDismiss) {
+  const id = uniqueId("dialog");
   const close = () => dialog.close();
-  const leave = beforeClosing ?? close;
+  const dismiss = onDismiss ?? close;
   const dialog = element(
     "dialog",
-    { "aria-labelledby": id, "data-decides": beforeClosing && "", closedby: "none", cancel: kept, keydown: pressed, close: gone },
+    { "aria-labelledby": id, "data-persistent": onDismiss && "", closedby: "none", cancel: handleCancel, keydown: handleKeydown, close: handleClose },
     element(
       "header",
       {},
       element("h2", { id, tabindex: -1 }, title),
-      element("button", { type: "button", class: "icon", "aria-label": "Close", click: leave }, "×"),
+      element("button", { type: "button", class: "icon", "aria-label": "Close", click: dismiss }, "×"),
     ),
     ...content(close),
   );
   document.body.append(dialog);
   dialog.showModal();
-  const first = dialog.querySelector("form input:not([type=radio]):not([readonly]), form select");
-  if (first instanceof HTMLElement) first.focus();
+  const firstInput = dialog.querySelector("form input:not([type=radio]):not([readonly]), form select");
+  if (firstInput instanceof HTMLElement) firstInput.focus();
   else dialog.querySelector("h2")?.focus();
 
   /** @param {Event} event */
-  function kept(event) {
+  function handleCancel(event) {
     event.preventDefault();
-    leave();
+    dismiss();
   }
   /** @param {KeyboardEvent} event */
-  function pressed(event) {
+  function handleKeydown(event) {
     if (event.key !== "Escape") return;
     event.preventDefault();
-    leave();
+    dismiss();
   }
-  function gone() {
+  function handleClose() {
     dialog.remove();
-    keepFocus();
+    restoreFocus();
   }
 }
 
-/** Closes whatever dialog is open, unless it waits for a decision. */
+/** Closes all open dialogs except those with an `onDismiss` callback. */
 export function closeDialogs() {
-  for (const dialog of document.querySelectorAll("dialog")) if (!("decides" in dialog.dataset)) dialog.close();
+  for (const dialog of document.querySelectorAll("dialog")) if (!("persistent" in dialog.dataset)) dialog.close();
 }

@@ -1,10 +1,10 @@
-// Makes the page's elements. Text becomes text, whatever is in it: nothing here reads markup.
+// Creates DOM elements. Strings become text nodes and are never parsed as HTML.
 
 /** @typedef {string | Node | null | undefined | false} Child */
 /** @typedef {Record<string, string | number | boolean | undefined | ((event: any) => void)>} Attributes */
 
 /**
- * An element with these attributes and children. An attribute that is a function listens to the event of that name.
+ * Creates an element. A function in `attributes` becomes a listener for the event of that name.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Attributes} [attributes]
@@ -12,22 +12,22 @@
  * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") made.addEventListener(name, value);
-    else if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : String(value));
+    if (typeof value === "function") node.addEventListener(name, value);
+    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : String(value));
   }
-  for (const child of children) if (child) made.append(child);
-  return made;
+  for (const child of children) if (child) node.append(child);
+  return node;
 }
 
-let made = 0;
+let lastId = 0;
 
 /**
- * An id that no other element has.
- * @param {string} about
+ * Returns an element ID that is unique on the page.
+ * @param {string} prefix
  */
-export function newId(about) {
-  made += 1;
-  return `${about}-${made}`;
+export function uniqueId(prefix) {
+  lastId += 1;
+  return `${prefix}-${lastId}`;
 }

@@ -1,29 +1,31 @@
-// Forms: fields with their labels, hints and errors, and what happens while one is sent.
+// Forms: fields with labels, hints and errors, and their submission.
 
-import { Problem } from "./api.js";
-import { element, newId } from "./element.js";
+import { ApiError } from "./api.js";
+import { element, uniqueId } from "./element.js";
+
+/** @typedef {import("./element.js").Child} Child */
 
 /**
  * @typedef {object} Field
  * @property {HTMLElement} element
- * @property {(message: string | null) => void} complain Says what is wrong with it, or takes that back.
- * @property {HTMLElement} input Where to go when it is wrong.
+ * @property {HTMLElement} input Receives the focus when the field is invalid.
+ * @property {(message: string | null) => void} setError Shows an error, or hides it if `message` is null.
  */
 
 /**
- * A text with its label.
+ * Creates a field with one input and its label.
  * @template {HTMLInputElement | HTMLSelectElement} Input
  * @param {string} label
  * @param {Input} input
- * @param {...import("./element.js").Child} hint
+ * @param {...Child} hint
  * @returns {Field & { input: Input }}
  */
 export function field(label, input, ...hint) {
-  input.id = newId("field");
-  const hintId = newId("hint");
-  const { error, complain } = complaint(input);
+  input.id = uniqueId("field");
+  const hintId = uniqueId("hint");
+  const { error, setError } = fieldError(input);
   if (hint.length > 0) input.setAttribute("aria-describedby", `${hintId} ${error.id}`);
-  const wrapped = element(
+  const wrapper = element(
     "div",
     { class: "field" },
     element("label", { for: input.id }, label),
@@ -31,94 +33,93 @@ export function field(label, input, ...hint) {
     hint.length > 0 && element("p", { class: "hint", id: hintId }, ...hint),
     error,
   );
-  return { element: wrapped, input, complain };
+  return { element: wrapper, input, setError };
 }
 
 /**
- * A password with its label, which can be shown.
+ * Creates a password field with a button that shows or hides the password.
  * @param {string} label
- * @param {"current-password" | "new-password"} kind
- * @param {...import("./element.js").Child} hint
+ * @param {"current-password" | "new-password"} autocomplete
+ * @param {...Child} hint
  */
-export function passwordField(label, kind, ...hint) {
-  const input = element("input", { type: "password", autocomplete: kind, required: true, spellcheck: "false" });
-  const made = field(label, input, ...hint);
-  const toggle = element("button", { type: "button", class: "reveal", click: flip });
-  const together = element("div", { class: "with-reveal" });
-  input.before(together);
-  together.append(input, toggle);
-  offer("Show");
-  function flip() {
-    const shown = input.type === "text";
-    input.type = shown ? "password" : "text";
-    offer(shown ? "Show" : "Hide");
+export function passwordField(label, autocomplete, ...hint) {
+  const input = element("input", { type: "password", autocomplete, required: true, spellcheck: "false" });
+  const inputField = field(label, input, ...hint);
+  const toggle = element("button", { type: "button", class: "reveal", click: toggleVisibility });
+  const wrapper = element("div", { class: "with-reveal" });
+  input.before(wrapper);
+  wrapper.append(input, toggle);
+  setToggleLabel("Show");
+  function toggleVisibility() {
+    const isVisible = input.type === "text";
+    input.type = isVisible ? "password" : "text";
+    setToggleLabel(isVisible ? "Show" : "Hide");
   }
-  /** @param {string} verb */
-  function offer(verb) {
+  /** @param {"Show" | "Hide"} verb */
+  function setToggleLabel(verb) {
     toggle.textContent = verb;
     toggle.setAttribute("aria-label", `${verb} ${label.toLowerCase()}`);
   }
-  return made;
+  return inputField;
 }
 
 /**
- * Several choices under one name.
+ * Creates a field with several inputs under one legend.
  * @param {string} legend
  * @param {Child[]} choices
- * @param {...import("./element.js").Child} hint
+ * @param {...Child} hint
  * @returns {Field}
- * @typedef {import("./element.js").Child} Child
  */
 export function group(legend, choices, ...hint) {
-  const hintId = newId("hint");
-  const set = element(
+  const hintId = uniqueId("hint");
+  const fieldset = element(
     "fieldset",
     { class: "field" },
     element("legend", {}, legend),
     hint.length > 0 && element("p", { class: "hint", id: hintId }, ...hint),
     ...choices,
   );
-  const first = set.querySelector("input") ?? set;
-  const { error, complain } = complaint(set);
-  if (hint.length > 0) set.setAttribute("aria-describedby", `${hintId} ${error.id}`);
-  set.append(error);
-  return { element: set, input: first, complain };
+  const firstInput = fieldset.querySelector("input") ?? fieldset;
+  const { error, setError } = fieldError(fieldset);
+  if (hint.length > 0) fieldset.setAttribute("aria-describedby", `${hintId} ${error.id}`);
+  fieldset.append(error);
+  return { element: fieldset, input: firstInput, setError };
 }
 
 /**
- * One choice: a checkbox or a radio button, with what it means.
+ * Creates a labeled checkbox or radio button with a description.
  * @param {HTMLInputElement} input
  * @param {string} label
- * @param {string} meaning
+ * @param {string} description
  */
-export function choice(input, label, meaning) {
-  const id = newId("choice");
+export function choice(input, label, description) {
+  const id = uniqueId("choice");
   input.setAttribute("aria-describedby", id);
   return element(
     "label",
     { class: "choice" },
     input,
     element("span", { class: "choice-label" }, label),
-    element("span", { class: "choice-meaning", id }, meaning),
+    element("span", { class: "choice-description", id }, description),
   );
 }
 
-/** @param {HTMLElement} about */
-function complaint(about) {
-  const error = element("p", { class: "error", id: newId("error"), hidden: true });
-  about.setAttribute("aria-describedby", error.id);
+/** @param {HTMLElement} control */
+function fieldError(control) {
+  const error = element("p", { class: "error", id: uniqueId("error"), hidden: true });
+  control.setAttribute("aria-describedby", error.id);
   /** @param {string | null} message */
-  function complain(message) {
+  function setError(message) {
     error.textContent = message;
     error.hidden = message === null;
-    if (message === null) about.removeAttribute("aria-invalid");
-    else about.setAttribute("aria-invalid", "true");
+    if (message === null) control.removeAttribute("aria-invalid");
+    else control.setAttribute("aria-invalid", "true");
   }
-  return { error, complain };
+  return { error, setError };
 }
 
-/** Something that the person has to put right before anything is sent. */
-export class Wrong extends Error {
+/** Invalid input that the dashboard detects before it sends a request. */
+export class ValidationError extends Error {
   /**
    * @param {string} field
    * @param {string} message
@@ -130,77 +131,80 @@ export class Wrong extends Error {
 }
 
 /**
- * A form. While it is sent, its button says so and sends nothing twice.
- * @param {object} parts
- * @param {Record<string, Field>} parts.fields By the names that the API has for them.
- * @param {import("./element.js").Child[]} [parts.content] What stands in it, where that is not just the fields.
- * @param {string} parts.button
- * @param {boolean} [parts.destroys] Whether it can't be undone.
- * @param {(() => void) | null} [parts.cancel]
- * @param {() => Promise<void>} parts.send
+ * Creates a form. While it is being submitted, the submit button shows progress and ignores clicks.
+ * @param {object} options
+ * @param {Record<string, Field>} options.fields By the field names of the API.
+ * @param {Child[]} [options.content] Content of the form, if it is not just the fields.
+ * @param {string} options.submitLabel
+ * @param {boolean} [options.isDestructive] Whether submitting the form can't be undone.
+ * @param {(() => void) | null} [options.onCancel]
+ * @param {() => Promise<void>} options.onSubmit
  */
-export function form({ fields, content, button, destroys = false, cancel = null, send }) {
-  const problem = element("p", { class: "problem", role: "alert", hidden: true });
-  const submit = element("button", { type: "submit", class: destroys ? "danger" : "primary" }, button);
-  const made = element(
+export function form({ fields, content, submitLabel, isDestructive = false, onCancel = null, onSubmit }) {
+  const alert = element("p", { class: "alert", role: "alert", hidden: true });
+  const submitButton = element("button", { type: "submit", class: isDestructive ? "danger" : "primary" }, submitLabel);
+  const formElement = element(
     "form",
-    { novalidate: true, submit: sent },
+    { novalidate: true, submit: handleSubmit },
     ...(content ?? Object.values(fields).map((field) => field.element)),
-    problem,
+    alert,
     element(
       "div",
       { class: "buttons" },
-      cancel && element("button", { type: "button", click: cancel }, "Cancel"),
-      submit,
+      onCancel && element("button", { type: "button", click: onCancel }, "Cancel"),
+      submitButton,
     ),
   );
 
   /** @param {SubmitEvent} event */
-  async function sent(event) {
+  async function handleSubmit(event) {
     event.preventDefault();
-    if (submit.getAttribute("aria-disabled") === "true") return;
-    complainOf(null);
-    busy(true);
+    if (submitButton.getAttribute("aria-disabled") === "true") return;
+    clearErrors();
+    setBusy(true);
     try {
-      await send();
-    } catch (reason) {
-      complainOf(reason);
+      await onSubmit();
+    } catch (error) {
+      clearErrors();
+      showError(error);
     } finally {
-      busy(false);
+      setBusy(false);
     }
   }
 
-  /** @param {boolean} is */
-  function busy(is) {
-    submit.setAttribute("aria-disabled", String(is));
-    submit.classList.toggle("busy", is);
-    made.setAttribute("aria-busy", String(is));
+  /** @param {boolean} isBusy */
+  function setBusy(isBusy) {
+    submitButton.setAttribute("aria-disabled", String(isBusy));
+    submitButton.classList.toggle("busy", isBusy);
+    formElement.setAttribute("aria-busy", String(isBusy));
   }
 
-  /** @param {unknown} reason */
-  function complainOf(reason) {
-    for (const field of Object.values(fields)) field.complain(null);
-    problem.hidden = true;
-    problem.textContent = "";
-    if (reason === null) return;
-    if (!(reason instanceof Problem || reason instanceof Wrong)) throw reason;
-    const field = reason.field === null ? undefined : fields[reason.field];
+  function clearErrors() {
+    for (const field of Object.values(fields)) field.setError(null);
+    alert.hidden = true;
+    alert.textContent = "";
+  }
+
+  /** @param {unknown} error */
+  function showError(error) {
+    if (!(error instanceof ApiError || error instanceof ValidationError)) throw error;
+    const field = error.field === null ? undefined : fields[error.field];
     if (field) {
-      field.complain(sentence(reason.message));
+      field.setError(fieldMessage(error.message));
       field.input.focus();
     } else {
-      problem.textContent = reason.message;
-      problem.hidden = false;
+      alert.textContent = error.message;
+      alert.hidden = false;
     }
   }
-  return { element: made, submit };
+  return { element: formElement, submitButton };
 }
 
 /**
- * What the API says of a member, as it is said beside the field: without its name.
+ * Converts an API message such as "`name` is required" for display beside the field: "It is required."
  * @param {string} message
  */
-function sentence(message) {
-  const words = message.replace(/^`\w+` /, "It ");
-  return words.endsWith(".") ? words : `${words}.`;
+function fieldMessage(message) {
+  const sentence = message.replace(/^`\w+` /, "It ");
+  return sentence.endsWith(".") ? sentence : `${sentence}.`;
 }

@@ -1,22 +1,21 @@
-// The head of a screen.
-
 import { element } from "./element.js";
 
 /**
+ * Creates the heading of a screen.
  * @param {string} title
- * @param {string} about
+ * @param {string} description
  * @param {import("./element.js").Child} [action]
  */
-export function heading(title, about, action) {
+export function heading(title, description, action) {
   return element(
     "header",
     { class: "heading" },
-    element("div", {}, element("h1", { tabindex: -1 }, title), element("p", { class: "quiet" }, about)),
+    element("div", {}, element("h1", { tabindex: -1 }, title), element("p", { class: "muted" }, description)),
     action,
   );
 }
 
-/** Gives the focus to the head of the screen, where what had it is gone: it would be nowhere. */
-export function keepFocus() {
+/** Moves the focus to the heading if the focused element was removed from the page. */
+export function restoreFocus() {
   if (document.activeElement === document.body) document.querySelector("h1")?.focus();
 }

@@ -1,167 +1,176 @@
-// Lists: tables on a wide screen, cards on a narrow one, read from the API as they are looked at.
+// Lists: tables on wide screens, cards on narrow ones. Items are read from the API as the user pages through them.
 
-import { Problem } from "./api.js";
-import { element, newId } from "./element.js";
-import { keepFocus } from "./heading.js";
+import { ApiError } from "./api.js";
+import { element, uniqueId } from "./element.js";
+import { restoreFocus } from "./heading.js";
 
-const ROWS = 25;
+const PAGE_SIZE = 25;
+const PLACEHOLDER_ROWS = 3;
 
 /**
- * @template Thing
+ * @template Item
  * @typedef {object} Column
  * @property {string} label
- * @property {(thing: Thing) => import("./element.js").Child} cell
- * @property {string} [kind]
+ * @property {(item: Item) => import("./element.js").Child} cell
+ * @property {string} [kind] CSS class of the column's cells.
  */
 
 /**
- * A button of a row.
- * @param {string} verb
- * @param {string} what Which row, to somebody who sees the button alone.
- * @param {() => void} click
+ * Creates a button for the actions of a row.
+ * @param {string} label
+ * @param {string} target What the action applies to. Screen readers read it after the label.
+ * @param {() => void} onClick
  * @param {string} [kind]
  */
-export function rowButton(verb, what, click, kind = "") {
-  return element("button", { type: "button", class: `small ${kind}`, "aria-label": `${verb} ${what}`, click }, verb);
+export function rowButton(label, target, onClick, kind = "") {
+  return element("button", { type: "button", class: `small ${kind}`, "aria-label": `${label} ${target}`, click: onClick }, label);
 }
 
 /**
- * A list.
- * @template Thing
- * @param {object} parts
- * @param {string} parts.caption
- * @param {Column<Thing>[]} parts.columns
- * @param {() => AsyncGenerator<Thing>} parts.read
- * @param {() => HTMLElement} parts.empty What stands there when there is nothing.
+ * @template Item
+ * @param {object} options
+ * @param {string} options.caption
+ * @param {Column<Item>[]} options.columns
+ * @param {() => AsyncGenerator<Item>} options.read
+ * @param {() => HTMLElement} options.emptyState Creates the content to show if there are no items.
  */
-export function list({ caption, columns, read, empty }) {
+export function list({ caption, columns, read, emptyState }) {
   const rows = element("tbody", { role: "rowgroup" });
   const count = element("p", { class: "count", role: "status" });
-  const more = element("button", { type: "button", hidden: true, click: showMore }, "Show more");
-  const captionId = newId("caption");
+  const moreButton = element("button", { type: "button", hidden: true, click: showMore }, "Show more");
+  const captionId = uniqueId("caption");
   const table = element(
     "div",
-    { class: "scroller" },
+    { class: "table-wrapper" },
     element(
       "table",
       { role: "table", "aria-labelledby": captionId },
-      element("caption", { id: captionId, class: "unseen" }, caption),
+      element("caption", { id: captionId, class: "visually-hidden" }, caption),
       element(
         "thead",
         { role: "rowgroup" },
-        element("tr", { role: "row" }, ...columns.map((column) => heading(column))),
+        element("tr", { role: "row" }, ...columns.map((column) => columnHeader(column))),
       ),
       rows,
     ),
   );
-  const instead = element("div");
-  const made = element("div", { class: "list" }, table, instead, element("div", { class: "list-foot" }, count, more));
+  const message = element("div");
+  const listElement = element("div", { class: "list" }, table, message, element("div", { class: "list-footer" }, count, moreButton));
 
-  /** @type {AsyncGenerator<Thing>} */
-  let source;
-  /** @type {Thing[]} */
-  let ahead = [];
-  let shown = 0;
+  /** @type {AsyncGenerator<Item>} */
+  let items;
+  /** @type {Item[]} Items that were read but are not shown yet. */
+  let buffer = [];
+  let shownCount = 0;
 
   async function reload() {
-    source = read();
-    ahead = [];
-    shown = 0;
-    instead.replaceChildren();
+    items = read();
+    buffer = [];
+    shownCount = 0;
+    message.replaceChildren();
     count.textContent = "";
-    more.hidden = true;
+    moreButton.hidden = true;
     table.hidden = false;
-    if (rows.childElementCount === 0) rows.replaceChildren(...[1, 2, 3].map(() => waitingRow(columns)));
+    if (rows.childElementCount === 0) rows.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, () => placeholderRow(columns)));
     await showMore();
   }
 
   async function showMore() {
-    if (more.classList.contains("busy") && shown > 0) return;
-    const mine = source;
-    made.setAttribute("aria-busy", "true");
-    more.classList.add("busy");
+    if (moreButton.classList.contains("busy") && shownCount > 0) return;
+    const currentItems = items;
+    listElement.setAttribute("aria-busy", "true");
+    moreButton.classList.add("busy");
     try {
-      // One more than is shown tells whether there are more.
-      while (ahead.length <= ROWS) {
-        const { done, value } = await mine.next();
-        if (mine !== source) return;
+      // Reads one item more than a page, to know whether there are more.
+      while (buffer.length <= PAGE_SIZE) {
+        const { done, value } = await currentItems.next();
+        if (currentItems !== items) return;
         if (done) break;
-        ahead.push(value);
+        buffer.push(value);
       }
-      const next = ahead.splice(0, ROWS).map((thing) => row(columns, thing));
-      if (shown === 0) rows.replaceChildren(...next);
-      else rows.append(...next);
-      shown += next.length;
-      more.hidden = ahead.length === 0;
-      table.hidden = shown === 0;
-      count.textContent = shown === 0 ? "" : `${shown} shown${more.hidden ? "" : ", there are more"}`;
-      if (shown === 0) instead.replaceChildren(empty());
-      else if (next.length < shown) focusOn(next[0]);
-      keepFocus();
-    } catch (problem) {
-      if (mine !== source) return;
-      if (!(problem instanceof Problem)) throw problem;
-      if (shown === 0) rows.replaceChildren();
-      table.hidden = shown === 0;
-      // What failed can't be read on, only anew.
-      more.hidden = true;
-      instead.replaceChildren(failed(problem, reload));
-      keepFocus();
+      const newRows = buffer.splice(0, PAGE_SIZE).map((item) => row(columns, item));
+      if (shownCount === 0) rows.replaceChildren(...newRows);
+      else rows.append(...newRows);
+      shownCount += newRows.length;
+      moreButton.hidden = buffer.length === 0;
+      table.hidden = shownCount === 0;
+      count.textContent = countText(shownCount, buffer.length > 0);
+      if (shownCount === 0) message.replaceChildren(emptyState());
+      else if (newRows.length < shownCount) focusRow(newRows[0]);
+      restoreFocus();
+    } catch (error) {
+      if (currentItems !== items) return;
+      if (!(error instanceof ApiError)) throw error;
+      if (shownCount === 0) rows.replaceChildren();
+      table.hidden = shownCount === 0;
+      // A generator that failed can't continue, so the user can only reload.
+      moreButton.hidden = true;
+      message.replaceChildren(errorMessage(error, reload));
+      restoreFocus();
     } finally {
-      if (mine === source) {
-        made.setAttribute("aria-busy", "false");
-        more.classList.remove("busy");
+      if (currentItems === items) {
+        listElement.setAttribute("aria-busy", "false");
+        moreButton.classList.remove("busy");
       }
     }
   }
-  return { element: made, reload };
+  return { element: listElement, reload };
+}
+
+/**
+ * @param {number} shown
+ * @param {boolean} hasMore
+ */
+function countText(shown, hasMore) {
+  if (shown === 0) return "";
+  return hasMore ? `First ${shown} shown` : `${shown} shown`;
 }
 
 /** @param {HTMLElement | undefined} row */
-function focusOn(row) {
+function focusRow(row) {
   row?.setAttribute("tabindex", "-1");
   row?.focus();
 }
 
 /** @param {Column<any>} column */
-function heading({ label, kind = "" }) {
-  const text = kind === "actions" ? element("span", { class: "unseen" }, label) : label;
-  return element("th", { role: "columnheader", scope: "col", class: kind }, text);
+function columnHeader({ label, kind = "" }) {
+  const content = kind === "actions" ? element("span", { class: "visually-hidden" }, label) : label;
+  return element("th", { role: "columnheader", scope: "col", class: kind }, content);
 }
 
 /**
- * @template Thing
- * @param {Column<Thing>[]} columns
- * @param {Thing} thing
+ * @template Item
+ * @param {Column<Item>[]} columns
+ * @param {Item} item
  */
-function row(columns, thing) {
+function row(columns, item) {
   const cells = columns.map(({ label, cell, kind = "" }) =>
     element(
       "td",
       { role: "cell", class: kind },
-      // Beside each value on a card, where there is no head. Screen readers hear the head.
+      // Cards show this label. Screen readers read the column header instead.
       element("span", { class: "cell-label", "aria-hidden": "true" }, label),
-      element("div", { class: "cell-value" }, cell(thing)),
+      element("div", { class: "cell-value" }, cell(item)),
     ),
   );
   return element("tr", { role: "row" }, ...cells);
 }
 
 /** @param {Column<any>[]} columns */
-function waitingRow(columns) {
-  const cells = columns.map(({ kind = "" }) => element("td", { role: "cell", class: kind }, element("span", { class: "waiting" })));
+function placeholderRow(columns) {
+  const cells = columns.map(({ kind = "" }) => element("td", { role: "cell", class: kind }, element("span", { class: "placeholder" })));
   return element("tr", { role: "row", "aria-hidden": "true" }, ...cells);
 }
 
 /**
- * @param {Problem} problem
- * @param {() => void} again
+ * @param {ApiError} error
+ * @param {() => void} onRetry
  */
-function failed(problem, again) {
+function errorMessage(error, onRetry) {
   return element(
     "div",
-    { class: "problem", role: "alert" },
-    element("p", {}, problem.message),
-    element("button", { type: "button", click: again }, "Try again"),
+    { class: "alert", role: "alert" },
+    element("p", {}, error.message),
+    element("button", { type: "button", click: onRetry }, "Try again"),
   );
 }

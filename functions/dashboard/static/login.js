@@ -1,67 +1,68 @@
-// The login.
+// The login screen.
 
-import { Problem, duration, login } from "./api.js";
+import { ApiError, formatDuration, login } from "./api.js";
 import { element } from "./element.js";
 import { field, form, passwordField } from "./form.js";
 
+const SUBMIT_LABEL = "Log in";
+
 /**
- * @param {HTMLElement} screen
- * @param {() => Promise<void>} then
- * @param {string} [why]
+ * @param {HTMLElement} app
+ * @param {() => Promise<void>} onLogin
+ * @param {string} [notice]
  */
-export function openLogin(screen, then, why) {
+export function showLogin(app, onLogin, notice) {
   const email = field(
-    "E-mail",
+    "Email",
     element("input", { type: "email", autocomplete: "username", required: true, spellcheck: "false", autocapitalize: "none" }),
   );
   const password = passwordField("Password", "current-password");
-  const made = form({
+  const loginForm = form({
     fields: { email, password },
-    button: "Log in",
-    async send() {
+    submitLabel: SUBMIT_LABEL,
+    async onSubmit() {
       try {
         await login(email.input.value, password.input.value);
-      } catch (problem) {
-        if (problem instanceof Problem) refused(problem);
-        throw problem;
+      } catch (error) {
+        if (error instanceof ApiError) handleError(error);
+        throw error;
       }
-      await then();
+      await onLogin();
     },
   });
 
-  /** @param {Problem} problem */
-  function refused(problem) {
+  /** @param {ApiError} error */
+  function handleError(error) {
     password.input.value = "";
     password.input.focus();
-    if (problem.status === 401) problem.message = "The e-mail address or the password is wrong.";
-    if (problem.status === 403) problem.message = "Your access is suspended. An admin of your account, or whoever runs this service, can restore it.";
-    if (problem.status === 429) waitFor(problem);
+    if (error.status === 401) error.message = "Incorrect email or password.";
+    if (error.status === 403) error.message = "Your access is suspended. Contact an admin of your account, or support.";
+    if (error.status === 429) handleTooManyAttempts(error);
   }
 
-  let clock = 0;
-  /** @param {Problem} problem */
-  function waitFor(problem) {
-    const until = Date.now() + problem.retryAfter * 1000;
-    const before = "Too many attempts with this address, or from where you are.";
-    problem.message = `${before} Wait for ${duration(problem.retryAfter)}, then try again.`;
-    const left = made.submit;
-    clearInterval(clock);
-    clock = setInterval(() => {
-      const seconds = Math.ceil((until - Date.now()) / 1000);
-      left.textContent = seconds > 0 ? `Log in in ${duration(seconds)}` : "Log in";
-      if (seconds <= 0) clearInterval(clock);
+  let countdownTimer = 0;
+  /** @param {ApiError} error */
+  function handleTooManyAttempts(error) {
+    const retryAt = Date.now() + error.retryAfter * 1000;
+    error.message = `Too many login attempts with this email or from your network. Wait ${formatDuration(error.retryAfter)}, then try again.`;
+    const button = loginForm.submitButton;
+    clearInterval(countdownTimer);
+    countdownTimer = setInterval(() => {
+      const seconds = Math.ceil((retryAt - Date.now()) / 1000);
+      button.textContent = seconds > 0 ? `Try again in ${formatDuration(seconds)}` : SUBMIT_LABEL;
+      if (seconds <= 0) clearInterval(countdownTimer);
     }, 1000);
   }
 
   document.title = "Log in · MedTWIN";
-  screen.replaceChildren(
+  app.replaceChildren(
     element(
       "main",
       { class: "login" },
       element("h1", { tabindex: -1 }, "Log in to ", element("strong", {}, "MedTWIN")),
-      element("p", { class: "quiet" }, "API keys, sessions and team members of your account."),
-      why && element("p", { class: "notice", role: "alert" }, why),
-      made.element,
+      element("p", { class: "muted" }, "Manage your account’s API keys, team members and sessions."),
+      notice && element("p", { class: "notice", role: "alert" }, notice),
+      loginForm.element,
     ),
   );
   email.input.focus();

@@ -1,50 +1,51 @@
-// Begins: with the screens, where somebody is logged in, or with the login.
+// Entry point: shows the dashboard if the user is logged in, or else the login screen.
 
-import { Problem, ask, whenSessionEnds } from "./api.js";
+import { ApiError, onSessionEnd, request } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
-import { closeFrame, openFrame } from "./frame.js";
-import { openLogin } from "./login.js";
+import { removeLayoutListeners, showLayout } from "./layout.js";
+import { showLogin } from "./login.js";
 import * as session from "./session.js";
-import { keepTimesTrue } from "./time.js";
+import { keepTimesCurrent } from "./time.js";
 
-const screen = /** @type {HTMLElement} */ (document.getElementById("screen"));
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 
-/** @param {string} [why] What to tell first, where nobody asked to log in. */
-function logIn(why) {
+/** @param {string} [notice] Why the user must log in. */
+function requireLogin(notice) {
   closeDialogs();
-  closeFrame();
-  openLogin(screen, start, why);
+  removeLayoutListeners();
+  showLogin(app, showDashboard, notice);
 }
 
-async function start() {
+async function showDashboard() {
   try {
-    const me = await ask("GET", "/auth/me");
-    openFrame(screen, me, logIn);
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    // A 401 has led to the login already. Who is calling may be told to any session but a suspended account's.
-    if (problem.status === 401) return;
-    if (problem.status === 403) {
-      session.forget();
-      logIn("Your account is suspended. Whoever runs this service can restore it.");
-    } else showFailure(problem);
+    const me = await request("GET", "/auth/me");
+    showLayout(app, me, requireLogin);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // After a 401, the login screen is already shown.
+    if (error.status === 401) return;
+    // Every session may call this operation, unless its account is suspended.
+    if (error.status === 403) {
+      session.clear();
+      requireLogin("Your account is suspended. Contact support to restore it.");
+    } else showError(error);
   }
 }
 
-/** @param {Problem} problem */
-function showFailure(problem) {
-  screen.replaceChildren(
+/** @param {ApiError} error */
+function showError(error) {
+  app.replaceChildren(
     element(
       "main",
       { class: "login" },
-      element("div", { class: "problem", role: "alert" }, problem.message),
-      element("button", { type: "button", class: "primary", click: start }, "Try again"),
+      element("div", { class: "alert", role: "alert" }, error.message),
+      element("button", { type: "button", class: "primary", click: showDashboard }, "Try again"),
     ),
   );
 }
 
-whenSessionEnds(() => logIn("Your session has ended. Log in again to go on."));
-keepTimesTrue();
-if (session.token()) start();
-else logIn();
+onSessionEnd(() => requireLogin("Your session has ended. Log in again to continue."));
+keepTimesCurrent();
+if (session.token()) showDashboard();
+else requireLogin();

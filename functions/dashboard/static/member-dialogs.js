@@ -1,34 +1,34 @@
-// Adding a member, and changing what one may do.
+// Dialogs for adding and editing a member.
 
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { field, form, passwordField, Wrong } from "./form.js";
+import { field, form, passwordField, ValidationError } from "./form.js";
 import { permissionsField } from "./permissions.js";
-import { say } from "./status.js";
+import { showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Me} Me */
 
 /**
  * @param {Me} me
- * @param {() => void} then
+ * @param {() => void} onAdded
  */
-export function openAddMember(me, then) {
-  const email = field("E-mail", element("input", { type: "email", required: true, autocomplete: "off", spellcheck: "false" }));
-  const password = passwordField("First password", "new-password", "15 to 128 characters. Hand it over in person; they can change it.");
-  const permissions = permissionsField(me.permissions, ["read"], "You can give what you have yourself.");
+export function openAddMemberDialog(me, onAdded) {
+  const email = field("Email", element("input", { type: "email", required: true, autocomplete: "off", spellcheck: "false" }));
+  const password = passwordField("Initial password", "new-password", "15 to 128 characters. Give it to the member in person. They can change it after they log in.");
+  const permissions = permissionsField(me.permissions, ["read"]);
   openDialog("Add member", (close) => [
     form({
       fields: { email, password, permissions },
-      button: "Add member",
-      cancel: close,
-      async send() {
-        if (permissions.chosen().length === 0) throw new Wrong("permissions", "Choose at least one.");
-        const body = { email: email.input.value, password: password.input.value, permissions: permissions.chosen() };
-        await ask("POST", "/members", body);
+      submitLabel: "Add member",
+      onCancel: close,
+      async onSubmit() {
+        if (permissions.selected().length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+        const body = { email: email.input.value, password: password.input.value, permissions: permissions.selected() };
+        await request("POST", "/members", body);
         close();
-        then();
-        say(`Added: ${body.email}`);
+        onAdded();
+        showToast(`Added ${body.email}`);
       },
     }).element,
   ]);
@@ -37,22 +37,22 @@ export function openAddMember(me, then) {
 /**
  * @param {Me} me
  * @param {import("../types/contract").Member} member
- * @param {() => void} then
+ * @param {() => void} onSaved
  */
-export function openChangeMember(me, member, then) {
-  const offered = [...me.permissions, ...member.permissions];
-  const permissions = permissionsField(offered, member.permissions, "You can give what you have yourself.");
-  openDialog(`Change ${member.email}`, (close) => [
+export function openEditMemberDialog(me, member, onSaved) {
+  const available = [...me.permissions, ...member.permissions];
+  const permissions = permissionsField(available, member.permissions);
+  openDialog(`Edit ${member.email}`, (close) => [
     form({
       fields: { permissions },
-      button: "Save",
-      cancel: close,
-      async send() {
-        if (permissions.chosen().length === 0) throw new Wrong("permissions", "Choose at least one.");
-        await ask("PATCH", `/members/${member.id}`, { permissions: permissions.chosen() });
+      submitLabel: "Save",
+      onCancel: close,
+      async onSubmit() {
+        if (permissions.selected().length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+        await request("PATCH", `/members/${member.id}`, { permissions: permissions.selected() });
         close();
-        then();
-        say(`Changed: ${member.email}`);
+        onSaved();
+        showToast(`Updated ${member.email}`);
       },
     }).element,
   ]);

@@ -1,14 +1,14 @@
-// Team Members: who may log in to the account.
+// The team members screen.
 
-import { Problem, ask, things } from "./api.js";
-import { openConfirmation } from "./confirm.js";
+import { ApiError, listItems, request } from "./api.js";
+import { openConfirmDialog } from "./confirm-dialog.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
 import { list, rowButton } from "./list.js";
-import { openAddMember, openChangeMember } from "./member-dialogs.js";
+import { openAddMemberDialog, openEditMemberDialog } from "./member-dialogs.js";
 import { permissionBadges } from "./permissions.js";
-import { say } from "./status.js";
-import { when } from "./time.js";
+import { timeElement } from "./time.js";
+import { showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Member} Member */
 
@@ -16,40 +16,40 @@ import { when } from "./time.js";
  * @param {HTMLElement} main
  * @param {import("../types/contract").Me} me
  */
-export function openMembers(main, me) {
+export function showMembers(main, me) {
   /** @type {() => AsyncGenerator<Member>} */
-  const read = () => things("/members");
+  const read = () => listItems("/members");
   const members = list({
-    caption: "Team members, the newest first",
+    caption: "Team members, newest first",
     columns: [
-      { label: "E-mail", kind: "main", cell: address },
+      { label: "Email", kind: "primary", cell: emailCell },
       { label: "Permissions", cell: (member) => permissionBadges(member.permissions) },
-      { label: "Status", cell: (member) => element("span", { class: `dot ${member.status}` }, member.status) },
-      { label: "Added", cell: (member) => when(member.created_at) },
-      { label: "Actions", kind: "actions", cell: actions },
+      { label: "Status", cell: (member) => element("span", { class: `status ${member.status}` }, member.status) },
+      { label: "Added", cell: (member) => timeElement(member.created_at) },
+      { label: "Actions", kind: "actions", cell: rowActions },
     ],
     read,
-    empty: () => element("p", { class: "empty" }, "There is none."),
+    emptyState: () => element("p", { class: "empty" }, "No team members."),
   });
 
   /** @param {Member} member */
-  function address({ id, email }) {
-    return element("span", { class: "named" }, element("strong", {}, email), id === me.user_id && element("span", { class: "badge this" }, "you"));
+  function emailCell({ id, email }) {
+    return element("span", { class: "with-badge" }, element("strong", {}, email), id === me.user_id && element("span", { class: "badge current" }, "you"));
   }
 
   /** @param {Member} member */
-  function actions(member) {
+  function rowActions(member) {
     const isMe = member.id === me.user_id;
-    const suspended = member.status === "suspended";
-    // Letting somebody in again gives them all that they have.
-    const mayRestore = member.permissions.every((permission) => me.permissions.includes(permission));
+    const isSuspended = member.status === "suspended";
+    // Restoring a member grants all of the member's permissions.
+    const canRestore = member.permissions.every((permission) => me.permissions.includes(permission));
     return element(
       "span",
       { class: "row-actions" },
-      rowButton("Change", member.email, () => openChangeMember(me, member, reload)),
-      !isMe && !suspended && rowButton("Suspend", member.email, () => setStatus(member, "suspended")),
-      !isMe && suspended && mayRestore && rowButton("Restore", member.email, () => setStatus(member, "active")),
-      !isMe && rowButton("Remove", member.email, () => remove(member), "danger-quiet"),
+      rowButton("Edit", member.email, () => openEditMemberDialog(me, member, reload)),
+      !isMe && !isSuspended && rowButton("Suspend", member.email, () => setStatus(member, "suspended")),
+      !isMe && isSuspended && canRestore && rowButton("Restore", member.email, () => setStatus(member, "active")),
+      !isMe && rowButton("Remove", member.email, () => openRemoveDialog(member), "danger-subtle"),
     );
   }
 
@@ -59,30 +59,30 @@ export function openMembers(main, me) {
    */
   async function setStatus({ id, email }, status) {
     try {
-      await ask("PATCH", `/members/${id}`, { status });
-      say(status === "active" ? `Restored: ${email}` : `Suspended: ${email}`);
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      if (problem.status === 401) return;
-      say(problem.message);
+      await request("PATCH", `/members/${id}`, { status });
+      showToast(status === "active" ? `Restored ${email}` : `Suspended ${email}`);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) return;
+      showToast(error.message);
     }
     reload();
   }
 
   /** @param {Member} member */
-  function remove({ id, email }) {
-    openConfirmation({
+  function openRemoveDialog({ id, email }) {
+    openConfirmDialog({
       title: `Remove ${email}`,
-      warning: "They are logged out at once and can’t log in any more. The keys that they made stay: those are the account’s.",
-      what: "address",
+      warning: "The member is logged out immediately and can no longer log in. API keys that they created keep working.",
+      nameLabel: "email address",
       name: email,
-      button: "Remove member",
-      async send() {
-        await ask("DELETE", `/members/${id}`);
+      confirmLabel: "Remove member",
+      async onConfirm() {
+        await request("DELETE", `/members/${id}`);
       },
-      then() {
+      onDone() {
         reload();
-        say(`Removed: ${email}`);
+        showToast(`Removed ${email}`);
       },
     });
   }
@@ -93,9 +93,9 @@ export function openMembers(main, me) {
 
   main.append(
     heading(
-      "Team Members",
-      "Who may log in, and what they may do.",
-      element("button", { type: "button", class: "primary", click: () => openAddMember(me, reload) }, "Add member"),
+      "Team members",
+      "People who can log in, and their permissions.",
+      element("button", { type: "button", class: "primary", click: () => openAddMemberDialog(me, reload) }, "Add member"),
     ),
     members.element,
   );

@@ -1,40 +1,41 @@
-// Names of keys and members: texts with an id in them are written at once, and anew when its name is known.
+// Names of API keys and members by ID. Texts show the ID until the name is known.
 
-/** @typedef {(id: string | undefined) => string | undefined} NameOf The name of an id, or the id while that is unknown. */
+/** @typedef {(id: string | undefined) => string | undefined} NameOf Returns the name for an ID, or the ID if its name is unknown. */
 
 export class Names {
-  /** @type {Map<string, string>} By id. */
-  #known = new Map();
-  /** @type {Map<string, (() => void)[]>} What writes the texts that lack a name, by its id. */
-  #lacking = new Map();
+  /** @type {Map<string, string>} */
+  #nameById = new Map();
+  /** @type {Map<string, (() => void)[]>} Functions that update the texts that show this ID. */
+  #updatesById = new Map();
 
   /**
+   * Sets a name and updates the texts that show its ID.
    * @param {string} id
    * @param {string} name
    */
-  learn(id, name) {
-    this.#known.set(id, name);
-    const writers = this.#lacking.get(id) ?? [];
-    this.#lacking.delete(id);
-    for (const write of writers) write();
+  set(id, name) {
+    this.#nameById.set(id, name);
+    const updates = this.#updatesById.get(id) ?? [];
+    this.#updatesById.delete(id);
+    for (const update of updates) update();
   }
 
   /**
-   * Writes a text into `element`, now and whenever a name becomes known that it lacks.
+   * Sets the text of `element`, and updates it when a missing name becomes known.
    * @template {HTMLElement} Element
    * @param {Element} element
    * @param {(nameOf: NameOf) => string | undefined} text
    */
-  write(element, text) {
-    const write = () => {
+  bindText(element, text) {
+    const update = () => {
       element.textContent = text((id) => {
         if (id === undefined) return undefined;
-        const name = this.#known.get(id);
-        if (name === undefined) this.#lacking.set(id, [...(this.#lacking.get(id) ?? []), write]);
+        const name = this.#nameById.get(id);
+        if (name === undefined) this.#updatesById.set(id, [...(this.#updatesById.get(id) ?? []), update]);
         return name ?? id;
       }) ?? "";
     };
-    write();
+    update();
     return element;
   }
 }

@@ -1,41 +1,41 @@
-// Password: a new one.
+// The password screen.
 
-import { Problem, ask } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { element } from "./element.js";
-import { form, passwordField, Wrong } from "./form.js";
+import { form, passwordField, ValidationError } from "./form.js";
 import { heading } from "./heading.js";
-import { say } from "./status.js";
+import { showToast } from "./toast.js";
 
-const LEAST = 15;
+const MIN_LENGTH = 15;
 
 /**
  * @param {HTMLElement} main
  * @param {import("../types/contract").Me} me
  */
-export function openPassword(main, me) {
-  const current = passwordField("Current password", "current-password");
-  const next = passwordField("New password", "new-password", `${LEAST} to 128 characters. A few words in a row are easily remembered and hard to guess.`);
-  const made = form({
-    fields: { current_password: current, new_password: next },
+export function showPassword(main, me) {
+  const currentPassword = passwordField("Current password", "current-password");
+  const newPassword = passwordField("New password", "new-password", `${MIN_LENGTH} to 128 characters. Several random words are easy to remember and hard to guess.`);
+  const passwordForm = form({
+    fields: { current_password: currentPassword, new_password: newPassword },
     content: [
-      // For password managers, which want to know whose it is.
+      // Tells password managers which login the password belongs to.
       element("input", { type: "text", autocomplete: "username", value: me.email, hidden: true, readonly: true }),
-      current.element,
-      next.element,
+      currentPassword.element,
+      newPassword.element,
     ],
-    button: "Change password",
-    async send() {
-      if (current.input.value === "") throw new Wrong("current_password", "Enter it, so that nobody else can change it.");
-      if ([...next.input.value].length < LEAST) throw new Wrong("new_password", `It needs at least ${LEAST} characters.`);
+    submitLabel: "Change password",
+    async onSubmit() {
+      if (currentPassword.input.value === "") throw new ValidationError("current_password", "Enter your current password.");
+      if ([...newPassword.input.value].length < MIN_LENGTH) throw new ValidationError("new_password", `Use at least ${MIN_LENGTH} characters.`);
       try {
-        await ask("POST", "/auth/password", { current_password: current.input.value, new_password: next.input.value });
-      } catch (problem) {
-        if (problem instanceof Problem && problem.message === "Current password is wrong") throw new Wrong("current_password", "It is wrong.");
-        throw problem;
+        await request("POST", "/auth/password", { current_password: currentPassword.input.value, new_password: newPassword.input.value });
+      } catch (error) {
+        if (error instanceof ApiError && error.message === "Current password is wrong") throw new ValidationError("current_password", "Incorrect password.");
+        throw error;
       }
-      current.input.value = next.input.value = "";
-      say("Your password was changed, and your other sessions have ended.");
+      currentPassword.input.value = newPassword.input.value = "";
+      showToast("Password changed. Your other sessions have ended.");
     },
   });
-  main.append(heading("Password", "Changing it ends all of your other sessions."), element("div", { class: "panel" }, made.element));
+  main.append(heading("Password", "Changing your password ends all your other sessions."), element("div", { class: "panel" }, passwordForm.element));
 }

@@ -1,5 +1,3 @@
-// The four permissions, and what each lets.
-
 import { element } from "./element.js";
 import { choice, group } from "./form.js";
 
@@ -7,28 +5,27 @@ import { choice, group } from "./form.js";
 
 /** @type {[PermissionName, string][]} */
 const PERMISSIONS = [
-  ["read", "See data: GET requests."],
-  ["write", "Make and change data: POST, PUT and PATCH requests."],
-  ["delete", "Delete data: DELETE requests."],
+  ["read", "View data (GET requests)."],
+  ["write", "Create and update data (POST, PUT and PATCH requests)."],
+  ["delete", "Delete data (DELETE requests)."],
   ["admin", "Manage team members, billing and other API keys."],
 ];
 
 /**
- * Checkboxes of those that may be given.
- * @param {PermissionName[]} offered
- * @param {PermissionName[]} given
- * @param {string} whose
+ * Creates a field with a checkbox for each available permission.
+ * @param {PermissionName[]} available
+ * @param {PermissionName[]} initial
  */
-export function permissionsField(offered, given, whose) {
-  const boxes = PERMISSIONS.filter(([name]) => offered.includes(name)).map(([name, meaning]) => {
+export function permissionsField(available, initial) {
+  const choices = PERMISSIONS.filter(([name]) => available.includes(name)).map(([name, description]) => {
     const input = element("input", { type: "checkbox", name: "permissions", value: name });
-    input.checked = given.includes(name);
-    return { name, input, element: choice(input, name, meaning) };
+    input.checked = initial.includes(name);
+    return { name, input, element: choice(input, name, description) };
   });
-  const all = boxes.length === PERMISSIONS.length;
-  const hint = `Each holds for itself alone: write does not include read.${all ? "" : ` ${whose}`}`;
-  const field = group("Permissions", boxes.map((box) => box.element), hint);
-  return { ...field, chosen: () => boxes.filter((box) => box.input.checked).map((box) => box.name) };
+  const areAllAvailable = choices.length === PERMISSIONS.length;
+  const hint = `Permissions are independent: write does not include read.${areAllAvailable ? "" : " You can only grant permissions that you have."}`;
+  const field = group("Permissions", choices.map((choice) => choice.element), hint);
+  return { ...field, selected: () => choices.filter(({ input }) => input.checked).map(({ name }) => name) };
 }
 
 /** @param {PermissionName[]} permissions */

@@ -1,26 +1,24 @@
-// Revoke: ends a key for good.
-
-import { ask } from "./api.js";
-import { openConfirmation } from "./confirm.js";
-import { say } from "./status.js";
+import { request } from "./api.js";
+import { openConfirmDialog } from "./confirm-dialog.js";
+import { showToast } from "./toast.js";
 
 /**
  * @param {import("../types/contract").ApiKey} key
- * @param {() => void} then
+ * @param {() => void} onRevoked
  */
-export function openRevokeKey(key, then) {
-  openConfirmation({
+export function openRevokeKeyDialog(key, onRevoked) {
+  openConfirmDialog({
     title: `Revoke ${key.name}`,
-    warning: "Whoever uses this key is refused from then on. A revoked key can’t be brought back.",
-    what: "name",
+    warning: "Requests that use this key will be rejected immediately. You can’t restore a revoked key.",
+    nameLabel: "name",
     name: key.name,
-    button: "Revoke key",
-    async send() {
-      await ask("DELETE", `/api-keys/${key.id}`);
+    confirmLabel: "Revoke key",
+    async onConfirm() {
+      await request("DELETE", `/api-keys/${key.id}`);
     },
-    then() {
-      then();
-      say(`Revoked: ${key.name}`);
+    onDone() {
+      onRevoked();
+      showToast(`Revoked ${key.name}`);
     },
   });
 }

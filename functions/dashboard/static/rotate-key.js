@@ -1,56 +1,57 @@
-// Rotate: a new secret for a key, and for how long the old one works still.
-
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { field, form } from "./form.js";
-import { showSecret } from "./secret.js";
-import { exact, inSeconds, relative } from "./time.js";
+import { openSecretDialog } from "./secret-dialog.js";
+import { formatDateTime, formatRelative, secondsAfter } from "./time.js";
 
-const OVERLAPS = [
-  ["0", "It ends at once"],
-  ["3600", "For an hour"],
-  ["86400", "For a day"],
-  ["604800", "For a week"],
+/** Values are in seconds. */
+const GRACE_PERIODS = [
+  ["0", "None"],
+  ["3600", "1 hour"],
+  ["86400", "1 day"],
+  ["604800", "1 week"],
 ];
+const DEFAULT_GRACE_PERIOD = "86400";
 
 /**
  * @param {import("../types/contract").ApiKey} key
- * @param {() => void} then
+ * @param {() => void} onRotated
  */
-export function openRotateKey(key, then) {
-  const select = element("select", { change: tell }, ...OVERLAPS.map(([value, label]) => element("option", { value }, label)));
-  select.value = "86400";
-  const end = element("span");
-  const overlap = field("How long the old secret works still", select, end);
-  tell();
+export function openRotateKeyDialog(key, onRotated) {
+  const select = element("select", { change: updateHint }, ...GRACE_PERIODS.map(([value, label]) => element("option", { value }, label)));
+  select.value = DEFAULT_GRACE_PERIOD;
+  const hint = element("span");
+  const gracePeriod = field("Grace period for the old secret", select, hint);
+  updateHint();
 
-  function tell() {
+  function updateHint() {
     if (select.value === "0") {
-      end.textContent = "Whoever still sends the old secret is refused from now on.";
+      hint.textContent = "The old secret stops working immediately.";
       return;
     }
-    const wanted = inSeconds(Number(select.value));
-    const own = key.expires_at === null ? wanted : new Date(key.expires_at);
-    end.textContent = `Until ${exact(own < wanted ? own : wanted)}, both work. A secret from before ends at once.`;
+    const gracePeriodEnd = secondsAfter(Number(select.value));
+    const keyExpiry = key.expires_at === null ? gracePeriodEnd : new Date(key.expires_at);
+    const oldSecretExpiry = keyExpiry < gracePeriodEnd ? keyExpiry : gracePeriodEnd;
+    hint.textContent = `Both secrets work until ${formatDateTime(oldSecretExpiry)}. Secrets from earlier rotations stop working immediately.`;
   }
 
   openDialog(`Rotate ${key.name}`, (close) => [
-    element("p", {}, "The key gets a new secret. Its name, permissions, scope and expiry stay. Put the new secret where the old one is, before that ends."),
-    form({ fields: { grace_period: overlap }, button: "Rotate key", cancel: close, send: () => rotate(close) }).element,
+    element("p", {}, "The key gets a new secret. Its name, permissions, scope and expiry don’t change. Replace the old secret everywhere you use it before the grace period ends."),
+    form({ fields: { grace_period: gracePeriod }, submitLabel: "Rotate key", onCancel: close, onSubmit: () => rotate(close) }).element,
   ]);
 
-  const once = crypto.randomUUID();
+  const idempotencyKey = crypto.randomUUID();
 
   /** @param {() => void} close */
   async function rotate(close) {
     /** @type {import("../types/contract").RotatedApiKey} */
-    const rotated = await ask("POST", `/api-keys/${key.id}/rotate`, { grace_period: Number(select.value) }, once);
+    const rotated = await request("POST", `/api-keys/${key.id}/rotate`, { grace_period: Number(select.value) }, idempotencyKey);
     close();
-    then();
-    const ends = rotated.previous_expires_at;
-    const still = new Date(ends).getTime() > Date.now();
-    const note = still ? `The old secret still works until ${exact(ends)}, which is ${relative(ends)}. Then it ends by itself.` : "The old secret has ended.";
-    showSecret("The new secret", rotated, element("p", { class: "notice" }, note));
+    onRotated();
+    const oldSecretExpiry = rotated.previous_expires_at;
+    const hasExpired = new Date(oldSecretExpiry).getTime() <= Date.now();
+    const notice = hasExpired ? "The old secret no longer works." : `The old secret works until ${formatDateTime(oldSecretExpiry)} (${formatRelative(oldSecretExpiry)}).`;
+    openSecretDialog("New secret", rotated, element("p", { class: "notice" }, notice));
   }
 }

@@ -1,18 +1,16 @@
-// The session's token, in this tab's session storage: other tabs don't see it, and a copy of this one does.
+// The session token. Session storage keeps it for one tab; a duplicated tab gets a copy.
 
-const NAME = "session";
+const STORAGE_KEY = "session";
 
-/** The token, where somebody is logged in. */
 export function token() {
-  return sessionStorage.getItem(NAME);
+  return sessionStorage.getItem(STORAGE_KEY);
 }
 
 /** @param {string} token */
-export function begin(token) {
-  sessionStorage.setItem(NAME, token);
+export function save(token) {
+  sessionStorage.setItem(STORAGE_KEY, token);
 }
 
-/** Forgets the token. */
-export function forget() {
-  sessionStorage.removeItem(NAME);
+export function clear() {
+  sessionStorage.removeItem(STORAGE_KEY);
 }

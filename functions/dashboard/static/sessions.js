@@ -1,11 +1,11 @@
-// Sessions: where the member is logged in.
+// The sessions screen.
 
-import { Problem, ask, things } from "./api.js";
+import { ApiError, listItems, request } from "./api.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
 import { list, rowButton } from "./list.js";
-import { say } from "./status.js";
-import { when } from "./time.js";
+import { timeElement } from "./time.js";
+import { showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Session} Session */
 
@@ -13,70 +13,70 @@ import { when } from "./time.js";
  * @param {HTMLElement} main
  * @param {import("../types/contract").Me} _me
  */
-export function openSessions(main, _me) {
+export function showSessions(main, _me) {
   /** @type {() => AsyncGenerator<Session>} */
-  const read = () => things("/auth/sessions");
+  const read = () => listItems("/auth/sessions");
   const sessions = list({
-    caption: "Your sessions, the newest first",
+    caption: "Your sessions, newest first",
     columns: [
-      { label: "Where", kind: "main", cell: where },
-      { label: "Begun", cell: (session) => when(session.created_at) },
-      { label: "Last used", cell: (session) => when(session.last_used_at, "Not yet") },
-      { label: "Ends", cell: (session) => when(session.expires_at) },
-      { label: "Actions", kind: "actions", cell: actions },
+      { label: "Device", kind: "primary", cell: deviceCell },
+      { label: "Created", cell: (session) => timeElement(session.created_at) },
+      { label: "Last used", cell: (session) => timeElement(session.last_used_at, "Never") },
+      { label: "Expires", cell: (session) => timeElement(session.expires_at) },
+      { label: "Actions", kind: "actions", cell: rowActions },
     ],
     read,
-    empty: () => element("p", { class: "empty" }, "There is none."),
+    emptyState: () => element("p", { class: "empty" }, "No sessions."),
   });
 
   /** @param {Session} session */
-  function actions(session) {
+  function rowActions(session) {
     if (session.current) return null;
-    return rowButton("End", `the session on ${program(session.user_agent)}`, () => end(session), "danger-quiet");
+    return rowButton("End", `session on ${deviceName(session.user_agent)}`, () => end(session), "danger-subtle");
   }
 
   /** @param {Session} session */
   async function end({ id }) {
     try {
-      await ask("DELETE", `/auth/sessions/${id}`);
-      say("The session has ended.");
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      if (problem.status === 401) return;
-      say(problem.message);
+      await request("DELETE", `/auth/sessions/${id}`);
+      showToast("Session ended");
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) return;
+      showToast(error.message);
     }
     sessions.reload();
   }
 
-  main.append(heading("Sessions", "Where you are logged in. One that isn’t used ends after an hour, and each after twelve."), sessions.element);
+  main.append(heading("Sessions", "Where you are logged in. A session expires after 1 hour without use, and no later than 12 hours after login."), sessions.element);
   sessions.reload();
 }
 
 /** @param {Session} session */
-function where({ user_agent, current }) {
+function deviceCell({ user_agent, current }) {
   return element(
     "span",
-    { class: "named", title: user_agent ?? undefined },
-    element("strong", {}, program(user_agent)),
-    current && element("span", { class: "badge this" }, "this one"),
+    { class: "with-badge", title: user_agent ?? undefined },
+    element("strong", {}, deviceName(user_agent)),
+    current && element("span", { class: "badge current" }, "this session"),
   );
 }
 
 /**
- * What a browser's name for itself means, as far as that can be told.
- * @param {string | null} agent
+ * Returns a readable name such as "Firefox on Windows" for a `User-Agent` header, or its start if the browser is not known.
+ * @param {string | null} userAgent
  */
-function program(agent) {
-  if (agent === null) return "An unknown program";
-  const known = (/** @type {[RegExp, string][]} */ names) => names.find(([pattern]) => pattern.test(agent))?.[1];
-  const browser = known([
+function deviceName(userAgent) {
+  if (userAgent === null) return "Unknown device";
+  const firstMatch = (/** @type {[RegExp, string][]} */ names) => names.find(([pattern]) => pattern.test(userAgent))?.[1];
+  const browser = firstMatch([
     [/Edg\//, "Edge"],
     [/OPR\//, "Opera"],
     [/Firefox\//, "Firefox"],
     [/Chrom(e|ium)\//, "Chrome"],
     [/Safari\//, "Safari"],
   ]);
-  const system = known([
+  const system = firstMatch([
     [/Windows/, "Windows"],
     [/iPhone|iPad/, "iOS"],
     [/Mac OS X/, "macOS"],
@@ -84,5 +84,5 @@ function program(agent) {
     [/Linux/, "Linux"],
   ]);
   if (browser && system) return `${browser} on ${system}`;
-  return browser ?? agent.slice(0, 60);
+  return browser ?? userAgent.slice(0, 60);
 }

@@ -1,11 +1,12 @@
-// Times as people say them, with the exact one where the pointer rests.
+// Formats times. The page shows relative times; their tooltips show the exact time.
 
 import { element } from "./element.js";
 
-const EXACT = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const REFRESH_INTERVAL_MS = 30_000;
+const DATE_TIME_FORMAT = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+const RELATIVE_FORMAT = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const UNITS = [
+const UNITS_IN_SECONDS = [
   ["year", 31_536_000],
   ["month", 2_592_000],
   ["week", 604_800],
@@ -15,50 +16,50 @@ const UNITS = [
 ];
 
 /** @param {string | Date} time */
-export function exact(time) {
-  return EXACT.format(new Date(time));
+export function formatDateTime(time) {
+  return DATE_TIME_FORMAT.format(new Date(time));
 }
 
 /** @param {string | Date} time */
-export function relative(time) {
-  const exactly = (new Date(time).getTime() - Date.now()) / 1000;
-  // To the minute, so that 59 minutes and 59 seconds are an hour.
-  const seconds = Math.abs(exactly) < 60 ? exactly : Math.round(exactly / 60) * 60;
-  for (const [unit, length] of UNITS) {
-    if (Math.abs(seconds) >= length) return RELATIVE.format(Math.round(seconds / length), unit);
+export function formatRelative(time) {
+  const difference = (new Date(time).getTime() - Date.now()) / 1000;
+  // Rounds to minutes, so that 59 minutes and 59 seconds become 1 hour.
+  const seconds = Math.abs(difference) < 60 ? difference : Math.round(difference / 60) * 60;
+  for (const [unit, length] of UNITS_IN_SECONDS) {
+    if (Math.abs(seconds) >= length) return RELATIVE_FORMAT.format(Math.round(seconds / length), unit);
   }
   return seconds > 0 ? "in less than a minute" : "just now";
 }
 
 /**
- * A time, or what stands for none.
  * @param {string | null} time
- * @param {string} none
+ * @param {string} fallback Text to show if `time` is null.
  */
-export function when(time, none = "–") {
-  if (time === null) return element("span", { class: "quiet" }, none);
-  return element("time", { datetime: time, title: exact(time) }, relative(time));
+export function timeElement(time, fallback = "–") {
+  if (time === null) return element("span", { class: "muted" }, fallback);
+  return element("time", { datetime: time, title: formatDateTime(time) }, formatRelative(time));
 }
 
 /**
- * The time so many seconds after another, in milliseconds. The API takes whole seconds.
+ * Returns the time that is `seconds` after `start`, rounded down to whole seconds as the API requires.
  * @param {number} seconds
+ * @param {number} start In milliseconds since the Unix epoch.
  */
-export function inSeconds(seconds, from = Date.now()) {
-  return new Date(Math.floor(from / 1000 + seconds) * 1000);
+export function secondsAfter(seconds, start = Date.now()) {
+  return new Date(Math.floor(start / 1000 + seconds) * 1000);
 }
 
 /**
- * As the API writes it.
+ * Formats a time for the API, in whole seconds.
  * @param {Date} time
  */
-export function rfc3339(time) {
+export function toRfc3339(time) {
   return time.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** Keeps the times on the page true while it stands open. */
-export function keepTimesTrue() {
+/** Updates the relative times on the page at a regular interval. */
+export function keepTimesCurrent() {
   setInterval(() => {
-    for (const time of document.querySelectorAll("time")) time.textContent = relative(time.dateTime);
-  }, 30_000);
+    for (const time of document.querySelectorAll("time")) time.textContent = formatRelative(time.dateTime);
+  }, REFRESH_INTERVAL_MS);
 }

@@ -1,4 +1,4 @@
-/** What the API answers, as far as the dashboard reads it. */
+/** The API's response bodies, with the fields that the dashboard uses. */
 
 export type PermissionName = "read" | "write" | "delete" | "admin";
 
@@ -9,7 +9,7 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
-/** `GET /v1/auth/me`, asked with a session. */
+/** `GET /v1/auth/me`, called with a session. */
 export interface Me {
   user_id: string;
   email: string;
@@ -29,12 +29,12 @@ export interface ApiKey {
   last_used_at: string | null;
 }
 
-/** A key with the secret that is shown once: not in an answer that is given again. */
-export interface NewApiKey extends ApiKey {
+export interface ApiKeyWithSecret extends ApiKey {
+  /** The secret. The response to a retry of an idempotent request omits it. */
   key?: string;
 }
 
-export interface RotatedApiKey extends NewApiKey {
+export interface RotatedApiKey extends ApiKeyWithSecret {
   previous_expires_at: string;
 }
 

@@ -12,14 +12,14 @@ use crate::{browser::Browser, service::Credential};
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn shows_it_once_and_it_works() {
     let (browser, account) = Browser::logged_in().await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     assert_eq!(browser.focused().await, "Name");
     browser.fill("Name", "Production Server").await;
     browser.check("write").await;
     browser.click("Create key").await;
 
-    browser.sees("you won’t see it again").await;
-    let key = browser.written("Key").await;
+    browser.sees("You won’t see it again").await;
+    let key = browser.written("Secret").await;
     let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
     assert_eq!(record["name"], "Production Server");
     assert_eq!(record["permissions"], json!(["read", "write"]));
@@ -27,14 +27,14 @@ async fn shows_it_once_and_it_works() {
         (&record["key_type"], &record["scope"], &record["expires_at"]),
         (&json!("live"), &Value::Null, &Value::Null)
     );
-    assert_eq!(browser.written("Line for .env").await, format!("MEDTWIN_API_KEY={key}"));
+    assert_eq!(browser.written("Environment variable").await, format!("MEDTWIN_API_KEY={key}"));
     let curl = format!("curl {}/v1/auth/me -H \"Authorization: Bearer {key}\"", browser.service.url);
-    assert_eq!(browser.written("Try it with curl").await, curl);
+    assert_eq!(browser.written("Curl command").await, curl);
 
     // Neither Escape nor the corner leaves it unasked, nor asks once and then leaves.
     for _ in 0..3 {
         browser.press(&Key::Escape).await;
-        browser.sees("Have you saved it?").await;
+        browser.sees("Have you saved the secret?").await;
     }
     browser.click("Not yet").await;
     browser.click("Close").await;
@@ -42,11 +42,11 @@ async fn shows_it_once_and_it_works() {
     // Nor does the browser's way to another screen take it away.
     browser.value("location.hash = '#/sessions'", &[]).await;
     browser.until("the other screen", "return document.title.startsWith('Sessions')", &[]).await;
-    assert_eq!(browser.written("Key").await, key);
+    assert_eq!(browser.written("Secret").await, key);
     let may_leave = "return dispatchEvent(new Event('beforeunload', { cancelable: true }))";
     assert_eq!(browser.value(may_leave, &[]).await, false);
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     assert_eq!(browser.value(may_leave, &[]).await, true);
     browser.value("location.hash = '#/api-keys'", &[]).await;
 
@@ -75,15 +75,15 @@ async fn of_test_type_for_some_projects_until_a_day() {
         .expect(201);
     browser.reload().await;
 
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Trial reader").await;
     browser.check("Test").await;
-    browser.check("Only some").await;
+    browser.check("Selected projects").await;
     browser.click("Create key").await;
-    browser.sees("Add at least one, or choose every project.").await;
+    browser.sees("Add at least one project, or select “All projects”.").await;
     browser.fill("Project to add", "no project").await;
     browser.click("Add").await;
-    browser.sees("“no project” is neither a project’s id nor the name of one.").await;
+    browser.sees("“no project” is not a project name or ID.").await;
     // By its name, by its id, and one that is written and not added.
     browser.fill("Project to add", "trial").await;
     browser.press(&Key::Enter).await;
@@ -93,17 +93,17 @@ async fn of_test_type_for_some_projects_until_a_day() {
     browser.click("Remove proj_gone").await;
     browser.fill("Project to add", "proj_other").await;
     browser.choose("Expires", "In 90 days").await;
-    browser.sees("Its last moment is").await;
+    browser.sees("The key expires on").await;
     browser.click("Create key").await;
 
-    browser.sees("you won’t see it again").await;
-    let key = browser.written("Key").await;
+    browser.sees("You won’t see it again").await;
+    let key = browser.written("Secret").await;
     let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
     assert_eq!(record["key_type"], "test");
     assert_eq!(record["scope"]["projects"], json!([made["id"], "proj_other"]));
     assert!(record["expires_at"].is_string());
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.end(&[]).await;
 }
 
@@ -112,8 +112,8 @@ async fn of_test_type_for_some_projects_until_a_day() {
 async fn of_another_type_forgets_the_projects_of_the_first() {
     let (browser, account) = Browser::logged_in().await;
     browser.service.project(&account.session).await;
-    browser.click("Create API Key").await;
-    browser.check("Only some").await;
+    browser.click("Create API key").await;
+    browser.check("Selected projects").await;
     browser.fill("Project to add", "proj_live").await;
     browser.click("Add").await;
     browser.sees("proj_live").await;
@@ -126,18 +126,18 @@ async fn of_another_type_forgets_the_projects_of_the_first() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn without_what_it_needs_says_beside_the_field_what_is_missing() {
     let (browser, _) = Browser::logged_in().await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.click("Create key").await;
-    assert_eq!(browser.complaint("Name").await, "Give it a name.");
+    assert_eq!(browser.complaint("Name").await, "Enter a name.");
     assert_eq!(browser.focused().await, "Name");
     browser.fill("Name", "Server").await;
     browser.check("read").await;
     browser.click("Create key").await;
-    browser.sees("Choose at least one.").await;
+    browser.sees("Select at least one permission.").await;
     browser.check("read").await;
-    browser.choose("Expires", "On a day…").await;
+    browser.choose("Expires", "On a date…").await;
     browser.click("Create key").await;
-    assert_eq!(browser.complaint("Expires").await, "Choose the last day.");
+    assert_eq!(browser.complaint("Expires").await, "Select a date.");
     // What only the API knows stands beside its field too.
     let past = "const day = document.querySelector('input[type=date]'); day.value = '2000-01-01';
         day.dispatchEvent(new Event('change'))";
@@ -154,18 +154,18 @@ async fn is_copied_by_a_button() {
     let (browser, _) = Browser::logged_in().await;
     let granted = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
     browser.devtools("Browser.grantPermissions", granted).await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("you won’t see it again").await;
-    let key = browser.written("Key").await;
-    browser.click("Copy Line for .env").await;
+    browser.sees("You won’t see it again").await;
+    let key = browser.written("Secret").await;
+    browser.click("Copy environment variable").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
-    browser.until("it is said in the dialog", in_dialog, &[json!("Copied: Line for .env")]).await;
+    browser.until("it is said in the dialog", in_dialog, &[json!("Environment variable copied.")]).await;
     let pasted = browser.later_value("navigator.clipboard.readText().then(arguments[0])").await;
     assert_eq!(pasted, format!("MEDTWIN_API_KEY={key}"));
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.end(&[]).await;
 }
 
@@ -175,18 +175,20 @@ async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
     let (browser, _) = Browser::logged_in().await;
     let denied = json!({"permission": {"name": "clipboard-write"}, "setting": "denied"});
     browser.devtools("Browser.setPermission", denied).await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("you won’t see it again").await;
-    browser.click("Copy Key").await;
+    browser.sees("You won’t see it again").await;
+    browser.click("Copy secret").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
-    browser.until("it is said in the dialog", in_dialog, &[json!("It is selected: press Ctrl+C")]).await;
+    browser
+        .until("it is said in the dialog", in_dialog, &[json!("The text is selected: press Ctrl+C")])
+        .await;
     let selected =
         "const one = document.activeElement; return one.value.slice(one.selectionStart, one.selectionEnd)";
-    assert_eq!(browser.value(selected, &[]).await, browser.written("Key").await);
+    assert_eq!(browser.value(selected, &[]).await, browser.written("Secret").await);
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.end(&[]).await;
 }
 
@@ -194,7 +196,7 @@ async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn whose_answer_is_lost_is_made_once() {
     let (browser, account) = Browser::logged_in().await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.choose("Expires", "In 30 days").await;
     // The answer to the first request is lost on its way.
@@ -210,9 +212,9 @@ async fn whose_answer_is_lost_is_made_once() {
     // So that in 30 days is another second now.
     sleep(Duration::from_millis(1_100)).await;
     browser.click("Create key").await;
-    browser.sees("it was lost on the way").await;
+    browser.sees("the connection failed before it arrived").await;
     browser.click("OK").await;
-    browser.sees_no_longer("it was lost on the way").await;
+    browser.sees_no_longer("the connection failed before it arrived").await;
     browser.sees_rows(1).await;
     assert_eq!(browser.service.ids("/v1/api-keys", &account.session, 50).await.len(), 1);
     browser.end(&[]).await;

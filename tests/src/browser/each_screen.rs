@@ -56,7 +56,7 @@ impl Looker<'_> {
 
     async fn judge(&mut self, name: &str, width: u32) {
         // What is wider than the screen, or hangs out of a dialog.
-        let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, .scroller, tbody, tbody tr, td, .field')];
+        let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, .table-wrapper, tbody, tbody tr, td, .field')];
             return all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map((one) => one.outerHTML.slice(0, 120))";
         let wide = self.browser.value(fits, &[]).await;
         if wide != json!([]) {
@@ -86,7 +86,7 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     browser.sees("Log in to MedTWIN").await;
     looker.look("login").await;
     browser.log_in_with(&account.email, "wrong").await;
-    browser.sees("The e-mail address or the password is wrong.").await;
+    browser.sees("Incorrect email or password.").await;
     looker.look("login-refused").await;
     browser.log_in(&account.email).await;
     browser.sees("No API keys").await;
@@ -97,57 +97,57 @@ async fn fits_and_has_no_violation_that_axe_knows() {
     browser.sees_rows(5).await;
     looker.look("keys").await;
     fill_to_the_brim(&browser, &account.session).await;
-    browser.check("Revoked ones too").await;
+    browser.check("Include revoked").await;
     browser.sees_rows(8).await;
     looker.look("keys-to-the-brim").await;
-    browser.fill("Filter by name, hint or project", "nothing").await;
-    browser.sees("No key is like that").await;
+    browser.fill("Search by name, last 4 characters or project", "nothing").await;
+    browser.sees("No matching API keys").await;
     looker.look("keys-none-found").await;
-    browser.click("Show all keys").await;
+    browser.click("Clear filters").await;
 
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Production Server").await;
     looker.look("create-key").await;
-    browser.check("Only some").await;
+    browser.check("Selected projects").await;
     browser.fill("Project to add", "Sleep and memory").await;
     browser.click("Add").await;
     browser.fill("Project to add", "proj_abc123").await;
     browser.click("Add").await;
     browser.fill("Project to add", "wrong").await;
     browser.click("Add").await;
-    browser.sees("“wrong” is neither").await;
+    browser.sees("“wrong” is not a project name or ID.").await;
     looker.look("create-key-projects").await;
     browser.fill("Project to add", "").await;
     browser.click("Create key").await;
-    browser.sees("you won’t see it again").await;
+    browser.sees("You won’t see it again").await;
     looker.look("secret").await;
     browser.click("Done").await;
     looker.look("secret-saved").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
 
     browser.click("Rotate Ward server").await;
     looker.look("rotate").await;
     browser.click("Rotate key").await;
-    browser.sees("The old secret still works").await;
+    browser.sees("The old secret works until").await;
     looker.look("rotated").await;
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.click("Revoke Ward server").await;
     browser.click("Revoke key").await;
-    browser.sees("That is not its name.").await;
+    browser.sees("The name doesn’t match.").await;
     looker.look("revoke").await;
     browser.click("Cancel").await;
 
-    browser.go("Team Members").await;
+    browser.go("Team members").await;
     browser.sees_rows(3).await;
     looker.look("members").await;
     browser.click("Add member").await;
     looker.look("add-member").await;
     browser.click("Cancel").await;
-    browser.click("Change grace@example.com").await;
+    browser.click("Edit grace@example.com").await;
     looker.look("change-member").await;
     browser.press(&Key::Escape).await;
-    browser.go("Audit Events").await;
+    browser.go("Audit events").await;
     browser.rows().await;
     looker.look("audit-events").await;
     browser.go("Sessions").await;

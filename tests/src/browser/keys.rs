@@ -9,9 +9,9 @@ use crate::{browser::Browser, response::text};
 async fn without_any_teaches_what_they_are() {
     let (browser, _) = Browser::logged_in().await;
     browser.sees("No API keys").await;
-    browser.sees("An API key lets a server of yours call the API.").await;
-    browser.click("Create a key").await;
-    browser.sees("Where it will be used").await;
+    browser.sees("Your servers use API keys to call the API.").await;
+    browser.click("Create your first key").await;
+    browser.sees("Where you will use the key").await;
     browser.end(&[]).await;
 }
 
@@ -34,11 +34,11 @@ async fn are_shown_with_all_that_there_is_to_them() {
     let actions = "Rotate\nRevoke";
     assert_eq!(
         rows[0],
-        [&server, "live", all, "Every project", "active", "just now", "just now", "Never", actions]
+        [&server, "live", all, "All projects", "active", "just now", "just now", "Never", actions]
     );
     let study = format!("Study A\n{}", text(&scoped, "hint"));
     assert_eq!(rows[1][..5], [&study, "test", "read\ndelete", "proj_a and 2 more", "active"]);
-    assert_eq!((&*rows[1][6], rows[1][7].starts_with("in ")), ("Not yet", true), "{rows:?}");
+    assert_eq!((&*rows[1][6], rows[1][7].starts_with("in ")), ("Never", true), "{rows:?}");
     browser.sees("2 shown").await;
     let exact = browser.value("return document.querySelector('tbody time').title", &[]).await;
     assert!(exact.as_str().is_some_and(|exact| exact.contains("20") && exact.contains(':')), "{exact}");
@@ -57,15 +57,15 @@ async fn are_found_by_what_is_typed_and_chosen() {
     browser.reload().await;
     browser.sees_rows(3).await;
 
-    browser.fill("Filter by name, hint or project", "BLUE").await;
+    browser.fill("Search by name, last 4 characters or project", "BLUE").await;
     browser.sees_rows(2).await;
     browser.choose("Filter by type", "Test").await;
     assert!(browser.sees_rows(1).await[0][0].starts_with("Blue trial\n"));
-    browser.fill("Filter by name, hint or project", "nothing").await;
-    browser.sees("No key is like that").await;
-    browser.click("Show all keys").await;
+    browser.fill("Search by name, last 4 characters or project", "nothing").await;
+    browser.sees("No matching API keys").await;
+    browser.click("Clear filters").await;
     browser.sees_rows(3).await;
-    browser.check("Revoked ones too").await;
+    browser.check("Include revoked").await;
     let rows = browser.sees_rows(4).await;
     assert_eq!((&*rows[0][4], &*rows[0][8]), ("revoked", ""));
     browser.end(&[]).await;
@@ -80,7 +80,7 @@ async fn come_in_pages() {
     }
     browser.reload().await;
     browser.sees_rows(25).await;
-    browser.sees("25 shown, there are more").await;
+    browser.sees("First 25 shown").await;
     browser.click("Show more").await;
     browser.sees_rows(50).await;
     browser.click("Show more").await;
@@ -107,10 +107,10 @@ async fn that_a_member_may_not_rotate_are_not_offered_for_it() {
     browser.sees_rows(2).await;
     assert!(browser.offers("Rotate Weak").await && !browser.offers("Rotate Strong").await);
     assert!(browser.offers("Revoke Weak").await && browser.offers("Revoke Strong").await);
-    for screen in ["Team Members", "Audit Events"] {
+    for screen in ["Team members", "Audit events"] {
         assert!(!browser.offers(screen).await, "{screen}");
     }
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     for (permission, offered) in [("read", true), ("write", true), ("delete", false), ("admin", false)] {
         assert_eq!(browser.has_field(permission).await, offered, "{permission}");
     }
@@ -124,7 +124,7 @@ async fn that_can_not_be_read_can_be_asked_for_again() {
     let offline = |offline: bool| json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline(true)).await;
-    browser.check("Revoked ones too").await;
+    browser.check("Include revoked").await;
     browser.sees("The service can’t be reached.").await;
     browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
     browser.click("Try again").await;

@@ -12,37 +12,37 @@ use crate::{
 async fn are_added_changed_suspended_restored_and_removed() {
     let (browser, account) = Browser::logged_in().await;
     let email = new_address();
-    browser.go("Team Members").await;
+    browser.go("Team members").await;
     let rows = browser.sees_rows(1).await;
-    assert!(rows[0][0].contains("you") && rows[0][4] == "Change", "{rows:?}");
+    assert!(rows[0][0].contains("you") && rows[0][4] == "Edit", "{rows:?}");
     browser.click("Add member").await;
-    browser.fill("E-mail", &email).await;
-    browser.fill("First password", PASSWORD).await;
+    browser.fill("Email", &email).await;
+    browser.fill("Initial password", PASSWORD).await;
     browser.check("write").await;
     browser.submit("Add member").await;
-    browser.sees(&format!("Added: {email}")).await;
+    browser.sees(&format!("Added {email}")).await;
     let rows = browser.sees_rows(2).await;
     assert_eq!(rows[0][..3], [email.clone(), "read\nwrite".to_owned(), "active".to_owned()]);
     let session = browser.service.login(&email).await;
 
-    browser.click(&format!("Change {email}")).await;
+    browser.click(&format!("Edit {email}")).await;
     browser.check("write").await;
     browser.click("Save").await;
-    browser.sees(&format!("Changed: {email}")).await;
+    browser.sees(&format!("Updated {email}")).await;
     let me = browser.service.me(&session).await.expect(200);
     assert_eq!(me["permissions"], json!(["read"]));
 
     browser.click(&format!("Suspend {email}")).await;
-    browser.sees(&format!("Suspended: {email}")).await;
+    browser.sees(&format!("Suspended {email}")).await;
     browser.service.me(&session).await.assert_unauthorized();
     browser.click(&format!("Restore {email}")).await;
-    browser.sees(&format!("Restored: {email}")).await;
+    browser.sees(&format!("Restored {email}")).await;
     browser.service.login(&email).await;
 
     browser.click(&format!("Remove {email}")).await;
-    browser.fill("Type the address to confirm", &email).await;
+    browser.fill("Type the email address to confirm", &email).await;
     browser.click("Remove member").await;
-    browser.sees(&format!("Removed: {email}")).await;
+    browser.sees(&format!("Removed {email}")).await;
     browser.sees_rows(1).await;
     let members = browser.service.get("/v1/members", &account.session).await.expect(200);
     assert_eq!(members["data"].as_array().map(Vec::len), Some(1));
@@ -53,24 +53,24 @@ async fn are_added_changed_suspended_restored_and_removed() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn are_refused_with_a_reason() {
     let (browser, account) = Browser::logged_in().await;
-    browser.go("Team Members").await;
+    browser.go("Team members").await;
     browser.sees_rows(1).await;
     browser.click("Add member").await;
-    browser.fill("E-mail", "no address").await;
-    browser.fill("First password", "short").await;
+    browser.fill("Email", "no address").await;
+    browser.fill("Initial password", "short").await;
     browser.submit("Add member").await;
-    assert!(!browser.complaint("E-mail").await.is_empty());
-    browser.fill("E-mail", &account.email).await;
-    browser.fill("First password", PASSWORD).await;
+    assert!(!browser.complaint("Email").await.is_empty());
+    browser.fill("Email", &account.email).await;
+    browser.fill("Initial password", PASSWORD).await;
     browser.submit("Add member").await;
     browser.sees("The address belongs to a member already").await;
     browser.click("Cancel").await;
     // The last one with `admin` keeps it.
-    browser.click(&format!("Change {}", account.email)).await;
+    browser.click(&format!("Edit {}", account.email)).await;
     browser.check("admin").await;
     browser.click("Save").await;
     browser.sees("admin").await;
-    browser.until("a reason", "return document.querySelector('dialog .problem')?.innerText > ''", &[]).await;
+    browser.until("a reason", "return document.querySelector('dialog .alert')?.innerText > ''", &[]).await;
     browser.click("Cancel").await;
     let me = format!("409 /v1/members/{}", account.user_id);
     browser.end(&["400 /v1/members", "409 /v1/members", &me]).await;
@@ -90,7 +90,7 @@ async fn are_given_only_what_the_admin_has() {
     let suspended = crate::response::text(&suspended, "email");
 
     browser.log_in(&email).await;
-    browser.go("Team Members").await;
+    browser.go("Team members").await;
     browser.sees_rows(3).await;
     assert!(!browser.offers(&format!("Restore {suspended}")).await);
     browser.click("Add member").await;

@@ -15,11 +15,11 @@ async fn is_changed_and_other_sessions_end() {
         Some("text")
     );
     browser.click("Change password").await;
-    browser.sees("Your password was changed, and your other sessions have ended.").await;
+    browser.sees("Password changed. Your other sessions have ended.").await;
     assert_eq!(browser.written("New password").await, "");
     browser.service.me(&account.session).await.assert_unauthorized();
     // This one goes on.
-    browser.go("API Keys").await;
+    browser.go("API keys").await;
     browser.sees("No API keys").await;
     browser.click("Log out").await;
     browser.log_in_with(&account.email, "two lizards on the wall").await;
@@ -33,14 +33,14 @@ async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
     let (browser, _) = Browser::logged_in().await;
     browser.go("Password").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("Current password").await, "Enter it, so that nobody else can change it.");
+    assert_eq!(browser.complaint("Current password").await, "Enter your current password.");
     browser.fill("Current password", "a lizard on the 8th wall").await;
     browser.fill("New password", "short").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("New password").await, "It needs at least 15 characters.");
+    assert_eq!(browser.complaint("New password").await, "Use at least 15 characters.");
     browser.fill("New password", "two lizards on the wall").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("Current password").await, "It is wrong.");
+    assert_eq!(browser.complaint("Current password").await, "Incorrect password.");
     browser.fill("Current password", PASSWORD).await;
     browser.fill("New password", "passwordpassword").await;
     browser.click("Change password").await;
@@ -67,9 +67,9 @@ async fn is_hidden_while_it_is_typed_and_may_come_from_elsewhere() {
     browser.click("Hide new password").await;
     assert_field("Current password", "current-password").await;
     assert_field("New password", "new-password").await;
-    browser.go("Team Members").await;
+    browser.go("Team members").await;
     browser.click("Add member").await;
-    assert_field("First password", "new-password").await;
+    assert_field("Initial password", "new-password").await;
     browser.click("Cancel").await;
     browser.click("Log out").await;
     assert_field("Password", "current-password").await;

@@ -11,19 +11,19 @@ async fn asks_for_the_name_and_ends_the_key() {
     let (key, _) = browser.service.key(&account.session, json!({"name": "Old  Server"})).await;
     browser.reload().await;
     browser.click("Revoke Old Server").await;
-    browser.sees("A revoked key can’t be brought back.").await;
+    browser.sees("You can’t restore a revoked key.").await;
     for wrong in ["", "old server"] {
         browser.fill("Type the name to confirm", wrong).await;
         browser.click("Revoke key").await;
-        assert_eq!(browser.complaint("Type the name to confirm").await, "That is not its name.");
+        assert_eq!(browser.complaint("Type the name to confirm").await, "The name doesn’t match.");
         browser.service.me(&key).await.expect(200);
     }
     browser.fill("Type the name to confirm", "Old Server").await;
     browser.click("Revoke key").await;
-    browser.sees("Revoked: Old Server").await;
+    browser.sees("Revoked Old Server").await;
     browser.service.me(&key).await.assert_unauthorized();
     browser.sees("No API keys").await;
-    assert_eq!(browser.focused().await, "API Keys");
+    assert_eq!(browser.focused().await, "API keys");
     browser.end(&[]).await;
 }
 
@@ -36,12 +36,12 @@ async fn can_be_left_alone() {
     for leave in ["Cancel", "Close"] {
         browser.click("Revoke Server").await;
         browser.click(leave).await;
-        browser.sees_no_longer("A revoked key can’t be brought back.").await;
+        browser.sees_no_longer("You can’t restore a revoked key.").await;
         assert_eq!(browser.focused().await, "Revoke Server", "the focus is where it was");
     }
     browser.click("Revoke Server").await;
     browser.press(&fantoccini::key::Key::Escape).await;
-    browser.sees_no_longer("A revoked key can’t be brought back.").await;
+    browser.sees_no_longer("You can’t restore a revoked key.").await;
     browser.service.me(&key).await.expect(200);
     browser.end(&[]).await;
 }

@@ -11,18 +11,18 @@ async fn says_until_when_the_old_secret_works() {
     let (old, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
     browser.click("Rotate Server").await;
-    browser.sees(", both work.").await;
-    browser.choose("How long the old secret works still", "For an hour").await;
+    browser.sees("Both secrets work until").await;
+    browser.choose("Grace period for the old secret", "1 hour").await;
     browser.click("Rotate key").await;
-    browser.sees("The old secret still works until").await;
-    browser.sees("which is in 1 hour").await;
-    let new = Credential::bearer(&browser.written("Key").await);
+    browser.sees("The old secret works until").await;
+    browser.sees("(in 1 hour)").await;
+    let new = Credential::bearer(&browser.written("Secret").await);
     for (key, secret) in [(&new, "current"), (&old, "previous")] {
         let me = browser.service.me(key).await.expect(200);
         assert_eq!((&me["secret"], &me["key_id"]), (&json!(secret), &record["id"]));
     }
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.sees_rows(1).await;
     browser.end(&[]).await;
 }
@@ -34,13 +34,13 @@ async fn without_an_overlap_ends_the_old_secret() {
     let (old, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
     browser.click("Rotate Server").await;
-    browser.choose("How long the old secret works still", "It ends at once").await;
-    browser.sees("is refused from now on").await;
+    browser.choose("Grace period for the old secret", "None").await;
+    browser.sees("The old secret stops working immediately.").await;
     browser.click("Rotate key").await;
-    browser.sees("The old secret has ended.").await;
+    browser.sees("The old secret no longer works.").await;
     browser.service.me(&old).await.assert_unauthorized();
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.end(&[]).await;
 }
 

@@ -26,13 +26,13 @@ async fn hostile_names_are_text() {
     browser.click(&format!("Revoke {hostile}")).await;
     browser.sees(&format!("Revoke {hostile}")).await;
     browser.click("Cancel").await;
-    browser.click("Create API Key").await;
-    browser.check("Only some").await;
+    browser.click("Create API key").await;
+    browser.check("Selected projects").await;
     browser.fill("Project to add", hostile).await;
     browser.click("Add").await;
     browser.sees(hostile).await;
     browser.click("Cancel").await;
-    for screen in ["Audit Events", "Sessions"] {
+    for screen in ["Audit events", "Sessions"] {
         browser.go(screen).await;
         browser.rows().await;
         let made =
@@ -80,7 +80,7 @@ async fn the_policy_refuses_markup_and_other_origins_and_the_log_tells() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn nothing_is_asked_of_anybody_else() {
     let (browser, _) = Browser::logged_in().await;
-    for screen in ["Team Members", "Audit Events", "Sessions", "Password", "API Keys"] {
+    for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {
         browser.go(screen).await;
     }
     let asked =

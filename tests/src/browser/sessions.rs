@@ -20,10 +20,10 @@ async fn are_shown_and_another_can_be_ended() {
 
     browser.go("Sessions").await;
     let rows = browser.sees_rows(3).await;
-    let own = rows.iter().filter(|row| row[0].contains("this one")).collect::<Vec<_>>();
+    let own = rows.iter().filter(|row| row[0].contains("this session")).collect::<Vec<_>>();
     assert!(own.len() == 1 && own[0][0].starts_with("Chrome on Linux") && own[0][4].is_empty(), "{rows:?}");
-    browser.click("End the session on Firefox on Windows").await;
-    browser.sees("The session has ended.").await;
+    browser.click("End session on Firefox on Windows").await;
+    browser.sees("Session ended").await;
     browser.sees_rows(2).await;
     browser.service.me(&other).await.assert_unauthorized();
     browser.service.me(&account.session).await.expect(200);

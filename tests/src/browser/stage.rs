@@ -47,13 +47,13 @@ async fn it_works_as_it_does_without() {
     let browser = Browser::open_at(service, &format!("{stage}/")).await;
     browser.log_in(&account.email).await;
     browser.sees("No API keys").await;
-    browser.click("Create API Key").await;
+    browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("you won’t see it again").await;
-    assert!(browser.written("Try it with curl").await.starts_with(&format!("curl {stage}/v1/auth/me ")));
+    browser.sees("You won’t see it again").await;
+    assert!(browser.written("Curl command").await.starts_with(&format!("curl {stage}/v1/auth/me ")));
     browser.click("Done").await;
-    browser.click("Yes, I have saved it").await;
+    browser.click("Yes, I saved it").await;
     browser.sees_rows(1).await;
     let url = browser.driver.current_url().await.expect("an address");
     assert_eq!(url.as_str(), format!("{stage}/dashboard"));

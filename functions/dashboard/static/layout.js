@@ -1,0 +1,132 @@
+// The layout around each screen: top bar, menu and logout. Selects the screen by the URL's fragment.
+
+import { ApiError, request } from "./api.js";
+import { showApiKeys } from "./api-keys.js";
+import { showAuditEvents } from "./audit-events.js";
+import { closeDialogs } from "./dialog.js";
+import { element } from "./element.js";
+import { showMembers } from "./members.js";
+import { showPassword } from "./password.js";
+import * as session from "./session.js";
+import { showSessions } from "./sessions.js";
+
+/** @typedef {import("../types/contract").Me} Me */
+
+/**
+ * @typedef {object} Screen
+ * @property {string} path
+ * @property {string} title
+ * @property {boolean} [adminOnly]
+ * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams) => void} show
+ */
+
+/** @type {[string, Screen[]][]} */
+const MENU_SECTIONS = [
+  [
+    "Settings",
+    [
+      { path: "api-keys", title: "API keys", show: showApiKeys },
+      { path: "members", title: "Team members", adminOnly: true, show: showMembers },
+      { path: "audit-events", title: "Audit events", adminOnly: true, show: showAuditEvents },
+    ],
+  ],
+  [
+    "Personal settings",
+    [
+      { path: "sessions", title: "Sessions", show: showSessions },
+      { path: "password", title: "Password", show: showPassword },
+    ],
+  ],
+];
+
+let listeners = new AbortController();
+
+export function removeLayoutListeners() {
+  listeners.abort();
+}
+
+/**
+ * @param {HTMLElement} app
+ * @param {Me} me
+ * @param {(notice?: string) => void} onLogout
+ */
+export function showLayout(app, me, onLogout) {
+  listeners = new AbortController();
+  const isAdmin = me.permissions.includes("admin");
+  const sections = MENU_SECTIONS.map(([title, screens]) => ({ title, screens: screens.filter((screen) => isAdmin || !screen.adminOnly) }));
+  const screens = sections.flatMap((section) => section.screens);
+  const links = new Map(screens.map((screen) => [screen, element("a", { href: `#/${screen.path}`, click: closeMenu }, screen.title)]));
+  const main = element("main", { id: "main" });
+  const menu = element(
+    "nav",
+    { id: "menu", popover: "auto", "aria-label": "Dashboard" },
+    ...sections.flatMap(({ title, screens }, index) => [
+      element("h2", { id: `menu-section-${index}` }, title),
+      element(
+        "ul",
+        { "aria-labelledby": `menu-section-${index}` },
+        ...screens.map((screen) => element("li", {}, links.get(screen))),
+      ),
+    ]),
+    element(
+      "div",
+      { class: "user" },
+      element("p", { title: me.email }, me.email),
+      element("button", { type: "button", click: logOut }, "Log out"),
+    ),
+  );
+  app.replaceChildren(
+    element("a", { class: "skip-link", href: "#main", click: skipToContent }, "Skip to content"),
+    element(
+      "header",
+      { class: "top-bar" },
+      element("a", { class: "brand", href: "#/api-keys" }, "MedTWIN"),
+      element("button", { type: "button", class: "menu-button", popovertarget: "menu" }, "Menu"),
+    ),
+    menu,
+    main,
+  );
+
+  function closeMenu() {
+    if (menu.matches(":popover-open")) menu.hidePopover();
+  }
+
+  /** @param {Event} event */
+  function skipToContent(event) {
+    event.preventDefault();
+    main.querySelector("h1")?.focus();
+  }
+
+  async function logOut() {
+    let notice;
+    try {
+      await request("POST", "/auth/logout");
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // After a 401, the login screen is already shown.
+      if (error.status === 401) return;
+      // The token is removed all the same, so that the next user of this browser can't use the session.
+      notice = "You are logged out in this browser, but the service couldn’t end your session. It expires after 1 hour without use.";
+    }
+    session.clear();
+    onLogout(notice);
+  }
+
+  function showCurrentScreen() {
+    const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+    const current = screens.find((screen) => screen.path === path) ?? screens[0];
+    for (const [screen, link] of links) {
+      if (screen === current) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    closeDialogs();
+    closeMenu();
+    document.title = `${current.title} · MedTWIN`;
+    main.replaceChildren();
+    current.show(main, me, new URLSearchParams(query));
+    main.querySelector("h1")?.focus();
+    window.scrollTo(0, 0);
+  }
+  addEventListener("hashchange", showCurrentScreen, { signal: listeners.signal });
+  showCurrentScreen();
+}
