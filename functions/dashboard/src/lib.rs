@@ -1,7 +1,8 @@
-//! `/dashboard`: the page on which a person looks after keys, members and sessions, and the files that it loads. It asks
-//! the API for everything else, as any caller does. `/` leads to it.
+//! `/dashboard`: the web page for managing API keys, members and sessions, and the files that it loads. The page gets
+//! its data from the API, like any other client. `/` redirects to the page.
 
 mod assets;
+
 use std::sync::Arc;
 
 use shared::{
@@ -14,7 +15,7 @@ use shared::{
 
 use crate::assets::{ASSETS, Asset};
 
-/// None: the dashboard is a page.
+/// Empty, because the dashboard's routes are pages and not API operations.
 pub const OPERATIONS: &[Operation] = &[];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
@@ -23,29 +24,30 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
-        ("GET", "/") => see(&beneath(request.path(), "dashboard")),
-        // It names its files by the hash that they have now, so it may lie in no cache.
+        ("GET", "/") => redirect(&relative_reference(request.path(), "dashboard")),
+        // Not cached, because it links to the current hash of its files.
         ("GET", "/dashboard") => security_headers::html(ASSETS.page()),
         ("GET", "/dashboard/assets/{hash}/{file}") => {
             let (hash, file): (String, String) = (request.path_id("hash")?, request.path_id("file")?);
-            asset(ASSETS.find(&hash, &file).ok_or_else(Error::not_found)?)
+            asset_response(ASSETS.find(&hash, &file).ok_or_else(Error::not_found)?)
         }
         _ => return Err(Error::not_found()),
     };
-    Ok(security_headers::protected(response, SOURCES))
+    Ok(security_headers::protected(response, CSP_DIRECTIVES))
 }
 
-/// A relative reference to `name` beneath `path`. Relative, since what the browser has in front of the path is not known
-/// here. Where `path` has no slash at its end, a browser takes its last segment for a file (RFC 3986, 5.2.3).
-fn beneath(path: &str, name: &str) -> String {
+/// Returns a relative reference from `path` to `name` below it. It is relative because the function doesn't know whether
+/// the browser's URL has a stage in front of the path. If `path` has no trailing slash, browsers resolve references
+/// against its parent (RFC 3986, 5.2.3), so the reference repeats the last segment.
+fn relative_reference(path: &str, name: &str) -> String {
     match path.rsplit_once('/') {
         Some((_, last)) if !last.is_empty() => format!("./{last}/{name}"),
         _ => format!("./{name}"),
     }
 }
 
-/// Leads the browser elsewhere, for now.
-fn see(location: &str) -> Response {
+/// Redirects temporarily (302).
+fn redirect(location: &str) -> Response {
     let mut response = http::no_content();
     *response.status_mut() = StatusCode::FOUND;
     if let Ok(location) = HeaderValue::from_str(location) {
@@ -54,34 +56,35 @@ fn see(location: &str) -> Response {
     response
 }
 
-/// A file of the page. Its address holds the hash of what it is, so it never changes (RFC 8246).
-fn asset(asset: &Asset) -> Response {
+/// Serves a file as immutable (RFC 8246), because its URL contains a hash of the content.
+fn asset_response(asset: &Asset) -> Response {
     let mut response = Response::new(asset.text.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type()));
-    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-    headers.insert(header::CACHE_CONTROL, forever);
+    let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(header::CACHE_CONTROL, immutable);
     response
 }
 
-/// What the page needs: its own files, and the API beside it. No text may become a script (Trusted Types).
-const SOURCES: &str = "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                       require-trusted-types-for 'script'; trusted-types 'none'";
+/// Directives of the Content Security Policy: the page may load files and call the API on its own origin only. Trusted
+/// Types prevent strings from being parsed as HTML or executed.
+const CSP_DIRECTIVES: &str = "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                              require-trusted-types-for 'script'; trusted-types 'none'";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beneath_a_path_is_found_from_it() {
-        assert_eq!(beneath("/", "dashboard"), "./dashboard");
-        assert_eq!(beneath("/live/", "dashboard"), "./dashboard");
-        assert_eq!(beneath("/live", "dashboard"), "./live/dashboard");
+    fn relative_reference_resolves_below_the_path() {
+        assert_eq!(relative_reference("/", "dashboard"), "./dashboard");
+        assert_eq!(relative_reference("/live/", "dashboard"), "./dashboard");
+        assert_eq!(relative_reference("/live", "dashboard"), "./live/dashboard");
     }
 
     #[test]
-    fn a_page_is_refused_whatever_could_harm_it() {
-        let response = security_headers::protected(security_headers::html(ASSETS.page()), SOURCES);
+    fn page_has_a_strict_policy_and_security_headers() {
+        let response = security_headers::protected(security_headers::html(ASSETS.page()), CSP_DIRECTIVES);
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         let directives: Vec<_> = policy.split("; ").collect();
         for directive in [
@@ -110,7 +113,7 @@ mod tests {
         }
         assert!(
             !response.headers().contains_key("cache-control"),
-            "the page is kept out of caches as all else is"
+            "the service sets no-store on responses without this header"
         );
     }
 }
