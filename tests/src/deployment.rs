@@ -3,6 +3,7 @@
 pub mod asvs;
 pub mod dependencies;
 pub mod growth;
+pub mod layers;
 pub mod least_privilege;
 pub mod logs;
 pub mod metrics;

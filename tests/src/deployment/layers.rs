@@ -1,0 +1,165 @@
+//! The layers of `shared`: a module uses only the layers below its own.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The layers from top to bottom. Modules of one layer do not use each other.
+const LAYERS: [&[&str]; 10] = [
+    &["http"],
+    &["runtime"],
+    &["error"],
+    &["store"],
+    &["idempotency"],
+    &["authorization"],
+    &["model", "rate_limit"],
+    &["credentials"],
+    &["primitives"],
+    &["telemetry"],
+];
+
+/// The modules that hold pure rules, without I/O.
+const PURE: [&str; 5] = ["authorization", "model", "rate_limit", "credentials", "primitives"];
+
+/// What pure rules do not refer to: HTTP, the asynchronous runtime and the AWS SDK.
+const IMPURE_CRATES: [&str; 6] =
+    ["lambda_http::", "lambda_runtime::", "tokio::", "aws_config::", "aws_sdk_", "aws_smithy_"];
+
+/// What `store/dynamodb` may use of the crate: it knows no entity.
+const ENGINE_USES: [&str; 4] = ["store::dynamodb", "store::error", "primitives::pagination", "telemetry"];
+
+/// A source file of `shared`, without its comments.
+struct Source {
+    /// Relative to `shared/src`.
+    path: PathBuf,
+    code: String,
+}
+
+impl Source {
+    /// The top-level module that the file belongs to.
+    fn module(&self) -> String {
+        let first = self.path.components().next().expect("a path").as_os_str().to_string_lossy();
+        first.trim_end_matches(".rs").to_owned()
+    }
+
+    /// The paths within the crate that the file refers to, such as `store::error::StoreError`.
+    fn references(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for (at, root) in self.code.match_indices("crate::") {
+            // `shared_crate::` is another crate, and `pub(in crate::store)` is no use of it.
+            let before = &self.code[..at];
+            if !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !before.ends_with("(in ") {
+                add_paths(&self.code[at + root.len()..], "", &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// Adds the paths that a `use` tree or a single path begins with. Returns what follows.
+fn add_paths<'a>(tree: &'a str, prefix: &str, found: &mut BTreeSet<String>) -> &'a str {
+    let tree = tree.trim_start();
+    if let Some(mut group) = tree.strip_prefix('{') {
+        loop {
+            group = group.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+            if let Some(rest) = group.strip_prefix('}') {
+                return rest;
+            }
+            group = add_paths(group, prefix, found);
+        }
+    }
+    let end = tree.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '*')).unwrap_or(tree.len());
+    let (name, rest) = tree.split_at(end);
+    assert!(!name.is_empty(), "a path that cannot be read: {}", &tree[..tree.len().min(60)]);
+    let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}::{name}") };
+    let Some(below) = rest.strip_prefix("::").filter(|below| !below.starts_with('<')) else {
+        found.insert(path);
+        // A leaf of a group may be renamed.
+        return rest
+            .trim_start()
+            .strip_prefix("as ")
+            .map_or(rest, |alias| alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
+    };
+    add_paths(below, &path, found)
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src");
+    let mut sources = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(&path).expect("a source file");
+                let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+                let path = path.strip_prefix(&root).expect("a path below the root").to_owned();
+                sources.push(Source { path, code: code.collect::<Vec<_>>().join("\n") });
+            }
+        }
+    }
+    assert!(sources.len() > 60, "only {} files were found", sources.len());
+    sources
+}
+
+fn layer_of(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+#[test]
+fn paths_of_nested_use_trees_are_all_found() {
+    let mut found = BTreeSet::new();
+    let rest = add_paths("{a::{self, b::C as D}, e::F,\n g}; more", "", &mut found);
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a::b::C", "a::self", "e::F", "g"]);
+    assert_eq!(rest, "; more");
+}
+
+#[test]
+fn each_module_uses_only_the_layers_below_its_own() {
+    let mut upward = Vec::new();
+    for source in sources() {
+        let module = source.module();
+        if module == "lib" {
+            continue;
+        }
+        let own = layer_of(&module).unwrap_or_else(|| panic!("{module} is in no layer"));
+        for reference in source.references() {
+            let used = reference.split("::").next().expect("a module");
+            let is_below = layer_of(used).unwrap_or_else(|| panic!("{used} is in no layer")) > own;
+            if used != module && !is_below {
+                upward.push(format!("{} uses {reference}", source.path.display()));
+            }
+        }
+        assert!(!source.code.contains("super::super"), "{} leaves its folder", source.path.display());
+    }
+    assert!(upward.is_empty(), "{upward:#?}");
+}
+
+#[test]
+fn pure_rules_refer_to_no_http_runtime_or_sdk() {
+    let mut impure = Vec::new();
+    for source in sources().iter().filter(|source| PURE.contains(&source.module().as_str())) {
+        let crates = IMPURE_CRATES.iter().filter(|name| source.code.contains(**name));
+        impure.extend(crates.map(|name| format!("{} refers to {name}", source.path.display())));
+    }
+    assert!(impure.is_empty(), "{impure:#?}");
+}
+
+#[test]
+fn dynamodb_engine_knows_no_entity() {
+    let mut known = Vec::new();
+    for source in sources() {
+        if source.path.starts_with("store/dynamodb") || source.path == Path::new("store/dynamodb.rs") {
+            let of_entities = source
+                .references()
+                .into_iter()
+                .filter(|reference| !ENGINE_USES.iter().any(|allowed| reference.starts_with(allowed)));
+            known.extend(of_entities.map(|reference| format!("{} uses {reference}", source.path.display())));
+        }
+    }
+    assert!(known.is_empty(), "{known:#?}");
+}
