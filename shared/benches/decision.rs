@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use shared::{
     authorization::{
         context,
-        decision::{AuthorizationRequest, LoadedKey, decide_key},
+        decision::{AuthorizationRequest, LoadedKey, authorize_key},
     },
     credentials::{
         digest::TokenDigest,
@@ -15,7 +15,7 @@ use shared::{
     },
     model::{
         account::{AccountStatus, AccountSummary},
-        api_key::{ApiKey, State},
+        api_key::{ApiKey, KeyState},
     },
     primitives::{
         clock::Clock,
@@ -49,7 +49,7 @@ fn key(peppers: &Peppers) -> (LoadedKey, String) {
         expires_at: None,
         last_used_at: None,
         counter: None,
-        state: State::Active {
+        state: KeyState::Active {
             current: TokenDigest::of(token.expose(), peppers),
             previous: None,
             generation: 0,
@@ -79,14 +79,14 @@ fn decision(criterion: &mut Criterion) {
         environments: &[],
     };
     let now = Clock::system().now();
-    let principal = decide_key(&asked, &token, &found, &peppers, now).expect("it may pass");
+    let principal = authorize_key(&asked, &token, &found, &peppers, now).expect("it may pass");
 
     criterion.bench_function("read a token", |bencher| bencher.iter(|| key_token(black_box(&authorization))));
     criterion.bench_function("verify a digest", |bencher| {
         bencher.iter(|| digest.matches(black_box(token.expose()), &peppers));
     });
     criterion.bench_function("decide on a key", |bencher| {
-        bencher.iter(|| decide_key(black_box(&asked), &token, &found, &peppers, now));
+        bencher.iter(|| authorize_key(black_box(&asked), &token, &found, &peppers, now));
     });
     criterion.bench_function("make the context", |bencher| {
         bencher.iter(|| context::write(black_box(&principal), None));

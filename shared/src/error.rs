@@ -6,7 +6,7 @@ use lambda_http::http::StatusCode;
 
 use crate::{
     authorization::denial::{Forbidden, Unauthenticated},
-    credentials::password::{HashError, NotHashed},
+    credentials::password::{HashError, NewPasswordError},
     store::StoreError,
     telemetry::error_chain::error_chain,
 };
@@ -77,7 +77,7 @@ impl Error {
         Self { kind, message: message.into(), field: None, retry_after: None, cause: None }
     }
 
-    fn caused_by(self, cause: impl Into<Cause>) -> Self {
+    fn with_cause(self, cause: impl Into<Cause>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
 
@@ -95,33 +95,33 @@ impl Error {
 
     /// The error for a request whose field `field` holds a new password that was not hashed: 400 if it is a common one.
     #[must_use]
-    pub fn password_not_hashed(field: &'static str, cause: NotHashed) -> Self {
+    pub fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
         match cause {
-            NotHashed::Common => Self::bad_field(field, cause),
-            NotHashed::Failed(error) => error.into(),
+            NewPasswordError::Common => Self::bad_field(field, cause),
+            NewPasswordError::Failed(error) => error.into(),
         }
     }
 
     /// 401, with the contract's fixed body: nobody was let in.
     pub fn unauthorized(cause: impl Into<Cause>) -> Self {
-        Self::new(Kind::Unauthorized, "Invalid or missing API key").caused_by(cause)
+        Self::new(Kind::Unauthorized, "Invalid or missing API key").with_cause(cause)
     }
 
     /// 401 of the login: which part was wrong is not told.
     #[must_use]
-    pub fn wrong_login(cause: Unauthenticated) -> Self {
-        Self::new(Kind::Unauthorized, "Invalid email or password").caused_by(cause)
+    pub fn login_failed(cause: Unauthenticated) -> Self {
+        Self::new(Kind::Unauthorized, "Invalid email or password").with_cause(cause)
     }
 
     /// 403, with the contract's fixed body: the caller may not do this.
     #[must_use]
     pub fn forbidden(cause: Forbidden) -> Self {
-        Self::new(Kind::Forbidden, "API key does not have required permissions").caused_by(cause)
+        Self::new(Kind::Forbidden, "API key does not have required permissions").with_cause(cause)
     }
 
     /// 403 with a message of its own.
     #[must_use]
-    pub fn forbidden_because(message: &'static str) -> Self {
+    pub fn forbidden_with_message(message: &'static str) -> Self {
         Self::new(Kind::Forbidden, message)
     }
 
@@ -162,12 +162,12 @@ impl Error {
 
     /// 500: our fault. The caller is not told what.
     pub fn internal(cause: impl Into<Cause>) -> Self {
-        Self::new(Kind::Internal, "Internal error").caused_by(cause)
+        Self::new(Kind::Internal, "Internal error").with_cause(cause)
     }
 
     /// 503: something that we ask is down. The caller is not told what.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
-        let unavailable = Self::new(Kind::Unavailable, "The service is unavailable").caused_by(cause);
+        let unavailable = Self::new(Kind::Unavailable, "The service is unavailable").with_cause(cause);
         Self { retry_after: Some(1), ..unavailable }
     }
 
@@ -202,7 +202,7 @@ impl Error {
 
     /// Whether it is our fault rather than the caller's.
     #[must_use]
-    pub fn is_fault(&self) -> bool {
+    pub fn is_server_error(&self) -> bool {
         matches!(self.kind, Kind::Internal | Kind::Unavailable)
     }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    authorization::{delegation::may_make_key, denial::Forbidden, principal::Principal},
+    authorization::{delegation::may_create_key, denial::Forbidden, principal::Principal},
     credentials::{digest::TokenDigest, token::NewToken},
     error::Error,
     http::{
@@ -13,7 +13,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{ApiKeyView, WithSecret},
     },
-    model::api_key::{ApiKey, State},
+    model::api_key::{ApiKey, KeyState},
     primitives::{
         environment::Environment,
         id::KeyId,
@@ -83,7 +83,7 @@ fn live() -> Environment {
 async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
-    if !may_make_key(&maker, environment, permissions, &scope) {
+    if !may_create_key(&maker, environment, permissions, &scope) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     let idempotency = request.idempotency(&maker)?;
@@ -112,7 +112,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         expires_at,
         last_used_at: None,
         counter: None,
-        state: State::Active {
+        state: KeyState::Active {
             current: TokenDigest::of(token.expose(), &*app.peppers().await?),
             previous: None,
             generation: 0,

@@ -8,7 +8,10 @@ use std::{fmt, sync::Arc};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
     authorization::{
-        decision::{AuthorizationRequest, Denied, decide_key, decide_session, unknown_key, unknown_session},
+        decision::{
+            AuthorizationRequest, Denial, authorize_key, authorize_session, deny_unknown_key,
+            deny_unknown_session,
+        },
         denial::{Forbidden, Unauthenticated},
         principal::Principal,
     },
@@ -70,12 +73,12 @@ enum Rejection {
     Failed(Error),
 }
 
-impl From<Denied> for Rejection {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Unauthenticated(reason) => Self::Unauthenticated(reason),
-            Denied::Forbidden(reason) => Self::Forbidden(reason),
-            Denied::Undecidable(cause) => Self::Failed(Error::unavailable(cause)),
+impl From<Denial> for Rejection {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Unauthenticated(reason) => Self::Unauthenticated(reason),
+            Denial::Forbidden(reason) => Self::Forbidden(reason),
+            Denial::UnknownPepper(cause) => Self::Failed(Error::unavailable(cause)),
         }
     }
 }
@@ -98,7 +101,7 @@ async fn authorize(
     event: AuthorizerRequest,
 ) -> Result<Policy, AuthorizerError> {
     let request = event.authorization_request();
-    let invocation = Invocation::begin(
+    let invocation = Invocation::start(
         &app,
         &event.request_context.request_id,
         format!("authorize {} {}", request.method, request.route),
@@ -106,7 +109,7 @@ async fn authorize(
     let token = match parse_token(&event) {
         Ok(token) => token,
         Err(reason) => {
-            invocation.end(Outcome::Unauthenticated, Some(&reason.to_string()));
+            invocation.finish(Outcome::Unauthenticated, Some(&reason.to_string()));
             return Err(AuthorizerError::Unauthorized);
         }
     };
@@ -119,21 +122,21 @@ async fn authorize(
                 (Principal::ApiKey(_), None) => Outcome::AllowedUncounted,
                 _ => Outcome::Allowed,
             };
-            invocation.of(principal.account_id(), principal.id()).end(outcome, None);
+            invocation.for_principal(principal.account_id(), principal.id()).finish(outcome, None);
             Ok(Policy::allow(&principal, rate_limit, event.method_arn))
         }
         Err(Rejection::Forbidden(reason)) => {
             // The token is valid, so its claims are true.
-            let invocation = invocation.of(claims.account_id, claims.principal_id.clone());
-            invocation.end(Outcome::Forbidden, Some(&reason.to_string()));
+            let invocation = invocation.for_principal(claims.account_id, claims.principal_id.clone());
+            invocation.finish(Outcome::Forbidden, Some(&reason.to_string()));
             Ok(Policy::deny(claims.principal_id, event.method_arn))
         }
         Err(Rejection::Unauthenticated(reason)) => {
-            invocation.claiming(&claims).end(Outcome::Unauthenticated, Some(&reason.to_string()));
+            invocation.with_claims(&claims).finish(Outcome::Unauthenticated, Some(&reason.to_string()));
             Err(AuthorizerError::Unauthorized)
         }
         Err(Rejection::Failed(error)) => {
-            invocation.claiming(&claims).end(Outcome::Failed, Some(&error.reason()));
+            invocation.with_claims(&claims).finish(Outcome::Failed, Some(&error.reason()));
             Err(AuthorizerError::Failed)
         }
     }
@@ -158,16 +161,16 @@ async fn decide(
             let loaded = app.store.load_key(token.account_id, token.key_id).await?;
             let versions = loaded.iter().flat_map(|loaded| loaded.pepper_versions(now));
             let peppers = app.peppers_with(versions).await?;
-            let loaded = loaded.ok_or_else(|| unknown_key(token, &peppers, now))?;
-            let principal = decide_key(request, token, &loaded, &peppers, now)?;
+            let loaded = loaded.ok_or_else(|| deny_unknown_key(token, &peppers, now))?;
+            let principal = authorize_key(request, token, &loaded, &peppers, now)?;
             Ok((principal, usage::of_key(app, leases, &loaded, token, &peppers, now).await?))
         }
         Token::Session(token) => {
             let loaded = app.store.load_session(token.account_id, token.user_id, token.session_id).await?;
             let version = loaded.as_ref().map(|loaded| loaded.session.digest.pepper_version());
             let peppers = app.peppers_with(version).await?;
-            let loaded = loaded.ok_or_else(|| unknown_session(token, &peppers))?;
-            let principal = decide_session(request, token, &loaded, &peppers, now)?;
+            let loaded = loaded.ok_or_else(|| deny_unknown_session(token, &peppers))?;
+            let principal = authorize_session(request, token, &loaded, &peppers, now)?;
             usage::of_session(app, &loaded, token, &peppers, now).await;
             Ok((principal, None))
         }

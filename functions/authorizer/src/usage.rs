@@ -41,8 +41,8 @@ pub(crate) async fn of_key(
     let LoadedKey { key, account } = found;
     let quota = account.quotas.map_or_else(|| app.quotas(), Ok)?.of(key.environment);
     let wanted = match leases.spend(key.id, key.counter, quota, now) {
-        SpendResult::Done(verdict) => return Ok(Some(verdict)),
-        SpendResult::Take(wanted) => wanted,
+        SpendResult::Decided(verdict) => return Ok(Some(verdict)),
+        SpendResult::Reserve(wanted) => wanted,
     };
     let Some(batch) = best_effort(app.store.reserve_quota(key, wanted, quota, now)).await else {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(crate) async fn of_key(
     if let Some(state) = key.rehashed(token.expose(), peppers) {
         best_effort(app.store.rehash_key(key, &state)).await;
     }
-    Ok(Some(leases.keep(key.id, batch, quota, now)))
+    Ok(Some(leases.record_reservation(key.id, batch, quota, now)))
 }
 
 /// Writes down that the session is used, where that was last done a while ago.

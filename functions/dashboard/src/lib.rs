@@ -33,7 +33,7 @@ async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
         }
         _ => return Err(Error::not_found()),
     };
-    Ok(security_headers::protected(response, CSP_DIRECTIVES))
+    Ok(security_headers::with_page_headers(response, CSP_DIRECTIVES))
 }
 
 /// Returns a relative reference from `path` to `name` below it. It is relative because the function doesn't know whether
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn page_has_a_strict_policy_and_security_headers() {
-        let response = security_headers::protected(security_headers::html(ASSETS.page()), CSP_DIRECTIVES);
+        let response = security_headers::with_page_headers(security_headers::html(ASSETS.page()), CSP_DIRECTIVES);
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         let directives: Vec<_> = policy.split("; ").collect();
         for directive in [

@@ -8,7 +8,7 @@ use shared::{
     authorization::denial::Unauthenticated,
     credentials::{
         digest::TokenDigest,
-        password::{self, Password, PasswordHash, Verified},
+        password::{self, Password, PasswordHash, VerifiedPassword},
         pepper::Peppers,
         token::NewToken,
     },
@@ -97,14 +97,14 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let attempt = Attempt::new(tried, request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Before the claim, since an attempt that can't be looked at is no failure.
     let permit = password::acquire_permit()?;
-    let (claim, found) = app.store.attempt_login(address.as_ref(), attempt).await?;
+    let (claim, found) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
     let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     let verified = password::verify(permit, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = found else {
-        app.store.record_nothing().await?;
-        return Err(Error::wrong_login(Unauthenticated::UnknownAddress));
+        app.store.write_decoy_event().await?;
+        return Err(Error::login_failed(Unauthenticated::UnknownAddress));
     };
     let member = &credentials.member;
     let Member { id: user_id, account_id, .. } = *member;
@@ -115,12 +115,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
             (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
         };
         let refused = Action::LoginRefused { user_id, reason };
-        app.store.record_refusal(account_id, None, refused, &audit_context).await?;
-        return Err(Error::wrong_login(cause));
+        app.store.record_rejection(account_id, None, refused, &audit_context).await?;
+        return Err(Error::login_failed(cause));
     };
     if account.status == AccountStatus::Suspended || !member.is_active() {
-        app.store.refuse_suspended(&claim, member, &audit_context).await.map_err(removed_meanwhile)?;
-        return Err(Error::forbidden_because("Account suspended"));
+        app.store.reject_suspended_login(&claim, member, &audit_context).await.map_err(removed_meanwhile)?;
+        return Err(Error::forbidden_with_message("Account suspended"));
     }
 
     let now = audit_context.at;
@@ -153,7 +153,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
 async fn renew(
     app: &App,
     credentials: &store::Credentials,
-    verified: Verified,
+    verified: VerifiedPassword,
     peppers: Arc<Peppers>,
 ) -> Result<(), Error> {
     let rehashed = verified.hash(peppers, &app.random).await?;
@@ -163,7 +163,7 @@ async fn renew(
 /// A member who was removed while they logged in has no address any more.
 fn removed_meanwhile(error: StoreError) -> Error {
     match error {
-        StoreError::NotFound => Error::wrong_login(Unauthenticated::UnknownAddress),
+        StoreError::NotFound => Error::login_failed(Unauthenticated::UnknownAddress),
         error => error.into(),
     }
 }

@@ -54,7 +54,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
         "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
-        "/docs" => Ok(security_headers::protected(security_headers::html(PAGE), &SOURCES)),
+        "/docs" => Ok(security_headers::with_page_headers(security_headers::html(PAGE), &SOURCES)),
         _ => Err(Error::not_found()),
     }
 }

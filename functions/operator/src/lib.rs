@@ -128,7 +128,7 @@ pub enum Done {
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
     let command = json::parse::<Command>(event.payload.get().as_bytes());
     let operation = command.as_ref().map_or("operator", Command::operation);
-    let invocation = Invocation::begin(&app, &event.context.request_id, operation.to_owned());
+    let invocation = Invocation::start(&app, &event.context.request_id, operation.to_owned());
     let done = match command {
         Ok(command) => {
             let done = invocation.run(carry_out(&app, command, &event.context.request_id)).await;
@@ -138,14 +138,14 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
     };
     match &done {
         Ok(Done::Member { account_id, user_id }) => {
-            invocation.of(*account_id, user_id.to_string()).end(Outcome::Succeeded, None);
+            invocation.for_principal(*account_id, user_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Ok(Done::Status { account_id, .. } | Done::Limits { account_id, .. }) => {
-            invocation.of(*account_id, account_id.to_string()).end(Outcome::Succeeded, None);
+            invocation.for_principal(*account_id, account_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Err(error) => {
-            let outcome = if error.is_fault() { Outcome::Failed } else { Outcome::Refused };
-            invocation.end(outcome, Some(&error.reason()));
+            let outcome = if error.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+            invocation.finish(outcome, Some(&error.reason()));
         }
     }
     done

@@ -65,24 +65,24 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Before the claim, since an attempt that can't be looked at is no failure.
     let permit = password::acquire_permit()?;
-    let (claim, found) = app.store.attempt_login(Some(&session.email), attempt).await?;
+    let (claim, found) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
     let seen = found
         .map(|(seen, _)| seen)
-        .filter(|seen| seen.member.id == session.user_id && seen.member.has_session_of(session.session_epoch))
+        .filter(|seen| seen.member.id == session.user_id && seen.member.accepts_session_epoch(session.session_epoch))
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
     let hash = Some(&seen).filter(|seen| !seen.is_disabled()).map(|seen| seen.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     if password::verify(permit, hash, current_password, peppers).await?.is_none() {
         let refused = Action::PasswordRefused { user_id: session.user_id };
-        app.store.record_refusal(session.account_id, Some(session.into()), refused, &audit_context).await?;
-        return Err(Error::forbidden_because("Current password is wrong"));
+        app.store.record_rejection(session.account_id, Some(session.into()), refused, &audit_context).await?;
+        return Err(Error::forbidden_with_message("Current password is wrong"));
     }
     let new = match new_password.hash(app.peppers().await?, &app.random).await {
         Ok(new) => new,
         Err(error) => {
             // The current one was right all the same.
-            return Err(match app.store.forgive(&claim, &seen.member).await {
+            return Err(match app.store.record_correct_password(&claim, &seen.member).await {
                 Ok(()) => Error::password_not_hashed("new_password", error),
                 // The member was removed meanwhile.
                 Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),

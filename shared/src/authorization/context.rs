@@ -110,14 +110,14 @@ fn read_principal<S: BuildHasher>(
             account_id,
             key_id: text("key_id")?.parse().map_err(|_| MalformedContext)?,
             name: text("name")?.to_owned().try_into().map_err(|_| MalformedContext)?,
-            environment: Environment::named(text("key_type")?).ok_or(MalformedContext)?,
+            environment: Environment::from_name(text("key_type")?).ok_or(MalformedContext)?,
             permissions,
             scope: read_scope(text("scope")?)?,
             expires_at: match text("expires_at")? {
                 NEVER => None,
                 end => Some(end.parse().map_err(|_| MalformedContext)?),
             },
-            secret: SecretAge::named(text("secret")?).ok_or(MalformedContext)?,
+            secret: SecretAge::from_name(text("secret")?).ok_or(MalformedContext)?,
             generation: text("generation")?.parse().map_err(|_| MalformedContext)?,
         })),
         "session" => Ok(Principal::Session(SessionPrincipal {
@@ -134,7 +134,7 @@ fn read_principal<S: BuildHasher>(
 }
 
 fn read_permissions(names: &str) -> Result<Permissions, MalformedContext> {
-    let permissions: Option<Vec<_>> = names.split(',').map(Permission::named).collect();
+    let permissions: Option<Vec<_>> = names.split(',').map(Permission::from_name).collect();
     Permissions::new(permissions.ok_or(MalformedContext)?).map_err(|_| MalformedContext)
 }
 

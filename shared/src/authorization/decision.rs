@@ -14,7 +14,7 @@ use crate::{
     },
     model::{
         account::{AccountStatus, AccountSummary},
-        api_key::{ApiKey, State, Superseded},
+        api_key::{ApiKey, KeyState, PreviousSecret},
         member::Member,
         session::Session,
     },
@@ -67,7 +67,7 @@ impl LoadedKey {
 
 /// Why a request may not pass.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
+pub enum Denial {
     /// The credential is not valid: 401.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
@@ -76,20 +76,20 @@ pub enum Denied {
     Forbidden(#[from] Forbidden),
     /// It can't be told whether the credential is valid: neither.
     #[error(transparent)]
-    Undecidable(#[from] UnknownPepper),
+    UnknownPepper(#[from] UnknownPepper),
 }
 
 /// Decides on a request that came with an API key: may it pass, and who sent it?
 ///
 /// # Errors
 /// When it may not.
-pub fn decide_key(
+pub fn authorize_key(
     asked: &AuthorizationRequest<'_>,
     token: &ApiKeyToken<'_>,
     found: &LoadedKey,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<Principal, Denied> {
+) -> Result<Principal, Denial> {
     let LoadedKey { key, account } = found;
     let (secret, generation) = matching_secret(key, token, peppers, now)?;
     if key.has_expired(now) {
@@ -114,13 +114,13 @@ pub fn decide_key(
 ///
 /// # Errors
 /// When it may not.
-pub fn decide_session(
+pub fn authorize_session(
     asked: &AuthorizationRequest<'_>,
     token: &SessionToken<'_>,
     found: &LoadedSession,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<Principal, Denied> {
+) -> Result<Principal, Denial> {
     let LoadedSession { session, member, account } = found;
     if !session.digest.matches(token.expose(), peppers)? {
         return Err(Unauthenticated::WrongSecret.into());
@@ -128,7 +128,7 @@ pub fn decide_session(
     if session.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
-    let member = member.as_ref().filter(|member| member.has_session_of(session.epoch));
+    let member = member.as_ref().filter(|member| member.accepts_session_epoch(session.epoch));
     let member = member.ok_or(Unauthenticated::SessionEnded)?;
     let principal = Principal::Session(SessionPrincipal {
         account_id: session.account_id,
@@ -146,7 +146,7 @@ pub fn decide_session(
 /// Why the token of a key that was not found may not pass. It takes the work of a wrong secret, so that the time of the
 /// decision does not tell what keys there are.
 #[must_use]
-pub fn unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denied {
+pub fn deny_unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denial {
     match held_secret(None, token, peppers, now) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
@@ -155,8 +155,8 @@ pub fn unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -
 
 /// The same, for the token of a session.
 #[must_use]
-pub fn unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denied {
-    match TokenDigest::kept_matches(None, token.expose(), peppers) {
+pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denial {
+    match TokenDigest::matches_with_equal_work(None, token.expose(), peppers) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
     }
@@ -168,14 +168,14 @@ fn matching_secret(
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<(SecretAge, u32), Denied> {
+) -> Result<(SecretAge, u32), Denial> {
     let held = held_secret(Some(&key.state), token, peppers, now)?;
-    let State::Active { previous, generation, .. } = &key.state else {
+    let KeyState::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
     match (held, previous) {
         (Some(SecretAge::Current), _) => Ok((SecretAge::Current, *generation)),
-        (Some(SecretAge::Previous), Some(Superseded { ends_at, .. })) if now < *ends_at => {
+        (Some(SecretAge::Previous), Some(PreviousSecret { ends_at, .. })) if now < *ends_at => {
             Ok((SecretAge::Previous, generation.saturating_sub(1)))
         }
         (Some(SecretAge::Previous), _) => Err(Unauthenticated::SecretSuperseded.into()),
@@ -186,18 +186,21 @@ fn matching_secret(
 /// Which secret of a key in `state` the token holds, if any. A wrong one takes the same work whether the key has two
 /// secrets, one or none, or there is no key.
 fn held_secret(
-    state: Option<&State>,
+    state: Option<&KeyState>,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Option<SecretAge>, UnknownPepper> {
-    let (current, previous) = state.map(State::secrets).unwrap_or_default();
-    let is_current = TokenDigest::kept_matches(current, token.expose(), peppers);
+    let (current, previous) = state.map(KeyState::secrets).unwrap_or_default();
+    let is_current = TokenDigest::matches_with_equal_work(current, token.expose(), peppers);
     if is_current == Ok(true) {
         return Ok(Some(SecretAge::Current));
     }
-    let is_previous =
-        TokenDigest::kept_matches(previous.map(|previous| &previous.digest), token.expose(), peppers);
+    let is_previous = TokenDigest::matches_with_equal_work(
+        previous.map(|previous| &previous.digest),
+        token.expose(),
+        peppers,
+    );
     match (is_previous, previous) {
         (Ok(true), _) => Ok(Some(SecretAge::Previous)),
         (Err(unknown), Some(previous)) if now < previous.ends_at => Err(unknown),
@@ -272,7 +275,11 @@ fn permit(
         return Err(Forbidden::AccountSuspended);
     }
     let holds = |permission| {
-        if principal.permissions().contains(permission) { Ok(()) } else { Err(Forbidden::Lacks(permission)) }
+        if principal.permissions().contains(permission) {
+            Ok(())
+        } else {
+            Err(Forbidden::MissingPermission(permission))
+        }
     };
     match (rule(asked.method, asked.route).ok_or(Forbidden::NoRule)?, principal) {
         (Rule::AnyCredential, _)
@@ -318,7 +325,7 @@ impl AuthorizationRequest<'_> {
 
     /// Malformed names are for the function to complain about.
     fn keeps_to_environment_of(&self, principal: &Principal) -> Result<(), Forbidden> {
-        let mut named = self.environments.iter().filter_map(|name| Environment::named(name));
+        let mut named = self.environments.iter().filter_map(|name| Environment::from_name(name));
         named.try_for_each(|named| principal.environment(Some(named)).map(drop))
     }
 }

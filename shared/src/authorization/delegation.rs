@@ -17,7 +17,7 @@ use crate::{
 /// Whether `maker` may make a key with this type, these permissions and this scope: it may not exceed its
 /// maker in any.
 #[must_use]
-pub fn may_make_key(
+pub fn may_create_key(
     maker: &Principal,
     environment: Environment,
     permissions: Permissions,
@@ -27,7 +27,7 @@ pub fn may_make_key(
         && match maker {
             Principal::Session(_) => true,
             Principal::ApiKey(key) => {
-                scope.lies_within(&key.scope)
+                scope.is_within(&key.scope)
                     && (key.environment == Environment::Live || environment == Environment::Test)
             }
         }
@@ -42,7 +42,7 @@ pub fn reaches_key(principal: &Principal, key: &ApiKey) -> bool {
             caller.key_id == key.id
                 || (caller.permissions.contains(Permission::Admin)
                     && caller.environment == key.environment
-                    && key.scope.lies_within(&caller.scope))
+                    && key.scope.is_within(&caller.scope))
         }
     }
 }
@@ -59,7 +59,7 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
 /// a suspended member in again grants all that the member has.
 #[must_use]
 pub fn may_change_member(principal: &Principal, before: &Member, after: &Member) -> bool {
-    after.gained_since(before).is_none_or(|gained| may_grant(principal, gained))
+    after.permissions_gained_since(before).is_none_or(|gained| may_grant(principal, gained))
 }
 
 /// Whether `principal` has all of `permissions` and so may hand them out.
@@ -74,7 +74,7 @@ pub fn may_grant(principal: &Principal, permissions: Permissions) -> bool {
 pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> bool {
     match caller {
         Principal::ApiKey(principal) if principal.key_id == key.id => {
-            key.has_secret_of(principal.generation, now)
+            key.accepts_generation(principal.generation, now)
         }
         _ => true,
     }
@@ -92,7 +92,7 @@ mod tests {
         },
         model::{
             api_key::{
-                State,
+                KeyState,
                 tests::{api_key, rotated},
             },
             member::tests::any_member,
@@ -129,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(still_authorizes(&key, &with(generation), now), is_let_in, "{generation} {now}");
         }
-        let revoked = ApiKey { state: State::Revoked, ..key.clone() };
+        let revoked = ApiKey { state: KeyState::Revoked, ..key.clone() };
         assert!(!still_authorizes(&revoked, &with(2), timestamp(20)));
         // Whoever else calls needs none of its secrets.
         let other = ApiKey { id: "key_0000000000000002".parse().unwrap(), ..revoked };
@@ -144,9 +144,9 @@ mod tests {
             permissions in any_permissions(),
             scope in any_scope(),
         ) {
-            let made = may_make_key(&Principal::ApiKey(parent.clone()), environment, permissions, &scope);
+            let made = may_create_key(&Principal::ApiKey(parent.clone()), environment, permissions, &scope);
             let exceeds = Permission::ALL.into_iter().any(|one| permissions.contains(one) && !parent.permissions.contains(one))
-                || !scope.lies_within(&parent.scope)
+                || !scope.is_within(&parent.scope)
                 || (parent.environment == Environment::Test && environment == Environment::Live);
             prop_assert_eq!(made, !exceeds);
         }
@@ -169,7 +169,7 @@ mod tests {
             let key = ApiKey { id: "key_0000000000000002".parse().unwrap(), environment, scope, ..api_key() };
             let may = caller.permissions.contains(Permission::Admin)
                 && caller.environment == key.environment
-                && key.scope.lies_within(&caller.scope);
+                && key.scope.is_within(&caller.scope);
             prop_assert_eq!(reaches_key(&Principal::ApiKey(caller.clone()), &key), may);
             // Itself it reaches, whatever it may do.
             let itself = ApiKey { id: caller.key_id, ..key };
@@ -185,7 +185,7 @@ mod tests {
             scope in any_scope(),
         ) {
             let principal = Principal::Session(session);
-            let made = may_make_key(&principal, environment, permissions, &scope);
+            let made = may_create_key(&principal, environment, permissions, &scope);
             prop_assert_eq!(made, principal.permissions().contains_all(permissions));
             let key = ApiKey { environment, permissions, scope, ..api_key() };
             prop_assert!(reaches_key(&principal, &key));
@@ -197,7 +197,7 @@ mod tests {
             before in any_member(),
             after in any_member(),
         ) {
-            let gained = after.gained_since(&before);
+            let gained = after.permissions_gained_since(&before);
             let has_all = gained.is_none_or(|gained| principal.permissions().contains_all(gained));
             prop_assert_eq!(may_change_member(&principal, &before, &after), has_all);
         }

@@ -51,7 +51,7 @@ pub enum Forbidden {
     WrongCredential,
     /// The credential lacks this permission.
     #[error("lacks {}", .0.as_str())]
-    Lacks(Permission),
+    MissingPermission(Permission),
     /// The key does not reach this.
     #[error("outside scope")]
     OutsideScope,

@@ -70,7 +70,7 @@ impl SecretAge {
     }
 
     #[must_use]
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         [Self::Current, Self::Previous].into_iter().find(|age| age.as_str() == name)
     }
 }

@@ -32,14 +32,14 @@ impl TokenDigest {
     /// # Errors
     /// When it was made with a pepper that is not at hand.
     pub fn matches(&self, token: &str, peppers: &Peppers) -> Result<bool, UnknownPepper> {
-        Self::kept_matches(Some(self), token, peppers)
+        Self::matches_with_equal_work(Some(self), token, peppers)
     }
 
     /// Whether one is `kept` that was made of `token`. Where none is, it was not, and that takes the same work.
     ///
     /// # Errors
     /// When it was made with a pepper that is not at hand.
-    pub(crate) fn kept_matches(
+    pub(crate) fn matches_with_equal_work(
         kept: Option<&Self>,
         token: &str,
         peppers: &Peppers,
@@ -48,7 +48,7 @@ impl TokenDigest {
             Some(digest) => (digest.pepper.as_str(), &*digest.mac),
             None => (peppers.current().version(), &[0; 32]),
         };
-        let pepper = peppers.of_version(version)?;
+        let pepper = peppers.by_version(version)?;
         // It is computed even where it changes nothing.
         let agrees = black_box(pepper.hmac().chain_update(token).verify_slice(mac).is_ok());
         Ok(agrees && kept.is_some())

@@ -63,11 +63,11 @@ pub struct NewPassword(Password);
 /// The password is too short or too long.
 #[derive(Debug, thiserror::Error)]
 #[error("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
-pub struct InvalidLength;
+pub struct InvalidPasswordLength;
 
 /// Why a new password was not hashed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotHashed {
+pub enum NewPasswordError {
     /// Whoever guesses passwords would soon come to it.
     #[error("is too common or too easily guessed")]
     Common,
@@ -90,12 +90,12 @@ impl Password {
 }
 
 impl TryFrom<String> for NewPassword {
-    type Error = InvalidLength;
+    type Error = InvalidPasswordLength;
 
-    fn try_from(typed: String) -> Result<Self, InvalidLength> {
+    fn try_from(typed: String) -> Result<Self, InvalidPasswordLength> {
         let password = Password::from(typed);
         let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&password.chars());
-        if fits { Ok(Self(password)) } else { Err(InvalidLength) }
+        if fits { Ok(Self(password)) } else { Err(InvalidPasswordLength) }
     }
 }
 
@@ -104,12 +104,16 @@ impl NewPassword {
     ///
     /// # Errors
     /// When it is a common one, too many others wait, or Argon2 fails.
-    pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, NotHashed> {
+    pub async fn hash(
+        self,
+        peppers: Arc<Peppers>,
+        random: &Random,
+    ) -> Result<PasswordHash, NewPasswordError> {
         let salt: [u8; SALT_BYTES] = random.bytes();
         WORKERS
             .run(acquire_permit()?, move || {
                 if self.is_common() {
-                    return Err(NotHashed::Common);
+                    return Err(NewPasswordError::Common);
                 }
                 Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
             })
@@ -181,9 +185,9 @@ impl PasswordHash {
 }
 
 /// A password that was found right.
-pub struct Verified(Password);
+pub struct VerifiedPassword(Password);
 
-impl Verified {
+impl VerifiedPassword {
     /// Hashes it anew. One Argon2 run, on a thread of its own.
     ///
     /// # Errors
@@ -204,22 +208,22 @@ pub async fn verify(
     hash: Option<PasswordHash>,
     password: Password,
     peppers: Arc<Peppers>,
-) -> Result<Option<Verified>, HashError> {
+) -> Result<Option<VerifiedPassword>, HashError> {
     WORKERS
         .run(permit, move || {
             let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
             let stored = real.as_ref().map(PasswordHash::parsed).transpose()?;
             let phc = match &stored {
-                Some((_, params)) if costs_more_than_todays(params) => return Err(HashError::TooCostly),
+                Some((_, params)) if exceeds_current_cost(params) => return Err(HashError::TooCostly),
                 Some((phc, _)) => phc,
                 None => &DECOY,
             };
             let (pepper, typed) = match &real {
-                Some(hash) => (peppers.of_version(&hash.pepper)?, password.0.as_bytes()),
+                Some(hash) => (peppers.by_version(&hash.pepper)?, password.0.as_bytes()),
                 None => (peppers.current(), &[][..]),
             };
             match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
-                Ok(()) => Ok(real.map(|_| Verified(password))),
+                Ok(()) => Ok(real.map(|_| VerifiedPassword(password))),
                 Err(password_hash::Error::PasswordInvalid) => Ok(None),
                 Err(error) => Err(HashError::Argon2(error)),
             }
@@ -236,7 +240,7 @@ fn cost(params: &Params) -> (u32, u32, u32) {
 }
 
 /// Whether a hash with these parameters takes more memory or time than one that is made today.
-fn costs_more_than_todays(stored: &Params) -> bool {
+fn exceeds_current_cost(stored: &Params) -> bool {
     stored.m_cost() > MEMORY_KIB || stored.t_cost() > PASSES || stored.p_cost() > LANES
 }
 
@@ -257,7 +261,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(Password NewPassword PasswordHash Verified);
+redacted!(Password NewPassword PasswordHash VerifiedPassword);
 
 #[cfg(test)]
 mod tests {
@@ -290,7 +294,7 @@ mod tests {
         })
     }
 
-    fn new(typed: &str) -> Result<NewPassword, InvalidLength> {
+    fn new(typed: &str) -> Result<NewPassword, InvalidPasswordLength> {
         NewPassword::try_from(typed.to_owned())
     }
 

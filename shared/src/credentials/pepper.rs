@@ -80,7 +80,7 @@ impl Peppers {
     }
 
     /// The one that is known as `version`.
-    pub(crate) fn of_version(&self, version: &str) -> Result<&Pepper, UnknownPepper> {
+    pub(crate) fn by_version(&self, version: &str) -> Result<&Pepper, UnknownPepper> {
         let all = [Some(&self.current), self.previous.as_ref()];
         all.into_iter().flatten().find(|pepper| pepper.version == version).ok_or(UnknownPepper)
     }

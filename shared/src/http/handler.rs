@@ -59,13 +59,13 @@ where
     F: Future<Output = Result<Response, Error>>,
 {
     let operation = format!("{} {}", request.method(), request.route());
-    let mut invocation = Invocation::begin(&app, request.id(), operation);
+    let mut invocation = Invocation::start(&app, request.id(), operation);
     let (principal, limit) = match request.caller() {
         Ok((principal, limit)) => (Ok(principal), limit),
         Err(malformed) => (Err(malformed), None),
     };
     if let Ok(principal) = &principal {
-        invocation = invocation.of(principal.account_id(), principal.id());
+        invocation = invocation.for_principal(principal.account_id(), principal.id());
     }
     let handled = if let Some(RateLimitDecision::Exceeded(status)) = limit {
         Err(Error::rate_limited(status.resets_in))
@@ -76,7 +76,7 @@ where
         Ok(response) => (response, None),
         Err(error) => (response::error(&error), Some(error.reason())),
     };
-    invocation.answer(response.status(), reason.as_deref());
+    invocation.finish_with_status(response.status(), reason.as_deref());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(invocation.request_id()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
@@ -87,8 +87,8 @@ where
     // An answer is about a credential or stands behind one, and so may lie in no cache, unless its function says
     // that it does neither.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    security_headers::protect(headers);
-    app.allowed_origin.admit(headers);
+    security_headers::add_common(headers);
+    app.allowed_origin.insert_cors_headers(headers);
     Ok(response)
 }
 

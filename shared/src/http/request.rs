@@ -179,7 +179,7 @@ impl Request {
         };
         let after = match self.query("cursor")? {
             None => None,
-            Some(cursor) => Some(list.behind(cursor).map_err(|error| Error::bad_field("cursor", error))?),
+            Some(cursor) => Some(list.after(cursor).map_err(|error| Error::bad_field("cursor", error))?),
         };
         Ok(Paging { limit, after })
     }
@@ -192,7 +192,7 @@ impl Request {
         let named = match self.query("environment")? {
             None => None,
             Some(name) => Some(
-                Environment::named(name)
+                Environment::from_name(name)
                     .ok_or_else(|| Error::bad_field("environment", "must be one of live, test"))?,
             ),
         };

@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(std::str::from_utf8(response.body()).unwrap(), body);
             let told = response.headers().get(header::RETRY_AFTER).map(|seconds| seconds.to_str().unwrap());
             assert_eq!(told, retry_after);
-            assert_eq!(error.is_fault(), status >= 500, "{error:?}");
+            assert_eq!(error.is_server_error(), status >= 500, "{error:?}");
         }
     }
 }

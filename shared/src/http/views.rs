@@ -165,7 +165,7 @@ impl<T> PageView<T> {
     /// The page of `list` that `page` holds, with what `show` makes of each thing.
     #[must_use]
     pub fn new<U>(page: Page<U>, list: &List, show: impl FnMut(U) -> T) -> Self {
-        let next_cursor = page.next.map(|id| list.cursor_behind(&id));
+        let next_cursor = page.next.map(|id| list.cursor_after(&id));
         Self { data: page.entities.into_iter().map(show).collect(), next_cursor }
     }
 }
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{
-            api_key::{State, tests::api_key},
+            api_key::{KeyState, tests::api_key},
             session::tests::session,
         },
         primitives::timestamp::tests::timestamp,
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_view_says_whether_the_key_can_be_used() {
         let expiring = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
-        let revoked = ApiKey { state: State::Revoked, ..expiring.clone() };
+        let revoked = ApiKey { state: KeyState::Revoked, ..expiring.clone() };
         for (key, now, status) in [
             (api_key(), 1_000, "active"),
             (expiring.clone(), 9, "active"),

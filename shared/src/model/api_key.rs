@@ -46,19 +46,19 @@ pub struct ApiKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
     /// Which secrets it has.
-    pub state: State,
+    pub state: KeyState,
 }
 
 /// Which secrets a key has. A revoked one has none, so nothing can match it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
-pub enum State {
+pub enum KeyState {
     /// It works.
     Active {
         /// The secret that was given out last.
         current: TokenDigest,
         /// The one before it, in the overlap after a rotation.
-        previous: Option<Superseded>,
+        previous: Option<PreviousSecret>,
         /// How many there were before it.
         generation: u32,
     },
@@ -66,9 +66,9 @@ pub enum State {
     Revoked,
 }
 
-impl State {
+impl KeyState {
     /// What is kept of the secret that was given out last, and of the one before it.
-    pub(crate) fn secrets(&self) -> (Option<&TokenDigest>, Option<&Superseded>) {
+    pub(crate) fn secrets(&self) -> (Option<&TokenDigest>, Option<&PreviousSecret>) {
         match self {
             Self::Active { current, previous, .. } => (Some(current), previous.as_ref()),
             Self::Revoked => (None, None),
@@ -78,7 +78,7 @@ impl State {
 
 /// A secret that a rotation replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Superseded {
+pub struct PreviousSecret {
     /// What is kept of its token.
     pub digest: TokenDigest,
     /// From when on it no longer works.
@@ -115,15 +115,15 @@ impl ApiKey {
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        matches!(self.state, State::Revoked)
+        matches!(self.state, KeyState::Revoked)
     }
 
     /// Whether a secret of `generation` works: the current one, or the one before it in its overlap.
     #[must_use]
-    pub(crate) fn has_secret_of(&self, of: u32, now: Timestamp) -> bool {
+    pub(crate) fn accepts_generation(&self, of: u32, now: Timestamp) -> bool {
         match &self.state {
-            State::Active { generation, .. } if *generation == of => true,
-            State::Active { previous: Some(previous), generation, .. } => {
+            KeyState::Active { generation, .. } if *generation == of => true,
+            KeyState::Active { previous: Some(previous), generation, .. } => {
                 *generation == of.saturating_add(1) && now < previous.ends_at
             }
             _ => false,
@@ -133,9 +133,9 @@ impl ApiKey {
     /// Its state with the digest of `token`, one of its secrets, made anew, where an older pepper than the current one
     /// made it.
     #[must_use]
-    pub fn rehashed(&self, token: &str, peppers: &Peppers) -> Option<State> {
+    pub fn rehashed(&self, token: &str, peppers: &Peppers) -> Option<KeyState> {
         let mut state = self.state.clone();
-        let State::Active { current, previous, .. } = &mut state else { return None };
+        let KeyState::Active { current, previous, .. } = &mut state else { return None };
         let digests = iter::once(current).chain(previous.as_mut().map(|previous| &mut previous.digest));
         let digest = digests.into_iter().find(|digest| digest.matches(token, peppers) == Ok(true))?;
         *digest = digest.rehashed(token, peppers)?;
@@ -157,16 +157,16 @@ impl ApiKey {
         if self.has_expired(now) {
             return Err(NotRotatable::Expired);
         }
-        let State::Active { current, generation, .. } = &self.state else {
+        let KeyState::Active { current, generation, .. } = &self.state else {
             return Err(NotRotatable::Revoked);
         };
         let wanted = now.plus_seconds(grace);
         let ends_at = self.expires_at.map_or(wanted, |expires_at| wanted.min(expires_at));
-        let previous = (ends_at > now).then_some(Superseded { digest: current.clone(), ends_at });
+        let previous = (ends_at > now).then_some(PreviousSecret { digest: current.clone(), ends_at });
         Ok((
             Self {
                 hint,
-                state: State::Active { current: new, previous, generation: generation + 1 },
+                state: KeyState::Active { current: new, previous, generation: generation + 1 },
                 ..self.clone()
             },
             ends_at,
@@ -197,7 +197,7 @@ pub(crate) mod tests {
             expires_at: None,
             last_used_at: None,
             counter: None,
-            state: State::Active { current: digest("one"), previous: None, generation: 0 },
+            state: KeyState::Active { current: digest("one"), previous: None, generation: 0 },
         }
     }
 
@@ -218,11 +218,11 @@ pub(crate) mod tests {
     fn a_third_secret_ends_the_first() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
-        let superseded = Superseded { digest: digest("two"), ends_at: timestamp(120) };
+        let superseded = PreviousSecret { digest: digest("two"), ends_at: timestamp(120) };
         assert_eq!(ends_at, timestamp(120));
         assert_eq!(
             key.state,
-            State::Active { current: digest("three"), previous: Some(superseded), generation: 2 }
+            KeyState::Active { current: digest("three"), previous: Some(superseded), generation: 2 }
         );
     }
 
@@ -230,14 +230,14 @@ pub(crate) mod tests {
     fn without_grace_nothing_is_left_of_the_old_secret() {
         let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
         assert_eq!(ends_at, timestamp(10));
-        assert_eq!(key.state, State::Active { current: digest("two"), previous: None, generation: 1 });
+        assert_eq!(key.state, KeyState::Active { current: digest("two"), previous: None, generation: 1 });
         assert_eq!(key.hint, "mt_live_…efgh");
     }
 
     #[test]
     fn expired_and_revoked_keys_are_not_rotated() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
-        let revoked = ApiKey { state: State::Revoked, ..api_key() };
+        let revoked = ApiKey { state: KeyState::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
         assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
     }
@@ -246,20 +246,20 @@ pub(crate) mod tests {
     fn the_secret_that_came_is_digested_anew_and_no_other() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let newer = Peppers::new(pepper("2"), Some(pepper("1")));
-        let State::Active { current, previous: Some(previous), generation } = key.state.clone() else {
+        let KeyState::Active { current, previous: Some(previous), generation } = key.state.clone() else {
             panic!("it was rotated")
         };
         let anew = |token| TokenDigest::of(token, &newer);
-        let superseded = Superseded { digest: anew("one"), ..previous.clone() };
+        let superseded = PreviousSecret { digest: anew("one"), ..previous.clone() };
         for (token, state) in [
-            ("two", Some(State::Active { current: anew("two"), previous: Some(previous), generation })),
-            ("one", Some(State::Active { current, previous: Some(superseded), generation })),
+            ("two", Some(KeyState::Active { current: anew("two"), previous: Some(previous), generation })),
+            ("one", Some(KeyState::Active { current, previous: Some(superseded), generation })),
             ("three", None),
         ] {
             assert_eq!(key.rehashed(token, &newer), state, "{token}");
             assert_eq!(key.rehashed(token, &peppers("1")), None, "{token}");
         }
-        assert_eq!(ApiKey { state: State::Revoked, ..key }.rehashed("two", &newer), None);
+        assert_eq!(ApiKey { state: KeyState::Revoked, ..key }.rehashed("two", &newer), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Member {
 
     /// Whether their sessions of `epoch` count.
     #[must_use]
-    pub fn has_session_of(&self, epoch: u32) -> bool {
+    pub fn accepts_session_epoch(&self, epoch: u32) -> bool {
         self.is_active() && self.session_epoch == epoch
     }
 
@@ -69,7 +69,7 @@ impl Member {
     }
 
     /// What this member can do that `before`, the same member earlier, could not.
-    pub(crate) fn gained_since(&self, before: &Self) -> Option<Permissions> {
+    pub(crate) fn permissions_gained_since(&self, before: &Self) -> Option<Permissions> {
         if self.is_active() && !before.is_active() {
             Some(self.permissions)
         } else {
@@ -108,7 +108,7 @@ pub(crate) mod tests {
             prop_assert_eq!(member.is_active(), is_active);
             let is_admin = member.permissions.contains(Permission::Admin);
             prop_assert_eq!(member.is_active_admin(), is_active && is_admin);
-            prop_assert_eq!(member.has_session_of(epoch), is_active && member.session_epoch == epoch);
+            prop_assert_eq!(member.accepts_session_epoch(epoch), is_active && member.session_epoch == epoch);
         }
 
         #[test]
@@ -127,7 +127,7 @@ pub(crate) mod tests {
         fn what_is_gained_is_what_they_can_do_now_and_could_not(before in any_member(), after in any_member()) {
             let can = |member: &Member, permission| member.is_active() && member.permissions.contains(permission);
             for permission in Permission::ALL {
-                let gained = after.gained_since(&before).is_some_and(|gained| gained.contains(permission));
+                let gained = after.permissions_gained_since(&before).is_some_and(|gained| gained.contains(permission));
                 if can(&after, permission) && !can(&before, permission) {
                     prop_assert!(gained);
                 }

@@ -15,7 +15,7 @@ const RANDOM_DIGITS: usize = 8;
 pub const ID_DIGITS: usize = TIME_DIGITS + RANDOM_DIGITS;
 
 /// What an id can name.
-pub trait Named {
+pub trait IdKind {
     /// What its ids begin with.
     const PREFIX: &'static str;
 }
@@ -28,14 +28,14 @@ pub struct Id<T> {
 
 /// The kinds of entity that an id can name.
 pub mod kind {
-    use super::Named;
+    use super::IdKind;
 
     macro_rules! kinds {
         ($($kind:ident $prefix:literal)*) => {$(
             #[doc = concat!("Ids begin with `", $prefix, "`.")]
             pub enum $kind {}
 
-            impl Named for $kind {
+            impl IdKind for $kind {
                 const PREFIX: &'static str = $prefix;
             }
         )*};
@@ -90,7 +90,7 @@ impl<T> Id<T> {
     }
 }
 
-impl<T: Named> FromStr for Id<T> {
+impl<T: IdKind> FromStr for Id<T> {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
@@ -98,14 +98,14 @@ impl<T: Named> FromStr for Id<T> {
     }
 }
 
-impl<T: Named> fmt::Display for Id<T> {
+impl<T: IdKind> fmt::Display for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(T::PREFIX)?;
         f.write_str(self.digits())
     }
 }
 
-impl<T: Named> fmt::Debug for Id<T> {
+impl<T: IdKind> fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -134,19 +134,19 @@ impl<T> hash::Hash for Id<T> {
     }
 }
 
-impl<T: Named> Serialize for Id<T> {
+impl<T: IdKind> Serialize for Id<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de, T: Named> Deserialize<'de> for Id<T> {
+impl<'de, T: IdKind> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
-impl<T: Named> JsonSchema for Id<T> {
+impl<T: IdKind> JsonSchema for Id<T> {
     fn schema_name() -> Cow<'static, str> {
         format!("{}Id", T::PREFIX.trim_end_matches('_')).into()
     }

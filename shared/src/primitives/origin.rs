@@ -16,21 +16,21 @@ pub struct Origin(HeaderValue);
 /// A text is no origin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an origin such as https://app.example.com")]
-pub struct MalformedOrigin;
+pub struct InvalidOrigin;
 
 impl Origin {
     /// Says in an answer that pages of this origin may read it. Whoever asks is told the same: the browser
     /// compares, and no answer depends on what a request says of itself.
-    pub fn admit(&self, headers: &mut HeaderMap) {
+    pub fn insert_cors_headers(&self, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }
 
 impl FromStr for Origin {
-    type Err = MalformedOrigin;
+    type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, MalformedOrigin> {
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let is_host = |host: &str| {
             let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:".contains(&b);
@@ -39,7 +39,7 @@ impl FromStr for Origin {
         host.filter(|host| is_host(host))
             .and_then(|_| HeaderValue::from_str(text).ok())
             .map(Self)
-            .ok_or(MalformedOrigin)
+            .ok_or(InvalidOrigin)
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
             "ftp://app.example.com",
             "https://app.example.com\r\nSet-Cookie: a=b",
         ] {
-            assert_eq!(text.parse::<Origin>(), Err(MalformedOrigin), "{text}");
+            assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin), "{text}");
         }
     }
 }

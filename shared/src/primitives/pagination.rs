@@ -10,7 +10,7 @@ pub struct List(String);
 /// The cursor is none that this list gave.
 #[derive(Debug, thiserror::Error)]
 #[error("is none that this list gave")]
-pub struct ForeignCursor;
+pub struct InvalidCursor;
 
 impl List {
     /// The list of `things` of `owner`.
@@ -21,7 +21,7 @@ impl List {
 
     /// The cursor of the page behind the thing `id`.
     #[must_use]
-    pub fn cursor_behind(&self, id: &str) -> String {
+    pub fn cursor_after(&self, id: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{} {id}", self.0))
     }
 
@@ -29,13 +29,13 @@ impl List {
     ///
     /// # Errors
     /// When the cursor is malformed or belongs to another list.
-    pub fn behind(&self, cursor: &str) -> Result<String, ForeignCursor> {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| ForeignCursor)?;
-        let text = String::from_utf8(bytes).map_err(|_| ForeignCursor)?;
-        let id = text.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(' ')).ok_or(ForeignCursor)?;
+    pub fn after(&self, cursor: &str) -> Result<String, InvalidCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
+        let text = String::from_utf8(bytes).map_err(|_| InvalidCursor)?;
+        let id = text.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(' ')).ok_or(InvalidCursor)?;
         let is_id = (1..=80).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if is_id { Ok(id.to_owned()) } else { Err(ForeignCursor) }
+        if is_id { Ok(id.to_owned()) } else { Err(InvalidCursor) }
     }
 }
 
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_list_is_refused() {
-        let cursor = List::new("api-keys", "acct_1").cursor_behind("key_1");
-        assert_eq!(List::new("api-keys", "acct_1").behind(&cursor).unwrap(), "key_1");
-        assert!(List::new("api-keys", "acct_2").behind(&cursor).is_err());
-        assert!(List::new("members", "acct_1").behind(&cursor).is_err());
+        let cursor = List::new("api-keys", "acct_1").cursor_after("key_1");
+        assert_eq!(List::new("api-keys", "acct_1").after(&cursor).unwrap(), "key_1");
+        assert!(List::new("api-keys", "acct_2").after(&cursor).is_err());
+        assert!(List::new("members", "acct_1").after(&cursor).is_err());
     }
 
     #[test]
@@ -82,14 +82,14 @@ mod tests {
             ("key 1", false),
             ("key#1", false),
         ] {
-            assert_eq!(list.behind(&list.cursor_behind(id)).is_ok(), is_one, "{id}");
+            assert_eq!(list.after(&list.cursor_after(id)).is_ok(), is_one, "{id}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(cursor: String) {
-            prop_assert!(List::new("api-keys", "acct_1").behind(&cursor).is_err());
+            prop_assert!(List::new("api-keys", "acct_1").after(&cursor).is_err());
         }
     }
 }

@@ -37,7 +37,7 @@ impl Permission {
 
     /// The one with this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.as_str() == name)
     }
 }
@@ -50,7 +50,7 @@ pub struct Permissions(#[schemars(with = "Vec<Permission>")] u8);
 /// No permission was named.
 #[derive(Debug, thiserror::Error)]
 #[error("must name at least one of read, write, delete, admin")]
-pub struct NoPermission;
+pub struct EmptyPermissions;
 
 impl Permissions {
     /// All four.
@@ -60,9 +60,9 @@ impl Permissions {
     ///
     /// # Errors
     /// When there are none.
-    pub fn new(permissions: impl IntoIterator<Item = Permission>) -> Result<Self, NoPermission> {
+    pub fn new(permissions: impl IntoIterator<Item = Permission>) -> Result<Self, EmptyPermissions> {
         match permissions.into_iter().fold(0, |bits, permission| bits | permission as u8) {
-            0 => Err(NoPermission),
+            0 => Err(EmptyPermissions),
             bits => Ok(Self(bits)),
         }
     }
@@ -134,8 +134,11 @@ pub(crate) mod tests {
     #[test]
     fn each_is_found_by_its_name_and_no_other() {
         assert_eq!(Permission::ALL.map(Permission::as_str), ["read", "write", "delete", "admin"]);
-        assert_eq!(["read", "write", "delete", "admin"].map(Permission::named), Permission::ALL.map(Some));
-        assert_eq!(["", "READ", "root"].map(Permission::named), [None; 3]);
+        assert_eq!(
+            ["read", "write", "delete", "admin"].map(Permission::from_name),
+            Permission::ALL.map(Some)
+        );
+        assert_eq!(["", "READ", "root"].map(Permission::from_name), [None; 3]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::{
     base62,
     clock::Clock,
-    id::{Id, InvalidId, Named, kind::Project},
+    id::{Id, IdKind, InvalidId, kind::Project},
     random::Random,
 };
 

@@ -28,7 +28,7 @@ impl Scope {
 
     /// Whether it reaches nothing that `other` does not reach.
     #[must_use]
-    pub fn lies_within(&self, other: &Self) -> bool {
+    pub fn is_within(&self, other: &Self) -> bool {
         match (self, other) {
             (_, Self::All) => true,
             (Self::All, Self::Projects(_)) => false,
@@ -134,8 +134,8 @@ pub(crate) mod tests {
             assert_eq!(wider.reaches(&id.parse().unwrap()), is_reached, "{id}");
             assert!(Scope::All.reaches(&id.parse().unwrap()));
         }
-        assert!(narrower.lies_within(&wider) && wider.lies_within(&wider) && wider.lies_within(&Scope::All));
-        assert!(!wider.lies_within(&narrower) && !Scope::All.lies_within(&wider));
+        assert!(narrower.is_within(&wider) && wider.is_within(&wider) && wider.is_within(&Scope::All));
+        assert!(!wider.is_within(&narrower) && !Scope::All.is_within(&wider));
         assert_eq!(Scope::from(Option::<ProjectScope>::from(&wider)), wider);
         assert!(Option::<ProjectScope>::from(&Scope::All).is_none());
     }
@@ -169,7 +169,7 @@ pub(crate) mod tests {
         #[test]
         fn what_lies_within_reaches_no_further(inner in any_scope(), outer in any_scope(), project in "proj_[a-e]") {
             let project: ProjectId = project.parse().unwrap();
-            if inner.lies_within(&outer) && inner.reaches(&project) {
+            if inner.is_within(&outer) && inner.reaches(&project) {
                 prop_assert!(outer.reaches(&project));
             }
         }

@@ -28,7 +28,7 @@ pub struct ReservedBatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoReservation {
     /// Nothing is left, as the counter says.
-    UsedUp(Counter),
+    Exhausted(Counter),
     /// Other writes of the key's item were in the way, time and again. A few requests at once bring that about: were they
     /// let in for it, a key could raise its own limit.
     Contended,
@@ -38,13 +38,13 @@ pub enum NoReservation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
     /// It is the first of its window: the counter begins with it, unless another one came first.
-    First(Batch),
-    /// It is added to what was taken, where that is `at_most` so much.
-    Further {
+    StartWindow(Batch),
+    /// It is added to what was taken, where that is `max_taken` so much.
+    AddToWindow {
         /// The batch.
         batch: Batch,
         /// What may have been taken before.
-        at_most: u32,
+        max_taken: u32,
     },
 }
 
@@ -59,9 +59,9 @@ impl Reservation {
             Some(seen) if seen.window >= wanted.window => {
                 let size = wanted.size.min(quota.get().saturating_sub(seen.taken));
                 let batch = Batch { window: seen.window, size };
-                if size == 0 { Err(seen) } else { Ok(Self::Further { batch, at_most: quota.get() - size }) }
+                if size == 0 { Err(seen) } else { Ok(Self::AddToWindow { batch, max_taken: quota.get() - size }) }
             }
-            _ => Ok(Self::First(Batch { size: wanted.size.min(quota.get()), ..wanted })),
+            _ => Ok(Self::StartWindow(Batch { size: wanted.size.min(quota.get()), ..wanted })),
         }
     }
 
@@ -69,7 +69,7 @@ impl Reservation {
     #[must_use]
     pub fn batch(self) -> Batch {
         match self {
-            Self::First(batch) | Self::Further { batch, .. } => batch,
+            Self::StartWindow(batch) | Self::AddToWindow { batch, .. } => batch,
         }
     }
 }

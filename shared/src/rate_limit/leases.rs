@@ -19,12 +19,12 @@ use crate::{
 
 /// The largest batch, as a part of the quota and as a number. What one program leaves unspent is lost to the
 /// others until the window ends, so it may not be much of the quota.
-const LARGEST_PART: u32 = 4;
-const LARGEST: u32 = 100;
+const MAX_BATCH_DIVISOR: u32 = 4;
+const MAX_BATCH_SIZE: u32 = 100;
 /// In how many seconds a request may come again that found the counter crowded.
-const CROWDED_SECONDS: u32 = 1;
+const CONTENDED_RETRY_SECONDS: u32 = 1;
 /// How many keys' leases are kept. A key that was forgotten is taken for anew.
-pub(super) const KEPT: usize = 10_000;
+pub(super) const MAX_LEASES: usize = 10_000;
 
 /// What this program has taken of keys' quotas and not spent yet.
 #[derive(Debug, Default)]
@@ -38,23 +38,23 @@ struct Lease {
     /// How many requests of the key came to this program in the window.
     spent: u32,
     /// And in the one before.
-    spent_before: u32,
+    spent_in_previous_window: u32,
 }
 
 /// What comes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpendResult {
     /// It was paid from what was taken before, or the quota is used up.
-    Done(RateLimitDecision),
+    Decided(RateLimitDecision),
     /// Nothing is left of what was taken: this much is to be taken now.
-    Take(Batch),
+    Reserve(Batch),
 }
 
 impl Leases {
     /// Spends one request of the key, whose counter was `seen` in the table.
     pub fn spend(&self, key: KeyId, seen: Option<Counter>, quota: Quota, now: Timestamp) -> SpendResult {
         let mut leases = self.lock();
-        if leases.len() >= KEPT && !leases.contains_key(&key) {
+        if leases.len() >= MAX_LEASES && !leases.contains_key(&key) {
             leases.clear();
         }
         let window = seen.map_or(Window::at(now), |seen| seen.window.max(Window::at(now)));
@@ -67,17 +67,17 @@ impl Leases {
         if lease.left > 0 {
             lease.left -= 1;
             lease.spent += 1;
-            return SpendResult::Done(RateLimitDecision::Within(lease.status(seen, quota, now)));
+            return SpendResult::Decided(RateLimitDecision::Within(lease.status(seen, quota, now)));
         }
         let status = lease.status(seen, quota, now);
         if status.remaining == 0 {
-            return SpendResult::Done(RateLimitDecision::Exceeded(status));
+            return SpendResult::Decided(RateLimitDecision::Exceeded(status));
         }
-        SpendResult::Take(Batch { window: lease.window, size: lease.batch_size(quota) })
+        SpendResult::Reserve(Batch { window: lease.window, size: lease.batch_size(quota) })
     }
 
     /// Keeps what was taken, and spends one request of it. Where nothing was, none is let in.
-    pub fn keep(
+    pub fn record_reservation(
         &self,
         key: KeyId,
         taken: Result<ReservedBatch, NoReservation>,
@@ -85,12 +85,12 @@ impl Leases {
         now: Timestamp,
     ) -> RateLimitDecision {
         let counter = match taken {
-            Ok(ReservedBatch { counter, .. }) | Err(NoReservation::UsedUp(counter)) => counter,
+            Ok(ReservedBatch { counter, .. }) | Err(NoReservation::Exhausted(counter)) => counter,
             Err(NoReservation::Contended) => {
                 return RateLimitDecision::Exceeded(RateLimitStatus {
                     quota,
                     remaining: 0,
-                    resets_in: CROWDED_SECONDS,
+                    resets_in: CONTENDED_RETRY_SECONDS,
                 });
             }
         };
@@ -118,21 +118,21 @@ impl Leases {
 
 impl Lease {
     fn new(window: Window) -> Self {
-        Self { window, left: 0, spent: 0, spent_before: 0 }
+        Self { window, left: 0, spent: 0, spent_in_previous_window: 0 }
     }
 
     /// Goes on to `window`, where that is later: what was taken of an earlier one is void.
     fn enter(&mut self, window: Window) {
         if window > self.window {
-            let spent_before = if window.follows(self.window) { self.spent } else { 0 };
-            *self = Self { spent_before, ..Self::new(window) };
+            let spent_in_previous_window = if window.follows(self.window) { self.spent } else { 0 };
+            *self = Self { spent_in_previous_window, ..Self::new(window) };
         }
     }
 
     /// As much as this program is likely to need: what it spent lately and a quarter more.
     fn batch_size(&self, quota: Quota) -> u32 {
-        let lately = self.spent.max(self.spent_before);
-        let largest = (quota.get() / LARGEST_PART).clamp(1, LARGEST);
+        let lately = self.spent.max(self.spent_in_previous_window);
+        let largest = (quota.get() / MAX_BATCH_DIVISOR).clamp(1, MAX_BATCH_SIZE);
         lately.saturating_add(lately / 4).clamp(1, largest)
     }
 

@@ -43,26 +43,26 @@ use serde::{Deserialize, Serialize};
 use crate::{credentials::pepper::Peppers, primitives::timestamp::Timestamp};
 
 /// The failures in a row that disable a password.
-pub const MAX_FAILURES_IN_A_ROW: u32 = 100;
+pub const MAX_CONSECUTIVE_FAILURES: u32 = 100;
 
 /// How many failures in a row from one source bring a delay.
-const FAILURES_TO_DELAY: u32 = 5;
+const FAILURES_BEFORE_DELAY: u32 = 5;
 /// The first delay, in seconds. Each further one is twice as long.
 const FIRST_DELAY: u32 = 30;
 /// The longest delay, in seconds.
-const LONGEST_DELAY: u32 = 60 * 60;
+const MAX_DELAY: u32 = 60 * 60;
 /// After how many seconds without an attempt the failures from a source are forgotten.
-const MEMORY: u32 = 24 * 60 * 60;
+const FAILURE_LIFETIME: u32 = 24 * 60 * 60;
 
 /// For how many seconds a source is known after a success.
-const KNOWN_LIFETIME: u32 = 90 * 24 * 60 * 60;
+const RECOGNITION_LIFETIME: u32 = 90 * 24 * 60 * 60;
 /// How many known sources an address has at most.
-const MAX_KNOWN: usize = 16;
+const MAX_RECOGNIZED_SOURCES: usize = 16;
 
 /// How many attempts of strangers at one address may follow each other at once.
-const STRANGERS_AT_ONCE: u32 = 20;
+const UNRECOGNIZED_BURST: u32 = 20;
 /// After how many seconds there may be one more.
-const STRANGERS_INTERVAL: u32 = 60 * 60;
+const UNRECOGNIZED_INTERVAL: u32 = 60 * 60;
 
 /// How many attempts of a stranger may fail in an hour of the clock. As many people log in from one address
 /// for the first time, and mistype, where a hospital has one address.
@@ -80,18 +80,18 @@ pub struct Attempt {
 
 /// What is remembered of the attempts with one address.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct History {
+pub(crate) struct AttemptHistory {
     /// How often it was changed.
     pub revision: u64,
     /// When the attempts of strangers will be forgotten, if none is added: each adds an hour (a leaky bucket,
     /// in the form of the generic cell rate algorithm, ITU-T I.371).
     strangers_until: Option<Timestamp>,
-    sources: BTreeMap<String, Source>,
+    sources: BTreeMap<String, SourceHistory>,
 }
 
 /// What is remembered of the attempts with one address from one source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Source {
+pub(crate) struct SourceHistory {
     /// The failures in a row.
     failures: u32,
     last_attempt_at: Timestamp,
@@ -103,7 +103,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     /// What is to be remembered from now on.
-    pub history: History,
+    pub history: AttemptHistory,
     /// Whether its source is strange to the address, and so its own limit is asked too.
     pub is_unrecognized: bool,
 }
@@ -138,7 +138,7 @@ impl Attempt {
     }
 
     /// When the attempts of this hour are of no interest any more, an hour after its end.
-    pub(crate) fn hour_forgotten_at(&self) -> i64 {
+    pub(crate) fn hour_expires_at(&self) -> i64 {
         (self.hour() + 2) * HOUR
     }
 }
@@ -157,35 +157,35 @@ fn network(address: Option<&str>) -> String {
 
 /// How many seconds after so many failures in a row the next attempt may come.
 fn delay(failures: u32) -> u32 {
-    match failures.checked_sub(FAILURES_TO_DELAY) {
+    match failures.checked_sub(FAILURES_BEFORE_DELAY) {
         None => 0,
         Some(doublings) => 2_u32
             .checked_pow(doublings)
-            .map_or(LONGEST_DELAY, |times| FIRST_DELAY.saturating_mul(times).min(LONGEST_DELAY)),
+            .map_or(MAX_DELAY, |times| FIRST_DELAY.saturating_mul(times).min(MAX_DELAY)),
     }
 }
 
-impl Source {
+impl SourceHistory {
     /// The source of an attempt that has succeeded.
-    pub fn known(at: Timestamp) -> Self {
+    pub fn recognized(at: Timestamp) -> Self {
         Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at) }
     }
 
     /// Until when it is known.
-    pub fn known_until(&self) -> Option<Timestamp> {
-        self.succeeded_at.map(|at| at.plus_seconds(KNOWN_LIFETIME))
+    pub fn recognized_until(&self) -> Option<Timestamp> {
+        self.succeeded_at.map(|at| at.plus_seconds(RECOGNITION_LIFETIME))
     }
 
-    fn is_known(&self, now: Timestamp) -> bool {
-        self.known_until().is_some_and(|end| now < end)
+    fn is_recognized(&self, now: Timestamp) -> bool {
+        self.recognized_until().is_some_and(|end| now < end)
     }
 
-    fn failures_forgotten_at(&self) -> Timestamp {
-        self.last_attempt_at.plus_seconds(MEMORY)
+    fn failures_expire_at(&self) -> Timestamp {
+        self.last_attempt_at.plus_seconds(FAILURE_LIFETIME)
     }
 
     fn failures(&self, now: Timestamp) -> u32 {
-        if now < self.failures_forgotten_at() { self.failures } else { 0 }
+        if now < self.failures_expire_at() { self.failures } else { 0 }
     }
 
     /// How many seconds the next attempt has to wait.
@@ -197,45 +197,45 @@ impl Source {
     }
 }
 
-impl History {
+impl AttemptHistory {
     /// Whether `attempt` may go on, where `unrecognized_failures` is how many attempts of its source, while that was
     /// strange, have failed or are under way in its hour.
     pub fn admit(&self, attempt: &Attempt, unrecognized_failures: u32) -> Result<Admitted, Throttled> {
         let now = attempt.at;
         let source = self.sources.get(&attempt.source);
-        let is_unrecognized = !source.is_some_and(|source| source.is_known(now));
+        let is_unrecognized = !source.is_some_and(|source| source.is_recognized(now));
         let mut wait = source.map_or(0, |source| source.wait(now));
         if is_unrecognized {
             let until = self.strangers_until.map_or(0, |until| seconds_until(until, now));
-            wait = wait.max(until - i64::from((STRANGERS_AT_ONCE - 1) * STRANGERS_INTERVAL));
+            wait = wait.max(until - i64::from((UNRECOGNIZED_BURST - 1) * UNRECOGNIZED_INTERVAL));
             if unrecognized_failures >= MAX_UNRECOGNIZED_FAILURES {
                 wait = wait.max((attempt.hour() + 1) * HOUR - now.unix_seconds());
             }
         }
         match u32::try_from(wait) {
-            Err(_) | Ok(0) => Ok(Admitted { history: self.with(attempt, is_unrecognized), is_unrecognized }),
+            Err(_) | Ok(0) => Ok(Admitted { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized }),
             Ok(retry_after) => Err(Throttled { retry_after }),
         }
     }
 
     /// The history in which the source of `attempt` is known, whatever came of attempts from there.
-    pub fn knowing(&self, attempt: &Attempt) -> Self {
+    pub fn with_recognized_source(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
         next.revision = self.revision + 1;
-        next.sources.insert(attempt.source.clone(), Source::known(attempt.at));
+        next.sources.insert(attempt.source.clone(), SourceHistory::recognized(attempt.at));
         next
     }
 
     /// The history with `attempt`, and without what is forgotten.
-    fn with(&self, attempt: &Attempt, is_unrecognized: bool) -> Self {
+    fn with_attempt(&self, attempt: &Attempt, is_unrecognized: bool) -> Self {
         let now = attempt.at;
         let mut next = self.clone();
         next.revision = self.revision + 1;
         if is_unrecognized {
             let begin = self.strangers_until.map_or(now, |until| until.max(now));
-            next.strangers_until = Some(begin.plus_seconds(STRANGERS_INTERVAL));
+            next.strangers_until = Some(begin.plus_seconds(UNRECOGNIZED_INTERVAL));
         }
-        let source = next.sources.entry(attempt.source.clone()).or_insert(Source {
+        let source = next.sources.entry(attempt.source.clone()).or_insert(SourceHistory {
             failures: 0,
             last_attempt_at: now,
             succeeded_at: None,
@@ -245,18 +245,18 @@ impl History {
 
         let mut known: Vec<_> = next.sources.values().filter_map(|source| source.succeeded_at).collect();
         known.sort_unstable();
-        let oldest_known = known.iter().rev().nth(MAX_KNOWN - 1).copied();
+        let oldest_known = known.iter().rev().nth(MAX_RECOGNIZED_SOURCES - 1).copied();
         next.sources.retain(|_, source| {
-            let is_known = source.is_known(now) && source.succeeded_at >= oldest_known;
-            is_known || now < source.failures_forgotten_at()
+            let is_recognized = source.is_recognized(now) && source.succeeded_at >= oldest_known;
+            is_recognized || now < source.failures_expire_at()
         });
         next
     }
 
     /// When all of it is forgotten.
-    pub fn forgotten_at(&self) -> Option<Timestamp> {
+    pub fn expires_at(&self) -> Option<Timestamp> {
         let sources = self.sources.values();
-        let ends = sources.map(|source| source.known_until().max(Some(source.failures_forgotten_at())));
+        let ends = sources.map(|source| source.recognized_until().max(Some(source.failures_expire_at())));
         ends.max().flatten().max(self.strangers_until)
     }
 }
@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// Lets `source` attempt as soon as it may, and fail, until `end`. Returns when that was, in seconds.
-    fn hammer(history: &mut History, source: &str, end: u32) -> Vec<u32> {
+    fn hammer(history: &mut AttemptHistory, source: &str, end: u32) -> Vec<u32> {
         let (mut now, mut attempts) = (0, Vec::new());
         while now < end {
             match history.admit(&attempt(source, now), 0) {
@@ -324,21 +324,21 @@ mod tests {
 
     #[test]
     fn an_hour_of_the_clock_is_forgotten_an_hour_after_its_end() {
-        for (second, hour, forgotten_at) in
+        for (second, hour, expires_at) in
             [(0, 500_000, 1_800_007_200), (3_599, 500_000, 1_800_007_200), (3_600, 500_001, 1_800_010_800)]
         {
             let attempt = attempt("source", second);
-            assert_eq!((attempt.hour(), attempt.hour_forgotten_at()), (hour, forgotten_at));
+            assert_eq!((attempt.hour(), attempt.hour_expires_at()), (hour, expires_at));
         }
     }
 
     #[test]
     fn each_change_makes_the_next_revision() {
-        let attempted = History::default().admit(&attempt("source", 0), 0).unwrap().history;
+        let attempted = AttemptHistory::default().admit(&attempt("source", 0), 0).unwrap().history;
         assert_eq!(attempted.revision, 1);
-        let known = attempted.knowing(&attempt("source", 0));
+        let known = attempted.with_recognized_source(&attempt("source", 0));
         assert_eq!(known.revision, 2);
-        assert!(known.sources["source"].is_known(at(0)));
+        assert!(known.sources["source"].is_recognized(at(0)));
     }
 
     #[test]
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn one_source_leaves_others_nine_attempts() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         let attempts = hammer(&mut history, "attacker", 30 * 24 * 60 * 60);
         assert_eq!(attempts[..13], [0, 0, 0, 0, 0, 30, 90, 210, 450, 930, 1_890, 3_810, 7_410]);
         let now = *attempts.last().unwrap();
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn two_sources_leave_other_strange_ones_nothing() {
-        let (week, mut history) = (7 * 24 * 60 * 60, History::default());
+        let (week, mut history) = (7 * 24 * 60 * 60, AttemptHistory::default());
         for now in (0..week).step_by(30) {
             for source in ["one", "two"] {
                 if let Ok(admitted) = history.admit(&attempt(source, now), 0) {
@@ -377,14 +377,14 @@ mod tests {
 
     #[test]
     fn from_all_strange_sources_100_failures_take_80_hours() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         let (mut now, mut attempts) = (0, 0);
         for source in 0.. {
             // Each attempt from a source of its own.
             match history.admit(&attempt(&source.to_string(), now), 0) {
                 Ok(admitted) => {
                     (history, attempts) = (admitted.history, attempts + 1);
-                    if attempts == MAX_FAILURES_IN_A_ROW {
+                    if attempts == MAX_CONSECUTIVE_FAILURES {
                         break;
                     }
                 }
@@ -396,9 +396,9 @@ mod tests {
 
     #[test]
     fn a_known_source_is_let_in_whatever_strangers_do() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         history = history.admit(&attempt("home", 0), 0).unwrap().history;
-        history.sources.insert("home".to_owned(), Source::known(at(0)));
+        history.sources.insert("home".to_owned(), SourceHistory::recognized(at(0)));
         for stranger in 0..19 {
             history = history.admit(&attempt(&stranger.to_string(), 0), 0).unwrap().history;
         }
@@ -409,14 +409,14 @@ mod tests {
         let attempts = hammer(&mut history, "home", 100);
         assert_eq!(attempts, [0, 0, 0, 0, 0, 30, 90]);
         // For 90 days.
-        let last = KNOWN_LIFETIME - 1;
+        let last = RECOGNITION_LIFETIME - 1;
         assert!(!history.admit(&attempt("home", last), 0).unwrap().is_unrecognized);
         assert!(history.admit(&attempt("home", last + 1), 0).unwrap().is_unrecognized);
     }
 
     #[test]
     fn a_strange_source_that_failed_too_often_waits_for_the_next_hour() {
-        let history = History::default();
+        let history = AttemptHistory::default();
         let rest = HOUR - i64::from(START) % HOUR;
         assert!(
             history.admit(&attempt("stranger", 0), MAX_UNRECOGNIZED_FAILURES - 1).unwrap().is_unrecognized
@@ -429,39 +429,39 @@ mod tests {
 
     #[test]
     fn a_source_is_forgotten_after_a_day_of_silence() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         hammer(&mut history, "stranger", 100);
-        let admitted = history.admit(&attempt("stranger", 90 + MEMORY), 0).unwrap();
+        let admitted = history.admit(&attempt("stranger", 90 + FAILURE_LIFETIME), 0).unwrap();
         assert_eq!(admitted.history.sources["stranger"].failures, 1);
-        assert_eq!(history.forgotten_at(), Some(at(90 + MEMORY)));
-        let other = history.admit(&attempt("other", 90 + MEMORY), 0).unwrap();
+        assert_eq!(history.expires_at(), Some(at(90 + FAILURE_LIFETIME)));
+        let other = history.admit(&attempt("other", 90 + FAILURE_LIFETIME), 0).unwrap();
         assert_eq!(other.history.sources.len(), 1);
     }
 
     #[test]
     fn the_sources_that_are_known_are_the_last_16() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         for day in 0..40 {
             let source = day.to_string();
-            let now = day * 2 * MEMORY;
+            let now = day * 2 * FAILURE_LIFETIME;
             history = history.admit(&attempt(&source, now), 0).unwrap().history;
-            history.sources.insert(source, Source::known(at(now)));
+            history.sources.insert(source, SourceHistory::recognized(at(now)));
         }
-        history = history.admit(&attempt("stranger", 80 * MEMORY), 0).unwrap().history;
+        history = history.admit(&attempt("stranger", 80 * FAILURE_LIFETIME), 0).unwrap().history;
         let known = history.sources.values().filter(|source| source.succeeded_at.is_some()).count();
-        assert_eq!(known, MAX_KNOWN);
+        assert_eq!(known, MAX_RECOGNIZED_SOURCES);
         assert!(history.sources.contains_key("39") && !history.sources.contains_key("23"));
     }
 
     #[test]
     fn a_clock_that_is_behind_makes_nobody_wait_who_need_not() {
-        let history = History::default().admit(&attempt("stranger", 10), 0).unwrap().history;
+        let history = AttemptHistory::default().admit(&attempt("stranger", 10), 0).unwrap().history;
         assert!(history.admit(&attempt("stranger", 0), 0).is_ok());
     }
 
     #[test]
     fn a_clock_that_is_behind_shortens_no_delay() {
-        let mut history = History::default();
+        let mut history = AttemptHistory::default();
         for seconds in [10, 10, 10, 10, 0] {
             history = history.admit(&attempt("stranger", seconds), 0).unwrap().history;
         }
@@ -473,15 +473,15 @@ mod tests {
         #[test]
         fn delays_never_shrink_and_end_at_an_hour(failures: u32) {
             let (now, next) = (delay(failures), delay(failures.saturating_add(1)));
-            prop_assert!(now <= next && next <= LONGEST_DELAY);
-            prop_assert_eq!(now == 0, failures < FAILURES_TO_DELAY);
+            prop_assert!(now <= next && next <= MAX_DELAY);
+            prop_assert_eq!(now == 0, failures < FAILURES_BEFORE_DELAY);
         }
 
         #[test]
         fn who_waits_as_told_is_let_in_and_nobody_earlier(
             steps in prop::collection::vec((0_usize..4, 0_u32..4_000), 1..200),
         ) {
-            let mut history = History::default();
+            let mut history = AttemptHistory::default();
             let mut now = 0;
             for (source, pause) in steps {
                 now += pause;
@@ -489,7 +489,7 @@ mod tests {
                 match history.admit(&attempt(&source, now), 0) {
                     Ok(admitted) => history = admitted.history,
                     Err(Throttled { retry_after }) => {
-                        prop_assert!((1..=LONGEST_DELAY).contains(&retry_after));
+                        prop_assert!((1..=MAX_DELAY).contains(&retry_after));
                         prop_assert!(history.admit(&attempt(&source, now + retry_after - 1), 0).is_err());
                         prop_assert!(history.admit(&attempt(&source, now + retry_after), 0).is_ok());
                     }
@@ -501,7 +501,7 @@ mod tests {
         fn strangers_have_20_attempts_and_one_an_hour(
             steps in prop::collection::vec((any::<u8>(), 0_u32..9_000), 1..300),
         ) {
-            let mut history = History::default();
+            let mut history = AttemptHistory::default();
             let (mut now, mut admitted_at) = (0, Vec::new());
             for (source, pause) in steps {
                 now += pause;
@@ -512,7 +512,7 @@ mod tests {
             }
             for (first, begin) in admitted_at.iter().enumerate() {
                 for (last, end) in admitted_at.iter().enumerate().skip(first) {
-                    let may = STRANGERS_AT_ONCE + (end - begin) / STRANGERS_INTERVAL;
+                    let may = UNRECOGNIZED_BURST + (end - begin) / UNRECOGNIZED_INTERVAL;
                     prop_assert!(last - first < may as usize);
                 }
             }

@@ -37,13 +37,13 @@ impl Table {
     /// Does a conditional write.
     fn take(&mut self, taking: Reservation) -> Result<ReservedBatch, ()> {
         let taken = match (taking, self.counter) {
-            (Reservation::First(batch), counter)
+            (Reservation::StartWindow(batch), counter)
                 if counter.is_none_or(|counter| counter.window < batch.window) =>
             {
                 batch.size
             }
-            (Reservation::Further { batch, at_most }, Some(counter))
-                if counter.window == batch.window && counter.taken <= at_most =>
+            (Reservation::AddToWindow { batch, max_taken }, Some(counter))
+                if counter.window == batch.window && counter.taken <= max_taken =>
             {
                 counter.taken + batch.size
             }
@@ -59,12 +59,12 @@ impl Table {
 /// One request from its begin to its end, with nothing between. Returns whether it is let in.
 fn request(leases: &Leases, table: &mut Table, quota: Quota, now: Timestamp) -> bool {
     let verdict = match leases.spend(key(), table.counter, quota, now) {
-        SpendResult::Done(verdict) => verdict,
-        SpendResult::Take(wanted) => {
+        SpendResult::Decided(verdict) => verdict,
+        SpendResult::Reserve(wanted) => {
             let taken = Reservation::plan(wanted, table.counter, quota)
                 .map(|taking| table.take(taking).expect("nobody came first"))
-                .map_err(NoReservation::UsedUp);
-            leases.keep(key(), taken, quota, now)
+                .map_err(NoReservation::Exhausted);
+            leases.record_reservation(key(), taken, quota, now)
         }
     };
     matches!(verdict, RateLimitDecision::Within(_))
@@ -134,17 +134,17 @@ proptest! {
                                 one.seen = table.counter;
                                 continue;
                             }
-                            Err(counter) => Err(NoReservation::UsedUp(counter)),
+                            Err(counter) => Err(NoReservation::Exhausted(counter)),
                         };
                         let window = taken.map(|taken| taken.counter.window).ok();
-                        (leases.keep(key(), taken, quota, one.now), window)
+                        (leases.record_reservation(key(), taken, quota, one.now), window)
                     } else {
                         match leases.spend(key(), one.seen, quota, one.now) {
-                            SpendResult::Take(batch) => {
+                            SpendResult::Reserve(batch) => {
                                 one.wanted = Some(batch);
                                 continue;
                             }
-                            SpendResult::Done(verdict) => (verdict, None),
+                            SpendResult::Decided(verdict) => (verdict, None),
                         }
                     };
                     if let RateLimitDecision::Within(status) = verdict {
@@ -215,15 +215,15 @@ fn the_quota_is_let_in_and_no_more_until_the_window_ends() {
 #[test]
 fn a_caller_is_told_what_remains() {
     let (leases, quota) = (Leases::default(), quota(3));
-    let SpendResult::Take(batch) = leases.spend(key(), None, quota, at(42)) else {
+    let SpendResult::Reserve(batch) = leases.spend(key(), None, quota, at(42)) else {
         panic!("nothing was taken")
     };
     assert_eq!(batch, Batch { window: Window(0), size: 1 });
     let counter = |taken| Counter { window: Window(0), taken };
     let taken = Ok(ReservedBatch { size: 1, counter: counter(1) });
     let status = |remaining, resets_in| RateLimitStatus { quota, remaining, resets_in };
-    assert_eq!(leases.keep(key(), taken, quota, at(42)), RateLimitDecision::Within(status(2, 18)));
-    let exceeded = SpendResult::Done(RateLimitDecision::Exceeded(status(0, 1)));
+    assert_eq!(leases.record_reservation(key(), taken, quota, at(42)), RateLimitDecision::Within(status(2, 18)));
+    let exceeded = SpendResult::Decided(RateLimitDecision::Exceeded(status(0, 1)));
     assert_eq!(leases.spend(key(), Some(counter(3)), quota, at(59)), exceeded);
 }
 
@@ -232,16 +232,16 @@ fn what_is_remembered_of_keys_has_a_limit_and_no_key_loses_by_coming_again() {
     let (leases, quota) = (Leases::default(), quota(1_000));
     let key = |number: usize| format!("key_{number:016}").parse().unwrap();
     let counter = Counter { window: Window(0), taken: 2 };
-    let keep = |number| leases.keep(key(number), Ok(ReservedBatch { size: 2, counter }), quota, at(0));
+    let keep = |number| leases.record_reservation(key(number), Ok(ReservedBatch { size: 2, counter }), quota, at(0));
     let is_left =
-        |number| matches!(leases.spend(key(number), Some(counter), quota, at(0)), SpendResult::Done(_));
-    for number in 0..leases::KEPT - 1 {
+        |number| matches!(leases.spend(key(number), Some(counter), quota, at(0)), SpendResult::Decided(_));
+    for number in 0..leases::MAX_LEASES - 1 {
         keep(number);
     }
-    assert!(!is_left(leases::KEPT));
+    assert!(!is_left(leases::MAX_LEASES));
     // With that one, they are as many as are remembered, and who is among them stays.
     assert!(is_left(0) && is_left(1));
-    assert!(!is_left(leases::KEPT + 1));
+    assert!(!is_left(leases::MAX_LEASES + 1));
     // One more, and all are forgotten.
     assert!(!is_left(2));
 }
@@ -264,7 +264,7 @@ fn a_batch_is_what_was_spent_lately_and_a_quarter_more_up_to_a_quarter_of_the_qu
             assert!(request(&leases, &mut table, quota, at(0)));
         }
         let taking = leases.spend(key(), table.counter, quota, at(seconds_later));
-        let SpendResult::Take(batch) = taking else { panic!("nothing was taken") };
+        let SpendResult::Reserve(batch) = taking else { panic!("nothing was taken") };
         assert_eq!(batch.size, size, "{requests} {lately}");
     }
 }
@@ -287,5 +287,5 @@ fn of_a_quota_that_was_lowered_below_what_was_taken_nothing_is_left() {
 #[test]
 fn a_first_batch_is_no_more_than_the_quota() {
     let batch = |size| Batch { window: Window(0), size };
-    assert_eq!(Reservation::plan(batch(5), None, quota(3)).unwrap(), Reservation::First(batch(3)));
+    assert_eq!(Reservation::plan(batch(5), None, quota(3)).unwrap(), Reservation::StartWindow(batch(3)));
 }

@@ -32,7 +32,7 @@ pub struct Invocation<'a> {
     account_id: Option<AccountId>,
     principal_id: Option<String>,
     claimed: Option<String>,
-    began_at: OffsetDateTime,
+    started_at: OffsetDateTime,
     started: Instant,
     dynamodb_calls: DynamoDbCalls,
 }
@@ -60,7 +60,7 @@ struct Line<'a> {
 impl<'a> Invocation<'a> {
     /// The invocation `request_id` of `operation`, which begins now.
     #[must_use]
-    pub fn begin(app: &'a App, request_id: &str, operation: String) -> Self {
+    pub fn start(app: &'a App, request_id: &str, operation: String) -> Self {
         Self {
             function_name: &app.function_name,
             request_id: request_id.to_owned(),
@@ -68,7 +68,7 @@ impl<'a> Invocation<'a> {
             account_id: None,
             principal_id: None,
             claimed: None,
-            began_at: app.clock.now_utc(),
+            started_at: app.clock.now_utc(),
             started: Instant::now(),
             dynamodb_calls: DynamoDbCalls::default(),
         }
@@ -76,13 +76,13 @@ impl<'a> Invocation<'a> {
 
     /// The same, on behalf of the key or member `principal_id`.
     #[must_use]
-    pub fn of(self, account_id: AccountId, principal_id: String) -> Self {
+    pub fn for_principal(self, account_id: AccountId, principal_id: String) -> Self {
         Self { account_id: Some(account_id), principal_id: Some(principal_id), ..self }
     }
 
     /// The same, on behalf of whomever a token claims to be of. Anybody can claim that.
     #[must_use]
-    pub fn claiming(self, claims: &Claims) -> Self {
+    pub fn with_claims(self, claims: &Claims) -> Self {
         Self { claimed: Some(format!("{} {}", claims.account_id, claims.principal_id)), ..self }
     }
 
@@ -94,16 +94,16 @@ impl<'a> Invocation<'a> {
 
     /// Does `work`, unless that does not end in time. Its calls to `DynamoDB` are the invocation's.
     pub fn run<W: Future>(&self, work: W) -> impl Future<Output = Result<W::Output, Elapsed>> + use<W> {
-        self.dynamodb_calls.during(timeout(LIMIT, work))
+        self.dynamodb_calls.track(timeout(LIMIT, work))
     }
 
     /// It ended like this; where that is a refusal or a failure, for this reason.
-    pub fn end(&self, outcome: Outcome, reason: Option<&str>) {
-        self.emit(outcome, None, reason);
+    pub fn finish(&self, outcome: Outcome, reason: Option<&str>) {
+        self.write_line(outcome, None, reason);
     }
 
     /// It ended with an answer over HTTP; where that is an error, for this reason.
-    pub fn answer(&self, status: StatusCode, reason: Option<&str>) {
+    pub fn finish_with_status(&self, status: StatusCode, reason: Option<&str>) {
         let outcome = if status.is_server_error() {
             Outcome::Failed
         } else if status.is_client_error() {
@@ -111,10 +111,10 @@ impl<'a> Invocation<'a> {
         } else {
             Outcome::Succeeded
         };
-        self.emit(outcome, Some(status.as_u16()), reason);
+        self.write_line(outcome, Some(status.as_u16()), reason);
     }
 
-    fn emit(&self, outcome: Outcome, status: Option<u16>, reason: Option<&str>) {
+    fn write_line(&self, outcome: Outcome, status: Option<u16>, reason: Option<&str>) {
         let latency = self.started.elapsed().as_secs_f64() * 1_000.0;
         let dynamodb_calls = self.dynamodb_calls.count();
         let line = Line {
@@ -126,7 +126,7 @@ impl<'a> Invocation<'a> {
             claimed: self.claimed.as_deref(),
             status,
             reason,
-            metrics: Metrics::of_one(self.function_name, outcome, self.began_at, latency, dynamodb_calls),
+            metrics: Metrics::of_invocation(self.function_name, outcome, self.started_at, latency, dynamodb_calls),
         };
         let line = serde_json::to_string(&line).expect("text and numbers can be written as JSON");
         info!(target: INVOCATIONS, "{line}");

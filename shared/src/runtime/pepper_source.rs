@@ -25,7 +25,7 @@ const MAX_AGE: u32 = 300;
 /// seconds.
 const MIN_AGE: u32 = 10;
 /// How long a request waits for what it does not need itself.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Keeps the peppers at hand, and fetches them again from time to time.
 pub(crate) struct PepperSource {
@@ -71,7 +71,7 @@ impl PepperSource {
         if self.kept().is_old(self.clock.now())
             && let Ok(fetching) = self.fetching.try_lock()
         {
-            self.fetch_again(fetching, PATIENCE).await;
+            self.fetch_again(fetching, MAX_WAIT).await;
         }
         Arc::clone(&self.kept().peppers)
     }
@@ -80,7 +80,7 @@ impl PepperSource {
     /// there since the last look.
     pub async fn peppers_with(&self, versions: impl IntoIterator<Item = &str>) -> Arc<Peppers> {
         let peppers = self.peppers().await;
-        if versions.into_iter().all(|version| peppers.of_version(version).is_ok()) {
+        if versions.into_iter().all(|version| peppers.by_version(version).is_ok()) {
             return peppers;
         }
         let fetching = self.fetching.lock().await;

@@ -10,7 +10,7 @@ use crate::{
     primitives::{id::AccountId, quota::Quotas},
     store::{
         Store,
-        audit_events::record,
+        audit_events::event_write,
         dynamodb::{attributes::to_item, key::Key, write::Write},
         error::StoreError,
         members::new_member,
@@ -36,7 +36,7 @@ impl Store {
         };
         let mut writes = new_member(member, password)?;
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
-        writes.push(record(account.id, Actor::Operator, created, audit_context)?);
+        writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
         self.table.write_together(writes).await
     }
 
@@ -51,15 +51,15 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #status = :status")
-            .only_if_exists()
+            .if_exists()
             .name("#status", "status")
             .value(":status", status)?;
         let action = match status {
             AccountStatus::Active => Action::AccountRestored,
             AccountStatus::Suspended => Action::AccountSuspended,
         };
-        let record = record(account, Actor::Operator, action, audit_context)?;
-        self.table.write_together(vec![update, record]).await
+        let event = event_write(account, Actor::Operator, action, audit_context)?;
+        self.table.write_together(vec![update, event]).await
     }
 
     /// Gives an account's keys other quotas, or the usual ones again.
@@ -73,11 +73,11 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #quotas = :quotas")
-            .only_if_exists()
+            .if_exists()
             .name("#quotas", "quotas")
             .value(":quotas", quotas)?;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
-        let record = record(account, Actor::Operator, action, audit_context)?;
-        self.table.write_together(vec![update, record]).await
+        let event = event_write(account, Actor::Operator, action, audit_context)?;
+        self.table.write_together(vec![update, event]).await
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     authorization::principal::Principal,
     idempotency::IdempotencyResult,
     model::{
-        api_key::{ApiKey, State},
+        api_key::{ApiKey, KeyState},
         audit_event::{Action, AuditContext},
     },
     primitives::{
@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::record,
+        audit_events::event_write,
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
@@ -48,8 +48,8 @@ impl Store {
             scope: (&key.scope).into(),
             expires_at: key.expires_at,
         };
-        let record = record(key.account_id, maker.into(), created, audit_context)?;
-        let mut writes = vec![put, record];
+        let event = event_write(key.account_id, maker.into(), created, audit_context)?;
+        let mut writes = vec![put, event];
         writes.extend(still_authorized(maker, audit_context.at)?);
         writes.extend(idempotency.map(store_result).transpose()?);
         self.table.write_together(writes).await
@@ -73,7 +73,7 @@ impl Store {
         paging: &Paging,
         keep: impl Fn(&ApiKey) -> bool,
     ) -> Result<Page<ApiKey>, StoreError> {
-        self.table.newest(account_partition(account), keys::API_KEYS, paging, keep).await
+        self.table.list(account_partition(account), keys::API_KEYS, paging, keep).await
     }
 
     /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. Its previous secret works
@@ -92,14 +92,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update =
             Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :state, #hint = :hint")
-                .only_if("#state = :seen", || StoreError::Conflict)
+                .condition("#state = :seen", || StoreError::Conflict)
                 .name("#state", "state")
                 .name("#hint", "hint")
                 .value(":seen", &seen.state)?
                 .value(":state", &rotated.state)?
                 .value(":hint", &rotated.hint)?;
         let action = Action::KeyRotated { key_id: seen.id, previous_expires_at };
-        let mut writes = vec![update, record(seen.account_id, caller.into(), action, audit_context)?];
+        let mut writes = vec![update, event_write(seen.account_id, caller.into(), action, audit_context)?];
         if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
             // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
             writes.push(account_still_active(seen.account_id)?);
@@ -122,14 +122,14 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :revoked")
-            .only_if("#state.#status = :active", || StoreError::Conflict)
+            .condition("#state.#status = :active", || StoreError::Conflict)
             .name("#state", "state")
             .name("#status", "status")
             .value(":active", "active")?
-            .value(":revoked", State::Revoked)?;
+            .value(":revoked", KeyState::Revoked)?;
         let action = Action::KeyRevoked { key_id: seen.id };
-        let record = record(seen.account_id, caller.into(), action, audit_context)?;
-        match self.table.write_together(vec![update, record]).await {
+        let event = event_write(seen.account_id, caller.into(), action, audit_context)?;
+        match self.table.write_together(vec![update, event]).await {
             // A key is never deleted, so what came first was a revocation.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),

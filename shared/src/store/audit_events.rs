@@ -20,7 +20,7 @@ use crate::{
 
 /// How long a refusal stays in the trail, in seconds: 90 days. Anybody can cause one, so they may not pile up
 /// for ever; all else stays.
-const REFUSAL_LIFETIME: u32 = 90 * 24 * 60 * 60;
+const REJECTION_LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 impl Store {
     /// The account's events that pass `keep`, newest first.
@@ -33,21 +33,21 @@ impl Store {
         paging: &Paging,
         keep: impl Fn(&AuditEvent) -> bool,
     ) -> Result<Page<AuditEvent>, StoreError> {
-        self.table.newest(audit_partition(account), keys::AUDIT_EVENTS, paging, keep).await
+        self.table.list(audit_partition(account), keys::AUDIT_EVENTS, paging, keep).await
     }
 
     /// Leaves in the trail of `account` that `actor` was refused something.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn record_refusal(
+    pub async fn record_rejection(
         &self,
         account: AccountId,
         actor: Option<Actor>,
         action: Action,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.table.write(refusal(account, actor, action, audit_context)?).await.map(drop)
+        self.table.write(rejection_write(account, actor, action, audit_context)?).await.map(drop)
     }
 
     /// Writes where nobody reads. A refusal takes as long where there is no account in whose trail it could
@@ -55,13 +55,13 @@ impl Store {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn record_nothing(&self) -> Result<(), StoreError> {
-        self.table.write(Write::put(Key::unread().into_attributes())).await.map(drop)
+    pub async fn write_decoy_event(&self) -> Result<(), StoreError> {
+        self.table.write(Write::put(Key::decoy_event().into_attributes())).await.map(drop)
     }
 }
 
 /// The write that leaves in the trail of `account` that `actor` was refused something.
-pub(super) fn refusal(
+pub(super) fn rejection_write(
     account: AccountId,
     actor: Option<Actor>,
     action: Action,
@@ -69,13 +69,13 @@ pub(super) fn refusal(
 ) -> Result<Write, StoreError> {
     let event = AuditEvent::new(actor, action, audit_context);
     let mut item = to_item(Key::audit_event(account, event.id), event)?;
-    let end = audit_context.at.plus_seconds(REFUSAL_LIFETIME);
+    let end = audit_context.at.plus_seconds(REJECTION_LIFETIME);
     item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
     Ok(Write::put(item))
 }
 
 /// The write that leaves in the trail of `account` what `actor` did.
-pub(super) fn record(
+pub(super) fn event_write(
     account: AccountId,
     actor: Actor,
     action: Action,

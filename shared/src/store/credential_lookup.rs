@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     /// When the table can't be read, or not in time.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let nothing = [Key::nothing()];
+        let nothing = [Key::decoy()];
         let read = timeout(WARMING_LIMIT, self.table.batch_get(&nothing));
         read.await.map_err(|late| StoreError::Unavailable(late.into()))?.map(drop)
     }

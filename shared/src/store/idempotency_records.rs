@@ -27,7 +27,7 @@ impl Store {
 /// key came first.
 pub(super) fn store_result(result: &IdempotencyResult) -> Result<Write, StoreError> {
     Write::put(to_item(Key::idempotency_record(&result.key), &result.record)?)
-        .only_if("attribute_not_exists(pk) OR #ttl <= :now", || StoreError::Conflict)
+        .condition("attribute_not_exists(pk) OR #ttl <= :now", || StoreError::Conflict)
         .name("#ttl", "ttl")
         .value(":now", result.at.unix_seconds())
 }

@@ -36,27 +36,27 @@ impl Key {
     }
 
     /// A key at which nothing is: for a read that finds nothing and takes as long as one that does.
-    pub fn nothing() -> Self {
+    pub fn decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING".to_owned() }
     }
 
     /// Another one, since a batch may not name one key twice.
-    pub fn nothing_else() -> Self {
+    pub fn second_decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
     /// A key at which something may be that nobody reads: for a write that only takes its time.
-    pub fn unread() -> Self {
+    pub fn decoy_event() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
     }
 
     /// What is remembered of the attempts with the address of `attempt`.
-    pub fn history(attempt: &Attempt) -> Self {
+    pub fn attempt_history(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "HISTORY".to_owned() }
     }
 
     /// A key at which something may be that nobody reads, for a write where the address is nobody's.
-    pub fn nobody(attempt: &Attempt) -> Self {
+    pub fn decoy_member(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "NOBODY".to_owned() }
     }
 

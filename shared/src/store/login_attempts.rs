@@ -14,11 +14,11 @@ use crate::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::{
-        Admitted, Attempt, History, MAX_FAILURES_IN_A_ROW, MAX_UNRECOGNIZED_FAILURES, Source,
+        Admitted, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES, SourceHistory,
     },
     store::{
         Store,
-        audit_events::{record, refusal},
+        audit_events::{event_write, rejection_write},
         dynamodb::{
             attributes::{attribute, to_entity, to_item},
             item::Item,
@@ -51,22 +51,22 @@ impl Store {
     ///
     /// # Errors
     /// When it was tried too often, or the table can't be read or written.
-    pub async fn attempt_login(
+    pub async fn reserve_login_attempt(
         &self,
         address: Option<&EmailAddress>,
         attempt: Attempt,
     ) -> Result<(AttemptReservation, Option<(Credentials, Account)>), StoreError> {
         for round in 0..ATTEMPTS {
             pause_before(round).await;
-            let owner = address.map_or_else(Key::nothing, Key::email);
-            let keys = [owner, Key::history(&attempt), Key::source_hour(&attempt)];
+            let owner = address.map_or_else(Key::decoy, Key::email);
+            let keys = [owner, Key::attempt_history(&attempt), Key::source_hour(&attempt)];
             let [owner, history, hour] = self.table.get_together(keys).await?;
-            let history: History = history.map(to_entity).transpose()?.unwrap_or_default();
+            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
             let hour: SourceHour = hour.map(to_entity).transpose()?.unwrap_or_default();
             let admitted = history.admit(&attempt, hour.failures)?;
             let found = self.credentials_of(owner).await?;
             let credentials = found.as_ref().map(|(credentials, _)| credentials);
-            match self.table.write_together(claim(&attempt, &admitted, credentials)?).await {
+            match self.table.write_together(reservation_writes(&attempt, &admitted, credentials)?).await {
                 Ok(()) => {
                     return Ok((
                         AttemptReservation { attempt, is_unrecognized: admitted.is_unrecognized },
@@ -86,24 +86,24 @@ impl Store {
     ///
     /// # Errors
     /// When the member is gone, or the table can't be written.
-    pub async fn forgive(&self, claim: &AttemptReservation, member: &Member) -> Result<(), StoreError> {
-        self.table.write_together(was_right(claim, member.account_id, member.id)?).await
+    pub async fn record_correct_password(&self, reservation: &AttemptReservation, member: &Member) -> Result<(), StoreError> {
+        self.table.write_together(correct_password_writes(reservation, member.account_id, member.id)?).await
     }
 
     /// The attempt had the right password of a member who may not log in.
     ///
     /// # Errors
     /// When the member is gone, or the table can't be written.
-    pub async fn refuse_suspended(
+    pub async fn reject_suspended_login(
         &self,
-        claim: &AttemptReservation,
+        reservation: &AttemptReservation,
         member: &Member,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
         let refused = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
-        let mut writes = was_right(claim, account_id, user_id)?;
-        writes.push(refusal(account_id, None, refused, audit_context)?);
+        let mut writes = correct_password_writes(reservation, account_id, user_id)?;
+        writes.push(rejection_write(account_id, None, refused, audit_context)?);
         self.table.write_together(writes).await
     }
 
@@ -121,12 +121,12 @@ impl Store {
         let owner = self.table.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
         let AddressOwner { account_id, user_id } = to_entity(owner)?;
         let enabled = Action::PasswordEnabled { user_id };
-        let record = record(account_id, Actor::Operator, enabled, audit_context)?;
-        let mut writes = vec![no_failures(account_id, user_id)?, record];
+        let event = event_write(account_id, Actor::Operator, enabled, audit_context)?;
+        let mut writes = vec![reset_failures_write(account_id, user_id)?, event];
         if let Some(attempt) = from {
-            let history: History =
-                self.table.get(Key::history(attempt)).await?.map(to_entity).transpose()?.unwrap_or_default();
-            writes.push(remember(attempt, &history.knowing(attempt))?);
+            let history: AttemptHistory =
+                self.table.get(Key::attempt_history(attempt)).await?.map(to_entity).transpose()?.unwrap_or_default();
+            writes.push(history_write(attempt, &history.with_recognized_source(attempt))?);
         }
         self.table.write_together(writes).await?;
         Ok((account_id, user_id))
@@ -134,29 +134,29 @@ impl Store {
 }
 
 /// The writes that claim an attempt, each only if nothing came between that it did not see.
-fn claim(
+fn reservation_writes(
     attempt: &Attempt,
     admitted: &Admitted,
     credentials: Option<&Credentials>,
 ) -> Result<Vec<Write>, StoreError> {
-    let history = remember(attempt, &admitted.history)?;
+    let history = history_write(attempt, &admitted.history)?;
     let password = match credentials {
         Some(Credentials { member, failures, .. }) => {
             Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
-                .only_if("#failures = :seen", || StoreError::Conflict)
+                .condition("#failures = :seen", || StoreError::Conflict)
                 .name("#failures", FAILURES)
-                .value(":failures", MAX_FAILURES_IN_A_ROW.min(failures + 1))?
+                .value(":failures", MAX_CONSECUTIVE_FAILURES.min(failures + 1))?
                 .value(":seen", failures)?
         }
-        None => Write::put(expiring(Key::nobody(attempt).into_attributes(), &admitted.history)?),
+        None => Write::put(with_expiry(Key::decoy_member(attempt).into_attributes(), &admitted.history)?),
     };
     let mut writes = vec![history, password];
     if admitted.is_unrecognized {
         let hour = Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #failures :one")
-            .only_if("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Conflict)
+            .condition("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Conflict)
             .name("#ttl", "ttl")
             .name("#failures", "failures")
-            .value(":end", attempt.hour_forgotten_at())?
+            .value(":end", attempt.hour_expires_at())?
             .value(":one", 1)?
             .value(":limit", MAX_UNRECOGNIZED_FAILURES)?;
         writes.push(hour);
@@ -165,28 +165,28 @@ fn claim(
 }
 
 /// The write that puts `history` in the place of the one before it.
-fn remember(attempt: &Attempt, history: &History) -> Result<Write, StoreError> {
-    Write::put(expiring(to_item(Key::history(attempt), history)?, history)?)
-        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Conflict)
+fn history_write(attempt: &Attempt, history: &AttemptHistory) -> Result<Write, StoreError> {
+    Write::put(with_expiry(to_item(Key::attempt_history(attempt), history)?, history)?)
+        .condition("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Conflict)
         .name("#revision", "revision")
         .value(":seen", history.revision - 1)
 }
 
 /// `item`, which is deleted when `history` is forgotten.
-fn expiring(mut item: Item, history: &History) -> Result<Item, StoreError> {
-    if let Some(end) = history.forgotten_at() {
+fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreError> {
+    if let Some(end) = history.expires_at() {
         item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
     }
     Ok(item)
 }
 
 /// The writes that turn a claimed attempt into a success, but for the member's own failures in a row.
-pub(super) fn succeeded(claim: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
-    let AttemptReservation { attempt, is_unrecognized } = claim;
-    let source = Source::known(attempt.at);
-    let end = source.known_until().map(Timestamp::unix_seconds);
+pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
+    let AttemptReservation { attempt, is_unrecognized } = reservation;
+    let source = SourceHistory::recognized(attempt.at);
+    let end = source.recognized_until().map(Timestamp::unix_seconds);
     let history = Write::update(
-        Key::history(attempt),
+        Key::attempt_history(attempt),
         "SET #sources.#source = :known, #revision = #revision + :one, #ttl = :end",
     )
     .name("#sources", "sources")
@@ -207,20 +207,20 @@ pub(super) fn succeeded(claim: &AttemptReservation) -> Result<Vec<Write>, StoreE
 }
 
 /// The writes after an attempt with the right password of the member.
-pub(super) fn was_right(
-    claim: &AttemptReservation,
+pub(super) fn correct_password_writes(
+    reservation: &AttemptReservation,
     account: AccountId,
     user: UserId,
 ) -> Result<Vec<Write>, StoreError> {
-    let mut writes = succeeded(claim)?;
-    writes.push(no_failures(account, user)?);
+    let mut writes = success_writes(reservation)?;
+    writes.push(reset_failures_write(account, user)?);
     Ok(writes)
 }
 
 /// The write after which no failures of the member are counted.
-fn no_failures(account: AccountId, user: UserId) -> Result<Write, StoreError> {
+fn reset_failures_write(account: AccountId, user: UserId) -> Result<Write, StoreError> {
     Write::update(Key::member(account, user), "SET #failures = :none")
-        .only_if_exists()
+        .if_exists()
         .name("#failures", FAILURES)
         .value(":none", 0)
 }

@@ -6,7 +6,7 @@ use crate::{
     credentials::password::PasswordHash,
     model::{account::Account, member::Member},
     primitives::id::{AccountId, UserId},
-    rate_limit::login_throttle::MAX_FAILURES_IN_A_ROW,
+    rate_limit::login_throttle::MAX_CONSECUTIVE_FAILURES,
     store::{
         Store,
         dynamodb::{
@@ -40,7 +40,7 @@ impl Credentials {
     /// Whether failures have disabled the password: then no attempt is compared with it.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
-        self.failures >= MAX_FAILURES_IN_A_ROW
+        self.failures >= MAX_CONSECUTIVE_FAILURES
     }
 }
 
@@ -60,7 +60,7 @@ impl Store {
             Some(AddressOwner { account_id, user_id }) => {
                 [Key::member(account_id, user_id), Key::account(account_id)]
             }
-            None => [Key::nothing(), Key::nothing_else()],
+            None => [Key::decoy(), Key::second_decoy()],
         };
         let [Some(member), Some(account)] = self.table.get_together(keys).await? else { return Ok(None) };
         Ok(Some((credentials(member)?, to_entity(account)?)))

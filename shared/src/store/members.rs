@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::record,
+        audit_events::event_write,
         dynamodb::{
             attributes::{attribute, to_entity, to_item},
             key::Key,
@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn members(&self, account: AccountId, paging: &Paging) -> Result<Page<Member>, StoreError> {
-        self.table.newest(account_partition(account), keys::MEMBERS, paging, |_| true).await
+        self.table.list(account_partition(account), keys::MEMBERS, paging, |_| true).await
     }
 
     /// Puts a new member into the table, whom `caller` makes.
@@ -65,7 +65,7 @@ impl Store {
             email: member.email.clone(),
             permissions: member.permissions,
         };
-        writes.push(record(member.account_id, caller.into(), created, audit_context)?);
+        writes.push(event_write(member.account_id, caller.into(), created, audit_context)?);
         self.table.write_together(writes).await
     }
 
@@ -88,12 +88,12 @@ impl Store {
         .value(":permissions", after.permissions)?
         .value(":status", after.status)?
         .value(":session_epoch", after.session_epoch)?;
-        let mut writes = vec![only_if_unchanged(update, before)?];
+        let mut writes = vec![if_unchanged(update, before)?];
         writes.extend(credential_still_authorized_to_change(caller, before, audit_context.at)?);
         writes.push(count_admins(before.account_id, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
-        writes.push(record(before.account_id, caller.into(), changed, audit_context)?);
+        writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
         self.table.write_together(writes).await
     }
 
@@ -109,11 +109,11 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let member = Write::delete(Key::member(seen.account_id, seen.id));
-        let mut writes = vec![only_if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
+        let mut writes = vec![if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
         writes.extend(credential_still_authorized_to_change(caller, seen, audit_context.at)?);
         writes.push(count_admins(seen.account_id, Some(seen), None)?);
         let removed = Action::MemberRemoved { user_id: seen.id };
-        writes.push(record(seen.account_id, caller.into(), removed, audit_context)?);
+        writes.push(event_write(seen.account_id, caller.into(), removed, audit_context)?);
         self.table.write_together(writes).await
     }
 }
@@ -132,11 +132,11 @@ pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec
 }
 
 /// `write`, only if the member is as it was seen.
-fn only_if_unchanged(write: Write, seen: &Member) -> Result<Write, StoreError> {
+fn if_unchanged(write: Write, seen: &Member) -> Result<Write, StoreError> {
     const UNCHANGED: &str = "#permissions = :seen_permissions AND #status = :seen_status \
                              AND #session_epoch = :seen_session_epoch";
     write
-        .only_if(UNCHANGED, || StoreError::Conflict)
+        .condition(UNCHANGED, || StoreError::Conflict)
         .name("#permissions", "permissions")
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")
@@ -155,9 +155,9 @@ fn count_admins(
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
         (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
-            .only_if("#status = :active", || StoreError::Conflict),
+            .condition("#status = :active", || StoreError::Conflict),
         (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
-            .only_if_with_item("#status = :active AND #active_admins > :one", |account| {
+            .condition_with_item("#status = :active AND #active_admins > :one", |account| {
                 match to_entity::<AccountSummary>(account) {
                     Ok(AccountSummary { status: AccountStatus::Active, .. }) => StoreError::LastAdmin,
                     Ok(_) => StoreError::Conflict,

@@ -9,10 +9,10 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::record,
+        audit_events::event_write,
         dynamodb::{key::Key, write::Write},
         error::StoreError,
-        login_attempts::{AttemptReservation, succeeded},
+        login_attempts::{AttemptReservation, success_writes},
         member_credentials::{Credentials, FAILURES, PASSWORD},
     },
 };
@@ -27,7 +27,7 @@ impl Store {
         &self,
         seen: &Credentials,
         new: &PasswordHash,
-        claim: &AttemptReservation,
+        reservation: &AttemptReservation,
         caller: &SessionPrincipal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
@@ -36,7 +36,7 @@ impl Store {
             Key::member(account_id, id),
             "SET #password = :new, #session_epoch = :next, #failures = :none",
         )
-        .only_if("#password = :seen AND #session_epoch = :epoch", || StoreError::Conflict)
+        .condition("#password = :seen AND #session_epoch = :epoch", || StoreError::Conflict)
         .name("#password", PASSWORD)
         .name("#session_epoch", "session_epoch")
         .name("#failures", FAILURES)
@@ -46,13 +46,13 @@ impl Store {
         .value(":seen", &seen.password)?
         .value(":epoch", session_epoch)?;
         let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
-            .only_if("attribute_exists(pk)", || StoreError::Conflict)
+            .condition("attribute_exists(pk)", || StoreError::Conflict)
             .name("#epoch", "epoch")
             .value(":next", session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
-        let record = record(account_id, caller.into(), action, audit_context)?;
-        let mut writes = vec![member, session, record];
-        writes.extend(succeeded(claim)?);
+        let event = event_write(account_id, caller.into(), action, audit_context)?;
+        let mut writes = vec![member, session, event];
+        writes.extend(success_writes(reservation)?);
         self.table.write_together(writes).await
     }
 
@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Member { account_id, id, .. } = seen.member;
         let update = Write::update(Key::member(account_id, id), "SET #password = :rehashed")
-            .only_if("#password = :seen", || StoreError::Conflict)
+            .condition("#password = :seen", || StoreError::Conflict)
             .name("#password", PASSWORD)
             .value(":rehashed", rehashed)?
             .value(":seen", &seen.password)?;

@@ -26,7 +26,7 @@ pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec
 /// is changed, the condition of that is to hold this.
 pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreError> {
     Write::check(Key::account(account))
-        .only_if("#status = :active", || StoreError::Conflict)
+        .condition("#status = :active", || StoreError::Conflict)
         .name("#status", "status")
         .value(":active", AccountStatus::Active)
 }
@@ -40,7 +40,7 @@ pub(super) fn credential_still_authorized(
         Principal::ApiKey(key) => Ok(vec![secret_still_valid(key, now)?]),
         Principal::Session(session) => {
             let member = Write::check(Key::member(session.account_id, session.user_id))
-                .only_if(
+                .condition(
                     "#status = :active AND #session_epoch = :epoch AND #permissions = :permissions",
                     || StoreError::Conflict,
                 )
@@ -65,7 +65,7 @@ pub(super) fn credential_still_authorized_to_change(
     match caller {
         Principal::Session(session) if session.user_id == seen.id => {
             let as_let_in =
-                seen.has_session_of(session.session_epoch) && seen.permissions == session.permissions;
+                seen.accepts_session_epoch(session.session_epoch) && seen.permissions == session.permissions;
             if as_let_in { Ok(vec![session_still_valid(session, now)?]) } else { Err(StoreError::Conflict) }
         }
         _ => credential_still_authorized(caller, now),
@@ -80,7 +80,7 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
                               OR (#state.#generation = :next AND #state.#previous.#ends_at > :now)) \
                          AND (attribute_type(#expires_at, :null) OR #expires_at > :now)";
     Write::check(Key::api_key(key.account_id, key.key_id))
-        .only_if(WORKS, || StoreError::Conflict)
+        .condition(WORKS, || StoreError::Conflict)
         .name("#state", "state")
         .name("#status", "status")
         .name("#generation", "generation")
@@ -97,7 +97,7 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
 /// The check that a session was not ended by name, and is not over for its age.
 fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     Write::check(Key::session(session.account_id, session.user_id, session.session_id))
-        .only_if("#epoch = :epoch AND #expires_at > :now", || StoreError::Conflict)
+        .condition("#epoch = :epoch AND #expires_at > :now", || StoreError::Conflict)
         .name("#epoch", "epoch")
         .name("#expires_at", "expires_at")
         .value(":epoch", session.session_epoch)?

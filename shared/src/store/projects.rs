@@ -66,7 +66,7 @@ impl Store {
         environment: Environment,
         paging: &Paging,
     ) -> Result<Page<Project>, StoreError> {
-        self.table.newest(project_partition(account, environment), keys::PROJECTS, paging, |_| true).await
+        self.table.list(project_partition(account, environment), keys::PROJECTS, paging, |_| true).await
     }
 
     /// Those of the projects `ids`, at most 100, that exist, newest first.
@@ -105,7 +105,7 @@ impl Store {
         name: &Name,
     ) -> Result<Project, StoreError> {
         let update = Write::update(Key::project(account, environment, project), "SET #name = :name")
-            .only_if_exists()
+            .if_exists()
             .name("#name", "name")
             .value(":name", name)?;
         to_entity(self.table.write(update).await?.unwrap_or_default())
@@ -122,7 +122,7 @@ impl Store {
         project: &ProjectId,
     ) -> Result<(), StoreError> {
         self.table
-            .write(Write::delete(Key::project(account, environment, project)).only_if_exists())
+            .write(Write::delete(Key::project(account, environment, project)).if_exists())
             .await
             .map(drop)
     }

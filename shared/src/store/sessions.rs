@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::record,
+        audit_events::event_write,
         dynamodb::{
             attributes::{attribute, to_item},
             key::Key,
@@ -19,7 +19,7 @@ use crate::{
         },
         error::StoreError,
         keys::{self, session_partition},
-        login_attempts::{AttemptReservation, was_right},
+        login_attempts::{AttemptReservation, correct_password_writes},
     },
 };
 
@@ -32,7 +32,7 @@ impl Store {
     pub async fn create_session(
         &self,
         session: &Session,
-        claim: &AttemptReservation,
+        reservation: &AttemptReservation,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
@@ -40,10 +40,10 @@ impl Store {
         let Session { id: session_id, account_id, user_id, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
         let action = Action::LoginSucceeded { user_id, session_id };
-        let record = record(account_id, actor, action, audit_context)?;
+        let event = event_write(account_id, actor, action, audit_context)?;
         let session = Write::put_new(item, StoreError::id_taken);
-        let mut writes = was_right(claim, account_id, user_id)?;
-        writes.extend([session, record]);
+        let mut writes = correct_password_writes(reservation, account_id, user_id)?;
+        writes.extend([session, event]);
         self.table.write_together(writes).await
     }
 
@@ -58,7 +58,7 @@ impl Store {
         paging: &Paging,
         keep: impl Fn(&Session) -> bool,
     ) -> Result<Page<Session>, StoreError> {
-        self.table.newest(session_partition(account, user), keys::SESSIONS, paging, keep).await
+        self.table.list(session_partition(account, user), keys::SESSIONS, paging, keep).await
     }
 
     /// Ends a session.
@@ -71,6 +71,6 @@ impl Store {
         user: UserId,
         session: SessionId,
     ) -> Result<(), StoreError> {
-        self.table.write(Write::delete(Key::session(account, user, session)).only_if_exists()).await.map(drop)
+        self.table.write(Write::delete(Key::session(account, user, session)).if_exists()).await.map(drop)
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     credentials::digest::TokenDigest,
     model::{
-        api_key::{ApiKey, State},
+        api_key::{ApiKey, KeyState},
         session::Session,
     },
     primitives::{
@@ -51,7 +51,7 @@ impl Store {
             pause_before(attempt).await;
             let taking = match Reservation::plan(wanted, seen, quota) {
                 Ok(taking) => taking,
-                Err(counter) => return Ok(Err(NoReservation::UsedUp(counter))),
+                Err(counter) => return Ok(Err(NoReservation::Exhausted(counter))),
             };
             match self.table.write(reservation_write(key, taking, now)?).await {
                 Ok(item) => {
@@ -77,9 +77,9 @@ impl Store {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn rehash_key(&self, key: &ApiKey, rehashed: &State) -> Result<(), StoreError> {
+    pub async fn rehash_key(&self, key: &ApiKey, rehashed: &KeyState) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :rehashed")
-            .only_if("#state = :seen", || StoreError::Conflict)
+            .condition("#state = :seen", || StoreError::Conflict)
             .name("#state", "state")
             .value(":rehashed", rehashed)?
             .value(":seen", &key.state)?;
@@ -102,7 +102,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let key = Key::session(session.account_id, session.user_id, session.id);
         let update = Write::update(key, "SET #last_used_at = :now, #digest = :digest")
-            .only_if_exists()
+            .if_exists()
             .name("#last_used_at", "last_used_at")
             .name("#digest", "digest")
             .value(":now", now)?
@@ -118,22 +118,22 @@ fn reservation_write(key: &ApiKey, taking: Reservation, now: Timestamp) -> Resul
     let item = Key::api_key(key.account_id, key.id);
     let conflict = || StoreError::Conflict;
     let write = match taking {
-        Reservation::First(Batch { window, size }) => {
+        Reservation::StartWindow(Batch { window, size }) => {
             Write::update(item, "SET #counter = :counter, #last_used_at = :now")
-                .only_if(
+                .condition(
                     "attribute_exists(pk) AND (attribute_not_exists(#counter) OR #counter.#window < :window)",
                     conflict,
                 )
                 .value(":counter", Counter { window, taken: size })?
                 .value(":window", window)?
         }
-        Reservation::Further { batch: Batch { window, size }, at_most } => {
+        Reservation::AddToWindow { batch: Batch { window, size }, max_taken } => {
             Write::update(item, "SET #counter.#taken = #counter.#taken + :size, #last_used_at = :now")
-                .only_if("#counter.#window = :window AND #counter.#taken <= :at_most", conflict)
+                .condition("#counter.#window = :window AND #counter.#taken <= :max_taken", conflict)
                 .name("#taken", "taken")
                 .value(":size", size)?
                 .value(":window", window)?
-                .value(":at_most", at_most)?
+                .value(":max_taken", max_taken)?
         }
     };
     write

@@ -22,7 +22,7 @@ pub(crate) struct DynamoDbCalls(Arc<AtomicU32>);
 
 impl DynamoDbCalls {
     /// Does `work`, and counts the calls that it makes. What it spawns is not part of it.
-    pub(crate) fn during<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
+    pub(crate) fn track<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
         COUNTED.scope(self.clone(), work)
     }
 
@@ -66,7 +66,7 @@ mod tests {
     async fn those_alone_are_counted_that_its_own_work_makes() {
         let (one, other) = (DynamoDbCalls::default(), DynamoDbCalls::default());
         let work = async |calls| (0..calls).for_each(|_| count_one());
-        tokio::join!(one.during(work(2)), other.during(work(3)), work(1));
+        tokio::join!(one.track(work(2)), other.track(work(3)), work(1));
         assert_eq!((one.count(), other.count()), (2, 3));
     }
 }

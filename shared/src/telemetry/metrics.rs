@@ -95,14 +95,14 @@ struct Metric {
 
 impl<'a> Metrics<'a> {
     /// Those of one invocation of `function_name`, which took `latency` milliseconds and made `dynamodb_calls`.
-    pub(crate) fn of_one(
+    pub(crate) fn of_invocation(
         function_name: &'a str,
         outcome: Outcome,
-        began_at: OffsetDateTime,
+        started_at: OffsetDateTime,
         latency: f64,
         dynamodb_calls: u32,
     ) -> Self {
-        let timestamp = began_at.unix_timestamp_nanos() / 1_000_000;
+        let timestamp = started_at.unix_timestamp_nanos() / 1_000_000;
         let metadata = Metadata { timestamp, cloud_watch_metrics: &DIRECTIVES };
         Self { metadata, function_name, outcome, invocations: 1, latency, dynamodb_calls }
     }

@@ -29,17 +29,17 @@ pub(crate) fn check(input: &[u8]) {
     if (1..=80).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     {
         for list in LISTS.iter() {
-            let cursor = list.cursor_behind(text);
-            assert_eq!(list.behind(&cursor).ok().as_deref(), Some(text));
+            let cursor = list.cursor_after(text);
+            assert_eq!(list.after(&cursor).ok().as_deref(), Some(text));
             belongs_to_one(&cursor);
         }
     }
 }
 
 fn belongs_to_one(cursor: &str) {
-    let taken: Vec<_> = LISTS.iter().filter_map(|list| Some((list, list.behind(cursor).ok()?))).collect();
+    let taken: Vec<_> = LISTS.iter().filter_map(|list| Some((list, list.after(cursor).ok()?))).collect();
     assert!(taken.len() <= 1, "{} lists take {cursor}", taken.len());
     for (list, id) in taken {
-        assert_eq!(list.cursor_behind(&id), cursor);
+        assert_eq!(list.cursor_after(&id), cursor);
     }
 }

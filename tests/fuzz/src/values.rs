@@ -21,8 +21,8 @@ pub(crate) fn check(input: &[u8]) {
         text.parse::<UserId>().map(|id| id.to_string()).ok(),
         text.parse::<SessionId>().map(|id| id.to_string()).ok(),
         text.parse::<ProjectId>().map(|id| id.to_string()).ok(),
-        Permission::named(text).map(|permission| permission.as_str().to_owned()),
-        Environment::named(text).map(|environment| environment.as_str().to_owned()),
+        Permission::from_name(text).map(|permission| permission.as_str().to_owned()),
+        Environment::from_name(text).map(|environment| environment.as_str().to_owned()),
     ]
     .into_iter()
     .flatten()

@@ -58,7 +58,7 @@ struct Power {
 
 impl Power {
     /// Whether it is no more than `other`, which stands above test where it stands above live.
-    fn lies_within(&self, other: &Self) -> bool {
+    fn is_within(&self, other: &Self) -> bool {
         self.live.is_subset(&other.live)
             && self.test.is_subset(&(&other.test | &other.live))
             && self.account.is_subset(&other.account)
@@ -355,7 +355,7 @@ fn no_chain_gets_through_where_its_begin_did_not() {
             }
             for caller in ground.gained.clone() {
                 let power = ground.power(caller).await;
-                assert!(power.lies_within(&at_first), "{caller:?}: {power:?}, and {first:?}: {at_first:?}");
+                assert!(power.is_within(&at_first), "{caller:?}: {power:?}, and {first:?}: {at_first:?}");
             }
 
             // And no secret of a key outlives it.

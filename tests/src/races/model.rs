@@ -144,7 +144,7 @@ impl Key {
 }
 
 /// Whether `inner` reaches nothing that `outer` does not reach.
-fn lies_within(inner: &Scope, outer: &Scope) -> bool {
+fn is_within(inner: &Scope, outer: &Scope) -> bool {
     match (inner, outer) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -332,9 +332,7 @@ impl Model {
                 Is::Session { .. } => true,
                 Is::Key { key: own, environment, scope } => {
                     *own == key
-                        || (who.has("admin")
-                            && *environment == of.environment
-                            && lies_within(&of.scope, scope))
+                        || (who.has("admin") && *environment == of.environment && is_within(&of.scope, scope))
                 }
             }
     }

@@ -6,8 +6,8 @@ use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
 use shared::{
     authorization::decision::{
-        AuthorizationRequest, LoadedKey, LoadedSession, decide_key, decide_session, unknown_key,
-        unknown_session,
+        AuthorizationRequest, LoadedKey, LoadedSession, authorize_key, authorize_session, deny_unknown_key,
+        deny_unknown_session,
     },
     credentials::{
         digest::TokenDigest,
@@ -16,7 +16,7 @@ use shared::{
     },
     model::{
         account::{AccountStatus, AccountSummary},
-        api_key::{ApiKey, State, Superseded},
+        api_key::{ApiKey, KeyState, PreviousSecret},
         session::Session,
     },
     primitives::{
@@ -70,14 +70,14 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
         project_id: None,
         environments: &[],
     };
-    let active = |previous| State::Active { current: digest(), previous, generation: 1 };
+    let active = |previous| KeyState::Active { current: digest(), previous, generation: 1 };
     #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
     let of_key = |found: &Option<&LoadedKey>| match found {
-        Some(found) => decide_key(&asked, &token, found, &peppers, now).map(drop),
-        None => Err(unknown_key(&token, &peppers, now)),
+        Some(found) => authorize_key(&asked, &token, found, &peppers, now).map(drop),
+        None => Err(deny_unknown_key(&token, &peppers, now)),
     };
-    let superseded = Superseded { digest: digest(), ends_at: now.plus_seconds(60) };
-    let [with_one, with_two, revoked] = [active(None), active(Some(superseded)), State::Revoked]
+    let superseded = PreviousSecret { digest: digest(), ends_at: now.plus_seconds(60) };
+    let [with_one, with_two, revoked] = [active(None), active(Some(superseded)), KeyState::Revoked]
         .map(|state| found_key(&ids, &clock, &wrong, state));
     let [with_one, with_two, revoked] = [&with_one, &with_two, &revoked].map(Some);
     let keys = "a key's token with a wrong secret";
@@ -102,8 +102,8 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
     };
     #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
     let of_session = |found: &Option<&LoadedSession>| match found {
-        Some(found) => decide_session(&asked, &presented, found, &peppers, now).map(drop),
-        None => Err(unknown_session(&presented, &peppers)),
+        Some(found) => authorize_session(&asked, &presented, found, &peppers, now).map(drop),
+        None => Err(deny_unknown_session(&presented, &peppers)),
     };
     let session = found_session(&ids, &clock, TokenDigest::of(session.expose(), &peppers));
 
@@ -168,7 +168,7 @@ impl Comparing<'_> {
     }
 }
 
-fn found_key(ids: &Ids, clock: &Clock, token: &NewToken, state: State) -> LoadedKey {
+fn found_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> LoadedKey {
     let key = ApiKey {
         id: ids.key,
         account_id: ids.account,

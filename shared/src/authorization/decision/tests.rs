@@ -48,11 +48,11 @@ fn decided(
     presented: &NewToken,
     change: impl FnOnce(ApiKey) -> ApiKey,
     status: AccountStatus,
-) -> Result<Principal, Denied> {
+) -> Result<Principal, Denial> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let found = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
-    decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
+    authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -62,12 +62,12 @@ fn token(seed: u64) -> NewToken {
 
 fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKey {
     let digest = |token: &NewToken| TokenDigest::of(token.expose(), &peppers("1"));
-    let previous =
-        previous.map(|(token, ends_at)| Superseded { digest: digest(token), ends_at: timestamp(ends_at) });
-    ApiKey { state: State::Active { current: digest(current), previous, generation: 1 }, ..api_key() }
+    let previous = previous
+        .map(|(token, ends_at)| PreviousSecret { digest: digest(token), ends_at: timestamp(ends_at) });
+    ApiKey { state: KeyState::Active { current: digest(current), previous, generation: 1 }, ..api_key() }
 }
 
-fn secret(decided: &Result<Principal, Denied>) -> Option<SecretAge> {
+fn secret(decided: &Result<Principal, Denial>) -> Option<SecretAge> {
     match decided {
         Ok(Principal::ApiKey(key)) => Some(key.secret),
         _ => None,
@@ -97,13 +97,13 @@ fn the_pepper_of_a_previous_secret_is_asked_for_until_its_overlap_ends() {
     let value = format!("Bearer {}", old.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let previous =
-        Superseded { digest: TokenDigest::of(old.expose(), &peppers("1")), ends_at: timestamp(NOW + 1) };
+        PreviousSecret { digest: TokenDigest::of(old.expose(), &peppers("1")), ends_at: timestamp(NOW + 1) };
     let current = TokenDigest::of("another", &peppers("2"));
-    let state = State::Active { current, previous: Some(previous), generation: 1 };
+    let state = KeyState::Active { current, previous: Some(previous), generation: 1 };
     let found = LoadedKey { key: ApiKey { state, ..api_key() }, account: ACTIVE };
     let decided = |now| {
         let versions: Vec<_> = found.pepper_versions(timestamp(now)).collect();
-        (versions, decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(now)))
+        (versions, authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(now)))
     };
     assert_eq!(decided(NOW), (vec!["2", "1"], Err(UnknownPepper.into())));
     assert_eq!(decided(NOW + 1), (vec!["2"], Err(Unauthenticated::WrongSecret.into())));
@@ -115,7 +115,7 @@ fn an_expired_or_revoked_key_is_rejected() {
     let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
     assert!(secret(&decided(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
     assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Err(Unauthenticated::Expired.into()));
-    let revoked = |key| ApiKey { state: State::Revoked, ..key };
+    let revoked = |key| ApiKey { state: KeyState::Revoked, ..key };
     assert_eq!(decided(&one, revoked, AccountStatus::Active), Err(Unauthenticated::Revoked.into()));
 }
 
@@ -134,11 +134,13 @@ fn a_digest_of_another_pepper_decides_nothing() {
     let value = format!("Bearer {}", one.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let found = LoadedKey { key: with_secrets(&one, None), account: ACTIVE };
-    assert!(decide_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW)).is_err());
+    assert!(
+        authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW)).is_err()
+    );
 }
 
 /// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
-fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal, Denied> {
+fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal, Denial> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
@@ -160,7 +162,7 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal,
         user_agent: None,
     };
     let found = LoadedSession { session, member, account: ACTIVE };
-    decide_session(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
+    authorize_session(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
 }
 
 #[test]

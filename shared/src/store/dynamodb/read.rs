@@ -91,7 +91,7 @@ impl Table {
     /// usually suffices; where some of it does not pass, each next one takes [`LIST_READ_GROWTH`] times as much. A
     /// page for which [`LIST_READS`] did not suffice stays short, and the next one begins where it ends. So what a
     /// page costs has a limit, however long the list is.
-    pub(in crate::store) async fn newest<T: DeserializeOwned>(
+    pub(in crate::store) async fn list<T: DeserializeOwned>(
         &self,
         pk: String,
         kind: ItemKind,

@@ -30,14 +30,14 @@ use crate::store::{
 pub(in crate::store) struct Write {
     change: Change,
     condition: Option<&'static str>,
-    on_failure: OnConditionFailure,
+    condition_error: ConditionError,
     names: Option<HashMap<String, String>>,
     values: Option<HashMap<String, AttributeValue>>,
 }
 
 /// What it means where a condition fails.
 #[derive(Clone, Copy)]
-enum OnConditionFailure {
+enum ConditionError {
     /// This, whatever the item holds.
     Always(fn() -> StoreError),
     /// It depends on the item as it was found, in a transaction's update only.
@@ -54,7 +54,7 @@ enum Change {
 }
 
 /// A request's builder with a write's condition. A macro, because the SDK's builders share no trait.
-macro_rules! conditioned {
+macro_rules! with_condition {
     ($builder:ident, $condition:ident, $names:ident, $values:ident) => {
         $builder
             .set_condition_expression($condition.map(str::to_owned))
@@ -65,8 +65,8 @@ macro_rules! conditioned {
 
 impl Write {
     fn new(change: Change) -> Self {
-        let on_failure = OnConditionFailure::Always(|| StoreError::Conflict);
-        Self { change, condition: None, on_failure, names: None, values: None }
+        let condition_error = ConditionError::Always(|| StoreError::Conflict);
+        Self { change, condition: None, condition_error, names: None, values: None }
     }
 
     /// Puts `item`.
@@ -76,7 +76,7 @@ impl Write {
 
     /// Puts `item` where none is; where its place is taken, it fails with `taken`.
     pub fn put_new(item: Item, taken: fn() -> StoreError) -> Self {
-        Self::put(item).only_if("attribute_not_exists(pk)", taken)
+        Self::put(item).condition("attribute_not_exists(pk)", taken)
     }
 
     /// Changes the item at `key` as `expression` says.
@@ -94,20 +94,20 @@ impl Write {
         Self::new(Change::Check(key.into_attributes()))
     }
 
-    /// Only where `condition` holds; else it fails with `on_failure`.
-    pub fn only_if(self, condition: &'static str, on_failure: fn() -> StoreError) -> Self {
-        Self { condition: Some(condition), on_failure: OnConditionFailure::Always(on_failure), ..self }
+    /// Only where `condition` holds; else it fails with `condition_error`.
+    pub fn condition(self, condition: &'static str, condition_error: fn() -> StoreError) -> Self {
+        Self { condition: Some(condition), condition_error: ConditionError::Always(condition_error), ..self }
     }
 
-    /// Only where `condition` holds; else it fails with what `on_failure` makes of the item as it was found. For an update
+    /// Only where `condition` holds; else it fails with what `condition_error` makes of the item as it was found. For an update
     /// in a transaction.
-    pub fn only_if_with_item(self, condition: &'static str, on_failure: fn(Item) -> StoreError) -> Self {
-        Self { condition: Some(condition), on_failure: OnConditionFailure::WithItem(on_failure), ..self }
+    pub fn condition_with_item(self, condition: &'static str, condition_error: fn(Item) -> StoreError) -> Self {
+        Self { condition: Some(condition), condition_error: ConditionError::WithItem(condition_error), ..self }
     }
 
     /// Only where there is an item.
-    pub fn only_if_exists(self) -> Self {
-        self.only_if("attribute_exists(pk)", || StoreError::NotFound)
+    pub fn if_exists(self) -> Self {
+        self.condition("attribute_exists(pk)", || StoreError::NotFound)
     }
 
     /// In its expressions, `placeholder` is the attribute `name`.
@@ -123,33 +123,33 @@ impl Write {
     }
 
     fn into_transaction_item(self, table: &str) -> Result<TransactWriteItem, BuildError> {
-        let Self { change, condition, on_failure, names, values } = self;
+        let Self { change, condition, condition_error, names, values } = self;
         let write = TransactWriteItem::builder();
         Ok(match change {
             Change::Put(item) => {
                 let put = Put::builder().table_name(table).set_item(Some(item));
-                write.put(conditioned!(put, condition, names, values).build()?)
+                write.put(with_condition!(put, condition, names, values).build()?)
             }
             Change::Update(key, expression) => {
                 let update =
                     Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
-                let update = update.set_return_values_on_condition_check_failure(on_failure.returned());
-                write.update(conditioned!(update, condition, names, values).build()?)
+                let update = update.set_return_values_on_condition_check_failure(condition_error.returned());
+                write.update(with_condition!(update, condition, names, values).build()?)
             }
             Change::Delete(key) => {
                 let delete = Delete::builder().table_name(table).set_key(Some(key));
-                write.delete(conditioned!(delete, condition, names, values).build()?)
+                write.delete(with_condition!(delete, condition, names, values).build()?)
             }
             Change::Check(key) => {
                 let check = ConditionCheck::builder().table_name(table).set_key(Some(key));
-                write.condition_check(conditioned!(check, condition, names, values).build()?)
+                write.condition_check(with_condition!(check, condition, names, values).build()?)
             }
         }
         .build())
     }
 }
 
-impl OnConditionFailure {
+impl ConditionError {
     /// What `DynamoDB` is to return where the condition fails.
     fn returned(self) -> Option<ReturnValuesOnConditionCheckFailure> {
         matches!(self, Self::WithItem(_)).then_some(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -201,23 +201,23 @@ impl Table {
     }
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, WriteError> {
-        let Write { change, condition, on_failure, names, values } = write;
+        let Write { change, condition, condition_error, names, values } = write;
         match change {
             Change::Put(item) => {
                 let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-                let sent = conditioned!(put, condition, names, values).send().await;
-                sent.map(|_| None).map_err(|error| write_error(error, on_failure))
+                let sent = with_condition!(put, condition, names, values).send().await;
+                sent.map(|_| None).map_err(|error| write_error(error, condition_error))
             }
             Change::Update(key, expression) => {
                 let update = self.client.update_item().table_name(&self.name).set_key(Some(key));
                 let update = update.update_expression(expression).return_values(ReturnValue::AllNew);
-                let sent = conditioned!(update, condition, names, values).send().await;
-                sent.map(|done| done.attributes).map_err(|error| write_error(error, on_failure))
+                let sent = with_condition!(update, condition, names, values).send().await;
+                sent.map(|done| done.attributes).map_err(|error| write_error(error, condition_error))
             }
             Change::Delete(key) => {
                 let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
-                let sent = conditioned!(delete, condition, names, values).send().await;
-                sent.map(|_| None).map_err(|error| write_error(error, on_failure))
+                let sent = with_condition!(delete, condition, names, values).send().await;
+                sent.map(|_| None).map_err(|error| write_error(error, condition_error))
             }
             Change::Check(_) => Err(WriteError::Permanent(StoreError::bug("a check stands alone"))),
         }
@@ -240,7 +240,7 @@ impl Table {
         let reasons = cancelled.cancellation_reasons();
         let has_failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
         if let Some((reason, write)) = reasons.iter().zip(writes).find(|(reason, _)| has_failed(reason)) {
-            Err(WriteError::Permanent(write.on_failure.error(reason.item())))
+            Err(WriteError::Permanent(write.condition_error.error(reason.item())))
         } else if reasons.iter().any(is_retryable) {
             Err(WriteError::Retryable)
         } else {
@@ -259,10 +259,10 @@ fn is_retryable(reason: &CancellationReason) -> bool {
 
 fn write_error<E: ProvideErrorMetadata, R>(
     error: SdkError<E, R>,
-    on_failure: OnConditionFailure,
+    condition_error: ConditionError,
 ) -> WriteError {
     match error.code() {
-        Some("ConditionalCheckFailedException") => WriteError::Permanent(on_failure.error(None)),
+        Some("ConditionalCheckFailedException") => WriteError::Permanent(condition_error.error(None)),
         Some("TransactionConflictException") => WriteError::Retryable,
         _ => WriteError::Permanent(error.into()),
     }

@@ -3,7 +3,7 @@
 use shared::primitives::environment::Environment;
 
 use crate::races::model::{
-    Account, Caller, Is, Key, Member, Model, Project, Rights, Scope, SessionState, Status, Who, lies_within,
+    Account, Caller, Is, Key, Member, Model, Project, Rights, Scope, SessionState, Status, Who, is_within,
 };
 
 /// One request, or one command of the operator.
@@ -304,7 +304,7 @@ impl Model {
         let within = match &who.is {
             Is::Session { .. } => true,
             Is::Key { environment: own, scope: outer, .. } => {
-                lies_within(scope, outer) && (*own == Environment::Live || environment == Environment::Test)
+                is_within(scope, outer) && (*own == Environment::Live || environment == Environment::Test)
             }
         };
         if !rights.is_subset(&who.rights) || !within {
