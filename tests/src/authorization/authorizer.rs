@@ -5,7 +5,7 @@ use gateway::FunctionError;
 use serde_json::{Value, json};
 
 use crate::{
-    dynamodb::Trouble,
+    dynamodb::Fault,
     response::text,
     service::{Credential, OwnService, Service},
 };
@@ -70,7 +70,7 @@ fn policy(effect: &str, principal_id: &str, context: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn allows_a_key_this_request_alone_and_says_who_it_is() {
+async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (plain, record) = service.key(&account.session, json!({"name": "Ä key"})).await;
@@ -122,7 +122,7 @@ async fn allows_a_key_this_request_alone_and_says_who_it_is() {
 }
 
 #[tokio::test]
-async fn allows_a_session_and_says_who_it_is() {
+async fn valid_session_returns_allow_with_its_context() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let sessions = service.get("/v1/auth/sessions", &account.session).await.expect(200);
@@ -141,7 +141,7 @@ async fn allows_a_session_and_says_who_it_is() {
 }
 
 #[tokio::test]
-async fn denies_a_valid_credential_without_a_context() {
+async fn valid_credential_without_access_returns_deny_with_an_empty_context() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
@@ -171,7 +171,7 @@ async fn denies_a_valid_credential_without_a_context() {
 }
 
 #[tokio::test]
-async fn says_exactly_unauthorized_without_a_look_at_the_table() {
+async fn malformed_credential_returns_unauthorized_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -225,7 +225,7 @@ async fn says_exactly_unauthorized_without_a_look_at_the_table() {
 }
 
 #[tokio::test]
-async fn says_exactly_unauthorized_for_a_credential_that_is_over() {
+async fn expired_superseded_or_logged_out_credential_returns_unauthorized() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
@@ -242,7 +242,7 @@ async fn says_exactly_unauthorized_for_a_credential_that_is_over() {
 }
 
 #[tokio::test]
-async fn finds_all_it_needs_in_one_round_trip() {
+async fn decision_takes_one_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -266,7 +266,7 @@ async fn finds_all_it_needs_in_one_round_trip() {
 }
 
 #[tokio::test]
-async fn takes_the_header_in_any_case() {
+async fn header_name_and_scheme_in_any_case_are_accepted() {
     let service = Service::start().await;
     let account = service.account().await;
     let (scheme, token) = account.session.0.split_once(' ').unwrap();
@@ -278,10 +278,10 @@ async fn takes_the_header_in_any_case() {
 }
 
 #[tokio::test]
-async fn never_says_unauthorized_where_it_does_not_know() {
+async fn table_failure_returns_an_error_other_than_unauthorized() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     let failed = authorize(&service, event_of(&account.session)).await.expect_err("no policy");
     assert_eq!(failed.error_message, "Nothing could be decided");
 }
@@ -296,7 +296,7 @@ fn event_of_another_api(credential: &Credential, route: &str, project_id: &str) 
 }
 
 #[tokio::test]
-async fn allows_what_lies_below_a_project_to_other_apis_too() {
+async fn routes_below_a_project_in_other_apis_are_decided_by_permission_and_scope() {
     let service = Service::start().await;
     let session = service.account().await.session;
     let (key, _) = service.key(&session, json!({"permissions": ["read"]})).await;
@@ -325,7 +325,7 @@ async fn allows_what_lies_below_a_project_to_other_apis_too() {
 }
 
 #[tokio::test]
-async fn denies_every_other_route_to_other_apis() {
+async fn all_other_routes_in_other_apis_return_deny() {
     let service = Service::start().await;
     let session = service.account().await.session;
     let (key, _) = service.key(&session, json!({})).await;

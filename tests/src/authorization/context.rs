@@ -100,7 +100,7 @@ fn malformed() -> Vec<Option<Value>> {
 }
 
 #[tokio::test]
-async fn that_is_missing_or_malformed_is_401_and_nothing_is_read() {
+async fn missing_or_malformed_context_returns_401_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
     for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
@@ -114,7 +114,7 @@ async fn that_is_missing_or_malformed_is_401_and_nothing_is_read() {
 }
 
 #[tokio::test]
-async fn that_comes_from_elsewhere_than_our_authorizer_is_401_and_nothing_is_read() {
+async fn context_in_another_place_of_the_event_returns_401_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
     for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
@@ -187,7 +187,7 @@ fn assert_refused(answer: &Result<Value, FunctionError>, case: &str) {
 }
 
 #[tokio::test]
-async fn a_caller_brings_none() {
+async fn context_in_a_header_query_or_body_is_ignored() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
@@ -211,7 +211,7 @@ async fn a_caller_brings_none() {
 }
 
 #[tokio::test]
-async fn that_is_well_formed_is_believed() {
+async fn well_formed_context_is_accepted() {
     let service = Service::start().await;
     for (context, kind) in [(session(), "session"), (api_key(), "api_key")] {
         let event = event("GET", "/v1/auth/me", Some(&context));

@@ -28,7 +28,7 @@ async fn status(service: &Service, headers: &[&str]) -> u16 {
 }
 
 #[tokio::test]
-async fn the_scheme_is_case_insensitive() {
+async fn scheme_is_case_insensitive() {
     let (service, account, key) = start().await;
     let token = account.session.0.strip_prefix("Session ").expect("the scheme");
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
@@ -40,7 +40,7 @@ async fn the_scheme_is_case_insensitive() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_header_is_case_insensitive() {
+async fn header_name_is_case_insensitive() {
     let (service, _, key) = start().await;
     for name in ["Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"] {
         assert_eq!(status(&service, &[&format!("{name}: Bearer {key}")]).await, 200, "{name}");
@@ -48,14 +48,14 @@ async fn the_name_of_the_header_is_case_insensitive() {
 }
 
 #[tokio::test]
-async fn space_around_the_token_does_not_matter() {
+async fn spaces_around_the_token_are_ignored() {
     let (service, _, key) = start().await;
     assert_eq!(status(&service, &[&format!("Authorization:   Bearer   {key}  ")]).await, 200);
     assert_eq!(status(&service, &[&format!("Authorization: Bearer\t{key}")]).await, 401);
 }
 
 #[tokio::test]
-async fn what_is_no_credential_is_401() {
+async fn malformed_credential_returns_401() {
     let (service, account, key) = start().await;
     let token = account.session.0.strip_prefix("Session ").expect("the scheme");
     for value in [
@@ -89,7 +89,7 @@ async fn what_is_no_credential_is_401() {
 }
 
 #[tokio::test]
-async fn bytes_outside_of_ascii_are_401() {
+async fn non_ascii_bytes_return_401() {
     let (service, _, key) = start().await;
     for value in [&b"Bearer \xff\xfe"[..], b"\xff", "Bearer mt_live_ü".as_bytes()] {
         let header = [b"Authorization: ", value].concat();
@@ -100,7 +100,7 @@ async fn bytes_outside_of_ascii_are_401() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_one_is_401() {
+async fn lookalike_characters_return_401() {
     let (service, account, key) = start().await;
     let token = account.session.0.strip_prefix("Session ").expect("the scheme");
     for value in [
@@ -127,7 +127,7 @@ async fn what_only_looks_like_one_is_401() {
 }
 
 #[tokio::test]
-async fn two_are_401_in_whatever_guise() {
+async fn two_credentials_in_any_form_return_401() {
     let (service, account, key) = start().await;
     let (valid, session) = (format!("Bearer {key}"), &account.session.0);
     let repeated = [
@@ -155,7 +155,7 @@ async fn two_are_401_in_whatever_guise() {
 }
 
 #[tokio::test]
-async fn none_is_read_from_elsewhere() {
+async fn credential_outside_the_authorization_header_returns_401() {
     let (service, account, key) = start().await;
     let session = &account.session.0;
     for header in [
@@ -185,7 +185,7 @@ async fn none_is_read_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn what_else_comes_does_not_weaken_one() {
+async fn valid_credential_with_other_credential_headers_is_accepted() {
     let (service, _, key) = start().await;
     let valid = format!("Authorization: Bearer {key}");
     for header in ["X-Api-Key: garbage", "Cookie: session=garbage", "Proxy-Authorization: Basic eA=="] {
@@ -194,7 +194,7 @@ async fn what_else_comes_does_not_weaken_one() {
 }
 
 #[tokio::test]
-async fn another_header_outside_of_ascii_is_harmless() {
+async fn non_ascii_bytes_in_other_headers_are_ignored() {
     let (service, _, key) = start().await;
     let valid = format!("Authorization: Bearer {key}");
     for header in [&b"X-Name: J\xf6rg"[..], "X-Name: Jörg".as_bytes(), b"Cookie: \xff", b"Referer: \xff"] {
@@ -206,7 +206,7 @@ async fn another_header_outside_of_ascii_is_harmless() {
 }
 
 #[tokio::test]
-async fn a_secret_that_nobody_gave_out_is_401() {
+async fn forged_secret_returns_401() {
     let (service, account, _) = start().await;
     let other = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
@@ -223,7 +223,7 @@ async fn a_secret_that_nobody_gave_out_is_401() {
 }
 
 #[tokio::test]
-async fn a_key_expires_to_the_second() {
+async fn key_returns_401_from_the_second_it_expires() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let limits = json!({"expires_at": "2026-01-30T00:01:00Z"});
@@ -237,7 +237,7 @@ async fn a_key_expires_to_the_second() {
 }
 
 #[tokio::test]
-async fn a_superseded_secret_ends_to_the_second() {
+async fn previous_secret_returns_401_from_the_second_its_overlap_ends() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;
@@ -251,7 +251,7 @@ async fn a_superseded_secret_ends_to_the_second() {
 }
 
 #[tokio::test]
-async fn one_that_is_forbidden_is_told_so() {
+async fn missing_permission_returns_403_with_insufficient_scope() {
     let (service, account, _) = start().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["write"]})).await;
     let answer = service.get("/v1/projects", &key).await;

@@ -21,7 +21,7 @@ use crate::{
             pair::Pair,
         },
     },
-    response::Answer,
+    response::Response,
     seeded,
     service::{Account, Credential, OwnService, Service, key_path},
 };
@@ -36,7 +36,7 @@ const LIFE: i64 = 3_600;
 /// One thing that is asked for, and whether the answer tells that it got through.
 struct Probe {
     asks: Operation,
-    is_through: Box<dyn Fn(&Answer) -> bool>,
+    is_through: Box<dyn Fn(&Response) -> bool>,
 }
 
 impl Probe {
@@ -181,9 +181,9 @@ impl Ground {
     }
 
     /// Sends an operation of which nobody says what comes. What comes of it is the sender's.
-    async fn send(&mut self, operation: &Operation) -> Answer {
+    async fn send(&mut self, operation: &Operation) -> Response {
         let Pair { service, model, names, .. } = &mut self.pair;
-        service.time.stay_in_second();
+        service.time.back_to_second_start();
         let answer = names.send(service, model.now, operation).await;
         let shown = names.learn(operation, &answer);
         self.gained.extend(shown);
@@ -281,7 +281,7 @@ impl Ground {
         let Pair { service, model, names, .. } = &self.pair;
         let mut through = BTreeSet::new();
         for (n, Probe { asks, is_through }) in probes.into_iter().enumerate() {
-            service.time.stay_in_second();
+            service.time.back_to_second_start();
             if is_through(&names.send(service, model.now, &asks).await) {
                 through.insert(n);
             }
@@ -336,7 +336,7 @@ fn wish() -> impl Strategy<Value = Wish> {
 }
 
 #[test]
-fn no_chain_gets_through_where_its_begin_did_not() {
+fn derived_credentials_never_exceed_the_first_one() {
     let runtime = Runtime::new().expect("a runtime");
     let service = Arc::new(runtime.block_on(OwnService::start_with(|options| {
         // The probes ask more of a test key than it may ask by default.
@@ -399,7 +399,7 @@ impl Maker {
 }
 
 #[tokio::test]
-async fn a_demoted_members_session_loses_at_once_what_their_key_keeps() {
+async fn demotion_restricts_the_members_session_but_not_their_key() {
     let maker = Maker::start().await;
     let Maker { service, account, session, key, record, .. } = &maker;
     assert_eq!((maker.writes(session).await, maker.writes(key).await), (201, 201));
@@ -414,7 +414,7 @@ async fn a_demoted_members_session_loses_at_once_what_their_key_keeps() {
 }
 
 #[tokio::test]
-async fn a_member_who_is_gone_leaves_keys_that_the_trail_names() {
+async fn keys_of_a_suspended_or_removed_member_stay_valid_and_are_in_the_audit_trail() {
     for change in [Some(json!({"status": "suspended"})), None] {
         let maker = Maker::start().await;
         let Maker { service, account, session, path, key, record } = &maker;

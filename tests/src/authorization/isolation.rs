@@ -15,7 +15,7 @@ use crate::{
     input::bodies,
     operation_table,
     operations::openapi::DOCUMENT,
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Credential, Item, OwnService, Service},
 };
 
@@ -141,7 +141,7 @@ impl Naming {
         Self { body: body.to_string(), ..self }
     }
 
-    async fn send(&self, service: &Service, method: &str, by: &Credential) -> Answer {
+    async fn send(&self, service: &Service, method: &str, by: &Credential) -> Response {
         let request = service.request(method, &self.path).with(by);
         let request = request.header("Content-Type", "application/json").body(self.body.as_str());
         let request = match &self.key {
@@ -155,7 +155,7 @@ impl Naming {
     async fn see(&self, service: &Service, dynamodb: &DynamoDb, method: &str, by: &Credential) -> Seen {
         dynamodb.calls();
         let answer = self.send(service, method, by).await;
-        let mut calls = dynamodb.told_calls();
+        let mut calls = dynamodb.detailed_calls();
         // How much of a key's quota is taken ahead depends on what it did before.
         calls.retain(|call| (call.caller.as_str(), call.operation.as_str()) != ("authorizer", "UpdateItem"));
         let own_to_each = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
@@ -193,7 +193,7 @@ async fn others_items(service: &OwnService, caller: &Full) -> BTreeMap<(String, 
 }
 
 #[tokio::test]
-async fn anothers_in_any_place_of_any_route_looks_like_nothing() {
+async fn another_accounts_id_looks_like_an_unknown_id() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let (mine, others) = (full(&service).await, full(&service).await);
     for of in [&mine, &others] {
@@ -305,7 +305,7 @@ fn said_otherwise(cursor: &str, change: impl FnOnce(&str) -> String) -> String {
 }
 
 #[tokio::test]
-async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing() {
+async fn forged_token_with_another_accounts_ids_looks_like_one_with_unknown_ids() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let others = full(&service).await;
     let before = service.items().await;
@@ -338,8 +338,8 @@ async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing()
             let calls = vec![Call {
                 caller: "authorizer".to_owned(),
                 operation: "BatchGetItem".to_owned(),
-                is_fast: true,
-                trouble: None,
+                is_direct: true,
+                fault: None,
             }];
             assert_eq!(seen.calls, calls, "{method} {route}");
             let first = first.get_or_insert_with(|| seen.clone());
@@ -356,7 +356,7 @@ async fn a_made_up_token_that_names_anothers_looks_like_one_that_names_nothing()
 const LISTS: [&str; 4] = ["/v1/api-keys?status=all", "/v1/projects", "/v1/members", "/v1/auth/sessions"];
 
 #[tokio::test]
-async fn lists_show_ones_own_alone() {
+async fn lists_return_only_the_callers_own_items() {
     let service = Service::start().await;
     let (mine, others) = (full(&service).await, full(&service).await);
     for (list, (_, id)) in LISTS.iter().zip(&mine.ids) {
@@ -372,7 +372,7 @@ async fn lists_show_ones_own_alone() {
 }
 
 #[tokio::test]
-async fn a_colleagues_session_looks_like_none() {
+async fn session_of_another_member_returns_404() {
     let service = Service::start().await;
     let mine = full(&service).await;
     let (colleague, _) = service.member(&mine.account.session, &["read", "admin"]).await;
@@ -383,7 +383,7 @@ async fn a_colleagues_session_looks_like_none() {
 }
 
 #[tokio::test]
-async fn a_scope_that_names_anothers_project_opens_nothing() {
+async fn scope_with_another_accounts_project_grants_no_access() {
     let service = Service::start().await;
     let (mine, others) = (full(&service).await, full(&service).await);
     let (_, project) = &others.ids[1];
@@ -397,7 +397,7 @@ async fn a_scope_that_names_anothers_project_opens_nothing() {
 }
 
 #[tokio::test]
-async fn one_suspended_account_leaves_the_other_alone() {
+async fn suspension_does_not_affect_other_accounts() {
     let service = Service::start().await;
     let (mine, others) = (full(&service).await, full(&service).await);
     let suspended: Value =

@@ -6,7 +6,7 @@ use shared::primitives::{clock::Clock, environment::Environment, id::KeyId, rand
 
 use crate::{
     operation_table,
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Credential, OwnService, Service},
 };
 
@@ -25,7 +25,7 @@ fn protected() -> impl Iterator<Item = (&'static str, &'static str, String)> {
 
 /// A request of a route. Its ids name nothing, and its body lacks whatever the route needs, so that it
 /// changes nothing where it passes.
-async fn send(service: &Service, method: &str, path: &str, credential: Option<&Credential>) -> Answer {
+async fn send(service: &Service, method: &str, path: &str, credential: Option<&Credential>) -> Response {
     let path = path
         .replace("{session_id}", "sid_0000000000000000")
         .replace("{key_id}", "key_0000000000000000")
@@ -39,7 +39,7 @@ async fn send(service: &Service, method: &str, path: &str, credential: Option<&C
 }
 
 #[tokio::test]
-async fn each_route_of_the_template_is_in_the_table() {
+async fn every_template_route_is_in_the_operation_table() {
     let service = OwnService::start().await;
     let in_template = |public: bool| {
         let routes = service.gateway.routes().iter().filter(|route| route.public == public);
@@ -54,7 +54,7 @@ async fn each_route_of_the_template_is_in_the_table() {
 }
 
 #[test]
-fn each_operation_has_a_row_and_its_function_implements_it() {
+fn every_operation_has_a_row_and_is_implemented_by_its_function() {
     let mut documented: Vec<_> = operations().map(|operation| operation.route.to_owned()).collect();
     let mut in_table: Vec<_> =
         operation_table::routes().map(|(method, path)| format!("{method} {path}")).collect();
@@ -68,7 +68,7 @@ fn each_operation_has_a_row_and_its_function_implements_it() {
 }
 
 #[tokio::test]
-async fn a_valid_credential_passes_where_the_table_says_so() {
+async fn valid_credential_is_authorized_as_the_operation_table_states() {
     let service = Service::start().await;
     let session = service.account().await.session;
     let key = async |limits| service.key(&session, limits).await;
@@ -148,7 +148,7 @@ async fn invalid(service: &OwnService, account: &Account) -> Vec<(&'static str, 
 }
 
 #[tokio::test]
-async fn an_invalid_credential_is_401_on_each() {
+async fn invalid_credential_returns_401_on_every_route() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for (kind, credential) in invalid(&service, &account).await {
@@ -160,7 +160,7 @@ async fn an_invalid_credential_is_401_on_each() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_unused_for_an_hour_is_401_on_each() {
+async fn idle_session_returns_401_on_every_route() {
     let service = OwnService::start().await;
     let session = service.account().await.session;
     service.time.pass(3_600);
@@ -171,7 +171,7 @@ async fn a_session_that_was_unused_for_an_hour_is_401_on_each() {
 }
 
 #[tokio::test]
-async fn a_credential_of_a_suspended_account_is_403_on_each() {
+async fn credential_of_a_suspended_account_returns_403_on_every_route() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -185,7 +185,7 @@ async fn a_credential_of_a_suspended_account_is_403_on_each() {
 }
 
 #[tokio::test]
-async fn a_public_one_asks_for_no_credential_and_looks_at_none() {
+async fn public_route_ignores_credentials() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let mut credentials = invalid(&service, &account).await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 #[test]
-fn each_crate_is_of_crates_io_and_pinned_to_its_hash() {
+fn every_crate_is_from_crates_io_with_a_checksum() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     // `bench-reference` lies in `bench/reference`.
     let is_ours = |name: &str| {

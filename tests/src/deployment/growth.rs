@@ -12,8 +12,8 @@ use shared::primitives::{
 use tokio::task::JoinSet;
 
 use crate::{
-    caller::{Caller, NEW_PASSWORD, PAGE, operator_commands},
-    dynamodb::{DynamoDb, Units, elsewhere},
+    caller::{Caller, NEW_PASSWORD, PAGE_SIZE, operator_commands},
+    dynamodb::{DynamoDb, Units, external_dynamodb},
     operation_table,
     response::text,
     service::{Account, Item, OwnService},
@@ -34,14 +34,14 @@ struct Cost {
 type Costs = BTreeMap<(String, &'static str), Cost>;
 
 #[tokio::test]
-async fn of_keys_members_and_projects_costs_no_operation_more() {
+async fn more_items_do_not_raise_the_cost_of_any_operation() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let samples = Samples::read(&service, &account).await;
     samples.multiply(&service, &dynamodb, 10).await;
     let few = costs(&service, &dynamodb, &account).await;
     // That of AWS counts each item of a transaction twice, and so does the embedded one; DynamoDB Local does not.
-    if elsewhere().is_none() {
+    if external_dynamodb().is_none() {
         let units = few.iter().map(|(operation, cost)| (operation.clone(), cost.units));
         assert_eq!(units.collect::<BTreeMap<_, _>>(), expected_units());
     }
@@ -51,7 +51,7 @@ async fn of_keys_members_and_projects_costs_no_operation_more() {
     // All of them are left out of what a test key sees: it looks through some, but not through all.
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     dynamodb.look();
-    let path = format!("/v1/api-keys?limit={PAGE}");
+    let path = format!("/v1/api-keys?limit={PAGE_SIZE}");
     service.get(&path, &test).await.expect(200);
     let Cost { calls, units } = dynamodb.look();
     assert_eq!(calls, ["BatchGetItem", "UpdateItem", "Query", "Query", "Query", "Query"]);
@@ -142,7 +142,7 @@ impl Samples {
         }
         let table = service.gateway.table("Table").expect("the table");
         // Straight to where the table is, since they are many.
-        let direct = dynamodb.client_behind();
+        let direct = dynamodb.direct_client();
         let mut writes = JoinSet::new();
         for chunk in items.chunks(25) {
             if writes.len() == WRITES_AT_ONCE {

@@ -14,7 +14,7 @@ use crate::{
 const GATEWAY: &str = "gateway";
 
 #[tokio::test]
-async fn what_the_template_allows_is_what_functions_do() {
+async fn granted_actions_are_exactly_the_used_actions() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     do_everything(&service).await;
     // A login after a change of the pepper hashes the password anew.

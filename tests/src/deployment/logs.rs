@@ -33,7 +33,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 use crate::{
-    dynamodb::{self, Trouble},
+    dynamodb::{self, Fault},
     input::bodies,
     operation_table,
     response::text,
@@ -272,7 +272,7 @@ fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut V
 }
 
 #[tokio::test]
-async fn hold_no_secret() {
+async fn no_secret_is_logged() {
     start_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
@@ -280,7 +280,7 @@ async fn hold_no_secret() {
     send_marked(&service, &account, &key).await;
     let mut given_out = use_everything(&service, &account).await;
     send_nonsense(&service, &key).await;
-    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "ValidationException"), None);
+    dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "ValidationException"), None);
     service.me(&key).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
     given_out.push(key);
@@ -311,7 +311,7 @@ async fn hold_no_secret() {
 }
 
 #[tokio::test]
-async fn hold_one_line_an_invocation_whatever_stands_in_its_request() {
+async fn hostile_request_yields_one_line_per_invocation() {
     let log = OwnLog::start(LevelFilter::TRACE);
     let service = OwnService::start().await;
     let account = service.account().await;
@@ -372,7 +372,7 @@ async fn hold_one_line_an_invocation_whatever_stands_in_its_request() {
 }
 
 #[tokio::test]
-async fn hold_one_line_an_invocation_whatever_stands_in_its_event() {
+async fn hostile_event_yields_one_line_per_invocation() {
     let log = OwnLog::start(LevelFilter::TRACE);
     let service = OwnService::start().await;
     let hostile = "x\r\n{\"level\": \"INFO\"}\n\u{1b}[2K\u{0}";
@@ -398,7 +398,7 @@ async fn hold_one_line_an_invocation_whatever_stands_in_its_event() {
 }
 
 #[tokio::test]
-async fn say_who_was_refused_what_and_why() {
+async fn denied_request_is_logged_with_caller_operation_and_reason() {
     start_log();
     let service = OwnService::start().await;
     let account = service.account().await;
@@ -421,7 +421,7 @@ async fn say_who_was_refused_what_and_why() {
 }
 
 #[tokio::test]
-async fn say_whom_a_token_claims_to_be_of() {
+async fn forged_token_is_logged_with_its_claimed_ids() {
     start_log();
     let service = OwnService::start().await;
     let account = service.account().await;
@@ -437,7 +437,7 @@ async fn say_whom_a_token_claims_to_be_of() {
 }
 
 #[tokio::test]
-async fn say_what_a_function_answered_and_why() {
+async fn error_response_is_logged_with_status_and_reason() {
     start_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
@@ -463,7 +463,7 @@ async fn say_what_a_function_answered_and_why() {
     let record = answered(answer.header("x-request-id").expect("an id"));
     assert_eq!(record["reason"], "BAD_REQUEST: an unknown member");
 
-    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
+    dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
     let answer = service.get("/v1/api-keys", &account.session).await;
     answer.assert_error(503, "UNAVAILABLE");
     let record = answered(answer.header("x-request-id").expect("an id"));
@@ -471,7 +471,7 @@ async fn say_what_a_function_answered_and_why() {
 }
 
 #[tokio::test]
-async fn say_what_the_operator_did_to_whom() {
+async fn operator_command_is_logged_with_account_and_outcome() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let log = OwnLog::start(LevelFilter::INFO);
@@ -496,7 +496,7 @@ async fn say_what_the_operator_did_to_whom() {
 }
 
 #[tokio::test]
-async fn would_hold_no_secret_if_its_type_were_logged() {
+async fn debug_output_of_secret_types_is_redacted() {
     let random = Random::system();
     let secret = "a canary of 32 bytes and some more";
     let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::OwnLog,
-    dynamodb::{DynamoDb, Trouble},
+    dynamodb::{DynamoDb, Fault},
     response::text,
     service::{Account, Credential, OwnService, PASSWORD, START, key_path},
 };
@@ -96,7 +96,7 @@ fn calls(documents: &[Value]) -> u64 {
 }
 
 #[tokio::test]
-async fn say_how_each_invocation_ended_at_any_log_level() {
+async fn outcome_is_reported_at_any_log_level() {
     let watched = Watched::start().await;
     let Watched { service, dynamodb, .. } = &watched;
     let account = service.account().await;
@@ -127,8 +127,8 @@ async fn say_how_each_invocation_ended_at_any_log_level() {
     service.restore(&account).await;
     watched.assert_ran(&[("operator", "succeeded")]);
 
-    let refused = Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
-    dynamodb.disturb(refused, Some("UpdateItem"));
+    let refused = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+    dynamodb.inject(refused, Some("UpdateItem"));
     service.time.pass(60);
     service.me(&reader).await.expect(200);
     watched.assert_ran(&[("authorizer", "allowed_uncounted"), ("me", "succeeded")]);
@@ -143,10 +143,10 @@ async fn say_how_each_invocation_ended_at_any_log_level() {
     service.me(&reader).await.expect(429);
     watched.assert_ran(&[("authorizer", "rate_limited"), ("me", "refused")]);
 
-    dynamodb.disturb(refused, Some("Query"));
+    dynamodb.inject(refused, Some("Query"));
     service.get("/v1/api-keys", &account.session).await.expect(503);
     watched.assert_ran(&[("authorizer", "allowed"), ("api-keys-list", "failed")]);
-    dynamodb.disturb(refused, None);
+    dynamodb.inject(refused, None);
     service.me(&reader).await.expect(503);
     watched.assert_ran(&[("authorizer", "failed")]);
     service.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect_err("it fails");
@@ -154,7 +154,7 @@ async fn say_how_each_invocation_ended_at_any_log_level() {
 }
 
 #[tokio::test]
-async fn count_the_calls_that_reach_dynamodb() {
+async fn dynamodb_calls_are_counted() {
     let watched = Watched::start().await;
     let Watched { service, dynamodb, .. } = &watched;
     let account = service.account().await;
@@ -195,13 +195,13 @@ async fn count_the_calls_that_reach_dynamodb() {
 }
 
 #[tokio::test]
-async fn count_each_attempt() {
+async fn every_retry_is_counted() {
     let watched = Watched::start().await;
     let Watched { service, dynamodb, .. } = &watched;
     let Account { session, .. } = service.account().await;
     watched.documents();
     dynamodb.calls();
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.me(&session).await.expect(503);
     // One by the fast path, and three of the SDK's.
     assert_eq!(dynamodb.calls(), ["BatchGetItem"; 4]);
@@ -209,7 +209,7 @@ async fn count_each_attempt() {
 }
 
 #[tokio::test]
-async fn count_for_each_of_the_invocations_that_run_at_once() {
+async fn concurrent_invocations_are_counted_separately() {
     let watched = Watched::start().await;
     let Watched { service, dynamodb, .. } = &watched;
     let Account { session, .. } = service.account().await;
@@ -238,13 +238,13 @@ async fn count_for_each_of_the_invocations_that_run_at_once() {
 }
 
 #[tokio::test]
-async fn tell_the_time_from_the_begin_to_the_answer_in_milliseconds() {
+async fn latency_is_in_milliseconds_from_start_to_response() {
     const LATE: Duration = Duration::from_millis(100);
     let log = OwnLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     log.records();
-    dynamodb.disturb(Trouble::IsSlow(LATE), Some("BatchGetItem"));
+    dynamodb.inject(Fault::Delay(LATE), Some("BatchGetItem"));
     let began = Instant::now();
     service.me(&account.session).await.expect(200);
     let took = began.elapsed();

@@ -27,10 +27,10 @@ use tokio::task::JoinSet;
 
 use crate::{
     caller::{Caller, operator_commands},
-    dynamodb::{Call, DynamoDb, Trouble},
+    dynamodb::{Call, DynamoDb, Fault},
     faults::pepper_rotation,
     operation_table::{self, Row},
-    response::Answer,
+    response::Response,
     service::{Credential, Item, OwnService, PASSWORD, new_address, new_stack},
 };
 
@@ -121,8 +121,8 @@ impl Told {
     }
 }
 
-impl From<Answer> for Told {
-    fn from(answer: Answer) -> Self {
+impl From<Response> for Told {
+    fn from(answer: Response) -> Self {
         if [429, 503].contains(&answer.status) {
             assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
         }
@@ -248,7 +248,7 @@ struct Clean {
 struct Case {
     operation: Arc<Operation>,
     clean: Arc<Clean>,
-    trouble: Trouble,
+    fault: Fault,
     /// With calls of this kind alone, where it can go wrong with no other.
     only: Option<&'static str>,
     /// With which of them first.
@@ -259,10 +259,10 @@ struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, trouble, only, place, lasts, .. } = self;
+        let Self { operation, fault, only, place, lasts, .. } = self;
         let calls = only.unwrap_or("call");
         let lasts = if *lasts { " and after" } else { "" };
-        write!(f, "{operation}: {trouble:?} at {calls} {place}{lasts}")
+        write!(f, "{operation}: {fault:?} at {calls} {place}{lasts}")
     }
 }
 
@@ -275,7 +275,7 @@ impl Stage {
             options.random = Random::new(dice.clone());
         })
         .await;
-        let client = dynamodb.client_behind();
+        let client = dynamodb.direct_client();
         let table = service.gateway.table("Table").expect("the table").to_owned();
         Self { service, dynamodb, dice, client, table }
     }
@@ -291,7 +291,7 @@ impl Stage {
         service.operate(limits).await.expect("it is done");
         // So much that the next use of the session is written down.
         service.time.pass(120);
-        World { seed, items: self.items().await, time: service.time.passed(), caller, key }
+        World { seed, items: self.items().await, time: service.time.elapsed_millis(), caller, key }
     }
 
     async fn items(&self) -> Items {
@@ -328,12 +328,12 @@ impl Stage {
     async fn begin(&self, world: &World) {
         self.restore(&world.items).await;
         self.begin_again(world);
-        self.dynamodb.told_calls();
+        self.dynamodb.detailed_calls();
     }
 
     /// With the same time and randomness, the same request does the same.
     fn begin_again(&self, world: &World) {
-        self.service.time.go_to(world.time);
+        self.service.time.set_elapsed_millis(world.time);
         self.dice.begin(world.seed);
     }
 
@@ -366,7 +366,7 @@ impl Stage {
     async fn clean(&self, world: &World, operation: &Operation) -> Clean {
         self.begin(world).await;
         let told = self.send(world, operation).await;
-        let calls = self.dynamodb.told_calls();
+        let calls = self.dynamodb.detailed_calls();
         let after = self.items().await;
         assert!(told.status < 300, "{operation}: {told:?}");
         assert!(!operation.asks_authorizer() || !calls.is_empty(), "{operation}");
@@ -381,21 +381,21 @@ impl Stage {
 
     /// Lets something fail, and says what is wrong with what came of it.
     async fn play(&self, world: &World, case: &Case) -> Result<(), Wrong> {
-        let Case { operation, clean, trouble, only, place, lasts } = case;
+        let Case { operation, clean, fault, only, place, lasts } = case;
         let Clean { before, after, .. } = &**clean;
         self.begin(world).await;
         let end = if *lasts { usize::MAX } else { place + 1 };
-        self.dynamodb.disturb_at(*trouble, *only, *place..end);
+        self.dynamodb.inject_at(*fault, *only, *place..end);
         let began = Instant::now();
         let told = self.send(world, operation).await;
         let took = began.elapsed();
         self.dynamodb.recover();
-        let calls = self.dynamodb.told_calls();
+        let calls = self.dynamodb.detailed_calls();
         let all = self.items().await;
         let items = compared(&all);
         let said = || format!("{} {} after {took:?}", told.status, told.body);
 
-        in_time(calls.iter().any(|call| call.trouble.is_some()), || "nothing went wrong".to_owned())?;
+        in_time(calls.iter().any(|call| call.fault.is_some()), || "nothing went wrong".to_owned())?;
         check(took < LONGEST, || format!("it took {took:?}"))?;
         check(items == *before || items == *after, || {
             format!("{}, and something else is in the table: {}", said(), difference(before, after, &items))
@@ -422,7 +422,7 @@ impl Stage {
             check(items == *before, || format!("{}, and it is done", said()))?;
         } else {
             check(told == Told::unavailable(), said)?;
-            let passes = !*lasts || matches!(trouble, Trouble::IsSlow(_));
+            let passes = !*lasts || matches!(fault, Fault::Delay(_));
             in_time(!passes, || "it is told of what passed".to_owned())?;
         }
 
@@ -462,14 +462,14 @@ impl Stage {
 /// Whether the authorizer has read by it all that it decides with.
 fn is_decided(call: &Call) -> bool {
     let is_read = call.caller == "authorizer" && call.operation == "BatchGetItem";
-    is_read && call.trouble.is_none_or(|trouble| matches!(trouble, Trouble::IsSlow(_)))
+    is_read && call.fault.is_none_or(|fault| matches!(fault, Fault::Delay(_)))
 }
 
 /// Whether a key's request could not be counted, since other writes got in the way. Those are of the key's own holder,
 /// who would pass uncounted if it were let in.
 fn is_uncounted(call: &Call) -> bool {
     let is_count = call.caller == "authorizer" && call.operation == "UpdateItem";
-    is_count && matches!(call.trouble, Some(Trouble::Conflicts))
+    is_count && matches!(call.fault, Some(Fault::Conflict))
 }
 
 /// What is wrong with what came of a case.
@@ -512,39 +512,39 @@ fn difference(before: &Items, after: &Items, items: &Items) -> String {
 }
 
 /// All that can go wrong with call `place` of an operation to `DynamoDB`, each with the calls that it can go wrong with.
-fn troubles(calls: &[Call], place: usize, part: u8) -> Vec<(Trouble, Option<&'static str>, usize)> {
+fn faults(calls: &[Call], place: usize, part: u8) -> Vec<(Fault, Option<&'static str>, usize)> {
     let operation = calls[place].operation.as_str();
-    let mut troubles: Vec<_> = failing("ProvisionedThroughputExceededException", "InternalServerError", part)
-        .map(|trouble| (trouble, None, place))
+    let mut faults: Vec<_> = failing("ProvisionedThroughputExceededException", "InternalServerError", part)
+        .map(|fault| (fault, None, place))
         .into();
     let of_its_kind = calls[..place].iter().filter(|call| call.operation == operation).count();
     let mut with =
-        |trouble, only| troubles.push((trouble, only, if only.is_some() { of_its_kind } else { place }));
+        |fault, only| faults.push((fault, only, if only.is_some() { of_its_kind } else { place }));
     match operation {
         "GetItem" | "Query" => {}
-        "BatchGetItem" => with(Trouble::LeavesOut, Some("BatchGetItem")),
+        "BatchGetItem" => with(Fault::UnprocessedKey, Some("BatchGetItem")),
         write => {
-            with(Trouble::CutsShort(0), None);
-            with(Trouble::LosesAnswers, None);
+            with(Fault::Truncate(0), None);
+            with(Fault::LoseResponse, None);
             let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
-            with(Trouble::Conflicts, Some(*writes.iter().find(|name| **name == write).expect("a write")));
+            with(Fault::Conflict, Some(*writes.iter().find(|name| **name == write).expect("a write")));
             if write == "TransactWriteItems" {
-                with(Trouble::Cancels("ThrottlingError"), Some("TransactWriteItems"));
+                with(Fault::Cancel("ThrottlingError"), Some("TransactWriteItems"));
             }
         }
     }
-    troubles
+    faults
 }
 
 /// What can go wrong with a call of any kind.
-fn failing(throttled: &'static str, broken: &'static str, part: u8) -> [Trouble; 6] {
+fn failing(throttled: &'static str, broken: &'static str, part: u8) -> [Fault; 6] {
     [
-        Trouble::Refuses(StatusCode::BAD_REQUEST, throttled),
-        Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, broken),
-        Trouble::IsSlow(LATE),
-        Trouble::BreaksOff,
-        Trouble::CutsShort(part),
-        Trouble::IsSilent,
+        Fault::Error(StatusCode::BAD_REQUEST, throttled),
+        Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, broken),
+        Fault::Delay(LATE),
+        Fault::Reset,
+        Fault::Truncate(part),
+        Fault::Hang,
     ]
 }
 
@@ -582,13 +582,13 @@ impl Chosen {
         &mut self,
         operation: &Arc<Operation>,
         clean: &Arc<Clean>,
-        troubles: impl IntoIterator<Item = (Trouble, Option<&'static str>, usize)>,
+        faults: impl IntoIterator<Item = (Fault, Option<&'static str>, usize)>,
     ) {
         let mut cases = Vec::new();
-        for (trouble, only, place) in troubles {
+        for (fault, only, place) in faults {
             for lasts in [false, true] {
                 let (operation, clean) = (Arc::clone(operation), Arc::clone(clean));
-                cases.push(Case { operation, clean, trouble, only, place, lasts });
+                cases.push(Case { operation, clean, fault, only, place, lasts });
             }
         }
         cases.shuffle(&mut self.rng);
@@ -602,7 +602,7 @@ impl Chosen {
     /// in the end.
     fn in_order(mut self) -> VecDeque<Case> {
         self.cases.shuffle(&mut self.rng);
-        let waits = |case: &Case| matches!(case.trouble, Trouble::IsSilent | Trouble::LosesAnswers);
+        let waits = |case: &Case| matches!(case.fault, Fault::Hang | Fault::LoseResponse);
         self.cases.sort_by_key(|case| (!waits(case), !case.lasts));
         self.cases.into()
     }
@@ -625,7 +625,7 @@ where
             let stage = if number == 0 {
                 first
             } else {
-                Arc::new(Stage::open(first.dynamodb.beside().await, seed).await)
+                Arc::new(Stage::open(first.dynamodb.another_proxy().await, seed).await)
             };
             let (mut failed, mut late) = (Vec::new(), Vec::new());
             loop {
@@ -652,7 +652,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_dynamodb_at_any_call_leave_all_or_nothing() {
+async fn dynamodb_fault_leaves_the_operation_complete_or_undone() {
     let seed = seed();
     let stage = Stage::open(DynamoDb::start().await, seed).await;
     let world = stage.make_world(seed).await;
@@ -660,21 +660,21 @@ async fn of_dynamodb_at_any_call_leave_all_or_nothing() {
     for operation in Operation::all(&stage.service).await {
         let clean = Arc::new(stage.clean(&world, &operation).await);
         for place in 0..clean.calls.len() {
-            let troubles = troubles(&clean.calls, place, chosen.part());
-            chosen.choose(&operation, &clean, troubles);
+            let faults = faults(&clean.calls, place, chosen.part());
+            chosen.choose(&operation, &clean, faults);
         }
     }
     // The other routes are of pages, which ask nobody.
     for route in stage.service.gateway.routes().iter().filter(|route| !route.path.starts_with("/v1/")) {
-        stage.dynamodb.told_calls();
+        stage.dynamodb.detailed_calls();
         stage.service.exchange(&format!("{} {}", route.method, route.path), &[], "").await;
-        assert!(stage.dynamodb.told_calls().is_empty(), "{}", route.path);
+        assert!(stage.dynamodb.detailed_calls().is_empty(), "{}", route.path);
     }
     play_all(stage, world, chosen, |stage, world, case| async move { stage.play(&world, &case).await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_secrets_manager_at_any_call_leave_the_peppers_at_hand_in_use() {
+async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
     const FETCH: &str = "GetSecretValue";
     /// After so many seconds the peppers at hand are old.
     const OLD: i64 = 301;
@@ -687,15 +687,15 @@ async fn of_secrets_manager_at_any_call_leave_the_peppers_at_hand_in_use() {
     }
 
     async fn play(stage: &Stage, world: &World, case: &Case) -> Result<(), Wrong> {
-        let Case { operation, clean, trouble, only, place, lasts } = case;
+        let Case { operation, clean, fault, only, place, lasts } = case;
         let end = if *lasts { usize::MAX } else { place + 1 };
-        stage.dynamodb.told_calls();
-        stage.dynamodb.disturb_at(*trouble, *only, *place..end);
+        stage.dynamodb.detailed_calls();
+        stage.dynamodb.inject_at(*fault, *only, *place..end);
         let (told, items) = send(stage, world, operation).await;
         stage.dynamodb.recover();
-        let calls = stage.dynamodb.told_calls();
+        let calls = stage.dynamodb.detailed_calls();
         in_time(told.status != 503, || "it is a 503".to_owned())?;
-        check(calls.iter().any(|call| call.trouble.is_some()), || "nothing went wrong".to_owned())?;
+        check(calls.iter().any(|call| call.fault.is_some()), || "nothing went wrong".to_owned())?;
         check(told.status == clean.told.status, || format!("{} {}", told.status, told.body))?;
         check(kinds(&items) == kinds(&clean.after), || "it is not done".to_owned())?;
         let Some(secret) = told.secret() else { return Ok(()) };
@@ -717,16 +717,16 @@ async fn of_secrets_manager_at_any_call_leave_the_peppers_at_hand_in_use() {
     }
     let mut chosen = Chosen::new(seed);
     for operation in Operation::all(&stage.service).await {
-        stage.dynamodb.told_calls();
+        stage.dynamodb.detailed_calls();
         let (told, after) = send(&stage, &world, &operation).await;
         assert!(told.status < 300, "{operation}: {told:?}");
-        let mut calls = stage.dynamodb.told_calls();
+        let mut calls = stage.dynamodb.detailed_calls();
         calls.retain(|call| call.operation == FETCH);
         let count = calls.len();
         let clean = Arc::new(Clean { told, calls, before: compared(&world.items), after });
         for place in 0..count {
-            let troubles = failing("ThrottlingException", "InternalServiceError", chosen.part());
-            chosen.choose(&operation, &clean, troubles.map(|trouble| (trouble, Some(FETCH), place)));
+            let faults = failing("ThrottlingException", "InternalServiceError", chosen.part());
+            chosen.choose(&operation, &clean, faults.map(|fault| (fault, Some(FETCH), place)));
         }
     }
     play_all(stage, world, chosen, |stage, world, case| async move { play(&stage, &world, &case).await })
@@ -743,13 +743,13 @@ async fn start(dynamodb: &DynamoDb) -> OwnService {
 }
 
 #[tokio::test]
-async fn of_dynamodb_at_the_start_are_503_until_they_are_over() {
+async fn dynamodb_fault_at_start_returns_503_until_recovery() {
     let dynamodb = DynamoDb::start().await;
-    let troubles = failing("ProvisionedThroughputExceededException", "InternalServerError", 100);
-    for trouble in troubles.into_iter().filter(|trouble| !matches!(trouble, Trouble::IsSlow(_))) {
-        println!("{trouble:?}");
+    let faults = failing("ProvisionedThroughputExceededException", "InternalServerError", 100);
+    for fault in faults.into_iter().filter(|fault| !matches!(fault, Fault::Delay(_))) {
+        println!("{fault:?}");
         // The first operation of those who read at the start.
-        dynamodb.disturb(trouble, Some("BatchGetItem"));
+        dynamodb.inject(fault, Some("BatchGetItem"));
         let service = start(&dynamodb).await;
         let login = json!({"email": "ada@example.com", "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
@@ -764,19 +764,19 @@ async fn of_dynamodb_at_the_start_are_503_until_they_are_over() {
 }
 
 #[tokio::test]
-async fn of_secrets_manager_at_the_start_let_nothing_start_that_needs_it() {
+async fn secrets_manager_fault_at_start_prevents_the_start() {
     let dynamodb = DynamoDb::start().await;
-    for trouble in failing("ThrottlingException", "InternalServiceError", 100) {
-        println!("{trouble:?}");
+    for fault in failing("ThrottlingException", "InternalServiceError", 100) {
+        println!("{fault:?}");
         for place in [0, 1] {
             // One that passes is tried again.
-            dynamodb.disturb_at(trouble, Some("GetSecretValue"), place..place + 1);
+            dynamodb.inject_at(fault, Some("GetSecretValue"), place..place + 1);
             let service = start(&dynamodb).await;
             service.me(&service.account().await.session).await.expect(200);
-            if matches!(trouble, Trouble::IsSlow(_)) {
+            if matches!(fault, Fault::Delay(_)) {
                 continue;
             }
-            dynamodb.disturb_at(trouble, Some("GetSecretValue"), place..usize::MAX);
+            dynamodb.inject_at(fault, Some("GetSecretValue"), place..usize::MAX);
             let stack = new_stack();
             let url = || Some(dynamodb.url.clone());
             let options = Options { dynamodb: url(), secrets_manager: url(), stack, ..Options::ephemeral() };
@@ -788,13 +788,13 @@ async fn of_secrets_manager_at_the_start_let_nothing_start_that_needs_it() {
 }
 
 #[tokio::test]
-async fn of_secrets_manager_where_a_pepper_is_not_at_hand_are_503_and_no_401() {
+async fn secrets_manager_fault_without_a_cached_pepper_returns_503_not_401() {
     let dynamodb = DynamoDb::start().await;
     let service = start(&dynamodb).await;
     let account = service.account().await;
-    let troubles = failing("ThrottlingException", "InternalServiceError", 100);
-    for trouble in troubles.into_iter().filter(|trouble| !matches!(trouble, Trouble::IsSlow(_))) {
-        println!("{trouble:?}");
+    let faults = failing("ThrottlingException", "InternalServiceError", 100);
+    for fault in faults.into_iter().filter(|fault| !matches!(fault, Fault::Delay(_))) {
+        println!("{fault:?}");
         service.time.pass(300);
         // The authorizer looks for peppers now, and the others only when there is a new one.
         service.me(&account.session).await.expect(200);
@@ -805,7 +805,7 @@ async fn of_secrets_manager_where_a_pepper_is_not_at_hand_are_503_and_no_401() {
         service.post("/v1/members", &account.session, member.clone()).await.expect(201);
         service.time.pass(10);
 
-        dynamodb.disturb(trouble, Some("GetSecretValue"));
+        dynamodb.inject(fault, Some("GetSecretValue"));
         let login = json!({"email": member["email"], "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
         assert_eq!(Told::from(service.me(&key).await), Told::unavailable());
@@ -819,17 +819,17 @@ async fn of_secrets_manager_where_a_pepper_is_not_at_hand_are_503_and_no_401() {
 }
 
 #[tokio::test]
-async fn of_new_connections_leave_a_warm_program_those_that_it_has() {
+async fn connection_fault_leaves_open_connections_usable() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     service.me(&key).await.expect(200);
-    dynamodb.take_no_connection();
+    dynamodb.reject_connections();
     for _ in 0..3 {
         service.me(&key).await.expect(200);
     }
     // So many at once that there is no connection for some.
-    dynamodb.disturb(Trouble::IsSlow(LATE), Some("BatchGetItem"));
+    dynamodb.inject(Fault::Delay(LATE), Some("BatchGetItem"));
     let service = Arc::new(service);
     let mut asked = JoinSet::new();
     for _ in 0..16 {

@@ -8,8 +8,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::OwnLog,
-    dynamodb::Trouble,
-    response::Answer,
+    dynamodb::Fault,
+    response::Response,
     service::{OwnService, PASSWORD, key_path},
 };
 
@@ -22,7 +22,7 @@ const REFUSALS: [(StatusCode, &str); 5] = [
 ];
 
 #[track_caller]
-fn assert_unavailable(answer: &Answer) {
+fn assert_unavailable(answer: &Response) {
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert_eq!(answer.text, r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#);
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -34,12 +34,12 @@ fn login(email: &str, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn of_whatever_kind_is_503_until_it_is_over() {
+async fn unavailable_table_returns_503_until_recovery() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     for (status, code) in REFUSALS {
-        dynamodb.disturb(Trouble::Refuses(status, code), None);
+        dynamodb.inject(Fault::Error(status, code), None);
         for path in ["/v1/auth/me", "/v1/projects", "/v1/api-keys", "/v1/members"] {
             for credential in [&key, &account.session] {
                 assert_unavailable(&service.get(path, credential).await);
@@ -58,7 +58,7 @@ async fn of_whatever_kind_is_503_until_it_is_over() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_is_503() {
+async fn refused_connection_returns_503() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -70,10 +70,10 @@ async fn where_nobody_listens_is_503() {
 }
 
 #[tokio::test]
-async fn that_answers_nothing_is_503_before_the_gateway_loses_patience() {
+async fn unresponsive_table_returns_503_before_the_gateway_times_out() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    dynamodb.disturb(Trouble::IsSilent, None);
+    dynamodb.inject(Fault::Hang, None);
     let login = service.request("POST", "/v1/auth/login").json(&login(&account.email, PASSWORD)).send();
     let began = Instant::now();
     let me = async { (service.me(&account.session).await, began.elapsed()) };
@@ -85,23 +85,23 @@ async fn that_answers_nothing_is_503_before_the_gateway_loses_patience() {
 }
 
 #[tokio::test]
-async fn of_part_of_a_batch_is_503_and_not_a_missing_key() {
+async fn incomplete_batch_returns_503_not_401() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb(Trouble::LeavesOut, None);
+    dynamodb.inject(Fault::UnprocessedKey, None);
     for credential in [&key, &account.session] {
         assert_unavailable(&service.me(credential).await);
     }
 }
 
 #[tokio::test]
-async fn that_cancels_a_transaction_is_503_and_the_log_says_why() {
+async fn cancelled_transaction_returns_503_and_logs_the_reason() {
     let log = OwnLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (_, made) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb(Trouble::Cancels("ValidationError"), Some("TransactWriteItems"));
+    dynamodb.inject(Fault::Cancel("ValidationError"), Some("TransactWriteItems"));
     log.records();
     assert_unavailable(&service.delete(&key_path(&made), &account.session).await);
     let records = log.records();
@@ -110,9 +110,9 @@ async fn that_cancels_a_transaction_is_503_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn needs_no_table_for_what_is_no_credential() {
+async fn malformed_credential_returns_401_without_the_table() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.request("GET", "/v1/auth/me").send().await.assert_unauthorized();
     for value in ["Bearer mt_live_x", "Session sess_x", "Basic eDp4", "Bearer"] {
         let request = service.request("GET", "/v1/auth/me").header("Authorization", value);
@@ -122,7 +122,7 @@ async fn needs_no_table_for_what_is_no_credential() {
 }
 
 #[tokio::test]
-async fn after_the_authorizer_is_503_and_nothing_changes() {
+async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
@@ -153,8 +153,8 @@ async fn after_the_authorizer_is_503_and_nothing_changes() {
         ("POST", "/v1/auth/logout", Value::Null, "DeleteItem"),
         ("POST", "/v1/auth/password", password, "TransactWriteItems"),
     ] {
-        let refused = Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
-        dynamodb.disturb(refused, Some(operation));
+        let refused = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+        dynamodb.inject(refused, Some(operation));
         let request = service.request(method, path).with(&account.session);
         let request = if body.is_null() { request } else { request.json(&body) };
         let answer = request.send().await;

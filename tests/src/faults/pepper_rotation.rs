@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::OwnLog,
-    dynamodb::{DynamoDb, Held, Trouble},
+    dynamodb::{DynamoDb, Held, Fault},
     response::text,
     service::{Account, Credential, OwnService, PASSWORD, key_path},
 };
@@ -48,7 +48,7 @@ async fn versions(service: &OwnService, account: &str, key: &Value) -> [String; 
 }
 
 #[tokio::test]
-async fn what_was_made_with_the_one_before_is_let_in() {
+async fn credentials_with_the_previous_pepper_stay_valid() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -63,7 +63,7 @@ async fn what_was_made_with_the_one_before_is_let_in() {
 }
 
 #[tokio::test]
-async fn one_that_can_not_be_fetched_leaves_the_others_in_use() {
+async fn invalid_new_pepper_leaves_the_cached_peppers_in_use() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
@@ -90,7 +90,7 @@ async fn one_that_can_not_be_fetched_leaves_the_others_in_use() {
 }
 
 #[tokio::test]
-async fn one_of_two_that_is_refused_leaves_both_in_use() {
+async fn failed_fetch_of_one_version_leaves_both_cached_peppers_in_use() {
     let dynamodb = DynamoDb::start().await;
     let service = OwnService::start_with(|options| {
         options.dynamodb = Some(dynamodb.url.clone());
@@ -100,8 +100,8 @@ async fn one_of_two_that_is_refused_leaves_both_in_use() {
     let account = service.account().await;
     let log = OwnLog::start(LevelFilter::INFO);
     service.time.pass(300);
-    dynamodb.disturb_at(
-        Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"),
+    dynamodb.inject_at(
+        Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Some("GetSecretValue"),
         1..2,
     );
@@ -113,7 +113,7 @@ async fn one_of_two_that_is_refused_leaves_both_in_use() {
 }
 
 #[tokio::test]
-async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
+async fn key_created_with_the_new_pepper_is_valid_at_once() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
@@ -128,7 +128,7 @@ async fn what_another_function_made_with_a_new_one_is_let_in_at_once() {
 }
 
 #[tokio::test]
-async fn what_another_authorizer_digested_anew_is_let_in_at_once() {
+async fn secret_rehashed_by_another_authorizer_is_valid_at_once() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let other = OwnService::start_with(|options| {
         options.dynamodb = Some(dynamodb.url.clone());
@@ -150,7 +150,7 @@ async fn what_another_authorizer_digested_anew_is_let_in_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
+async fn keys_and_sessions_are_rehashed_at_their_next_use() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
@@ -172,7 +172,7 @@ async fn a_key_and_a_session_are_digested_anew_at_their_next_use() {
 }
 
 #[tokio::test]
-async fn a_secret_whose_overlap_has_ended_is_401_whatever_became_of_its_pepper() {
+async fn secret_with_an_ended_overlap_returns_401_without_its_pepper() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;
@@ -199,12 +199,12 @@ async fn about_to_be_digested_anew() -> (OwnService, DynamoDb, Account, (Credent
     change(&service).await;
     service.time.pass(300);
     // The first one takes from the key's quota.
-    let held = dynamodb.hold_second("UpdateItem");
+    let held = dynamodb.hold_second_call("UpdateItem");
     (service, dynamodb, account, key, held)
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_while_it_is_digested_anew_stays_dead() {
+async fn key_revoked_during_its_rehash_stays_revoked() {
     let (service, _dynamodb, account, (key, record), mut held) = about_to_be_digested_anew().await;
     let revoke = async {
         held.arrived().await;
@@ -219,7 +219,7 @@ async fn a_key_that_is_revoked_while_it_is_digested_anew_stays_dead() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_rotated_while_it_is_digested_anew_has_the_secrets_of_the_rotation() {
+async fn key_rotated_during_its_rehash_keeps_the_secrets_of_the_rotation() {
     for (grace, old_secret) in [(0, None), (60, Some("previous"))] {
         let (service, _dynamodb, account, (old, record), mut held) = about_to_be_digested_anew().await;
         let rotate = async {
@@ -239,7 +239,7 @@ async fn a_key_that_is_rotated_while_it_is_digested_anew_has_the_secrets_of_the_
 }
 
 #[tokio::test]
-async fn a_password_is_hashed_anew_at_the_next_login() {
+async fn password_is_rehashed_at_the_next_login() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;

@@ -23,7 +23,7 @@ fn folder() -> TempDir {
 }
 
 #[tokio::test]
-async fn credentials_survive_it_and_revoked_ones_stay_dead() {
+async fn valid_credentials_stay_valid_and_revoked_ones_stay_revoked() {
     let folder = folder();
     let service = start(folder.path()).await;
     let account = service.account().await;
@@ -58,7 +58,7 @@ async fn credentials_survive_it_and_revoked_ones_stay_dead() {
 }
 
 #[tokio::test]
-async fn the_overlap_goes_on_where_it_was() {
+async fn rotation_overlap_ends_at_the_same_time() {
     let folder = folder();
     let service = start(folder.path()).await;
     let account = service.account().await;
@@ -76,7 +76,7 @@ async fn the_overlap_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn without_the_pepper_nothing_is_decided() {
+async fn missing_pepper_returns_503() {
     let folder = folder();
     let service = start(folder.path()).await;
     let account = service.account().await;

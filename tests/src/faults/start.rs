@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::OwnLog,
-    dynamodb::{DynamoDb, Trouble},
+    dynamodb::{DynamoDb, Fault},
     service::{OwnService, PASSWORD},
 };
 
@@ -19,7 +19,7 @@ async fn start(dynamodb: &DynamoDb) -> OwnService {
 }
 
 #[tokio::test]
-async fn is_one_read_of_those_whose_requests_need_it() {
+async fn functions_that_read_batches_make_one_read() {
     let log = OwnLog::start(LevelFilter::WARN);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let mut actions = dynamodb.actions();
@@ -34,7 +34,7 @@ async fn is_one_read_of_those_whose_requests_need_it() {
 }
 
 #[tokio::test]
-async fn leaves_nobody_in_the_table_who_could_log_in() {
+async fn table_stays_empty() {
     let service = OwnService::start().await;
     let table = service.gateway.table("Table").expect("the table");
     let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
@@ -42,10 +42,10 @@ async fn leaves_nobody_in_the_table_who_could_log_in() {
 }
 
 #[tokio::test]
-async fn with_a_table_that_is_down_is_503_until_it_is_up() {
+async fn unavailable_table_returns_503_until_recovery() {
     let log = OwnLog::start(LevelFilter::WARN);
     let dynamodb = DynamoDb::start().await;
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
     let service = start(&dynamodb).await;
     let failed = log.records();
     assert_eq!(failed.len(), 3, "{failed:?}");
@@ -65,14 +65,14 @@ async fn with_a_table_that_is_down_is_503_until_it_is_up() {
     dynamodb.recover();
     let session = service.login("ada@example.com").await;
     service.me(&session).await.expect(200);
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
     service.me(&session).await.assert_error(503, "UNAVAILABLE");
 }
 
 #[tokio::test]
-async fn with_a_table_that_answers_nothing_does_not_wait_for_long() {
+async fn unresponsive_table_delays_the_start_by_less_than_nine_seconds() {
     let dynamodb = DynamoDb::start().await;
-    dynamodb.disturb(Trouble::IsSilent, Some(READ));
+    dynamodb.inject(Fault::Hang, Some(READ));
     let began = Instant::now();
     let service = start(&dynamodb).await;
     // Three functions start one after the other. Without a limit of its own, each would wait for five seconds.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
-    response::{Answer, without},
+    response::{Response, without},
     seeded,
     service::{OwnService, PASSWORD, Request, new_address},
     target::Target,
@@ -187,11 +187,11 @@ pub fn good(method: &str, path: &str) -> String {
 }
 
 /// Sends a body that says to be JSON.
-async fn send(target: &Target, route: &Route, body: impl Into<Vec<u8>>) -> Answer {
+async fn send(target: &Target, route: &Route, body: impl Into<Vec<u8>>) -> Response {
     send_as(target, route, &["application/json"], body).await
 }
 
-async fn send_as(target: &Target, route: &Route, content_types: &[&str], body: impl Into<Vec<u8>>) -> Answer {
+async fn send_as(target: &Target, route: &Route, content_types: &[&str], body: impl Into<Vec<u8>>) -> Response {
     let request = target.service.request(route.method, &target.fill(route.path));
     let request = request.with(&target.session).body(body);
     let typed = |request: Request, content_type: &&str| request.header("Content-Type", content_type);
@@ -204,14 +204,14 @@ fn with_first(good: &Value, name: &str, value: &str) -> String {
 }
 
 #[track_caller]
-fn assert_bad(answer: &Answer, case: &str) {
+fn assert_bad(answer: &Response, case: &str) {
     assert_eq!(answer.status, 400, "{case}: {}", answer.text);
     answer.assert_error(400, "BAD_REQUEST");
     assert!(answer.body["error"].get("field").is_none(), "{case}: {}", answer.text);
 }
 
 #[tokio::test]
-async fn every_route_that_takes_one_is_tried() {
+async fn every_route_with_a_body_is_covered() {
     let service = OwnService::start().await;
     let takes = |method: &str, path: &str| method != "GET" && method != "DELETE" && path != "/v1/auth/logout";
     let routes = service.gateway.routes().iter();
@@ -226,7 +226,7 @@ async fn every_route_that_takes_one_is_tried() {
 }
 
 #[tokio::test]
-async fn a_good_one_is_taken() {
+async fn valid_body_is_accepted() {
     let target = Target::start().await;
     for route in ROUTES {
         let answer = send(&target, &route, target.fill(&(route.good)().to_string())).await;
@@ -235,7 +235,7 @@ async fn a_good_one_is_taken() {
 }
 
 #[tokio::test]
-async fn one_that_is_no_object_is_400() {
+async fn body_that_is_not_a_json_object_returns_400() {
     let target = Target::start().await;
     let before = target.state().await;
     let deep = "[".repeat(10_000);
@@ -284,7 +284,7 @@ async fn one_that_is_no_object_is_400() {
 }
 
 #[tokio::test]
-async fn an_empty_one_is_400_where_one_is_needed() {
+async fn empty_body_returns_400_if_a_body_is_required() {
     let target = Target::start().await;
     for route in ROUTES {
         let answer = send(&target, &route, "").await;
@@ -297,7 +297,7 @@ async fn an_empty_one_is_400_where_one_is_needed() {
 }
 
 #[tokio::test]
-async fn one_that_is_not_utf_8_is_400() {
+async fn body_that_is_not_utf_8_returns_400() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -314,7 +314,7 @@ async fn one_that_is_not_utf_8_is_400() {
 }
 
 #[tokio::test]
-async fn one_of_more_than_16_kib_is_413() {
+async fn body_over_16_kib_returns_413() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -330,7 +330,7 @@ async fn one_of_more_than_16_kib_is_413() {
 }
 
 #[tokio::test]
-async fn one_of_more_than_10_mib_is_413() {
+async fn body_over_10_mib_returns_413() {
     let target = Target::start().await;
     for route in ROUTES {
         let body = vec![b' '; 10 * 1024 * 1024 + 1];
@@ -339,7 +339,7 @@ async fn one_of_more_than_10_mib_is_413() {
 }
 
 #[tokio::test]
-async fn an_unknown_member_is_400_and_named() {
+async fn unknown_field_returns_400_with_its_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -352,7 +352,7 @@ async fn an_unknown_member_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn an_unknown_member_of_whatever_name_leaves_the_answer_json() {
+async fn unknown_field_with_special_characters_is_escaped_in_the_response() {
     let target = Target::start().await;
     for name in ["\"", "\\", "\"}}", "a\nb", "\u{0}", "\u{2028}", "</script>", "{{name}}", "${name}"] {
         let text = json!({name: null}).to_string();
@@ -361,7 +361,7 @@ async fn an_unknown_member_of_whatever_name_leaves_the_answer_json() {
 }
 
 #[tokio::test]
-async fn a_repeated_member_is_400_and_named() {
+async fn repeated_field_returns_400_with_its_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -375,7 +375,7 @@ async fn a_repeated_member_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn one_that_is_repeated_in_disguise_is_400() {
+async fn repeated_field_with_an_escaped_name_returns_400() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -398,7 +398,7 @@ async fn one_that_is_repeated_in_disguise_is_400() {
 }
 
 #[tokio::test]
-async fn a_missing_member_is_400_and_named() {
+async fn missing_field_returns_400_with_its_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES.iter().filter(|route| route.method == "POST" && !route.path.ends_with("/rotate")) {
@@ -412,7 +412,7 @@ async fn a_missing_member_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn a_member_that_cannot_be_is_400_and_named() {
+async fn invalid_field_value_returns_400_with_the_field_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -429,7 +429,7 @@ async fn a_member_that_cannot_be_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_too_long_or_too_deep_is_400_and_named() {
+async fn too_long_or_too_deep_field_value_returns_400_with_the_field_name() {
     let target = Target::start().await;
     let before = target.state().await;
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
@@ -457,7 +457,7 @@ async fn a_member_that_is_too_long_or_too_deep_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn what_a_member_holds_is_not_repeated() {
+async fn field_values_are_not_repeated_in_errors() {
     let target = Target::start().await;
     for route in ROUTES {
         for (name, _) in route.bad {
@@ -472,7 +472,7 @@ async fn what_a_member_holds_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn one_that_says_to_be_something_else_is_415() {
+async fn other_content_types_return_415() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
@@ -498,7 +498,7 @@ async fn one_that_says_to_be_something_else_is_415() {
 }
 
 #[tokio::test]
-async fn one_that_says_to_be_json_in_other_words_is_taken() {
+async fn variants_of_the_json_content_type_are_accepted() {
     for content_type in [
         "application/json; charset=utf-8",
         "application/json;charset=UTF-8",
@@ -529,7 +529,7 @@ fn mangled() -> impl Strategy<Value = (usize, String)> {
 }
 
 #[test]
-fn no_mangled_one_is_our_fault() {
+fn mangled_body_never_returns_a_server_error() {
     let runtime = Runtime::new().expect("a runtime");
     let target = runtime.block_on(Target::start());
     seeded::cases(1, &mangled(), |_, (route, body)| {

@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::{
-    dynamodb::Trouble,
-    response::{ALLOWED_ORIGIN, Answer},
+    dynamodb::Fault,
+    response::{ALLOWED_ORIGIN, Response},
     service::{OwnService, Service},
 };
 
 /// Asks what a page of `origin` may send to `path`, as a browser does before it sends anything.
-async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]) -> Answer {
+async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]) -> Response {
     let origin = format!("Origin: {origin}");
     let asked: [&[u8]; 3] = [
         origin.as_bytes(),
@@ -22,11 +22,11 @@ async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]
         b"Access-Control-Request-Headers: authorization,content-type",
     ];
     let raw = service.exchange(&format!("OPTIONS {path}"), &[&asked, others].concat(), "").await;
-    Answer::parse_preflight(&raw)
+    Response::parse_preflight(&raw)
 }
 
 #[tokio::test]
-async fn a_preflight_of_each_route_is_200_without_a_credential() {
+async fn preflight_of_every_route_returns_200_without_a_credential() {
     let service = OwnService::start().await;
     let mut methods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for route in service.gateway.routes() {
@@ -48,7 +48,7 @@ async fn a_preflight_of_each_route_is_200_without_a_credential() {
 }
 
 #[tokio::test]
-async fn a_preflight_looks_at_no_credential() {
+async fn preflight_ignores_the_credential() {
     let service = Service::start().await;
     let bare = preflight(&service, "/v1/projects", ALLOWED_ORIGIN, &[]).await;
     let with = preflight(&service, "/v1/projects", ALLOWED_ORIGIN, &[b"Authorization: Bearer garbage"]).await;
@@ -56,7 +56,7 @@ async fn a_preflight_looks_at_no_credential() {
 }
 
 #[tokio::test]
-async fn a_preflight_of_what_is_no_route_is_404() {
+async fn preflight_of_an_unknown_route_returns_404() {
     let service = Service::start().await;
     for path in ["/v1", "/v1/nothing", "/v1/projects/", "/v1/projects/proj_a/samples"] {
         let answer = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
@@ -65,7 +65,7 @@ async fn a_preflight_of_what_is_no_route_is_404() {
 }
 
 #[tokio::test]
-async fn no_other_origin_is_let_in() {
+async fn other_origins_are_not_allowed() {
     let service = Service::start().await;
     for origin in [
         "https://evil.example",
@@ -88,7 +88,7 @@ async fn no_other_origin_is_let_in() {
 }
 
 #[tokio::test]
-async fn each_kind_of_answer_can_be_read() {
+async fn every_kind_of_response_names_the_allowed_origin() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let session = service.account().await.session;
     let (reader, _) = service.key(&session, json!({"permissions": ["read"]})).await;
@@ -111,7 +111,7 @@ async fn each_kind_of_answer_can_be_read() {
     service.request("GET", &long).send().await.expect(413);
 
     // Of either, when something fails.
-    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(503);
     service.get("/v1/projects", &session).await.expect(503);
 }

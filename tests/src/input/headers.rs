@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::service::{OwnService, PASSWORD, Service};
 
 #[tokio::test]
-async fn a_host_that_is_none_changes_nothing() {
+async fn invalid_host_is_ignored() {
     let service = Service::start().await;
     for host in ["[", "a b", "@@", "a:b:c", "%", "<", "^", "xn--", "127.0.0.1:99999", "256.1.1.1", ""] {
         let header = format!("Host: {host}");
@@ -15,7 +15,7 @@ async fn a_host_that_is_none_changes_nothing() {
 }
 
 #[tokio::test]
-async fn values_outside_of_ascii_change_nothing() {
+async fn non_ascii_values_are_ignored() {
     let service = Service::start().await;
     let account = service.account().await;
     let authorization = format!("Authorization: {}", account.session.0);
@@ -29,7 +29,7 @@ async fn values_outside_of_ascii_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_query_that_grows_when_it_is_encoded_is_no_fault() {
+async fn query_that_grows_when_encoded_returns_200_or_413() {
     let service = Service::start().await;
     let account = service.account().await;
     let authorization = format!("Authorization: {}", account.session.0);
@@ -41,7 +41,7 @@ async fn a_query_that_grows_when_it_is_encoded_is_no_fault() {
 }
 
 #[tokio::test]
-async fn those_that_name_another_source_are_not_believed() {
+async fn forwarded_source_addresses_are_ignored() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let attempt = async |password: &str, source: &str| {
@@ -63,7 +63,7 @@ async fn those_that_name_another_source_are_not_believed() {
 }
 
 #[tokio::test]
-async fn no_answer_of_a_function_may_be_framed_or_run() {
+async fn every_function_response_forbids_framing_and_scripts() {
     let service = Service::start().await;
     let session = service.account().await.session;
     for answer in [

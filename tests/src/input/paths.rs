@@ -66,7 +66,7 @@ fn disguises(path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_disguise_of_a_route_is_404_and_does_nothing() {
+async fn variants_of_a_route_return_404_and_change_nothing() {
     let target = Target::start().await;
     let before = target.state().await;
     for (method, route, path) in routes(&target) {
@@ -78,7 +78,7 @@ async fn a_disguise_of_a_route_is_404_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_404_with_and_without_a_credential() {
+async fn unknown_route_returns_404_with_and_without_a_credential() {
     let target = Target::start().await;
     for path in [
         "//",
@@ -101,7 +101,7 @@ async fn what_is_no_route_is_404_with_and_without_a_credential() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_route_lacks_is_404() {
+async fn unsupported_method_returns_404() {
     let target = Target::start().await;
     let before = target.state().await;
     let routes = routes(&target);
@@ -116,7 +116,7 @@ async fn a_method_that_a_route_lacks_is_404() {
 }
 
 #[tokio::test]
-async fn head_is_404_without_a_body() {
+async fn head_returns_404_without_a_body() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}", target.session.0);
     for path in ["/v1/health", "/v1/projects", "/v1/auth/me"] {
@@ -127,7 +127,7 @@ async fn head_is_404_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_malformed_id_is_404() {
+async fn malformed_id_returns_404() {
     let target = Target::start().await;
     let before = target.state().await;
     for (method, route, _) in routes(&target) {
@@ -167,7 +167,7 @@ async fn a_malformed_id_is_404() {
 }
 
 #[test]
-fn no_path_is_our_fault_or_a_way_around() {
+fn random_path_returns_404_unless_it_is_a_route() {
     let runtime = Runtime::new().expect("a runtime");
     let target = runtime.block_on(Target::start());
     let routes: Vec<_> = routes(&target).into_iter().filter(|(method, ..)| *method == "GET").collect();

@@ -34,7 +34,7 @@ async fn cursor(service: &Service, credential: &Credential, list: &str) -> Strin
 }
 
 #[tokio::test]
-async fn limit_is_1_to_100() {
+async fn limit_outside_1_to_100_returns_400() {
     let (service, account) = start().await;
     for list in lists() {
         for limit in [
@@ -64,7 +64,7 @@ async fn limit_is_1_to_100() {
 }
 
 #[tokio::test]
-async fn a_malformed_cursor_is_400() {
+async fn malformed_cursor_returns_400() {
     let (service, account) = start().await;
     for list in lists() {
         let good = cursor(&service, &account.session, list).await;
@@ -92,7 +92,7 @@ async fn a_malformed_cursor_is_400() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_list_is_400() {
+async fn cursor_of_another_list_returns_400() {
     let (service, account) = start().await;
     for of in lists() {
         let cursor = cursor(&service, &account.session, of).await;
@@ -104,7 +104,7 @@ async fn a_cursor_of_another_list_is_400() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_account_is_400() {
+async fn cursor_of_another_account_returns_400() {
     let (service, account) = start().await;
     let other = service.account().await;
     fill(&service, &other).await;
@@ -116,7 +116,7 @@ async fn a_cursor_of_another_account_is_400() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_environment_is_400() {
+async fn cursor_of_another_environment_returns_400() {
     let (service, account) = start().await;
     let cursor = cursor(&service, &account.session, "/v1/projects").await;
     let path = format!("/v1/projects?environment=test&cursor={cursor}");
@@ -124,7 +124,7 @@ async fn a_cursor_of_another_environment_is_400() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_member_is_400() {
+async fn cursor_of_another_member_returns_400() {
     let (service, account) = start().await;
     let (member, _) = service.member(&account.session, &["read"]).await;
     let cursor = cursor(&service, &account.session, "/v1/auth/sessions").await;
@@ -133,7 +133,7 @@ async fn a_cursor_of_another_member_is_400() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_comes_twice_is_400() {
+async fn repeated_parameter_returns_400() {
     let (service, account) = start().await;
     for list in lists() {
         let cursor = cursor(&service, &account.session, list).await;
@@ -158,7 +158,7 @@ async fn a_parameter_that_comes_twice_is_400() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_none_of_the_known_is_400() {
+async fn unknown_value_returns_400() {
     let (service, account) = start().await;
     for value in ["", "revoked", "ALL", "all%20", "1"] {
         let path = format!("/v1/api-keys?status={value}");
@@ -181,7 +181,7 @@ async fn a_value_that_is_none_of_the_known_is_400() {
 }
 
 #[tokio::test]
-async fn one_that_means_nothing_is_harmless() {
+async fn unknown_parameter_is_ignored() {
     let (service, account) = start().await;
     for list in lists() {
         let plain = service.get(list, &account.session).await.expect(200);

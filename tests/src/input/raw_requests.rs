@@ -25,11 +25,11 @@ const LAST: &str = "GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
 /// Sends a request with these headers and this body, and behind it [`LAST`].
 async fn send(target: &Target, headers: &str, body: &str) -> Vec<u16> {
     let request = format!("GET /v1/health HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}{LAST}");
-    statuses(&target.service.converse(request.as_bytes()).await)
+    statuses(&target.service.send_bytes(request.as_bytes()).await)
 }
 
 #[tokio::test]
-async fn a_length_that_is_none_or_several_is_400_and_the_end() {
+async fn invalid_or_conflicting_content_length_returns_400_and_closes() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -72,7 +72,7 @@ async fn a_length_that_is_none_or_several_is_400_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_length_besides_chunks_is_not_looked_at_and_the_end() {
+async fn content_length_with_chunked_encoding_is_ignored_and_closes() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -94,7 +94,7 @@ async fn a_length_besides_chunks_is_not_looked_at_and_the_end() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_does_not_end_in_chunks_is_400_and_the_end() {
+async fn transfer_encoding_other_than_chunked_returns_400_and_closes() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -126,7 +126,7 @@ async fn an_encoding_that_does_not_end_in_chunks_is_400_and_the_end() {
         }
     }
     let old = format!("GET /v1/health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n{body}{LAST}");
-    assert_eq!(statuses(&target.service.converse(old.as_bytes()).await.replace("1.0 ", "1.1 ")), [400]);
+    assert_eq!(statuses(&target.service.send_bytes(old.as_bytes()).await.replace("1.0 ", "1.1 ")), [400]);
     assert_eq!(target.state().await, before);
 }
 
@@ -136,11 +136,11 @@ async fn send_chunks(target: &Target, chunks: &str) -> String {
     let head = format!("POST /v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: {session}\r\n");
     let request =
         format!("{head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}{LAST}");
-    target.service.converse(request.as_bytes()).await
+    target.service.send_bytes(request.as_bytes()).await
 }
 
 #[tokio::test]
-async fn chunks_are_read_whatever_their_extensions_say() {
+async fn chunk_extensions_are_ignored() {
     let target = Target::start().await;
     for (chunks, status) in [
         ("d\r\n{\"name\": \"A\"}\r\n0\r\n\r\n", 201),
@@ -154,7 +154,7 @@ async fn chunks_are_read_whatever_their_extensions_say() {
 }
 
 #[tokio::test]
-async fn chunks_that_are_none_are_400_and_the_end_and_do_nothing() {
+async fn malformed_chunks_return_400_close_and_change_nothing() {
     let target = Target::start().await;
     let before = target.state().await;
     let json = "{\"name\": \"A\"}";
@@ -184,7 +184,7 @@ async fn chunks_that_are_none_are_400_and_the_end_and_do_nothing() {
 }
 
 #[tokio::test]
-async fn what_comes_behind_the_chunks_is_no_header() {
+async fn trailers_are_not_used_as_headers() {
     let target = Target::start().await;
     let session = &target.session.0;
     let json = "2\r\n{}\r\n0\r\n";
@@ -200,13 +200,13 @@ async fn what_comes_behind_the_chunks_is_no_header() {
         let request = format!(
             "POST /v1/projects HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{headers}\r\n{json}{trailers}\r\n\r\n{LAST}"
         );
-        let answers = target.service.converse(request.as_bytes()).await;
+        let answers = target.service.send_bytes(request.as_bytes()).await;
         assert_eq!(statuses(&answers), [status, 200], "{headers:?} {trailers:?}: {answers}");
     }
 }
 
 #[tokio::test]
-async fn a_line_that_is_folded_or_broken_is_400_and_carries_no_credential() {
+async fn folded_or_malformed_header_line_returns_400() {
     let target = Target::start().await;
     let session = &target.session.0;
     let (scheme, token) = session.split_once(' ').expect("a scheme");
@@ -228,7 +228,7 @@ async fn a_line_that_is_folded_or_broken_is_400_and_carries_no_credential() {
         format!(": {session}"),
     ] {
         let request = format!("GET /v1/auth/me HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{LAST}");
-        let answers = target.service.converse(request.as_bytes()).await;
+        let answers = target.service.send_bytes(request.as_bytes()).await;
         assert_eq!(statuses(&answers), [400], "{header:?}: {answers}");
     }
     // A line may end in a line feed alone (RFC 9112, 2.2), and so two lines are two.
@@ -237,12 +237,12 @@ async fn a_line_that_is_folded_or_broken_is_400_and_carries_no_credential() {
         format!("Authorization: {session}\nauthorization: Bearer x"),
     ] {
         let request = format!("GET /v1/auth/me HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{LAST}");
-        assert_eq!(statuses(&target.service.converse(request.as_bytes()).await), [401, 200], "{header:?}");
+        assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [401, 200], "{header:?}");
     }
 }
 
 #[tokio::test]
-async fn a_target_of_another_form_leads_around_nothing() {
+async fn other_target_forms_do_not_bypass_the_authorizer() {
     let target = Target::start().await;
     let session = &target.session.0;
     let authorization = format!("Authorization: {session}\r\n");
@@ -270,21 +270,21 @@ async fn a_target_of_another_form_leads_around_nothing() {
     ] {
         for (authorization, status) in [(authorization.as_str(), with), ("", without)] {
             let request = format!("{line}\r\nHost: x\r\n{authorization}Connection: close\r\n\r\n");
-            let answers = target.service.converse(request.as_bytes()).await;
+            let answers = target.service.send_bytes(request.as_bytes()).await;
             assert_eq!(statuses(&answers), [status], "{line:?}: {answers}");
         }
     }
 }
 
 #[tokio::test]
-async fn another_protocol_is_not_changed_to() {
+async fn upgrade_and_connection_options_are_ignored() {
     let target = Target::start().await;
     for upgrade in ["h2c", "websocket", "TLS/1.0", "HTTP/2.0"] {
         let request = format!(
             "GET /v1/auth/me HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: {upgrade}\r\n\
              HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n"
         );
-        assert_eq!(statuses(&target.service.converse(request.as_bytes()).await), [401], "{upgrade}");
+        assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [401], "{upgrade}");
     }
     // What a proxy is told to leave out is not left out of what is decided on.
     let session = &target.session.0;
@@ -298,12 +298,12 @@ async fn another_protocol_is_not_changed_to() {
         ),
     ] {
         let request = format!("GET /v1/auth/me HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n");
-        assert_eq!(statuses(&target.service.converse(request.as_bytes()).await), [status], "{headers}");
+        assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [status], "{headers}");
     }
 }
 
 #[tokio::test]
-async fn more_or_longer_headers_than_there_can_be_are_refused() {
+async fn too_many_or_too_long_headers_are_rejected() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}\r\n", target.session.0);
     let many = |count: usize| "X: x\r\n".repeat(count);
@@ -318,7 +318,7 @@ async fn more_or_longer_headers_than_there_can_be_are_refused() {
         // Whatever comes behind it, the credential is in front.
         let request =
             format!("GET {line} HTTP/1.1\r\nHost: x\r\n{authorization}Connection: close\r\n{headers}\r\n");
-        let answers = target.service.converse(request.as_bytes()).await;
+        let answers = target.service.send_bytes(request.as_bytes()).await;
         let [status] = statuses(&answers)[..] else { panic!("one answer: {answers}") };
         assert!(expected.contains(&status), "{} {}: {answers}", line.len(), headers.len());
     }
@@ -336,7 +336,7 @@ fn head(target: &Target, length: usize) -> String {
 const JSON: &str = r#"{"name": "A project"}"#;
 
 #[tokio::test]
-async fn what_is_sent_by_half_does_nothing() {
+async fn incomplete_request_changes_nothing() {
     let target = Target::start().await;
     let before = target.state().await;
     let head = head(&target, JSON.len() + 1);
@@ -352,20 +352,20 @@ async fn what_is_sent_by_half_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_longer_than_it_says_is_read_as_long_as_it_says() {
+async fn body_is_read_up_to_its_content_length() {
     let target = Target::start().await;
     let before = target.state().await;
     let request = format!("{}{JSON}", head(&target, JSON.len() - 1));
-    assert_eq!(statuses(&target.service.converse(request.as_bytes()).await), [400]);
+    assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [400]);
     assert_eq!(target.state().await, before);
     // What is behind it is no part of it, and no request.
     let head = head(&target, JSON.len()).replace("Connection: close\r\n", "");
     let request = format!("{head}{JSON}{{}}\r\n\r\n{LAST}");
-    assert_eq!(statuses(&target.service.converse(request.as_bytes()).await), [201, 400]);
+    assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [201, 400]);
 }
 
 #[tokio::test]
-async fn those_that_are_slow_are_answered_and_hold_nobody_up() {
+async fn slow_requests_succeed_and_do_not_delay_others() {
     let target = Target::start().await;
     let head = head(&target, JSON.len());
     let mut slow = Vec::new();
@@ -387,7 +387,7 @@ async fn those_that_are_slow_are_answered_and_hold_nobody_up() {
 }
 
 #[tokio::test]
-async fn who_asks_whether_to_go_on_is_told_so() {
+async fn expect_header_returns_100_before_the_response() {
     let target = Target::start().await;
     let head = head(&target, JSON.len()).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
     let mut connection = target.service.connect().await;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::{runtime::Runtime, task::JoinSet, time::sleep};
 
 use crate::{
-    dynamodb::{DynamoDb, Trouble},
-    response::{Answer, text},
+    dynamodb::{DynamoDb, Fault},
+    response::{Response, text},
     seeded,
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
@@ -26,9 +26,9 @@ async fn started() -> (OwnService, DynamoDb, Account) {
 async fn meet(
     dynamodb: &DynamoDb,
     operation: &'static str,
-    one: impl Future<Output = Answer>,
-    other: impl Future<Output = Answer>,
-) -> [Answer; 2] {
+    one: impl Future<Output = Response>,
+    other: impl Future<Output = Response>,
+) -> [Response; 2] {
     let (mut first, mut second) = (dynamodb.hold(operation), dynamodb.hold(operation));
     let both_have_read = async move {
         first.arrived().await;
@@ -39,7 +39,7 @@ async fn meet(
 }
 
 /// The statuses, the lower one first.
-fn statuses(answers: &[Answer]) -> Vec<u16> {
+fn statuses(answers: &[Response]) -> Vec<u16> {
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     statuses
@@ -49,7 +49,7 @@ fn new_secret(rotated: &Value) -> Credential {
     Credential::bearer(text(rotated, "key"))
 }
 
-async fn revoke(service: &Service, key: &Value, by: &Credential) -> Answer {
+async fn revoke(service: &Service, key: &Value, by: &Credential) -> Response {
     service.delete(&key_path(key), by).await
 }
 
@@ -132,7 +132,7 @@ async fn rotate_at_once(service: &Arc<Service>, rotations: Vec<Rotation>, revoke
 }
 
 #[test]
-fn of_64_rotations_at_once_the_last_secrets_alone_work_and_none_of_a_revoked_key() {
+fn rotations_leave_only_the_latest_secrets_valid_and_none_after_a_revocation() {
     let runtime = Runtime::new().expect("a runtime");
     let service = Arc::new(runtime.block_on(Service::start()));
     let revoked_after = prop::option::of(0..20_u64);
@@ -142,7 +142,7 @@ fn of_64_rotations_at_once_the_last_secrets_alone_work_and_none_of_a_revoked_key
 }
 
 #[tokio::test]
-async fn two_revocations_are_both_204() {
+async fn two_revocations_both_return_204() {
     let (service, dynamodb, account) = started().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     let revoke = || revoke(&service, &made, &account.session);
@@ -152,7 +152,7 @@ async fn two_revocations_are_both_204() {
 }
 
 #[tokio::test]
-async fn of_two_password_changes_one_wins() {
+async fn two_password_changes_return_204_and_409() {
     let (service, dynamodb, account) = started().await;
     let passwords = ["two lizards on the wall", "no lizard left on the wall"];
     let other_session = service.login(&account.email).await;
@@ -163,17 +163,17 @@ async fn of_two_password_changes_one_wins() {
     };
     let [one, other] = [0, 1].map(|n| change(sessions[n], passwords[n]));
     // Each has claimed its attempt before.
-    let mut first = dynamodb.hold_second("TransactWriteItems");
+    let mut first = dynamodb.hold_second_call("TransactWriteItems");
     let meeting = async {
         first.arrived().await;
-        let mut second = dynamodb.hold_second("TransactWriteItems");
+        let mut second = dynamodb.hold_second_call("TransactWriteItems");
         let arrived = async {
             second.arrived().await;
             drop((first, second));
         };
         tokio::join!(other, arrived).0
     };
-    let answers: [Answer; 2] = tokio::join!(one, meeting).into();
+    let answers: [Response; 2] = tokio::join!(one, meeting).into();
     assert_eq!(statuses(&answers), [204, 409]);
 
     for (n, answer) in answers.iter().enumerate() {
@@ -186,10 +186,10 @@ async fn of_two_password_changes_one_wins() {
 }
 
 #[tokio::test]
-async fn a_login_that_read_before_a_password_change_begins_nothing() {
+async fn login_that_read_before_a_password_change_starts_no_valid_session() {
     let (service, dynamodb, account) = started().await;
     // It has claimed its attempt before.
-    let mut login = dynamodb.hold_second("TransactWriteItems");
+    let mut login = dynamodb.hold_second_call("TransactWriteItems");
     let change = async {
         login.arrived().await;
         let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
@@ -202,7 +202,7 @@ async fn a_login_that_read_before_a_password_change_begins_nothing() {
 }
 
 #[tokio::test]
-async fn of_members_with_one_address_one_is_made() {
+async fn two_members_with_the_same_address_return_201_and_409() {
     let (service, dynamodb, account) = started().await;
     let another = service.account().await;
     for by in [&account.session, &another.session] {
@@ -219,7 +219,7 @@ async fn of_members_with_one_address_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_write_that_others_are_in_the_way_of_is_tried_until_it_is_done() {
+async fn contended_write_is_retried_until_it_succeeds() {
     const TRANSACTION: &str = "TransactWriteItems";
     let (service, dynamodb, account) = started().await;
     let mut keys = Vec::new();
@@ -227,15 +227,15 @@ async fn a_write_that_others_are_in_the_way_of_is_tried_until_it_is_done() {
         keys.push(key_path(&service.key(&account.session, json!({})).await.1));
     }
     let project = format!("/v1/projects/{}", service.project(&account.session).await);
-    for (method, path, trouble, operation, status) in [
-        ("PATCH", &project, Trouble::Conflicts, "UpdateItem", 200),
-        ("DELETE", &keys[0], Trouble::Conflicts, TRANSACTION, 204),
-        ("DELETE", &keys[1], Trouble::Cancels("ThrottlingError"), TRANSACTION, 204),
-        ("DELETE", &keys[2], Trouble::Cancels("ProvisionedThroughputExceeded"), TRANSACTION, 204),
+    for (method, path, fault, operation, status) in [
+        ("PATCH", &project, Fault::Conflict, "UpdateItem", 200),
+        ("DELETE", &keys[0], Fault::Conflict, TRANSACTION, 204),
+        ("DELETE", &keys[1], Fault::Cancel("ThrottlingError"), TRANSACTION, 204),
+        ("DELETE", &keys[2], Fault::Cancel("ProvisionedThroughputExceeded"), TRANSACTION, 204),
     ] {
         let request = || service.request(method, path).with(&account.session).json(&json!({"name": "B"}));
         let ask = || request().send();
-        dynamodb.disturb(trouble, Some(operation));
+        dynamodb.inject(fault, Some(operation));
         dynamodb.calls();
         ask().await.assert_error(503, "UNAVAILABLE");
         let attempts = dynamodb.calls().into_iter().filter(|call| call == operation).count();
@@ -253,7 +253,7 @@ async fn a_write_that_others_are_in_the_way_of_is_tried_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn two_deletions_of_a_project_are_204_and_404() {
+async fn two_project_deletions_return_204_and_404() {
     let (service, dynamodb, account) = started().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
     let delete = || service.delete(&path, &account.session);
@@ -262,7 +262,7 @@ async fn two_deletions_of_a_project_are_204_and_404() {
 }
 
 #[tokio::test]
-async fn a_renaming_that_meets_a_deletion_brings_nothing_back() {
+async fn rename_during_a_project_deletion_returns_404_and_restores_nothing() {
     let (service, dynamodb, account) = started().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
     let mut renaming = dynamodb.hold("UpdateItem");

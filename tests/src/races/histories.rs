@@ -281,7 +281,7 @@ impl StateMachineTest for Stage {
     fn teardown(mut stage: Self, _: Model) {
         let pair = stage.pair.as_mut().expect("it runs");
         for by in pair.model.callers() {
-            pair.service.time.stay_in_second();
+            pair.service.time.back_to_second_start();
             for probe in pair.model.probes(by) {
                 stage.runtime.block_on(pair.ask_at_once(&probe));
             }
@@ -290,7 +290,7 @@ impl StateMachineTest for Stage {
 }
 
 #[test]
-fn lead_where_they_lead_the_model() {
+fn random_history_matches_the_model() {
     let histories = Reference::sequential_strategy(20..40);
     seeded::cases(32, &histories, |config: &Config, (model, steps, seen)| {
         Stage::test_sequential(config.clone(), model, steps, seen);

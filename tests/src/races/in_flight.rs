@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dynamodb::{DynamoDb, Held},
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
 
@@ -18,9 +18,9 @@ async fn started() -> (OwnService, DynamoDb, Account) {
 fn conflict(
     dynamodb: &DynamoDb,
     operation: &'static str,
-    request: impl Future<Output = Answer>,
-    change: impl Future<Output = Answer>,
-) -> impl Future<Output = Answer> {
+    request: impl Future<Output = Response>,
+    change: impl Future<Output = Response>,
+) -> impl Future<Output = Response> {
     // On the heap, because both together are large.
     overtaken_at(dynamodb.hold(operation), Box::pin(request), Box::pin(done(change)))
 }
@@ -28,9 +28,9 @@ fn conflict(
 /// The same, when it comes to the call that is held up.
 async fn overtaken_at(
     mut held: Held,
-    request: impl Future<Output = Answer>,
+    request: impl Future<Output = Response>,
     change: impl Future<Output = ()>,
-) -> Answer {
+) -> Response {
     let change = async move {
         held.arrived().await;
         change.await;
@@ -39,7 +39,7 @@ async fn overtaken_at(
 }
 
 /// The change that a request asks for, which is done and not refused.
-async fn done(change: impl Future<Output = Answer>) {
+async fn done(change: impl Future<Output = Response>) {
     let status = change.await.status;
     assert!(status < 300, "the change is done, not refused with {status}");
 }
@@ -49,7 +49,7 @@ fn new_key() -> Value {
 }
 
 #[tokio::test]
-async fn a_new_key_of_a_key_that_is_revoked_meanwhile_is_409() {
+async fn key_revoked_during_the_request_creates_nothing() {
     let (service, dynamodb, account) = started().await;
     let (maker, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
     let create = service.post("/v1/api-keys", &maker, new_key());
@@ -60,7 +60,7 @@ async fn a_new_key_of_a_key_that_is_revoked_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn a_rotation_by_a_key_that_is_revoked_meanwhile_is_409() {
+async fn key_revoked_during_the_request_rotates_nothing() {
     let (service, dynamodb, account) = started().await;
     let (caller, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
     let (other, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
@@ -72,7 +72,7 @@ async fn a_rotation_by_a_key_that_is_revoked_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_a_member_grants_who_is_demoted_meanwhile_is_409() {
+async fn member_demoted_during_the_request_grants_nothing() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let email = new_address();
@@ -90,7 +90,7 @@ async fn what_a_member_grants_who_is_demoted_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn an_admin_who_is_demoted_meanwhile_does_not_take_it_back() {
+async fn admin_demoted_during_the_request_cannot_undo_the_demotion() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let path = format!("/v1/members/{id}");
@@ -101,7 +101,7 @@ async fn an_admin_who_is_demoted_meanwhile_does_not_take_it_back() {
 }
 
 #[tokio::test]
-async fn a_password_of_a_member_who_is_suspended_meanwhile_is_401_and_wakes_no_session() {
+async fn member_suspended_during_a_password_change_gets_401_and_no_session_back() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let path = format!("/v1/members/{id}");
@@ -109,14 +109,14 @@ async fn a_password_of_a_member_who_is_suspended_meanwhile_is_401_and_wakes_no_s
     let change = service.post("/v1/auth/password", &session, body);
     let suspend = service.patch(&path, &account.session, json!({"status": "suspended"}));
     // The first is the authorizer's.
-    let answer = overtaken_at(dynamodb.hold_second("BatchGetItem"), change, done(suspend)).await;
+    let answer = overtaken_at(dynamodb.hold_second_call("BatchGetItem"), change, done(suspend)).await;
     answer.assert_error(401, "UNAUTHORIZED");
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     service.me(&session).await.assert_unauthorized();
 }
 
 #[tokio::test]
-async fn a_common_password_of_a_member_who_is_removed_meanwhile_is_401() {
+async fn member_removed_during_a_password_change_gets_401_for_a_common_password() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
@@ -124,12 +124,12 @@ async fn a_common_password_of_a_member_who_is_removed_meanwhile_is_401() {
     let path = format!("/v1/members/{id}");
     let remove = service.delete(&path, &account.session);
     // The first claims the attempt, the second forgives it.
-    let answer = overtaken_at(dynamodb.hold_second("TransactWriteItems"), change, done(remove)).await;
+    let answer = overtaken_at(dynamodb.hold_second_call("TransactWriteItems"), change, done(remove)).await;
     answer.assert_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
-async fn a_logout_of_a_session_that_is_ended_meanwhile_is_204() {
+async fn session_ended_during_its_logout_returns_204() {
     let (service, dynamodb, account) = started().await;
     let ended = service.login(&account.email).await;
     let logout = service.request("POST", "/v1/auth/logout").with(&ended).send();
@@ -141,7 +141,7 @@ async fn a_logout_of_a_session_that_is_ended_meanwhile_is_204() {
 }
 
 #[tokio::test]
-async fn what_an_admin_does_to_another_who_is_demoted_meanwhile_is_409() {
+async fn admin_demoted_during_the_request_changes_no_other_member() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let (_, other) = service.member(&account.session, &["read"]).await;
@@ -161,7 +161,7 @@ async fn what_an_admin_does_to_another_who_is_demoted_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_a_session_asks_for_that_is_ended_meanwhile_is_409() {
+async fn session_ended_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = started().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let (_, other) = service.member(&account.session, &["read"]).await;
@@ -190,7 +190,7 @@ async fn what_a_session_asks_for_that_is_ended_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_a_member_grants_whose_sessions_are_ended_meanwhile_is_409() {
+async fn member_suspended_and_restored_during_the_request_creates_nothing() {
     let (service, dynamodb, account) = started().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let path = format!("/v1/members/{id}");
@@ -204,7 +204,7 @@ async fn what_a_member_grants_whose_sessions_are_ended_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn a_rotation_with_a_secret_that_is_ended_meanwhile_is_409() {
+async fn secret_ended_during_the_request_rotates_nothing() {
     let (service, dynamodb, account) = started().await;
     for operation in ["GetItem", "TransactWriteItems"] {
         let (secret, record) = service.key(&account.session, json!({})).await;
@@ -217,7 +217,7 @@ async fn a_rotation_with_a_secret_that_is_ended_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn a_new_key_of_a_secret_that_is_ended_meanwhile_is_409() {
+async fn secret_ended_during_the_request_creates_nothing() {
     let (service, dynamodb, account) = started().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let path = format!("{}/rotate", key_path(&record));
@@ -233,7 +233,7 @@ async fn a_new_key_of_a_secret_that_is_ended_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_of_an_account_that_is_suspended_meanwhile_is_409() {
+async fn account_suspended_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = started().await;
     let (key, key_record) = service.key(&account.session, json!({})).await;
     let (secret, record) = service.key(&account.session, json!({})).await;
@@ -280,7 +280,7 @@ fn handed_out(rotation: &str) -> [(&str, Value); 3] {
 }
 
 #[tokio::test]
-async fn what_a_key_asks_for_that_expires_meanwhile_is_409() {
+async fn key_expired_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = started().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
@@ -300,14 +300,14 @@ async fn what_a_key_asks_for_that_expires_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_a_key_asks_for_that_expires_while_a_kept_answer_is_looked_for_is_409() {
+async fn key_expired_during_the_idempotency_lookup_returns_409() {
     let (service, dynamodb, account) = started().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
     for (path, held) in [
         ("/v1/api-keys", DynamoDb::hold as fn(&DynamoDb, &'static str) -> Held),
         // The first read is of the key.
-        (&rotation, DynamoDb::hold_second),
+        (&rotation, DynamoDb::hold_second_call),
     ] {
         let (key, _) =
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
@@ -320,7 +320,7 @@ async fn what_a_key_asks_for_that_expires_while_a_kept_answer_is_looked_for_is_4
 }
 
 #[tokio::test]
-async fn what_a_session_asks_for_that_grows_too_old_meanwhile_is_409() {
+async fn session_expired_during_the_request_returns_409() {
     let (service, dynamodb, account) = started().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
@@ -347,13 +347,13 @@ async fn what_a_session_asks_for_that_grows_too_old_meanwhile_is_409() {
 }
 
 #[tokio::test]
-async fn what_a_secret_asks_for_whose_overlap_ends_meanwhile_is_409() {
+async fn previous_secret_expired_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = started().await;
     let (other, other_record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&other_record));
     for (path, body) in handed_out(&rotation) {
         let (secret, record) = service.key(&account.session, json!({})).await;
-        service.time.begin_second();
+        service.time.next_second();
         let (rotated, _) = service.rotate(&record, &account.session, 1).await;
         let held = dynamodb.hold("UpdateItem");
         let answer =

@@ -17,7 +17,7 @@ use crate::{
         operation::{Operation, What},
         pair::Pair,
     },
-    response::Answer,
+    response::Response,
     seeded,
     service::OwnService,
 };
@@ -85,7 +85,7 @@ fn orders(length: usize) -> Vec<Vec<usize>> {
 
 /// Whether `operation` may have been refused because another came between: before its write, or before it looked for
 /// what is gone, as a key never is.
-fn was_overtaken(operation: &Operation, answer: &Answer) -> bool {
+fn was_overtaken(operation: &Operation, answer: &Response) -> bool {
     let is_of_key = matches!(operation, Operation::RotateKey { .. } | Operation::RevokeKey { .. });
     answer.status == 404 && !is_of_key
         || answer.status == 409 && answer.body["error"]["message"] == "Another change came first"
@@ -93,7 +93,7 @@ fn was_overtaken(operation: &Operation, answer: &Answer) -> bool {
 
 impl Explanation {
     /// Whether the operations, in this order, are answered like this.
-    fn of(pair: &Pair, operations: &[Operation], answers: &[Answer], order: &[usize]) -> Option<Self> {
+    fn of(pair: &Pair, operations: &[Operation], answers: &[Response], order: &[usize]) -> Option<Self> {
         let mut explanation = Self { model: pair.model.clone(), names: pair.names.clone() };
         let mut was_changed = false;
         for n in order {
@@ -109,7 +109,7 @@ impl Explanation {
     }
 
     /// With one more operation, if that is answered like this.
-    fn after(&self, operation: &Operation, answer: &Answer) -> Option<Self> {
+    fn after(&self, operation: &Operation, answer: &Response) -> Option<Self> {
         let Self { mut model, mut names } = self.clone();
         let outcome = model.apply(operation);
         if outcome.status != answer.status {
@@ -168,7 +168,7 @@ async fn race(
     operations: &[Operation],
     choose: impl FnMut(usize) -> usize,
 ) {
-    pair.service.time.stay_in_second();
+    pair.service.time.back_to_second_start();
     let asked = operations.iter().map(|operation| pair.names.send(&pair.service, pair.model.now, operation));
     let answers = dynamodb.interleave(asked.collect(), choose).await;
 
@@ -205,7 +205,7 @@ async fn in_every_order(set_up: impl AsyncFn(&mut Pair) -> Vec<Operation>) {
     let mut choices = Choices::default();
     loop {
         pair.leave_behind();
-        pair.service.time.stay_in_second();
+        pair.service.time.back_to_second_start();
         let operations = set_up(&mut pair).await;
         race(&mut pair, &dynamodb, &operations, |among| choices.choose(among)).await;
         if !choices.next() {
@@ -276,7 +276,7 @@ async fn two_admins(pair: &mut Pair) -> (usize, Caller) {
 }
 
 #[tokio::test]
-async fn two_rotations() {
+async fn two_rotations_are_serializable() {
     in_every_order(async |pair| {
         let key = rotated_key(pair).await;
         vec![rotate(OWNER, key, 60), rotate(OWNER, key, 0)]
@@ -285,7 +285,7 @@ async fn two_rotations() {
 }
 
 #[tokio::test]
-async fn a_rotation_by_the_owner_and_one_by_the_key_itself() {
+async fn rotations_by_the_owner_and_the_key_itself_are_serializable() {
     in_every_order(async |pair| {
         let key = rotated_key(pair).await;
         vec![rotate(OWNER, key, 60), rotate(Caller::Key(key, 0), key, 60)]
@@ -294,7 +294,7 @@ async fn a_rotation_by_the_owner_and_one_by_the_key_itself() {
 }
 
 #[tokio::test]
-async fn a_rotation_and_a_revocation() {
+async fn rotation_and_revocation_are_serializable() {
     in_every_order(async |pair| {
         let key = rotated_key(pair).await;
         vec![rotate(OWNER, key, 60), Operation::RevokeKey { by: OWNER, key }]
@@ -303,7 +303,7 @@ async fn a_rotation_and_a_revocation() {
 }
 
 #[tokio::test]
-async fn a_revocation_and_uses() {
+async fn revocation_and_use_of_the_key_are_serializable() {
     for of in [|by| show(by, What::Me), |by| new_key(by, ["read"])] {
         in_every_order(async |pair| {
             let key = key(pair).await;
@@ -314,7 +314,7 @@ async fn a_revocation_and_uses() {
 }
 
 #[tokio::test]
-async fn a_suspension_of_the_account_and_uses() {
+async fn account_suspension_and_use_of_a_key_are_serializable() {
     for name in ["look", "make", "rotate"] {
         in_every_order(async |pair| {
             let key = key(pair).await;
@@ -331,7 +331,7 @@ async fn a_suspension_of_the_account_and_uses() {
 }
 
 #[tokio::test]
-async fn a_demotion_and_a_new_key_of_the_member() {
+async fn demotion_and_key_creation_by_the_member_are_serializable() {
     in_every_order(async |pair| {
         let (member, by) = colleague(pair).await;
         vec![demote(OWNER, member), new_key(by, ["read", "admin"])]
@@ -340,7 +340,7 @@ async fn a_demotion_and_a_new_key_of_the_member() {
 }
 
 #[tokio::test]
-async fn a_removal_and_a_rotation_by_the_member() {
+async fn removal_and_rotation_by_the_member_are_serializable() {
     in_every_order(async |pair| {
         let (member, by) = colleague(pair).await;
         let key = key(pair).await;
@@ -350,7 +350,7 @@ async fn a_removal_and_a_rotation_by_the_member() {
 }
 
 #[tokio::test]
-async fn two_changes_of_one_member() {
+async fn two_changes_of_one_member_are_serializable() {
     in_every_order(async |pair| {
         let (member, _) = colleague(pair).await;
         vec![demote(OWNER, member), suspend(OWNER, member)]
@@ -359,7 +359,7 @@ async fn two_changes_of_one_member() {
 }
 
 #[tokio::test]
-async fn two_admins_who_remove_each_other() {
+async fn mutual_removal_of_two_admins_is_serializable() {
     in_every_order(async |pair| {
         let (member, by) = two_admins(pair).await;
         vec![Operation::RemoveMember { by: OWNER, member }, Operation::RemoveMember { by, member: 0 }]
@@ -368,7 +368,7 @@ async fn two_admins_who_remove_each_other() {
 }
 
 #[tokio::test]
-async fn two_admins_who_step_down() {
+async fn self_demotion_of_two_admins_is_serializable() {
     in_every_order(async |pair| {
         let (member, by) = two_admins(pair).await;
         vec![demote(OWNER, 0), demote(by, member)]
@@ -377,7 +377,7 @@ async fn two_admins_who_step_down() {
 }
 
 #[tokio::test]
-async fn something_new_and_the_list_of_all() {
+async fn creation_and_listing_are_serializable() {
     let project = Operation::CreateProject { by: OWNER, environment: Live };
     let member = Operation::CreateMember { by: OWNER, rights: rights(["read"]) };
     for (new, list) in [
@@ -391,7 +391,7 @@ async fn something_new_and_the_list_of_all() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_and_a_use() {
+async fn logout_and_use_of_the_session_are_serializable() {
     in_every_order(async |pair| {
         let by = session(pair, 0).await;
         vec![Operation::LogOut { by }, new_key(by, ["read"])]
@@ -400,7 +400,7 @@ async fn the_end_of_a_session_and_a_use() {
 }
 
 #[test]
-fn a_password_change_and_logins() {
+fn password_change_and_login_are_serializable() {
     let runtime = Runtime::new().expect("a runtime");
     let (service, dynamodb) = runtime.block_on(OwnService::start_with_dynamodb());
     let service = Arc::new(service);
@@ -445,7 +445,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
 }
 
 #[test]
-fn any_operations_of_two_admins_and_two_keys() {
+fn operations_of_two_admins_and_two_keys_are_serializable() {
     let runtime = Runtime::new().expect("a runtime");
     let (service, dynamodb) = runtime.block_on(OwnService::start_with_dynamodb());
     let service = Arc::new(service);

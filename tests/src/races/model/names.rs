@@ -16,12 +16,12 @@ use crate::{
         Caller, Model, RIGHTS, Rights, SESSION_LIFETIME, Scope, Status,
         operation::{Operation, Outcome, Shows, Thing, What},
     },
-    response::{Answer, text},
+    response::{Response, text},
     service::{Credential, OwnService, PASSWORD, Request, new_address},
 };
 
 /// An answer that is to come.
-pub type AuthorizationRequest = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub type AuthorizationRequest = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// What of an answer the model knows.
 pub type Seen = (u16, Value);
@@ -79,7 +79,7 @@ fn in_order(rights: &Rights) -> Vec<&'static str> {
 impl Names {
     /// Those of [`Model::begun`], which begins now.
     pub async fn begin(service: &OwnService, accounts: usize) -> Self {
-        service.time.begin_second();
+        service.time.next_second();
         let mut names = Self {
             began: service.time.now(),
             accounts: Vec::new(),
@@ -208,7 +208,7 @@ impl Names {
         let service = Arc::clone(service);
         Box::pin(async move {
             let body = service.operate(command).await.expect("it is done");
-            Answer { status: 200, headers: HeaderMap::new(), text: body.to_string(), body }
+            Response { status: 200, headers: HeaderMap::new(), text: body.to_string(), body }
         })
     }
 
@@ -223,7 +223,7 @@ impl Names {
 
     /// Learns from the answer to `operation` what the service calls the thing that came of it. Returns the credential
     /// that it shows, if it shows one.
-    pub fn learn(&mut self, operation: &Operation, answer: &Answer) -> Option<Caller> {
+    pub fn learn(&mut self, operation: &Operation, answer: &Response) -> Option<Caller> {
         let id = || text(&answer.body, "id").to_owned();
         let secret = || Credential::bearer(text(&answer.body, "key"));
         match (operation, answer.status) {
@@ -350,7 +350,7 @@ impl Names {
 }
 
 /// What of an answer the model knows, which is all it `shows`, if that is anything.
-pub fn seen(answer: &Answer, shows: bool) -> Seen {
+pub fn seen(answer: &Response, shows: bool) -> Seen {
     let body = if answer.status >= 300 || !shows {
         Value::Null
     } else if let Some(list) = answer.body["data"].as_array() {

@@ -47,7 +47,7 @@ impl Pair {
     }
 
     pub fn pass_to_next_second(&mut self) {
-        self.service.time.begin_second();
+        self.service.time.next_second();
         self.model.now += 1;
     }
 
