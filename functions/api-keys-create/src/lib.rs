@@ -1,4 +1,4 @@
-//! `POST /v1/api-keys`: makes an API key.
+//! `POST /v1/api-keys`: creates an API key.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -30,8 +30,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::ApiKeys,
     name: "createApiKey",
-    summary: "Make an API key",
-    description: "By a session, or a key with `admin`. A new key never exceeds its maker: 403 otherwise.",
+    summary: "Create an API key",
+    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys within that scope, and a test key can only create test keys.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[http::idempotency::PARAMETER],
@@ -42,16 +42,16 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     }),
     success: Success {
         status: 201,
-        description: "The key. Its secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
+        description: "The new API key, with its secret in `key`. A replayed response (see `Idempotency-Replayed`) omits the secret.",
         body: Some((schema_of::<WithSecret<ApiKeyView>>, || {
             examples::with(examples::api_key(), json!({"key": examples::SECRET}))
         })),
     },
     errors: &[
-        (403, "The caller may not make keys, or the key would exceed its maker."),
+        (403, "The caller may not create API keys, or the new key would exceed the caller."),
         (
             409,
-            "The same request, by its `Idempotency-Key`, is under way, or the caller's credential ended meanwhile.",
+            "Another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
         ),
         (422, "The `Idempotency-Key` came with another request within a day."),
     ],
@@ -65,14 +65,15 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: Name,
-    /// What it may do. Its maker holds them all.
+    /// What the key may do. The creator must hold all of these permissions.
     permissions: Permissions,
-    /// Which data it sees. A test key makes only test keys.
+    /// Whether the key accesses live or test data. A test key can only create test keys.
     #[serde(rename = "type", default = "live")]
     environment: Environment,
-    /// The projects that it reaches, or null: every project. A scoped key gives a scope within its own.
+    /// The projects that the key can access. If left out or null, it can access all projects. A key with a scope can only
+    /// create keys within that scope.
     scope: Option<ProjectScope>,
-    /// From when on it is not let in any more, or null: never. A moment in the future.
+    /// When the key expires. Must be in the future. If left out or null, the key never expires.
     expires_at: Option<Timestamp>,
 }
 
@@ -80,24 +81,24 @@ fn live() -> Environment {
     Environment::Live
 }
 
-async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Response, Error> {
+async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
     let scope = Scope::from(scope);
-    if !may_create_key(&maker, environment, permissions, &scope) {
+    if !may_create_key(&creator, environment, permissions, &scope) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    let idempotency = request.idempotency(&maker)?;
-    if let Some(answer) = idempotency.replay(&app, app.clock.now()).await? {
-        return Ok(answer);
+    let idempotency = request.idempotency(&creator)?;
+    if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
+        return Ok(response);
     }
-    // After all reads, since whether the maker is still let in is told by it.
+    // Taken after all reads: the write fails if the creator is no longer authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
 
-    let account_id = maker.account_id();
+    let account_id = creator.account_id();
     let id = KeyId::new(&app.clock, &app.random);
     let token = NewToken::for_key(environment, account_id, id, &app.random);
     let key = ApiKey {
@@ -120,6 +121,6 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
     };
     let record = ApiKeyView::new(key.clone(), now);
     let result = idempotency.result(StatusCode::CREATED, &record, now);
-    app.store.create_key(&key, &maker, &audit_context, result.as_ref()).await?;
+    app.store.create_key(&key, &creator, &audit_context, result.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

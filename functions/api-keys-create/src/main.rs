@@ -1,4 +1,4 @@
-//! The Lambda program `api-keys-create`.
+//! The Lambda function `api-keys-create`.
 
 use std::process::ExitCode;
 

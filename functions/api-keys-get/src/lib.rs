@@ -1,4 +1,4 @@
-//! `GET /v1/api-keys/{key_id}`: shows one API key.
+//! `GET /v1/api-keys/{key_id}`: returns an API key.
 use std::sync::Arc;
 
 use shared::{
@@ -18,15 +18,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::ApiKeys,
     name: "getApiKey",
-    summary: "Show an API key",
-    description: "By a session, a key with `admin`, or the key itself.",
+    summary: "Get an API key",
+    description: "Returns an API key without its secret. Requires a session, an API key with `admin`, or the key itself. For an API key with `admin`, keys of the other type and keys that are not within its scope don't exist.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],
     body: None,
     success: Success {
         status: 200,
-        description: "The key.",
+        description: "The API key.",
         body: Some((schema_of::<ApiKeyView>, examples::api_key)),
     },
     errors: &[],

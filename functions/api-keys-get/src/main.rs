@@ -1,4 +1,4 @@
-//! The Lambda program `api-keys-get`.
+//! The Lambda function `api-keys-get`.
 
 use std::process::ExitCode;
 

@@ -19,8 +19,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::ApiKeys,
     name: "listApiKeys",
-    summary: "List the API keys",
-    description: "Newest first. By a session, or by a key with `admin`, which sees those within its own type and scope.",
+    summary: "List API keys",
+    description: "Returns the account's API keys without their secrets, newest first. Requires a session, or an API key with `admin`. An API key sees only keys of its own type that are within its scope.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[
@@ -29,14 +29,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         Parameter {
             name: "status",
             location: Location::Query,
-            description: "`all` adds those that were revoked.",
+            description: "Which keys to return. If left out, revoked keys are not returned. `all` includes them.",
             schema: |_| json_schema!({"const": "all"}),
         },
     ],
     body: None,
     success: Success {
         status: 200,
-        description: "A page of keys.",
+        description: "A page of API keys.",
         body: Some((schema_of::<PageView<ApiKeyView>>, || examples::page(examples::api_key()))),
     },
     errors: &[],
@@ -50,7 +50,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let with_revoked = match request.query("status")? {
         None => false,
         Some("all") => true,
-        Some(_) => return Err(Error::bad_field("status", "must be all, or left out")),
+        Some(_) => return Err(Error::bad_field("status", "must be `all` if it is given")),
     };
     let account_id = principal.account_id();
     let list = List::new("api-keys", account_id);

@@ -1,4 +1,4 @@
-//! The Lambda program `api-keys-list`.
+//! The Lambda function `api-keys-list`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `DELETE /v1/api-keys/{key_id}`: ends an API key.
+//! `DELETE /v1/api-keys/{key_id}`: revokes an API key.
 use std::sync::Arc;
 
 use shared::{
@@ -18,7 +18,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "revokeApiKey",
     summary: "Revoke an API key",
-    description: "By a session, a key with `admin`, or the key itself. No request that arrives after the answer is let in with any secret of the key.",
+    description: "Revokes an API key permanently. All of its secrets are invalid as soon as this request returns. Revoking a revoked key has no effect. Requires a session, an API key with `admin`, or the key itself.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],

@@ -1,4 +1,4 @@
-//! The Lambda program `api-keys-revoke`.
+//! The Lambda function `api-keys-revoke`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/api-keys/{key_id}/rotate`: gives an API key a new secret.
+//! `POST /v1/api-keys/{key_id}/rotate`: replaces the secret of an API key.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -27,8 +27,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::ApiKeys,
     name: "rotateApiKey",
-    summary: "Give an API key a new secret",
-    description: "By a session, a key with `admin`, or the key itself. The old secret works until `grace_period` seconds have passed, and never past the key's own expiry; a third secret ends the first at once. Whoever rotates another's key must hold all of its permissions: 403 otherwise. An expired or revoked key can't be rotated, and of rotations that race one wins: 409 otherwise.",
+    summary: "Rotate an API key",
+    description: "Creates a new secret for an API key and returns the key with the new secret, which is shown only once. Everything else about the key stays the same. The previous secret stays valid for `grace_period` seconds, but not beyond the key's own expiry. Only one previous secret can be valid: rotating again during the grace period invalidates the older one immediately. Requires a session, an API key with `admin`, or the key itself. A caller other than the key itself must hold all permissions of the key.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[http::idempotency::PARAMETER],
@@ -39,7 +39,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     }),
     success: Success {
         status: 200,
-        description: "The key. Its new secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
+        description: "The API key, with its new secret in `key`. A replayed response (see `Idempotency-Replayed`) omits the secret.",
         body: Some((schema_of::<WithSecret<RotatedKey>>, || {
             examples::with(
                 examples::api_key(),
@@ -48,10 +48,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         })),
     },
     errors: &[
-        (403, "The caller may not rotate this key, or lacks a permission of the key."),
+        (403, "The caller may not rotate API keys, or lacks a permission of this key."),
         (
             409,
-            "The key has expired or was revoked, or another rotation came first. Or the same request, by its `Idempotency-Key`, is under way, or the caller's credential ended meanwhile.",
+            "The key has expired or was revoked, a concurrent rotation came first, another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
         ),
         (422, "The `Idempotency-Key` came with another request within a day."),
     ],
@@ -64,19 +64,19 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
-    /// For how many seconds the old secret works still.
+    /// How many seconds the previous secret stays valid.
     grace_period: GracePeriod,
 }
 
-/// How many seconds the old secret works still.
+/// How many seconds the previous secret stays valid.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline, extend("minimum" = 0, "maximum" = MAX_GRACE, "default" = DEFAULT_GRACE))]
 #[serde(try_from = "i64")]
 struct GracePeriod(u32);
 
-/// A day.
+/// One day.
 const DEFAULT_GRACE: u32 = 24 * 60 * 60;
-/// A week.
+/// One week.
 const MAX_GRACE: u32 = 7 * 24 * 60 * 60;
 
 impl Default for GracePeriod {
@@ -98,7 +98,7 @@ impl TryFrom<i64> for GracePeriod {
 struct RotatedKey {
     #[serde(flatten)]
     view: ApiKeyView,
-    /// From when on the old secret is not let in any more.
+    /// When the previous secret stops being valid.
     previous_expires_at: Timestamp,
 }
 
@@ -109,10 +109,10 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     let idempotency = request.idempotency(&principal)?;
-    if let Some(answer) = idempotency.replay(&app, app.clock.now()).await? {
-        return Ok(answer);
+    if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
+        return Ok(response);
     }
-    // After all reads, since whether the caller is still let in is told by it.
+    // Taken after all reads: the caller must still be authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
     if !still_authorizes(&key, &principal, now) {

@@ -1,4 +1,4 @@
-//! The Lambda program `api-keys-rotate`.
+//! The Lambda function `api-keys-rotate`.
 
 use std::process::ExitCode;
 

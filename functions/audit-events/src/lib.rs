@@ -1,4 +1,4 @@
-//! `GET /v1/audit-events`: the account's audit trail.
+//! `GET /v1/audit-events`: lists the events of the account's audit trail.
 use std::{convert::identity, sync::Arc};
 
 use serde_json::json;
@@ -20,8 +20,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::AuditTrail,
     name: "listAuditEvents",
-    summary: "List the audit events",
-    description: "Newest first. With `admin` over the whole account.",
+    summary: "List audit events",
+    description: "Returns the events of the account's audit trail, newest first. Requires `admin` over the whole account.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[
@@ -30,14 +30,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         Parameter {
             name: "key_id",
             location: Location::Query,
-            description: "Only what was done to this key, and what it did.",
+            description: "Return only the events that this API key caused and the changes to this key.",
             schema: schema_of::<KeyId>,
         },
     ],
     body: None,
     success: Success {
         status: 200,
-        description: "A page of events.",
+        description: "A page of audit events.",
         body: Some((schema_of::<PageView<AuditEvent>>, || {
             examples::page(
                 json!({"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}),

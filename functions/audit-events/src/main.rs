@@ -1,4 +1,4 @@
-//! The Lambda program `audit-events`.
+//! The Lambda function `audit-events`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The event of a REST API's REQUEST authorizer, as far as it is read.
+//! The event that a REST API sends to its REQUEST authorizer, with the fields that are needed.
 
 use std::{fmt, marker::PhantomData};
 
@@ -8,11 +8,11 @@ use serde::{
 };
 use shared::authorization::decision::AuthorizationRequest;
 
-/// What API Gateway asks.
+/// The event that API Gateway sends to the authorizer.
 ///
-/// Ours instead of the one in `aws_lambda_events`: that one joins headers whose names differ in case alone
-/// and refuses an event with a header outside of ASCII. Both are to be answered with a 401. And most of an
-/// event is not needed.
+/// The type in `aws_lambda_events` can't be used: it joins headers whose names differ only in case, and it fails if a
+/// header contains other characters than ASCII. Both requests must get 401. It also parses the rest of the event, which is
+/// not needed.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizerRequest {
@@ -22,7 +22,7 @@ pub struct AuthorizerRequest {
     http_method: String,
     #[serde(rename = "multiValueHeaders")]
     authorizations: Option<Authorizations<Vec<String>>>,
-    /// Of a header that came more than once, the last value.
+    /// Contains only the last value of a repeated header.
     #[serde(rename = "headers")]
     last_authorizations: Option<Authorizations<String>>,
     #[serde(rename = "multiValueQueryStringParameters")]
@@ -51,15 +51,15 @@ struct Path {
 }
 
 impl AuthorizerRequest {
-    /// The one `Authorization` that came, if it was one: two credentials, in whatever guise, are none.
+    /// Returns the value of the `Authorization` header, or `None` if the request has no such header or has several values
+    /// for it, in any form.
     pub(crate) fn authorization(&self) -> Option<&str> {
-        let mut all = self.authorizations.as_ref()?.0.iter().flatten();
-        let (Some(one), None) = (all.next(), all.next()) else { return None };
-        let mut last = self.last_authorizations.iter().flat_map(|last| &last.0);
-        last.all(|last| last == one).then_some(one)
+        let mut values = self.authorizations.as_ref()?.0.iter().flatten();
+        let (Some(value), None) = (values.next(), values.next()) else { return None };
+        let mut last_values = self.last_authorizations.iter().flat_map(|last| &last.0);
+        last_values.all(|last| last == value).then_some(value)
     }
 
-    /// What the request asks for.
     pub(crate) fn authorization_request(&self) -> AuthorizationRequest<'_> {
         AuthorizationRequest {
             method: &self.http_method,
@@ -71,7 +71,7 @@ impl AuthorizerRequest {
     }
 }
 
-/// Of all headers, what `Authorization` holds, however it is spelled.
+/// The values of the headers named `Authorization`, in any case.
 struct Authorizations<V>(Vec<V>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Authorizations<V> {
@@ -102,7 +102,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for HeadersVisitor<V> {
     }
 }
 
-/// Whether a header's name is `Authorization`, read without keeping the name.
+/// Whether the name of a header is `Authorization`. Deserializing it doesn't allocate the name.
 struct IsAuthorization(bool);
 
 impl<'de> Deserialize<'de> for IsAuthorization {
@@ -117,7 +117,7 @@ impl Visitor<'_> for NameVisitor {
     type Value = IsAuthorization;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a header's name")
+        f.write_str("the name of a header")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<IsAuthorization, E> {
@@ -131,20 +131,20 @@ mod tests {
 
     use super::*;
 
-    fn request(members: Value) -> Result<AuthorizerRequest, serde_json::Error> {
+    fn request(fields: Value) -> Result<AuthorizerRequest, serde_json::Error> {
         let mut event = json!({
             "methodArn": "arn",
             "resource": "/v1/projects/{project_id}",
             "httpMethod": "GET",
             "requestContext": {"requestId": "1"},
         });
-        let Value::Object(members) = members else { panic!("members are an object") };
-        event.as_object_mut().unwrap().extend(members);
+        let Value::Object(fields) = fields else { panic!("the fields are not an object") };
+        event.as_object_mut().unwrap().extend(fields);
         serde_json::from_value(event)
     }
 
     #[test]
-    fn one_authorization_is_one_however_it_is_spelled() {
+    fn authorization_returns_the_value_only_if_the_request_has_exactly_one() {
         for (headers, value) in [
             (json!({"Authorization": ["a"]}), Some("a")),
             (json!({"aUTHORIZATION": ["a"], "Host": ["b"], "Cookie": null}), Some("a")),
@@ -167,32 +167,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_values_is_no_event() {
+    fn headers_of_the_wrong_type_are_an_error() {
         for headers in [json!([]), json!("a"), json!({"Authorization": "a"}), json!({"Authorization": [1]})] {
-            let refused = request(json!({"multiValueHeaders": headers})).err().map(|error| error.to_string());
-            assert!(refused.is_some(), "{headers}");
+            let result = request(json!({"multiValueHeaders": headers}));
+            assert!(result.is_err(), "{headers}");
         }
-        let refused = request(json!({"multiValueHeaders": []})).err().unwrap().to_string();
-        assert!(refused.contains("expected headers"), "{refused}");
-        // A name that is no text can't come as JSON, but through another deserializer.
-        let refused = IsAuthorization::deserialize(json!(1)).err().unwrap().to_string();
-        assert!(refused.contains("expected a header's name"), "{refused}");
+        let error = request(json!({"multiValueHeaders": []})).err().unwrap().to_string();
+        assert!(error.contains("expected headers"), "{error}");
+        // In JSON, every name is a string. Other deserializers may pass another type.
+        let error = IsAuthorization::deserialize(json!(1)).err().unwrap().to_string();
+        assert!(error.contains("expected the name of a header"), "{error}");
     }
 
     #[test]
-    fn what_is_asked_is_what_the_event_says() {
-        let full = request(json!({
+    fn authorization_request_contains_the_ids_and_environments_of_the_event() {
+        let event = request(json!({
             "pathParameters": {"project_id": "proj_1", "key_id": "key_1", "other": "x"},
             "multiValueQueryStringParameters": {"environment": ["live", "test"], "limit": ["1"]},
         }));
-        let full = full.unwrap();
-        let parsed = full.authorization_request();
+        let event = event.unwrap();
+        let parsed = event.authorization_request();
         assert_eq!((parsed.method, parsed.route), ("GET", "/v1/projects/{project_id}"));
         assert_eq!((parsed.key_id, parsed.project_id), (Some("key_1"), Some("proj_1")));
         assert_eq!(parsed.environments, ["live", "test"]);
 
-        let bare = request(json!({"pathParameters": null, "multiValueQueryStringParameters": {}})).unwrap();
-        let parsed = bare.authorization_request();
+        let event = request(json!({"pathParameters": null, "multiValueQueryStringParameters": {}})).unwrap();
+        let parsed = event.authorization_request();
         assert_eq!((parsed.key_id, parsed.project_id), (None, None));
         assert!(parsed.environments.is_empty());
     }

@@ -1,4 +1,4 @@
-//! The Lambda authorizer: decides on every request before it reaches a function.
+//! The Lambda authorizer: authorizes or rejects every request before it reaches a function.
 
 mod event;
 mod policy;
@@ -26,7 +26,7 @@ use shared::{
 
 pub use self::{event::AuthorizerRequest, policy::Policy};
 
-/// None: the authorizer has no route.
+/// Empty, because the authorizer has no route.
 pub const OPERATIONS: &[Operation] = &[];
 
 #[must_use]
@@ -126,7 +126,7 @@ async fn authorize(
             Ok(Policy::allow(&principal, rate_limit, event.method_arn))
         }
         Err(Rejection::Forbidden(reason)) => {
-            // The token is valid, so its claims are true.
+            // The token was verified, so its claims are true.
             let invocation = invocation.for_principal(claims.account_id, claims.principal_id.clone());
             invocation.finish(Outcome::Forbidden, Some(&reason.to_string()));
             Ok(Policy::deny(claims.principal_id, event.method_arn))
@@ -147,8 +147,9 @@ fn parse_token(event: &AuthorizerRequest) -> Result<Token<'_>, Unauthenticated> 
     Ok(Token::from_authorization(authorization)?)
 }
 
-/// Decides on a request with `token`: loads what the token names in one round trip to the table and applies the rules to
-/// it. Returns the caller and the decision on its rate limit, if it has one that could be determined.
+/// Decides on a request with `token`: loads the entities that the token names in one round trip to the table, and applies
+/// the rules to them. Returns the principal and its rate-limit decision. The latter is `None` for a session, and if it could
+/// not be determined.
 async fn decide(
     app: &App,
     leases: &Leases,
@@ -163,7 +164,7 @@ async fn decide(
             let peppers = app.peppers_with(versions).await?;
             let loaded = loaded.ok_or_else(|| deny_unknown_key(token, &peppers, now))?;
             let principal = authorize_key(request, token, &loaded, &peppers, now)?;
-            Ok((principal, usage::of_key(app, leases, &loaded, token, &peppers, now).await?))
+            Ok((principal, usage::record_key_use(app, leases, &loaded, token, &peppers, now).await?))
         }
         Token::Session(token) => {
             let loaded = app.store.load_session(token.account_id, token.user_id, token.session_id).await?;
@@ -171,7 +172,7 @@ async fn decide(
             let peppers = app.peppers_with(version).await?;
             let loaded = loaded.ok_or_else(|| deny_unknown_session(token, &peppers))?;
             let principal = authorize_session(request, token, &loaded, &peppers, now)?;
-            usage::of_session(app, &loaded, token, &peppers, now).await;
+            usage::record_session_use(app, &loaded, token, &peppers, now).await;
             Ok((principal, None))
         }
     }
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn authorizer_error_has_the_one_message_that_means_401() {
+    fn authorizer_error_has_the_message_unauthorized_only_for_an_invalid_credential() {
         for (error, kind, message) in [
             (AuthorizerError::Unauthorized, "Unauthorized", "Unauthorized"),
             (AuthorizerError::Failed, "Failed", "No decision was possible"),

@@ -1,4 +1,4 @@
-//! The Lambda program `authorizer`.
+//! The Lambda function `authorizer`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What the authorizer answers: a policy for the one request that was asked about.
+//! The authorizer's response: a policy for the one method and path that was requested.
 
 use serde::{Serialize, Serializer};
 use shared::{
@@ -6,17 +6,18 @@ use shared::{
     rate_limit::decision::RateLimitDecision,
 };
 
-/// API Gateway takes no longer `Resource` in a policy, and answers 500 to one.
+/// The longest `Resource` in a policy that API Gateway accepts. It returns 500 if one is longer.
 const MAX_RESOURCE_BYTES: usize = 512;
 
-/// The members of an answer's context.
+/// Names and values of the fields that API Gateway passes on to the function.
 type Context = Vec<(&'static str, String)>;
 
 fn as_object<S: Serializer>(context: &Context, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(context.iter().map(|(name, value)| (name, value)))
 }
 
-/// An answer to API Gateway. Every member is set by hand: a default would be an Allow.
+/// The response to API Gateway. Every field is set explicitly, because the default of `Effect` in `aws_lambda_events` is
+/// `Allow`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
@@ -50,19 +51,24 @@ enum Effect {
 }
 
 impl Policy {
-    /// Lets `principal` through to `method_arn`, and to nothing else, and says how its limit stands.
-    pub(crate) fn allow(principal: &Principal, limit: Option<RateLimitDecision>, method_arn: String) -> Self {
-        Self::new(Effect::Allow, principal.id(), method_arn, context::write(principal, limit))
+    /// Allows `principal` to call `method_arn` and nothing else. The context contains the principal and its rate-limit
+    /// decision.
+    pub(crate) fn allow(
+        principal: &Principal,
+        rate_limit: Option<RateLimitDecision>,
+        method_arn: String,
+    ) -> Self {
+        Self::new(Effect::Allow, principal.id(), method_arn, context::write(principal, rate_limit))
     }
 
-    /// Keeps whoever it is from `method_arn`.
+    /// Denies the principal with this id access to `method_arn`.
     pub(crate) fn deny(principal_id: String, method_arn: String) -> Self {
         Self::new(Effect::Deny, principal_id, method_arn, Context::new())
     }
 
     fn new(effect: Effect, principal_id: String, mut resource: String, context: Context) -> Self {
         if resource.len() > MAX_RESOURCE_BYTES {
-            // No path with ids of ours is as long, so whatever begins like that isn't there.
+            // No path of the API is this long, so the wildcard only matches paths that don't exist.
             resource.truncate(resource.floor_char_boundary(MAX_RESOURCE_BYTES - 1));
             resource.push('*');
         }
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_is_for_one_method_and_says_who_and_how_the_limit_stands() {
+    fn allow_names_one_method_with_the_principal_and_its_rate_limit_in_the_context() {
         let session = SessionPrincipal {
             account_id: "acct_0000000000000001".parse().unwrap(),
             user_id: "user_0000000000000001".parse().unwrap(),
@@ -99,10 +105,10 @@ mod tests {
             expires_at: "2027-01-30T12:00:00Z".parse().unwrap(),
         };
         let quota = Quota::new(100.try_into().unwrap());
-        let limit = RateLimitDecision::Within(RateLimitStatus { quota, remaining: 42, resets_in: 18 });
+        let rate_limit = RateLimitDecision::Within(RateLimitStatus { quota, remaining: 42, resets_in: 18 });
         let principal = Principal::Session(session);
         let mut policy =
-            serde_json::to_value(Policy::allow(&principal, Some(limit), "arn".to_owned())).unwrap();
+            serde_json::to_value(Policy::allow(&principal, Some(rate_limit), "arn".to_owned())).unwrap();
         let context = policy["context"].take();
         assert_eq!(
             policy,
@@ -116,13 +122,13 @@ mod tests {
                 "usageIdentifierKey": null,
             })
         );
-        let expected = context::write(&principal, Some(limit)).into_iter();
+        let expected = context::write(&principal, Some(rate_limit)).into_iter();
         let expected: Value = expected.map(|(name, value)| (name, json!(value))).collect();
         assert_eq!(context, expected);
     }
 
     #[test]
-    fn a_deny_is_for_one_method_and_says_nothing_else() {
+    fn deny_names_one_method_with_an_empty_context() {
         let policy = serde_json::to_value(Policy::deny("key_1".to_owned(), "arn".to_owned())).unwrap();
         assert_eq!(
             policy,
@@ -139,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_has_at_most_512_bytes() {
+    fn resource_longer_than_512_bytes_is_truncated_to_a_wildcard() {
         let longest = "a".repeat(512);
         assert_eq!(resource(longest.clone()), longest);
         assert_eq!(resource("a".repeat(513)), format!("{}*", "a".repeat(511)));
-        // The boundary of a character comes first.
+        // A character is never cut in half.
         assert_eq!(
             resource(format!("{}ä{}", "a".repeat(510), "b".repeat(9))),
             format!("{}*", "a".repeat(510))

@@ -1,9 +1,9 @@
-//! What a request that is let in leaves behind: part of its key's quota is spent, its credential was used, and a digest
-//! that an older pepper made is made anew. Most requests write nothing.
+//! Records an authorized request: spends one request of the key's quota, stores when the credential was last used, and
+//! rehashes a digest that was made with an older pepper. Most requests write nothing to the table.
 //!
-//! None of it decides whose credential is valid. So where the table can't be written, or not soon, the request passes,
-//! and the log tells. Where other requests of a key keep its quota from being counted, that is no such case: it is over its
-//! limit.
+//! These writes don't affect whether a credential is valid. If one fails or takes too long, the request stays authorized and
+//! a warning is logged. A contended counter is different: if concurrent requests of the same key keep its quota from being
+//! reserved, the request is over the limit.
 
 use std::time::Duration;
 
@@ -26,42 +26,42 @@ use shared::{
 use tokio::time::timeout;
 use tracing::warn;
 
-/// How long a request waits for a write.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for one of these writes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Spends one request of the key's quota. Returns how its limit stands, or `None` where that can't be told.
-pub(crate) async fn of_key(
+/// Spends one request of the key's quota. Returns the rate-limit decision, or `None` if the counter could not be written.
+pub(crate) async fn record_key_use(
     app: &App,
     leases: &Leases,
-    found: &LoadedKey,
+    loaded: &LoadedKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Option<RateLimitDecision>, Error> {
-    let LoadedKey { key, account } = found;
+    let LoadedKey { key, account } = loaded;
     let quota = account.quotas.map_or_else(|| app.quotas(), Ok)?.of(key.environment);
-    let wanted = match leases.spend(key.id, key.counter, quota, now) {
-        SpendResult::Decided(verdict) => return Ok(Some(verdict)),
-        SpendResult::Reserve(wanted) => wanted,
+    let batch = match leases.spend(key.id, key.counter, quota, now) {
+        SpendResult::Decided(decision) => return Ok(Some(decision)),
+        SpendResult::Reserve(batch) => batch,
     };
-    let Some(batch) = best_effort(app.store.reserve_quota(key, wanted, quota, now)).await else {
+    let Some(reserved) = best_effort(app.store.reserve_quota(key, batch, quota, now)).await else {
         return Ok(None);
     };
     if let Some(state) = key.rehashed(token.expose(), peppers) {
         best_effort(app.store.rehash_key(key, &state)).await;
     }
-    Ok(Some(leases.record_reservation(key.id, batch, quota, now)))
+    Ok(Some(leases.record_reservation(key.id, reserved, quota, now)))
 }
 
-/// Writes down that the session is used, where that was last done a while ago.
-pub(crate) async fn of_session(
+/// Stores that the session is used, unless that was stored recently.
+pub(crate) async fn record_session_use(
     app: &App,
-    found: &LoadedSession,
+    loaded: &LoadedSession,
     token: &SessionToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
 ) {
-    let session = &found.session;
+    let session = &loaded.session;
     if session.should_record_use(now) {
         let rehashed = session.digest.rehashed(token.expose(), peppers);
         let digest = rehashed.as_ref().unwrap_or(&session.digest);
@@ -69,14 +69,14 @@ pub(crate) async fn of_session(
     }
 }
 
-/// What `write` comes to, where it does so soon.
+/// Returns the result of `write`. Logs a warning and returns `None` if it fails or takes longer than [`WRITE_TIMEOUT`].
 async fn best_effort<T>(write: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-    // On the heap, because an SDK's futures are large.
-    let reason = match timeout(PATIENCE, Box::pin(write)).await {
-        Ok(Ok(done)) => return Some(done),
+    // Boxed, because the SDK's futures are large.
+    let reason = match timeout(WRITE_TIMEOUT, Box::pin(write)).await {
+        Ok(Ok(result)) => return Some(result),
         Ok(Err(error)) => error_chain(&error),
-        Err(late) => late.to_string(),
+        Err(elapsed) => elapsed.to_string(),
     };
-    warn!(target: TARGET, reason, "the use of a credential could not be written down");
+    warn!(target: TARGET, reason, "the use of a credential could not be recorded");
     None
 }

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn page_has_a_strict_policy_and_security_headers() {
-        let response = security_headers::with_page_headers(security_headers::html(ASSETS.page()), CSP_DIRECTIVES);
+        let response =
+            security_headers::with_page_headers(security_headers::html(ASSETS.page()), CSP_DIRECTIVES);
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         let directives: Vec<_> = policy.split("; ").collect();
         for directive in [

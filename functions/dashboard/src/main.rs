@@ -1,4 +1,4 @@
-//! The Lambda program `dashboard`.
+//! The Lambda function `dashboard`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `GET /v1/health`: says that the service is up. It reads nothing, so it says no more than that.
+//! `GET /v1/health`: reports that the service is running. It does not check the services that this one depends on.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -18,15 +18,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Service,
     name: "getHealth",
-    summary: "Is the service up?",
-    description: "It reads nothing, so it says no more than that.",
+    summary: "Check the health of the service",
+    description: "Reports that the service is running. The services that it depends on are not checked.",
     credentials: Credentials::None,
     id: None,
     parameters: &[],
     body: None,
     success: Success {
         status: 200,
-        description: "It is up.",
+        description: "The service is running.",
         body: Some((schema_of::<Health>, || json!({"status": "ok"}))),
     },
     errors: &[],
@@ -38,7 +38,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 #[derive(Serialize, JsonSchema)]
 struct Health {
-    /// `ok`.
+    /// Always `ok`.
     status: &'static str,
 }
 

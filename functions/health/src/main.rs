@@ -1,4 +1,4 @@
-//! The Lambda program `health`.
+//! The Lambda function `health`.
 
 use std::process::ExitCode;
 

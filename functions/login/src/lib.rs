@@ -1,4 +1,4 @@
-//! `POST /v1/auth/login`: begins a session.
+//! `POST /v1/auth/login`: creates a session.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -37,7 +37,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::Sessions,
     name: "logIn",
     summary: "Log in",
-    description: "Wrong password, unknown address and removed member are answered alike. A suspended account is told so, and only after the right password. Attempts are throttled by address and by source.",
+    description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address.",
     credentials: Credentials::None,
     id: None,
     parameters: &[],
@@ -48,7 +48,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     }),
     success: Success {
         status: 200,
-        description: "The session's token, which is shown once.",
+        description: "The session's token.",
         body: Some((
             schema_of::<LoggedIn>,
             || json!({"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}),
@@ -57,12 +57,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     errors: &[
         (
             401,
-            "Wrong password, unknown address, removed member or disabled password: `Invalid email or password`.",
+            "The password is wrong or disabled, or no member has this address. The message is `Invalid email or password`.",
         ),
-        (403, "The right password of a suspended account or member: `Account suspended`."),
+        (
+            403,
+            "The password is right, but the member or the account is suspended. The message is `Account suspended`.",
+        ),
         (
             429,
-            "Too many attempts failed with this address or from this source, or the service is over its limit of requests.",
+            "Too many attempts with this email address or from this IP address failed, or the service received too many requests.",
         ),
     ],
 }];
@@ -74,35 +77,36 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
-    /// Any text: one that is no address is nobody's.
+    /// The email address of the member. Case is ignored.
+    // Text that is not an address gets the same 401 as an unknown address.
     email: String,
     password: Password,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct LoggedIn<'a> {
-    /// The session's token, to be sent as `Authorization: Session …`. It is shown this once.
+    /// The session's token. Send it as `Authorization: Session …`. It is shown only once.
     session_token: &'a str,
-    /// When the session ends, if it is not left unused for an hour before.
+    /// When the session expires. It ends earlier if it is not used for an hour.
     expires_at: Timestamp,
 }
 
-/// Every failure takes the same reads, the same claim, one Argon2 run and one write, so that neither answer nor
-/// time tells whose addresses these are (OWASP ASVS 5.0.0, 6.3.8).
+/// Every failed login makes the same reads, the same attempt reservation, one Argon2 run and one write. Neither the
+/// response nor its time therefore reveals whether the address belongs to a member (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
     let audit_context = request.audit_context(&app);
     let address = EmailAddress::try_from(email.clone()).ok();
-    let tried = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
-    let attempt = Attempt::new(tried, request.source_ip(), audit_context.at, &*app.peppers().await?);
-    // Before the claim, since an attempt that can't be looked at is no failure.
+    let normalized = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
+    let attempt = Attempt::new(normalized, request.source_ip(), audit_context.at, &*app.peppers().await?);
+    // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
     let permit = password::acquire_permit()?;
-    let (claim, found) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
-    let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
+    let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
+    let enabled = loaded.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     let verified = password::verify(permit, hash, password, Arc::clone(&peppers)).await?;
-    let Some((credentials, account)) = found else {
+    let Some((credentials, account)) = loaded else {
         app.store.write_decoy_event().await?;
         return Err(Error::login_failed(Unauthenticated::UnknownAddress));
     };
@@ -114,12 +118,15 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         } else {
             (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
         };
-        let refused = Action::LoginRefused { user_id, reason };
-        app.store.record_rejection(account_id, None, refused, &audit_context).await?;
+        let rejected = Action::LoginRefused { user_id, reason };
+        app.store.record_rejection(account_id, None, rejected, &audit_context).await?;
         return Err(Error::login_failed(cause));
     };
     if account.status == AccountStatus::Suspended || !member.is_active() {
-        app.store.reject_suspended_login(&claim, member, &audit_context).await.map_err(removed_meanwhile)?;
+        app.store
+            .reject_suspended_login(&reservation, member, &audit_context)
+            .await
+            .map_err(login_failed_if_removed)?;
         return Err(Error::forbidden_with_message("Account suspended"));
     }
 
@@ -131,26 +138,30 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         account_id,
         user_id,
         digest: TokenDigest::of(token.expose(), &peppers),
-        // Read together with the password: if that was changed meanwhile, this session is of an epoch past.
+        // Loaded together with the password hash: if the password is changed during the login, this session belongs to
+        // an earlier epoch and is invalid.
         epoch: member.session_epoch,
         created_at: now,
         expires_at: now.plus_seconds(SESSION_LIFETIME),
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
-    app.store.create_session(&session, &claim, &audit_context).await.map_err(removed_meanwhile)?;
+    app.store
+        .create_session(&session, &reservation, &audit_context)
+        .await
+        .map_err(login_failed_if_removed)?;
     if credentials.password.is_outdated(&peppers)
-        && let Err(error) = renew(&app, &credentials, verified, peppers).await
+        && let Err(error) = rehash(&app, &credentials, verified, peppers).await
     {
-        // The session stands, so the login is none the worse for it. The next one tries again.
-        warn!(target: TARGET, reason = error.reason(), "a password could not be hashed anew");
+        // The login succeeded anyway. The next one tries to rehash the password again.
+        warn!(target: TARGET, reason = error.reason(), "a password could not be rehashed");
     }
-    let answer = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
-    Ok(http::json(StatusCode::OK, &answer))
+    let body = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
+    Ok(http::json(StatusCode::OK, &body))
 }
 
-/// Hashes the password with the current pepper and today's parameters.
-async fn renew(
+/// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters.
+async fn rehash(
     app: &App,
     credentials: &store::Credentials,
     verified: VerifiedPassword,
@@ -160,8 +171,8 @@ async fn renew(
     Ok(app.store.replace_password_hash(credentials, &rehashed).await?)
 }
 
-/// A member who was removed while they logged in has no address any more.
-fn removed_meanwhile(error: StoreError) -> Error {
+/// The member was removed during the login, so the address is unknown now.
+fn login_failed_if_removed(error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::login_failed(Unauthenticated::UnknownAddress),
         error => error.into(),

@@ -1,4 +1,4 @@
-//! The Lambda program `login`.
+//! The Lambda function `login`.
 
 use std::process::ExitCode;
 

@@ -18,7 +18,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::Sessions,
     name: "logOut",
     summary: "Log out",
-    description: "The session's token is dead from then on.",
+    description: "Ends the caller's session. Its token is invalid as soon as this request returns.",
     credentials: Credentials::Session,
     id: None,
     parameters: &[],
@@ -34,7 +34,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(app: Arc<App>, principal: Principal, _request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
     match app.store.end_session(session.account_id, session.user_id, session.session_id).await {
-        // Where another request ended it meanwhile, it is as dead.
+        // `NotFound`: a concurrent request has already ended the session.
         Ok(()) | Err(StoreError::NotFound) => Ok(http::no_content()),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! The Lambda program `logout`.
+//! The Lambda function `logout`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `GET /v1/auth/me`: says who is calling.
+//! `GET /v1/auth/me`: returns the caller's identity and permissions.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -28,15 +28,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Sessions,
     name: "getMe",
-    summary: "Who is calling?",
-    description: "What the credential that came is, and may do.",
+    summary: "Get the caller",
+    description: "Returns who the credential of this request belongs to and what it may do.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[],
     body: None,
     success: Success {
         status: 200,
-        description: "Who is calling.",
+        description: "The caller.",
         body: Some((
             schema_of::<Me>,
             || json!({"type": "api_key", "account_id": "acct_0VpZbQ3kd81xTq7M", "key_id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "key_type": "live", "permissions": ["read", "write"], "scope": null, "expires_at": null, "secret": "current"}),
@@ -52,36 +52,36 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Me {
-    /// A program with an API key.
+    /// The caller uses an API key.
     ApiKey {
-        /// Whose data it sees.
+        /// The account that the key belongs to.
         account_id: AccountId,
-        /// The key.
+        /// The id of the key.
         key_id: KeyId,
-        /// What people call the key.
+        /// The name of the key.
         name: Name,
-        /// Which data it sees.
+        /// Whether the key accesses live or test data.
         key_type: Environment,
-        /// What it may do.
+        /// What the key may do.
         permissions: Permissions,
-        /// The projects that it reaches, or null: every project.
+        /// The projects that the key can access, or null if it can access all projects.
         scope: Option<ProjectScope>,
-        /// From when on it is not let in any more, or null: never.
+        /// When the key expires, or null if it never expires.
         expires_at: Option<Timestamp>,
-        /// Which of the key's secrets came.
+        /// Which secret of the key the request was sent with.
         secret: SecretAge,
     },
-    /// A person with a session.
+    /// The caller is a member with a session.
     Session {
-        /// Whose data they see.
+        /// The account that the member belongs to.
         account_id: AccountId,
-        /// The member.
+        /// The id of the member.
         user_id: UserId,
-        /// The address they log in with.
+        /// The address that the member logs in with.
         email: EmailAddress,
-        /// What they may do.
+        /// What the member may do.
         permissions: Permissions,
-        /// When the session ends, if it is not left unused for an hour before.
+        /// When the session expires. It ends earlier if it is not used for an hour.
         expires_at: Timestamp,
     },
 }

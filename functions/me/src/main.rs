@@ -1,4 +1,4 @@
-//! The Lambda program `me`.
+//! The Lambda function `me`.
 
 use std::process::ExitCode;
 

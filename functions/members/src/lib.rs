@@ -1,4 +1,4 @@
-//! `/v1/members`: the people of an account.
+//! `/v1/members`: manages the members of an account.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -28,8 +28,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Members,
         name: "listMembers",
-        summary: "List the members",
-        description: "Newest first. Members, like the audit trail, ask for `admin` over the whole account: a live key without a scope, or a session.",
+        summary: "List members",
+        description: "Returns the members of the account, newest first. Requires `admin` over the whole account.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &PAGING,
@@ -46,8 +46,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Members,
         name: "createMember",
-        summary: "Make a member",
-        description: "Nobody grants what they lack: 403 otherwise.",
+        summary: "Create a member",
+        description: "Creates a member who logs in with an email address and a password. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &[],
@@ -64,10 +64,10 @@ pub const OPERATIONS: &[Operation] = &[
             })),
         },
         errors: &[
-            (403, "The caller may not make members, or lacks a permission that the member would have."),
+            (403, "The caller may not create members, or lacks a permission that the member would get."),
             (
                 409,
-                "The address belongs to a member already, of this account or another, or the caller's credential ended meanwhile.",
+                "The address already belongs to a member of this or another account, or the caller's credential became invalid during the request.",
             ),
         ],
     },
@@ -76,8 +76,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Members,
         name: "getMember",
-        summary: "Show a member",
-        description: "With `admin` over the whole account.",
+        summary: "Get a member",
+        description: "Returns a member. Requires `admin` over the whole account.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -94,8 +94,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Members,
         name: "changeMember",
-        summary: "Change a member",
-        description: "What is changed counts from the next request on, in sessions that stand too. Nobody grants what they lack: 403 otherwise. An account keeps at least one active member with `admin`: 409 otherwise.",
+        summary: "Update a member",
+        description: "Changes the permissions or the status of a member. The change applies from the member's next request, also in existing sessions. Suspending a member ends all of their sessions permanently. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself. An account always keeps at least one active member with `admin`.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -114,9 +114,9 @@ pub const OPERATIONS: &[Operation] = &[
         errors: &[
             (
                 403,
-                "The caller may not change members, or lacks a permission that the member would gain. One who was suspended gains all of theirs.",
+                "The caller may not update members, or lacks a permission that the member would gain. A suspended member who becomes active again gains all of their permissions.",
             ),
-            (409, "No active member with `admin` would be left, or another change came first."),
+            (409, "The account would have no active member with `admin`, or a concurrent change came first."),
         ],
     },
     Operation {
@@ -125,7 +125,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Members,
         name: "removeMember",
         summary: "Remove a member",
-        description: "Their sessions end. Keys that they made stay. An account keeps at least one active member with `admin`: 409 otherwise.",
+        description: "Removes a member and ends all of their sessions. API keys that the member created stay valid. Requires `admin` over the whole account. An account always keeps at least one active member with `admin`.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -133,7 +133,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success::NO_CONTENT,
         errors: &[
             (403, "The caller may not remove members."),
-            (409, "No active member with `admin` would be left, or another change came first."),
+            (409, "The account would have no active member with `admin`, or a concurrent change came first."),
         ],
     },
 ];
@@ -147,12 +147,12 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("GET", "/v1/members") => list(&app, &principal, &request).await,
         ("POST", "/v1/members") => create(&app, &principal, &request).await,
         ("GET", "/v1/members/{user_id}") => {
-            let member = named(&app, &principal, &request).await?;
+            let member = load_member(&app, &principal, &request).await?;
             Ok(http::json(StatusCode::OK, &MemberView::from(member)))
         }
         ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
         ("DELETE", "/v1/members/{user_id}") => {
-            let member = named(&app, &principal, &request).await?;
+            let member = load_member(&app, &principal, &request).await?;
             app.store.remove_member(&member, &principal, &request.audit_context(&app)).await?;
             Ok(http::no_content())
         }
@@ -160,8 +160,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
 }
 
-/// The member whom the path names.
-async fn named(app: &App, principal: &Principal, request: &Request) -> Result<Member, Error> {
+/// Loads the member whose id is in the path.
+async fn load_member(app: &App, principal: &Principal, request: &Request) -> Result<Member, Error> {
     let member = app.store.member(principal.account_id(), request.path_id("user_id")?).await?;
     member.ok_or_else(Error::not_found)
 }
@@ -177,9 +177,9 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
-    /// The address they log in with, in ASCII. No other member of any account has it: 409 otherwise.
+    /// The address that the member logs in with. It must not belong to another member of any account.
     email: EmailAddress,
-    /// What they may do. Whoever makes them holds these too.
+    /// What the member may do. The caller must hold all of these permissions.
     permissions: Permissions,
     password: NewPassword,
 }
@@ -209,15 +209,15 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberPatch {
-    /// What they may do from now on. Left out or null: as before.
+    /// What the member may do. If left out or null, it doesn't change.
     permissions: Option<Permissions>,
-    /// Whether they may log in from now on. Left out or null: as before.
+    /// Whether the member may log in. If left out or null, it doesn't change.
     status: Option<MemberStatus>,
 }
 
 async fn change(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let MemberPatch { permissions, status } = request.body()?;
-    let before = named(app, principal, request).await?;
+    let before = load_member(app, principal, request).await?;
     let after = before.changed(permissions.unwrap_or(before.permissions), status.unwrap_or(before.status));
     if !may_change_member(principal, &before, &after) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));

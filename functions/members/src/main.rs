@@ -1,4 +1,4 @@
-//! The Lambda program `members`.
+//! The Lambda function `members`.
 
 use std::process::ExitCode;
 

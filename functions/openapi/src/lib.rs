@@ -1,5 +1,5 @@
-//! `GET /v1/openapi.json`: the API's description, and `GET /docs`: the page on which people read it.
-//! `infra/openapi-document` has written both.
+//! `GET /v1/openapi.json`: the OpenAPI document, and `GET /docs`: the same as a web page. `infra/openapi-document`
+//! generates both files.
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -16,13 +16,12 @@ use shared::{
     runtime::{app::App, function::Function},
 };
 
-/// The description.
 pub const DOCUMENT: &str = include_str!("../../../openapi.json");
-/// The page.
 pub const PAGE: &str = include_str!("../docs.html");
 
-/// Its style, which stands in it, and nothing else: by the hash of its text (CSP Level 3, 2.3.1).
-static SOURCES: LazyLock<String> = LazyLock::new(|| {
+/// Directive of the Content Security Policy: the page may only use its own inline style, which is identified by its hash
+/// (CSP Level 3, 2.3.1).
+static CSP_DIRECTIVE: LazyLock<String> = LazyLock::new(|| {
     let style = PAGE.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let (style, _) = style.expect("the page has a style");
     format!("style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
@@ -33,15 +32,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Service,
     name: "getDescription",
-    summary: "Show this description",
-    description: "All operations and all that they read and write, for programs that make clients, tests or pages of it.",
+    summary: "Get the OpenAPI document",
+    description: "Returns this API's OpenAPI document, for tools that generate clients, tests or documentation.",
     credentials: Credentials::None,
     id: None,
     parameters: &[],
     body: None,
     success: Success {
         status: 200,
-        description: "The description, as OpenAPI 3.1.",
+        description: "The OpenAPI 3.1 document.",
         body: Some((|_| json_schema!({"type": "object"}), || json!({"openapi": "3.1.1"}))),
     },
     errors: &[],
@@ -54,7 +53,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
         "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
-        "/docs" => Ok(security_headers::with_page_headers(security_headers::html(PAGE), &SOURCES)),
+        "/docs" => Ok(security_headers::with_page_headers(security_headers::html(PAGE), &CSP_DIRECTIVE)),
         _ => Err(Error::not_found()),
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda program `openapi`.
+//! The Lambda function `openapi`.
 
 use std::process::ExitCode;
 

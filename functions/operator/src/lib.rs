@@ -1,5 +1,5 @@
-//! What the operator of the service does by hand. It has no route: whoever may invoke the function may
-//! send it one command.
+//! Commands for the operator of the service. The function has no route: each invocation sends one command, and anyone who
+//! is allowed to invoke the function can send any command.
 use std::{net::IpAddr, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -26,7 +26,7 @@ use shared::{
     telemetry::metrics::Outcome,
 };
 
-/// None: the operator has no route.
+/// Empty, because the operator function has no route.
 pub const OPERATIONS: &[Operation] = &[];
 
 #[must_use]
@@ -34,28 +34,28 @@ pub fn service(app: Arc<App>) -> impl Function<Box<RawValue>> {
     service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(Arc::clone(&app), event))
 }
 
-/// What an operator can say.
 #[derive(Deserialize)]
 enum Command {
-    /// Makes an account and its first member, who has all permissions.
+    /// Creates an account and its first member, who has all permissions.
     #[serde(rename = "create_account")]
     Create(NewAccount),
-    /// Keeps the account's credentials out, from the next request on.
+    /// Rejects the account's credentials, from the next request on.
     #[serde(rename = "suspend_account")]
-    Suspend(NamedAccount),
-    /// Lets them in again, from the next request on.
+    Suspend(TargetAccount),
+    /// Accepts the account's credentials again, from the next request on.
     #[serde(rename = "restore_account")]
-    Restore(NamedAccount),
-    /// Lets the password of a member work again that failures in a row have disabled, and knows their source.
+    Restore(TargetAccount),
+    /// Enables a password that was disabled after too many failed logins in a row. If the command has a source, that source
+    /// counts as recognized from now on.
     #[serde(rename = "enable_password")]
-    EnablePassword(NamedMember),
-    /// Gives the account's keys other limits than the usual ones, from the next request on, or the usual ones again.
+    EnablePassword(TargetPassword),
+    /// Sets the rate limits of the account's keys or resets them to the default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
 }
 
 impl Command {
-    /// What the log calls it.
+    /// The name of the operation in the log.
     fn operation(&self) -> &'static str {
         match self {
             Self::Create(_) => "operator create_account",
@@ -77,16 +77,17 @@ struct NewAccount {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NamedAccount {
+struct TargetAccount {
     account_id: AccountId,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NamedMember {
-    /// What they log in with, and so what they can tell the operator.
+struct TargetPassword {
+    /// The address that the member logs in with.
     email: EmailAddress,
-    /// Where they log in from, if others take all the attempts of strange sources there.
+    /// The IP address that the member logs in from. Needed if other clients use up the login attempts that unrecognized
+    /// sources have for this address.
     source_ip: Option<IpAddr>,
 }
 
@@ -98,49 +99,34 @@ struct NewLimits {
     requests_per_minute: Option<Quotas>,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Done {
-    /// An account was made, and its first member; or a member's password was enabled.
-    Member {
-        /// The account.
-        account_id: AccountId,
-        /// The member.
-        user_id: UserId,
-    },
-    /// An account has this status from the next request on.
-    Status {
-        /// The account.
-        account_id: AccountId,
-        /// Its status.
-        status: AccountStatus,
-    },
-    /// An account's keys have these limits from the next request on.
-    Limits {
-        /// The account.
-        account_id: AccountId,
-        /// Requests a minute, or `None` for the usual ones.
-        requests_per_minute: Option<Quotas>,
-    },
+pub enum CommandResult {
+    /// The account and the first member that were created, or the member whose password was enabled.
+    Member { account_id: AccountId, user_id: UserId },
+    /// The new status of the account.
+    Status { account_id: AccountId, status: AccountStatus },
+    /// The new rate limits of the account's keys, or `None` for the default.
+    Limits { account_id: AccountId, requests_per_minute: Option<Quotas> },
 }
 
-async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
+async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<CommandResult, Error> {
     let command = json::parse::<Command>(event.payload.get().as_bytes());
     let operation = command.as_ref().map_or("operator", Command::operation);
     let invocation = Invocation::start(&app, &event.context.request_id, operation.to_owned());
-    let done = match command {
+    let result = match command {
         Ok(command) => {
-            let done = invocation.run(carry_out(&app, command, &event.context.request_id)).await;
-            done.map_err(Error::unavailable).flatten()
+            let result = invocation.run(execute(&app, command, &event.context.request_id)).await;
+            result.map_err(Error::unavailable).flatten()
         }
         Err(malformed) => Err(malformed),
     };
-    match &done {
-        Ok(Done::Member { account_id, user_id }) => {
+    match &result {
+        Ok(CommandResult::Member { account_id, user_id }) => {
             invocation.for_principal(*account_id, user_id.to_string()).finish(Outcome::Succeeded, None);
         }
-        Ok(Done::Status { account_id, .. } | Done::Limits { account_id, .. }) => {
+        Ok(CommandResult::Status { account_id, .. } | CommandResult::Limits { account_id, .. }) => {
             invocation.for_principal(*account_id, account_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Err(error) => {
@@ -148,21 +134,25 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
             invocation.finish(outcome, Some(&error.reason()));
         }
     }
-    done
+    result
 }
 
-async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done, Error> {
+async fn execute(app: &App, command: Command, request_id: &str) -> Result<CommandResult, Error> {
     let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
     match command {
         Command::Create(new) => create_account(app, new, &audit_context).await,
-        Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &audit_context).await,
-        Command::Restore(named) => set_status(app, named, AccountStatus::Active, &audit_context).await,
-        Command::EnablePassword(named) => enable_password(app, named, &audit_context).await,
+        Command::Suspend(target) => set_status(app, target, AccountStatus::Suspended, &audit_context).await,
+        Command::Restore(target) => set_status(app, target, AccountStatus::Active, &audit_context).await,
+        Command::EnablePassword(target) => enable_password(app, target, &audit_context).await,
         Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
     }
 }
 
-async fn create_account(app: &App, new: NewAccount, audit_context: &AuditContext) -> Result<Done, Error> {
+async fn create_account(
+    app: &App,
+    new: NewAccount,
+    audit_context: &AuditContext,
+) -> Result<CommandResult, Error> {
     let NewAccount { name, email, password } = new;
     let account = Account {
         id: AccountId::new(&app.clock, &app.random),
@@ -186,39 +176,39 @@ async fn create_account(app: &App, new: NewAccount, audit_context: &AuditContext
         .await
         .map_err(|cause| Error::password_not_hashed("password", cause))?;
     app.store.create_account(&account, &member, &hash, audit_context).await?;
-    Ok(Done::Member { account_id: account.id, user_id: member.id })
+    Ok(CommandResult::Member { account_id: account.id, user_id: member.id })
 }
 
 async fn enable_password(
     app: &App,
-    NamedMember { email, source_ip }: NamedMember,
+    TargetPassword { email, source_ip }: TargetPassword,
     audit_context: &AuditContext,
-) -> Result<Done, Error> {
-    let from = match source_ip.map(|address| address.to_string()) {
+) -> Result<CommandResult, Error> {
+    let attempt = match source_ip.map(|address| address.to_string()) {
         Some(source) => {
             Some(Attempt::new(email.as_str(), Some(&source), audit_context.at, &*app.peppers().await?))
         }
         None => None,
     };
-    let (account_id, user_id) = app.store.enable_password(&email, from.as_ref(), audit_context).await?;
-    Ok(Done::Member { account_id, user_id })
+    let (account_id, user_id) = app.store.enable_password(&email, attempt.as_ref(), audit_context).await?;
+    Ok(CommandResult::Member { account_id, user_id })
 }
 
 async fn set_status(
     app: &App,
-    NamedAccount { account_id }: NamedAccount,
+    TargetAccount { account_id }: TargetAccount,
     status: AccountStatus,
     audit_context: &AuditContext,
-) -> Result<Done, Error> {
+) -> Result<CommandResult, Error> {
     app.store.set_account_status(account_id, status, audit_context).await?;
-    Ok(Done::Status { account_id, status })
+    Ok(CommandResult::Status { account_id, status })
 }
 
 async fn set_limits(
     app: &App,
     NewLimits { account_id, requests_per_minute }: NewLimits,
     audit_context: &AuditContext,
-) -> Result<Done, Error> {
+) -> Result<CommandResult, Error> {
     app.store.set_account_quotas(account_id, requests_per_minute, audit_context).await?;
-    Ok(Done::Limits { account_id, requests_per_minute })
+    Ok(CommandResult::Limits { account_id, requests_per_minute })
 }

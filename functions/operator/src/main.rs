@@ -1,4 +1,4 @@
-//! The Lambda program `operator`.
+//! The Lambda function `operator`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/auth/password`: changes the caller's password, and ends all of their other sessions.
+//! `POST /v1/auth/password`: changes the caller's password and ends all of their other sessions.
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use shared::{
     model::audit_event::Action,
     rate_limit::login_throttle::Attempt,
     runtime::{app::App, function::Function},
-    store::StoreError,
+    store::{self, StoreError},
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -23,8 +23,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Sessions,
     name: "changePassword",
-    summary: "Change the password",
-    description: "Every other session of the member is dead from then on. A wrong current password counts as a failed login.",
+    summary: "Change your password",
+    description: "Changes the password of the caller and ends all of their other sessions. A wrong current password counts as a failed login.",
     credentials: Credentials::Session,
     id: None,
     parameters: &[],
@@ -35,11 +35,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     }),
     success: Success::NO_CONTENT,
     errors: &[
-        (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
-        (409, "The password was changed, or the session ended, at the same moment."),
+        (
+            403,
+            "The current password is wrong, and the message is `Current password is wrong`. Or the caller is an API key.",
+        ),
+        (409, "The password was changed or the session was ended by a concurrent request."),
         (
             429,
-            "Too many attempts failed with this member's address or from this source, or the service is over its limit of requests.",
+            "Too many attempts with this member's email address or from this IP address failed, or the service received too many requests.",
         ),
     ],
 }];
@@ -51,8 +54,9 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
-    /// The password as it is. A wrong one is a 403.
+    /// The password to replace.
     current_password: Password,
+    /// The password to use from now on.
     new_password: NewPassword,
 }
 
@@ -60,36 +64,42 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let session = principal.session()?;
     let PasswordChange { current_password, new_password } = request.body()?;
     let audit_context = request.audit_context(&app);
-    // Whoever has found a session can't guess on here: it is an attempt to log in like any other.
+    // Counts as a login attempt, so that a stolen session can't be used to guess the password.
     let attempt =
         Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &*app.peppers().await?);
-    // Before the claim, since an attempt that can't be looked at is no failure.
+    // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
     let permit = password::acquire_permit()?;
-    let (claim, found) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
-    // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
-    let seen = found
-        .map(|(seen, _)| seen)
-        .filter(|seen| seen.member.id == session.user_id && seen.member.accepts_session_epoch(session.session_epoch))
+    let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
+    // The session may have ended after the authorizer checked it. If it ends later, the condition of the write fails.
+    let credentials = loaded
+        .map(|(credentials, _)| credentials)
+        .filter(|store::Credentials { member, .. }| {
+            member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
+        })
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
-    let hash = Some(&seen).filter(|seen| !seen.is_disabled()).map(|seen| seen.password.clone());
+    let hash = Some(&credentials)
+        .filter(|credentials| !credentials.is_disabled())
+        .map(|credentials| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     if password::verify(permit, hash, current_password, peppers).await?.is_none() {
-        let refused = Action::PasswordRefused { user_id: session.user_id };
-        app.store.record_rejection(session.account_id, Some(session.into()), refused, &audit_context).await?;
+        let rejected = Action::PasswordRefused { user_id: session.user_id };
+        app.store
+            .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
+            .await?;
         return Err(Error::forbidden_with_message("Current password is wrong"));
     }
-    let new = match new_password.hash(app.peppers().await?, &app.random).await {
-        Ok(new) => new,
+    let new_hash = match new_password.hash(app.peppers().await?, &app.random).await {
+        Ok(hash) => hash,
         Err(error) => {
-            // The current one was right all the same.
-            return Err(match app.store.record_correct_password(&claim, &seen.member).await {
+            // The current password was right, so the attempt doesn't count as failed.
+            return Err(match app.store.record_correct_password(&reservation, &credentials.member).await {
                 Ok(()) => Error::password_not_hashed("new_password", error),
-                // The member was removed meanwhile.
+                // The member was removed in the meantime.
                 Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),
                 Err(error) => error.into(),
             });
         }
     };
-    app.store.change_password(&seen, &new, &claim, session, &audit_context).await?;
+    app.store.change_password(&credentials, &new_hash, &reservation, session, &audit_context).await?;
     Ok(http::no_content())
 }

@@ -1,4 +1,4 @@
-//! The Lambda program `password`.
+//! The Lambda function `password`.
 
 use std::process::ExitCode;
 

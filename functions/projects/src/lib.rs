@@ -1,9 +1,8 @@
-//! `/v1/projects`: the projects that the credentials protect.
+//! `/v1/projects`: manages projects, the resource that credentials protect here.
 use std::{convert::identity, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use shared::{
     authorization::principal::Principal,
     error::Error,
@@ -26,8 +25,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Projects,
         name: "listProjects",
-        summary: "List the projects",
-        description: "Newest first. A scoped key sees the projects of its scope alone.",
+        summary: "List projects",
+        description: "Returns the projects of the account, newest first. An API key with a scope sees only the projects in its scope.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &[PAGING[0], PAGING[1], ENVIRONMENT],
@@ -44,14 +43,14 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Projects,
         name: "createProject",
-        summary: "Make a project",
-        description: "A scoped key may not.",
+        summary: "Create a project",
+        description: "Creates a project. An API key with a scope can't create projects.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &[ENVIRONMENT, http::idempotency::PARAMETER],
         body: Some(Body {
             schema: schema_of::<ProjectBody>,
-            example: || json!({"name": "Study A"}),
+            example: examples::project_body,
             optional: false,
         }),
         success: Success {
@@ -60,7 +59,7 @@ pub const OPERATIONS: &[Operation] = &[
             body: Some((schema_of::<Project>, examples::project)),
         },
         errors: &[
-            (409, "The same request, by its `Idempotency-Key`, is under way."),
+            (409, "Another request with the same `Idempotency-Key` is in progress."),
             (422, "The `Idempotency-Key` came with another request within a day."),
         ],
     },
@@ -69,8 +68,8 @@ pub const OPERATIONS: &[Operation] = &[
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Projects,
         name: "getProject",
-        summary: "Show a project",
-        description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
+        summary: "Get a project",
+        description: "Returns a project. An API key with a scope can only access the projects in its scope.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<ProjectId>),
         parameters: &[ENVIRONMENT],
@@ -88,13 +87,13 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Projects,
         name: "renameProject",
         summary: "Rename a project",
-        description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
+        description: "Changes the name of a project. An API key with a scope can only access the projects in its scope.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<ProjectId>),
         parameters: &[ENVIRONMENT],
         body: Some(Body {
             schema: schema_of::<ProjectBody>,
-            example: || json!({"name": "Study A"}),
+            example: examples::project_body,
             optional: false,
         }),
         success: Success {
@@ -110,7 +109,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Projects,
         name: "deleteProject",
         summary: "Delete a project",
-        description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
+        description: "Deletes a project. An API key with a scope can only access the projects in its scope.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<ProjectId>),
         parameters: &[ENVIRONMENT],
@@ -124,7 +123,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-/// The partition of projects that a request works in.
+/// The table partition that contains the projects which the request is for.
 struct Partition {
     account_id: AccountId,
     environment: Environment,
@@ -136,7 +135,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     match (request.method(), request.route()) {
         ("GET", "/v1/projects") => list(&app, &partition, &principal, &request).await,
         ("POST", "/v1/projects") => create(&app, &partition, &principal, &request).await,
-        ("GET", "/v1/projects/{project_id}") => show(&app, &partition, &request).await,
+        ("GET", "/v1/projects/{project_id}") => get(&app, &partition, &request).await,
         ("PATCH", "/v1/projects/{project_id}") => rename(&app, &partition, &request).await,
         ("DELETE", "/v1/projects/{project_id}") => delete(&app, &partition, &request).await,
         _ => Err(Error::not_found()),
@@ -160,8 +159,8 @@ async fn list(
     let paging = request.paging(&list)?;
     let projects = match principal.scope() {
         Scope::All => app.store.projects(account_id, environment, &paging).await?,
-        Scope::Projects(own) => {
-            app.store.projects_among(account_id, environment, own.as_slice(), &paging).await?
+        Scope::Projects(in_scope) => {
+            app.store.projects_among(account_id, environment, in_scope.as_slice(), &paging).await?
         }
     };
     let page = PageView::new(projects, &list, identity);
@@ -178,8 +177,8 @@ async fn create(
     let ProjectBody { name } = request.body()?;
     let now = app.clock.now();
     let idempotency = request.idempotency(principal)?;
-    if let Some(answer) = idempotency.replay(app, now).await? {
-        return Ok(answer);
+    if let Some(response) = idempotency.replay(app, now).await? {
+        return Ok(response);
     }
     let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: now };
     let result = idempotency.result(StatusCode::CREATED, &project, now);
@@ -187,7 +186,7 @@ async fn create(
     Ok(http::json(StatusCode::CREATED, &project))
 }
 
-async fn show(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+async fn get(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("project_id")?;
     let project = app.store.project(partition.account_id, partition.environment, &id).await?;
     Ok(http::json(StatusCode::OK, &project.ok_or_else(Error::not_found)?))

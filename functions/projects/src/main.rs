@@ -1,4 +1,4 @@
-//! The Lambda program `projects`.
+//! The Lambda function `projects`.
 
 use std::process::ExitCode;
 

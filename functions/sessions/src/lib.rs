@@ -1,4 +1,4 @@
-//! `/v1/auth/sessions`: the caller's sessions.
+//! `/v1/auth/sessions`: lists and ends the caller's sessions.
 use std::sync::Arc;
 
 use serde_json::json;
@@ -21,7 +21,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Sessions,
         name: "listSessions",
         summary: "List your sessions",
-        description: "The caller's own, newest first.",
+        description: "Returns the active sessions of the caller, newest first.",
         credentials: Credentials::Session,
         id: None,
         parameters: &PAGING,
@@ -43,7 +43,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Sessions,
         name: "endSession",
         summary: "End a session",
-        description: "One of the caller's own.",
+        description: "Ends one of the caller's sessions. Its token is invalid as soon as this request returns.",
         credentials: Credentials::Session,
         id: Some(schema_of::<SessionId>),
         parameters: &[],

@@ -1,4 +1,4 @@
-//! The Lambda program `sessions`.
+//! The Lambda function `sessions`.
 
 use std::process::ExitCode;
 

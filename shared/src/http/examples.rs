@@ -38,6 +38,12 @@ pub fn project() -> Value {
     json!({"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"})
 }
 
+/// The request body that creates or renames a project.
+#[must_use]
+pub fn project_body() -> Value {
+    json!({"name": "Study A"})
+}
+
 /// A password that is accepted.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
