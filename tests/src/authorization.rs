@@ -1,4 +1,4 @@
-//! Who is authorized to do what.
+//! Authentication and authorization: which credentials are valid, and what each of them allows.
 
 pub mod authorizer;
 pub mod context;

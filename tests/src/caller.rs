@@ -12,7 +12,7 @@ use crate::{
 pub const NEW_PASSWORD: &str = "two lizards on the wall";
 
 /// How many things are on a page of a list, which is less than there may be.
-pub const PAGE: usize = 5;
+pub const PAGE_SIZE: usize = 5;
 
 /// A member with all permissions who has just logged in, and one of each thing that they can do something to.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Caller {
             .replace("{project_id}", &self.project)
             .replace("{user_id}", &self.member);
         let path = if operation_table::lists().contains(&path.as_str()) {
-            format!("{path}?limit={PAGE}")
+            format!("{path}?limit={PAGE_SIZE}")
         } else {
             path
         };

@@ -1,9 +1,9 @@
-//! The `DynamoDB` of the tests, which is an embedded one unless [`elsewhere`] names another, and a proxy before
-//! it that a test can look at, hold up and disturb. The proxy stands before a Secrets Manager, too, for those who
+//! The `DynamoDB` of the tests, which is an embedded one unless [`external_dynamodb`] names another, and a proxy before
+//! it that a test can look at, hold up and inject. The proxy stands before a Secrets Manager, too, for those who
 //! ask for it there.
 //!
 //! Neither is quite that of AWS: both do one write after the other, so that none ever meets a transaction
-//! (see [`Trouble::Conflicts`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
+//! (see [`Fault::Conflict`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
 //! seconds, where AWS takes days and the embedded one does not.
 
 use std::{
@@ -50,7 +50,7 @@ pub const CANARY: &str = "a detail of the table";
 
 /// Where the `DynamoDB` is that `DYNAMODB_URL` gives all tests instead of embedded ones.
 #[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
-pub fn elsewhere() -> Option<String> {
+pub fn external_dynamodb() -> Option<String> {
     std::env::var("DYNAMODB_URL").ok()
 }
 
@@ -58,7 +58,7 @@ pub fn elsewhere() -> Option<String> {
 pub struct DynamoDb {
     pub url: String,
     proxy: Arc<Proxy>,
-    /// Has the tables, unless they are elsewhere, and the secrets.
+    /// Has the tables, unless they are external_dynamodb, and the secrets.
     behind: Arc<Gateway>,
     _open: Sender<()>,
     served: JoinHandle<()>,
@@ -76,7 +76,7 @@ struct Proxy {
     holds: Mutex<VecDeque<Hold>>,
     turns: Mutex<Option<UnboundedSender<Turn>>>,
     disturbance: Mutex<Option<Disturbance>>,
-    takes_no_connection: AtomicBool,
+    rejects_connections: AtomicBool,
 }
 
 /// A call that came.
@@ -86,14 +86,14 @@ pub struct Call {
     pub caller: String,
     pub operation: String,
     /// Whether it came past the SDK, which numbers its calls.
-    pub is_fast: bool,
+    pub is_direct: bool,
     /// What went wrong with it.
-    pub trouble: Option<Trouble>,
+    pub fault: Option<Fault>,
 }
 
 /// What is wrong, with which calls.
 struct Disturbance {
-    trouble: Trouble,
+    fault: Fault,
     /// With those of one operation alone.
     operation: Option<&'static str>,
     /// With those that come to be these.
@@ -124,26 +124,26 @@ impl Units {
 
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Trouble {
+pub enum Fault {
     /// It answers with this status and error code.
-    Refuses(StatusCode, &'static str),
+    Error(StatusCode, &'static str),
     /// It does what it is called for, and answers so much later.
-    IsSlow(Duration),
+    Delay(Duration),
     /// It breaks the connection, and does nothing.
-    BreaksOff,
+    Reset,
     /// It does what it is called for, and breaks the connection after so many 256ths of its answer; before the first
     /// byte where it is none.
-    CutsShort(u8),
+    Truncate(u8),
     /// It takes calls and answers none.
-    IsSilent,
+    Hang,
     /// It does what it is called for, and answers nothing.
-    LosesAnswers,
+    LoseResponse,
     /// It answers a batch without the last item, and says that this is left to do.
-    LeavesOut,
+    UnprocessedKey,
     /// It does no write, since each meets a transaction of another's.
-    Conflicts,
+    Conflict,
     /// It does no transaction, for this reason that lies with the first write.
-    Cancels(&'static str),
+    Cancel(&'static str),
 }
 
 struct Hold {
@@ -178,7 +178,7 @@ impl DynamoDb {
     }
 
     /// Another proxy before the same tables and secrets.
-    pub async fn beside(&self) -> Self {
+    pub async fn another_proxy(&self) -> Self {
         Self::before(Arc::clone(&self.behind)).await
     }
 
@@ -186,7 +186,7 @@ impl DynamoDb {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Arc::new(Proxy {
-            target: elsewhere().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
+            target: external_dynamodb().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
             secrets_manager: behind.secrets_manager_url().to_owned(),
             signer: Signer::new(&behind.environment()),
             http: Client::new(),
@@ -196,7 +196,7 @@ impl DynamoDb {
             holds: Mutex::default(),
             turns: Mutex::default(),
             disturbance: Mutex::default(),
-            takes_no_connection: AtomicBool::default(),
+            rejects_connections: AtomicBool::default(),
         });
         let listener = Door { listener, proxy: Arc::clone(&proxy) };
         let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
@@ -209,7 +209,7 @@ impl DynamoDb {
     }
 
     /// A client of the one that has the tables, without the proxy before it.
-    pub fn client_behind(&self) -> aws_sdk_dynamodb::Client {
+    pub fn direct_client(&self) -> aws_sdk_dynamodb::Client {
         let direct = self.behind.dynamodb().config().to_builder().endpoint_url(&self.proxy.target);
         aws_sdk_dynamodb::Client::from_conf(direct.build())
     }
@@ -223,11 +223,11 @@ impl DynamoDb {
 
     /// The operations that were called since the last look.
     pub fn calls(&self) -> Vec<String> {
-        self.told_calls().into_iter().map(|call| call.operation).collect()
+        self.detailed_calls().into_iter().map(|call| call.operation).collect()
     }
 
     /// The same, with all that is known of each.
-    pub fn told_calls(&self) -> Vec<Call> {
+    pub fn detailed_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
     }
 
@@ -250,7 +250,7 @@ impl DynamoDb {
     }
 
     /// Holds the call of `operation` after the next one up.
-    pub fn hold_second(&self, operation: &'static str) -> Held {
+    pub fn hold_second_call(&self, operation: &'static str) -> Held {
         // Nobody holds the first one.
         drop(self.hold(operation));
         self.hold(operation)
@@ -284,26 +284,26 @@ impl DynamoDb {
     }
 
     /// Lets something go wrong with every call from now on, or with those of one operation.
-    pub fn disturb(&self, trouble: Trouble, operation: Option<&'static str>) {
-        self.disturb_at(trouble, operation, 0..usize::MAX);
+    pub fn inject(&self, fault: Fault, operation: Option<&'static str>) {
+        self.inject_at(fault, operation, 0..usize::MAX);
     }
 
     /// Lets something go wrong with those calls, of all from now on or of one operation's, that come to be these. The
     /// first is call 0.
-    pub fn disturb_at(&self, trouble: Trouble, operation: Option<&'static str>, places: Range<usize>) {
-        let disturbance = Disturbance { trouble, operation, places, come: 0 };
+    pub fn inject_at(&self, fault: Fault, operation: Option<&'static str>, places: Range<usize>) {
+        let disturbance = Disturbance { fault, operation, places, come: 0 };
         *self.proxy.disturbance.lock().unwrap() = Some(disturbance);
     }
 
     /// Takes no connection any more. Those that are open stay.
-    pub fn take_no_connection(&self) {
-        self.proxy.takes_no_connection.store(true, Ordering::SeqCst);
+    pub fn reject_connections(&self) {
+        self.proxy.rejects_connections.store(true, Ordering::SeqCst);
     }
 
     /// Lets all go well again.
     pub fn recover(&self) {
         *self.proxy.disturbance.lock().unwrap() = None;
-        self.proxy.takes_no_connection.store(false, Ordering::SeqCst);
+        self.proxy.rejects_connections.store(false, Ordering::SeqCst);
     }
 }
 
@@ -322,7 +322,7 @@ impl Listener for Door {
             let (stream, from) = Listener::accept(&mut self.listener).await;
             // Who has gone already needs no reset.
             stream.set_zero_linger().ok();
-            if !self.proxy.takes_no_connection.load(Ordering::SeqCst) {
+            if !self.proxy.rejects_connections.load(Ordering::SeqCst) {
                 return (stream, from);
             }
         }
@@ -360,17 +360,17 @@ async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         assert_signed(&headers, &body, &proxy.signer);
     }
     assert_reads_consistently(operation, &body);
-    let trouble = proxy.trouble_with(operation);
-    let is_fast = !headers.contains_key("amz-sdk-invocation-id");
-    let call = Call { caller: caller(&headers), operation: operation.to_owned(), is_fast, trouble };
+    let fault = proxy.trouble_with(operation);
+    let is_direct = !headers.contains_key("amz-sdk-invocation-id");
+    let call = Call { caller: caller(&headers), operation: operation.to_owned(), is_direct, fault };
     proxy.calls.lock().unwrap().push(call);
-    if let Some(trouble) = trouble {
-        let done = if trouble.does() {
+    if let Some(fault) = fault {
+        let done = if fault.does() {
             Some(proxy.pass_on(service, operation, &headers, body.clone()).await)
         } else {
             None
         };
-        return trouble.answer(service, &body, done).await;
+        return fault.answer(service, &body, done).await;
     }
     proxy.wait_for_turn().await;
     if let Some(hold) = proxy.hold_of(operation) {
@@ -453,43 +453,43 @@ async fn without_the_last(done: Response, asked: &[u8]) -> Response {
     answer.to_string().into_response()
 }
 
-impl Trouble {
+impl Fault {
     /// Whether the call is done all the same.
     fn does(self) -> bool {
-        matches!(self, Self::IsSlow(_) | Self::CutsShort(_) | Self::LosesAnswers | Self::LeavesOut)
+        matches!(self, Self::Delay(_) | Self::Truncate(_) | Self::LoseResponse | Self::UnprocessedKey)
     }
 
     /// The answer to a call with `body`, where it would have been `done`.
     async fn answer(self, service: &str, body: &[u8], done: Option<Response>) -> Response {
         match (self, done) {
-            (Self::IsSlow(time), Some(done)) => {
+            (Self::Delay(time), Some(done)) => {
                 sleep(time).await;
                 done
             }
-            (Self::CutsShort(part), Some(done)) => cut(done, part).await,
-            (Self::LeavesOut, Some(done)) => without_the_last(done, body).await,
-            (trouble, _) => trouble.answer_undone(service, body).await,
+            (Self::Truncate(part), Some(done)) => cut(done, part).await,
+            (Self::UnprocessedKey, Some(done)) => without_the_last(done, body).await,
+            (fault, _) => fault.answer_undone(service, body).await,
         }
     }
 
     async fn answer_undone(self, service: &str, body: &[u8]) -> Response {
         match self {
-            Self::IsSilent | Self::LosesAnswers => std::future::pending().await,
-            Self::BreaksOff => cut(CANARY.into_response(), 0).await,
-            Self::IsSlow(_) | Self::CutsShort(_) | Self::LeavesOut => unreachable!("it is done"),
-            Self::Refuses(status, code) => {
+            Self::Hang | Self::LoseResponse => std::future::pending().await,
+            Self::Reset => cut(CANARY.into_response(), 0).await,
+            Self::Delay(_) | Self::Truncate(_) | Self::UnprocessedKey => unreachable!("it is done"),
+            Self::Error(status, code) => {
                 let namespace =
                     if service == SECRETS_MANAGER { "" } else { "com.amazonaws.dynamodb.v20120810#" };
                 let error = json!({"__type": format!("{namespace}{code}"), "message": CANARY});
                 (status, error.to_string()).into_response()
             }
-            Self::Conflicts | Self::Cancels(_) => {
+            Self::Conflict | Self::Cancel(_) => {
                 let asked: Value = serde_json::from_slice(body).expect("JSON");
                 let kind = |kind: &str| format!("com.amazonaws.dynamodb.v20120810#{kind}");
                 let error = match asked["TransactItems"].as_array() {
                     None => json!({"__type": kind("TransactionConflictException"), "message": CANARY}),
                     Some(writes) => {
-                        let code = if let Self::Cancels(code) = self { code } else { "TransactionConflict" };
+                        let code = if let Self::Cancel(code) = self { code } else { "TransactionConflict" };
                         let mut reasons = vec![json!({"Code": "None"}); writes.len()];
                         reasons[0] = json!({"Code": code, "Message": CANARY});
                         json!({
@@ -506,14 +506,14 @@ impl Trouble {
 }
 
 impl Proxy {
-    fn trouble_with(&self, operation: &str) -> Option<Trouble> {
+    fn trouble_with(&self, operation: &str) -> Option<Fault> {
         let mut disturbance = self.disturbance.lock().unwrap();
-        let Disturbance { trouble, operation: only, places, come } = disturbance.as_mut()?;
+        let Disturbance { fault, operation: only, places, come } = disturbance.as_mut()?;
         if only.is_some_and(|only| only != operation) {
             return None;
         }
         *come += 1;
-        places.contains(&(*come - 1)).then_some(*trouble)
+        places.contains(&(*come - 1)).then_some(*fault)
     }
 
     fn hold_of(&self, operation: &str) -> Option<Hold> {

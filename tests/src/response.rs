@@ -1,9 +1,6 @@
 //! An answer, and what is expected of every one.
 
-use reqwest::{
-    Response,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 /// The origin whose pages may read answers, where the template is deployed as it stands.
@@ -11,7 +8,7 @@ pub const ALLOWED_ORIGIN: &str = "https://nobody.invalid";
 
 /// An answer. What the contract says of every answer was checked when it was read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     /// The body, or null where there is none.
@@ -19,12 +16,12 @@ pub struct Answer {
     pub text: String,
 }
 
-impl Answer {
-    pub async fn read(response: Response) -> Self {
+impl Response {
+    pub async fn read(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let answer = Self::new(status, headers, response.text().await.expect("a body in UTF-8"));
-        answer.assert_usual();
+        answer.assert_well_formed();
         answer
     }
 
@@ -32,7 +29,7 @@ impl Answer {
     #[track_caller]
     pub fn parse(raw: &str) -> Self {
         let answer = Self::parse_preflight(raw);
-        answer.assert_usual();
+        answer.assert_well_formed();
         answer
     }
 
@@ -67,7 +64,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn assert_usual(&self) {
+    fn assert_well_formed(&self) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
         let transport = Some("max-age=63072000; includeSubDomains");

@@ -30,7 +30,7 @@ use tokio::{
 use crate::{
     dynamodb::{self, DynamoDb},
     operations::openapi::assert_described,
-    response::{Answer, text},
+    response::{Response, text},
 };
 
 /// When every test with a clock begins.
@@ -75,24 +75,24 @@ impl Time {
     }
 
     /// Moves on to the begin of the next second.
-    pub fn begin_second(&self) {
+    pub fn next_second(&self) {
         let begin = (self.0.load(Ordering::SeqCst) / 1_000 + 1) * 1_000;
         self.0.store(begin, Ordering::SeqCst);
     }
 
     /// Goes back to the begin of the present second, so that it lasts for as long as a test looks around in it.
-    pub fn stay_in_second(&self) {
+    pub fn back_to_second_start(&self) {
         let begin = self.0.load(Ordering::SeqCst) / 1_000 * 1_000;
         self.0.store(begin, Ordering::SeqCst);
     }
 
     /// How many milliseconds have passed.
-    pub fn passed(&self) -> i64 {
+    pub fn elapsed_millis(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
 
     /// Goes to when so many milliseconds had passed.
-    pub fn go_to(&self, milliseconds: i64) {
+    pub fn set_elapsed_millis(&self, milliseconds: i64) {
         self.0.store(milliseconds, Ordering::SeqCst);
     }
 
@@ -149,7 +149,7 @@ impl Credential {
 
 /// Where the service is that `SERVICE_URL` gives all tests that need none of their own.
 #[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
-fn elsewhere() -> Option<String> {
+fn external_service() -> Option<String> {
     std::env::var("SERVICE_URL").ok()
 }
 
@@ -169,14 +169,14 @@ impl OwnService {
     /// Starts one with other options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let time = Time::default();
-        let dynamodb = dynamodb::elsewhere();
+        let dynamodb = dynamodb::external_dynamodb();
         let mut options =
             Options { clock: time.clock(), stack: new_stack(), dynamodb, ..Options::ephemeral() };
         change(&mut options);
         let stack = options.stack.clone();
         let gateway = Gateway::start(options).await.expect("the gateway starts");
-        keep_what_expires(&gateway).await;
-        say_where("in this process");
+        disable_ttl(&gateway).await;
+        report_service("in this process");
         Self { service: Service::at(gateway.url().to_owned()), gateway, time, stack }
     }
 }
@@ -194,8 +194,8 @@ impl OwnService {
 }
 
 /// Tells whoever gave all tests a service which of them use it.
-fn say_where(service: &str) {
-    if elsewhere().is_some() {
+fn report_service(service: &str) {
+    if external_service().is_some() {
         let test = thread::current();
         let line = format!("{} spoke to the service {service}\n", test.name().unwrap_or_default());
         // Not by a macro, whose output is kept back until the test fails.
@@ -209,8 +209,8 @@ impl Service {
     /// Others may use it too, and its clock is the real one: a test that says what time it is, or looks behind
     /// the API, starts an [`OwnService`].
     pub async fn start() -> Self {
-        if let Some(url) = elsewhere() {
-            say_where("at SERVICE_URL");
+        if let Some(url) = external_service() {
+            report_service("at SERVICE_URL");
             return Self::at(url);
         }
         let OwnService { service, gateway, .. } = OwnService::start().await;
@@ -228,27 +228,27 @@ impl Service {
     }
 
     /// A `GET` with a credential.
-    pub async fn get(&self, path: &str, credential: &Credential) -> Answer {
+    pub async fn get(&self, path: &str, credential: &Credential) -> Response {
         self.request("GET", path).with(credential).send().await
     }
 
     /// A `POST` with a credential and a JSON body.
-    pub async fn post(&self, path: &str, credential: &Credential, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, credential: &Credential, body: Value) -> Response {
         self.request("POST", path).with(credential).json(&body).send().await
     }
 
     /// A `PATCH` with a credential and a JSON body.
-    pub async fn patch(&self, path: &str, credential: &Credential, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, credential: &Credential, body: Value) -> Response {
         self.request("PATCH", path).with(credential).json(&body).send().await
     }
 
     /// A `DELETE` with a credential.
-    pub async fn delete(&self, path: &str, credential: &Credential) -> Answer {
+    pub async fn delete(&self, path: &str, credential: &Credential) -> Response {
         self.request("DELETE", path).with(credential).send().await
     }
 
     /// Who the service says a credential is of.
-    pub async fn me(&self, credential: &Credential) -> Answer {
+    pub async fn me(&self, credential: &Credential) -> Response {
         self.get("/v1/auth/me", credential).await
     }
 
@@ -279,11 +279,11 @@ impl Service {
         let first = format!("{line} HTTP/1.1\r\n{host}Connection: close");
         let length = format!("Content-Length: {}", body.len());
         let head = [&[first.as_bytes()], headers, &[length.as_bytes(), b"\r\n"]].concat().join(&b"\r\n"[..]);
-        self.converse(&[&head, body.as_bytes()].concat()).await
+        self.send_bytes(&[&head, body.as_bytes()].concat()).await
     }
 
     /// Sends these bytes over a connection of their own. Returns all that comes back until it is closed.
-    pub async fn converse(&self, bytes: &[u8]) -> String {
+    pub async fn send_bytes(&self, bytes: &[u8]) -> String {
         let mut connection = self.connect().await;
         // It may be closed before it has taken all.
         connection.write_all(bytes).await.ok();
@@ -297,8 +297,8 @@ impl Service {
     }
 
     /// The same, with the answer read.
-    pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Answer {
-        let answer = Answer::parse(&self.exchange(line, headers, body).await);
+    pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Response {
+        let answer = Response::parse(&self.exchange(line, headers, body).await);
         let (method, path) = line.split_once(' ').expect("a method and a path");
         assert_described(method, path, &answer);
         answer
@@ -336,11 +336,11 @@ impl Service {
 
     /// Makes an account, and logs its first member in.
     pub async fn account(&self) -> Account {
-        self.account_of(new_address()).await
+        self.account_with_email(new_address()).await
     }
 
     /// The same, whose first member has this address.
-    pub async fn account_of(&self, email: String) -> Account {
+    pub async fn account_with_email(&self, email: String) -> Account {
         let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
         let made = self.operate(command).await.expect("the account is made");
         let text = |name: &str| made[name].as_str().expect(name).to_owned();
@@ -407,7 +407,7 @@ pub fn new_stack() -> String {
 }
 
 /// Lets nothing be deleted because the real time has passed the end that a test's own time gave it.
-async fn keep_what_expires(gateway: &Gateway) {
+async fn disable_ttl(gateway: &Gateway) {
     let (client, table) = (gateway.dynamodb(), gateway.table("Table").expect("the table"));
     let told = client.describe_time_to_live().table_name(table).send().await.expect("it is told");
     let ttl = told.time_to_live_description().expect("a description");
@@ -439,11 +439,11 @@ impl Request {
         Self(self.0.body(body.into()))
     }
 
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> Response {
         let (http, request) = self.0.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let answer = Answer::read(http.execute(request).await.expect("an answer")).await;
+        let answer = Response::read(http.execute(request).await.expect("an answer")).await;
         assert_described(method.as_str(), &path, &answer);
         answer
     }

@@ -1,4 +1,4 @@
-//! The authorizer as API Gateway sees it, and the functions that stand behind it.
+//! The authorizer function: the IAM policy and context that it returns for an authorizer event, or its error.
 
 use axum::http::StatusCode;
 use gateway::FunctionError;
@@ -10,10 +10,11 @@ use crate::{
     service::{Credential, OwnService, Service},
 };
 
-/// Neither this stage nor these accounts are the gateway's: the authorizer takes what it is given.
+/// The ARN of the requested method. Its AWS account and stage are not the local gateway's, because the authorizer copies the
+/// ARN of the event without reading it.
 const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:abcdef/prod/GET/v1/auth/me";
 
-/// The event of a request for `GET /v1/auth/me`, with these headers.
+/// Returns the authorizer event of a request for `GET /v1/auth/me` with these headers.
 fn event(headers: &[(&str, &str)]) -> Value {
     let mut single = json!({"Host": "api.example.com"});
     let mut multiple = json!({"Host": ["api.example.com"]});
@@ -49,7 +50,7 @@ fn event(headers: &[(&str, &str)]) -> Value {
     })
 }
 
-fn event_of(credential: &Credential) -> Value {
+fn event_with(credential: &Credential) -> Value {
     event(&[("Authorization", &credential.0)])
 }
 
@@ -90,7 +91,7 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "rate_limit_remaining": "5999",
         "rate_limit_resets_in": "60",
     });
-    let allowed = authorize(&service, event_of(&plain)).await.expect("a policy");
+    let allowed = authorize(&service, event_with(&plain)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
 
     let members = json!({
@@ -117,7 +118,7 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "rate_limit_remaining": "99",
         "rate_limit_resets_in": "60",
     });
-    let allowed = authorize(&service, event_of(&previous)).await.expect("a policy");
+    let allowed = authorize(&service, event_with(&previous)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", text(&record, "id"), &context));
 }
 
@@ -136,7 +137,7 @@ async fn valid_session_returns_allow_with_its_context() {
         "permissions": "read,write,delete,admin",
         "expires_at": service.time.in_seconds(12 * 60 * 60),
     });
-    let allowed = authorize(&service, event_of(&account.session)).await.expect("a policy");
+    let allowed = authorize(&service, event_with(&account.session)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", &account.user_id, &context));
 }
 
@@ -150,22 +151,22 @@ async fn valid_credential_without_access_returns_deny_with_an_empty_context() {
         ("GET", "/v1/members"),
         ("POST", "/v1/auth/logout"),
         ("GET", "/v1/api-keys"),
-        // No rule names these.
+        // No rule covers these.
         ("GET", "/v1/billing"),
         ("GET", "/v1/projectsx"),
         ("PUT", "/v1/auth/me"),
         ("OPTIONS", "/v1/projects"),
         ("GET", ""),
     ] {
-        let mut event = event_of(&key);
+        let mut event = event_with(&key);
         event["httpMethod"] = json!(method);
         event["resource"] = json!(resource);
         let denied = authorize(&service, event).await.expect("a policy");
         assert_eq!(denied, policy("Deny", text(&record, "id"), &json!({})), "{method} {resource}");
     }
-    service.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect("suspended");
+    service.suspend(&account).await;
     for (credential, id) in [(&key, text(&record, "id")), (&account.session, &account.user_id)] {
-        let denied = authorize(&service, event_of(credential)).await.expect("a policy");
+        let denied = authorize(&service, event_with(credential)).await.expect("a policy");
         assert_eq!(denied, policy("Deny", id, &json!({})));
     }
 }
@@ -177,25 +178,25 @@ async fn malformed_credential_returns_unauthorized_without_a_table_read() {
     let (key, _) = service.key(&account.session, json!({})).await;
     let (valid, session) = (key.0.as_str(), account.session.0.as_str());
     let (scheme, token) = valid.split_once(' ').unwrap();
-    // The last digit is of the checksum.
+    // The last digit belongs to the check digits.
     let (rest, last) = valid.split_at(valid.len() - 1);
     let changed = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let mut without_headers = event(&[]);
     without_headers["headers"] = Value::Null;
     without_headers["multiValueHeaders"] = Value::Null;
-    // Two kinds of headers, of which each says something else.
+    // An event has two maps of headers. In these events, they contradict each other.
     let with = |value: &str, headers: &str, change: &dyn Fn(&mut Value)| {
         let mut event = event(&[("Authorization", value)]);
         change(&mut event[headers]);
         event
     };
-    let nothing = |headers: &mut Value| *headers = Value::Null;
+    let no_headers = |headers: &mut Value| *headers = Value::Null;
     let no_authorization = |headers: &mut Value| *headers = json!({"Host": "api.example.com"});
-    let another = |headers: &mut Value| headers["Authorization"] = json!(session);
-    let another_besides = |headers: &mut Value| headers["AUTHORIZATION"] = json!(session);
-    let two = |headers: &mut Value| headers["Authorization"] = json!([valid, session]);
-    let twice = |headers: &mut Value| headers["authorization"] = json!([valid]);
-    let none = |headers: &mut Value| headers["Authorization"] = json!([]);
+    let other_value = |headers: &mut Value| headers["Authorization"] = json!(session);
+    let other_value_in_upper_case = |headers: &mut Value| headers["AUTHORIZATION"] = json!(session);
+    let two_values = |headers: &mut Value| headers["Authorization"] = json!([valid, session]);
+    let repeated_in_lower_case = |headers: &mut Value| headers["authorization"] = json!([valid]);
+    let no_values = |headers: &mut Value| headers["Authorization"] = json!([]);
     dynamodb.calls();
     for event in [
         event(&[]),
@@ -210,16 +211,16 @@ async fn malformed_credential_returns_unauthorized_without_a_table_read() {
         event(&[("Authorization", valid), ("Authorization", valid)]),
         event(&[("Authorization", valid), ("authorization", session)]),
         event(&[("X-Api-Key", token)]),
-        with(valid, "multiValueHeaders", &nothing),
+        with(valid, "multiValueHeaders", &no_headers),
         with(valid, "multiValueHeaders", &no_authorization),
-        with(valid, "multiValueHeaders", &two),
-        with(valid, "multiValueHeaders", &twice),
-        with(valid, "multiValueHeaders", &none),
-        with(valid, "headers", &another),
-        with(valid, "headers", &another_besides),
+        with(valid, "multiValueHeaders", &two_values),
+        with(valid, "multiValueHeaders", &repeated_in_lower_case),
+        with(valid, "multiValueHeaders", &no_values),
+        with(valid, "headers", &other_value),
+        with(valid, "headers", &other_value_in_upper_case),
     ] {
-        let refused = authorize(&service, event.clone()).await.expect_err("no policy");
-        assert_eq!(refused.error_message, "Unauthorized", "{event}");
+        let error = authorize(&service, event.clone()).await.expect_err("an error instead of a policy");
+        assert_eq!(error.error_message, "Unauthorized", "{event}");
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
 }
@@ -232,12 +233,12 @@ async fn expired_superseded_or_logged_out_credential_returns_unauthorized() {
     let (expired, _) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     let (superseded, record) = service.key(&account.session, json!({})).await;
     service.rotate(&record, &account.session, 0).await;
-    let ended = service.login(&account.email).await;
-    service.request("POST", "/v1/auth/logout").with(&ended).send().await.expect(204);
+    let logged_out = service.login(&account.email).await;
+    service.request("POST", "/v1/auth/logout").with(&logged_out).send().await.expect(204);
     service.time.pass(60);
-    for credential in [expired, superseded, ended] {
-        let refused = authorize(&service, event_of(&credential)).await.expect_err("no policy");
-        assert_eq!(refused.error_message, "Unauthorized");
+    for credential in [expired, superseded, logged_out] {
+        let error = authorize(&service, event_with(&credential)).await.expect_err("an error instead of a policy");
+        assert_eq!(error.error_message, "Unauthorized");
     }
 }
 
@@ -247,19 +248,19 @@ async fn decision_takes_one_table_read() {
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     for credential in [&key, &account.session] {
-        // At first, it writes that the credential is used, and takes of the key's quota.
+        // The first requests record the use of the credential and reserve a batch of the key's quota.
         for _ in 0..10 {
-            authorize(&service, event_of(credential)).await.expect("a policy");
+            authorize(&service, event_with(credential)).await.expect("a policy");
         }
     }
-    // A minute after, it takes as much as was used lately.
+    // In the next minute, one write reserves a batch as large as the number of recent requests.
     service.time.pass(60);
     for credential in [&key, &account.session] {
         dynamodb.calls();
-        authorize(&service, event_of(credential)).await.expect("a policy");
+        authorize(&service, event_with(credential)).await.expect("a policy");
         assert_eq!(dynamodb.calls(), ["BatchGetItem", "UpdateItem"]);
         for _ in 0..11 {
-            authorize(&service, event_of(credential)).await.expect("a policy");
+            authorize(&service, event_with(credential)).await.expect("a policy");
             assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
         }
     }
@@ -282,13 +283,14 @@ async fn table_failure_returns_an_error_other_than_unauthorized() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
-    let failed = authorize(&service, event_of(&account.session)).await.expect_err("no policy");
-    assert_eq!(failed.error_message, "Nothing could be decided");
+    let error =
+        authorize(&service, event_with(&account.session)).await.expect_err("an error instead of a policy");
+    assert_eq!(error.error_message, "Nothing could be decided");
 }
 
-/// The event of a request for `route` of another API, with this id for its `{project_id}`.
-fn event_of_another_api(credential: &Credential, route: &str, project_id: &str) -> Value {
-    let mut event = event_of(credential);
+/// Returns the authorizer event of a request for a route of another API, with this id as its `{project_id}`.
+fn event_in_another_api(credential: &Credential, route: &str, project_id: &str) -> Value {
+    let mut event = event_with(credential);
     event["resource"] = json!(route);
     event["requestContext"]["resourcePath"] = json!(route);
     event["pathParameters"] = json!({"project_id": project_id, "sample_id": "1"});
@@ -315,7 +317,7 @@ async fn routes_below_a_project_in_other_apis_are_decided_by_permission_and_scop
             (&scoped, "proj_b", "Deny"),
             (&writer, "proj_a", "Deny"),
         ] {
-            let event = event_of_another_api(credential, route, project_id);
+            let event = event_in_another_api(credential, route, project_id);
             let policy = authorize(&service, event).await.expect("a policy");
             let statement = &policy["policyDocument"]["Statement"][0];
             assert_eq!(statement["Effect"], effect, "{route} of {project_id}");
@@ -339,7 +341,7 @@ async fn all_other_routes_in_other_apis_return_deny() {
         "/{proxy+}",
     ] {
         for credential in [&session, &key] {
-            let event = event_of_another_api(credential, route, "proj_a");
+            let event = event_in_another_api(credential, route, "proj_a");
             let policy = authorize(&service, event).await.expect("a policy");
             assert_eq!(policy["policyDocument"]["Statement"][0]["Effect"], "Deny", "{route}");
         }

@@ -1,11 +1,11 @@
-//! No function trusts a request that the authorizer's context did not come with.
+//! The functions behind the authorizer reject a request without the authorizer's context.
 
 use gateway::{FunctionError, RouteInfo};
 use serde_json::{Value, json};
 
 use crate::service::{OwnService, Service};
 
-/// The event of a request on which the authorizer said this.
+/// Returns the event of a request to a route, with this authorizer context if there is one.
 fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
     let body = json!({"name": "A key", "permissions": ["read"]});
     let mut event = json!({
@@ -40,7 +40,7 @@ fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
     event
 }
 
-/// What the authorizer says of a session.
+/// Returns the authorizer's context for a session.
 fn session() -> Value {
     json!({
         "principalId": "user_0000000000000001",
@@ -56,7 +56,7 @@ fn session() -> Value {
     })
 }
 
-/// What the authorizer says of a key.
+/// Returns the authorizer's context for a key.
 fn api_key() -> Value {
     json!({
         "type": "api_key",
@@ -72,8 +72,8 @@ fn api_key() -> Value {
     })
 }
 
-/// Contexts that none of ours could be.
-fn malformed() -> Vec<Option<Value>> {
+/// Returns contexts that the authorizer never produces: empty ones, and ones with a missing or an invalid field.
+fn malformed_contexts() -> Vec<Option<Value>> {
     let mut contexts = vec![None, Some(json!({})), Some(json!({"principalId": "user_0000000000000001"}))];
     for (context, values) in [
         (session(), json!([null, "", "x", "*", 1, ["read"], "read,", "read, write", "-1"])),
@@ -83,11 +83,11 @@ fn malformed() -> Vec<Option<Value>> {
             if ["principalId", "integrationLatency"].contains(&name.as_str()) {
                 continue;
             }
-            let mut lacking = context.clone();
-            lacking.as_object_mut().unwrap().remove(name);
-            contexts.push(Some(lacking));
+            let mut without_field = context.clone();
+            without_field.as_object_mut().unwrap().remove(name);
+            contexts.push(Some(without_field));
             for value in values.as_array().unwrap() {
-                // A key may be called anything.
+                // Any non-empty string is a valid name of a key.
                 if name != "name" || !value.is_string() || value == "" {
                     let mut context = context.clone();
                     context[name] = value.clone();
@@ -103,11 +103,11 @@ fn malformed() -> Vec<Option<Value>> {
 async fn missing_or_malformed_context_returns_401_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
-    for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
-        for context in malformed() {
-            let answer = service.invoke(function, &event(method, path, context.as_ref())).await;
-            assert!(answer.is_ok(), "{method} {path} {context:?}");
-            assert_refused(&answer, &format!("{method} {path} {context:?}"));
+    for RouteInfo { method, path, function, .. } in protected_routes(&service) {
+        for context in malformed_contexts() {
+            let response = service.invoke(function, &event(method, path, context.as_ref())).await;
+            assert!(response.is_ok(), "{method} {path} {context:?}");
+            assert_rejected(&response, &format!("{method} {path} {context:?}"));
         }
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
@@ -117,18 +117,18 @@ async fn missing_or_malformed_context_returns_401_without_a_table_read() {
 async fn context_in_another_place_of_the_event_returns_401_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     dynamodb.calls();
-    for RouteInfo { method, path, function, .. } in behind_the_authorizer(&service) {
+    for RouteInfo { method, path, function, .. } in protected_routes(&service) {
         let plain = event(method, path, None);
-        // Where other kinds of API and of authorizer put what they found out, and where a caller might put it.
+        // Other kinds of API and authorizer put their context here, or a caller might put a forged one here.
         let mut forged = vec![event(method, path, Some(&json!({"claims": session()})))];
         for place in ["/requestContext/authorizer/lambda", "/requestContext/authorizer/jwt/claims"] {
             let mut event = plain.clone();
-            place_at(&mut event, place, session());
+            set_at(&mut event, place, session());
             forged.push(event);
         }
         for place in ["/authorizer", "/requestContext/identity/authorizer", "/stageVariables/authorizer"] {
             let mut event = plain.clone();
-            place_at(&mut event, place, session());
+            set_at(&mut event, place, session());
             forged.push(event);
         }
         for (single, multiple) in
@@ -136,12 +136,12 @@ async fn context_in_another_place_of_the_event_returns_401_without_a_table_read(
         {
             let mut event = plain.clone();
             for name in ["authorizer", "requestContext", "x-amzn-request-context", "x-amzn-lambda-context"] {
-                place_at(&mut event, &format!("/{single}/{name}"), json!(session().to_string()));
-                place_at(&mut event, &format!("/{multiple}/{name}"), json!([session().to_string()]));
+                set_at(&mut event, &format!("/{single}/{name}"), json!(session().to_string()));
+                set_at(&mut event, &format!("/{multiple}/{name}"), json!([session().to_string()]));
             }
             forged.push(event);
         }
-        // Those of an HTTP API, of a function's own URL and of a load balancer.
+        // The events of an HTTP API, a function URL and a load balancer have another format.
         let http = json!({"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "x"});
         for authorizer in [json!({"lambda": session()}), json!({"iam": {"accountId": "1"}}), session()] {
             forged.push(json!({
@@ -156,32 +156,32 @@ async fn context_in_another_place_of_the_event_returns_401_without_a_table_read(
             }));
         }
         for event in forged {
-            assert_refused(&service.invoke(function, &event).await, &event.to_string());
+            assert_rejected(&service.invoke(function, &event).await, &event.to_string());
         }
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
 }
 
-/// Puts `value` behind `pointer`, in objects that are made where there are none.
-fn place_at(event: &mut Value, pointer: &str, value: Value) {
-    let place = pointer.split('/').skip(1).fold(event, |place, name| &mut place[name]);
-    *place = value;
+/// Sets the value at a JSON pointer, and creates the objects on the way to it.
+fn set_at(event: &mut Value, pointer: &str, value: Value) {
+    let target = pointer.split('/').skip(1).fold(event, |object, name| &mut object[name]);
+    *target = value;
 }
 
-/// All routes whose functions stand behind the authorizer.
-fn behind_the_authorizer(service: &OwnService) -> impl Iterator<Item = &RouteInfo> {
+/// Returns all routes that need a credential.
+fn protected_routes(service: &OwnService) -> impl Iterator<Item = &RouteInfo> {
     service.gateway.routes().iter().filter(|route| !route.public)
 }
 
-/// The function says 401, or can't read the event at all.
+/// Asserts that a function returned 401 or rejected the event as invalid.
 #[track_caller]
-fn assert_refused(answer: &Result<Value, FunctionError>, case: &str) {
-    match answer {
+fn assert_rejected(response: &Result<Value, FunctionError>, case: &str) {
+    match response {
         Err(error) => assert_eq!(error.error_type, "Runtime.InvalidEvent", "{case}"),
-        Ok(answer) => {
-            assert_eq!(answer["statusCode"], 401, "{case}: {answer}");
+        Ok(response) => {
+            assert_eq!(response["statusCode"], 401, "{case}: {response}");
             let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#;
-            assert_eq!(answer["body"], body);
+            assert_eq!(response["body"], body);
         }
     }
 }
@@ -215,9 +215,9 @@ async fn well_formed_context_is_accepted() {
     let service = Service::start().await;
     for (context, kind) in [(session(), "session"), (api_key(), "api_key")] {
         let event = event("GET", "/v1/auth/me", Some(&context));
-        let answer = service.invoke("me", &event).await.expect("an answer");
-        assert_eq!(answer["statusCode"], 200, "{answer}");
-        let me: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        let response = service.invoke("me", &event).await.expect("a response");
+        assert_eq!(response["statusCode"], 200, "{response}");
+        let me: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
         assert_eq!((&me["type"], &me["account_id"]), (&json!(kind), &context["account_id"]));
     }
 }

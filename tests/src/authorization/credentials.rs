@@ -1,4 +1,4 @@
-//! The `Authorization` header, and what else might be taken for a credential.
+//! Credentials in requests: the accepted forms of the `Authorization` header, and everything else that gets 401.
 
 use serde_json::json;
 use shared::primitives::environment::Environment;
@@ -8,7 +8,7 @@ use crate::{
     service::{Account, Credential, OwnService, Service},
 };
 
-/// A service with an account, and a key that may do everything.
+/// Starts a service with an account. Also returns the token of an unscoped key with all permissions.
 async fn start() -> (Service, Account, String) {
     let service = Service::start().await;
     let account = service.account().await;
@@ -17,14 +17,14 @@ async fn start() -> (Service, Account, String) {
     (service, account, key)
 }
 
-/// The status of a request with these headers.
+/// Returns the status of a request with these headers.
 async fn status(service: &Service, headers: &[&str]) -> u16 {
     let headers: Vec<_> = headers.iter().map(|header| header.as_bytes()).collect();
-    let answer = service.raw("GET /v1/projects", &headers, "").await;
-    if answer.status == 401 {
-        answer.assert_unauthorized();
+    let response = service.raw("GET /v1/projects", &headers, "").await;
+    if response.status == 401 {
+        response.assert_unauthorized();
     }
-    answer.status
+    response.status
 }
 
 #[tokio::test]
@@ -95,8 +95,8 @@ async fn non_ascii_bytes_return_401() {
         let header = [b"Authorization: ", value].concat();
         service.raw("GET /v1/projects", &[&header], "").await.assert_unauthorized();
     }
-    let behind = [b"Authorization: Bearer ", key.as_bytes(), b"\xa0"].concat();
-    service.raw("GET /v1/projects", &[&behind], "").await.assert_unauthorized();
+    let with_suffix = [b"Authorization: Bearer ", key.as_bytes(), b"\xa0"].concat();
+    service.raw("GET /v1/projects", &[&with_suffix], "").await.assert_unauthorized();
 }
 
 #[tokio::test]
@@ -104,14 +104,14 @@ async fn lookalike_characters_return_401() {
     let (service, account, key) = start().await;
     let token = account.session.0.strip_prefix("Session ").expect("the scheme");
     for value in [
-        // Letters of other alphabets, or of which one's upper case is a letter of the scheme.
+        // Letters of other alphabets, and letters whose upper case is a letter of the scheme.
         format!("\u{412}earer {key}"),
         format!("B\u{435}arer {key}"),
         format!("\u{ff22}earer {key}"),
         format!("\u{17f}ession {token}"),
         format!("Se\u{17f}\u{17f}ion {token}"),
         format!("Sess\u{131}on {token}"),
-        // Spaces that are none.
+        // Characters that look like a space or have no width.
         format!("Bearer\u{a0}{key}"),
         format!("Bearer\u{2003}{key}"),
         format!("Bearer\u{3000}{key}"),
@@ -178,10 +178,10 @@ async fn credential_outside_the_authorization_header_returns_401() {
     service.request("GET", &path).send().await.assert_unauthorized();
     let body = json!({"name": "A", "authorization": format!("Bearer {key}"), "api_key": key});
     service.request("POST", "/v1/projects").json(&body).send().await.assert_unauthorized();
-    // A client makes `Basic` of what stands before the host.
+    // A client sends the user name in a URL as a `Basic` credential.
     let url = service.url.replace("http://", &format!("http://{key}@"));
-    let answer = reqwest::get(format!("{url}/v1/projects")).await.expect("an answer");
-    assert_eq!(answer.status(), 401);
+    let response = reqwest::get(format!("{url}/v1/projects")).await.expect("a response");
+    assert_eq!(response.status(), 401);
 }
 
 #[tokio::test]
@@ -254,8 +254,8 @@ async fn previous_secret_returns_401_from_the_second_its_overlap_ends() {
 async fn missing_permission_returns_403_with_insufficient_scope() {
     let (service, account, _) = start().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["write"]})).await;
-    let answer = service.get("/v1/projects", &key).await;
-    answer.assert_forbidden();
+    let response = service.get("/v1/projects", &key).await;
+    response.assert_forbidden();
     let challenge = "Bearer realm=\"medtwin\", error=\"insufficient_scope\"";
-    assert_eq!(answer.header("www-authenticate"), Some(challenge));
+    assert_eq!(response.header("www-authenticate"), Some(challenge));
 }

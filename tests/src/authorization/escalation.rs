@@ -33,7 +33,7 @@ const PLACES: usize = 2;
 /// How long a key lives that does not live for good.
 const LIFE: i64 = 3_600;
 
-/// One thing that is asked for, and whether the answer tells that it got through.
+/// One thing that is asked for, and whether the response tells that it got through.
 struct Probe {
     asks: Operation,
     is_through: Box<dyn Fn(&Response) -> bool>,
@@ -41,7 +41,7 @@ struct Probe {
 
 impl Probe {
     fn new(asks: Operation, through: u16) -> Self {
-        Self { asks, is_through: Box::new(move |answer| answer.status == through) }
+        Self { asks, is_through: Box::new(move |response| response.status == through) }
     }
 }
 
@@ -184,15 +184,15 @@ impl Ground {
     async fn send(&mut self, operation: &Operation) -> Response {
         let Pair { service, model, names, .. } = &mut self.pair;
         service.time.back_to_second_start();
-        let answer = names.send(service, model.now, operation).await;
-        let shown = names.learn(operation, &answer);
+        let response = names.send(service, model.now, operation).await;
+        let shown = names.learn(operation, &response);
         self.gained.extend(shown);
-        answer
+        response
     }
 
     /// The same, by who wishes for it. A new member logs in.
     async fn grant(&mut self, by: Caller, wish: &Wish) {
-        let answer = match wish {
+        let response = match wish {
             Wish::Key { rights, environment, places, lives } => {
                 let key = self.new_key(by, rights.clone(), *environment, places, *lives);
                 self.send(&key).await
@@ -217,7 +217,7 @@ impl Ground {
                 self.send(&Operation::ChangeMember { by, member, rights, suspended: None }).await
             }
         };
-        if matches!(wish, Wish::Member { .. }) && answer.status == 201 {
+        if matches!(wish, Wish::Member { .. }) && response.status == 201 {
             let member = self.pair.names.newest_member();
             self.members.push(member);
             self.send(&Operation::LogIn { member, password: 0 }).await;
@@ -244,7 +244,7 @@ impl Ground {
             let id = self.pair.names.project(project).to_owned();
             let lists = Operation::Show { by, what: What::Projects(environment) };
             probes.extend([
-                Probe { asks: lists, is_through: Box::new(move |answer| answer.text.contains(&id)) },
+                Probe { asks: lists, is_through: Box::new(move |response| response.text.contains(&id)) },
                 Probe::new(Operation::Show { by, what: What::Project(project, environment) }, 200),
                 Probe::new(Operation::RenameProject { by, project, environment, name: 0 }, 200),
                 // It is not there, and only who may delete is told so.

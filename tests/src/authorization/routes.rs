@@ -10,7 +10,7 @@ use crate::{
     service::{Account, Credential, OwnService, Service},
 };
 
-/// Those whose answers are pages and no JSON: the tests of them are in `dashboard` and `docs`.
+/// Those whose responses are pages and no JSON: the tests of them are in `dashboard` and `docs`.
 const PAGES: [(&str, &str); 4] =
     [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
 
@@ -86,12 +86,12 @@ async fn valid_credential_is_authorized_as_the_operation_table_states() {
     }
 
     let passes = async |method: &str, path: &str, credential: &Credential| {
-        let answer = send(&service, method, path, Some(credential)).await;
-        assert_ne!(answer.status, 401, "{method} {path}: {}", answer.text);
-        if answer.status == 403 {
-            answer.assert_forbidden();
+        let response = send(&service, method, path, Some(credential)).await;
+        assert_ne!(response.status, 401, "{method} {path}: {}", response.text);
+        if response.status == 403 {
+            response.assert_forbidden();
         }
-        if answer.status == 403 { '-' } else { '+' }
+        if response.status == 403 { '-' } else { '+' }
     };
     for (method, path, row) in protected() {
         let mut seen = String::new();
@@ -195,8 +195,8 @@ async fn public_route_ignores_credentials() {
         for (method, path) in operation_table::public_routes() {
             // The body lacks whatever an operation needs.
             let status = if method == "POST" { 400 } else { 200 };
-            let answer = send(&service, method, path, credential.as_ref()).await;
-            assert_eq!(answer.status, status, "{method} {path} with {kind}: {}", answer.text);
+            let response = send(&service, method, path, credential.as_ref()).await;
+            assert_eq!(response.status, status, "{method} {path} with {kind}: {}", response.text);
         }
     }
 }

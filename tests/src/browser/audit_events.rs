@@ -6,7 +6,7 @@ use crate::{browser::Browser, response::text, service::key_path};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn say_who_did_what_from_where() {
+async fn rows_show_event_actor_and_source() {
     let (browser, account) = Browser::logged_in().await;
     let (_, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.service.rotate(&record, &account.session, 60).await;
@@ -35,7 +35,7 @@ async fn say_who_did_what_from_where() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn stand_there_before_the_names_of_whom_they_are_about() {
+async fn rows_are_shown_before_names_are_loaded() {
     const LATER: &str = "const now = window.fetch;
         const named = new Promise((resolve) => { window.giveNames = resolve; });
         window.fetch = async (url, request) => {

@@ -10,7 +10,7 @@ use crate::{browser::Browser, service::Credential};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn shows_it_once_and_it_works() {
+async fn created_key_is_shown_once_and_works() {
     let (browser, account) = Browser::logged_in().await;
     browser.click("Create API key").await;
     assert_eq!(browser.focused().await, "Name");
@@ -65,7 +65,7 @@ async fn shows_it_once_and_it_works() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn of_test_type_for_some_projects_until_a_day() {
+async fn test_key_with_projects_and_expiry_is_created() {
     let (browser, account) = Browser::logged_in().await;
     let project = |name: &str| json!({"name": name});
     let made = browser
@@ -109,7 +109,7 @@ async fn of_test_type_for_some_projects_until_a_day() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn of_another_type_forgets_the_projects_of_the_first() {
+async fn changing_the_type_clears_the_projects() {
     let (browser, account) = Browser::logged_in().await;
     browser.service.project(&account.session).await;
     browser.click("Create API key").await;
@@ -124,7 +124,7 @@ async fn of_another_type_forgets_the_projects_of_the_first() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn without_what_it_needs_says_beside_the_field_what_is_missing() {
+async fn missing_input_shows_an_error_at_its_field() {
     let (browser, _) = Browser::logged_in().await;
     browser.click("Create API key").await;
     browser.click("Create key").await;
@@ -150,7 +150,7 @@ async fn without_what_it_needs_says_beside_the_field_what_is_missing() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_copied_by_a_button() {
+async fn copy_button_copies_to_the_clipboard() {
     let (browser, _) = Browser::logged_in().await;
     let granted = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
     browser.devtools("Browser.grantPermissions", granted).await;
@@ -171,7 +171,7 @@ async fn is_copied_by_a_button() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
+async fn key_is_selected_if_the_browser_denies_copying() {
     let (browser, _) = Browser::logged_in().await;
     let denied = json!({"permission": {"name": "clipboard-write"}, "setting": "denied"});
     browser.devtools("Browser.setPermission", denied).await;
@@ -194,7 +194,7 @@ async fn is_selected_where_the_browser_does_not_let_it_be_copied() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn whose_answer_is_lost_is_made_once() {
+async fn retry_after_a_lost_response_creates_one_key() {
     let (browser, account) = Browser::logged_in().await;
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;

@@ -79,9 +79,9 @@ impl Looker<'_> {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn fits_and_has_no_violation_that_axe_knows() {
+async fn every_screen_fits_and_has_no_axe_violations() {
     let browser = Browser::open().await;
-    let account = browser.service.account_of("ada@example.com".to_owned()).await;
+    let account = browser.service.account_with_email("ada@example.com".to_owned()).await;
     let mut looker = Looker { browser: &browser, axe: axe(), faults: Vec::new() };
     browser.sees("Log in to MedTWIN").await;
     looker.look("login").await;

@@ -6,7 +6,7 @@ use crate::{browser::Browser, response::text};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn without_any_teaches_what_they_are() {
+async fn empty_list_explains_api_keys() {
     let (browser, _) = Browser::logged_in().await;
     browser.sees("No API keys").await;
     browser.sees("Your servers use API keys to call the API.").await;
@@ -17,7 +17,7 @@ async fn without_any_teaches_what_they_are() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_shown_with_all_that_there_is_to_them() {
+async fn rows_show_all_properties_of_a_key() {
     let (browser, account) = Browser::logged_in().await;
     let service = &browser.service;
     let scope = json!({"projects": ["proj_a", "proj_b", "proj_c"]});
@@ -47,7 +47,7 @@ async fn are_shown_with_all_that_there_is_to_them() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_found_by_what_is_typed_and_chosen() {
+async fn list_can_be_filtered_by_text_type_and_status() {
     let (browser, account) = Browser::logged_in().await;
     for (name, kind) in [("Blue server", "live"), ("Red server", "live"), ("Blue trial", "test")] {
         browser.service.key(&account.session, json!({"name": name, "type": kind})).await;
@@ -73,7 +73,7 @@ async fn are_found_by_what_is_typed_and_chosen() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn come_in_pages() {
+async fn list_is_paginated() {
     let (browser, account) = Browser::logged_in().await;
     for number in 0..53 {
         browser.service.key(&account.session, json!({"name": format!("Key {number:02}")})).await;
@@ -94,7 +94,7 @@ async fn come_in_pages() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn that_a_member_may_not_rotate_are_not_offered_for_it() {
+async fn actions_without_permission_are_not_offered() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.service.key(&account.session, json!({"name": "Strong"})).await;
@@ -119,7 +119,7 @@ async fn that_a_member_may_not_rotate_are_not_offered_for_it() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn that_can_not_be_read_can_be_asked_for_again() {
+async fn failed_load_can_be_retried() {
     let (browser, _) = Browser::logged_in().await;
     let offline = |offline: bool| json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
     browser.devtools("Network.enable", json!({})).await;

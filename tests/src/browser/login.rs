@@ -15,7 +15,7 @@ fn offline() -> Value {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn with_the_right_password_leads_to_the_keys_and_out_again() {
+async fn correct_password_shows_the_keys_and_logout_ends_the_session() {
     let (browser, account) = Browser::logged_in().await;
     browser.sees("No API keys").await;
     browser.sees(&account.email).await;
@@ -39,7 +39,7 @@ async fn with_the_right_password_leads_to_the_keys_and_out_again() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn with_a_wrong_password_says_so_and_not_which_part_is_wrong() {
+async fn wrong_password_and_unknown_address_show_the_same_error() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.log_in_with(&account.email, "a lizard on the 8th wall").await;
@@ -53,7 +53,7 @@ async fn with_a_wrong_password_says_so_and_not_which_part_is_wrong() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn too_often_says_how_long_to_wait() {
+async fn throttled_login_shows_how_long_to_wait() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     for _ in 0..5 {
@@ -75,7 +75,7 @@ async fn too_often_says_how_long_to_wait() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn to_a_suspended_account_says_so() {
+async fn suspended_account_shows_an_error() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.service.suspend(&account).await;
@@ -86,7 +86,7 @@ async fn to_a_suspended_account_says_so() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_asked_for_again_when_the_account_is_suspended_meanwhile() {
+async fn suspension_during_a_session_shows_an_error() {
     let (browser, account) = Browser::logged_in().await;
     browser.service.suspend(&account).await;
     browser.go("Sessions").await;
@@ -98,7 +98,7 @@ async fn is_asked_for_again_when_the_account_is_suspended_meanwhile() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_asked_for_again_when_the_session_has_ended() {
+async fn ended_session_leads_to_the_login_and_back() {
     let (browser, account) = Browser::logged_in().await;
     let other = browser.service.login(&account.email).await;
     let sessions = browser.service.get("/v1/auth/sessions", &other).await.expect(200);
@@ -119,7 +119,7 @@ async fn is_asked_for_again_when_the_session_has_ended() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn without_a_service_says_that_there_is_none() {
+async fn unreachable_service_shows_an_error() {
     let browser = Browser::open().await;
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline()).await;
@@ -130,7 +130,7 @@ async fn without_a_service_says_that_there_is_none() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_left_even_where_the_service_can_not_be_told() {
+async fn logout_without_a_connection_clears_the_browser() {
     let (browser, account) = Browser::logged_in().await;
     browser.sees(&account.email).await;
     browser.devtools("Network.enable", json!({})).await;
@@ -144,7 +144,7 @@ async fn is_left_even_where_the_service_can_not_be_told() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn can_be_left_from_each_screen() {
+async fn logout_is_offered_on_every_screen() {
     let (browser, _) = Browser::logged_in().await;
     for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {
         browser.go(screen).await;
@@ -166,7 +166,7 @@ async fn can_be_left_from_each_screen() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn works_with_the_keyboard_alone() {
+async fn login_works_with_the_keyboard_only() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.sees("Log in to MedTWIN").await;

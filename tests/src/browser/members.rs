@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_added_changed_suspended_restored_and_removed() {
+async fn member_can_be_added_changed_suspended_restored_and_removed() {
     let (browser, account) = Browser::logged_in().await;
     let email = new_address();
     browser.go("Team members").await;
@@ -51,7 +51,7 @@ async fn are_added_changed_suspended_restored_and_removed() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_refused_with_a_reason() {
+async fn rejected_change_shows_the_reason() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Team members").await;
     browser.sees_rows(1).await;
@@ -63,7 +63,7 @@ async fn are_refused_with_a_reason() {
     browser.fill("Email", &account.email).await;
     browser.fill("Initial password", PASSWORD).await;
     browser.submit("Add member").await;
-    browser.sees("The address belongs to a member already").await;
+    browser.sees("The email address already belongs to a member").await;
     browser.click("Cancel").await;
     // The last one with `admin` keeps it.
     browser.click(&format!("Edit {}", account.email)).await;
@@ -78,7 +78,7 @@ async fn are_refused_with_a_reason() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_given_only_what_the_admin_has() {
+async fn admin_can_grant_only_own_permissions() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     let email = new_address();

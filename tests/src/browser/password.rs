@@ -4,7 +4,7 @@ use crate::{browser::Browser, service::PASSWORD};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_changed_and_other_sessions_end() {
+async fn change_ends_the_other_sessions() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Password").await;
     browser.fill("Current password", PASSWORD).await;
@@ -29,7 +29,7 @@ async fn is_changed_and_other_sessions_end() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
+async fn invalid_password_shows_an_error_at_its_field() {
     let (browser, _) = Browser::logged_in().await;
     browser.go("Password").await;
     browser.click("Change password").await;
@@ -50,7 +50,7 @@ async fn that_is_wrong_or_too_simple_is_said_beside_its_field() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn is_hidden_while_it_is_typed_and_may_come_from_elsewhere() {
+async fn fields_are_masked_and_allow_password_managers_and_pasting() {
     let (browser, _) = Browser::logged_in().await;
     let assert_field = async |label: &str, kind: &str| {
         let field = browser.field(label).await;

@@ -6,7 +6,7 @@ use crate::browser::Browser;
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn asks_for_the_name_and_ends_the_key() {
+async fn revocation_requires_the_name_and_ends_the_key() {
     let (browser, account) = Browser::logged_in().await;
     let (key, _) = browser.service.key(&account.session, json!({"name": "Old  Server"})).await;
     browser.reload().await;
@@ -29,7 +29,7 @@ async fn asks_for_the_name_and_ends_the_key() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn can_be_left_alone() {
+async fn dialog_can_be_cancelled() {
     let (browser, account) = Browser::logged_in().await;
     let (key, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;

@@ -6,7 +6,7 @@ use crate::{browser::Browser, service::Credential};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn says_until_when_the_old_secret_works() {
+async fn rotation_shows_when_the_old_secret_ends() {
     let (browser, account) = Browser::logged_in().await;
     let (old, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
@@ -29,7 +29,7 @@ async fn says_until_when_the_old_secret_works() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn without_an_overlap_ends_the_old_secret() {
+async fn rotation_without_overlap_ends_the_old_secret() {
     let (browser, account) = Browser::logged_in().await;
     let (old, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
@@ -46,7 +46,7 @@ async fn without_an_overlap_ends_the_old_secret() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn of_a_key_that_was_revoked_meanwhile_says_so() {
+async fn rotation_of_a_revoked_key_shows_an_error() {
     let (browser, account) = Browser::logged_in().await;
     let (_, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;

@@ -6,7 +6,7 @@ use crate::browser::Browser;
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn hostile_names_are_text() {
+async fn hostile_names_are_displayed_as_text() {
     let (browser, account) = Browser::logged_in().await;
     let hostile = "<img src=x onerror=document.title='x'>\"'><script>document.title='x'</script>";
     let (_, key) = browser.service.key(&account.session, json!({"name": hostile})).await;
@@ -48,7 +48,7 @@ async fn hostile_names_are_text() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn the_policy_refuses_markup_and_other_origins_and_the_log_tells() {
+async fn content_security_policy_blocks_markup_and_other_origins() {
     let (browser, _) = Browser::logged_in().await;
     assert!(browser.logged().await.is_empty());
     for (attempt, refusal) in [
@@ -78,7 +78,7 @@ async fn the_policy_refuses_markup_and_other_origins_and_the_log_tells() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn nothing_is_asked_of_anybody_else() {
+async fn page_contacts_only_the_service_and_stores_only_the_session() {
     let (browser, _) = Browser::logged_in().await;
     for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {
         browser.go(screen).await;

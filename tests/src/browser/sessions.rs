@@ -4,7 +4,7 @@ use crate::browser::Browser;
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn are_shown_and_another_can_be_ended() {
+async fn another_session_can_be_ended() {
     let (browser, account) = Browser::logged_in().await;
     let agent = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0";
     let body = serde_json::json!({"email": account.email, "password": crate::service::PASSWORD});

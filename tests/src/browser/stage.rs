@@ -36,7 +36,7 @@ async fn beneath_a_stage(State(url): State<String>, request: Request) -> Respons
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn it_works_as_it_does_without() {
+async fn login_and_key_creation_work_below_a_stage() {
     let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
     let account = service.account().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -78,11 +78,11 @@ async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> 
     let mut caller = Caller::new(service, account).await;
     for (method, path) in operation_table::routes() {
         dynamodb.look();
-        let answer = caller.request(service, method, path, &caller.session).send().await;
+        let response = caller.request(service, method, path, &caller.session).send().await;
         if path == "/v1/auth/password" {
             caller.password = NEW_PASSWORD;
         }
-        assert!(answer.status < 300, "{method} {path}: {}", answer.text);
+        assert!(response.status < 300, "{method} {path}: {}", response.text);
         costs.insert((format!("{method} {path}"), "session"), dynamodb.look());
     }
     let caller = Caller::new(service, account).await;
@@ -91,8 +91,8 @@ async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> 
     {
         let (key, _) = service.key(&caller.session, json!({})).await;
         dynamodb.look();
-        let answer = caller.request(service, method, path, &key).send().await;
-        assert!(answer.status < 300 || answer.status == 403, "{method} {path}: {}", answer.text);
+        let response = caller.request(service, method, path, &key).send().await;
+        assert!(response.status < 300 || response.status == 403, "{method} {path}: {}", response.text);
         costs.insert((format!("{method} {path}"), "key"), dynamodb.look());
     }
     for command in operator_commands(service).await {
@@ -166,8 +166,8 @@ async fn item(service: &OwnService, pk: &str, sk: &str) -> Item {
     let read = service.gateway.dynamodb().get_item().consistent_read(true);
     let read = read.table_name(service.gateway.table("Table").expect("the table"));
     let key = |text: &str| AttributeValue::S(text.to_owned());
-    let answer = read.key("pk", key(pk)).key("sk", key(sk)).send().await.expect("it answers");
-    answer.item.unwrap_or_else(|| panic!("there is no {sk} in {pk}"))
+    let response = read.key("pk", key(pk)).key("sk", key(sk)).send().await.expect("it responses");
+    response.item.unwrap_or_else(|| panic!("there is no {sk} in {pk}"))
 }
 
 /// The same item with another id.

@@ -171,8 +171,8 @@ async fn use_everything(service: &Service, account: &Account) -> Vec<Credential>
             request = request.with(credential);
         }
         let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await;
-        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        let response = request.send().await;
+        assert_eq!(response.status, status, "{method} {path}: {}", response.text);
     }
     let refused = service.operate(json!({"create_account": {"name": CANARY, "email": CANARY}})).await;
     refused.expect_err("no account");
@@ -205,8 +205,8 @@ async fn send_marked(service: &OwnService, account: &Account, key: &Credential) 
                 "Referer: https://canary.example/canary",
                 "X-Forwarded-For: canary",
             ];
-            let answer = service.exchange(&line, &headers.map(str::as_bytes), &body).await;
-            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+            let response = service.exchange(&line, &headers.map(str::as_bytes), &body).await;
+            assert!(response.starts_with("HTTP/1.1 "), "{response}");
         }
     }
 }
@@ -240,9 +240,9 @@ async fn send_nonsense(service: &Service, key: &Credential) {
             key.0
         );
         connection.write_all(request.as_bytes()).await.expect("it is sent");
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).await.expect("an answer");
-        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+        let mut response = Vec::new();
+        connection.read_to_end(&mut response).await.expect("a response");
+        assert!(response.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&response));
     }
 }
 
@@ -289,7 +289,7 @@ async fn no_secret_is_logged() {
     // The test sees what it looks for: its own requests.
     let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
     for seen in
-        [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed", metrics]
+        [account.id.as_str(), "malformed credential", "revoked", "missing permission: delete", "DynamoDB failed", metrics]
     {
         assert!(log.contains(seen), "{seen}");
     }
@@ -403,9 +403,9 @@ async fn denied_request_is_logged_with_caller_operation_and_reason() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
-    let answer = service.get("/v1/projects", &key).await;
-    answer.assert_forbidden();
-    let records = records(answer.header("x-request-id").expect("an id"));
+    let response = service.get("/v1/projects", &key).await;
+    response.assert_forbidden();
+    let records = records(response.header("x-request-id").expect("an id"));
     let authorized = records.iter().find(|record| record["Outcome"] == "forbidden").expect("a record");
     for (member, value) in [
         ("level", "INFO"),
@@ -414,7 +414,7 @@ async fn denied_request_is_logged_with_caller_operation_and_reason() {
         ("account_id", &account.id),
         ("principal_id", text(&record, "id")),
         ("Outcome", "forbidden"),
-        ("reason", "lacks read"),
+        ("reason", "missing permission: read"),
     ] {
         assert_eq!(authorized[member], value, "{authorized}");
     }
@@ -428,9 +428,9 @@ async fn forged_token_is_logged_with_its_claimed_ids() {
     let (_, record) = service.key(&account.session, json!({})).await;
     let id = text(&record, "id");
     let forged = Credential::forged(Environment::Live, &account.id, id);
-    let answer = service.me(&forged).await;
-    answer.assert_unauthorized();
-    let records = records(answer.header("x-request-id").expect("an id"));
+    let response = service.me(&forged).await;
+    response.assert_unauthorized();
+    let records = records(response.header("x-request-id").expect("an id"));
     let authorized = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect("a record");
     assert_eq!(authorized["claimed"], format!("{} {id}", account.id));
     assert_eq!((&authorized["account_id"], &authorized["principal_id"]), (&Value::Null, &Value::Null));
@@ -442,32 +442,32 @@ async fn error_response_is_logged_with_status_and_reason() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let body = json!({"name": CANARY.repeat(20), "permissions": ["read"]});
-    let answer = service.post("/v1/api-keys", &account.session, body).await;
-    answer.assert_bad_field("name");
+    let response = service.post("/v1/api-keys", &account.session, body).await;
+    response.assert_bad_field("name");
     let answered = |request_id: &str| {
         let records = records(request_id);
-        let answers = |record: &Value| {
+        let responses = |record: &Value| {
             record["operation"].as_str().is_some_and(|operation| !operation.starts_with("authorize"))
         };
-        records.into_iter().find(answers).expect("a record")
+        records.into_iter().find(responses).expect("a record")
     };
-    let record = answered(answer.header("x-request-id").expect("an id"));
+    let record = answered(response.header("x-request-id").expect("an id"));
     assert_eq!(record["operation"], "POST /v1/api-keys");
     assert_eq!(record["status"], 400);
     assert_eq!(record["reason"], "BAD_REQUEST: name");
     assert_eq!(record["principal_id"], account.user_id);
     // A name that the caller made up may be anything.
     let body = json!({"name": "A", "permissions": ["read"], CANARY: 1});
-    let answer = service.post("/v1/api-keys", &account.session, body).await;
-    answer.assert_bad_field(CANARY);
-    let record = answered(answer.header("x-request-id").expect("an id"));
-    assert_eq!(record["reason"], "BAD_REQUEST: an unknown member");
+    let response = service.post("/v1/api-keys", &account.session, body).await;
+    response.assert_bad_field(CANARY);
+    let record = answered(response.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "BAD_REQUEST: an unknown field");
 
     dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
-    let answer = service.get("/v1/api-keys", &account.session).await;
-    answer.assert_error(503, "UNAVAILABLE");
-    let record = answered(answer.header("x-request-id").expect("an id"));
-    assert_eq!(record["reason"], "DynamoDB failed: refused: AccessDeniedException");
+    let response = service.get("/v1/api-keys", &account.session).await;
+    response.assert_error(503, "UNAVAILABLE");
+    let record = answered(response.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "DynamoDB failed: error response: AccessDeniedException");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ const SERVICES: usize = 10;
 /// After how long API Gateway gives up.
 const LONGEST: Duration = Duration::from_secs(29);
 
-/// The SDK waits longer for an answer, even where the machine has much else to do.
+/// The SDK waits longer for a response, even where the machine has much else to do.
 const LATE: Duration = Duration::from_millis(500);
 
 /// How many requests a minute a key may send. The authorizer takes so little of it at once that it writes for each
@@ -122,12 +122,12 @@ impl Told {
 }
 
 impl From<Response> for Told {
-    fn from(answer: Response) -> Self {
-        if [429, 503].contains(&answer.status) {
-            assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
+    fn from(response: Response) -> Self {
+        if [429, 503].contains(&response.status) {
+            assert_eq!(response.header("retry-after"), Some("1"), "{response:?}");
         }
-        let body = if answer.status < 300 { answer.body } else { answer.body["error"].clone() };
-        Self { status: answer.status, body: without_use(body) }
+        let body = if response.status < 300 { response.body } else { response.body["error"].clone() };
+        Self { status: response.status, body: without_use(body) }
     }
 }
 
@@ -430,7 +430,7 @@ impl Stage {
             self.begin_again(world);
             let told = self.send(world, operation).await;
             in_time(told != Told::unavailable(), || "asked again, it is a 503".to_owned())?;
-            check(told == clean.told, || format!("asked again, it answers {} {}", told.status, told.body))?;
+            check(told == clean.told, || format!("asked again, it responses {} {}", told.status, told.body))?;
             let items = compared(&self.items().await);
             return check(items == *after, || {
                 format!("asked again, something else is there: {}", difference(before, after, &items))
@@ -440,7 +440,7 @@ impl Stage {
         let told = self.send(world, operation).await;
         in_time(told != Told::unavailable(), || "it was done, and asked again, it is a 503".to_owned())?;
         check(told.status == operation.again, || {
-            format!("it was done, and asked again, it answers {} {}", told.status, told.body)
+            format!("it was done, and asked again, it responses {} {}", told.status, told.body)
         })?;
         check(told.body.get("key").is_none(), || "a secret is shown twice".to_owned())?;
         let mut items = compared(&self.items().await);
@@ -476,7 +476,7 @@ fn is_uncounted(call: &Call) -> bool {
 enum Wrong {
     /// What must not be.
     Always(String),
-    /// A 503 where nothing failed for long enough. It may be that the machine had too much else to do to answer within
+    /// A 503 where nothing failed for long enough. It may be that the machine had too much else to do to response within
     /// the SDK's two seconds; then it is another thing when the case is played alone.
     WhenAlone(String),
 }
@@ -572,7 +572,7 @@ impl Chosen {
         Self { rng: StdRng::seed_from_u64(seed), cases: Vec::new() }
     }
 
-    /// Where an answer is cut, a different place for each.
+    /// Where a response is cut, a different place for each.
     fn part(&mut self) -> u8 {
         u8::try_from(1 + self.rng.next_u32() % 255).expect("it fits")
     }

@@ -22,11 +22,11 @@ const REFUSALS: [(StatusCode, &str); 5] = [
 ];
 
 #[track_caller]
-fn assert_unavailable(answer: &Response) {
-    assert_eq!(answer.status, 503, "{}", answer.text);
-    assert_eq!(answer.text, r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#);
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(answer.header("www-authenticate"), None);
+fn assert_unavailable(response: &Response) {
+    assert_eq!(response.status, 503, "{}", response.text);
+    assert_eq!(response.text, r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.header("www-authenticate"), None);
 }
 
 fn login(email: &str, password: &str) -> Value {
@@ -157,9 +157,9 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
         dynamodb.inject(refused, Some(operation));
         let request = service.request(method, path).with(&account.session);
         let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await;
-        assert_eq!(answer.status, 503, "{method} {path} {operation}: {}", answer.text);
-        assert_unavailable(&answer);
+        let response = request.send().await;
+        assert_eq!(response.status, 503, "{method} {path} {operation}: {}", response.text);
+        assert_unavailable(&response);
         dynamodb.recover();
     }
     assert_eq!(service.me(&key).await.expect(200)["secret"], "current");

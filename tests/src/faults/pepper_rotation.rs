@@ -19,22 +19,22 @@ pub async fn change(service: &OwnService) {
 /// The same, with this one.
 pub async fn change_to(service: &OwnService, pepper: &str) {
     let secret = json!({"SecretId": "Pepper", "SecretString": pepper});
-    let answer = reqwest::Client::new()
+    let response = reqwest::Client::new()
         .post(service.gateway.secrets_manager_url())
         .header("x-amz-target", "secretsmanager.PutSecretValue")
         .header("x-amz-user-agent", "app/tests")
         .body(secret.to_string())
         .send()
         .await
-        .expect("an answer");
-    assert_eq!(answer.status(), 200);
+        .expect("a response");
+    assert_eq!(response.status(), 200);
 }
 
 /// The versions of the peppers in the table: of the key's current secret, and of the member's password.
 async fn versions(service: &OwnService, account: &str, key: &Value) -> [String; 2] {
     let table = service.gateway.table("Table").expect("a table");
-    let answer = service.gateway.dynamodb().scan().table_name(table).send().await.expect("an answer");
-    let items = answer.items();
+    let response = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a response");
+    let items = response.items();
     let item = |sk: String| items.iter().find(|item| item["sk"].as_s() == Ok(&sk)).expect("an item").clone();
     let key = item(format!("KEY#{}", text(key, "id")));
     let user = items.iter().find(|item| {
@@ -76,7 +76,7 @@ async fn invalid_new_pepper_leaves_the_cached_peppers_in_use() {
     assert_eq!(versions(&service, &account.id, &made).await[0], before);
     let failed = || {
         let records = log.records();
-        let failed = records.iter().filter(|record| record["message"] == "the peppers stay as they were");
+        let failed = records.iter().filter(|record| record["message"] == "the peppers could not be refreshed");
         failed.map(|record| text(record, "reason").to_owned()).collect::<Vec<_>>()
     };
     // The authorizer has tried, and the function that makes keys.
@@ -107,9 +107,9 @@ async fn failed_fetch_of_one_version_leaves_both_cached_peppers_in_use() {
     );
     service.me(&account.session).await.expect(200);
     let records = log.records();
-    let failed = records.iter().find(|record| record["message"] == "the peppers stay as they were");
+    let failed = records.iter().find(|record| record["message"] == "the peppers could not be refreshed");
     let reason = text(failed.expect("it failed"), "reason");
-    assert_eq!(reason, "the pepper can't be had from Secrets Manager: refused: AccessDeniedException");
+    assert_eq!(reason, "cannot get the pepper from Secrets Manager: error response: AccessDeniedException");
 }
 
 #[tokio::test]
@@ -253,6 +253,6 @@ async fn password_is_rehashed_at_the_next_login() {
     assert_ne!(now[1], before[1]);
     service.login(&account.email).await;
     let wrong = json!({"email": account.email, "password": format!("{PASSWORD}!")});
-    let answer = service.request("POST", "/v1/auth/login").json(&wrong).send().await;
-    answer.assert_error(401, "UNAUTHORIZED");
+    let response = service.request("POST", "/v1/auth/login").json(&wrong).send().await;
+    response.assert_error(401, "UNAUTHORIZED");
 }

@@ -52,7 +52,7 @@ async fn unavailable_table_returns_503_until_recovery() {
     for record in failed {
         assert_eq!(record["message"], "the warming read failed", "{record}");
         assert_eq!(record["level"], "WARN", "{record}");
-        assert_eq!(record["reason"], "DynamoDB failed: refused: InternalServerError", "{record}");
+        assert_eq!(record["reason"], "DynamoDB failed: error response: InternalServerError", "{record}");
     }
 
     let login = json!({"email": "ada@example.com", "password": PASSWORD});

@@ -15,7 +15,7 @@ use crate::{
 struct Route {
     method: &'static str,
     path: &'static str,
-    /// A body that it takes, and the status of the answer then.
+    /// A body that it takes, and the status of the response then.
     good: fn() -> Value,
     status: u16,
     /// Members, each with values that it can't have.
@@ -204,10 +204,10 @@ fn with_first(good: &Value, name: &str, value: &str) -> String {
 }
 
 #[track_caller]
-fn assert_bad(answer: &Response, case: &str) {
-    assert_eq!(answer.status, 400, "{case}: {}", answer.text);
-    answer.assert_error(400, "BAD_REQUEST");
-    assert!(answer.body["error"].get("field").is_none(), "{case}: {}", answer.text);
+fn assert_bad(response: &Response, case: &str) {
+    assert_eq!(response.status, 400, "{case}: {}", response.text);
+    response.assert_error(400, "BAD_REQUEST");
+    assert!(response.body["error"].get("field").is_none(), "{case}: {}", response.text);
 }
 
 #[tokio::test]
@@ -229,8 +229,8 @@ async fn every_route_with_a_body_is_covered() {
 async fn valid_body_is_accepted() {
     let target = Target::start().await;
     for route in ROUTES {
-        let answer = send(&target, &route, target.fill(&(route.good)().to_string())).await;
-        assert_eq!(answer.status, route.status, "{}: {}", route.path, answer.text);
+        let response = send(&target, &route, target.fill(&(route.good)().to_string())).await;
+        assert_eq!(response.status, route.status, "{}: {}", route.path, response.text);
     }
 }
 
@@ -287,11 +287,11 @@ async fn body_that_is_not_a_json_object_returns_400() {
 async fn empty_body_returns_400_if_a_body_is_required() {
     let target = Target::start().await;
     for route in ROUTES {
-        let answer = send(&target, &route, "").await;
+        let response = send(&target, &route, "").await;
         if route.path.ends_with("/rotate") {
-            answer.expect(200);
+            response.expect(200);
         } else {
-            assert_bad(&answer, route.path);
+            assert_bad(&response, route.path);
         }
     }
 }
@@ -464,8 +464,8 @@ async fn field_values_are_not_repeated_in_errors() {
             for value in [json!(["canary"]), json!("canary\u{7}"), json!({"projects": ["canary"]})] {
                 let mut body = (route.good)();
                 body[*name] = value;
-                let answer = send(&target, &route, body.to_string()).await;
-                assert!(answer.status >= 400 && !answer.text.contains("canary"), "{}", answer.text);
+                let response = send(&target, &route, body.to_string()).await;
+                assert!(response.status >= 400 && !response.text.contains("canary"), "{}", response.text);
             }
         }
     }
@@ -489,8 +489,8 @@ async fn other_content_types_return_415() {
             "json",
             "*/*",
         ] {
-            let answer = send_as(&target, &route, &[content_type], good.clone()).await;
-            answer.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
+            let response = send_as(&target, &route, &[content_type], good.clone()).await;
+            response.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
         }
         send_as(&target, &route, &[], good).await.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
     }
@@ -507,9 +507,9 @@ async fn variants_of_the_json_content_type_are_accepted() {
     ] {
         let target = Target::start().await;
         for route in ROUTES {
-            let answer =
+            let response =
                 send_as(&target, &route, &[content_type], target.fill(&(route.good)().to_string())).await;
-            assert_eq!(answer.status, route.status, "{content_type} {}: {}", route.path, answer.text);
+            assert_eq!(response.status, route.status, "{content_type} {}: {}", route.path, response.text);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Pages of another origin: which may call the API, and read what it answers.
+//! Pages of another origin: which may call the API, and read what it responses.
 //!
-//! That an answer is for pages of the allowed origin is asserted of every answer to every test; here are all kinds.
+//! That a response is for pages of the allowed origin is asserted of every response to every test; here are all kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +33,8 @@ async fn preflight_of_every_route_returns_200_without_a_credential() {
         methods.entry(&route.path).or_default().extend([route.method.as_str(), "OPTIONS"]);
     }
     for (path, methods) in methods {
-        let answer = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        let response = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text);
         for (name, value) in [
             ("access-control-allow-origin", Some(ALLOWED_ORIGIN)),
             ("access-control-allow-methods", Some(&*methods.into_iter().collect::<Vec<_>>().join(","))),
@@ -42,7 +42,7 @@ async fn preflight_of_every_route_returns_200_without_a_credential() {
             ("access-control-max-age", Some("600")),
             ("access-control-allow-credentials", None),
         ] {
-            assert_eq!(answer.header(name), value, "{path}: {name}");
+            assert_eq!(response.header(name), value, "{path}: {name}");
         }
     }
 }
@@ -59,8 +59,8 @@ async fn preflight_ignores_the_credential() {
 async fn preflight_of_an_unknown_route_returns_404() {
     let service = Service::start().await;
     for path in ["/v1", "/v1/nothing", "/v1/projects/", "/v1/projects/proj_a/samples"] {
-        let answer = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
-        answer.assert_not_found();
+        let response = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
+        response.assert_not_found();
     }
 }
 
@@ -79,10 +79,10 @@ async fn other_origins_are_not_allowed() {
         let preflight = preflight(&service, "/v1/projects", origin, &[]).await;
         let unknown = service.request("GET", "/v1/projects").header("Origin", origin).send().await;
         let health = service.request("GET", "/v1/health").header("Origin", origin).send().await;
-        for answer in [preflight, unknown, health] {
-            // The browser compares this with the page's origin, and keeps the answer from it.
-            assert_eq!(answer.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{origin}");
-            assert_eq!(answer.header("access-control-allow-credentials"), None, "{origin}");
+        for response in [preflight, unknown, health] {
+            // The browser compares this with the page's origin, and keeps the response from it.
+            assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{origin}");
+            assert_eq!(response.header("access-control-allow-credentials"), None, "{origin}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Headers that are none of our business, and those that each answer of a function has.
+//! Headers that are none of our business, and those that each response of a function has.
 
 use serde_json::json;
 
@@ -9,8 +9,8 @@ async fn invalid_host_is_ignored() {
     let service = Service::start().await;
     for host in ["[", "a b", "@@", "a:b:c", "%", "<", "^", "xn--", "127.0.0.1:99999", "256.1.1.1", ""] {
         let header = format!("Host: {host}");
-        let answer = service.raw("GET /v1/health", &[header.as_bytes()], "").await;
-        assert_eq!(answer.expect(200), json!({"status": "ok"}), "{host}");
+        let response = service.raw("GET /v1/health", &[header.as_bytes()], "").await;
+        assert_eq!(response.expect(200), json!({"status": "ok"}), "{host}");
     }
 }
 
@@ -22,8 +22,8 @@ async fn non_ascii_values_are_ignored() {
     for name in ["User-Agent", "X-Forwarded-For", "Cookie", "Referer", "X-Amzn-Trace-Id", "Accept"] {
         for value in [&b"\xc3\xa4"[..], b"\xff\xfe", b"a\tb", b""] {
             let header = [name.as_bytes(), b": ", value].concat();
-            let answer = service.raw("GET /v1/auth/me", &[authorization.as_bytes(), &header], "").await;
-            assert_eq!(answer.expect(200)["type"], "session", "{name}: {value:?}");
+            let response = service.raw("GET /v1/auth/me", &[authorization.as_bytes(), &header], "").await;
+            assert_eq!(response.expect(200)["type"], "session", "{name}: {value:?}");
         }
     }
 }
@@ -35,8 +35,8 @@ async fn query_that_grows_when_encoded_returns_200_or_413() {
     let authorization = format!("Authorization: {}", account.session.0);
     for length in [1_000, 3_000, 10_000, 20_000] {
         let line = format!("GET /v1/projects?x={}", "%ff".repeat(length));
-        let answer = service.raw(&line, &[authorization.as_bytes()], "").await;
-        assert!([200, 413].contains(&answer.status), "{length}: {}", answer.text);
+        let response = service.raw(&line, &[authorization.as_bytes()], "").await;
+        assert!([200, 413].contains(&response.status), "{length}: {}", response.text);
     }
 }
 
@@ -66,7 +66,7 @@ async fn forwarded_source_addresses_are_ignored() {
 async fn every_function_response_forbids_framing_and_scripts() {
     let service = Service::start().await;
     let session = service.account().await.session;
-    for answer in [
+    for response in [
         service.request("GET", "/v1/health").send().await,
         service.me(&session).await,
         service.post("/v1/projects", &session, json!({})).await,
@@ -75,6 +75,6 @@ async fn every_function_response_forbids_framing_and_scripts() {
         service.request("POST", "/v1/auth/logout").with(&session).send().await,
     ] {
         let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-        assert_eq!(answer.header("content-security-policy"), Some(policy), "{answer:?}");
+        assert_eq!(response.header("content-security-policy"), Some(policy), "{response:?}");
     }
 }

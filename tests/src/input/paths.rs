@@ -120,9 +120,9 @@ async fn head_returns_404_without_a_body() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}", target.session.0);
     for path in ["/v1/health", "/v1/projects", "/v1/auth/me"] {
-        let answer = target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
-        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\n"), "{answer}");
-        assert!(answer.contains("\r\nx-request-id: "), "{answer}");
+        let response = target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
+        assert!(response.starts_with("HTTP/1.1 404 ") && response.ends_with("\r\n\r\n"), "{response}");
+        assert!(response.contains("\r\nx-request-id: "), "{response}");
     }
 }
 
@@ -186,7 +186,7 @@ fn random_path_returns_404_unless_it_is_a_route() {
         let is_route = routes.iter().any(|(.., route)| *route == path);
         let request = format!("GET {path}");
         let authorization = format!("Authorization: {}", target.session.0);
-        let answer = runtime.block_on(target.service.raw(&request, &[authorization.as_bytes()], ""));
-        assert_eq!(answer.status, if is_route { 200 } else { 404 }, "{path}");
+        let response = runtime.block_on(target.service.raw(&request, &[authorization.as_bytes()], ""));
+        assert_eq!(response.status, if is_route { 200 } else { 404 }, "{path}");
     });
 }

@@ -174,8 +174,8 @@ async fn unknown_value_returns_400() {
             [("GET", "/v1/projects"), ("POST", "/v1/projects"), ("GET", project), ("DELETE", project)]
         {
             let request = service.request(method, &format!("{path}?environment={value}"));
-            let answer = request.with(&account.session).json(&json!({"name": "A"})).send().await;
-            answer.assert_bad_field("environment");
+            let response = request.with(&account.session).json(&json!({"name": "A"})).send().await;
+            response.assert_bad_field("environment");
         }
     }
 }
@@ -197,8 +197,8 @@ async fn unknown_parameter_is_ignored() {
             "?%ff=%ff",
             "?callback=read&jsonp=read",
         ] {
-            let answer = service.get(&format!("{list}{query}"), &account.session).await;
-            assert_eq!(answer.expect(200), plain, "{list}{query}");
+            let response = service.get(&format!("{list}{query}"), &account.session).await;
+            assert_eq!(response.expect(200), plain, "{list}{query}");
         }
     }
 }

@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{service::read_to_end, target::Target};
 
-/// The statuses of all answers that came over a connection, one behind the other.
-fn statuses(answers: &str) -> Vec<u16> {
-    let lines = answers.split("HTTP/1.1 ").skip(1);
-    lines.map(|answer| answer[..3].parse().expect("a status")).collect()
+/// The statuses of all responses that came over a connection, one behind the other.
+fn statuses(responses: &str) -> Vec<u16> {
+    let lines = responses.split("HTTP/1.1 ").skip(1);
+    lines.map(|response| response[..3].parse().expect("a status")).collect()
 }
 
 /// A request that nobody may smuggle: it deletes a project, by a credential that may.
@@ -19,7 +19,7 @@ fn smuggled(target: &Target) -> String {
     format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {session}\r\n\r\n")
 }
 
-/// The last request of a connection: whatever comes before it, all answers were read when this one was.
+/// The last request of a connection: whatever comes before it, all responses were read when this one was.
 const LAST: &str = "GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /// Sends a request with these headers and this body, and behind it [`LAST`].
@@ -177,8 +177,8 @@ async fn malformed_chunks_return_400_close_and_change_nothing() {
         "c\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         &many,
     ] {
-        let answers = send_chunks(&target, chunks).await;
-        assert_eq!(statuses(&answers), [400], "{:?}: {answers}", &chunks[..chunks.len().min(40)]);
+        let responses = send_chunks(&target, chunks).await;
+        assert_eq!(statuses(&responses), [400], "{:?}: {responses}", &chunks[..chunks.len().min(40)]);
     }
     assert_eq!(target.state().await, before);
 }
@@ -200,8 +200,8 @@ async fn trailers_are_not_used_as_headers() {
         let request = format!(
             "POST /v1/projects HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{headers}\r\n{json}{trailers}\r\n\r\n{LAST}"
         );
-        let answers = target.service.send_bytes(request.as_bytes()).await;
-        assert_eq!(statuses(&answers), [status, 200], "{headers:?} {trailers:?}: {answers}");
+        let responses = target.service.send_bytes(request.as_bytes()).await;
+        assert_eq!(statuses(&responses), [status, 200], "{headers:?} {trailers:?}: {responses}");
     }
 }
 
@@ -228,8 +228,8 @@ async fn folded_or_malformed_header_line_returns_400() {
         format!(": {session}"),
     ] {
         let request = format!("GET /v1/auth/me HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{LAST}");
-        let answers = target.service.send_bytes(request.as_bytes()).await;
-        assert_eq!(statuses(&answers), [400], "{header:?}: {answers}");
+        let responses = target.service.send_bytes(request.as_bytes()).await;
+        assert_eq!(statuses(&responses), [400], "{header:?}: {responses}");
     }
     // A line may end in a line feed alone (RFC 9112, 2.2), and so two lines are two.
     for header in [
@@ -270,8 +270,8 @@ async fn other_target_forms_do_not_bypass_the_authorizer() {
     ] {
         for (authorization, status) in [(authorization.as_str(), with), ("", without)] {
             let request = format!("{line}\r\nHost: x\r\n{authorization}Connection: close\r\n\r\n");
-            let answers = target.service.send_bytes(request.as_bytes()).await;
-            assert_eq!(statuses(&answers), [status], "{line:?}: {answers}");
+            let responses = target.service.send_bytes(request.as_bytes()).await;
+            assert_eq!(statuses(&responses), [status], "{line:?}: {responses}");
         }
     }
 }
@@ -318,9 +318,9 @@ async fn too_many_or_too_long_headers_are_rejected() {
         // Whatever comes behind it, the credential is in front.
         let request =
             format!("GET {line} HTTP/1.1\r\nHost: x\r\n{authorization}Connection: close\r\n{headers}\r\n");
-        let answers = target.service.send_bytes(request.as_bytes()).await;
-        let [status] = statuses(&answers)[..] else { panic!("one answer: {answers}") };
-        assert!(expected.contains(&status), "{} {}: {answers}", line.len(), headers.len());
+        let responses = target.service.send_bytes(request.as_bytes()).await;
+        let [status] = statuses(&responses)[..] else { panic!("one response: {responses}") };
+        assert!(expected.contains(&status), "{} {}: {responses}", line.len(), headers.len());
     }
 }
 
@@ -345,8 +345,8 @@ async fn incomplete_request_changes_nothing() {
         let mut connection = target.service.connect().await;
         connection.write_all(&whole.as_bytes()[..length]).await.expect("it is sent");
         connection.shutdown().await.expect("no more comes");
-        let answer = read_to_end(&mut connection).await;
-        assert!(statuses(&answer).iter().all(|status| *status == 400), "{length}: {answer}");
+        let response = read_to_end(&mut connection).await;
+        assert!(statuses(&response).iter().all(|status| *status == 400), "{length}: {response}");
     }
     assert_eq!(target.state().await, before);
 }
@@ -381,8 +381,8 @@ async fn slow_requests_succeed_and_do_not_delay_others() {
         target.service.me(&target.session).await.expect(200);
     }
     for connection in &mut slow {
-        let answer = read_to_end(connection).await;
-        assert_eq!(statuses(&answer), [201], "{answer}");
+        let response = read_to_end(connection).await;
+        assert_eq!(statuses(&response), [201], "{response}");
     }
 }
 

@@ -18,7 +18,7 @@ fn body(members: Value) -> Value {
 }
 
 #[tokio::test]
-async fn with_all_members_is_201() {
+async fn with_all_fields_returns_201() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let asked = json!({
@@ -48,7 +48,7 @@ async fn with_all_members_is_201() {
 }
 
 #[tokio::test]
-async fn the_key_works_at_once_as_it_was_made() {
+async fn created_key_works_immediately() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({"name": "CI", "permissions": ["write"]})).await;
@@ -67,7 +67,7 @@ async fn the_key_works_at_once_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_or_null_is_live_every_project_and_never() {
+async fn defaults_are_live_type_every_project_and_no_expiry() {
     let service = Service::start().await;
     let account = service.account().await;
     for members in [json!({}), json!({"scope": null, "expires_at": null})] {
@@ -78,7 +78,7 @@ async fn what_is_left_out_or_null_is_live_every_project_and_never() {
 }
 
 #[tokio::test]
-async fn test_keys_have_their_own_prefix_and_hint() {
+async fn test_key_has_the_test_prefix_in_secret_and_hint() {
     let service = Service::start().await;
     let account = service.account().await;
     let made = service.post(PATH, &account.session, body(json!({"type": "test"}))).await.expect(201);
@@ -89,7 +89,7 @@ async fn test_keys_have_their_own_prefix_and_hint() {
 }
 
 #[tokio::test]
-async fn permissions_come_back_in_order_and_each_once() {
+async fn permissions_are_returned_in_order_without_duplicates() {
     let service = Service::start().await;
     let account = service.account().await;
     for (asked, kept) in [
@@ -104,7 +104,7 @@ async fn permissions_come_back_in_order_and_each_once() {
 }
 
 #[tokio::test]
-async fn names_are_trimmed_and_counted_in_characters() {
+async fn name_is_trimmed_and_measured_in_characters() {
     let service = Service::start().await;
     let account = service.account().await;
     let (short, long) = ("ä", "ä".repeat(100));
@@ -115,7 +115,7 @@ async fn names_are_trimmed_and_counted_in_characters() {
 }
 
 #[tokio::test]
-async fn a_body_that_makes_no_key_is_400_and_makes_none() {
+async fn invalid_field_returns_400_and_creates_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let ids = |count: usize| (0..count).map(|n| format!("proj_{n}")).collect::<Vec<_>>();
@@ -158,7 +158,7 @@ async fn a_body_that_makes_no_key_is_400_and_makes_none() {
 }
 
 #[tokio::test]
-async fn a_scope_holds_1_to_100_projects() {
+async fn scope_of_1_to_100_projects_returns_201() {
     let service = Service::start().await;
     let account = service.account().await;
     let longest = format!("proj_{}", "Z9".repeat(32));
@@ -172,7 +172,7 @@ async fn a_scope_holds_1_to_100_projects() {
 }
 
 #[tokio::test]
-async fn an_expiry_that_is_not_in_the_future_is_400() {
+async fn expiry_not_in_the_future_returns_400() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for seconds in [-86_400, -1, 0] {
@@ -184,7 +184,7 @@ async fn an_expiry_that_is_not_in_the_future_is_400() {
 }
 
 #[tokio::test]
-async fn a_key_works_until_its_expiry_to_the_second() {
+async fn key_is_valid_until_the_second_of_its_expiry() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for seconds in [1, 3600] {
@@ -199,7 +199,7 @@ async fn a_key_works_until_its_expiry_to_the_second() {
 }
 
 #[tokio::test]
-async fn an_expiry_comes_back_in_utc_and_whole_seconds() {
+async fn expiry_is_returned_in_utc_and_whole_seconds() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, made) =
@@ -208,7 +208,7 @@ async fn an_expiry_comes_back_in_utc_and_whole_seconds() {
 }
 
 #[tokio::test]
-async fn the_key_is_shown_once_and_nowhere_else() {
+async fn secret_is_returned_only_once() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
@@ -229,7 +229,7 @@ async fn the_key_is_shown_once_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn only_sessions_and_admin_keys_make_keys() {
+async fn only_sessions_and_admin_keys_can_create_keys() {
     let service = Service::start().await;
     let account = service.account().await;
     let weak = json!({"permissions": ["read", "write", "delete"]});
@@ -243,7 +243,7 @@ async fn only_sessions_and_admin_keys_make_keys() {
 }
 
 #[tokio::test]
-async fn more_permissions_than_the_maker_is_403() {
+async fn more_permissions_than_the_creator_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["write", "admin"]})).await;
@@ -260,7 +260,7 @@ async fn more_permissions_than_the_maker_is_403() {
 }
 
 #[tokio::test]
-async fn a_wider_scope_than_the_maker_is_403() {
+async fn wider_scope_than_the_creator_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let scope = json!({"scope": {"projects": ["proj_a", "proj_b"]}});
@@ -280,7 +280,7 @@ async fn a_wider_scope_than_the_maker_is_403() {
 }
 
 #[tokio::test]
-async fn a_live_key_by_a_test_key_is_403() {
+async fn live_key_by_test_key_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
@@ -294,7 +294,7 @@ async fn a_live_key_by_a_test_key_is_403() {
 }
 
 #[tokio::test]
-async fn a_key_outlives_the_member_who_made_it() {
+async fn key_stays_valid_after_its_creator_is_removed() {
     let service = Service::start().await;
     let account = service.account().await;
     let (member, id) = service.member(&account.session, &["read"]).await;
@@ -305,7 +305,7 @@ async fn a_key_outlives_the_member_who_made_it() {
 }
 
 #[tokio::test]
-async fn an_old_one_is_replaced_by_hand_as_the_documentation_advises() {
+async fn old_key_can_be_replaced_manually() {
     let service = Service::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;

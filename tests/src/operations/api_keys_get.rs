@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn shows_the_key_as_it_was_made_without_its_secret() {
+async fn returns_created_key_without_its_secret() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let members = json!({"scope": {"projects": ["proj_a"]}, "expires_at": service.time.in_seconds(60)});
@@ -18,7 +18,7 @@ async fn shows_the_key_as_it_was_made_without_its_secret() {
 }
 
 #[tokio::test]
-async fn by_the_key_itself_needs_no_permission() {
+async fn by_key_itself_requires_no_permission() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for permission in ["read", "write", "delete"] {
@@ -31,7 +31,7 @@ async fn by_the_key_itself_needs_no_permission() {
 }
 
 #[tokio::test]
-async fn of_another_key_without_admin_is_403() {
+async fn of_another_key_without_admin_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
@@ -42,7 +42,7 @@ async fn of_another_key_without_admin_is_403() {
 }
 
 #[tokio::test]
-async fn an_admin_key_reaches_its_own_type_and_scope_alone() {
+async fn admin_key_reads_only_keys_within_its_type_and_scope() {
     let service = Service::start().await;
     let account = service.account().await;
     let scope = json!({"projects": ["proj_a", "proj_b"]});
@@ -71,7 +71,7 @@ async fn an_admin_key_reaches_its_own_type_and_scope_alone() {
 }
 
 #[tokio::test]
-async fn an_unknown_or_malformed_id_is_404() {
+async fn unknown_or_malformed_id_returns_404() {
     let service = Service::start().await;
     let account = service.account().await;
     let (_, key) = service.key(&account.session, json!({})).await;
@@ -92,7 +92,7 @@ async fn an_unknown_or_malformed_id_is_404() {
 }
 
 #[tokio::test]
-async fn the_status_is_active_then_expired_or_revoked() {
+async fn status_is_active_then_expired_or_revoked() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);

@@ -25,7 +25,7 @@ fn ids(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn without_a_key_is_empty() {
+async fn account_without_keys_returns_an_empty_list() {
     let service = Service::start().await;
     let account = service.account().await;
     let page = service.get(PATH, &account.session).await.expect(200);
@@ -33,7 +33,7 @@ async fn without_a_key_is_empty() {
 }
 
 #[tokio::test]
-async fn shows_keys_as_they_were_made_newest_first() {
+async fn returns_created_keys_newest_first() {
     let service = Service::start().await;
     let account = service.account().await;
     let mut expected = Vec::new();
@@ -47,7 +47,7 @@ async fn shows_keys_as_they_were_made_newest_first() {
 }
 
 #[tokio::test]
-async fn a_page_holds_50_unless_asked_and_100_at_most() {
+async fn page_contains_50_keys_by_default_and_100_at_most() {
     let service = Service::start().await;
     let account = service.account().await;
     let made = keys(&service, &account.session, 101).await;
@@ -61,7 +61,7 @@ async fn a_page_holds_50_unless_asked_and_100_at_most() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_key_once_with_revoked_ones_between() {
+async fn pages_contain_every_key_once_even_if_some_are_revoked() {
     let service = Service::start().await;
     let account = service.account().await;
     let made = keys(&service, &account.session, 9).await;
@@ -77,7 +77,7 @@ async fn pages_hold_every_key_once_with_revoked_ones_between() {
 }
 
 #[tokio::test]
-async fn a_key_made_while_paging_repeats_none() {
+async fn key_created_during_pagination_causes_no_duplicates() {
     let service = Service::start().await;
     let account = service.account().await;
     let made = keys(&service, &account.session, 4).await;
@@ -89,7 +89,7 @@ async fn a_key_made_while_paging_repeats_none() {
 }
 
 #[tokio::test]
-async fn revoked_ones_only_with_status_all() {
+async fn revoked_keys_are_listed_only_with_status_all() {
     let service = Service::start().await;
     let account = service.account().await;
     let (_, kept) = service.key(&account.session, json!({})).await;
@@ -105,7 +105,7 @@ async fn revoked_ones_only_with_status_all() {
 }
 
 #[tokio::test]
-async fn an_expired_key_stays_and_says_so() {
+async fn expired_key_is_listed_as_expired() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
@@ -118,7 +118,7 @@ async fn an_expired_key_stays_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_parameter_out_of_range_or_repeated_is_400() {
+async fn parameter_out_of_range_or_repeated_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
     for (query, field) in [
@@ -140,7 +140,7 @@ async fn a_parameter_out_of_range_or_repeated_is_400() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_this_list_did_not_give_is_400() {
+async fn malformed_cursor_or_cursor_of_another_list_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
     for _ in 0..2 {
@@ -154,7 +154,7 @@ async fn a_cursor_that_this_list_did_not_give_is_400() {
 }
 
 #[tokio::test]
-async fn only_sessions_and_admin_keys_see_it() {
+async fn only_sessions_and_admin_keys_can_list_keys() {
     let service = Service::start().await;
     let account = service.account().await;
     let (weak, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
@@ -169,7 +169,7 @@ async fn only_sessions_and_admin_keys_see_it() {
 }
 
 #[tokio::test]
-async fn a_key_sees_its_own_type_and_scope_alone() {
+async fn key_lists_only_keys_within_its_type_and_scope() {
     let service = Service::start().await;
     let account = service.account().await;
     let scope = |projects: &[&str]| json!({"scope": {"projects": projects}});

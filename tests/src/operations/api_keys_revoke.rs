@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn ends_the_key_at_once_and_again_is_204_and_writes_nothing() {
+async fn key_is_invalid_immediately_and_repeated_revocation_writes_nothing() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
@@ -27,7 +27,7 @@ async fn ends_the_key_at_once_and_again_is_204_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn ends_the_current_and_the_previous_secret() {
+async fn current_and_previous_secret_become_invalid() {
     let service = Service::start().await;
     let account = service.account().await;
     let (previous, made) = service.key(&account.session, json!({})).await;
@@ -43,7 +43,7 @@ async fn ends_the_current_and_the_previous_secret() {
 }
 
 #[tokio::test]
-async fn stays_revoked_whatever_time_passes() {
+async fn key_stays_revoked_when_the_clock_moves() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, made) = service.key(&account.session, json!({})).await;
@@ -55,7 +55,7 @@ async fn stays_revoked_whatever_time_passes() {
 }
 
 #[tokio::test]
-async fn by_the_key_itself_needs_no_permission() {
+async fn by_key_itself_requires_no_permission() {
     let service = Service::start().await;
     let account = service.account().await;
     for permission in ["read", "write", "admin"] {
@@ -68,7 +68,7 @@ async fn by_the_key_itself_needs_no_permission() {
 }
 
 #[tokio::test]
-async fn by_the_key_itself_with_its_previous_secret_is_204() {
+async fn by_key_itself_with_previous_secret_returns_204() {
     let service = Service::start().await;
     let account = service.account().await;
     let (previous, made) = service.key(&account.session, json!({})).await;
@@ -78,7 +78,7 @@ async fn by_the_key_itself_with_its_previous_secret_is_204() {
 }
 
 #[tokio::test]
-async fn of_another_key_without_admin_is_403() {
+async fn of_another_key_without_admin_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
@@ -89,7 +89,7 @@ async fn of_another_key_without_admin_is_403() {
 }
 
 #[tokio::test]
-async fn by_an_admin_key_or_any_session_is_204() {
+async fn by_admin_key_or_any_session_returns_204() {
     let service = Service::start().await;
     let account = service.account().await;
     let (admin, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
@@ -102,7 +102,7 @@ async fn by_an_admin_key_or_any_session_is_204() {
 }
 
 #[tokio::test]
-async fn outside_the_callers_type_or_scope_is_404_and_ends_nothing() {
+async fn of_key_outside_the_callers_type_or_scope_returns_404_and_revokes_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let scope = |projects: &[&str]| json!({"scope": {"projects": projects}});
@@ -123,7 +123,7 @@ async fn outside_the_callers_type_or_scope_is_404_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_404_and_makes_nothing() {
+async fn unknown_id_returns_404_and_creates_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     for id in ["key_0000000000000000", "key_", "x", &account.user_id] {
@@ -133,7 +133,7 @@ async fn an_unknown_id_is_404_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn an_expired_key_is_revoked_like_any() {
+async fn expired_key_can_be_revoked() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);

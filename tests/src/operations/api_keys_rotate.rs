@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    response::{Answer, text, without},
+    response::{Response, text, without},
     service::{Account, Credential, OwnService, Service, key_path},
 };
 
@@ -14,7 +14,7 @@ async fn started() -> (Service, Account) {
 }
 
 /// Asks for a rotation, whatever comes of it.
-async fn rotate(service: &Service, key: &Value, by: &Credential, body: Value) -> Answer {
+async fn rotate(service: &Service, key: &Value, by: &Credential, body: Value) -> Response {
     service.post(&format!("{}/rotate", key_path(key)), by, body).await
 }
 
@@ -24,7 +24,7 @@ async fn age(service: &Service, secret: &Credential) -> Value {
 }
 
 #[tokio::test]
-async fn shows_the_new_key_and_when_the_old_one_ends() {
+async fn returns_the_new_secret_and_the_expiry_of_the_old_one() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let members = json!({
@@ -51,7 +51,7 @@ async fn shows_the_new_key_and_when_the_old_one_ends() {
 }
 
 #[tokio::test]
-async fn both_secrets_are_the_same_key() {
+async fn both_secrets_authenticate_the_same_key() {
     let (service, account) = started().await;
     let (old, made) = service.key(&account.session, json!({"permissions": ["write"]})).await;
     let before = service.me(&old).await.expect(200);
@@ -65,7 +65,7 @@ async fn both_secrets_are_the_same_key() {
 }
 
 #[tokio::test]
-async fn the_old_secret_works_until_the_grace_period_ends_to_the_second() {
+async fn old_secret_is_valid_until_the_second_the_grace_period_ends() {
     for grace in [1, 3600, 604_800] {
         let service = OwnService::start().await;
         let account = service.account().await;
@@ -81,7 +81,7 @@ async fn the_old_secret_works_until_the_grace_period_ends_to_the_second() {
 }
 
 #[tokio::test]
-async fn without_a_grace_period_the_old_secret_works_for_a_day() {
+async fn default_grace_period_is_a_day() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for body in [None, Some("{}")] {
@@ -103,7 +103,7 @@ async fn without_a_grace_period_the_old_secret_works_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_grace_period_of_0_ends_the_old_secret_at_once() {
+async fn grace_period_of_0_ends_the_old_secret_immediately() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (old, made) = service.key(&account.session, json!({})).await;
@@ -114,7 +114,7 @@ async fn a_grace_period_of_0_ends_the_old_secret_at_once() {
 }
 
 #[tokio::test]
-async fn the_old_secret_never_outlives_the_key() {
+async fn old_secret_expires_with_the_key_at_the_latest() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(600);
@@ -133,7 +133,7 @@ async fn the_old_secret_never_outlives_the_key() {
 }
 
 #[tokio::test]
-async fn a_third_secret_ends_the_first_at_once() {
+async fn second_rotation_ends_the_first_secret_immediately() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (first, made) = service.key(&account.session, json!({})).await;
@@ -148,14 +148,14 @@ async fn a_third_secret_ends_the_first_at_once() {
 }
 
 #[tokio::test]
-async fn a_whole_number_written_with_a_fraction_is_200() {
+async fn grace_period_written_as_60_point_0_returns_200() {
     let (service, account) = started().await;
     let (_, made) = service.key(&account.session, json!({})).await;
     rotate(&service, &made, &account.session, json!({"grace_period": 60.0})).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_grace_period_that_is_no_whole_number_up_to_a_week_is_400() {
+async fn grace_period_other_than_a_whole_number_up_to_a_week_returns_400() {
     let (service, account) = started().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     for grace in [json!(-1), json!(604_801), json!(1.5), json!("1"), json!(null), json!([1]), json!(u64::MAX)]
@@ -168,7 +168,7 @@ async fn a_grace_period_that_is_no_whole_number_up_to_a_week_is_400() {
 }
 
 #[tokio::test]
-async fn an_expired_or_revoked_key_is_409() {
+async fn expired_or_revoked_key_returns_409() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
@@ -183,7 +183,7 @@ async fn an_expired_or_revoked_key_is_409() {
 }
 
 #[tokio::test]
-async fn by_the_key_itself_needs_no_permission() {
+async fn by_key_itself_requires_no_permission() {
     let (service, account) = started().await;
     for permission in ["read", "delete"] {
         let members = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});
@@ -199,7 +199,7 @@ async fn by_the_key_itself_needs_no_permission() {
 }
 
 #[tokio::test]
-async fn of_another_key_without_admin_is_403() {
+async fn of_another_key_without_admin_returns_403() {
     let (service, account) = started().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
     let (other, made) = service.key(&account.session, json!({"permissions": ["read"]})).await;
@@ -210,7 +210,7 @@ async fn of_another_key_without_admin_is_403() {
 }
 
 #[tokio::test]
-async fn of_a_key_with_more_permissions_than_the_caller_is_403() {
+async fn of_key_with_more_permissions_than_the_caller_returns_403() {
     let (service, account) = started().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
     let (member, _) = service.member(&account.session, &["read", "admin"]).await;
@@ -235,7 +235,7 @@ async fn of_a_key_with_more_permissions_than_the_caller_is_403() {
 }
 
 #[tokio::test]
-async fn outside_the_callers_type_or_scope_is_404_and_changes_nothing() {
+async fn of_key_outside_the_callers_type_or_scope_returns_404_and_changes_nothing() {
     let (service, account) = started().await;
     let scope = |projects: &[&str]| json!({"scope": {"projects": projects}});
     let (live, _) = service.key(&account.session, json!({})).await;
@@ -257,7 +257,7 @@ async fn outside_the_callers_type_or_scope_is_404_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_404() {
+async fn unknown_id_returns_404() {
     let (service, account) = started().await;
     for id in ["key_0000000000000000", "key_", "x", &account.user_id] {
         rotate(&service, &json!({"id": id}), &account.session, json!({})).await.assert_not_found();
@@ -265,7 +265,7 @@ async fn an_unknown_id_is_404() {
 }
 
 #[tokio::test]
-async fn racing_ones_are_409() {
+async fn concurrent_rotations_leave_only_the_latest_secrets_valid() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (old, made) = service.key(&account.session, json!({})).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caller::{Caller, operator_commands},
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
@@ -45,7 +45,7 @@ fn said(mut event: Value) -> Value {
     event
 }
 
-async fn login(service: &Service, email: &str, password: &str) -> Answer {
+async fn login(service: &Service, email: &str, password: &str) -> Response {
     let body = json!({"email": email, "password": password});
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
@@ -58,7 +58,7 @@ async fn session_id(service: &Service, session: &Credential) -> String {
 }
 
 #[tokio::test]
-async fn of_an_account_are_200() {
+async fn account_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
     service.suspend(&account).await;
     service.restore(&account).await;
@@ -85,7 +85,7 @@ async fn of_an_account_are_200() {
 }
 
 #[tokio::test]
-async fn of_a_key_are_200() {
+async fn key_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
     let limits = json!({
         "type": "test", "permissions": ["read"], "scope": {"projects": ["proj_a"]}, "expires_at": "2026-02-01T00:00:00Z",
@@ -114,7 +114,7 @@ async fn of_a_key_are_200() {
 }
 
 #[tokio::test]
-async fn of_members_and_passwords_are_200() {
+async fn member_and_password_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let (member, id) = service.member(&key, &["read"]).await;
@@ -148,7 +148,7 @@ async fn of_members_and_passwords_are_200() {
 }
 
 #[tokio::test]
-async fn of_refused_logins_are_200_and_name_nobody() {
+async fn refused_logins_are_recorded_without_an_actor() {
     let (service, account) = start_own().await;
     login(&service, &account.email, "wrong").await.expect(401);
     service.suspend(&account).await;
@@ -165,7 +165,7 @@ async fn of_refused_logins_are_200_and_name_nobody() {
 }
 
 #[tokio::test]
-async fn of_what_was_not_done_are_none() {
+async fn rejected_requests_record_no_event() {
     let (service, account) = start().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
     let (revoked, revoked_record) = service.key(&account.session, json!({})).await;
@@ -191,7 +191,7 @@ async fn of_what_was_not_done_are_none() {
 }
 
 #[tokio::test]
-async fn stand_in_the_same_transaction_as_the_change() {
+async fn event_is_written_in_the_same_transaction_as_the_change() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (_, made) = service.key(&account.session, json!({})).await;
@@ -238,7 +238,7 @@ async fn stand_in_the_same_transaction_as_the_change() {
 }
 
 #[tokio::test]
-async fn of_accounts_stand_in_the_same_transaction_as_the_change() {
+async fn event_of_an_operator_command_is_written_in_the_same_transaction_as_the_change() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let caller = Caller::new(&service, &account).await;
@@ -257,7 +257,7 @@ async fn of_accounts_stand_in_the_same_transaction_as_the_change() {
 }
 
 #[tokio::test]
-async fn lead_to_the_request_in_the_log() {
+async fn event_contains_the_request_id() {
     let (service, account) = start().await;
     let body = json!({"name": "A", "permissions": ["read"]});
     let answer = service.post("/v1/api-keys", &account.session, body).await;
@@ -270,7 +270,7 @@ async fn lead_to_the_request_in_the_log() {
 }
 
 #[tokio::test]
-async fn of_one_key_are_what_was_done_to_it_and_what_it_did() {
+async fn key_id_filter_returns_events_about_and_by_the_key() {
     let (service, account) = start().await;
     let (maker, record) = service.key(&account.session, json!({})).await;
     let (_, child) = service.key(&maker, json!({"permissions": ["read"]})).await;
@@ -292,7 +292,7 @@ async fn of_one_key_are_what_was_done_to_it_and_what_it_did() {
 }
 
 #[tokio::test]
-async fn of_another_account_are_not_seen() {
+async fn events_of_another_account_are_not_listed() {
     let (service, account) = start().await;
     let other = service.account().await;
     let (_, record) = service.key(&other.session, json!({})).await;
@@ -305,7 +305,7 @@ async fn of_another_account_are_not_seen() {
 }
 
 #[tokio::test]
-async fn of_refusals_alone_have_an_end() {
+async fn only_refused_attempts_expire() {
     let (service, account) = start_own().await;
     login(&service, &account.email, "wrong").await.expect(401);
     let (client, table) = (service.gateway.dynamodb(), service.gateway.table("Table").expect("the table"));

@@ -59,7 +59,7 @@ impl Page {
 }
 
 #[tokio::test]
-async fn the_root_leads_to_it() {
+async fn root_redirects_to_the_dashboard() {
     let service = Service::start().await;
     let answer = Page::get(&service, "/", &[]).await;
     assert_eq!((answer.status, answer.header("location")), (302, Some("./dashboard")), "{}", answer.head);
@@ -69,7 +69,7 @@ async fn the_root_leads_to_it() {
 
 /// As API Gateway asks where the API's own domain is, or the stage is in front of the path.
 #[tokio::test]
-async fn the_root_leads_to_it_beneath_a_stage_too() {
+async fn root_below_a_stage_redirects_to_the_dashboard() {
     let service = Service::start().await;
     for (path, location) in [("/", "./dashboard"), ("/live/", "./dashboard"), ("/live", "./live/dashboard")] {
         let context = json!({"httpMethod": "GET", "path": path, "requestId": "1", "resourcePath": "/", "stage": "live"});
@@ -83,7 +83,7 @@ async fn the_root_leads_to_it_beneath_a_stage_too() {
 }
 
 #[tokio::test]
-async fn the_page_is_200_and_lies_in_no_cache() {
+async fn page_returns_200_and_is_not_cached() {
     let service = Service::start().await;
     let page = Page::get(&service, "/dashboard", &[]).await;
     assert_eq!(page.status, 200);
@@ -94,7 +94,7 @@ async fn the_page_is_200_and_lies_in_no_cache() {
 }
 
 #[tokio::test]
-async fn its_files_are_200_and_may_lie_in_caches_forever() {
+async fn files_return_200_and_may_be_cached_forever() {
     let service = Service::start().await;
     let page = Page::get(&service, "/dashboard", &[]).await;
     let files = page.files();
@@ -115,7 +115,7 @@ async fn its_files_are_200_and_may_lie_in_caches_forever() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_of_it_is_404() {
+async fn unknown_file_or_method_returns_404() {
     let service = Service::start().await;
     let page = Page::get(&service, "/dashboard", &[]).await;
     let script = page.files().into_iter().find(|file| file.ends_with("/main.js")).expect("a script");
@@ -144,7 +144,7 @@ async fn what_is_no_file_of_it_is_404() {
 }
 
 #[tokio::test]
-async fn it_asks_for_no_credential_and_looks_at_none() {
+async fn page_ignores_credentials() {
     let service = Service::start().await;
     let account = service.account().await;
     service.suspend(&account).await;

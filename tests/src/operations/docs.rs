@@ -13,7 +13,7 @@ fn between(before: &str, after: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn it_is_200_with_what_is_committed_and_protected() {
+async fn returns_committed_page_with_security_headers() {
     let answer = Service::start().await.exchange("GET /docs", &[], "").await;
     let (head, page) = answer.split_once("\r\n\r\n").expect("the end of the headers");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -40,7 +40,7 @@ async fn it_is_200_with_what_is_committed_and_protected() {
 }
 
 #[test]
-fn it_loads_nothing_and_runs_nothing() {
+fn page_loads_no_resources_and_runs_no_scripts() {
     for forbidden in
         ["<script", "<link", "<img", "<iframe", " src=", " style=", " onclick", "@import", "url("]
     {
@@ -50,7 +50,7 @@ fn it_loads_nothing_and_runs_nothing() {
 }
 
 #[test]
-fn each_operation_stands_on_it_with_its_parameters_and_statuses() {
+fn page_documents_parameters_and_statuses_of_every_operation() {
     for (path, operations) in DOCUMENT["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
             let id = operation["operationId"].as_str().expect("a name");
@@ -73,7 +73,7 @@ fn each_operation_stands_on_it_with_its_parameters_and_statuses() {
 }
 
 #[test]
-fn its_links_lead_somewhere() {
+fn links_have_existing_targets() {
     let ids = between(" id=\"", "\"");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands there twice");
     for link in between(" href=\"", "\"") {

@@ -4,19 +4,19 @@
 use serde_json::{Value, json};
 
 use crate::{
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Credential, OwnService, Service},
 };
 
 /// A service with the account of the documentation's `user@example.com`.
 async fn start() -> (OwnService, Account) {
     let service = OwnService::start().await;
-    let account = service.account_of("user@example.com".to_owned()).await;
+    let account = service.account_with_email("user@example.com".to_owned()).await;
     (service, account)
 }
 
 /// `curl -X POST … -H "Content-Type: application/json" -d …`
-async fn post(service: &Service, path: &str, credential: &Credential, data: &str) -> Answer {
+async fn post(service: &Service, path: &str, credential: &Credential, data: &str) -> Response {
     let request = service.request("POST", path).header("Content-Type", "application/json");
     request.with(credential).body(data).send().await
 }
@@ -34,7 +34,7 @@ fn key(record: &Value) -> Credential {
 }
 
 #[tokio::test]
-async fn logging_in_and_out() {
+async fn logout_ends_the_session_of_a_login() {
     let (service, _) = start().await;
     let data = r#"{"email": "user@example.com", "password": "a lizard on the 7th wall"}"#;
     let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
@@ -48,7 +48,7 @@ async fn logging_in_and_out() {
 }
 
 #[tokio::test]
-async fn either_credential_lists_projects() {
+async fn projects_can_be_listed_with_either_credential() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, PRODUCTION_SERVER).await;
     let key = Credential(format!("Bearer {}", text(&record, "key")));
@@ -58,7 +58,7 @@ async fn either_credential_lists_projects() {
 }
 
 #[tokio::test]
-async fn making_a_key() {
+async fn created_key_has_the_documented_fields() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, PRODUCTION_SERVER).await;
     let (id, key) = (text(&record, "id"), text(&record, "key"));
@@ -80,7 +80,7 @@ async fn making_a_key() {
 }
 
 #[tokio::test]
-async fn making_a_scoped_key() {
+async fn scoped_key_reaches_only_its_projects() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, STUDY_A_SERVER).await;
     assert_eq!(record["scope"], json!({"projects": ["proj_abc123", "proj_def456"]}));
@@ -91,7 +91,7 @@ async fn making_a_scoped_key() {
 }
 
 #[tokio::test]
-async fn listing_and_revoking_keys() {
+async fn keys_can_be_listed_and_revoked() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, PRODUCTION_SERVER).await;
     let shown = crate::response::without(&record, "key");
@@ -103,7 +103,7 @@ async fn listing_and_revoking_keys() {
 }
 
 #[tokio::test]
-async fn rotating_a_key_with_and_without_a_body() {
+async fn key_can_be_rotated_with_and_without_a_body() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, PRODUCTION_SERVER).await;
     let path = format!("/v1/api-keys/{}/rotate", text(&record, "id"));
@@ -122,7 +122,7 @@ async fn rotating_a_key_with_and_without_a_body() {
 }
 
 #[tokio::test]
-async fn what_is_401() {
+async fn missing_invalid_or_expired_credential_returns_401() {
     let (service, account) = start().await;
     service.request("GET", "/v1/projects").send().await.assert_unauthorized();
     let invalid = Credential::bearer("mt_live_invalid");
@@ -134,7 +134,7 @@ async fn what_is_401() {
 }
 
 #[tokio::test]
-async fn what_is_403() {
+async fn missing_permission_wrong_scope_or_suspended_account_returns_403() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, STUDY_A_SERVER).await;
     let lacks_delete = key(&record);
@@ -146,7 +146,7 @@ async fn what_is_403() {
 }
 
 #[tokio::test]
-async fn rotating_by_hand() {
+async fn key_can_be_replaced_manually() {
     let (service, account) = start().await;
     let old = create(&service, &account.session, PRODUCTION_SERVER).await;
     // Create a new key, switch to it, verify that it works, revoke the old one.

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    dynamodb::Trouble,
-    response::{Answer, text, without},
+    dynamodb::Fault,
+    response::{Response, text, without},
     service::{Credential, OwnService, Service, key_path},
 };
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const DAY: i64 = 24 * 60 * 60;
 
-async fn post(service: &Service, path: &str, credential: &Credential, key: &str, body: &Value) -> Answer {
+async fn post(service: &Service, path: &str, credential: &Credential, key: &str, body: &Value) -> Response {
     let request = service.request("POST", path).with(credential).header("Idempotency-Key", key);
     request.json(body).send().await
 }
@@ -22,7 +22,7 @@ fn new_key() -> Value {
 }
 
 #[track_caller]
-fn assert_replayed(answer: Answer, status: u16, record: &Value) {
+fn assert_replayed(answer: Response, status: u16, record: &Value) {
     assert_eq!(answer.header("idempotency-replayed"), Some("true"));
     assert_eq!(answer.expect(status), *record);
 }
@@ -34,7 +34,7 @@ async fn events(service: &Service, credential: &Credential, of: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_key_is_made_once_and_shown_again_without_its_secret() {
+async fn repeated_key_creation_returns_the_same_key_without_its_secret() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let first = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
@@ -50,7 +50,7 @@ async fn a_key_is_made_once_and_shown_again_without_its_secret() {
 }
 
 #[tokio::test]
-async fn a_key_is_rotated_once() {
+async fn repeated_rotation_rotates_once() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let (old, record) = service.key(&admin, json!({})).await;
@@ -68,7 +68,7 @@ async fn a_key_is_rotated_once() {
 }
 
 #[tokio::test]
-async fn a_project_is_made_once_in_each_environment() {
+async fn repeated_project_creation_returns_the_same_project() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let body = json!({"name": "A project"});
@@ -83,7 +83,7 @@ async fn a_project_is_made_once_in_each_environment() {
 }
 
 #[tokio::test]
-async fn another_request_is_422_and_changes_nothing() {
+async fn different_request_with_the_same_key_returns_422_and_changes_nothing() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let made = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
@@ -94,7 +94,7 @@ async fn another_request_is_422_and_changes_nothing() {
     for (path, body) in requests {
         let answer = post(&service, path, &admin, KEY, &body).await;
         answer.assert_error(422, "UNPROCESSABLE_CONTENT");
-        assert_eq!(answer.body["error"]["message"], "The Idempotency-Key was used for another request");
+        assert_eq!(answer.body["error"]["message"], "The Idempotency-Key was used for a different request");
     }
     assert_eq!(service.ids("/v1/api-keys", &admin, 50).await.len(), 1);
     assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
@@ -102,7 +102,7 @@ async fn another_request_is_422_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn others_have_keys_of_their_own() {
+async fn each_caller_has_its_own_idempotency_keys() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let (member, _) = service.member(&admin, &["read", "write", "admin"]).await;
@@ -119,7 +119,7 @@ async fn others_have_keys_of_their_own() {
 }
 
 #[tokio::test]
-async fn who_may_no_longer_do_it_is_403_and_not_shown_what_came_of_it() {
+async fn repeat_after_losing_the_permission_returns_403() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let (member, id) = service.member(&admin, &["read", "write"]).await;
@@ -141,7 +141,7 @@ async fn who_may_no_longer_do_it_is_403_and_not_shown_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn what_was_refused_was_not_done_and_is_asked_anew() {
+async fn rejected_request_can_be_retried_with_the_same_key() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let refused = json!({"name": "", "permissions": ["read"]});
@@ -150,7 +150,7 @@ async fn what_was_refused_was_not_done_and_is_asked_anew() {
 }
 
 #[tokio::test]
-async fn after_a_day_it_is_another_request() {
+async fn key_can_be_reused_after_a_day() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let body = json!({"name": "A key", "permissions": ["read"], "expires_at": service.time.in_seconds(60)});
@@ -168,7 +168,7 @@ async fn after_a_day_it_is_another_request() {
 }
 
 #[tokio::test]
-async fn a_malformed_or_repeated_key_is_400() {
+async fn malformed_or_duplicate_key_returns_400() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     for key in ["", " ", "two words", &"k".repeat(256)] {
@@ -183,7 +183,7 @@ async fn a_malformed_or_repeated_key_is_400() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_is_done_and_the_others_are_409_or_shown_it() {
+async fn concurrent_requests_create_one_key_and_the_others_return_409_or_that_key() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let mut requests = JoinSet::new();
@@ -194,7 +194,7 @@ async fn of_many_at_once_one_is_done_and_the_others_are_409_or_shown_it() {
     let answers = requests.join_all().await;
     let (done, others): (Vec<_>, Vec<_>) =
         answers.into_iter().partition(|answer| answer.body.get("key").is_some());
-    let [done] = <[Answer; 1]>::try_from(done).unwrap_or_else(|done| panic!("{} were done", done.len()));
+    let [done] = <[Response; 1]>::try_from(done).unwrap_or_else(|done| panic!("{} were done", done.len()));
     let done = done.expect(201);
     for other in others {
         match other.status {
@@ -206,10 +206,10 @@ async fn of_many_at_once_one_is_done_and_the_others_are_409_or_shown_it() {
 }
 
 #[tokio::test]
-async fn what_was_done_and_not_answered_is_shown() {
+async fn repeat_after_a_lost_response_returns_the_result() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let admin = service.account().await.session;
-    dynamodb.disturb(Trouble::LosesAnswers, Some("TransactWriteItems"));
+    dynamodb.inject(Fault::LoseResponse, Some("TransactWriteItems"));
     post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
     let made = service.get("/v1/api-keys", &admin).await.expect(200);

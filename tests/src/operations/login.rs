@@ -6,25 +6,25 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     deployment::logs::OwnLog,
     operations::login_throttling::set_failures,
-    response::Answer,
+    response::Response,
     service::{Credential, OwnService, PASSWORD, Service, new_address},
 };
 
-async fn attempt(service: &Service, email: &str, password: &str) -> Answer {
+async fn attempt(service: &Service, email: &str, password: &str) -> Response {
     let body = json!({"email": email, "password": password});
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
 /// The one answer to every login that fails, whatever the reason.
 #[track_caller]
-fn assert_wrong_login(answer: &Answer) {
+fn assert_wrong_login(answer: &Response) {
     assert_eq!(answer.status, 401, "{}", answer.text);
     let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid email or password"}}"#;
     assert_eq!(answer.text, body);
 }
 
 #[track_caller]
-fn assert_suspended(answer: &Answer) {
+fn assert_suspended(answer: &Response) {
     assert_eq!(answer.status, 403, "{}", answer.text);
     assert_eq!(answer.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
 }
@@ -33,7 +33,7 @@ fn assert_suspended(answer: &Answer) {
 const PASSWORDS_TURN: &str = "a password's turn begins";
 
 #[tokio::test]
-async fn right_password_is_200() {
+async fn correct_password_returns_200() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let body = attempt(&service, &account.email, PASSWORD).await.expect(200);
@@ -45,7 +45,7 @@ async fn right_password_is_200() {
 }
 
 #[tokio::test]
-async fn right_password_is_200_however_old_it_is() {
+async fn ten_year_old_password_returns_200() {
     let service = OwnService::start().await;
     let account = service.account().await;
     service.time.pass(10 * 365 * 24 * 60 * 60);
@@ -53,7 +53,7 @@ async fn right_password_is_200_however_old_it_is() {
 }
 
 #[tokio::test]
-async fn wrong_password_is_401() {
+async fn wrong_password_returns_401() {
     let service = Service::start().await;
     let account = service.account().await;
     for password in ["", "a lizard on the 8th wall", &PASSWORD.to_uppercase(), &format!("{PASSWORD} ")] {
@@ -62,7 +62,7 @@ async fn wrong_password_is_401() {
 }
 
 #[tokio::test]
-async fn unknown_address_is_the_same_401() {
+async fn unknown_address_returns_the_same_401() {
     let service = Service::start().await;
     let taken = service.account().await.email;
     // The last one has a Kelvin sign, whose lower case is a `k`.
@@ -72,7 +72,7 @@ async fn unknown_address_is_the_same_401() {
 }
 
 #[tokio::test]
-async fn removed_member_is_the_same_401() {
+async fn removed_member_returns_the_same_401() {
     let service = Service::start().await;
     let account = service.account().await;
     let email = new_address();
@@ -85,7 +85,7 @@ async fn removed_member_is_the_same_401() {
 }
 
 #[tokio::test]
-async fn suspended_account_is_403_after_the_right_password_alone() {
+async fn suspended_account_returns_403_only_after_the_correct_password() {
     let service = Service::start().await;
     let account = service.account().await;
     service.suspend(&account).await;
@@ -96,7 +96,7 @@ async fn suspended_account_is_403_after_the_right_password_alone() {
 }
 
 #[tokio::test]
-async fn suspended_member_is_403_after_the_right_password_alone() {
+async fn suspended_member_returns_403_only_after_the_correct_password() {
     let service = Service::start().await;
     let account = service.account().await;
     let email = new_address();
@@ -111,7 +111,7 @@ async fn suspended_member_is_403_after_the_right_password_alone() {
 }
 
 #[tokio::test]
-async fn case_of_the_address_does_not_matter() {
+async fn address_is_case_insensitive() {
     let service = Service::start().await;
     let account = service.account().await;
     attempt(&service, &account.email.to_uppercase(), PASSWORD).await.expect(200);
@@ -120,7 +120,7 @@ async fn case_of_the_address_does_not_matter() {
 }
 
 #[tokio::test]
-async fn both_spellings_of_a_letter_are_one_password() {
+async fn composed_and_decomposed_password_are_the_same() {
     let service = Service::start().await;
     let email = new_address();
     let command = json!({"name": "Study", "email": email, "password": "a lizard on the B\u{e4}r wall"});
@@ -131,7 +131,7 @@ async fn both_spellings_of_a_letter_are_one_password() {
 }
 
 #[tokio::test]
-async fn too_long_password_is_the_same_401() {
+async fn too_long_password_returns_the_same_401() {
     let service = Service::start().await;
     let account = service.account().await;
     for length in [129, 10_000] {
@@ -140,7 +140,7 @@ async fn too_long_password_is_the_same_401() {
 }
 
 #[tokio::test]
-async fn each_one_begins_a_session_of_its_own() {
+async fn each_login_creates_a_new_session() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.login(&account.email).await;
@@ -150,7 +150,7 @@ async fn each_one_begins_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_credential_is_not_looked_at() {
+async fn authorization_header_is_ignored() {
     let service = Service::start().await;
     let account = service.account().await;
     let body = json!({"email": account.email, "password": PASSWORD});
@@ -159,7 +159,7 @@ async fn a_credential_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn missing_member_is_400() {
+async fn missing_field_returns_400() {
     let service = Service::start().await;
     let attempt = async |body| service.request("POST", "/v1/auth/login").json(&body).send().await;
     attempt(json!({"password": PASSWORD})).await.assert_bad_field("email");
@@ -167,7 +167,7 @@ async fn missing_member_is_400() {
 }
 
 #[tokio::test]
-async fn the_session_ends_12_hours_later_to_the_second() {
+async fn session_expires_after_exactly_12_hours() {
     let service = OwnService::start().await;
     let account = service.account().await;
     // It is used all the time, so that only its age can end it.
@@ -182,7 +182,7 @@ async fn the_session_ends_12_hours_later_to_the_second() {
 }
 
 #[tokio::test]
-async fn each_failure_asks_the_table_the_same_and_runs_argon2_once() {
+async fn every_failure_makes_the_same_calls_and_hashes_once() {
     let log = OwnLog::start(LevelFilter::DEBUG);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let [account, suspended, disabled] =
@@ -216,9 +216,9 @@ async fn each_failure_asks_the_table_the_same_and_runs_argon2_once() {
 }
 
 #[tokio::test]
-async fn an_address_that_only_looks_alike_is_the_same_401() {
+async fn lookalike_address_returns_the_same_401() {
     let service = OwnService::start().await;
-    service.account_of("mikesfi@example.com".to_owned()).await;
+    service.account_with_email("mikesfi@example.com".to_owned()).await;
     service.login("MIKESFI@EXAMPLE.COM").await;
     for email in [
         // Letters whose upper or lower case, or compatible form, is one of ASCII: a dotless and a dotted i, a Kelvin
@@ -256,7 +256,7 @@ async fn an_address_that_only_looks_alike_is_the_same_401() {
 }
 
 #[tokio::test]
-async fn a_password_that_begins_like_the_right_one_up_to_a_nul_is_401() {
+async fn password_that_matches_only_up_to_a_nul_returns_401() {
     let service = Service::start().await;
     let email = new_address();
     let command = json!({"name": "Study", "email": email, "password": "a lizard on the\u{0} 7th wall"});
@@ -268,7 +268,7 @@ async fn a_password_that_begins_like_the_right_one_up_to_a_nul_is_401() {
 }
 
 #[tokio::test]
-async fn a_password_of_a_megabyte_is_413_before_anything_is_done() {
+async fn password_of_a_megabyte_returns_413_without_calls_or_hashing() {
     let log = OwnLog::start(LevelFilter::DEBUG);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
@@ -285,7 +285,7 @@ async fn a_password_of_a_megabyte_is_413_before_anything_is_done() {
 }
 
 #[tokio::test]
-async fn a_session_is_deleted_some_time_after_its_end() {
+async fn session_has_a_ttl_equal_to_its_expiry() {
     let service = OwnService::start().await;
     service.account().await;
     let items = service.items().await;

@@ -8,7 +8,7 @@ use shared::credentials::password;
 use tokio::task::JoinSet;
 
 use crate::{
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Item, OwnService, PASSWORD, new_address},
 };
 
@@ -61,7 +61,7 @@ fn throttled(retry_after: u32) -> Told {
     Told { status: 429, retry_after: Some(retry_after), body: body.to_owned() }
 }
 
-async fn attempt(service: &OwnService, email: &str, password: &str) -> Answer {
+async fn attempt(service: &OwnService, email: &str, password: &str) -> Response {
     let body = json!({"email": email, "password": password});
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
@@ -110,12 +110,12 @@ async fn set_source_failures(service: &OwnService, failures: u32) {
 }
 
 #[tokio::test]
-async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
+async fn five_failures_return_429_for_a_delay_that_doubles_up_to_an_hour() {
     let service = OwnService::start().await;
     let account = service.account().await;
     // A member's address and nobody's are treated alike, to the second.
     for email in [account.email.as_str(), "nobody@example.com", "no address"] {
-        service.time.begin_second();
+        service.time.next_second();
         for _ in 0..5 {
             attempt(&service, email, WRONG).await.assert_error(401, "UNAUTHORIZED");
         }
@@ -130,7 +130,7 @@ async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
                     assert_eq!(answer.body["error"]["message"], "Too many requests");
                 }
             }
-            service.time.begin_second();
+            service.time.next_second();
             let answer = attempt(&service, email, WRONG).await;
             answer.assert_error(401, "UNAUTHORIZED");
         }
@@ -140,7 +140,7 @@ async fn after_five_failures_is_429_for_a_time_that_doubles_up_to_an_hour() {
 }
 
 #[tokio::test]
-async fn a_success_ends_the_row_of_failures() {
+async fn success_resets_the_failure_count() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for _ in 0..3 {
@@ -159,7 +159,7 @@ async fn a_success_ends_the_row_of_failures() {
 }
 
 #[tokio::test]
-async fn the_right_password_of_a_suspended_account_is_no_failure() {
+async fn correct_password_of_a_suspended_account_is_not_a_failure() {
     let service = OwnService::start().await;
     let account = service.account().await;
     service.suspend(&account).await;
@@ -173,7 +173,7 @@ async fn the_right_password_of_a_suspended_account_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_member_logs_in_elsewhere_while_one_source_hammers_on() {
+async fn attack_from_one_source_does_not_lock_out_other_sources() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for _ in 0..48 {
@@ -187,7 +187,7 @@ async fn a_member_logs_in_elsewhere_while_one_source_hammers_on() {
 }
 
 #[tokio::test]
-async fn a_member_logs_in_from_a_known_source_while_many_hammer_on() {
+async fn attack_from_many_sources_does_not_lock_out_a_recognized_source() {
     let service = OwnService::start().await;
     let account = service.account().await;
     assert_eq!(from(&service, HOME, &account.email, PASSWORD).await.status, 200);
@@ -218,7 +218,7 @@ async fn a_member_logs_in_from_a_known_source_while_many_hammer_on() {
 }
 
 #[tokio::test]
-async fn addresses_of_one_ipv6_network_are_one_source() {
+async fn addresses_of_one_ipv6_network_count_as_one_source() {
     let service = OwnService::start().await;
     for n in 0..5 {
         let source = format!("2001:db8::{n}");
@@ -229,7 +229,7 @@ async fn addresses_of_one_ipv6_network_are_one_source() {
 }
 
 #[tokio::test]
-async fn from_one_source_300_failures_in_an_hour_are_the_last_at_strange_addresses() {
+async fn source_with_300_failures_in_an_hour_can_log_in_only_where_it_is_recognized() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let newcomer = service.account().await;
@@ -254,7 +254,7 @@ async fn from_one_source_300_failures_in_an_hour_are_the_last_at_strange_address
 }
 
 #[tokio::test]
-async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
+async fn concurrent_attempts_get_no_more_guesses_than_consecutive_ones() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for email in [account.email.as_str(), "nobody@example.com"] {
@@ -282,7 +282,7 @@ async fn attempts_at_once_are_as_many_as_attempts_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
+async fn concurrent_attempts_from_one_source_stay_within_its_limit() {
     let service = OwnService::start().await;
     attempt(&service, &new_address(), WRONG).await.expect(401);
     set_source_failures(&service, 297).await;
@@ -299,7 +299,7 @@ async fn attempts_at_once_from_one_source_are_no_more_than_it_has_left() {
 }
 
 #[tokio::test]
-async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator_enables_it() {
+async fn password_is_disabled_after_100_failures_until_the_operator_enables_it() {
     let service = OwnService::start().await;
     let account = service.account().await;
     set_failures(&service, &account, 95).await;
@@ -333,7 +333,7 @@ async fn after_100_failures_in_a_row_the_password_is_disabled_until_the_operator
 }
 
 #[tokio::test]
-async fn enabling_it_while_an_attempt_is_under_way_is_not_undone() {
+async fn password_enabled_during_an_attempt_stays_enabled() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     set_failures(&service, &account, 100).await;
@@ -350,7 +350,7 @@ async fn enabling_it_while_an_attempt_is_under_way_is_not_undone() {
 }
 
 #[tokio::test]
-async fn the_operator_lets_a_member_in_whom_two_sources_keep_out() {
+async fn source_that_the_operator_recognizes_can_log_in_during_an_attack() {
     let service = OwnService::start().await;
     let email = new_address();
     let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
@@ -370,7 +370,7 @@ async fn the_operator_lets_a_member_in_whom_two_sources_keep_out() {
 }
 
 #[tokio::test]
-async fn a_new_password_that_is_common_is_no_failure() {
+async fn common_new_password_is_not_a_failure() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
@@ -382,7 +382,7 @@ async fn a_new_password_that_is_common_is_no_failure() {
 }
 
 #[tokio::test]
-async fn sessions_and_keys_go_on_while_the_password_is_disabled() {
+async fn sessions_and_keys_stay_valid_while_the_password_is_disabled() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -396,7 +396,7 @@ async fn sessions_and_keys_go_on_while_the_password_is_disabled() {
 }
 
 #[tokio::test]
-async fn the_100th_failure_in_a_row_is_looked_at_and_no_further_one() {
+async fn attempt_after_99_failures_is_verified_and_after_100_is_not() {
     let service = OwnService::start().await;
     let account = service.account().await;
     set_failures(&service, &account, 99).await;
@@ -407,7 +407,7 @@ async fn the_100th_failure_in_a_row_is_looked_at_and_no_further_one() {
 }
 
 #[tokio::test]
-async fn a_wrong_current_password_counts_as_a_failed_login() {
+async fn wrong_current_password_counts_as_a_failed_login() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let change = async |current: &str, new: &str| {
@@ -435,7 +435,7 @@ async fn a_wrong_current_password_counts_as_a_failed_login() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_names_nobody_and_has_an_end() {
+async fn attempt_history_contains_no_personal_data_and_expires() {
     let service = OwnService::start().await;
     let account = service.account().await;
     from(&service, "198.51.100.1", "my password is canary", WRONG).await;
@@ -461,7 +461,7 @@ async fn what_is_remembered_names_nobody_and_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_throttled_attempt_writes_nothing_and_hashes_nothing() {
+async fn throttled_attempt_writes_nothing_and_hashes_nothing() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     for email in [account.email.as_str(), "nobody@example.com"] {
@@ -475,7 +475,7 @@ async fn a_throttled_attempt_writes_nothing_and_hashes_nothing() {
 }
 
 #[tokio::test]
-async fn enabling_the_password_of_nobody_is_not_found() {
+async fn enable_password_rejects_unknown_addresses_and_malformed_commands() {
     let service = OwnService::start().await;
     let enable = |member: Value| service.operate(json!({"enable_password": member}));
     let error = enable(json!({"email": "nobody@example.com"})).await.expect_err("there is none");
@@ -492,10 +492,10 @@ async fn enabling_the_password_of_nobody_is_not_found() {
 }
 
 #[test]
-fn an_attempt_that_the_queue_is_too_long_for_is_503_and_no_failure() {
+fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
     // All tests of this process stand in its one queue, so it is filled in a process of its own.
     let tests = env::current_exe().expect("the path of this program");
-    let name = "login_throttling::in_a_process_whose_queue_is_full";
+    let name = "login_throttling::in_a_process_with_a_full_hash_queue";
     let done = Command::new(tests).args(["--ignored", "--exact", name]).output().expect("it ends");
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(
@@ -507,7 +507,7 @@ fn an_attempt_that_the_queue_is_too_long_for_is_503_and_no_failure() {
 
 #[tokio::test]
 #[ignore = "fills the process's queue: the one above runs it in a process of its own"]
-async fn in_a_process_whose_queue_is_full() {
+async fn in_a_process_with_a_full_hash_queue() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let places: Vec<_> = iter::from_fn(|| password::acquire_permit().ok()).collect();

@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use crate::{
-    response::Answer,
+    response::Response,
     service::{Credential, Service},
 };
 
 /// As the documentation has it: without a body.
-async fn logout(service: &Service, credential: &Credential) -> Answer {
+async fn logout(service: &Service, credential: &Credential) -> Response {
     service.request("POST", "/v1/auth/logout").with(credential).send().await
 }
 
 #[tokio::test]
-async fn the_session_is_dead_from_then_on() {
+async fn session_is_invalid_afterwards() {
     let service = Service::start().await;
     let account = service.account().await;
     logout(&service, &account.session).await.expect(204);
@@ -23,7 +23,7 @@ async fn the_session_is_dead_from_then_on() {
 }
 
 #[tokio::test]
-async fn again_is_401() {
+async fn repeated_logout_returns_401() {
     let service = Service::start().await;
     let account = service.account().await;
     logout(&service, &account.session).await.expect(204);
@@ -31,7 +31,7 @@ async fn again_is_401() {
 }
 
 #[tokio::test]
-async fn other_sessions_of_the_member_go_on() {
+async fn other_sessions_of_the_member_stay_valid() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.login(&account.email).await;
@@ -40,13 +40,13 @@ async fn other_sessions_of_the_member_go_on() {
 }
 
 #[tokio::test]
-async fn without_a_credential_is_401() {
+async fn without_credential_returns_401() {
     let service = Service::start().await;
     service.request("POST", "/v1/auth/logout").send().await.assert_unauthorized();
 }
 
 #[tokio::test]
-async fn with_a_key_is_403_and_ends_nothing() {
+async fn with_api_key_returns_403_and_ends_no_session() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;

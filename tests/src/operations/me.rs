@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::service::{OwnService, Service};
 
 #[tokio::test]
-async fn with_a_session_is_200() {
+async fn with_session_returns_its_member() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let me = service.me(&account.session).await.expect(200);
@@ -21,7 +21,7 @@ async fn with_a_session_is_200() {
 }
 
 #[tokio::test]
-async fn with_an_unlimited_key_is_200() {
+async fn with_unrestricted_key_returns_null_scope_and_expiry() {
     let service = Service::start().await;
     let account = service.account().await;
     let members = json!({"name": "Schlüssel 🗝", "permissions": ["admin", "read"]});
@@ -42,7 +42,7 @@ async fn with_an_unlimited_key_is_200() {
 }
 
 #[tokio::test]
-async fn with_a_limited_key_is_200() {
+async fn with_restricted_key_returns_its_scope_and_expiry() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let limits = json!({
@@ -68,7 +68,7 @@ async fn with_a_limited_key_is_200() {
 }
 
 #[tokio::test]
-async fn tells_a_previous_secret_from_the_current_one() {
+async fn with_previous_secret_returns_previous() {
     let service = Service::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;
@@ -80,7 +80,7 @@ async fn tells_a_previous_secret_from_the_current_one() {
 }
 
 #[tokio::test]
-async fn without_a_credential_is_401() {
+async fn without_credential_returns_401() {
     let service = Service::start().await;
     service.request("GET", "/v1/auth/me").send().await.assert_unauthorized();
 }

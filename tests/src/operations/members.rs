@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    response::{Answer, text},
+    response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
 };
 
@@ -19,24 +19,24 @@ async fn create(service: &Service, account: &Account, permissions: &[&str]) -> V
     service.post("/v1/members", &account.session, body).await.expect(201)
 }
 
-async fn login(service: &Service, email: &str) -> Answer {
+async fn login(service: &Service, email: &str) -> Response {
     let body = json!({"email": email, "password": PASSWORD});
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
 #[track_caller]
-fn assert_conflict(answer: &Answer, message: &str) {
+fn assert_conflict(answer: &Response, message: &str) {
     answer.assert_error(409, "CONFLICT");
     assert_eq!(answer.body["error"]["message"], message);
 }
 
 #[track_caller]
-fn assert_last_admin(answer: &Answer) {
-    assert_conflict(answer, "An account keeps at least one active admin");
+fn assert_last_admin(answer: &Response) {
+    assert_conflict(answer, "An account must have at least one active admin");
 }
 
 #[tokio::test]
-async fn a_new_one_is_201_and_logs_in() {
+async fn create_returns_201_and_the_member_can_log_in() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let body =
@@ -58,7 +58,7 @@ async fn a_new_one_is_201_and_logs_in() {
 }
 
 #[tokio::test]
-async fn one_is_shown_as_it_was_made() {
+async fn get_returns_the_created_member() {
     let service = Service::start().await;
     let account = service.account().await;
     let record = create(&service, &account, &["write"]).await;
@@ -67,7 +67,7 @@ async fn one_is_shown_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn list_is_newest_first_and_in_pages() {
+async fn list_is_newest_first_and_paginated() {
     let service = Service::start().await;
     let account = service.account().await;
     let mut all = vec![service.get(&path(&account.user_id), &account.session).await.expect(200)];
@@ -83,7 +83,7 @@ async fn list_is_newest_first_and_in_pages() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_404() {
+async fn unknown_member_or_member_of_another_account_returns_404() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.account().await;
@@ -100,7 +100,7 @@ async fn what_is_not_there_is_404() {
 }
 
 #[tokio::test]
-async fn without_admin_is_403_and_changes_nothing() {
+async fn key_without_admin_test_key_or_scoped_key_returns_403_and_changes_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let member = create(&service, &account, &["read"]).await;
@@ -125,7 +125,7 @@ async fn without_admin_is_403_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_without_admin_is_403() {
+async fn session_without_admin_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read", "write", "delete"]).await;
@@ -136,7 +136,7 @@ async fn a_session_without_admin_is_403() {
 }
 
 #[tokio::test]
-async fn nobody_grants_what_they_lack() {
+async fn session_granting_a_permission_it_lacks_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (reader, own_id) = service.member(&account.session, &["read", "admin"]).await;
@@ -154,7 +154,7 @@ async fn nobody_grants_what_they_lack() {
 }
 
 #[tokio::test]
-async fn a_key_does_not_grant_what_it_lacks_either() {
+async fn key_granting_a_permission_it_lacks_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
@@ -164,7 +164,7 @@ async fn a_key_does_not_grant_what_it_lacks_either() {
 }
 
 #[tokio::test]
-async fn taking_away_and_leaving_alone_grants_nothing() {
+async fn keeping_or_removing_permissions_the_caller_lacks_returns_200() {
     let service = Service::start().await;
     let account = service.account().await;
     let (reader, _) = service.member(&account.session, &["read", "admin"]).await;
@@ -178,7 +178,7 @@ async fn taking_away_and_leaving_alone_grants_nothing() {
 }
 
 #[tokio::test]
-async fn reactivating_grants_all_that_the_member_has() {
+async fn reactivating_a_member_with_more_permissions_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (reader, _) = service.member(&account.session, &["read", "admin"]).await;
@@ -192,7 +192,7 @@ async fn reactivating_grants_all_that_the_member_has() {
 }
 
 #[tokio::test]
-async fn the_last_active_admin_stays() {
+async fn demoting_suspending_or_removing_the_last_admin_returns_409() {
     let service = Service::start().await;
     let account = service.account().await;
     // Neither of these counts: one is no admin, one is not active.
@@ -216,7 +216,7 @@ async fn the_last_active_admin_stays() {
 }
 
 #[tokio::test]
-async fn an_admin_who_is_not_the_last_may_go() {
+async fn admin_can_be_removed_while_another_is_active() {
     let service = Service::start().await;
     let account = service.account().await;
     let (second, second_id) = service.member(&account.session, &ALL).await;
@@ -232,7 +232,7 @@ async fn an_admin_who_is_not_the_last_may_go() {
 }
 
 #[tokio::test]
-async fn permissions_count_from_the_next_request_on_in_sessions_that_stand() {
+async fn changed_permissions_apply_to_existing_sessions_from_the_next_request() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
@@ -248,7 +248,7 @@ async fn permissions_count_from_the_next_request_on_in_sessions_that_stand() {
 }
 
 #[tokio::test]
-async fn sessions_of_a_suspended_one_are_dead_and_stay_dead() {
+async fn sessions_of_a_suspended_member_stay_invalid_after_reactivation() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
@@ -268,7 +268,7 @@ async fn sessions_of_a_suspended_one_are_dead_and_stay_dead() {
 }
 
 #[tokio::test]
-async fn a_removed_one_is_gone() {
+async fn removed_member_cannot_log_in_and_frees_the_address() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
@@ -288,7 +288,7 @@ async fn a_removed_one_is_gone() {
 }
 
 #[tokio::test]
-async fn keys_outlive_whoever_made_them() {
+async fn keys_stay_valid_after_their_creator_is_suspended_or_removed() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &ALL).await;
@@ -301,7 +301,7 @@ async fn keys_outlive_whoever_made_them() {
 }
 
 #[tokio::test]
-async fn an_address_is_one_members_alone() {
+async fn address_of_another_member_returns_409() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.account().await;
@@ -313,14 +313,14 @@ async fn an_address_is_one_members_alone() {
     for taken in [&account.email, &account.email.to_uppercase(), &other.email, &email] {
         let body = json!({"email": taken, "password": "a gecko under the 3rd lamp", "permissions": ["read"]});
         let answer = service.post("/v1/members", &account.session, body).await;
-        assert_conflict(&answer, "The address belongs to a member already");
+        assert_conflict(&answer, "The email address already belongs to a member");
     }
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
     login(&service, &other.email).await.expect(200);
 }
 
 #[tokio::test]
-async fn an_empty_change_changes_nothing() {
+async fn empty_patch_changes_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
@@ -330,7 +330,7 @@ async fn an_empty_change_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_is_400() {
+async fn malformed_field_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
     let good = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
@@ -360,7 +360,7 @@ async fn what_is_malformed_is_400() {
 }
 
 #[tokio::test]
-async fn without_a_credential_is_401() {
+async fn without_credential_returns_401() {
     let service = Service::start().await;
     let account = service.account().await;
     let own = path(&account.user_id);
@@ -373,7 +373,7 @@ async fn without_a_credential_is_401() {
 }
 
 #[tokio::test]
-async fn a_credential_of_another_account_sees_its_own_alone() {
+async fn list_contains_only_members_of_the_callers_account() {
     let service = Service::start().await;
     let (account, other) = (service.account().await, service.account().await);
     let (key, _): (Credential, _) = service.key(&other.session, json!({})).await;

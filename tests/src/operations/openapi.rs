@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::primitives::name::Name;
 
 use crate::{
-    response::{Answer, text},
+    response::{Response, text},
     service::{OwnService, Service},
 };
 
@@ -75,7 +75,7 @@ fn operation(method: &str, path: &str) -> Option<String> {
 
 /// Checks that the description knows this answer to a request.
 #[track_caller]
-pub fn assert_described(method: &str, path: &str, answer: &Answer) {
+pub fn assert_described(method: &str, path: &str, answer: &Response) {
     let Some(operation) = operation(method, path) else { return };
     let Some((response, described)) = part(&format!("{operation}/responses/{}", answer.status)) else {
         panic!("{method} {path} answers {}, of which nothing is said", answer.status);
@@ -119,14 +119,14 @@ pub fn assert_described(method: &str, path: &str, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn get_is_200_with_what_is_committed() {
+async fn get_returns_the_committed_document() {
     let answer = Service::start().await.request("GET", "/v1/openapi.json").send().await;
     assert_eq!(answer.text, openapi::DOCUMENT);
     assert_eq!(answer.expect(200)["openapi"], "3.1.1");
 }
 
 #[test]
-fn what_is_committed_is_what_the_types_say() {
+fn committed_files_match_the_types() {
     let committed = [openapi::DOCUMENT, openapi::PAGE];
     for ((file, text), committed) in openapi_document::files().into_iter().zip(committed) {
         assert!(text == committed, "{file}: cargo run -p openapi-document");
@@ -134,7 +134,7 @@ fn what_is_committed_is_what_the_types_say() {
 }
 
 #[tokio::test]
-async fn each_route_of_the_template_stands_in_it_with_its_credentials() {
+async fn document_describes_every_route_and_its_credentials() {
     let service = OwnService::start().await;
     let routes = service.gateway.routes().iter().filter(|route| route.path.starts_with("/v1/"));
     let mut in_template: Vec<_> =
@@ -152,7 +152,7 @@ async fn each_route_of_the_template_stands_in_it_with_its_credentials() {
 }
 
 #[test]
-fn urls_hold_ids_cursors_and_choices_alone() {
+fn urls_contain_only_ids_cursors_and_choices() {
     let mut names = BTreeSet::new();
     for operations in DOCUMENT["paths"].as_object().expect("paths").values() {
         for operation in operations.as_object().expect("operations").values() {
@@ -167,7 +167,7 @@ fn urls_hold_ids_cursors_and_choices_alone() {
 }
 
 #[test]
-fn each_example_is_as_its_schema_says() {
+fn every_example_matches_its_schema() {
     let mut count = 0;
     for (path, operations) in STRICT["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
@@ -195,7 +195,7 @@ fn names() -> Arc<Validator> {
 }
 
 #[test]
-fn it_takes_the_same_white_space_and_control_characters_as_names_do() {
+fn name_schema_and_type_accept_the_same_characters() {
     let validator = names();
     for character in '\0'..='\u{3001}' {
         for text in [format!("{character}"), format!("{character}a{character}"), format!("a{character}b")] {
@@ -206,7 +206,7 @@ fn it_takes_the_same_white_space_and_control_characters_as_names_do() {
 
 proptest! {
     #[test]
-    fn it_takes_the_same_lengths_as_names_do(name in "[a\u{1F600}]{95,105}", before in " {0,9}", after in "\\s{0,9}") {
+    fn name_schema_and_type_accept_the_same_lengths(name in "[a\u{1F600}]{95,105}", before in " {0,9}", after in "\\s{0,9}") {
         let text = format!("{before}{name}{after}");
         prop_assert_eq!(names().is_valid(&json!(text)), Name::try_from(text).is_ok());
     }

@@ -18,7 +18,7 @@ async fn refused(service: &Service, command: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_new_account_has_a_first_member_with_all_permissions() {
+async fn create_account_creates_a_member_with_all_permissions() {
     let service = OwnService::start().await;
     let made = service.operate(create("First@Example.com")).await.expect("it is made");
     let (account_id, user_id) = (text(&made, "account_id"), text(&made, "user_id"));
@@ -44,7 +44,7 @@ async fn a_new_account_has_a_first_member_with_all_permissions() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_a_conflict() {
+async fn create_account_with_a_taken_address_is_a_conflict() {
     let service = Service::start().await;
     let account = service.account().await;
     let (member, _) = service.member(&account.session, &["read"]).await;
@@ -52,14 +52,14 @@ async fn an_address_that_is_taken_is_a_conflict() {
     for taken in [&account.email, &account.email.to_uppercase(), &member] {
         let error = service.operate(create(taken)).await.expect_err("it is taken");
         assert_eq!(error.error_type, "CONFLICT");
-        assert_eq!(error.error_message, "The address belongs to a member already");
+        assert_eq!(error.error_message, "The email address already belongs to a member");
     }
     let me = service.me(&service.login(&account.email).await).await.expect(200);
     assert_eq!(me["account_id"], json!(account.id));
 }
 
 #[tokio::test]
-async fn a_suspension_counts_from_the_next_request_on() {
+async fn suspension_takes_effect_with_the_next_request() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -76,7 +76,7 @@ async fn a_suspension_counts_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn a_restoration_counts_from_the_next_request_on() {
+async fn restoration_takes_effect_with_the_next_request() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -91,7 +91,7 @@ async fn a_restoration_counts_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn a_suspension_is_of_one_account_alone() {
+async fn suspension_affects_only_one_account() {
     let service = Service::start().await;
     let (account, other) = (service.account().await, service.account().await);
     service.suspend(&account).await;
@@ -101,7 +101,7 @@ async fn a_suspension_is_of_one_account_alone() {
 }
 
 #[tokio::test]
-async fn an_unknown_account_is_not_found() {
+async fn unknown_account_is_not_found() {
     let service = Service::start().await;
     let unknown = json!({"account_id": "acct_0000000000000000"});
     assert_eq!(refused(&service, json!({"suspend_account": unknown})).await, "NOT_FOUND");
@@ -109,7 +109,7 @@ async fn an_unknown_account_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_no_command_is_a_bad_request() {
+async fn malformed_command_is_a_bad_request() {
     let service = Service::start().await;
     let account = service.account().await;
     let named = json!({"account_id": account.id});
@@ -136,7 +136,7 @@ async fn what_is_no_command_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn an_account_that_cannot_be_is_a_bad_request() {
+async fn create_account_with_an_invalid_field_is_a_bad_request() {
     let service = Service::start().await;
     let email = new_address();
     for (member, bad) in [
@@ -162,7 +162,7 @@ async fn an_account_that_cannot_be_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn it_is_invoked_through_lambdas_api() {
+async fn function_can_be_invoked_through_the_lambda_api() {
     let service = Service::start().await;
     let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
     let invoke = async |command: Value| {
@@ -183,14 +183,14 @@ async fn it_is_invoked_through_lambdas_api() {
 
     let (error, answer) = invoke(create(&email)).await;
     assert_eq!(error.expect("a function error"), "Unhandled");
-    let message = "The address belongs to a member already";
+    let message = "The email address already belongs to a member";
     assert_eq!(answer, json!({"errorType": "CONFLICT", "errorMessage": message}));
     let (error, answer) = invoke(json!({})).await;
     assert_eq!((error.is_some(), &answer["errorType"]), (true, &json!("BAD_REQUEST")));
 }
 
 #[tokio::test]
-async fn it_has_no_route() {
+async fn function_has_no_route() {
     let service = Service::start().await;
     let account = service.account().await;
     let command = json!({"suspend_account": {"account_id": account.id}});

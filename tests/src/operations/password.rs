@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::{
-    response::Answer,
+    response::Response,
     service::{Account, Credential, PASSWORD, Service},
 };
 
 const NEW: &str = "a gecko under the 3rd lamp";
 
-async fn change(service: &Service, credential: &Credential, current: &str, new: &str) -> Answer {
+async fn change(service: &Service, credential: &Credential, current: &str, new: &str) -> Response {
     let body = json!({"current_password": current, "new_password": new});
     service.post("/v1/auth/password", credential, body).await
 }
@@ -21,7 +21,7 @@ async fn login(service: &Service, account: &Account, password: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn the_new_one_counts_and_the_old_one_no_more() {
+async fn new_password_replaces_the_old_one() {
     let service = Service::start().await;
     let account = service.account().await;
     change(&service, &account.session, PASSWORD, NEW).await.expect(204);
@@ -31,7 +31,7 @@ async fn the_new_one_counts_and_the_old_one_no_more() {
 }
 
 #[tokio::test]
-async fn all_other_sessions_of_the_member_are_dead_and_the_own_goes_on() {
+async fn change_ends_all_other_sessions_of_the_member() {
     let service = Service::start().await;
     let account = service.account().await;
     let others = [service.login(&account.email).await, service.login(&account.email).await];
@@ -48,7 +48,7 @@ async fn all_other_sessions_of_the_member_are_dead_and_the_own_goes_on() {
 }
 
 #[tokio::test]
-async fn keys_go_on() {
+async fn change_does_not_affect_keys() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -57,7 +57,7 @@ async fn keys_go_on() {
 }
 
 #[tokio::test]
-async fn wrong_current_password_is_403_and_changes_nothing() {
+async fn wrong_current_password_returns_403_and_changes_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.login(&account.email).await;
@@ -72,7 +72,7 @@ async fn wrong_current_password_is_403_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn with_a_key_is_403() {
+async fn with_api_key_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -81,14 +81,14 @@ async fn with_a_key_is_403() {
 }
 
 #[tokio::test]
-async fn without_a_credential_is_401() {
+async fn without_credential_returns_401() {
     let service = Service::start().await;
     let body = json!({"current_password": PASSWORD, "new_password": NEW});
     service.request("POST", "/v1/auth/password").json(&body).send().await.assert_unauthorized();
 }
 
 #[tokio::test]
-async fn a_new_one_has_15_to_128_characters() {
+async fn new_password_must_have_15_to_128_characters() {
     let service = Service::start().await;
     let account = service.account().await;
     // Characters, not bytes: each of these has two.
@@ -103,7 +103,7 @@ async fn a_new_one_has_15_to_128_characters() {
 }
 
 #[tokio::test]
-async fn a_new_one_of_any_composition_is_204() {
+async fn new_password_of_any_composition_returns_204() {
     let service = Service::start().await;
     let account = service.account().await;
     let mut current = PASSWORD;
@@ -122,7 +122,7 @@ async fn a_new_one_of_any_composition_is_204() {
 }
 
 #[tokio::test]
-async fn a_common_new_one_is_400() {
+async fn common_new_password_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
     for common in ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaaaa", "qwertyuiopasdfg"] {
@@ -134,7 +134,7 @@ async fn a_common_new_one_is_400() {
 }
 
 #[tokio::test]
-async fn a_new_one_is_normalised_and_otherwise_taken_as_it_comes() {
+async fn new_password_is_normalized_to_nfc_and_otherwise_unchanged() {
     let service = Service::start().await;
     let account = service.account().await;
     let decomposed = "  Ba\u{308}r \t under 3rd lamp \u{1f98e} ";

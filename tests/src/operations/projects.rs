@@ -29,7 +29,7 @@ async fn projects(service: &Service, credential: &Credential, count: usize) -> V
 }
 
 #[tokio::test]
-async fn one_is_made_shown_listed_renamed_and_deleted() {
+async fn project_can_be_created_read_listed_renamed_and_deleted() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
@@ -58,7 +58,7 @@ async fn one_is_made_shown_listed_renamed_and_deleted() {
 }
 
 #[tokio::test]
-async fn each_method_takes_its_own_permission_alone() {
+async fn each_method_requires_exactly_one_permission() {
     let (service, account) = started().await;
     let permissions = ["read", "write", "delete", "admin"];
     for (method, needed, on_list) in [
@@ -91,7 +91,7 @@ async fn each_method_takes_its_own_permission_alone() {
 }
 
 #[tokio::test]
-async fn a_session_has_its_members_permissions() {
+async fn session_has_its_members_permissions() {
     let (service, account) = started().await;
     let project = service.project(&account.session).await;
     let (reader, _) = service.member(&account.session, &["read"]).await;
@@ -104,7 +104,7 @@ async fn a_session_has_its_members_permissions() {
 }
 
 #[tokio::test]
-async fn a_scoped_key_reaches_its_own_and_403_elsewhere() {
+async fn project_outside_the_keys_scope_returns_403() {
     let (service, account) = started().await;
     let own = service.project(&account.session).await;
     let other = service.project(&account.session).await;
@@ -129,7 +129,7 @@ async fn a_scoped_key_reaches_its_own_and_403_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_scoped_key_lists_its_own_alone() {
+async fn scoped_key_lists_only_its_projects() {
     let (service, account) = started().await;
     let all = projects(&service, &account.session, 8).await;
     let own = [6, 1, 3, 4].map(|place: usize| all[place].as_str());
@@ -147,7 +147,7 @@ async fn a_scoped_key_lists_its_own_alone() {
 }
 
 #[tokio::test]
-async fn a_scope_of_100_projects_is_listed_whole() {
+async fn scope_of_100_projects_is_listed_completely() {
     let (service, account) = started().await;
     let all = projects(&service, &account.session, 100).await;
     let (key, _) = service.key(&account.session, json!({"scope": {"projects": all}})).await;
@@ -157,7 +157,7 @@ async fn a_scope_of_100_projects_is_listed_whole() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_project_once() {
+async fn pages_contain_every_project_once() {
     let (service, account) = started().await;
     let made = projects(&service, &account.session, 7).await;
     for limit in [1, 2, 3, 6, 7, 8, 100] {
@@ -166,7 +166,7 @@ async fn pages_hold_every_project_once() {
 }
 
 #[tokio::test]
-async fn live_and_test_data_stay_apart() {
+async fn live_and_test_data_are_separate() {
     let (service, account) = started().await;
     let (live, _) = service.key(&account.session, json!({"type": "live"})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
@@ -201,7 +201,7 @@ async fn live_and_test_data_stay_apart() {
 }
 
 #[tokio::test]
-async fn the_other_environment_is_403_for_a_key_and_an_unknown_one_400() {
+async fn other_environment_by_key_returns_403_and_unknown_environment_returns_400() {
     let (service, account) = started().await;
     let (live, _) = service.key(&account.session, json!({"type": "live"})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
@@ -222,7 +222,7 @@ async fn the_other_environment_is_403_for_a_key_and_an_unknown_one_400() {
 }
 
 #[tokio::test]
-async fn a_body_that_names_none_is_400_and_changes_nothing() {
+async fn invalid_body_returns_400_and_changes_nothing() {
     let (service, account) = started().await;
     let id = service.project(&account.session).await;
     let before = service.get(PATH, &account.session).await.expect(200);
@@ -247,7 +247,7 @@ async fn a_body_that_names_none_is_400_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_or_malformed_id_is_404_and_makes_nothing() {
+async fn unknown_or_malformed_id_returns_404_and_creates_nothing() {
     let (service, account) = started().await;
     for id in ["proj_0000000000000000", "proj_", "x", "proj_a%2Fb", "PROJ_a", "proj_%C3%A4"] {
         service.get(&path(id), &account.session).await.assert_not_found();
@@ -258,7 +258,7 @@ async fn an_unknown_or_malformed_id_is_404_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_the_other_environment_is_400() {
+async fn cursor_of_the_other_environment_returns_400() {
     let (service, account) = started().await;
     projects(&service, &account.session, 2).await;
     let page = service.get("/v1/projects?limit=1", &account.session).await.expect(200);

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    dynamodb::{DynamoDb, Trouble},
-    response::Answer,
+    dynamodb::{DynamoDb, Fault},
+    response::Response,
     service::{Account, Credential, OwnService, Service, key_path},
 };
 
@@ -32,12 +32,12 @@ async fn start(live: u32) -> (OwnService, Account) {
 }
 
 #[track_caller]
-fn assert_told(answer: &Answer, policy: &str, limit: &str) {
+fn assert_told(answer: &Response, policy: &str, limit: &str) {
     assert_eq!((answer.header("ratelimit-policy"), answer.header("ratelimit")), (Some(policy), Some(limit)));
 }
 
 #[track_caller]
-fn assert_limited(answer: &Answer, retry_after: &str) {
+fn assert_limited(answer: &Response, retry_after: &str) {
     answer.assert_error(429, "RATE_LIMITED");
     assert_eq!(answer.header("retry-after"), Some(retry_after));
 }
@@ -73,7 +73,7 @@ async fn let_in(service: &Service, key: &Credential, requests: usize) -> usize {
 }
 
 #[tokio::test]
-async fn of_the_template_are_6000_live_and_100_test() {
+async fn default_limit_is_6000_for_live_and_100_for_test_keys() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for (kind, limit) in [("live", 6_000), ("test", 100)] {
@@ -89,7 +89,7 @@ async fn of_the_template_are_6000_live_and_100_test() {
 }
 
 #[tokio::test]
-async fn over_it_is_429_until_the_minute_ends() {
+async fn exceeded_limit_returns_429_until_the_minute_ends() {
     let (service, account) = start(8).await;
     let (key, _) = service.key(&account.session, json!({})).await;
     service.time.pass(18);
@@ -106,7 +106,7 @@ async fn over_it_is_429_until_the_minute_ends() {
 }
 
 #[tokio::test]
-async fn over_it_changes_nothing() {
+async fn rejected_request_changes_nothing() {
     let (service, account) = start(2).await;
     let (key, record) = service.key(&account.session, json!({})).await;
     assert_eq!(let_in(&service, &key, 2).await, 2);
@@ -121,7 +121,7 @@ async fn over_it_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_each_key_are_its_own_and_sessions_have_none() {
+async fn each_key_has_its_own_limit_and_sessions_have_none() {
     let (service, account) = start(2).await;
     let (key, _) = service.key(&account.session, json!({})).await;
     let (other, _) = service.key(&account.session, json!({})).await;
@@ -137,7 +137,7 @@ async fn of_each_key_are_its_own_and_sessions_have_none() {
 }
 
 #[tokio::test]
-async fn of_a_key_outlive_its_rotation() {
+async fn rotation_does_not_reset_the_count() {
     let (service, account) = start(6).await;
     let (old, record) = service.key(&account.session, json!({})).await;
     assert_eq!(let_in(&service, &old, 4).await, 4);
@@ -147,7 +147,7 @@ async fn of_a_key_outlive_its_rotation() {
 }
 
 #[tokio::test]
-async fn are_spent_by_what_is_let_in_alone() {
+async fn only_authorized_requests_are_counted() {
     let (service, account) = start(2).await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
     let id = record["id"].as_str().expect("an id");
@@ -162,7 +162,7 @@ async fn are_spent_by_what_is_let_in_alone() {
 }
 
 #[tokio::test]
-async fn that_change_count_from_the_next_request_on() {
+async fn changed_limit_applies_to_the_next_request() {
     let (service, account) = start(2).await;
     let (key, _) = service.key(&account.session, json!({})).await;
     assert_eq!(let_in(&service, &key, 4).await, 2);
@@ -181,7 +181,7 @@ async fn that_change_count_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn that_are_none_are_refused() {
+async fn set_limits_rejects_invalid_limits_and_unknown_accounts() {
     let service = Service::start().await;
     let account = service.account().await;
     for limits in [
@@ -230,7 +230,7 @@ async fn start_together(folders: &[TempDir]) -> (DynamoDb, Vec<OwnService>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hold_for_many_requests_at_once_to_many_programs() {
+async fn concurrent_requests_to_several_environments_stay_within_the_limit() {
     let folders = [(); 4].map(|()| tempfile::tempdir().expect("a folder"));
     let (_dynamodb, services) = start_together(&folders).await;
     let account = services[0].account().await;
@@ -256,13 +256,13 @@ async fn hold_for_many_requests_at_once_to_many_programs() {
 }
 
 #[tokio::test]
-async fn that_cannot_be_told_let_requests_pass() {
+async fn requests_are_authorized_if_the_counter_cannot_be_written() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     limit(&service, &account, 2).await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb(
-        Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+    dynamodb.inject(
+        Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
         Some("UpdateItem"),
     );
     for credential in [&key, &account.session] {
@@ -279,7 +279,7 @@ async fn that_cannot_be_told_let_requests_pass() {
 }
 
 #[tokio::test]
-async fn that_a_key_keeps_from_being_counted_by_its_own_requests_are_429() {
+async fn requests_that_a_key_prevents_from_being_counted_return_429() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     limit(&service, &account, 4).await;
@@ -296,7 +296,7 @@ async fn that_a_key_keeps_from_being_counted_by_its_own_requests_are_429() {
         let mut under_way = dynamodb.hold("TransactWriteItems");
         let flood = async {
             under_way.arrived().await;
-            dynamodb.disturb(Trouble::Conflicts, Some("UpdateItem"));
+            dynamodb.inject(Fault::Conflict, Some("UpdateItem"));
             for _ in 0..6 {
                 let answer = service.me(&key).await;
                 assert_limited(&answer, "1");
@@ -314,11 +314,11 @@ async fn that_a_key_keeps_from_being_counted_by_its_own_requests_are_429() {
 }
 
 #[tokio::test]
-async fn are_told_soon_or_not_at_all() {
+async fn unresponsive_counter_delays_a_request_only_briefly() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    dynamodb.disturb(Trouble::IsSilent, Some("UpdateItem"));
+    dynamodb.inject(Fault::Hang, Some("UpdateItem"));
     let began = Instant::now();
     let answer = service.me(&key).await;
     // It waits for a second. The SDK alone would for five.

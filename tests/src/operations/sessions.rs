@@ -25,7 +25,7 @@ async fn login_as(service: &Service, email: &str, user_agent: &str) -> Credentia
 }
 
 #[tokio::test]
-async fn list_shows_the_callers_own_newest_first() {
+async fn list_contains_only_own_sessions_newest_first() {
     let service = OwnService::start().await;
     let account = service.account().await;
     service.account().await;
@@ -55,7 +55,7 @@ async fn list_shows_the_callers_own_newest_first() {
 }
 
 #[tokio::test]
-async fn list_comes_in_pages() {
+async fn list_is_paginated() {
     let service = Service::start().await;
     let account = service.account().await;
     for _ in 0..4 {
@@ -72,7 +72,7 @@ async fn list_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn what_a_browser_calls_itself_is_cut_and_never_in_the_way() {
+async fn long_user_agent_is_truncated_and_invalid_one_is_null() {
     let service = Service::start().await;
     let account = service.account().await;
     let browser = login_as(&service, &account.email, &"x".repeat(1_000)).await;
@@ -86,7 +86,7 @@ async fn what_a_browser_calls_itself_is_cut_and_never_in_the_way() {
 }
 
 #[tokio::test]
-async fn an_ended_one_is_dead_and_disappears() {
+async fn ended_session_returns_401_and_leaves_the_list() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.login(&account.email).await;
@@ -98,7 +98,7 @@ async fn an_ended_one_is_dead_and_disappears() {
 }
 
 #[tokio::test]
-async fn a_session_ends_itself() {
+async fn session_can_end_itself() {
     let service = Service::start().await;
     let account = service.account().await;
     let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
@@ -107,7 +107,7 @@ async fn a_session_ends_itself() {
 }
 
 #[tokio::test]
-async fn an_expired_one_disappears() {
+async fn expired_session_leaves_the_list() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for _ in 0..12 {
@@ -122,7 +122,7 @@ async fn an_expired_one_disappears() {
 }
 
 #[tokio::test]
-async fn one_that_is_not_used_for_an_hour_is_401_and_disappears() {
+async fn session_unused_for_an_hour_returns_401() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (used, unused) = (service.login(&account.email).await, service.login(&account.email).await);
@@ -139,7 +139,7 @@ async fn one_that_is_not_used_for_an_hour_is_401_and_disappears() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_written_down_once_a_minute() {
+async fn last_use_is_recorded_once_a_minute() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     for (passes, writes) in [(0, true), (59, false), (1, true), (30, false), (30, true)] {
@@ -153,7 +153,7 @@ async fn the_last_use_is_written_down_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_use_that_meets_a_logout_brings_nothing_back() {
+async fn use_during_deletion_does_not_restore_the_session() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let session = service.login(&account.email).await;
@@ -175,7 +175,7 @@ async fn a_use_that_meets_a_logout_brings_nothing_back() {
 }
 
 #[tokio::test]
-async fn those_that_a_password_change_ended_disappear() {
+async fn sessions_ended_by_a_password_change_leave_the_list() {
     let service = Service::start().await;
     let account = service.account().await;
     service.login(&account.email).await;
@@ -186,7 +186,7 @@ async fn those_that_a_password_change_ended_disappear() {
 }
 
 #[tokio::test]
-async fn another_users_is_404_and_goes_on() {
+async fn session_of_another_user_returns_404_and_stays_valid() {
     let service = Service::start().await;
     let account = service.account().await;
     let (colleague, _) = service.member(&account.session, &["read"]).await;
@@ -199,7 +199,7 @@ async fn another_users_is_404_and_goes_on() {
 }
 
 #[tokio::test]
-async fn with_a_key_is_403() {
+async fn with_api_key_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -210,7 +210,7 @@ async fn with_a_key_is_403() {
 }
 
 #[tokio::test]
-async fn without_a_credential_is_401() {
+async fn without_credential_returns_401() {
     let service = Service::start().await;
     let account = service.account().await;
     service.request("GET", "/v1/auth/sessions").send().await.assert_unauthorized();

@@ -39,8 +39,8 @@ async fn meet(
 }
 
 /// The statuses, the lower one first.
-fn statuses(answers: &[Response]) -> Vec<u16> {
-    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+fn statuses(responses: &[Response]) -> Vec<u16> {
+    let mut statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     statuses.sort_unstable();
     statuses
 }
@@ -91,8 +91,8 @@ async fn rotate_at_once(service: &Arc<Service>, rotations: Vec<Rotation>, revoke
         asked.spawn(async move {
             sleep(Duration::from_millis(rotation.delay)).await;
             let body = json!({"grace_period": rotation.grace});
-            let answer = service.post(&format!("{}/rotate", key_path(&made)), &by, body).await;
-            (rotation, answer)
+            let response = service.post(&format!("{}/rotate", key_path(&made)), &by, body).await;
+            (rotation, response)
         });
     }
     if let Some(delay) = revoked_after {
@@ -101,9 +101,9 @@ async fn rotate_at_once(service: &Arc<Service>, rotations: Vec<Rotation>, revoke
     }
 
     let mut won = Vec::new();
-    for (rotation, answer) in asked.join_all().await {
-        match (answer.status, rotation.by) {
-            (200, _) => won.push((rotation, new_secret(&answer.body))),
+    for (rotation, response) in asked.join_all().await {
+        match (response.status, rotation.by) {
+            (200, _) => won.push((rotation, new_secret(&response.body))),
             (409, _) | (401, Rotator::Itself) => {}
             (status, _) => panic!("{rotation:?} is {status}"),
         }
@@ -146,8 +146,8 @@ async fn two_revocations_both_return_204() {
     let (service, dynamodb, account) = started().await;
     let (key, made) = service.key(&account.session, json!({})).await;
     let revoke = || revoke(&service, &made, &account.session);
-    let answers = meet(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
-    assert_eq!(statuses(&answers), [204, 204]);
+    let responses = meet(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
+    assert_eq!(statuses(&responses), [204, 204]);
     service.me(&key).await.assert_unauthorized();
 }
 
@@ -173,13 +173,13 @@ async fn two_password_changes_return_204_and_409() {
         };
         tokio::join!(other, arrived).0
     };
-    let answers: [Response; 2] = tokio::join!(one, meeting).into();
-    assert_eq!(statuses(&answers), [204, 409]);
+    let responses: [Response; 2] = tokio::join!(one, meeting).into();
+    assert_eq!(statuses(&responses), [204, 409]);
 
-    for (n, answer) in answers.iter().enumerate() {
+    for (n, response) in responses.iter().enumerate() {
         let body = json!({"email": account.email, "password": passwords[n]});
         let login = service.request("POST", "/v1/auth/login").json(&body).send().await;
-        let won = answer.status == 204;
+        let won = response.status == 204;
         assert_eq!(login.status, if won { 200 } else { 401 });
         assert_eq!(service.me(sessions[n]).await.status, if won { 200 } else { 401 });
     }
@@ -210,8 +210,8 @@ async fn two_members_with_the_same_address_return_201_and_409() {
         let body = json!({"email": email, "password": PASSWORD, "permissions": ["admin"]});
         let make = |by| service.post("/v1/members", by, body.clone());
         let (one, other) = (make(&account.session), make(by));
-        let answers = meet(&dynamodb, "TransactWriteItems", one, other).await;
-        assert_eq!(statuses(&answers), [201, 409]);
+        let responses = meet(&dynamodb, "TransactWriteItems", one, other).await;
+        assert_eq!(statuses(&responses), [201, 409]);
         let third = make(&account.session).await;
         third.assert_error(409, "CONFLICT");
         service.login(&email).await;
@@ -247,8 +247,8 @@ async fn contended_write_is_retried_until_it_succeeds() {
             }
             dynamodb.recover();
         };
-        let (answer, ()) = tokio::join!(ask(), over);
-        answer.expect(status);
+        let (response, ()) = tokio::join!(ask(), over);
+        response.expect(status);
     }
 }
 
@@ -257,8 +257,8 @@ async fn two_project_deletions_return_204_and_404() {
     let (service, dynamodb, account) = started().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
     let delete = || service.delete(&path, &account.session);
-    let answers = meet(&dynamodb, "DeleteItem", delete(), delete()).await;
-    assert_eq!(statuses(&answers), [204, 404]);
+    let responses = meet(&dynamodb, "DeleteItem", delete(), delete()).await;
+    assert_eq!(statuses(&responses), [204, 404]);
 }
 
 #[tokio::test]

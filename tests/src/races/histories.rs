@@ -1,4 +1,4 @@
-//! Random histories of the whole API, one request after the other: the service answers each as the reference model
+//! Random histories of the whole API, one request after the other: the service responses each as the reference model
 //! does, and lets in afterwards whom that lets in, and shows what that holds.
 
 use std::{ffi::OsStr, fmt::Debug, sync::Arc};

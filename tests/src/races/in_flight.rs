@@ -109,8 +109,8 @@ async fn member_suspended_during_a_password_change_gets_401_and_no_session_back(
     let change = service.post("/v1/auth/password", &session, body);
     let suspend = service.patch(&path, &account.session, json!({"status": "suspended"}));
     // The first is the authorizer's.
-    let answer = overtaken_at(dynamodb.hold_second_call("BatchGetItem"), change, done(suspend)).await;
-    answer.assert_error(401, "UNAUTHORIZED");
+    let response = overtaken_at(dynamodb.hold_second_call("BatchGetItem"), change, done(suspend)).await;
+    response.assert_error(401, "UNAUTHORIZED");
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     service.me(&session).await.assert_unauthorized();
 }
@@ -124,8 +124,8 @@ async fn member_removed_during_a_password_change_gets_401_for_a_common_password(
     let path = format!("/v1/members/{id}");
     let remove = service.delete(&path, &account.session);
     // The first claims the attempt, the second forgives it.
-    let answer = overtaken_at(dynamodb.hold_second_call("TransactWriteItems"), change, done(remove)).await;
-    answer.assert_error(401, "UNAUTHORIZED");
+    let response = overtaken_at(dynamodb.hold_second_call("TransactWriteItems"), change, done(remove)).await;
+    response.assert_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
@@ -152,8 +152,8 @@ async fn admin_demoted_during_the_request_changes_no_other_member() {
             service.request(if change.is_some() { "PATCH" } else { "DELETE" }, &other).with(&session);
         let request = if let Some(change) = &change { request.json(change) } else { request };
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
-        let answer = conflict(&dynamodb, "TransactWriteItems", request.send(), demote).await;
-        answer.assert_error(409, "CONFLICT");
+        let response = conflict(&dynamodb, "TransactWriteItems", request.send(), demote).await;
+        response.assert_error(409, "CONFLICT");
         let promotion = json!({"permissions": ["read", "admin"]});
         service.patch(&path, &account.session, promotion).await.expect(200);
     }
@@ -260,9 +260,9 @@ async fn account_suspended_during_the_request_changes_nothing() {
         ] {
             let request = service.request(method, path).with(caller).json(&body).send();
             let held = dynamodb.hold("TransactWriteItems");
-            let answer = overtaken_at(held, request, service.suspend(&account)).await;
-            answer.assert_error(409, "CONFLICT");
-            assert_eq!(answer.body["error"]["message"], "Another change came first", "{method} {path}");
+            let response = overtaken_at(held, request, service.suspend(&account)).await;
+            response.assert_error(409, "CONFLICT");
+            assert_eq!(response.body["error"]["message"], "Another change was made first", "{method} {path}");
             service.restore(&account).await;
         }
     }
@@ -289,9 +289,9 @@ async fn key_expired_during_the_request_changes_nothing() {
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
         // The authorizer has decided when it comes to write down that the key is used.
         let held = dynamodb.hold("UpdateItem");
-        let answer =
+        let response =
             overtaken_at(held, service.post(path, &key, body), async { service.time.pass(60) }).await;
-        answer.assert_error(409, "CONFLICT");
+        response.assert_error(409, "CONFLICT");
         service.me(&key).await.assert_unauthorized();
     }
     assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
@@ -313,9 +313,9 @@ async fn key_expired_during_the_idempotency_lookup_returns_409() {
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
         let body = if path == rotation { json!({}) } else { new_key() };
         let request = service.request("POST", path).with(&key).header("Idempotency-Key", "A").json(&body);
-        let answer =
+        let response =
             overtaken_at(held(&dynamodb, "GetItem"), request.send(), async { service.time.pass(60) }).await;
-        answer.assert_error(409, "CONFLICT");
+        response.assert_error(409, "CONFLICT");
     }
 }
 
@@ -339,8 +339,8 @@ async fn session_expired_during_the_request_returns_409() {
     for (session, (path, body)) in sessions.iter().zip(handed_out(&rotation)) {
         let held = dynamodb.hold("UpdateItem");
         let request = service.post(path, session, body);
-        let answer = overtaken_at(held, request, async { service.time.pass(100) }).await;
-        answer.assert_error(409, "CONFLICT");
+        let response = overtaken_at(held, request, async { service.time.pass(100) }).await;
+        response.assert_error(409, "CONFLICT");
         service.me(session).await.assert_unauthorized();
         service.time.pass(-100);
     }
@@ -356,9 +356,9 @@ async fn previous_secret_expired_during_the_request_changes_nothing() {
         service.time.next_second();
         let (rotated, _) = service.rotate(&record, &account.session, 1).await;
         let held = dynamodb.hold("UpdateItem");
-        let answer =
+        let response =
             overtaken_at(held, service.post(path, &secret, body), async { service.time.pass(1) }).await;
-        answer.assert_error(409, "CONFLICT");
+        response.assert_error(409, "CONFLICT");
         service.me(&secret).await.assert_unauthorized();
         service.me(&rotated).await.expect(200);
     }

@@ -1,5 +1,5 @@
 //! Operations at the same moment: in whatever order their calls to the table meet, there is an order of the operations
-//! in which the reference model gives the same answers, and in which it ends as the service does.
+//! in which the reference model gives the same responses, and in which it ends as the service does.
 //!
 //! Few operations meet in every order that there is, more of them in some.
 
@@ -85,23 +85,23 @@ fn orders(length: usize) -> Vec<Vec<usize>> {
 
 /// Whether `operation` may have been refused because another came between: before its write, or before it looked for
 /// what is gone, as a key never is.
-fn was_overtaken(operation: &Operation, answer: &Response) -> bool {
+fn was_overtaken(operation: &Operation, response: &Response) -> bool {
     let is_of_key = matches!(operation, Operation::RotateKey { .. } | Operation::RevokeKey { .. });
-    answer.status == 404 && !is_of_key
-        || answer.status == 409 && answer.body["error"]["message"] == "Another change came first"
+    response.status == 404 && !is_of_key
+        || response.status == 409 && response.body["error"]["message"] == "Another change was made first"
 }
 
 impl Explanation {
     /// Whether the operations, in this order, are answered like this.
-    fn of(pair: &Pair, operations: &[Operation], answers: &[Response], order: &[usize]) -> Option<Self> {
+    fn of(pair: &Pair, operations: &[Operation], responses: &[Response], order: &[usize]) -> Option<Self> {
         let mut explanation = Self { model: pair.model.clone(), names: pair.names.clone() };
         let mut was_changed = false;
         for n in order {
-            let (operation, answer) = (&operations[*n], &answers[*n]);
-            if let Some(next) = explanation.after(operation, answer) {
+            let (operation, response) = (&operations[*n], &responses[*n]);
+            if let Some(next) = explanation.after(operation, response) {
                 explanation = next;
-                was_changed |= answer.status < 300 && !matches!(operation, Operation::Show { .. });
-            } else if !(was_changed && was_overtaken(operation, answer)) {
+                was_changed |= response.status < 300 && !matches!(operation, Operation::Show { .. });
+            } else if !(was_changed && was_overtaken(operation, response)) {
                 return None;
             }
         }
@@ -109,14 +109,14 @@ impl Explanation {
     }
 
     /// With one more operation, if that is answered like this.
-    fn after(&self, operation: &Operation, answer: &Response) -> Option<Self> {
+    fn after(&self, operation: &Operation, response: &Response) -> Option<Self> {
         let Self { mut model, mut names } = self.clone();
         let outcome = model.apply(operation);
-        if outcome.status != answer.status {
+        if outcome.status != response.status {
             return None;
         }
-        names.learn(operation, answer);
-        let is_as_expected = names.expected(&model, &outcome) == seen(answer, outcome.shows_something());
+        names.learn(operation, response);
+        let is_as_expected = names.expected(&model, &outcome) == seen(response, outcome.shows_something());
         is_as_expected.then_some(Self { model, names })
     }
 
@@ -145,8 +145,8 @@ impl Explanation {
     async fn look(&self, service: &Arc<OwnService>, looks: &[Operation]) -> Sight {
         let mut sight = Sight::new();
         for look in looks {
-            let answer = self.names.send(service, self.model.now, look).await;
-            sight.extend([self.sight_of(look, seen(&answer, true))]);
+            let response = self.names.send(service, self.model.now, look).await;
+            sight.extend([self.sight_of(look, seen(&response, true))]);
         }
         sight
     }
@@ -170,10 +170,10 @@ async fn race(
 ) {
     pair.service.time.back_to_second_start();
     let asked = operations.iter().map(|operation| pair.names.send(&pair.service, pair.model.now, operation));
-    let answers = dynamodb.interleave(asked.collect(), choose).await;
+    let responses = dynamodb.interleave(asked.collect(), choose).await;
 
-    let said: Vec<_> = answers.iter().map(|answer| (answer.status, &answer.text)).collect();
-    let explain = |order: Vec<usize>| Explanation::of(pair, operations, &answers, &order);
+    let said: Vec<_> = responses.iter().map(|response| (response.status, &response.text)).collect();
+    let explain = |order: Vec<usize>| Explanation::of(pair, operations, &responses, &order);
     let mut explanations: Vec<_> = orders(operations.len()).into_iter().filter_map(explain).collect();
     assert!(!explanations.is_empty(), "no order of {operations:?} is answered {said:?}");
 

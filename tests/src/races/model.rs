@@ -20,7 +20,7 @@ const IDLE_LIFETIME: i64 = 60 * 60;
 /// A use is written down where the last one was so many seconds ago.
 const LAST_USE_PRECISION: i64 = 60;
 
-/// All permissions, in the order in which answers have them.
+/// All permissions, in the order in which responses have them.
 pub const RIGHTS: [&str; 4] = ["read", "write", "delete", "admin"];
 
 /// Some permissions.

@@ -1,4 +1,4 @@
-//! What the service calls the things of the model, how operations are sent to it, and what its answers would be if it
+//! What the service calls the things of the model, how operations are sent to it, and what its responses would be if it
 //! were the model.
 
 use std::{pin::Pin, sync::Arc};
@@ -20,10 +20,10 @@ use crate::{
     service::{Credential, OwnService, PASSWORD, Request, new_address},
 };
 
-/// An answer that is to come.
+/// A response that is to come.
 pub type AuthorizationRequest = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// What of an answer the model knows.
+/// What of a response the model knows.
 pub type Seen = (u16, Value);
 
 /// What the service calls the things of the model.
@@ -71,7 +71,7 @@ fn project_name(n: u8) -> String {
     format!("Project {n}")
 }
 
-/// Permissions in the order in which answers have them.
+/// Permissions in the order in which responses have them.
 fn in_order(rights: &Rights) -> Vec<&'static str> {
     RIGHTS.into_iter().filter(|right| rights.contains(right)).collect()
 }
@@ -116,7 +116,7 @@ impl Names {
         })
     }
 
-    /// Sends an operation, at the time `now` of the model. The answer is to be waited for.
+    /// Sends an operation, at the time `now` of the model. The response is to be waited for.
     pub fn send(&self, service: &Arc<OwnService>, now: i64, operation: &Operation) -> AuthorizationRequest {
         let by =
             |method: &str, path: &str, by: &Caller| service.request(method, path).with(self.credential(*by));
@@ -221,14 +221,14 @@ impl Names {
         self.members.len() - 1
     }
 
-    /// Learns from the answer to `operation` what the service calls the thing that came of it. Returns the credential
+    /// Learns from the response to `operation` what the service calls the thing that came of it. Returns the credential
     /// that it shows, if it shows one.
-    pub fn learn(&mut self, operation: &Operation, answer: &Response) -> Option<Caller> {
-        let id = || text(&answer.body, "id").to_owned();
-        let secret = || Credential::bearer(text(&answer.body, "key"));
-        match (operation, answer.status) {
+    pub fn learn(&mut self, operation: &Operation, response: &Response) -> Option<Caller> {
+        let id = || text(&response.body, "id").to_owned();
+        let secret = || Credential::bearer(text(&response.body, "key"));
+        match (operation, response.status) {
             (Operation::LogIn { .. }, 200) => {
-                let token = Credential::session(text(&answer.body, "session_token"));
+                let token = Credential::session(text(&response.body, "session_token"));
                 self.sessions.push(Shown::new(token));
                 return Some(Caller::Session(self.sessions.len() - 1));
             }
@@ -242,7 +242,7 @@ impl Names {
                 return Some(Caller::Key(*key, secrets.len() - 1));
             }
             (Operation::CreateMember { .. }, 201) => {
-                self.members.push(Person { id: id(), email: text(&answer.body, "email").to_owned() });
+                self.members.push(Person { id: id(), email: text(&response.body, "email").to_owned() });
             }
             (Operation::CreateProject { .. }, 201) => self.projects.push(id()),
             _ => {}
@@ -250,7 +250,7 @@ impl Names {
         None
     }
 
-    /// What the service answers, if it is the model.
+    /// What the service responses, if it is the model.
     pub fn expected(&self, model: &Model, outcome: &Outcome) -> Seen {
         let body = match &outcome.shows {
             Shows::Nothing => Value::Null,
@@ -349,21 +349,21 @@ impl Names {
     }
 }
 
-/// What of an answer the model knows, which is all it `shows`, if that is anything.
-pub fn seen(answer: &Response, shows: bool) -> Seen {
-    let body = if answer.status >= 300 || !shows {
+/// What of a response the model knows, which is all it `shows`, if that is anything.
+pub fn seen(response: &Response, shows: bool) -> Seen {
+    let body = if response.status >= 300 || !shows {
         Value::Null
-    } else if let Some(list) = answer.body["data"].as_array() {
-        assert!(answer.body["next_cursor"].is_null(), "there is more: {}", answer.text);
+    } else if let Some(list) = response.body["data"].as_array() {
+        assert!(response.body["next_cursor"].is_null(), "there is more: {}", response.text);
         let mut records: Vec<_> = list.iter().cloned().map(known).collect();
         let as_listed = records.clone();
         sort_by_id(&mut records);
         assert_eq!(as_listed, records, "newest first");
         records.into()
     } else {
-        known(answer.body.clone())
+        known(response.body.clone())
     };
-    (answer.status, body)
+    (response.status, body)
 }
 
 /// A record without what the model does not know.

@@ -104,7 +104,7 @@ pub struct Outcome {
     pub shows: Shows,
 }
 
-/// What an answer shows of what there is.
+/// What a response shows of what there is.
 #[derive(Debug)]
 pub enum Shows {
     /// Nothing that the model knows.
@@ -134,7 +134,7 @@ impl Outcome {
         Self { status, shows: Shows::One(thing) }
     }
 
-    /// Whether the model knows what the answer shows.
+    /// Whether the model knows what the response shows.
     pub fn shows_something(&self) -> bool {
         !matches!(self.shows, Shows::Nothing)
     }

@@ -31,7 +31,7 @@ impl Pair {
         self.past = (self.model.sessions.len(), self.model.keys.len());
     }
 
-    /// Asks both for something, a second after what was before. The answers are alike.
+    /// Asks both for something, a second after what was before. The responses are alike.
     pub async fn ask(&mut self, operation: &Operation) {
         self.pass_to_next_second();
         self.ask_at_once(operation).await;
@@ -39,11 +39,11 @@ impl Pair {
 
     /// The same, without a second's wait.
     pub async fn ask_at_once(&mut self, operation: &Operation) {
-        let answer = self.names.send(&self.service, self.model.now, operation).await;
+        let response = self.names.send(&self.service, self.model.now, operation).await;
         let outcome = self.model.apply(operation);
-        self.names.learn(operation, &answer);
+        self.names.learn(operation, &response);
         let expected = self.names.expected(&self.model, &outcome);
-        assert_eq!(seen(&answer, outcome.shows_something()), expected, "{operation:?}: {}", answer.text);
+        assert_eq!(seen(&response, outcome.shows_something()), expected, "{operation:?}: {}", response.text);
     }
 
     pub fn pass_to_next_second(&mut self) {
