@@ -1,5 +1,4 @@
-//! Logs: one line of JSON an event, on standard error, which Lambda sends to `CloudWatch` Logs as it does standard
-//! output.
+//! Logs: one line of JSON for each event, written to standard error, which Lambda sends to `CloudWatch` Logs.
 
 use std::io;
 
@@ -12,21 +11,21 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The target of our own events.
+/// The target of the service's own events.
 pub const TARGET: &str = "medtwin";
-/// The target of the lines that invocations leave. Each is the whole of its event's message.
+/// The target of the lines that invocations log. The message of such an event is the whole line.
 pub(crate) const INVOCATIONS: &str = "medtwin::invocations";
 
-/// Starts logging our own events from `level` on. A second call changes nothing.
+/// Starts logging, with [`subscriber`] and standard error. A second call has no effect.
 pub fn init(level: LevelFilter) {
-    // The second call fails, because logging has started already.
+    // A second call fails, because logging has already started.
     subscriber(level, io::stderr).try_init().ok();
 }
 
-/// What logs our own events from `level` on to `writer`, and the lines of invocations at any: they hold the
-/// metrics.
+/// Returns a subscriber that logs the service's own events at `level` or above. The lines of invocations are logged at every
+/// level, because they contain the metrics.
 ///
-/// Of libraries, warnings alone: more of them, and an SDK would log requests with everything in them.
+/// Only warnings and errors of libraries are logged. At lower levels, the SDK would log complete requests.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
@@ -35,7 +34,8 @@ where
         .with_default(LevelFilter::WARN)
         .with_target(TARGET, level)
         .with_target(INVOCATIONS, LevelFilter::OFF)
-        // It calls each error of a function a panic: a 401 of the authorizer, too. A real one says so by itself.
+        // This target reports every error of a function as a panic, even a 401 of the authorizer. The panic hook reports
+        // real panics.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let events = fmt::layer().json().flatten_event(true).with_writer(writer.clone()).with_filter(events);
     let invocations = fmt::layer()
