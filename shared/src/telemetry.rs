@@ -15,7 +15,7 @@ use tracing_subscriber::{
 /// The target of our own events.
 pub const TARGET: &str = "medtwin";
 /// The target of the lines that invocations leave. Each is the whole of its event's message.
-pub(crate) const INVOCATIONS: &str = "medtwin::invocations";
+pub const INVOCATIONS: &str = "medtwin::invocations";
 
 /// Starts logging our own events from `level` on. A second call changes nothing.
 pub fn init(level: LevelFilter) {

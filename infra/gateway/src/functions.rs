@@ -6,7 +6,7 @@ use shared::app::App;
 
 use crate::in_process::{Handler, handler};
 
-/// Makes the function `name` run in this process, if it is linked in.
+/// Returns the constructor of the handler of the function `name`, or `None` if no such function is linked in.
 #[must_use]
 pub fn link(name: &str) -> Option<fn(Arc<App>) -> Handler> {
     Some(match name {
