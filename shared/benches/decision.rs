@@ -4,18 +4,27 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use shared::{
-    access::{Asked, FoundKey, decide_key},
-    account::{AccountStatus, Standing},
-    api_key::{ApiKey, State},
-    clock::Clock,
-    digest::TokenDigest,
-    environment::Environment,
-    id::{AccountId, KeyId},
-    pepper::{MIN_PEPPER_BYTES, Pepper, Peppers},
-    permission::{Permission, Permissions},
-    random::Random,
-    scope::Scope,
-    token::{ApiKeyToken, NewToken, Token},
+    authorization::{
+        context,
+        decision::{AuthorizationRequest, LoadedKey, decide_key},
+    },
+    credentials::{
+        digest::TokenDigest,
+        pepper::{MIN_PEPPER_BYTES, Pepper, Peppers},
+        token::{ApiKeyToken, NewToken, Token},
+    },
+    model::{
+        account::{AccountStatus, AccountSummary},
+        api_key::{ApiKey, State},
+    },
+    primitives::{
+        clock::Clock,
+        environment::Environment,
+        id::{AccountId, KeyId},
+        permission::{Permission, Permissions},
+        random::Random,
+        scope::Scope,
+    },
 };
 
 fn peppers() -> Peppers {
@@ -24,7 +33,7 @@ fn peppers() -> Peppers {
 }
 
 /// A live key of an active account, and its token as it stands in the header.
-fn key(peppers: &Peppers) -> (FoundKey, String) {
+fn key(peppers: &Peppers) -> (LoadedKey, String) {
     let (clock, random) = (Clock::system(), Random::system());
     let (account_id, id) = (AccountId::new(&clock, &random), KeyId::new(&clock, &random));
     let token = NewToken::for_key(Environment::Live, account_id, id, &random);
@@ -46,8 +55,8 @@ fn key(peppers: &Peppers) -> (FoundKey, String) {
             generation: 0,
         },
     };
-    let account = Standing { status: AccountStatus::Active, quotas: None };
-    (FoundKey { key, account }, format!("Bearer {}", token.expose()))
+    let account = AccountSummary { status: AccountStatus::Active, quotas: None };
+    (LoadedKey { key, account }, format!("Bearer {}", token.expose()))
 }
 
 fn key_token(authorization: &str) -> ApiKeyToken<'_> {
@@ -62,8 +71,13 @@ fn decision(criterion: &mut Criterion) {
     let (found, authorization) = key(&peppers);
     let token = key_token(&authorization);
     let digest = TokenDigest::of(token.expose(), &peppers);
-    let asked =
-        Asked { method: "GET", route: "/v1/projects", key_id: None, project_id: None, environments: &[] };
+    let asked = AuthorizationRequest {
+        method: "GET",
+        route: "/v1/projects",
+        key_id: None,
+        project_id: None,
+        environments: &[],
+    };
     let now = Clock::system().now();
     let principal = decide_key(&asked, &token, &found, &peppers, now).expect("it may pass");
 
@@ -74,8 +88,9 @@ fn decision(criterion: &mut Criterion) {
     criterion.bench_function("decide on a key", |bencher| {
         bencher.iter(|| decide_key(black_box(&asked), &token, &found, &peppers, now));
     });
-    criterion
-        .bench_function("make the context", |bencher| bencher.iter(|| black_box(&principal).to_context()));
+    criterion.bench_function("make the context", |bencher| {
+        bencher.iter(|| context::write(black_box(&principal), None));
+    });
 }
 
 criterion_group!(benches, decision);

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, error, fmt};
 
-use lambda_http::http::{StatusCode, header};
-use lambda_runtime::Diagnostic;
-use serde_json::Value;
+use lambda_http::http::StatusCode;
 
 use crate::{
-    http::{self, Response},
-    refusal::{Forbidden, Unauthenticated},
+    authorization::denial::{Forbidden, Unauthenticated},
+    credentials::password::{HashError, NotHashed},
+    store::StoreError,
+    telemetry::error_chain::error_chain,
 };
 
 /// An error that a caller is told. What caused it goes to the log alone.
@@ -93,6 +93,15 @@ impl Error {
         Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
     }
 
+    /// The error for a request whose field `field` holds a new password that was not hashed: 400 if it is a common one.
+    #[must_use]
+    pub fn password_not_hashed(field: &'static str, cause: NotHashed) -> Self {
+        match cause {
+            NotHashed::Common => Self::bad_field(field, cause),
+            NotHashed::Failed(error) => error.into(),
+        }
+    }
+
     /// 401, with the contract's fixed body: nobody was let in.
     pub fn unauthorized(cause: impl Into<Cause>) -> Self {
         Self::new(Kind::Unauthorized, "Invalid or missing API key").caused_by(cause)
@@ -162,10 +171,33 @@ impl Error {
         Self { retry_after: Some(1), ..unavailable }
     }
 
-    /// Its status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.kind.status()
+    }
+
+    /// The contract's error code, such as `NOT_FOUND`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    /// The message for the caller.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The field of the request that is at fault, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// Seconds after which the request is worth retrying.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        self.retry_after
     }
 
     /// Whether it is our fault rather than the caller's.
@@ -179,47 +211,42 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> String {
         match (&self.cause, &self.field, &self.message) {
-            (Some(cause), ..) => chain(&**cause),
+            (Some(cause), ..) => error_chain(&**cause),
             (None, Some(Cow::Borrowed(field)), _) => format!("{}: {field}", self.kind.code()),
             (None, Some(Cow::Owned(_)), _) => format!("{}: an unknown member", self.kind.code()),
             (None, None, Cow::Borrowed(message)) => (*message).to_owned(),
             (None, None, Cow::Owned(_)) => self.kind.code().to_owned(),
         }
     }
+}
 
-    /// The answer that tells the caller.
-    #[must_use]
-    pub fn to_response(&self) -> Response {
-        let field = self.field.as_ref().map(|field| format!(r#", "field": {}"#, Value::from(&**field)));
-        // Written out, so that it has the contract's bytes, spaces included, as the gateway's own have.
-        let body = format!(
-            r#"{{"error": {{"code": "{}", "message": {}{}}}}}"#,
-            self.kind.code(),
-            Value::from(&*self.message),
-            field.unwrap_or_default()
-        );
-        let mut response = http::json_text(self.kind.status(), body);
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+impl From<Forbidden> for Error {
+    fn from(cause: Forbidden) -> Self {
+        Self::forbidden(cause)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::not_found(),
+            StoreError::Conflict => Self::conflict("Another change came first"),
+            StoreError::AddressTaken => Self::conflict("The address belongs to a member already"),
+            StoreError::LastAdmin => Self::conflict("An account keeps at least one active admin"),
+            StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
+            StoreError::Contended | StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
         }
-        response
     }
 }
 
-/// An error and what caused it, as one line.
-pub fn chain(error: &dyn error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        line = format!("{line}: {error}");
-        source = error.source();
-    }
-    line
-}
-
-impl From<Error> for Diagnostic {
-    fn from(error: Error) -> Self {
-        Self { error_type: error.kind.code().to_owned(), error_message: error.message.into_owned() }
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        match error {
+            // A pepper that is not at hand is one that Secrets Manager has not told us.
+            HashError::Busy | HashError::Pepper(_) => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
     }
 }
 
@@ -237,49 +264,6 @@ impl fmt::Debug for Error {
 mod tests {
     use super::*;
     use crate::store::StoreError;
-
-    #[test]
-    fn each_is_answered_in_the_bytes_of_the_contract() {
-        for (error, status, body, retry_after) in [
-            (
-                Error::bad_field("name", "is required"),
-                400,
-                r#"{"error": {"code": "BAD_REQUEST", "message": "`name` is required", "field": "name"}}"#,
-                None,
-            ),
-            (
-                Error::unauthorized("a cause"),
-                401,
-                r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#,
-                None,
-            ),
-            (
-                Error::rate_limited(18),
-                429,
-                r#"{"error": {"code": "RATE_LIMITED", "message": "Too many requests"}}"#,
-                Some("18"),
-            ),
-            (
-                Error::internal("a cause"),
-                500,
-                r#"{"error": {"code": "INTERNAL", "message": "Internal error"}}"#,
-                None,
-            ),
-            (
-                Error::unavailable("a cause"),
-                503,
-                r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#,
-                Some("1"),
-            ),
-        ] {
-            let response = error.to_response();
-            assert_eq!(response.status(), status);
-            assert_eq!(std::str::from_utf8(response.body()).unwrap(), body);
-            let told = response.headers().get(header::RETRY_AFTER).map(|seconds| seconds.to_str().unwrap());
-            assert_eq!(told, retry_after);
-            assert_eq!(error.is_fault(), status >= 500, "{error:?}");
-        }
-    }
 
     #[test]
     fn the_log_has_causes_and_nothing_that_the_caller_sent() {

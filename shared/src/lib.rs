@@ -1,50 +1,19 @@
-//! What the Lambda functions of MedTWIN Auth share.
+//! What the Lambda functions of MedTWIN Auth share, in layers: a module uses only the modules below it, from top to bottom
+//! [`http`], [`runtime`], [`error`], [`store`], [`idempotency`], [`authorization`], [`model`] and [`rate_limit`],
+//! [`credentials`], [`primitives`], [`telemetry`].
 //!
-//! One file, one idea. The path of a request: [`token`] reads the credential, [`store`] finds what it
-//! stands for, [`access`] decides, [`principal`] carries the decision to the function, and [`http`]
-//! hands the function a request and its answer back.
+//! The path of a request: [`credentials::token`] parses the credential, [`store`] loads what it names,
+//! [`authorization::decision`] decides, [`authorization::context`] passes the decision to the function, and
+//! [`http::handler`] runs the function's handler.
 
-pub mod access;
-pub mod account;
-pub mod api_key;
-pub mod app;
-pub mod audit;
-pub mod authority;
-pub mod aws;
-mod base62;
-pub mod browser;
-pub mod clock;
-pub mod config;
-pub mod cursor;
-pub mod digest;
-mod dynamodb_calls;
-pub mod email;
-pub mod environment;
+pub mod authorization;
+pub mod credentials;
 pub mod error;
-pub mod function;
 pub mod http;
-pub mod id;
 pub mod idempotency;
-pub mod invocation;
-pub mod limit;
-pub mod member;
-pub mod metrics;
-pub mod name;
-pub mod operation;
-pub mod origin;
-pub mod password;
-pub mod pepper;
-mod pepper_source;
-pub mod permission;
-pub mod principal;
-pub mod project;
-pub mod random;
-pub mod refusal;
-pub mod scope;
-pub mod session;
+pub mod model;
+pub mod primitives;
+pub mod rate_limit;
+pub mod runtime;
 pub mod store;
-pub mod strict_json;
 pub mod telemetry;
-pub mod throttling;
-pub mod timestamp;
-pub mod token;

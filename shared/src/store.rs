@@ -12,7 +12,7 @@
 //! | attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
 //! | attempts with an address that is nobody's | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
 //! | attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
-//! | kept answer | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
+//! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
 //! | what is never read | `NOTHING` | `UNREAD` |
 //!
 //! Every read that decides is strongly consistent, and so none uses an index. Every change that
@@ -20,43 +20,36 @@
 
 mod accounts;
 mod api_keys;
-mod attributes;
 mod audit_events;
-mod authorization;
-mod caller;
-mod credentials;
-mod failure;
-mod fast_path;
-mod kept_answers;
+mod credential_lookup;
+mod dynamodb;
+mod error;
+mod idempotency_records;
 mod keys;
 mod login_attempts;
+mod member_credentials;
 mod members;
+mod passwords;
+mod preconditions;
 mod projects;
-mod read;
-mod retries;
 mod sessions;
 mod usage;
-mod write;
 
-use std::sync::Arc;
+use self::dynamodb::Table;
+pub use self::{
+    dynamodb::DynamoDb, error::StoreError, login_attempts::AttemptReservation,
+    member_credentials::Credentials,
+};
 
-use aws_sdk_dynamodb::Client;
-
-use self::fast_path::FastPath;
-pub use self::{credentials::Credentials, failure::StoreError, fast_path::DynamoDb, login_attempts::Claim};
-
-/// The table.
+/// The table, entity by entity.
 pub struct Store {
-    client: Client,
-    fast_path: Arc<FastPath>,
-    table: String,
+    table: Table,
 }
 
 impl Store {
-    /// The table `table` of `dynamodb`.
+    /// The table called `table`.
     #[must_use]
     pub fn new(dynamodb: DynamoDb, table: String) -> Self {
-        let DynamoDb { client, fast_path } = dynamodb;
-        Self { client, fast_path, table }
+        Self { table: Table::new(dynamodb, table) }
     }
 }

@@ -26,7 +26,7 @@ use fantoccini::{
     elements::{Element, ElementRef},
 };
 use serde_json::{Value, json};
-use shared::clock::Clock;
+use shared::primitives::clock::Clock;
 use tokio::time::sleep;
 
 use crate::{

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answer::text,
-    routes,
+    operation_table,
+    response::text,
     service::{Account, Credential, OwnService, PASSWORD, Request, Service, new_address},
 };
 
@@ -76,7 +76,11 @@ impl Caller {
             .replace("{key_id}", &self.key)
             .replace("{project_id}", &self.project)
             .replace("{user_id}", &self.member);
-        let path = if routes::LISTS.contains(&path.as_str()) { format!("{path}?limit={PAGE}") } else { path };
+        let path = if operation_table::lists().contains(&path.as_str()) {
+            format!("{path}?limit={PAGE}")
+        } else {
+            path
+        };
         service.request(method, &path).with(credential).json(&body)
     }
 

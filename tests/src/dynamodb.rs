@@ -40,7 +40,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::signature::{Signer, assert_signed};
+use crate::deployment::signature::{Signer, assert_signed};
 
 /// What Secrets Manager is called where calls to it and their actions are named.
 const SECRETS_MANAGER: &str = "secretsmanager";

@@ -6,7 +6,7 @@ use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestRunner},
 };
-use shared::random::Random;
+use shared::primitives::random::Random;
 
 /// How many simpler cases are tried for one that fails.
 const MAX_SHRINKS: u32 = 200;

@@ -16,7 +16,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveSpecification};
 use gateway::{FunctionError, Gateway, Options};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
-use shared::{clock::Clock, environment::Environment, random::Random, token::NewToken};
+use shared::{
+    credentials::token::NewToken,
+    primitives::{clock::Clock, environment::Environment, random::Random},
+};
 use time::{OffsetDateTime, macros::datetime};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,9 +28,9 @@ use tokio::{
 };
 
 use crate::{
-    answer::{Answer, text},
     dynamodb::{self, DynamoDb},
-    openapi::assert_described,
+    operations::openapi::assert_described,
+    response::{Answer, text},
 };
 
 /// When every test with a clock begins.
@@ -95,7 +98,8 @@ impl Time {
 
     /// The time, `seconds` from now, as answers write it.
     pub fn in_seconds(&self, seconds: i64) -> String {
-        shared::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds)).to_string()
+        shared::primitives::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds))
+            .to_string()
     }
 
     /// The time now.

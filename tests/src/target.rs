@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answer::text,
+    response::text,
     service::{Credential, Service},
 };
 

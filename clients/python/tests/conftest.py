@@ -1,4 +1,4 @@
-"""The service that tests speak to: the gateway as `cargo build` leaves it, with an account for each test."""
+"""Fixtures. The tests call the gateway that `cargo build` produces, and each test has an account of its own."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ import pytest
 from medtwin import Client, CreatedApiKey
 
 ROOT = Path(__file__).parents[3]
-PASSWORD = "a lizard on the 7th wall"  # noqa: S105 - of accounts that end with the test
+PASSWORD = "a lizard on the 7th wall"  # noqa: S105 - its accounts exist only during a test
 
 
 @dataclass(frozen=True)
 class Service:
-    """A gateway."""
+    """A running gateway."""
 
     url: str
 
-    def account(self) -> Account:
+    def create_account(self) -> Account:
         email = f"{uuid4()}@example.com"
-        self.operator({"create_account": {"name": "Ada", "email": email, "password": PASSWORD}})
+        self.invoke_operator({"create_account": {"name": "Ada", "email": email, "password": PASSWORD}})
         return Account(self.url, email)
 
-    def operator(self, command: dict[str, object]) -> None:
-        answer = httpx.post(f"{self.url}/2015-03-31/functions/operator/invocations", json=command, timeout=30)
-        assert "X-Amz-Function-Error" not in answer.headers, answer.text
+    def invoke_operator(self, command: dict[str, object]) -> None:
+        response = httpx.post(f"{self.url}/2015-03-31/functions/operator/invocations", json=command, timeout=30)
+        assert "X-Amz-Function-Error" not in response.headers, response.text
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account, and its first member's address."""
+    """An account, with the email address of its first member."""
 
     url: str
     email: str
 
-    def key(self, *permissions: str) -> CreatedApiKey:
+    def create_key(self, *permissions: str) -> CreatedApiKey:
+        """Create a key with `permissions`, or with all permissions if none are given."""
         with Client.login(self.email, PASSWORD, base_url=self.url) as client:
             return client.api_keys.create("Test", permissions or ("read", "write", "delete", "admin"))
 
@@ -55,45 +56,43 @@ def service() -> Iterator[Service]:
     ) as gateway:
         try:
             assert gateway.stdout is not None
-            printed = ""
-            for line in gateway.stdout:
-                printed += line
-                if line.startswith("Ctrl-C"):
-                    break
-            yield Service(_in(printed, r"^listening on (\S+)"))
+            first_line = gateway.stdout.readline()
+            match = re.fullmatch(r"listening on (\S+)\n", first_line)
+            assert match, f"the gateway printed {first_line!r}"
+            yield Service(match[1])
         finally:
             gateway.terminate()
 
 
 @pytest.fixture
 def account(service: Service) -> Account:
-    return service.account()
+    return service.create_account()
 
 
 @pytest.fixture
 def client(account: Account) -> Iterator[Client]:
-    """A client with a key that may do all."""
-    with Client(account.key().key, base_url=account.url) as client:
+    """A client whose key has all permissions."""
+    with Client(account.create_key().key, base_url=account.url) as client:
         yield client
 
 
 @pytest.fixture
-def member(account: Account) -> Iterator[Client]:
-    """A client with a member's session."""
+def session_client(account: Account) -> Iterator[Client]:
+    """A client with a session of the account's first member."""
     with Client.login(account.email, PASSWORD, base_url=account.url) as client:
         yield client
 
 
 @pytest.fixture
-def unanswering_url() -> Iterator[str]:
-    """A server that takes connections and says nothing."""
+def silent_url() -> Iterator[str]:
+    """The URL of a server that accepts connections but never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
 def unused_url() -> Iterator[str]:
-    """A port that nobody listens on."""
+    """The URL of a port on which no server listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -102,9 +101,3 @@ def unused_url() -> Iterator[str]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def _in(printed: str, pattern: str) -> str:
-    found = re.search(pattern, printed, re.MULTILINE)
-    assert found, f"the gateway printed nothing like {pattern}"
-    return found[1]

@@ -1,4 +1,7 @@
-"""The other wire: each kind of method once, and what differs. What methods say is the same code for both."""
+"""The asynchronous transport: one test for each kind of method, and what differs from the synchronous transport.
+
+The code that builds requests and decodes responses is the same for both, so other tests cover it.
+"""
 
 from __future__ import annotations
 
@@ -16,46 +19,46 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def test_a_key_is_made_used_and_revoked(account: Account) -> None:
-    async with AsyncClient(account.key().key, base_url=account.url) as client:
-        made = await client.api_keys.create("Reader", ["read"])
-        async with AsyncClient(made.key, base_url=account.url) as itself:
-            me = await itself.me()
+async def test_key_is_created_used_and_revoked(account: Account) -> None:
+    async with AsyncClient(account.create_key().key, base_url=account.url) as client:
+        created = await client.api_keys.create("Reader", ["read"])
+        async with AsyncClient(created.key, base_url=account.url) as reader:
+            me = await reader.me()
             assert isinstance(me, KeyCaller)
-            assert me.key_id == made.id
-            await client.api_keys.revoke(made.id)
+            assert me.key_id == created.id
+            await client.api_keys.revoke(created.id)
             with pytest.raises(Unauthorized):
-                await itself.me()
+                await reader.me()
 
 
-async def test_a_list_pages_by_itself(account: Account) -> None:
-    async with AsyncClient(account.key().key, base_url=account.url) as client:
-        made = [(await client.projects.create(f"Study {n}")).id for n in range(5)]
+async def test_list_returns_all_pages(account: Account) -> None:
+    async with AsyncClient(account.create_key().key, base_url=account.url) as client:
+        created_ids = [(await client.projects.create(f"Study {n}")).id for n in range(5)]
         listed: list[Project] = [project async for project in client.projects.list(page_size=2)]
-        assert sorted(project.id for project in listed) == sorted(made)
+        assert sorted(project.id for project in listed) == sorted(created_ids)
 
 
-async def test_an_error_is_the_same(account: Account) -> None:
-    async with AsyncClient(account.key().key, base_url=account.url) as client:
-        with pytest.raises(NotFound) as refused:
+async def test_error_response_raises_its_class(account: Account) -> None:
+    async with AsyncClient(account.create_key().key, base_url=account.url) as client:
+        with pytest.raises(NotFound) as raised:
             await client.api_keys.get("key_0000000000000000")
-    assert refused.value.request_id
+    assert raised.value.request_id
 
 
-async def test_calls_run_at_once(account: Account) -> None:
-    async with AsyncClient(account.key().key, base_url=account.url) as client:
-        seen: list[str] = []
+async def test_concurrent_calls_all_succeed(account: Account) -> None:
+    async with AsyncClient(account.create_key().key, base_url=account.url) as client:
+        created_ids: list[str] = []
 
-        async def make(n: int) -> None:
-            seen.append((await client.projects.create(f"Study {n}")).id)
+        async def create(n: int) -> None:
+            created_ids.append((await client.projects.create(f"Study {n}")).id)
 
         async with anyio.create_task_group() as tasks:
             for n in range(10):
-                tasks.start_soon(make, n)
-        assert sorted(seen) == sorted([project.id async for project in client.projects.list()])
+                tasks.start_soon(create, n)
+        assert sorted(created_ids) == sorted([project.id async for project in client.projects.list()])
 
 
-async def test_the_context_manager_logs_out_when_its_body_fails(account: Account) -> None:
+async def test_login_block_that_raises_logs_out(account: Account) -> None:
     async def fail() -> None:
         async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as client:
             assert isinstance(await client.me(), SessionCaller)
@@ -67,17 +70,17 @@ async def test_the_context_manager_logs_out_when_its_body_fails(account: Account
         assert len([session async for session in client.sessions.list()]) == 1
 
 
-async def test_a_cancelled_task_logs_out(account: Account) -> None:
-    begun = anyio.Event()
+async def test_login_block_of_a_cancelled_task_logs_out(account: Account) -> None:
+    logged_in = anyio.Event()
 
     async def wait() -> None:
         async with AsyncClient.login(account.email, PASSWORD, base_url=account.url):
-            begun.set()
+            logged_in.set()
             await anyio.sleep_forever()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
-        await begun.wait()
+        await logged_in.wait()
         tasks.cancel_scope.cancel()
     with Client.login(account.email, PASSWORD, base_url=account.url) as client:
         assert len(list(client.sessions.list())) == 1

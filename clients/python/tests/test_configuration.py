@@ -2,24 +2,28 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from answers import KEY, URL
 from conftest import Account
+from responses import KEY, URL
 
-from medtwin import AsyncClient, Client, KeyCaller, UnexpectedAnswer
+from medtwin import AsyncClient, Client, KeyCaller, UnexpectedResponse
 
 
-def test_the_environment_says_key_and_url(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = account.key("read")
-    monkeypatch.setenv("MEDTWIN_API_KEY", made.key.reveal())
+def test_client_without_arguments_uses_the_environment_variables(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = account.create_key("read")
+    monkeypatch.setenv("MEDTWIN_API_KEY", created.key.reveal())
     monkeypatch.setenv("MEDTWIN_BASE_URL", account.url)
     with Client() as client:
         me = client.me()
     assert isinstance(me, KeyCaller)
-    assert me.key_id == made.id
+    assert me.key_id == created.id
 
 
 @pytest.mark.parametrize("variable", ["MEDTWIN_API_KEY", "MEDTWIN_BASE_URL"])
-def test_a_missing_variable_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_environment_variable_raises_value_error_that_names_it(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MEDTWIN_API_KEY", KEY)
     monkeypatch.setenv("MEDTWIN_BASE_URL", URL)
     monkeypatch.delenv(variable)
@@ -39,16 +43,16 @@ def test_a_missing_variable_is_named(variable: str, monkeypatch: pytest.MonkeyPa
         "http://localhost:3000",
     ],
 )
-def test_a_credential_goes_to_https_or_this_machine(url: str) -> None:
-    asked: list[str] = []
+def test_base_url_with_https_or_a_loopback_host_is_accepted(url: str) -> None:
+    requested_urls: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+    def respond(request: httpx.Request) -> httpx.Response:
+        requested_urls.append(str(request.url))
         return httpx.Response(200, json={"data": [], "next_cursor": None})
 
-    with Client(KEY, base_url=url, transport=httpx.MockTransport(answer)) as client:
+    with Client(KEY, base_url=url, transport=httpx.MockTransport(respond)) as client:
         assert list(client.projects.list()) == []
-    assert asked == [url.rstrip("/") + "/v1/projects"]
+    assert requested_urls == [url.rstrip("/") + "/v1/projects"]
 
 
 @pytest.mark.parametrize(
@@ -69,41 +73,41 @@ def test_a_credential_goes_to_https_or_this_machine(url: str) -> None:
         "http://localhost@api.example.com",
     ],
 )
-def test_a_credential_goes_nowhere_else(url: str) -> None:
-    with pytest.raises(ValueError, match="the base URL is not"):
+def test_base_url_that_is_insecure_or_malformed_raises_value_error(url: str) -> None:
+    with pytest.raises(ValueError, match="the base URL must"):
         Client(KEY, base_url=url)
 
 
-def test_a_credential_does_not_follow_a_redirect(account: Account) -> None:
-    def lead_away(request: httpx.Request) -> httpx.Response:
+def test_redirect_is_not_followed(account: Account) -> None:
+    def redirect(request: httpx.Request) -> httpx.Response:
         assert request.url.host == "api.example.com"
         return httpx.Response(308, headers={"Location": f"{account.url}/v1/auth/me"})
 
     with (
-        Client(account.key("read").key, base_url=URL, transport=httpx.MockTransport(lead_away)) as client,
-        pytest.raises(Exception, match="leads elsewhere"),
+        Client(account.create_key("read").key, base_url=URL, transport=httpx.MockTransport(redirect)) as client,
+        pytest.raises(UnexpectedResponse, match="is a redirect"),
     ):
         client.me()
 
 
 @pytest.mark.anyio
-async def test_a_credential_of_the_awaited_client_does_not_follow_a_redirect() -> None:
-    def lead_away(request: httpx.Request) -> httpx.Response:
+async def test_redirect_of_the_async_client_is_not_followed() -> None:
+    def redirect(request: httpx.Request) -> httpx.Response:
         assert request.url.host == "api.example.com"
         return httpx.Response(308, headers={"Location": "https://example.org/"})
 
-    async with AsyncClient(KEY, base_url=URL, transport=httpx.MockTransport(lead_away)) as client:
-        with pytest.raises(UnexpectedAnswer, match="leads elsewhere"):
+    async with AsyncClient(KEY, base_url=URL, transport=httpx.MockTransport(redirect)) as client:
+        with pytest.raises(UnexpectedResponse, match="is a redirect"):
             await client.me()
 
 
-def test_a_proxy_does_not_see_what_goes_to_this_machine(
+def test_request_to_a_loopback_host_bypasses_proxies(
     account: Account, unused_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = account.key("read")
+    created = account.create_key("read")
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, unused_url)
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
-    with Client(made.key, base_url=account.url) as client:
+    with Client(created.key, base_url=account.url) as client:
         assert client.me().account_id

@@ -1,4 +1,4 @@
-"""The client against the API's own description of itself, so that neither knows what the other doesn't."""
+"""Compares the client with the service's OpenAPI document: each must have exactly what the other has."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import httpx
 import pytest
-from answers import Script, refusing
 from conftest import Service
+from responses import ScriptedService, error_response
 
 from medtwin import (
     Actor,
@@ -38,25 +38,25 @@ from medtwin import (
 )
 from medtwin.sessions import LoggedIn, log_in
 
-METHODS = ("get", "post", "patch", "delete")
-WITHOUT_A_METHOD = {("get", "/v1/health"), ("get", "/v1/openapi.json")}
+HTTP_METHODS = ("get", "post", "patch", "delete")
+OPERATIONS_OUTSIDE_THE_CLIENT = {("get", "/v1/health"), ("get", "/v1/openapi.json")}
 
 
 @pytest.fixture(scope="session")
-def description(service: Service) -> Any:
+def openapi(service: Service) -> Any:
     return httpx.get(f"{service.url}/v1/openapi.json").json()
 
 
-def requests_of_every_method() -> Iterator[httpx.Request]:
-    script = Script([refusing(403, "FORBIDDEN")] * 100)
-    client = script.client()
-    end = datetime.now(timezone.utc)
+def requests_of_every_client_method() -> Iterator[httpx.Request]:
+    service = ScriptedService([error_response(403, "FORBIDDEN")] * 100)
+    client = service.client()
+    expiry = datetime.now(timezone.utc)
     for call in (
         client.me,
         client.log_out,
         lambda: client.change_password("old", "new"),
-        lambda: client._wire.send(log_in("ada@example.com", Secret("old"))),
-        lambda: client.api_keys.create("R", ["read"], type="test", scope=Scope(("proj_1",)), expires_at=end),
+        lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
+        lambda: client.api_keys.create("R", ["read"], type="test", scope=Scope(("proj_1",)), expires_at=expiry),
         lambda: list(client.api_keys.list(status="all", page_size=1)),
         lambda: client.api_keys.get("ID"),
         lambda: client.api_keys.revoke("ID"),
@@ -77,45 +77,45 @@ def requests_of_every_method() -> Iterator[httpx.Request]:
     ):
         with suppress(Forbidden):
             call()
-    yield from script.requests
+    yield from service.requests
 
 
-def test_every_operation_has_a_method_with_all_that_it_takes(description: Any) -> None:
-    described = {}
-    for path, operations in description["paths"].items():
-        for method in set(METHODS) & set(operations):
-            operation = operations[method]
-            queries = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
+def test_every_operation_has_a_method_with_all_its_parameters_and_fields(openapi: Any) -> None:
+    documented = {}
+    for path, operations in openapi["paths"].items():
+        for http_method in set(HTTP_METHODS) & set(operations):
+            operation = operations[http_method]
+            query = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
             content = operation.get("requestBody", {}).get("content", {})
-            body = resolved(description, content.get("application/json", {}).get("schema", {}))
-            # The cursor is the list's own.
-            described[method, re.sub(r"\{\w+\}", "ID", path)] = (queries - {"cursor"}, set(members(description, body)))
+            body = resolve(openapi, content.get("application/json", {}).get("schema", {}))
+            # The client sets the cursor itself.
+            documented[http_method, id_path(path)] = (query - {"cursor"}, set(field_names(openapi, body)))
     sent = {}
-    for request in requests_of_every_method():
+    for request in requests_of_every_client_method():
         body = set(httpx.Response(200, content=request.content).json()) if request.content else set()
         sent[request.method.lower(), request.url.path] = (set(request.url.params), body)
-    assert sent.keys() == described.keys() - WITHOUT_A_METHOD
-    for operation, asked in sent.items():
-        assert asked == described[operation], operation
+    assert sent.keys() == documented.keys() - OPERATIONS_OUTSIDE_THE_CLIENT
+    for operation, parameters_and_fields in sent.items():
+        assert parameters_and_fields == documented[operation], operation
 
 
-def test_whatever_takes_a_name_is_given_one(description: Any) -> None:
-    takes = {
-        (method, re.sub(r"\{\w+\}", "ID", path))
-        for path, operations in description["paths"].items()
-        for method in set(METHODS) & set(operations)
-        if "Idempotency-Key" in {each["name"] for each in operations[method].get("parameters", [])}
+def test_every_operation_that_accepts_an_idempotency_key_gets_one(openapi: Any) -> None:
+    documented = {
+        (http_method, id_path(path))
+        for path, operations in openapi["paths"].items()
+        for http_method in set(HTTP_METHODS) & set(operations)
+        if "Idempotency-Key" in {parameter["name"] for parameter in operations[http_method].get("parameters", [])}
     }
-    named = {
+    sent = {
         (request.method.lower(), request.url.path)
-        for request in requests_of_every_method()
+        for request in requests_of_every_client_method()
         if "Idempotency-Key" in request.headers
     }
-    assert named == takes
+    assert sent == documented
 
 
 @pytest.mark.parametrize(
-    ("schema", "kinds"),
+    ("schema", "classes"),
     [
         ("Actor", [Actor]),
         ("ApiKey", [ApiKey]),
@@ -131,17 +131,17 @@ def test_whatever_takes_a_name_is_given_one(description: Any) -> None:
         ("Session", [Session]),
     ],
 )
-def test_every_answer_has_its_members(description: Any, schema: str, kinds: list[type[Any]]) -> None:
-    described = set(members(description, description["components"]["schemas"][schema]))
-    known = {field.name for kind in kinds for field in fields(kind)}
+def test_every_response_class_has_the_fields_of_its_schema(openapi: Any, schema: str, classes: list[type[Any]]) -> None:
+    documented = set(field_names(openapi, openapi["components"]["schemas"][schema]))
+    known = {field.name for cls in classes for field in fields(cls)}
     if schema == "Me":
-        # It is which of the two classes.
-        described.remove("type")
-    assert known == described
+        # `type` selects one of the two classes.
+        documented.remove("type")
+    assert known == documented
 
 
 @pytest.mark.parametrize(
-    ("schema", "words"),
+    ("schema", "alias"),
     [
         ("Environment", Environment),
         ("Environment", KeyType),
@@ -150,28 +150,35 @@ def test_every_answer_has_its_members(description: Any, schema: str, kinds: list
         ("Permission", Permission),
     ],
 )
-def test_every_word_is_known(description: Any, schema: str, words: Any) -> None:
-    literal = words if get_origin(words) is Literal else get_args(words)[0]
-    described = description["components"]["schemas"][schema]
-    assert set(get_args(literal)) == set(described.get("enum") or [each["const"] for each in described["oneOf"]])
+def test_every_literal_type_has_the_values_of_its_schema(openapi: Any, schema: str, alias: Any) -> None:
+    literal = alias if get_origin(alias) is Literal else get_args(alias)[0]
+    documented = openapi["components"]["schemas"][schema]
+    values = documented.get("enum") or [option["const"] for option in documented["oneOf"]]
+    assert set(get_args(literal)) == set(values)
 
 
-def resolved(description: Any, schema: Any) -> Any:
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return description["components"]["schemas"][name] if name else schema
-
-
-def members(description: Any, schema: Any) -> Iterator[str]:
-    """Give the names of all members that `schema` may have."""
-    schema = resolved(description, schema)
-    yield from schema.get("properties", {})
-    for part in ("oneOf", "allOf", "anyOf"):
-        for each in schema.get(part, []):
-            yield from members(description, each)
-
-
-def test_every_code_has_its_class(description: Any) -> None:
-    answers = description["components"]["responses"].items()
-    examples = {status: each["content"]["application/json"]["example"] for status, each in answers}
+def test_every_error_code_has_a_class(openapi: Any) -> None:
+    responses = openapi["components"]["responses"].items()
+    examples = {status: response["content"]["application/json"]["example"] for status, response in responses}
     codes = {(int(status), example["error"]["code"]) for status, example in examples.items()}
-    assert codes == {kind.expected for kind in ApiError.__subclasses__()}
+    assert codes == {cls.status_and_code for cls in ApiError.__subclasses__()}
+
+
+def id_path(path: str) -> str:
+    """Replace each parameter of a documented path with the id that the test's requests use."""
+    return re.sub(r"\{\w+\}", "ID", path)
+
+
+def resolve(openapi: Any, schema: Any) -> Any:
+    """Follow the `$ref` of a schema, if it has one."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return openapi["components"]["schemas"][name] if name else schema
+
+
+def field_names(openapi: Any, schema: Any) -> Iterator[str]:
+    """Yield the names of all fields that an object of `schema` may have."""
+    schema = resolve(openapi, schema)
+    yield from schema.get("properties", {})
+    for combinator in ("oneOf", "allOf", "anyOf"):
+        for part in schema.get(combinator, []):
+            yield from field_names(openapi, part)

@@ -4,7 +4,7 @@ import pickle
 
 import httpx
 import pytest
-from answers import Script, refusing
+from responses import ScriptedService, error_response
 
 from medtwin import (
     ApiError,
@@ -20,22 +20,22 @@ from medtwin import (
     TimedOut,
     Unauthorized,
     Unavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UnprocessableContent,
     UnsupportedMediaType,
 )
 
-ONCE = Retries(attempts=1)
+NO_RETRIES = Retries(attempts=1)
 
 
-def error_of(answer: httpx.Response) -> MedtwinError:
+def error_for(response: httpx.Response) -> MedtwinError:
     with pytest.raises(MedtwinError) as raised:
-        Script([answer]).client(ONCE).me()
+        ScriptedService([response]).client(NO_RETRIES).me()
     return raised.value
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
+    ("status", "code", "cls"),
     [
         (400, "BAD_REQUEST", BadRequest),
         (401, "UNAUTHORIZED", Unauthorized),
@@ -48,15 +48,15 @@ def error_of(answer: httpx.Response) -> MedtwinError:
         (429, "RATE_LIMITED", RateLimited),
         (500, "INTERNAL", InternalError),
         (503, "UNAVAILABLE", Unavailable),
-        # Codes that this version does not know.
+        # Unknown codes.
         (409, "BUSY", Conflict),
         (418, "TEAPOT", ApiError),
         (502, "BAD_GATEWAY", ApiError),
     ],
 )
-def test_each_code_has_its_class(status: int, code: str, kind: type[ApiError]) -> None:
-    error = error_of(refusing(status, code, retry_after="3", field="name"))
-    assert type(error) is kind
+def test_error_response_raises_the_class_of_its_code_or_status(status: int, code: str, cls: type[ApiError]) -> None:
+    error = error_for(error_response(status, code, retry_after="3", field="name"))
+    assert type(error) is cls
     assert isinstance(error, ApiError)
     assert (error.status, error.code, error.message) == (status, code, "No.")
     assert (error.request_id, error.retry_after, error.field) == ("1-2-3", 3, "name")
@@ -64,25 +64,33 @@ def test_each_code_has_its_class(status: int, code: str, kind: type[ApiError]) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("response", "message"),
     [
-        (httpx.Response(502, html="<h1>Bad gateway</h1>"), "502: the answer is no JSON, but text/html; charset=utf-8"),
-        (httpx.Response(200, html="<h1>Log in to the Wi-Fi</h1>"), "200: the answer is no JSON, but text/html"),
-        (httpx.Response(307, headers={"Location": "https://example.org/"}), "307: the answer leads elsewhere"),
-        (httpx.Response(403, json={"message": "Forbidden"}), "403: the answer lacks members of _Failure"),
-        (httpx.Response(500), "500: the answer is no dict"),
-        (httpx.Response(200), "200: the answer is no dict"),
-        (httpx.Response(200, json=[]), "200: the answer is no dict"),
-        (httpx.Response(200, json={"type": "robot"}), "200: the answer.type is none that this version knows"),
-        (httpx.Response(200, json={"type": "session"}), "200: the answer lacks members of SessionCaller"),
-        (httpx.Response(200, content=b"\xff\xfe\xfd"), "200: the answer is no JSON, but of no type"),
+        (
+            httpx.Response(502, html="<h1>Bad gateway</h1>"),
+            "502: response is not JSON (Content-Type: text/html; charset=utf-8)",
+        ),
+        (
+            httpx.Response(200, html="<h1>Log in to the Wi-Fi</h1>"),
+            "200: response is not JSON (Content-Type: text/html",
+        ),
+        (httpx.Response(307, headers={"Location": "https://example.org/"}), "307: response is a redirect"),
+        (httpx.Response(403, json={"message": "Forbidden"}), "403: response lacks required fields of ErrorBody"),
+        (httpx.Response(500), "500: response is not of type dict"),
+        (httpx.Response(200), "200: response is not of type dict"),
+        (httpx.Response(200, json=[]), "200: response is not of type dict"),
+        (httpx.Response(200, json={"type": "robot"}), "200: response.type has an unknown value"),
+        (httpx.Response(200, json={"type": "session"}), "200: response lacks required fields of SessionCaller"),
+        (httpx.Response(200, content=b"\xff\xfe\xfd"), "200: response is not JSON (Content-Type: missing)"),
     ],
 )
-def test_an_answer_of_somebody_elses_is_told(answer: httpx.Response, problem: str) -> None:
-    error = error_of(answer)
-    assert type(error) is UnexpectedAnswer
-    assert str(error).startswith(problem)
-    assert error.status == answer.status_code
+def test_response_that_does_not_follow_the_api_raises_unexpected_response(
+    response: httpx.Response, message: str
+) -> None:
+    error = error_for(response)
+    assert type(error) is UnexpectedResponse
+    assert str(error).startswith(message)
+    assert error.status == response.status_code
 
 
 @pytest.mark.parametrize(
@@ -90,12 +98,12 @@ def test_an_answer_of_somebody_elses_is_told(answer: httpx.Response, problem: st
     [
         RateLimited("No.", 429, "RATE_LIMITED", "1-2-3", 7),
         BadRequest("No.", 400, "BAD_REQUEST", None, None, "name"),
-        UnexpectedAnswer("no JSON", 502, "1-2-3"),
-        TimedOut("no answer in time", True),
+        UnexpectedResponse("response is not JSON", 502, "1-2-3"),
+        TimedOut("no response in time", True),
     ],
 )
-def test_an_error_survives_the_way_between_processes(error: MedtwinError) -> None:
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own
+def test_pickled_error_is_restored_unchanged(error: MedtwinError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - the test pickled it itself
     assert type(copy) is type(error)
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)

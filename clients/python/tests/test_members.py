@@ -8,41 +8,41 @@ from conftest import PASSWORD, Account
 from medtwin import Client, Conflict, Forbidden, Member, NotFound, SessionCaller, Unauthorized
 
 
-def test_a_member_is_made_changed_and_removed(member: Client) -> None:
+def test_member_is_created_changed_and_removed(session_client: Client) -> None:
     email = f"{uuid4()}@example.com"
-    made: Member = member.members.create(email, ["read"], PASSWORD)
-    assert (made.email, made.permissions, made.status) == (email, ("read",), "active")
-    assert member.members.get(made.id) == made
-    assert member.members.change(made.id, permissions=["read", "write"]).permissions == ("read", "write")
-    # What is not given stays.
-    suspended = member.members.change(made.id, status="suspended")
+    created: Member = session_client.members.create(email, ["read"], PASSWORD)
+    assert (created.email, created.permissions, created.status) == (email, ("read",), "active")
+    assert session_client.members.get(created.id) == created
+    assert session_client.members.change(created.id, permissions=["read", "write"]).permissions == ("read", "write")
+    # A field that is not passed keeps its value.
+    suspended = session_client.members.change(created.id, status="suspended")
     assert (suspended.permissions, suspended.status) == (("read", "write"), "suspended")
-    assert {each.id for each in member.members.list(page_size=1)} >= {made.id}
-    member.members.remove(made.id)
+    assert {member.id for member in session_client.members.list(page_size=1)} >= {created.id}
+    session_client.members.remove(created.id)
     with pytest.raises(NotFound):
-        member.members.get(made.id)
+        session_client.members.get(created.id)
 
 
-def test_a_suspended_member_is_told_so(member: Client, account: Account) -> None:
+def test_login_of_a_suspended_member_raises_forbidden(session_client: Client, account: Account) -> None:
     email = f"{uuid4()}@example.com"
-    made = member.members.create(email, ["read"], PASSWORD)
-    member.members.change(made.id, status="suspended")
+    created = session_client.members.create(email, ["read"], PASSWORD)
+    session_client.members.change(created.id, status="suspended")
     with pytest.raises(Forbidden, match="Account suspended"), Client.login(email, PASSWORD, base_url=account.url):
         pass
 
 
-def test_the_last_admin_stays(member: Client) -> None:
-    me = member.me()
+def test_removal_of_the_last_admin_raises_conflict(session_client: Client) -> None:
+    me = session_client.me()
     assert isinstance(me, SessionCaller)
     with pytest.raises(Conflict):
-        member.members.remove(me.user_id)
+        session_client.members.remove(me.user_id)
 
 
-def test_a_new_member_logs_in(member: Client, account: Account) -> None:
+def test_login_of_a_new_member_succeeds_only_with_the_right_password(session_client: Client, account: Account) -> None:
     email = f"{uuid4()}@example.com"
-    member.members.create(email, ["read"], PASSWORD)
-    with Client.login(email, PASSWORD, base_url=account.url) as theirs:
-        me = theirs.me()
+    session_client.members.create(email, ["read"], PASSWORD)
+    with Client.login(email, PASSWORD, base_url=account.url) as client:
+        me = client.me()
     assert isinstance(me, SessionCaller)
     assert me.email == email
     with pytest.raises(Unauthorized), Client.login(email, "not the password", base_url=account.url):

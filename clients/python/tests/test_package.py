@@ -1,4 +1,4 @@
-"""The package as it is installed, and what its README and the repository's show of it."""
+"""The installed package, and the examples in its README and in the README of the repository."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ README = ROOT / "clients/python/README.md"
 
 
 @pytest.fixture
-def at_hand(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """What a reader of a README has: the two variables, a password to type, and a folder."""
-    key = account.key().key
+def configured_client(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """Set up what the examples need: both environment variables, a typed password and an empty working directory."""
+    key = account.create_key().key
     monkeypatch.setenv("MEDTWIN_API_KEY", key.reveal())
     monkeypatch.setenv("MEDTWIN_BASE_URL", account.url)
     monkeypatch.setattr("getpass.getpass", lambda _: PASSWORD)
@@ -29,60 +29,60 @@ def at_hand(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield client
 
 
-def run(readme: Path, account: Account) -> None:
-    """Run all Python that `readme` shows, from top to bottom."""
+def run_examples(readme: Path, account: Account) -> None:
+    """Run all Python examples of a README, from top to bottom."""
     blocks = re.findall(r"^```python\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
-    names: dict[str, object] = {}
+    namespace: dict[str, object] = {}
     for block in blocks:
-        exec(compile(block.replace("ada@example.com", account.email), str(readme), "exec"), names)  # noqa: S102
-    for name in names.values():
-        if isinstance(name, Client):
-            name.close()
+        exec(compile(block.replace("ada@example.com", account.email), str(readme), "exec"), namespace)  # noqa: S102
+    for value in namespace.values():
+        if isinstance(value, Client):
+            value.close()
 
 
-def test_the_readmes_lines_run(
-    at_hand: Client, account: Account, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_readme_examples_run(
+    configured_client: Client, account: Account, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    at_hand.projects.create("Study 0")
-    run(README, account)
-    printed = capsys.readouterr().out
-    assert re.search(r"^proj_\w+ Study 0$", printed, re.MULTILINE)
-    assert "Secret('…')\n" in printed
-    assert " api_key.created Actor(" in printed
-    assert "(this one)\n" in printed
-    assert "['Study A', 'Study 0']\n" in printed
-    stored = tmp_path / "medtwin-api-key"
-    assert stored.stat().st_mode & 0o077 == 0
-    with Client(stored.read_text(), base_url=account.url) as client:
+    configured_client.projects.create("Study 0")
+    run_examples(README, account)
+    output = capsys.readouterr().out
+    assert re.search(r"^proj_\w+ Study 0$", output, re.MULTILINE)
+    assert "Secret('…')\n" in output
+    assert " api_key.created Actor(" in output
+    assert "(this one)\n" in output
+    assert "['Study A', 'Study 0']\n" in output
+    key_file = tmp_path / "medtwin-api-key"
+    assert key_file.stat().st_mode & 0o077 == 0
+    with Client(key_file.read_text(), base_url=account.url) as client:
         assert len(list(client.projects.list())) == 3
 
 
-def test_the_repositorys_readmes_lines_run(
-    at_hand: Client, account: Account, capsys: pytest.CaptureFixture[str]
+def test_repository_readme_examples_run(
+    configured_client: Client, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_hand.projects.create("Study 0")
-    run(ROOT / "README.md", account)
+    configured_client.projects.create("Study 0")
+    run_examples(ROOT / "README.md", account)
     assert "Study 0" in capsys.readouterr().out
 
 
-def test_the_readme_names_every_error() -> None:
-    named = set(re.findall(r"`(\w+)`", README.read_text()))
+def test_readme_documents_every_error() -> None:
+    documented = set(re.findall(r"`(\w+)`", README.read_text()))
     errors = {
         name
         for name in medtwin.__all__
-        if isinstance(kind := getattr(medtwin, name), type) and issubclass(kind, MedtwinError)
+        if isinstance(cls := getattr(medtwin, name), type) and issubclass(cls, MedtwinError)
     }
-    assert {kind.__name__ for kind in ApiError.__subclasses__()} <= errors
-    assert errors <= named
+    assert {cls.__name__ for cls in ApiError.__subclasses__()} <= errors
+    assert errors <= documented
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_package_declares_types_license_and_python_version() -> None:
     assert files(medtwin).joinpath("py.typed").is_file()
     assert metadata("medtwin")["License-Expression"] == "Apache-2.0"
     assert metadata("medtwin")["Requires-Python"] == ">=3.10"
 
 
-def test_what_is_public_is_there() -> None:
+def test_every_name_in_all_exists_and_belongs_to_the_package() -> None:
     for name in medtwin.__all__:
         assert getattr(medtwin, name).__module__.startswith(("medtwin.", "typing", "types"))

@@ -1,4 +1,4 @@
-"""Hunts for secrets wherever a program may show one by accident."""
+"""Searches for secrets wherever a program may show one by accident."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
-from answers import KEY, URL, Script, failing, refusing
 from conftest import PASSWORD, Account
+from responses import KEY, URL, ScriptedService, error_response, failure
 
 from medtwin import (
     AsyncClient,
@@ -27,40 +27,41 @@ from medtwin import (
     Secret,
 )
 
-SECRET = "mt_live_0VpZbQ3kd81xTq7M"  # noqa: S105 - one to be looked for
-ONCE = Retries(attempts=1)
+SECRET = "mt_live_0VpZbQ3kd81xTq7M"  # noqa: S105 - the tests search for it
+NO_RETRIES = Retries(attempts=1)
 
 
-def shown(error: BaseException) -> str:
-    """Give what a tool can show of `error` and whatever it came from: texts, members, and locals of frames of ours."""
-    seen = ""
+def render(error: BaseException) -> str:
+    """Return all that a tool may show of `error` and its causes: messages, attributes, and the locals of its frames.
+
+    The locals of the tests themselves are left out, because they contain the secrets.
+    """
+    rendered = ""
     link: BaseException | None = error
     while link is not None:
         trace = traceback.TracebackException.from_exception(link, capture_locals=True)
         for frame in trace.stack:
-            # What is looked for is known to who looks.
-            if frame.name.startswith(("test_", "hunted")):
+            if frame.name.startswith(("test_", "assert_raises_without")):
                 frame.locals = None
-        seen += "".join(trace.format()) + repr(vars(link)) + repr(link.args)
+        rendered += "".join(trace.format()) + repr(vars(link)) + repr(link.args)
         link = link.__cause__ or link.__context__
-    return seen
+    return rendered
 
 
 @contextmanager
-def hunted(*secrets: str) -> Iterator[None]:
-    """Expect an error that shows none of `secrets`."""
-    with pytest.raises(BaseException) as raised:  # noqa: PT011 - any
+def assert_raises_without(secret: str) -> Iterator[None]:
+    """Assert that the block raises an error that does not show `secret`."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - any error
         yield
-    text = shown(raised.value)
-    # Nothing from below is behind it, for tools that look there.
+    text = render(raised.value)
+    # The errors of lower layers are not attached, because some tools would show them.
     assert raised.value.__cause__ is raised.value.__context__ is None
-    # It looked at frames below this file's.
-    assert "wire.py" in text
-    for secret in secrets:
-        assert secret not in text
+    # The rendered text includes the frames of the package.
+    assert "transport.py" in text
+    assert secret not in text
 
 
-def test_a_secret_is_its_text_where_revealed_alone() -> None:
+def test_secret_shows_its_text_only_through_reveal() -> None:
     secret = Secret(SECRET)
     assert secret.reveal() == SECRET
     for text in (repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", "%s %r" % (secret, secret), format(secret)):  # noqa: UP031
@@ -73,7 +74,7 @@ def test_a_secret_is_its_text_where_revealed_alone() -> None:
         format(secret, ">20")
 
 
-def test_a_secret_is_not_written_by_accident() -> None:
+def test_secret_cannot_be_pickled_or_serialized() -> None:
     secret = Secret(SECRET)
     assert copy.copy(secret) is copy.deepcopy(secret) is secret
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
@@ -83,35 +84,41 @@ def test_a_secret_is_not_written_by_accident() -> None:
         json.dumps(secret)
 
 
-def test_a_new_key_is_not_shown_by_what_holds_it(client: Client) -> None:
-    made: CreatedApiKey = client.api_keys.create("Reader", ["read"])
-    for text in (repr(made), str(made), f"{made}", str(dataclasses.asdict(made)), str(dataclasses.astuple(made))):
-        assert made.id in text
-        assert made.key.reveal() not in text
+def test_created_key_does_not_show_its_secret(client: Client) -> None:
+    created: CreatedApiKey = client.api_keys.create("Reader", ["read"])
+    for text in (
+        repr(created),
+        str(created),
+        f"{created}",
+        str(dataclasses.asdict(created)),
+        str(dataclasses.astuple(created)),
+    ):
+        assert created.id in text
+        assert created.key.reveal() not in text
 
 
-def test_a_client_does_not_show_its_key(client: Client) -> None:
-    key = client._wire.credential
-    assert key is not None
-    for thing in (client, client._wire, client.api_keys, key):
-        assert key.secret.reveal() not in repr(thing) + str(vars(thing))
-    assert "Authorization" not in client._wire.http.headers
+def test_client_does_not_show_its_key(client: Client) -> None:
+    credential = client._transport.credential
+    assert credential is not None
+    for holder in (client, client._transport, client.api_keys, credential):
+        assert credential.secret.reveal() not in repr(holder) + str(vars(holder))
+    assert "Authorization" not in client._transport.http.headers
 
 
-def test_no_log_shows_a_secret(account: Account, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_secret(account: Account, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with Client.login(account.email, PASSWORD, base_url=account.url) as member:
-        token = member._wire.credential
-        assert token is not None
-        made = member.api_keys.create("Reader", ["read"])
-        with Client(made.key, base_url=account.url) as client:
+    with Client.login(account.email, PASSWORD, base_url=account.url) as session_client:
+        session = session_client._transport.credential
+        assert session is not None
+        created = session_client.api_keys.create("Reader", ["read"])
+        with Client(created.key, base_url=account.url) as client:
             rotated = client.rotate_own_key(lambda _: None)
             with suppress(MedtwinError):
                 client.projects.create("Study")
-    names = {record.name for record in caplog.records}
-    # All the layers spoke.
-    assert {"httpx", "httpcore.http11"} <= names
-    for secret in (PASSWORD, token.secret.reveal(), made.key.reveal(), rotated.key.reveal()):
+    logger_names = {record.name for record in caplog.records}
+    # Every layer has logged.
+    assert {"httpx", "httpcore.http11"} <= logger_names
+    for secret in (PASSWORD, session.secret.reveal(), created.key.reveal(), rotated.key.reveal()):
         assert secret not in caplog.text
         for record in caplog.records:
             assert secret not in repr(vars(record))
@@ -120,68 +127,68 @@ def test_no_log_shows_a_secret(account: Account, caplog: pytest.LogCaptureFixtur
 @pytest.mark.parametrize(
     "outcome",
     [
-        failing(httpx.ConnectError),
-        failing(httpx.ReadTimeout),
-        failing(httpx.RemoteProtocolError),
-        refusing(401, "UNAUTHORIZED"),
+        failure(httpx.ConnectError),
+        failure(httpx.ReadTimeout),
+        failure(httpx.RemoteProtocolError),
+        error_response(401, "UNAUTHORIZED"),
         httpx.Response(502, text="Bad gateway"),
     ],
 )
-def test_no_error_shows_the_key(outcome: httpx.Response | Callable[[httpx.Request], httpx.Response]) -> None:
-    client = Script([outcome]).client(ONCE)
-    with hunted(KEY):
+def test_error_does_not_show_the_key(outcome: httpx.Response | Callable[[httpx.Request], httpx.Response]) -> None:
+    client = ScriptedService([outcome]).client(NO_RETRIES)
+    with assert_raises_without(KEY):
         client.me()
-    with hunted(KEY):
-        list(Script([outcome]).client(ONCE).projects.list())
+    with assert_raises_without(KEY):
+        list(ScriptedService([outcome]).client(NO_RETRIES).projects.list())
 
 
-def test_a_real_failure_shows_no_key(unused_url: str, unanswering_url: str) -> None:
-    with Client(KEY, base_url=unused_url, retries=ONCE) as client, hunted(KEY):
+def test_connection_error_does_not_show_the_key(unused_url: str, silent_url: str) -> None:
+    with Client(KEY, base_url=unused_url, retries=NO_RETRIES) as client, assert_raises_without(KEY):
         client.me()
-    with Client(KEY, base_url=unanswering_url, retries=ONCE, timeout=0.05) as client, hunted(KEY):
+    with Client(KEY, base_url=silent_url, retries=NO_RETRIES, timeout=0.05) as client, assert_raises_without(KEY):
         client.me()
 
 
 @pytest.mark.anyio
-async def test_a_real_failure_of_the_awaited_client_shows_no_key(unused_url: str, unanswering_url: str) -> None:
-    for url in (unused_url, unanswering_url):
-        async with AsyncClient(KEY, base_url=url, retries=ONCE, timeout=0.05) as client:
-            with hunted(KEY):
+async def test_connection_error_of_the_async_client_does_not_show_the_key(unused_url: str, silent_url: str) -> None:
+    for url in (unused_url, silent_url):
+        async with AsyncClient(KEY, base_url=url, retries=NO_RETRIES, timeout=0.05) as client:
+            with assert_raises_without(KEY):
                 await client.me()
 
 
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, RuntimeError])
-def test_an_interruption_below_shows_no_key(kind: type[BaseException]) -> None:
+@pytest.mark.parametrize("cls", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_interruption_in_a_lower_layer_does_not_show_the_key(cls: type[BaseException]) -> None:
     def interrupt(request: httpx.Request) -> httpx.Response:
         header = request.headers["Authorization"]
         assert KEY in header
-        raise kind
+        raise cls
 
-    with Client(KEY, base_url=URL, transport=httpx.MockTransport(interrupt)) as client, hunted(KEY):
+    with Client(KEY, base_url=URL, transport=httpx.MockTransport(interrupt)) as client, assert_raises_without(KEY):
         client.me()
 
 
 @pytest.mark.anyio
-async def test_an_interruption_below_the_awaited_client_shows_no_key() -> None:
+async def test_interruption_in_a_lower_async_layer_does_not_show_the_key() -> None:
     async def interrupt(request: httpx.Request) -> httpx.Response:
         header = request.headers["Authorization"]
         assert KEY in header
         raise RuntimeError
 
     async with AsyncClient(KEY, base_url=URL, transport=httpx.MockTransport(interrupt)) as client:
-        with hunted(KEY):
+        with assert_raises_without(KEY):
             await client.me()
 
 
-def test_passwords_are_not_shown_where_other_arguments_are_wrong() -> None:
-    password = "a secret of Ada's"  # noqa: S105 - one to be looked for
-    with pytest.raises(TypeError) as wrong:
-        Script([]).client().members.create("ada@example.com", None, password)  # type: ignore[arg-type]
-    assert password not in shown(wrong.value)
+def test_invalid_argument_error_does_not_show_the_password() -> None:
+    password = "a secret of Ada's"  # noqa: S105 - the tests search for it
+    with pytest.raises(TypeError) as raised:
+        ScriptedService([]).client().members.create("ada@example.com", None, password)  # type: ignore[arg-type]
+    assert password not in render(raised.value)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.Response(200, json={"key": SECRET}),
         httpx.Response(200, json=[SECRET]),
@@ -189,43 +196,46 @@ def test_passwords_are_not_shown_where_other_arguments_are_wrong() -> None:
         httpx.Response(200, text=SECRET),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_not_shown(answer: httpx.Response) -> None:
-    client = Script([answer]).client()
-    with hunted(SECRET):
+def test_undecodable_response_is_not_shown(response: httpx.Response) -> None:
+    client = ScriptedService([response]).client()
+    with assert_raises_without(SECRET):
         client.api_keys.rotate("key_1")
 
 
-def test_passwords_are_not_shown(unused_url: str) -> None:
-    password = "a secret of Ada's"  # noqa: S105 - one to be looked for
-    with hunted(password), Client.login("ada@example.com", password, base_url=unused_url, retries=ONCE):
+def test_no_response_error_does_not_show_the_password(unused_url: str) -> None:
+    password = "a secret of Ada's"  # noqa: S105 - the tests search for it
+    with (
+        assert_raises_without(password),
+        Client.login("ada@example.com", password, base_url=unused_url, retries=NO_RETRIES),
+    ):
         pass
-    with Client(KEY, base_url=unused_url, retries=ONCE) as client:
-        with hunted(password):
+    with Client(KEY, base_url=unused_url, retries=NO_RETRIES) as client:
+        with assert_raises_without(password):
             client.change_password(password, password)
-        with hunted(password):
+        with assert_raises_without(password):
             client.members.create("ada@example.com", ["read"], password)
-        with hunted(password):
+        with assert_raises_without(password):
             client.members.create("ada@example.com", ["read"], password=password)
 
 
-def test_an_incomplete_rotation_does_not_show_the_secret(account: Account) -> None:
-    old = account.key("read")
+def test_rotation_incomplete_does_not_show_the_secrets(account: Account) -> None:
+    old = account.create_key("read")
 
-    def full(_: RotatedApiKey) -> None:
+    def fail_to_store(_: RotatedApiKey) -> None:
         raise OSError("the disk is full")
 
-    with Client(old.key, base_url=account.url) as client, pytest.raises(RotationIncomplete) as incomplete:
-        client.rotate_own_key(full)
-    text = shown(incomplete.value)
-    assert incomplete.value.rotated.id in text
+    with Client(old.key, base_url=account.url) as client, pytest.raises(RotationIncomplete) as raised:
+        client.rotate_own_key(fail_to_store)
+    text = render(raised.value)
+    assert raised.value.rotated.id in text
     assert old.key.reveal() not in text
-    assert incomplete.value.rotated.key.reveal() not in text
+    assert raised.value.rotated.key.reveal() not in text
 
 
 @pytest.mark.parametrize("key", [" ", SECRET + "\n", f" {SECRET}", "sess_abc", "AKIAIOSFODNN7EXAMPLE", "mt_live_ä"])
-def test_what_is_no_key_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="API key is not of the form") as refused:
+def test_malformed_key_raises_value_error_that_does_not_show_it(key: str) -> None:
+    with pytest.raises(ValueError, match="API key must have the form") as raised:
         Client(key, base_url=URL)
-    text = shown(refused.value)
+    text = render(raised.value)
     assert "credential.py" in text
     assert repr(key) not in text

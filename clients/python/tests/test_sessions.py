@@ -5,10 +5,10 @@ from conftest import PASSWORD, Account
 
 from medtwin import Client, Forbidden, RateLimited, Session, SessionCaller, Unauthorized
 
-OTHER_PASSWORD = "a newt under the 8th stair"  # noqa: S105 - of accounts that end with the test
+OTHER_PASSWORD = "a newt under the 8th stair"  # noqa: S105 - its accounts exist only during a test
 
 
-def test_the_context_manager_logs_out(account: Account) -> None:
+def test_login_block_logs_out_at_its_end(account: Account) -> None:
     with Client.login(account.email, PASSWORD, base_url=account.url) as first:
         assert isinstance(first.me(), SessionCaller)
         assert len(list(first.sessions.list())) == 1
@@ -16,58 +16,58 @@ def test_the_context_manager_logs_out(account: Account) -> None:
         assert len(list(second.sessions.list())) == 1
 
 
-def test_the_context_manager_logs_out_when_its_body_fails(account: Account) -> None:
+def test_login_block_that_raises_logs_out(account: Account) -> None:
     with pytest.raises(LookupError), Client.login(account.email, PASSWORD, base_url=account.url):
         raise LookupError
     with Client.login(account.email, PASSWORD, base_url=account.url) as second:
         assert len(list(second.sessions.list())) == 1
 
 
-def test_to_log_out_twice_is_no_error(account: Account) -> None:
+def test_explicit_log_out_in_the_login_block_is_not_an_error(account: Account) -> None:
     with Client.login(account.email, PASSWORD, base_url=account.url) as client:
         client.log_out()
         with pytest.raises(Unauthorized):
             client.me()
 
 
-def test_another_session_is_ended(account: Account) -> None:
+def test_end_of_another_session_makes_it_unauthorized(account: Account) -> None:
     with (
-        Client.login(account.email, PASSWORD, base_url=account.url) as here,
-        Client.login(account.email, PASSWORD, base_url=account.url) as there,
+        Client.login(account.email, PASSWORD, base_url=account.url) as first,
+        Client.login(account.email, PASSWORD, base_url=account.url) as second,
     ):
-        sessions: list[Session] = list(here.sessions.list(page_size=1))
+        sessions: list[Session] = list(first.sessions.list(page_size=1))
         assert [session.current for session in sessions] == [False, True]
         assert (sessions[0].user_agent or "").startswith("medtwin-python/")
-        here.sessions.end(sessions[0].id)
+        first.sessions.end(sessions[0].id)
         with pytest.raises(Unauthorized):
-            there.me()
+            second.me()
 
 
-def test_a_new_password_ends_other_sessions(account: Account) -> None:
+def test_password_change_ends_other_sessions(account: Account) -> None:
     with (
-        Client.login(account.email, PASSWORD, base_url=account.url) as here,
-        Client.login(account.email, PASSWORD, base_url=account.url) as there,
+        Client.login(account.email, PASSWORD, base_url=account.url) as first,
+        Client.login(account.email, PASSWORD, base_url=account.url) as second,
     ):
         with pytest.raises(Forbidden, match="Current password is wrong"):
-            here.change_password(OTHER_PASSWORD, PASSWORD)
-        here.change_password(PASSWORD, OTHER_PASSWORD)
-        assert isinstance(here.me(), SessionCaller)
+            first.change_password(OTHER_PASSWORD, PASSWORD)
+        first.change_password(PASSWORD, OTHER_PASSWORD)
+        assert isinstance(first.me(), SessionCaller)
         with pytest.raises(Unauthorized):
-            there.me()
+            second.me()
     with Client.login(account.email, OTHER_PASSWORD, base_url=account.url):
         pass
 
 
-def test_a_password_tried_too_often_says_when_to_come_back(account: Account) -> None:
+def test_login_after_too_many_attempts_raises_rate_limited_at_once(account: Account) -> None:
     for _ in range(5):
         with pytest.raises(Unauthorized), Client.login(account.email, "wrong", base_url=account.url):
             pass
-    # At once: it does not wait for somebody's next guess.
-    with pytest.raises(RateLimited) as limited, Client.login(account.email, PASSWORD, base_url=account.url):
+    # The client does not wait and retry, because each attempt at a password counts.
+    with pytest.raises(RateLimited) as raised, Client.login(account.email, PASSWORD, base_url=account.url):
         pass
-    assert limited.value.retry_after in range(1, 31)
+    assert raised.value.retry_after in range(1, 31)
 
 
-def test_a_key_has_no_sessions(client: Client) -> None:
+def test_list_with_an_api_key_raises_forbidden(client: Client) -> None:
     with pytest.raises(Forbidden):
         list(client.sessions.list())

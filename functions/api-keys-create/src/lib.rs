@@ -1,56 +1,53 @@
 //! `POST /v1/api-keys`: makes an API key.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use shared::{
-    api_key::{ApiKey, ApiKeyView, State, WithSecret},
-    app::App,
-    authority::may_make_key,
-    digest::TokenDigest,
-    environment::Environment,
+    authorization::{delegation::may_make_key, denial::Forbidden, principal::Principal},
+    credentials::{digest::TokenDigest, token::NewToken},
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    id::KeyId,
-    idempotency,
-    name::Name,
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    permission::Permissions,
-    principal::Principal,
-    refusal::Forbidden,
-    scope::{ProjectScope, Scope},
-    timestamp::Timestamp,
-    token::NewToken,
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        views::{ApiKeyView, WithSecret},
+    },
+    model::api_key::{ApiKey, State},
+    primitives::{
+        environment::Environment,
+        id::KeyId,
+        name::Name,
+        permission::Permissions,
+        scope::{ProjectScope, Scope},
+        timestamp::Timestamp,
+    },
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/api-keys",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::ApiKeys,
     name: "createApiKey",
     summary: "Make an API key",
     description: "By a session, or a key with `admin`. A new key never exceeds its maker: 403 otherwise.",
     credentials: Credentials::KeyOrSession,
     id: None,
-    parameters: &[idempotency::PARAMETER],
+    parameters: &[http::idempotency::PARAMETER],
     body: Some(Body {
         schema: schema_of::<NewKey>,
-        example: r#"{"name": "Production Server", "permissions": ["read", "write"], "type": "live",
- "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z"}"#,
+        example: || json!({"name": "Production Server", "permissions": ["read", "write"], "type": "live", "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z"}),
         optional: false,
     }),
-    answer: Answer {
+    success: Success {
         status: 201,
         description: "The key. Its secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
-        body: Some((
-            schema_of::<WithSecret<ApiKeyView>>,
-            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
- "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
- "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
-        )),
+        body: Some((schema_of::<WithSecret<ApiKeyView>>, || {
+            examples::with(examples::api_key(), json!({"key": examples::SECRET}))
+        })),
     },
-    refusals: &[
+    errors: &[
         (403, "The caller may not make keys, or the key would exceed its maker."),
         (
             409,
@@ -60,7 +57,6 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     ],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -95,8 +91,8 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         return Ok(answer);
     }
     // After all reads, since whether the maker is still let in is told by it.
-    let occasion = request.occasion(&app);
-    let now = occasion.at;
+    let audit_context = request.audit_context(&app);
+    let now = audit_context.at;
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
@@ -123,7 +119,7 @@ async fn handle(app: Arc<App>, maker: Principal, request: Request) -> Result<Res
         },
     };
     let record = ApiKeyView::new(key.clone(), now);
-    let outcome = idempotency.outcome(StatusCode::CREATED, &record, now);
-    app.store.create_key(&key, &maker, &occasion, outcome.as_ref()).await?;
+    let result = idempotency.result(StatusCode::CREATED, &record, now);
+    app.store.create_key(&key, &maker, &audit_context, result.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -1,22 +1,22 @@
 //! `GET /v1/api-keys/{key_id}`: shows one API key.
-
 use std::sync::Arc;
 
 use shared::{
-    api_key::ApiKeyView,
-    app::App,
-    authority::reachable_key,
+    authorization::principal::Principal,
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    id::KeyId,
-    operation::{Answer, Credentials, Operation, schema_of},
-    principal::Principal,
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
+        views::ApiKeyView,
+    },
+    primitives::id::KeyId,
+    runtime::{app::App, function::Function, lookup::reachable_key},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/api-keys/{key_id}",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::ApiKeys,
     name: "getApiKey",
     summary: "Show an API key",
     description: "By a session, a key with `admin`, or the key itself.",
@@ -24,20 +24,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: Some(schema_of::<KeyId>),
     parameters: &[],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "The key.",
-        body: Some((
-            schema_of::<ApiKeyView>,
-            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
- "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
- "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null}"#,
-        )),
+        body: Some((schema_of::<ApiKeyView>, examples::api_key)),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }

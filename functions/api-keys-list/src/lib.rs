@@ -1,23 +1,23 @@
 //! `GET /v1/api-keys`: lists the account's API keys.
-
 use std::sync::Arc;
 
 use schemars::json_schema;
 use shared::{
-    api_key::ApiKeyView,
-    app::App,
-    authority::reaches_key,
-    cursor::{List, Page},
+    authorization::{delegation::reaches_key, principal::Principal},
     error::Error,
-    function::Function,
-    http::{self, Event, PAGING, Request, Response, StatusCode},
-    operation::{Answer, Credentials, Location, Operation, Parameter, schema_of},
-    principal::Principal,
+    http::{
+        self, Event, PAGING, Request, Response, StatusCode, examples,
+        openapi::{Credentials, Location, Operation, Parameter, Success, Tag, schema_of},
+        views::{ApiKeyView, PageView},
+    },
+    primitives::pagination::List,
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/api-keys",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::ApiKeys,
     name: "listApiKeys",
     summary: "List the API keys",
     description: "Newest first. By a session, or by a key with `admin`, which sees those within its own type and scope.",
@@ -34,20 +34,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         },
     ],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "A page of keys.",
-        body: Some((
-            schema_of::<Page<ApiKeyView>>,
-            r#"{"data": [{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
- "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
- "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null}], "next_cursor": null}"#,
-        )),
+        body: Some((schema_of::<PageView<ApiKeyView>>, || examples::page(examples::api_key()))),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -66,6 +60,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .keys(account_id, &paging, |key| reaches_key(&principal, key) && (with_revoked || !key.is_revoked()))
         .await?;
     let now = app.clock.now();
-    let page = Page::new(keys, &list, |key| ApiKeyView::new(key, now));
+    let page = PageView::new(keys, &list, |key| ApiKeyView::new(key, now));
     Ok(http::json(StatusCode::OK, &page))
 }

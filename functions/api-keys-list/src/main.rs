@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(api_keys_list::service)
+    shared::runtime::function::run(api_keys_list::service)
 }

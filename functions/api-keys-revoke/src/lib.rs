@@ -1,21 +1,21 @@
 //! `DELETE /v1/api-keys/{key_id}`: ends an API key.
-
 use std::sync::Arc;
 
 use shared::{
-    app::App,
-    authority::reachable_key,
+    authorization::principal::Principal,
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response},
-    id::KeyId,
-    operation::{Answer, Credentials, Operation, schema_of},
-    principal::Principal,
+    http::{
+        self, Event, Request, Response,
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
+    },
+    primitives::id::KeyId,
+    runtime::{app::App, function::Function, lookup::reachable_key},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "DELETE /v1/api-keys/{key_id}",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::ApiKeys,
     name: "revokeApiKey",
     summary: "Revoke an API key",
     description: "By a session, a key with `admin`, or the key itself. No request that arrives after the answer is let in with any secret of the key.",
@@ -23,11 +23,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: Some(schema_of::<KeyId>),
     parameters: &[],
     body: None,
-    answer: Answer::NO_CONTENT,
-    refusals: &[],
+    success: Success::NO_CONTENT,
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -35,7 +34,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
     if !key.is_revoked() {
-        app.store.revoke_key(&key, &principal, &request.occasion(&app)).await?;
+        app.store.revoke_key(&key, &principal, &request.audit_context(&app)).await?;
     }
     Ok(http::no_content())
 }

@@ -1,48 +1,53 @@
 //! `POST /v1/api-keys/{key_id}/rotate`: gives an API key a new secret.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::{
-    api_key::{ApiKeyView, WithSecret},
-    app::App,
-    authority::{may_rotate_key, reachable_key},
-    digest::TokenDigest,
+    authorization::{
+        delegation::{may_rotate_key, still_authorizes},
+        denial::Forbidden,
+        principal::Principal,
+    },
+    credentials::{digest::TokenDigest, token::NewToken},
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    id::KeyId,
-    idempotency,
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    principal::Principal,
-    refusal::Forbidden,
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        views::{ApiKeyView, WithSecret},
+    },
+    primitives::{id::KeyId, timestamp::Timestamp},
+    runtime::{app::App, function::Function, lookup::reachable_key},
     store::StoreError,
-    timestamp::Timestamp,
-    token::NewToken,
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/api-keys/{key_id}/rotate",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::ApiKeys,
     name: "rotateApiKey",
     summary: "Give an API key a new secret",
     description: "By a session, a key with `admin`, or the key itself. The old secret works until `grace_period` seconds have passed, and never past the key's own expiry; a third secret ends the first at once. Whoever rotates another's key must hold all of its permissions: 403 otherwise. An expired or revoked key can't be rotated, and of rotations that race one wins: 409 otherwise.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
-    parameters: &[idempotency::PARAMETER],
-    body: Some(Body { schema: schema_of::<Rotation>, example: r#"{"grace_period": 86400}"#, optional: true }),
-    answer: Answer {
+    parameters: &[http::idempotency::PARAMETER],
+    body: Some(Body {
+        schema: schema_of::<Rotation>,
+        example: || json!({"grace_period": 86400}),
+        optional: true,
+    }),
+    success: Success {
         status: 200,
         description: "The key. Its new secret stands in `key`, once: an answer that came before, as `Idempotency-Replayed` says, has none.",
-        body: Some((
-            schema_of::<WithSecret<RotatedKey>>,
-            r#"{"id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "type": "live", "permissions": ["read", "write"],
- "scope": {"projects": ["proj_abc123"]}, "hint": "mt_live_…x7Qd", "status": "active",
- "created_at": "2026-01-30T12:00:00Z", "expires_at": "2027-01-30T12:00:00Z", "last_used_at": null, "previous_expires_at": "2026-01-31T12:00:00Z", "key": "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f"}"#,
-        )),
+        body: Some((schema_of::<WithSecret<RotatedKey>>, || {
+            examples::with(
+                examples::api_key(),
+                json!({"previous_expires_at": "2026-01-31T12:00:00Z", "key": examples::SECRET}),
+            )
+        })),
     },
-    refusals: &[
+    errors: &[
         (403, "The caller may not rotate this key, or lacks a permission of the key."),
         (
             409,
@@ -52,7 +57,6 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     ],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -109,10 +113,10 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Ok(answer);
     }
     // After all reads, since whether the caller is still let in is told by it.
-    let occasion = request.occasion(&app);
-    let now = occasion.at;
-    if !key.still_lets_in(&principal, now) {
-        return Err(StoreError::Overtaken.into());
+    let audit_context = request.audit_context(&app);
+    let now = audit_context.at;
+    if !still_authorizes(&key, &principal, now) {
+        return Err(StoreError::Conflict.into());
     }
 
     let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
@@ -121,9 +125,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .rotated(digest, token.hint(key.environment), grace, now)
         .map_err(|reason| Error::conflict(reason.message()))?;
     let record = RotatedKey { view: ApiKeyView::new(rotated.clone(), now), previous_expires_at };
-    let outcome = idempotency.outcome(StatusCode::OK, &record, now);
+    let result = idempotency.result(StatusCode::OK, &record, now);
     app.store
-        .rotate_key(&key, &rotated, previous_expires_at, &principal, &occasion, outcome.as_ref())
+        .rotate_key(&key, &rotated, previous_expires_at, &principal, &audit_context, result.as_ref())
         .await?;
     Ok(http::json(StatusCode::OK, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(api_keys_rotate::service)
+    shared::runtime::function::run(api_keys_rotate::service)
 }

@@ -1,22 +1,24 @@
 //! `GET /v1/audit-events`: the account's audit trail.
-
 use std::{convert::identity, sync::Arc};
 
+use serde_json::json;
 use shared::{
-    app::App,
-    audit::AuditEvent,
-    cursor::{List, Page},
+    authorization::principal::Principal,
     error::Error,
-    function::Function,
-    http::{self, Event, PAGING, Request, Response, StatusCode},
-    id::KeyId,
-    operation::{Answer, Credentials, Location, Operation, Parameter, schema_of},
-    principal::Principal,
+    http::{
+        self, Event, PAGING, Request, Response, StatusCode, examples,
+        openapi::{Credentials, Location, Operation, Parameter, Success, Tag, schema_of},
+        views::PageView,
+    },
+    model::audit_event::AuditEvent,
+    primitives::{id::KeyId, pagination::List},
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/audit-events",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::AuditTrail,
     name: "listAuditEvents",
     summary: "List the audit events",
     description: "Newest first. With `admin` over the whole account.",
@@ -33,18 +35,18 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         },
     ],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "A page of events.",
-        body: Some((
-            schema_of::<Page<AuditEvent>>,
-            r#"{"data": [{"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}], "next_cursor": null}"#,
-        )),
+        body: Some((schema_of::<PageView<AuditEvent>>, || {
+            examples::page(
+                json!({"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}),
+            )
+        })),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -63,6 +65,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .store
         .audit_events(account_id, &paging, |event| key.is_none_or(|key| event.is_about_key(key)))
         .await?;
-    let page = Page::new(events, &list, identity);
+    let page = PageView::new(events, &list, identity);
     Ok(http::json(StatusCode::OK, &page))
 }

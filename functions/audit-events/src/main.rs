@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(audit_events::service)
+    shared::runtime::function::run(audit_events::service)
 }

@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
 };
-use shared::access::Asked;
+use shared::authorization::decision::AuthorizationRequest;
 
 /// What API Gateway asks.
 ///
@@ -60,8 +60,8 @@ impl AuthorizerRequest {
     }
 
     /// What the request asks for.
-    pub(crate) fn asked(&self) -> Asked<'_> {
-        Asked {
+    pub(crate) fn authorization_request(&self) -> AuthorizationRequest<'_> {
+        AuthorizationRequest {
             method: &self.http_method,
             route: &self.resource,
             key_id: self.path.as_ref().and_then(|path| path.key_id.as_deref()),
@@ -186,14 +186,14 @@ mod tests {
             "multiValueQueryStringParameters": {"environment": ["live", "test"], "limit": ["1"]},
         }));
         let full = full.unwrap();
-        let asked = full.asked();
-        assert_eq!((asked.method, asked.route), ("GET", "/v1/projects/{project_id}"));
-        assert_eq!((asked.key_id, asked.project_id), (Some("key_1"), Some("proj_1")));
-        assert_eq!(asked.environments, ["live", "test"]);
+        let parsed = full.authorization_request();
+        assert_eq!((parsed.method, parsed.route), ("GET", "/v1/projects/{project_id}"));
+        assert_eq!((parsed.key_id, parsed.project_id), (Some("key_1"), Some("proj_1")));
+        assert_eq!(parsed.environments, ["live", "test"]);
 
         let bare = request(json!({"pathParameters": null, "multiValueQueryStringParameters": {}})).unwrap();
-        let asked = bare.asked();
-        assert_eq!((asked.key_id, asked.project_id), (None, None));
-        assert!(asked.environments.is_empty());
+        let parsed = bare.authorization_request();
+        assert_eq!((parsed.key_id, parsed.project_id), (None, None));
+        assert!(parsed.environments.is_empty());
     }
 }

@@ -3,27 +3,29 @@
 mod event;
 mod policy;
 mod usage;
-
 use std::{fmt, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
-    access::{Asked, decide_key, decide_session, unknown_key, unknown_session},
-    app::App,
+    authorization::{
+        decision::{AuthorizationRequest, Denied, decide_key, decide_session, unknown_key, unknown_session},
+        denial::{Forbidden, Unauthenticated},
+        principal::Principal,
+    },
+    credentials::token::Token,
     error::Error,
-    function::Function,
-    http::StatusCode,
-    invocation::Invocation,
-    limit::{Leases, Verdict},
-    metrics::Outcome,
-    principal::Principal,
-    refusal::Unauthenticated,
-    token::{MalformedToken, Token},
+    http::openapi::Operation,
+    rate_limit::{decision::RateLimitDecision, leases::Leases},
+    runtime::{app::App, function::Function, invocation::Invocation},
+    store::StoreError,
+    telemetry::metrics::Outcome,
 };
 
 pub use self::{event::AuthorizerRequest, policy::Policy};
 
-/// The function.
+/// None: the authorizer has no route.
+pub const OPERATIONS: &[Operation] = &[];
+
 #[must_use]
 pub fn service(app: Arc<App>) -> impl Function<AuthorizerRequest> {
     let leases = Arc::new(Leases::default());
@@ -32,105 +34,141 @@ pub fn service(app: Arc<App>) -> impl Function<AuthorizerRequest> {
     })
 }
 
-/// No policy.
+/// The errors that the authorizer reports to API Gateway instead of a policy.
 #[derive(Debug)]
-pub enum Refused {
-    /// The credential is not valid: API Gateway answers 401.
+pub enum AuthorizerError {
+    /// The credential is not valid: 401.
     Unauthorized,
-    /// Nothing could be decided: API Gateway answers as for any other error, and never with a 401 or 403.
+    /// No decision was possible. API Gateway returns 500 for any other error, never 401 or 403.
     Failed,
 }
 
-impl From<Refused> for Diagnostic {
-    fn from(refused: Refused) -> Self {
-        let error_type = format!("{refused:?}");
-        Self { error_type, error_message: refused.to_string() }
+impl From<AuthorizerError> for Diagnostic {
+    fn from(error: AuthorizerError) -> Self {
+        let error_type = format!("{error:?}");
+        Self { error_type, error_message: error.to_string() }
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for AuthorizerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            // API Gateway answers 401 to this word alone.
+            // API Gateway returns 401 for this exact message only.
             Self::Unauthorized => "Unauthorized",
-            Self::Failed => "Nothing could be decided",
+            Self::Failed => "No decision was possible",
         })
+    }
+}
+
+/// Why a request is not authorized.
+enum Rejection {
+    /// The credential is not valid: 401.
+    Unauthenticated(Unauthenticated),
+    /// The credential is valid, but not for this request: 403.
+    Forbidden(Forbidden),
+    /// No decision was possible.
+    Failed(Error),
+}
+
+impl From<Denied> for Rejection {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(reason) => Self::Unauthenticated(reason),
+            Denied::Forbidden(reason) => Self::Forbidden(reason),
+            Denied::Undecidable(cause) => Self::Failed(Error::unavailable(cause)),
+        }
+    }
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
 async fn authorize(
     app: Arc<App>,
     leases: Arc<Leases>,
-    request: AuthorizerRequest,
-) -> Result<Policy, Refused> {
-    let asked = request.asked();
+    event: AuthorizerRequest,
+) -> Result<Policy, AuthorizerError> {
+    let request = event.authorization_request();
     let invocation = Invocation::begin(
         &app,
-        &request.request_context.request_id,
-        format!("authorize {} {}", asked.method, asked.route),
+        &event.request_context.request_id,
+        format!("authorize {} {}", request.method, request.route),
     );
-    let token = request.authorization().ok_or(MalformedToken).and_then(Token::from_authorization);
-    let decided = match &token {
-        Ok(token) => {
-            let decided = invocation.run(decide(&app, &leases, token, &asked)).await;
-            decided.map_err(Error::unavailable).flatten()
+    let token = match parse_token(&event) {
+        Ok(token) => token,
+        Err(reason) => {
+            invocation.end(Outcome::Unauthenticated, Some(&reason.to_string()));
+            return Err(AuthorizerError::Unauthorized);
         }
-        Err(MalformedToken) => Err(Error::unauthorized(Unauthenticated::Malformed)),
     };
-    let claims = token.ok().map(|token| token.claims());
-    match (decided, claims) {
-        (Ok((principal, limit)), _) => {
-            let outcome = match (&principal, limit) {
-                (_, Some(Verdict::Exceeded(_))) => Outcome::RateLimited,
+    let claims = token.claims();
+    let decided = invocation.run(decide(&app, &leases, &token, &request)).await;
+    match decided.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed).into())) {
+        Ok((principal, rate_limit)) => {
+            let outcome = match (&principal, rate_limit) {
+                (_, Some(RateLimitDecision::Exceeded(_))) => Outcome::RateLimited,
                 (Principal::ApiKey(_), None) => Outcome::AllowedUncounted,
                 _ => Outcome::Allowed,
             };
             invocation.of(principal.account_id(), principal.id()).end(outcome, None);
-            Ok(Policy::allow(&principal, limit, request.method_arn))
+            Ok(Policy::allow(&principal, rate_limit, event.method_arn))
         }
-        (Err(error), Some(claims)) if error.status() == StatusCode::FORBIDDEN => {
-            // The token is valid, so what it claims is true.
-            invocation
-                .of(claims.account_id, claims.principal_id.clone())
-                .end(Outcome::Forbidden, Some(&error.reason()));
-            Ok(Policy::deny(claims.principal_id, request.method_arn))
+        Err(Rejection::Forbidden(reason)) => {
+            // The token is valid, so its claims are true.
+            let invocation = invocation.of(claims.account_id, claims.principal_id.clone());
+            invocation.end(Outcome::Forbidden, Some(&reason.to_string()));
+            Ok(Policy::deny(claims.principal_id, event.method_arn))
         }
-        (Err(error), claims) if error.status() == StatusCode::UNAUTHORIZED => {
-            invocation.claiming(claims.as_ref()).end(Outcome::Unauthenticated, Some(&error.reason()));
-            Err(Refused::Unauthorized)
+        Err(Rejection::Unauthenticated(reason)) => {
+            invocation.claiming(&claims).end(Outcome::Unauthenticated, Some(&reason.to_string()));
+            Err(AuthorizerError::Unauthorized)
         }
-        (Err(error), claims) => {
-            invocation.claiming(claims.as_ref()).end(Outcome::Failed, Some(&error.reason()));
-            Err(Refused::Failed)
+        Err(Rejection::Failed(error)) => {
+            invocation.claiming(&claims).end(Outcome::Failed, Some(&error.reason()));
+            Err(AuthorizerError::Failed)
         }
     }
 }
 
-/// Decides on a request with `token`: one round trip to the table, and what it found goes to the rules. Says also how
-/// its limit stands, where it has one and that can be told.
+fn parse_token(event: &AuthorizerRequest) -> Result<Token<'_>, Unauthenticated> {
+    let authorization = event.authorization().ok_or(Unauthenticated::NotOneCredential)?;
+    Ok(Token::from_authorization(authorization)?)
+}
+
+/// Decides on a request with `token`: loads what the token names in one round trip to the table and applies the rules to
+/// it. Returns the caller and the decision on its rate limit, if it has one that could be determined.
 async fn decide(
     app: &App,
     leases: &Leases,
     token: &Token<'_>,
-    asked: &Asked<'_>,
-) -> Result<(Principal, Option<Verdict>), Error> {
+    request: &AuthorizationRequest<'_>,
+) -> Result<(Principal, Option<RateLimitDecision>), Rejection> {
     let now = app.clock.now();
     match token {
         Token::ApiKey(token) => {
-            let found = app.store.find_key(token.account_id, token.key_id).await?;
-            let versions = found.iter().flat_map(|found| found.pepper_versions(now));
+            let loaded = app.store.load_key(token.account_id, token.key_id).await?;
+            let versions = loaded.iter().flat_map(|loaded| loaded.pepper_versions(now));
             let peppers = app.peppers_with(versions).await?;
-            let found = found.ok_or_else(|| unknown_key(token, &peppers, now))?;
-            let principal = decide_key(asked, token, &found, &peppers, now)?;
-            Ok((principal, usage::of_key(app, leases, &found, token, &peppers, now).await?))
+            let loaded = loaded.ok_or_else(|| unknown_key(token, &peppers, now))?;
+            let principal = decide_key(request, token, &loaded, &peppers, now)?;
+            Ok((principal, usage::of_key(app, leases, &loaded, token, &peppers, now).await?))
         }
         Token::Session(token) => {
-            let found = app.store.find_session(token.account_id, token.user_id, token.session_id).await?;
-            let version = found.as_ref().map(|found| found.session.digest.pepper_version());
+            let loaded = app.store.load_session(token.account_id, token.user_id, token.session_id).await?;
+            let version = loaded.as_ref().map(|loaded| loaded.session.digest.pepper_version());
             let peppers = app.peppers_with(version).await?;
-            let found = found.ok_or_else(|| unknown_session(token, &peppers))?;
-            let principal = decide_session(asked, token, &found, &peppers, now)?;
-            usage::of_session(app, &found, token, &peppers, now).await;
+            let loaded = loaded.ok_or_else(|| unknown_session(token, &peppers))?;
+            let principal = decide_session(request, token, &loaded, &peppers, now)?;
+            usage::of_session(app, &loaded, token, &peppers, now).await;
             Ok((principal, None))
         }
     }
@@ -141,12 +179,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn api_gateway_answers_401_to_one_word_alone() {
-        for (refused, kind, message) in [
-            (Refused::Unauthorized, "Unauthorized", "Unauthorized"),
-            (Refused::Failed, "Failed", "Nothing could be decided"),
+    fn authorizer_error_has_the_one_message_that_means_401() {
+        for (error, kind, message) in [
+            (AuthorizerError::Unauthorized, "Unauthorized", "Unauthorized"),
+            (AuthorizerError::Failed, "Failed", "No decision was possible"),
         ] {
-            let diagnostic = Diagnostic::from(refused);
+            let diagnostic = Diagnostic::from(error);
             assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), (kind, message));
         }
     }

@@ -1,7 +1,10 @@
 //! What the authorizer answers: a policy for the one request that was asked about.
 
 use serde::{Serialize, Serializer};
-use shared::{limit::Verdict, principal::Principal};
+use shared::{
+    authorization::{context, principal::Principal},
+    rate_limit::decision::RateLimitDecision,
+};
 
 /// API Gateway takes no longer `Resource` in a policy, and answers 500 to one.
 const MAX_RESOURCE_BYTES: usize = 512;
@@ -48,10 +51,8 @@ enum Effect {
 
 impl Policy {
     /// Lets `principal` through to `method_arn`, and to nothing else, and says how its limit stands.
-    pub(crate) fn allow(principal: &Principal, limit: Option<Verdict>, method_arn: String) -> Self {
-        let mut context = principal.to_context();
-        context.extend(limit.into_iter().flat_map(Verdict::to_context));
-        Self::new(Effect::Allow, principal.id(), method_arn, context)
+    pub(crate) fn allow(principal: &Principal, limit: Option<RateLimitDecision>, method_arn: String) -> Self {
+        Self::new(Effect::Allow, principal.id(), method_arn, context::write(principal, limit))
     }
 
     /// Keeps whoever it is from `method_arn`.
@@ -75,8 +76,8 @@ impl Policy {
 mod tests {
     use serde_json::{Value, json};
     use shared::{
-        limit::{Allowance, Quota},
-        principal::SessionPrincipal,
+        authorization::principal::SessionPrincipal, primitives::quota::Quota,
+        rate_limit::decision::RateLimitStatus,
     };
 
     use super::*;
@@ -94,11 +95,11 @@ mod tests {
             session_id: "sid_0000000000000001".parse().unwrap(),
             session_epoch: 0,
             email: "user@example.com".to_owned().try_into().unwrap(),
-            permissions: shared::permission::Permissions::ALL,
+            permissions: shared::primitives::permission::Permissions::ALL,
             expires_at: "2027-01-30T12:00:00Z".parse().unwrap(),
         };
         let quota = Quota::new(100.try_into().unwrap());
-        let limit = Verdict::Within(Allowance { quota, remaining: 42, resets_in: 18 });
+        let limit = RateLimitDecision::Within(RateLimitStatus { quota, remaining: 42, resets_in: 18 });
         let principal = Principal::Session(session);
         let mut policy =
             serde_json::to_value(Policy::allow(&principal, Some(limit), "arn".to_owned())).unwrap();
@@ -115,7 +116,7 @@ mod tests {
                 "usageIdentifierKey": null,
             })
         );
-        let expected = principal.to_context().into_iter().chain(limit.to_context());
+        let expected = context::write(&principal, Some(limit)).into_iter();
         let expected: Value = expected.map(|(name, value)| (name, json!(value))).collect();
         assert_eq!(context, expected);
     }

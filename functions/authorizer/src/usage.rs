@@ -8,15 +8,20 @@
 use std::time::Duration;
 
 use shared::{
-    access::{FoundKey, FoundSession},
-    app::App,
-    error::{Error, chain},
-    limit::{Leases, Spending, Verdict},
-    pepper::Peppers,
+    authorization::decision::{LoadedKey, LoadedSession},
+    credentials::{
+        pepper::Peppers,
+        token::{ApiKeyToken, SessionToken},
+    },
+    error::Error,
+    primitives::timestamp::Timestamp,
+    rate_limit::{
+        decision::RateLimitDecision,
+        leases::{Leases, SpendResult},
+    },
+    runtime::app::App,
     store::StoreError,
-    telemetry::TARGET,
-    timestamp::Timestamp,
-    token::{ApiKeyToken, SessionToken},
+    telemetry::{error_chain::error_chain, log::TARGET},
 };
 use tokio::time::timeout;
 use tracing::warn;
@@ -28,20 +33,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) async fn of_key(
     app: &App,
     leases: &Leases,
-    found: &FoundKey,
+    found: &LoadedKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<Option<Verdict>, Error> {
-    let FoundKey { key, account } = found;
+) -> Result<Option<RateLimitDecision>, Error> {
+    let LoadedKey { key, account } = found;
     let quota = account.quotas.map_or_else(|| app.quotas(), Ok)?.of(key.environment);
     let wanted = match leases.spend(key.id, key.counter, quota, now) {
-        Spending::Done(verdict) => return Ok(Some(verdict)),
-        Spending::Take(wanted) => wanted,
+        SpendResult::Done(verdict) => return Ok(Some(verdict)),
+        SpendResult::Take(wanted) => wanted,
     };
-    let Some(batch) = soon(app.store.take_from_quota(key, wanted, quota, now)).await else { return Ok(None) };
-    if let Some(state) = key.redigested(token.expose(), peppers) {
-        soon(app.store.redigest_key(key, &state)).await;
+    let Some(batch) = best_effort(app.store.reserve_quota(key, wanted, quota, now)).await else {
+        return Ok(None);
+    };
+    if let Some(state) = key.rehashed(token.expose(), peppers) {
+        best_effort(app.store.rehash_key(key, &state)).await;
     }
     Ok(Some(leases.keep(key.id, batch, quota, now)))
 }
@@ -49,25 +56,25 @@ pub(crate) async fn of_key(
 /// Writes down that the session is used, where that was last done a while ago.
 pub(crate) async fn of_session(
     app: &App,
-    found: &FoundSession,
+    found: &LoadedSession,
     token: &SessionToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
 ) {
     let session = &found.session;
-    if session.is_use_news(now) {
-        let renewed = session.digest.renewed(token.expose(), peppers);
-        let digest = renewed.as_ref().unwrap_or(&session.digest);
-        soon(app.store.use_session(session, digest, now)).await;
+    if session.should_record_use(now) {
+        let rehashed = session.digest.rehashed(token.expose(), peppers);
+        let digest = rehashed.as_ref().unwrap_or(&session.digest);
+        best_effort(app.store.use_session(session, digest, now)).await;
     }
 }
 
 /// What `write` comes to, where it does so soon.
-async fn soon<T>(write: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+async fn best_effort<T>(write: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     // On the heap, because an SDK's futures are large.
     let reason = match timeout(PATIENCE, Box::pin(write)).await {
         Ok(Ok(done)) => return Some(done),
-        Ok(Err(error)) => chain(&error),
+        Ok(Err(error)) => error_chain(&error),
         Err(late) => late.to_string(),
     };
     warn!(target: TARGET, reason, "the use of a credential could not be written down");

@@ -2,20 +2,21 @@
 //! the API for everything else, as any caller does. `/` leads to it.
 
 mod assets;
-
 use std::sync::Arc;
 
 use shared::{
-    app::App,
-    browser,
     error::Error,
-    function::Function,
-    http::{self, Event, HeaderValue, Request, Response, StatusCode, header},
+    http::{
+        self, Event, HeaderValue, Request, Response, StatusCode, header, openapi::Operation, security_headers,
+    },
+    runtime::{app::App, function::Function},
 };
 
 use crate::assets::{ASSETS, Asset};
 
-/// The function.
+/// None: the dashboard is a page.
+pub const OPERATIONS: &[Operation] = &[];
+
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, handle)
 }
@@ -24,14 +25,14 @@ async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
         ("GET", "/") => see(&beneath(request.path(), "dashboard")),
         // It names its files by the hash that they have now, so it may lie in no cache.
-        ("GET", "/dashboard") => browser::html(ASSETS.page()),
+        ("GET", "/dashboard") => security_headers::html(ASSETS.page()),
         ("GET", "/dashboard/assets/{hash}/{file}") => {
             let (hash, file): (String, String) = (request.path_id("hash")?, request.path_id("file")?);
             asset(ASSETS.find(&hash, &file).ok_or_else(Error::not_found)?)
         }
         _ => return Err(Error::not_found()),
     };
-    Ok(browser::protected(response, SOURCES))
+    Ok(security_headers::protected(response, SOURCES))
 }
 
 /// A relative reference to `name` beneath `path`. Relative, since what the browser has in front of the path is not known
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_page_is_refused_whatever_could_harm_it() {
-        let response = browser::protected(browser::html(ASSETS.page()), SOURCES);
+        let response = security_headers::protected(security_headers::html(ASSETS.page()), SOURCES);
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         let directives: Vec<_> = policy.split("; ").collect();
         for directive in [

@@ -1,20 +1,22 @@
 //! `GET /v1/health`: says that the service is up. It reads nothing, so it says no more than that.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use shared::{
-    app::App,
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    operation::{Answer, Credentials, Operation, schema_of},
+    http::{
+        self, Event, Request, Response, StatusCode,
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
+    },
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/health",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Service,
     name: "getHealth",
     summary: "Is the service up?",
     description: "It reads nothing, so it says no more than that.",
@@ -22,15 +24,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: None,
     parameters: &[],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "It is up.",
-        body: Some((schema_of::<Health>, r#"{"status": "ok"}"#)),
+        body: Some((schema_of::<Health>, || json!({"status": "ok"}))),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, handle)
 }

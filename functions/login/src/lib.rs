@@ -1,36 +1,40 @@
 //! `POST /v1/auth/login`: begins a session.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::{
-    account::AccountStatus,
-    app::App,
-    audit::{Action, LoginRefusal},
-    digest::TokenDigest,
-    email::EmailAddress,
+    authorization::denial::Unauthenticated,
+    credentials::{
+        digest::TokenDigest,
+        password::{self, Password, PasswordHash, Verified},
+        pepper::Peppers,
+        token::NewToken,
+    },
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    id::SessionId,
-    member::Member,
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    password::{self, Password, PasswordHash, Verified},
-    pepper::Peppers,
-    refusal::Unauthenticated,
-    session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+    },
+    model::{
+        account::AccountStatus,
+        audit_event::{Action, LoginRefusal},
+        member::Member,
+        session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
+    },
+    primitives::{email::EmailAddress, id::SessionId, timestamp::Timestamp},
+    rate_limit::login_throttle::Attempt,
+    runtime::{app::App, function::Function},
     store::{self, StoreError},
-    telemetry::TARGET,
-    throttling::Attempt,
-    timestamp::Timestamp,
-    token::NewToken,
+    telemetry::log::TARGET,
 };
 use tracing::warn;
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/auth/login",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Sessions,
     name: "logIn",
     summary: "Log in",
     description: "Wrong password, unknown address and removed member are answered alike. A suspended account is told so, and only after the right password. Attempts are throttled by address and by source.",
@@ -39,18 +43,18 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[],
     body: Some(Body {
         schema: schema_of::<Login>,
-        example: r#"{"email": "user@example.com", "password": "a lizard on the 7th wall"}"#,
+        example: || json!({"email": "user@example.com", "password": examples::PASSWORD}),
         optional: false,
     }),
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "The session's token, which is shown once.",
         body: Some((
             schema_of::<LoggedIn>,
-            r#"{"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}"#,
+            || json!({"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}),
         )),
     },
-    refusals: &[
+    errors: &[
         (
             401,
             "Wrong password, unknown address, removed member or disabled password: `Invalid email or password`.",
@@ -63,7 +67,6 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     ],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, handle)
 }
@@ -88,17 +91,17 @@ struct LoggedIn<'a> {
 /// time tells whose addresses these are (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
-    let occasion = request.occasion(&app);
+    let audit_context = request.audit_context(&app);
     let address = EmailAddress::try_from(email.clone()).ok();
     let tried = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
-    let attempt = Attempt::new(tried, request.source_ip(), occasion.at, &*app.peppers().await?);
+    let attempt = Attempt::new(tried, request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Before the claim, since an attempt that can't be looked at is no failure.
-    let place = password::queue()?;
+    let permit = password::acquire_permit()?;
     let (claim, found) = app.store.attempt_login(address.as_ref(), attempt).await?;
     let enabled = found.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    let verified = password::verify(place, hash, password, Arc::clone(&peppers)).await?;
+    let verified = password::verify(permit, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = found else {
         app.store.record_nothing().await?;
         return Err(Error::wrong_login(Unauthenticated::UnknownAddress));
@@ -112,15 +115,15 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
             (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
         };
         let refused = Action::LoginRefused { user_id, reason };
-        app.store.record_refusal(account_id, None, refused, &occasion).await?;
+        app.store.record_refusal(account_id, None, refused, &audit_context).await?;
         return Err(Error::wrong_login(cause));
     };
     if account.status == AccountStatus::Suspended || !member.is_active() {
-        app.store.refuse_suspended(&claim, member, &occasion).await.map_err(removed_meanwhile)?;
+        app.store.refuse_suspended(&claim, member, &audit_context).await.map_err(removed_meanwhile)?;
         return Err(Error::forbidden_because("Account suspended"));
     }
 
-    let now = occasion.at;
+    let now = audit_context.at;
     let id = SessionId::new(&app.clock, &app.random);
     let token = NewToken::for_session(account_id, user_id, id, &app.random);
     let session = Session {
@@ -135,7 +138,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
-    app.store.create_session(&session, &claim, &occasion).await.map_err(removed_meanwhile)?;
+    app.store.create_session(&session, &claim, &audit_context).await.map_err(removed_meanwhile)?;
     if credentials.password.is_outdated(&peppers)
         && let Err(error) = renew(&app, &credentials, verified, peppers).await
     {
@@ -153,8 +156,8 @@ async fn renew(
     verified: Verified,
     peppers: Arc<Peppers>,
 ) -> Result<(), Error> {
-    let renewed = verified.hash(peppers, &app.random).await?;
-    Ok(app.store.renew_hash(credentials, &renewed).await?)
+    let rehashed = verified.hash(peppers, &app.random).await?;
+    Ok(app.store.replace_password_hash(credentials, &rehashed).await?)
 }
 
 /// A member who was removed while they logged in has no address any more.

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(login::service)
+    shared::runtime::function::run(login::service)
 }

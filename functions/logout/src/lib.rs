@@ -1,20 +1,21 @@
 //! `POST /v1/auth/logout`: ends the caller's session.
-
 use std::sync::Arc;
 
 use shared::{
-    app::App,
+    authorization::principal::Principal,
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response},
-    operation::{Answer, Credentials, Operation},
-    principal::Principal,
+    http::{
+        self, Event, Request, Response,
+        openapi::{Credentials, Operation, Success, Tag},
+    },
+    runtime::{app::App, function::Function},
     store::StoreError,
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/auth/logout",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Sessions,
     name: "logOut",
     summary: "Log out",
     description: "The session's token is dead from then on.",
@@ -22,11 +23,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: None,
     parameters: &[],
     body: None,
-    answer: Answer::NO_CONTENT,
-    refusals: &[],
+    success: Success::NO_CONTENT,
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(logout::service)
+    shared::runtime::function::run(logout::service)
 }

@@ -1,28 +1,32 @@
 //! `GET /v1/auth/me`: says who is calling.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use shared::{
-    app::App,
-    email::EmailAddress,
-    environment::Environment,
+    authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    id::{AccountId, KeyId, UserId},
-    name::Name,
-    operation::{Answer, Credentials, Operation, schema_of},
-    permission::Permissions,
-    principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
-    scope::ProjectScope,
-    timestamp::Timestamp,
+    http::{
+        self, Event, Request, Response, StatusCode,
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
+    },
+    primitives::{
+        email::EmailAddress,
+        environment::Environment,
+        id::{AccountId, KeyId, UserId},
+        name::Name,
+        permission::Permissions,
+        scope::ProjectScope,
+        timestamp::Timestamp,
+    },
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/auth/me",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Sessions,
     name: "getMe",
     summary: "Who is calling?",
     description: "What the credential that came is, and may do.",
@@ -30,18 +34,17 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: None,
     parameters: &[],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "Who is calling.",
         body: Some((
             schema_of::<Me>,
-            r#"{"type": "api_key", "account_id": "acct_0VpZbQ3kd81xTq7M", "key_id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "key_type": "live", "permissions": ["read", "write"], "scope": null, "expires_at": null, "secret": "current"}"#,
+            || json!({"type": "api_key", "account_id": "acct_0VpZbQ3kd81xTq7M", "key_id": "key_0VpZbQ9sWm40aYeK", "name": "Production Server", "key_type": "live", "permissions": ["read", "write"], "scope": null, "expires_at": null, "secret": "current"}),
         )),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(me::service)
+    shared::runtime::function::run(me::service)
 }

@@ -1,30 +1,32 @@
 //! `/v1/members`: the people of an account.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use shared::{
-    app::App,
-    authority::{may_change_member, may_grant},
-    cursor::{List, Page},
-    email::EmailAddress,
+    authorization::{
+        delegation::{may_change_member, may_grant},
+        denial::Forbidden,
+        principal::Principal,
+    },
+    credentials::password::NewPassword,
     error::Error,
-    function::Function,
-    http::{self, Event, PAGING, Request, Response, StatusCode},
-    id::UserId,
-    member::{Member, MemberStatus, MemberView},
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    password::NewPassword,
-    permission::Permissions,
-    principal::Principal,
-    refusal::Forbidden,
+    http::{
+        self, Event, PAGING, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        views::{MemberView, PageView},
+    },
+    model::member::{Member, MemberStatus},
+    primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         route: "GET /v1/members",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
         name: "listMembers",
         summary: "List the members",
         description: "Newest first. Members, like the audit trail, ask for `admin` over the whole account: a live key without a scope, or a session.",
@@ -32,18 +34,17 @@ pub const OPERATIONS: &[Operation] = &[
         id: None,
         parameters: &PAGING,
         body: None,
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "A page of members.",
-            body: Some((
-                schema_of::<Page<MemberView>>,
-                r#"{"data": [{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}], "next_cursor": null}"#,
-            )),
+            body: Some((schema_of::<PageView<MemberView>>, || examples::page(examples::member()))),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "POST /v1/members",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
         name: "createMember",
         summary: "Make a member",
         description: "Nobody grants what they lack: 403 otherwise.",
@@ -52,18 +53,17 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[],
         body: Some(Body {
             schema: schema_of::<NewMember>,
-            example: r#"{"email": "grace@example.com", "permissions": ["read"], "password": "a lizard on the 7th wall"}"#,
+            example: || json!({"email": "grace@example.com", "permissions": ["read"], "password": examples::PASSWORD}),
             optional: false,
         }),
-        answer: Answer {
+        success: Success {
             status: 201,
             description: "The member.",
-            body: Some((
-                schema_of::<MemberView>,
-                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "grace@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<MemberView>, || {
+                examples::with(examples::member(), json!({"email": "grace@example.com"}))
+            })),
         },
-        refusals: &[
+        errors: &[
             (403, "The caller may not make members, or lacks a permission that the member would have."),
             (
                 409,
@@ -73,6 +73,8 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         route: "GET /v1/members/{user_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
         name: "getMember",
         summary: "Show a member",
         description: "With `admin` over the whole account.",
@@ -80,18 +82,17 @@ pub const OPERATIONS: &[Operation] = &[
         id: Some(schema_of::<UserId>),
         parameters: &[],
         body: None,
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "The member.",
-            body: Some((
-                schema_of::<MemberView>,
-                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "active", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<MemberView>, examples::member)),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "PATCH /v1/members/{user_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
         name: "changeMember",
         summary: "Change a member",
         description: "What is changed counts from the next request on, in sessions that stand too. Nobody grants what they lack: 403 otherwise. An account keeps at least one active member with `admin`: 409 otherwise.",
@@ -100,18 +101,17 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[],
         body: Some(Body {
             schema: schema_of::<MemberPatch>,
-            example: r#"{"permissions": ["read"], "status": "suspended"}"#,
+            example: || json!({"permissions": ["read"], "status": "suspended"}),
             optional: false,
         }),
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "The member.",
-            body: Some((
-                schema_of::<MemberView>,
-                r#"{"id": "user_0VpZbQ9sWm40aYeK", "email": "user@example.com", "permissions": ["read"], "status": "suspended", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<MemberView>, || {
+                examples::with(examples::member(), json!({"status": "suspended"}))
+            })),
         },
-        refusals: &[
+        errors: &[
             (
                 403,
                 "The caller may not change members, or lacks a permission that the member would gain. One who was suspended gains all of theirs.",
@@ -121,6 +121,8 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         route: "DELETE /v1/members/{user_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
         name: "removeMember",
         summary: "Remove a member",
         description: "Their sessions end. Keys that they made stay. An account keeps at least one active member with `admin`: 409 otherwise.",
@@ -128,15 +130,14 @@ pub const OPERATIONS: &[Operation] = &[
         id: Some(schema_of::<UserId>),
         parameters: &[],
         body: None,
-        answer: Answer::NO_CONTENT,
-        refusals: &[
+        success: Success::NO_CONTENT,
+        errors: &[
             (403, "The caller may not remove members."),
             (409, "No active member with `admin` would be left, or another change came first."),
         ],
     },
 ];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -152,7 +153,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
         ("DELETE", "/v1/members/{user_id}") => {
             let member = named(&app, &principal, &request).await?;
-            app.store.remove_member(&member, &principal, &request.occasion(&app)).await?;
+            app.store.remove_member(&member, &principal, &request.audit_context(&app)).await?;
             Ok(http::no_content())
         }
         _ => Err(Error::not_found()),
@@ -169,7 +170,7 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
     let list = List::new("members", principal.account_id());
     let paging = request.paging(&list)?;
     let members = app.store.members(principal.account_id(), &paging).await?;
-    let page = Page::new(members, &list, MemberView::from);
+    let page = PageView::new(members, &list, MemberView::from);
     Ok(http::json(StatusCode::OK, &page))
 }
 
@@ -197,9 +198,11 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         created_at: app.clock.now(),
         session_epoch: 0,
     };
-    let hash =
-        password.hash(app.peppers().await?, &app.random).await.map_err(|error| error.in_field("password"))?;
-    app.store.create_member(&member, &hash, principal, &request.occasion(app)).await?;
+    let hash = password
+        .hash(app.peppers().await?, &app.random)
+        .await
+        .map_err(|cause| Error::password_not_hashed("password", cause))?;
+    app.store.create_member(&member, &hash, principal, &request.audit_context(app)).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
 
@@ -220,7 +223,7 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     if after != before {
-        app.store.change_member(&before, &after, principal, &request.occasion(app)).await?;
+        app.store.change_member(&before, &after, principal, &request.audit_context(app)).await?;
     }
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
 }

@@ -1,18 +1,19 @@
 //! `GET /v1/openapi.json`: the API's description, and `GET /docs`: the page on which people read it.
 //! `infra/openapi-document` has written both.
-
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use schemars::json_schema;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::{
-    app::App,
-    browser,
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response, StatusCode},
-    operation::{Answer, Credentials, Operation},
+    http::{
+        self, Event, Request, Response, StatusCode,
+        openapi::{Credentials, Operation, Success, Tag},
+        security_headers,
+    },
+    runtime::{app::App, function::Function},
 };
 
 /// The description.
@@ -27,9 +28,10 @@ static SOURCES: LazyLock<String> = LazyLock::new(|| {
     format!("style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
 });
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/openapi.json",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Service,
     name: "getDescription",
     summary: "Show this description",
     description: "All operations and all that they read and write, for programs that make clients, tests or pages of it.",
@@ -37,15 +39,14 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     id: None,
     parameters: &[],
     body: None,
-    answer: Answer {
+    success: Success {
         status: 200,
         description: "The description, as OpenAPI 3.1.",
-        body: Some((|_| json_schema!({"type": "object"}), r#"{"openapi": "3.1.1"}"#)),
+        body: Some((|_| json_schema!({"type": "object"}), || json!({"openapi": "3.1.1"}))),
     },
-    refusals: &[],
+    errors: &[],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, handle)
 }
@@ -53,7 +54,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
         "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
-        "/docs" => Ok(browser::protected(browser::html(PAGE), &SOURCES)),
+        "/docs" => Ok(security_headers::protected(security_headers::html(PAGE), &SOURCES)),
         _ => Err(Error::not_found()),
     }
 }

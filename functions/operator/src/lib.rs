@@ -1,31 +1,34 @@
 //! What the operator of the service does by hand. It has no route: whoever may invoke the function may
 //! send it one command.
-
 use std::{net::IpAddr, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    account::{Account, AccountStatus},
-    app::App,
-    audit::Occasion,
-    email::EmailAddress,
+    credentials::password::NewPassword,
     error::Error,
-    function::Function,
-    id::{AccountId, UserId},
-    invocation::Invocation,
-    limit::Quotas,
-    member::{Member, MemberStatus},
-    metrics::Outcome,
-    name::Name,
-    password::NewPassword,
-    permission::Permissions,
-    strict_json,
-    throttling::Attempt,
+    http::{json, openapi::Operation},
+    model::{
+        account::{Account, AccountStatus},
+        audit_event::AuditContext,
+        member::{Member, MemberStatus},
+    },
+    primitives::{
+        email::EmailAddress,
+        id::{AccountId, UserId},
+        name::Name,
+        permission::Permissions,
+        quota::Quotas,
+    },
+    rate_limit::login_throttle::Attempt,
+    runtime::{app::App, function::Function, invocation::Invocation},
+    telemetry::metrics::Outcome,
 };
 
-/// The function.
+/// None: the operator has no route.
+pub const OPERATIONS: &[Operation] = &[];
+
 #[must_use]
 pub fn service(app: Arc<App>) -> impl Function<Box<RawValue>> {
     service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(Arc::clone(&app), event))
@@ -123,7 +126,7 @@ pub enum Done {
 }
 
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done, Error> {
-    let command = strict_json::parse::<Command>(event.payload.get().as_bytes());
+    let command = json::parse::<Command>(event.payload.get().as_bytes());
     let operation = command.as_ref().map_or("operator", Command::operation);
     let invocation = Invocation::begin(&app, &event.context.request_id, operation.to_owned());
     let done = match command {
@@ -149,23 +152,23 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Done
 }
 
 async fn carry_out(app: &App, command: Command, request_id: &str) -> Result<Done, Error> {
-    let occasion = Occasion::now(app, request_id, None);
+    let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
     match command {
-        Command::Create(new) => create_account(app, new, &occasion).await,
-        Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &occasion).await,
-        Command::Restore(named) => set_status(app, named, AccountStatus::Active, &occasion).await,
-        Command::EnablePassword(named) => enable_password(app, named, &occasion).await,
-        Command::SetLimits(limits) => set_limits(app, limits, &occasion).await,
+        Command::Create(new) => create_account(app, new, &audit_context).await,
+        Command::Suspend(named) => set_status(app, named, AccountStatus::Suspended, &audit_context).await,
+        Command::Restore(named) => set_status(app, named, AccountStatus::Active, &audit_context).await,
+        Command::EnablePassword(named) => enable_password(app, named, &audit_context).await,
+        Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
     }
 }
 
-async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Result<Done, Error> {
+async fn create_account(app: &App, new: NewAccount, audit_context: &AuditContext) -> Result<Done, Error> {
     let NewAccount { name, email, password } = new;
     let account = Account {
         id: AccountId::new(&app.clock, &app.random),
         name,
         status: AccountStatus::Active,
-        created_at: occasion.at,
+        created_at: audit_context.at,
         active_admins: 1,
         quotas: None,
     };
@@ -178,24 +181,26 @@ async fn create_account(app: &App, new: NewAccount, occasion: &Occasion) -> Resu
         created_at: account.created_at,
         session_epoch: 0,
     };
-    let hash =
-        password.hash(app.peppers().await?, &app.random).await.map_err(|error| error.in_field("password"))?;
-    app.store.create_account(&account, &member, &hash, occasion).await?;
+    let hash = password
+        .hash(app.peppers().await?, &app.random)
+        .await
+        .map_err(|cause| Error::password_not_hashed("password", cause))?;
+    app.store.create_account(&account, &member, &hash, audit_context).await?;
     Ok(Done::Member { account_id: account.id, user_id: member.id })
 }
 
 async fn enable_password(
     app: &App,
     NamedMember { email, source_ip }: NamedMember,
-    occasion: &Occasion,
+    audit_context: &AuditContext,
 ) -> Result<Done, Error> {
     let from = match source_ip.map(|address| address.to_string()) {
         Some(source) => {
-            Some(Attempt::new(email.as_str(), Some(&source), occasion.at, &*app.peppers().await?))
+            Some(Attempt::new(email.as_str(), Some(&source), audit_context.at, &*app.peppers().await?))
         }
         None => None,
     };
-    let (account_id, user_id) = app.store.enable_password(&email, from.as_ref(), occasion).await?;
+    let (account_id, user_id) = app.store.enable_password(&email, from.as_ref(), audit_context).await?;
     Ok(Done::Member { account_id, user_id })
 }
 
@@ -203,17 +208,17 @@ async fn set_status(
     app: &App,
     NamedAccount { account_id }: NamedAccount,
     status: AccountStatus,
-    occasion: &Occasion,
+    audit_context: &AuditContext,
 ) -> Result<Done, Error> {
-    app.store.set_account_status(account_id, status, occasion).await?;
+    app.store.set_account_status(account_id, status, audit_context).await?;
     Ok(Done::Status { account_id, status })
 }
 
 async fn set_limits(
     app: &App,
     NewLimits { account_id, requests_per_minute }: NewLimits,
-    occasion: &Occasion,
+    audit_context: &AuditContext,
 ) -> Result<Done, Error> {
-    app.store.set_account_quotas(account_id, requests_per_minute, occasion).await?;
+    app.store.set_account_quotas(account_id, requests_per_minute, audit_context).await?;
     Ok(Done::Limits { account_id, requests_per_minute })
 }

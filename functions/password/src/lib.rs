@@ -1,26 +1,27 @@
 //! `POST /v1/auth/password`: changes the caller's password, and ends all of their other sessions.
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use shared::{
-    app::App,
-    audit::Action,
+    authorization::{denial::Unauthenticated, principal::Principal},
+    credentials::password::{self, NewPassword, Password, PasswordHash},
     error::Error,
-    function::Function,
-    http::{self, Event, Request, Response},
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    password::{self, NewPassword, Password, PasswordHash},
-    principal::Principal,
-    refusal::Unauthenticated,
+    http::{
+        self, Event, Request, Response, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+    },
+    model::audit_event::Action,
+    rate_limit::login_throttle::Attempt,
+    runtime::{app::App, function::Function},
     store::StoreError,
-    throttling::Attempt,
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "POST /v1/auth/password",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Sessions,
     name: "changePassword",
     summary: "Change the password",
     description: "Every other session of the member is dead from then on. A wrong current password counts as a failed login.",
@@ -29,11 +30,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[],
     body: Some(Body {
         schema: schema_of::<PasswordChange>,
-        example: r#"{"current_password": "a lizard on the 7th wall", "new_password": "two lizards on the 8th wall"}"#,
+        example: || json!({"current_password": examples::PASSWORD, "new_password": "two lizards on the 8th wall"}),
         optional: false,
     }),
-    answer: Answer::NO_CONTENT,
-    refusals: &[
+    success: Success::NO_CONTENT,
+    errors: &[
         (403, "The current password is wrong: `Current password is wrong`. Or the caller has no session."),
         (409, "The password was changed, or the session ended, at the same moment."),
         (
@@ -43,7 +44,6 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     ],
 }];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -59,12 +59,12 @@ struct PasswordChange {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
     let PasswordChange { current_password, new_password } = request.body()?;
-    let occasion = request.occasion(&app);
+    let audit_context = request.audit_context(&app);
     // Whoever has found a session can't guess on here: it is an attempt to log in like any other.
     let attempt =
-        Attempt::new(session.email.as_str(), request.source_ip(), occasion.at, &*app.peppers().await?);
+        Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Before the claim, since an attempt that can't be looked at is no failure.
-    let place = password::queue()?;
+    let permit = password::acquire_permit()?;
     let (claim, found) = app.store.attempt_login(Some(&session.email), attempt).await?;
     // The session may have ended since the authorizer looked. From here on, the write's condition sees to it.
     let seen = found
@@ -73,9 +73,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
     let hash = Some(&seen).filter(|seen| !seen.is_disabled()).map(|seen| seen.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    if password::verify(place, hash, current_password, peppers).await?.is_none() {
+    if password::verify(permit, hash, current_password, peppers).await?.is_none() {
         let refused = Action::PasswordRefused { user_id: session.user_id };
-        app.store.record_refusal(session.account_id, Some(session.into()), refused, &occasion).await?;
+        app.store.record_refusal(session.account_id, Some(session.into()), refused, &audit_context).await?;
         return Err(Error::forbidden_because("Current password is wrong"));
     }
     let new = match new_password.hash(app.peppers().await?, &app.random).await {
@@ -83,13 +83,13 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         Err(error) => {
             // The current one was right all the same.
             return Err(match app.store.forgive(&claim, &seen.member).await {
-                Ok(()) => error.in_field("new_password"),
+                Ok(()) => Error::password_not_hashed("new_password", error),
                 // The member was removed meanwhile.
                 Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),
                 Err(error) => error.into(),
             });
         }
     };
-    app.store.change_password(&seen, &new, &claim, session, &occasion).await?;
+    app.store.change_password(&seen, &new, &claim, session, &audit_context).await?;
     Ok(http::no_content())
 }

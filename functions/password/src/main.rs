@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(password::service)
+    shared::runtime::function::run(password::service)
 }

@@ -1,29 +1,30 @@
 //! `/v1/projects`: the projects that the credentials protect.
-
 use std::{convert::identity, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use shared::{
-    app::App,
-    cursor::{List, Page},
-    environment::Environment,
+    authorization::principal::Principal,
     error::Error,
-    function::Function,
-    http::{self, ENVIRONMENT, Event, PAGING, Request, Response, StatusCode},
-    id::AccountId,
-    idempotency,
-    name::Name,
-    operation::{Answer, Body, Credentials, Operation, schema_of},
-    principal::Principal,
-    project::{Project, ProjectId},
-    scope::Scope,
+    http::{
+        self, ENVIRONMENT, Event, PAGING, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        views::PageView,
+    },
+    model::project::Project,
+    primitives::{
+        environment::Environment, id::AccountId, name::Name, pagination::List, project_id::ProjectId,
+        scope::Scope,
+    },
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         route: "GET /v1/projects",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Projects,
         name: "listProjects",
         summary: "List the projects",
         description: "Newest first. A scoped key sees the projects of its scope alone.",
@@ -31,44 +32,42 @@ pub const OPERATIONS: &[Operation] = &[
         id: None,
         parameters: &[PAGING[0], PAGING[1], ENVIRONMENT],
         body: None,
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "A page of projects.",
-            body: Some((
-                schema_of::<Page<Project>>,
-                r#"{"data": [{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}], "next_cursor": null}"#,
-            )),
+            body: Some((schema_of::<PageView<Project>>, || examples::page(examples::project()))),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "POST /v1/projects",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Projects,
         name: "createProject",
         summary: "Make a project",
         description: "A scoped key may not.",
         credentials: Credentials::KeyOrSession,
         id: None,
-        parameters: &[ENVIRONMENT, idempotency::PARAMETER],
+        parameters: &[ENVIRONMENT, http::idempotency::PARAMETER],
         body: Some(Body {
             schema: schema_of::<ProjectBody>,
-            example: r#"{"name": "Study A"}"#,
+            example: || json!({"name": "Study A"}),
             optional: false,
         }),
-        answer: Answer {
+        success: Success {
             status: 201,
             description: "The project.",
-            body: Some((
-                schema_of::<Project>,
-                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<Project>, examples::project)),
         },
-        refusals: &[
+        errors: &[
             (409, "The same request, by its `Idempotency-Key`, is under way."),
             (422, "The `Idempotency-Key` came with another request within a day."),
         ],
     },
     Operation {
         route: "GET /v1/projects/{project_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Projects,
         name: "getProject",
         summary: "Show a project",
         description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
@@ -76,18 +75,17 @@ pub const OPERATIONS: &[Operation] = &[
         id: Some(schema_of::<ProjectId>),
         parameters: &[ENVIRONMENT],
         body: None,
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "The project.",
-            body: Some((
-                schema_of::<Project>,
-                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<Project>, examples::project)),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "PATCH /v1/projects/{project_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Projects,
         name: "renameProject",
         summary: "Rename a project",
         description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
@@ -96,21 +94,20 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[ENVIRONMENT],
         body: Some(Body {
             schema: schema_of::<ProjectBody>,
-            example: r#"{"name": "Study A"}"#,
+            example: || json!({"name": "Study A"}),
             optional: false,
         }),
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "The project.",
-            body: Some((
-                schema_of::<Project>,
-                r#"{"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"}"#,
-            )),
+            body: Some((schema_of::<Project>, examples::project)),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "DELETE /v1/projects/{project_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Projects,
         name: "deleteProject",
         summary: "Delete a project",
         description: "A scoped key reaches the projects of its scope alone: 403 otherwise.",
@@ -118,12 +115,11 @@ pub const OPERATIONS: &[Operation] = &[
         id: Some(schema_of::<ProjectId>),
         parameters: &[ENVIRONMENT],
         body: None,
-        answer: Answer::NO_CONTENT,
-        refusals: &[],
+        success: Success::NO_CONTENT,
+        errors: &[],
     },
 ];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -168,7 +164,7 @@ async fn list(
             app.store.projects_among(account_id, environment, own.as_slice(), &paging).await?
         }
     };
-    let page = Page::new(projects, &list, identity);
+    let page = PageView::new(projects, &list, identity);
     Ok(http::json(StatusCode::OK, &page))
 }
 
@@ -186,8 +182,8 @@ async fn create(
         return Ok(answer);
     }
     let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: now };
-    let outcome = idempotency.outcome(StatusCode::CREATED, &project, now);
-    app.store.create_project(account_id, environment, &project, outcome.as_ref()).await?;
+    let result = idempotency.result(StatusCode::CREATED, &project, now);
+    app.store.create_project(account_id, environment, &project, result.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &project))
 }
 

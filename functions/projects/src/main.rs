@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::function::run(projects::service)
+    shared::runtime::function::run(projects::service)
 }

@@ -1,23 +1,24 @@
 //! `/v1/auth/sessions`: the caller's sessions.
-
 use std::sync::Arc;
 
+use serde_json::json;
 use shared::{
-    app::App,
-    cursor::{List, Page},
+    authorization::principal::{Principal, SessionPrincipal},
     error::Error,
-    function::Function,
-    http::{self, Event, PAGING, Request, Response, StatusCode},
-    id::SessionId,
-    operation::{Answer, Credentials, Operation, schema_of},
-    principal::{Principal, SessionPrincipal},
-    session::SessionView,
+    http::{
+        self, Event, PAGING, Request, Response, StatusCode, examples,
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
+        views::{PageView, SessionView},
+    },
+    primitives::{id::SessionId, pagination::List},
+    runtime::{app::App, function::Function},
 };
 
-/// What the API's description says of it.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         route: "GET /v1/auth/sessions",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Sessions,
         name: "listSessions",
         summary: "List your sessions",
         description: "The caller's own, newest first.",
@@ -25,18 +26,21 @@ pub const OPERATIONS: &[Operation] = &[
         id: None,
         parameters: &PAGING,
         body: None,
-        answer: Answer {
+        success: Success {
             status: 200,
             description: "A page of sessions.",
-            body: Some((
-                schema_of::<Page<SessionView>>,
-                r#"{"data": [{"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}], "next_cursor": null}"#,
-            )),
+            body: Some((schema_of::<PageView<SessionView>>, || {
+                examples::page(
+                    json!({"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}),
+                )
+            })),
         },
-        refusals: &[],
+        errors: &[],
     },
     Operation {
         route: "DELETE /v1/auth/sessions/{session_id}",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Sessions,
         name: "endSession",
         summary: "End a session",
         description: "One of the caller's own.",
@@ -44,12 +48,11 @@ pub const OPERATIONS: &[Operation] = &[
         id: Some(schema_of::<SessionId>),
         parameters: &[],
         body: None,
-        answer: Answer::NO_CONTENT,
-        refusals: &[],
+        success: Success::NO_CONTENT,
+        errors: &[],
     },
 ];
 
-/// The function.
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
@@ -73,7 +76,7 @@ async fn list(app: &App, caller: &SessionPrincipal, request: &Request) -> Result
             session.epoch == caller.session_epoch && !session.has_expired(now)
         })
         .await?;
-    let page = Page::new(sessions, &list, |session| SessionView::new(session, caller.session_id));
+    let page = PageView::new(sessions, &list, |session| SessionView::new(session, caller.session_id));
     Ok(http::json(StatusCode::OK, &page))
 }
 

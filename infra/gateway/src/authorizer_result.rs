@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::telemetry::TARGET;
+use shared::telemetry::log::TARGET;
 
 use crate::{function_error::FunctionError, gateway_response::ResponseType, policy::Policy, scalar};
 

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use shared::random::Random;
+use shared::primitives::random::Random;
 
 use crate::{Gateway, function_error::FunctionError, tables};
 

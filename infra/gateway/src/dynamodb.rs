@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dynoxide::{Database, server};
-use shared::telemetry::TARGET;
+use shared::telemetry::log::TARGET;
 use tokio::net::TcpListener;
 
 use crate::loopback::Server;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use lambda_runtime::{Context, LambdaEvent};
 use serde::de::DeserializeOwned;
-use shared::function::Function;
+use shared::runtime::function::Function;
 use tower::ServiceExt;
 
 use crate::function_error::FunctionError;

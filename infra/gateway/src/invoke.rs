@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lambda_runtime::{Config, Context};
-use shared::{clock::Clock, random::Random};
+use shared::primitives::{clock::Clock, random::Random};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::Instrument;

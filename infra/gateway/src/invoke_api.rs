@@ -12,7 +12,7 @@ use axum::{
     routing::post,
 };
 use serde_json::json;
-use shared::telemetry::TARGET;
+use shared::telemetry::log::TARGET;
 use tracing::Instrument;
 
 use crate::{

@@ -11,7 +11,7 @@ mod demo;
 mod dynamodb;
 mod event;
 mod function_error;
-mod functions;
+pub mod functions;
 mod gateway_response;
 mod headers;
 mod in_process;
@@ -48,10 +48,12 @@ use aws_sdk_dynamodb::{Client, config::Credentials};
 use lambda_runtime::Config as FunctionConfig;
 use serde_json::Value;
 use shared::{
-    app::App,
-    aws::{self, Aws},
-    config::Config,
-    random::Random,
+    primitives::random::Random,
+    runtime::{
+        app::App,
+        aws::{self, Aws},
+        config::Config,
+    },
 };
 use tokio::net::TcpListener;
 
@@ -59,6 +61,7 @@ use crate::{
     aws_names::{REGION, STACK_NAME},
     data::DataFolder,
     demo::DataLocation,
+    functions::FUNCTIONS,
     invoke::{Function, Functions, Runtime},
     invoke_client::InvokeClient,
     loopback::Server,
@@ -71,7 +74,6 @@ pub use crate::{
     data::{Data, DataFolderError},
     demo::{Demo, DemoAccount, DemoError, ExistingData},
     function_error::FunctionError,
-    functions::link,
     in_process::Handler,
     options::{Options, default_template},
     routes::RouteInfo,
@@ -371,11 +373,12 @@ async fn start_functions(
         let runtime = if let Some(client) = invoke_client {
             Runtime::Remote(Arc::clone(client))
         } else {
-            let link = functions::link(&name).ok_or_else(|| StartError::UnknownFunction(name.clone()))?;
+            let linked = FUNCTIONS.iter().find(|linked| linked.name == name);
+            let linked = linked.ok_or_else(|| StartError::UnknownFunction(name.clone()))?;
             let app = start_function(options, &name, &declared, services.clients(&name))
                 .await
                 .map_err(|error| StartError::Function { function: name.clone(), error })?;
-            Runtime::InProcess(link(Arc::new(app)))
+            Runtime::InProcess((linked.handler)(Arc::new(app)))
         };
         let config = FunctionConfig {
             function_name: name.clone(),
@@ -394,7 +397,7 @@ async fn start_function(
     name: &str,
     declared: &template::Function,
     aws: Aws,
-) -> Result<App, shared::app::StartError> {
+) -> Result<App, shared::runtime::app::StartError> {
     let config = Config::from_lookup(|variable| match variable {
         "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
         _ => declared.environment.get(variable).cloned(),

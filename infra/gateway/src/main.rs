@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use gateway::{Data, Gateway, Options, default_template, text_log};
-use shared::{random::Random, telemetry};
+use shared::{primitives::random::Random, telemetry::log};
 use tracing::level_filters::LevelFilter;
 
 /// Runs the whole service on this machine, as the template deploys it to AWS.
@@ -114,7 +114,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
 fn start_log(format: LogFormat, level: LevelFilter) {
     match format {
         LogFormat::Text => text_log::init(level),
-        LogFormat::Json => telemetry::init(level),
+        LogFormat::Json => log::init(level),
     }
 }
 

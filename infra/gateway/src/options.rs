@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use reqwest::Url;
-use shared::{clock::Clock, random::Random};
+use shared::primitives::{clock::Clock, random::Random};
 use tracing::level_filters::LevelFilter;
 
 use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError, template::Template};

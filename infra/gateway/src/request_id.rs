@@ -1,7 +1,7 @@
 //! Request ids, as AWS generates them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use shared::random::Random;
+use shared::primitives::random::Random;
 use uuid::Builder;
 
 /// The two ids that API Gateway gives to each request.

@@ -11,7 +11,10 @@ use axum::{
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::{clock::Clock, random::Random, telemetry::TARGET};
+use shared::{
+    primitives::{clock::Clock, random::Random},
+    telemetry::log::TARGET,
+};
 use tokio::time::timeout;
 use tracing::Instrument;
 

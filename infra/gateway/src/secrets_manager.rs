@@ -20,7 +20,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared::{clock::Clock, random::Random};
+use shared::primitives::{clock::Clock, random::Random};
 
 use crate::{aws_names::secret_arn, loopback::reject_web_pages, request_id::uuid, sam::GenerateSecretString};
 

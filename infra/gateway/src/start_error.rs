@@ -20,7 +20,7 @@ pub enum StartError {
     #[error("cannot create the table {table} in the DynamoDB at {url}: {error}")]
     Table { table: String, url: String, error: String },
     #[error("cannot start the function {function}: {error}")]
-    Function { function: String, error: shared::app::StartError },
+    Function { function: String, error: shared::runtime::app::StartError },
     /// An option that must be a URL is not one, or its scheme is not supported.
     #[error("`{url}` is not {expected}")]
     Url { url: String, expected: &'static str },

@@ -1,6 +1,6 @@
 //! Creates the tables that the template declares.
 
-use std::{error::Error, iter, time::Duration};
+use std::{error::Error, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use serde::Deserialize;
+use shared::telemetry::error_chain::error_chain;
 
 use crate::sam::TableProperties;
 
@@ -85,10 +86,4 @@ pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Resu
 pub(crate) async fn is_empty(client: &Client, name: &str) -> Result<bool, String> {
     let scan = client.scan().table_name(name).limit(1).send().await;
     scan.map(|scan| scan.count() == 0).map_err(|error| error_chain(&error))
-}
-
-/// Returns the messages of `error` and its sources. An SDK error's own message is as short as "dispatch failure".
-fn error_chain(error: &dyn Error) -> String {
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use shared::{clock::Clock, telemetry};
+use shared::{primitives::clock::Clock, telemetry::log};
 use time::{format_description::FormatItem, macros::format_description};
 use tracing::{
     Event, Level, Subscriber,
@@ -42,8 +42,8 @@ where
 {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target(telemetry::TARGET, level)
-        .with_target(telemetry::INVOCATIONS, LevelFilter::INFO)
+        .with_target(log::TARGET, level)
+        .with_target(log::INVOCATIONS, LevelFilter::INFO)
         .with_target(request_log::TARGET, LevelFilter::DEBUG)
         .with_target(request_log::SPAN_TARGET, LevelFilter::INFO)
         // The embedded DynamoDB warns of each write whose condition is not met, which happens in normal operation.
@@ -84,7 +84,7 @@ where
         let is_request = |span: &SpanRef<'_, S>| span.metadata().target() == request_log::SPAN_TARGET;
         let span = context.event_scope(event).and_then(|mut spans| spans.find(is_request));
         match event.metadata().target() {
-            telemetry::INVOCATIONS => {
+            log::INVOCATIONS => {
                 let line = fields.text("message").unwrap_or_default();
                 let reason = serde_json::from_str(line).ok().and_then(|line: InvocationLine| line.reason);
                 if let (Some(span), Some(reason)) = (span, reason) {
@@ -244,10 +244,10 @@ mod tests {
         let lines = logged(LevelFilter::INFO, || {
             let other = request_log::span();
             let _span = request_log::span().entered();
-            info!(target: telemetry::INVOCATIONS, "{}", r#"{"request_id": "the-id", "reason": "lacks read"}"#);
-            info!(target: telemetry::INVOCATIONS, "{}", r#"{"request_id": "the-id", "status": 403}"#);
+            info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "the-id", "reason": "lacks read"}"#);
+            info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "the-id", "status": 403}"#);
             other.in_scope(|| {
-                info!(target: telemetry::INVOCATIONS, "{}", r#"{"request_id": "x", "reason": "revoked"}"#);
+                info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "x", "reason": "revoked"}"#);
             });
             log_request(Some("/v1/projects"), 403);
         });
@@ -283,10 +283,10 @@ mod tests {
     #[test]
     fn level_applies_to_all_events_but_requests() {
         let log = || {
-            debug!(target: telemetry::TARGET, "a debug message");
-            info!(target: telemetry::TARGET, number = 1, "an info message");
-            warn!(target: telemetry::TARGET, function = "login", "a warning");
-            error!(target: telemetry::TARGET, "an error");
+            debug!(target: log::TARGET, "a debug message");
+            info!(target: log::TARGET, number = 1, "an info message");
+            warn!(target: log::TARGET, function = "login", "a warning");
+            error!(target: log::TARGET, "an error");
             log_request(Some("/v1/health"), 200);
         };
         let expected = [

@@ -1,51 +1,19 @@
 //! The API's description (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>), made of what each function says of its
 //! own operations and of the types that it reads and writes, and the page on which people read it.
 
+mod errors;
 mod page;
-mod refusals;
-
+use gateway::functions::operations;
 use schemars::{
     SchemaGenerator,
     generate::{Contract, SchemaSettings},
 };
 use serde_json::{Map, Value, json};
-use shared::operation::{Answer, Body, Credentials, Location, Operation, Parameter};
+use shared::http::openapi::{Body, Credentials, Location, Operation, Parameter, Success, Tag};
 
-/// All operations, by the tag under which they stand, and what that tag is about.
-fn operations() -> [(&'static str, &'static str, Vec<&'static Operation>); 6] {
-    let all = |of: &[&'static [Operation]]| of.iter().copied().flatten().collect();
-    [
-        (
-            "Sessions",
-            "Logging in and out, and who is calling.",
-            all(&[
-                login::OPERATIONS,
-                logout::OPERATIONS,
-                password::OPERATIONS,
-                sessions::OPERATIONS,
-                me::OPERATIONS,
-            ]),
-        ),
-        (
-            "API keys",
-            "What programs call with.",
-            all(&[
-                api_keys_create::OPERATIONS,
-                api_keys_list::OPERATIONS,
-                api_keys_get::OPERATIONS,
-                api_keys_rotate::OPERATIONS,
-                api_keys_revoke::OPERATIONS,
-            ]),
-        ),
-        ("Projects", "What the keys protect here.", all(&[projects::OPERATIONS])),
-        (
-            "Members",
-            "The people of an account. By `admin` over the whole account.",
-            all(&[members::OPERATIONS]),
-        ),
-        ("Audit trail", "What was changed, and by whom.", all(&[audit_events::OPERATIONS])),
-        ("Service", "The service itself.", all(&[health::OPERATIONS, openapi::OPERATIONS])),
-    ]
+/// All operations, grouped by tag.
+fn operations_by_tag() -> impl Iterator<Item = (Tag, Vec<&'static Operation>)> {
+    Tag::ALL.into_iter().map(|tag| (tag, operations().filter(|operation| operation.tag == tag).collect()))
 }
 
 /// What is committed: each file, from the workspace's root, and what is in it.
@@ -73,19 +41,19 @@ pub fn document() -> Value {
 
     let mut paths = Map::new();
     let mut tags = Vec::new();
-    for (tag, about, operations) in operations() {
-        tags.push(json!({"name": tag, "description": about}));
+    for (tag, operations) in operations_by_tag() {
+        tags.push(json!({"name": tag.name(), "description": tag.description()}));
         for operation in &operations {
             let (method, path) = method_and_path(operation);
-            let mut described = describe(operation, tag, path, &mut read, &mut written);
-            if operation.answer.status == 201 {
+            let mut described = describe(operation, path, &mut read, &mut written);
+            if operation.success.status == 201 {
                 described["responses"]["201"]["links"] = links(path, &operations);
             }
             paths.entry(path).or_insert_with(|| json!({}))[method.to_ascii_lowercase()] = described;
         }
     }
     let mut schemas = written.take_definitions(true);
-    schemas.insert("Error".to_owned(), refusals::schema());
+    schemas.insert("Error".to_owned(), errors::schema());
     json!({
         "openapi": "3.1.1",
         "info": {
@@ -113,8 +81,8 @@ pub fn document() -> Value {
                     "description": "A session, for browsers: `Session sess_…`, with the token that a login gave.",
                 },
             },
-            "headers": refusals::headers(),
-            "responses": refusals::responses(),
+            "headers": errors::headers(),
+            "responses": errors::responses(),
             "schemas": schemas,
         },
     })
@@ -122,28 +90,27 @@ pub fn document() -> Value {
 
 fn describe(
     operation: &Operation,
-    tag: &str,
     path: &str,
     read: &mut SchemaGenerator,
     written: &mut SchemaGenerator,
 ) -> Value {
-    let Operation { name, summary, description, credentials, .. } = operation;
+    let Operation { tag, name, summary, description, credentials, .. } = operation;
     let mut parameters: Vec<_> =
         operation.id.map(|schema| path_parameter(path, &schema(read).to_value())).into_iter().collect();
     parameters.extend(operation.parameters.iter().map(|parameter| optional_parameter(parameter, read)));
     let mut responses = Map::new();
-    responses.insert(operation.answer.status.to_string(), answer(operation, written));
-    for status in refusals::of(operation) {
-        let mut refusal = json!({"$ref": format!("#/components/responses/{status}")});
-        if let Some((_, when)) = operation.refusals.iter().find(|(own, _)| *own == status) {
-            refusal["description"] = json!(when);
+    responses.insert(operation.success.status.to_string(), success(operation, written));
+    for status in errors::of(operation) {
+        let mut error = json!({"$ref": format!("#/components/responses/{status}")});
+        if let Some((_, when)) = operation.errors.iter().find(|(own, _)| *own == status) {
+            error["description"] = json!(when);
         }
-        responses.insert(status.to_string(), refusal);
+        responses.insert(status.to_string(), error);
     }
     let mut described = json!({
         "operationId": name,
         "summary": summary,
-        "tags": [tag],
+        "tags": [tag.name()],
         "security": security(*credentials),
         "responses": responses,
     });
@@ -155,7 +122,7 @@ fn describe(
         add("parameters", json!(parameters));
     }
     if let Some(Body { schema, example, optional }) = &operation.body {
-        let content = json!({"application/json": {"schema": schema(read), "example": parsed(example)}});
+        let content = json!({"application/json": {"schema": schema(read), "example": example()}});
         add("requestBody", json!({"required": !optional, "content": content}));
     }
     described
@@ -198,23 +165,22 @@ fn security(credentials: Credentials) -> Value {
     }
 }
 
-fn answer(operation: &Operation, written: &mut SchemaGenerator) -> Value {
-    let Answer { description, body, .. } = &operation.answer;
+fn success(operation: &Operation, written: &mut SchemaGenerator) -> Value {
+    let Success { description, body, .. } = &operation.success;
     let mut headers = vec!["X-Request-Id"];
     if operation.credentials == Credentials::KeyOrSession {
         headers.extend(["RateLimit-Policy", "RateLimit"]);
     }
-    if operation.parameters.iter().any(|parameter| parameter.name == shared::idempotency::PARAMETER.name) {
+    if operation
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name == shared::http::idempotency::PARAMETER.name)
+    {
         headers.push("Idempotency-Replayed");
     }
-    let mut answer = json!({"description": description, "headers": refusals::named(&headers)});
+    let mut response = json!({"description": description, "headers": errors::named(&headers)});
     if let Some((schema, example)) = body {
-        answer["content"] =
-            json!({"application/json": {"schema": schema(written), "example": parsed(example)}});
+        response["content"] = json!({"application/json": {"schema": schema(written), "example": example()}});
     }
-    answer
-}
-
-fn parsed(example: &str) -> Value {
-    serde_json::from_str(example).expect("an example is JSON")
+    response
 }

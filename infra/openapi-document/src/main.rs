@@ -1,5 +1,4 @@
 //! Writes the API's description and the page of it: `cargo run -p openapi-document`.
-
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {

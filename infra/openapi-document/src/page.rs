@@ -3,17 +3,16 @@
 mod curl;
 mod markdown;
 mod schema;
-
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::Value;
-use shared::operation::Operation;
-
 use self::{
     curl::curl,
     markdown::{block, line},
     schema::{Side, components, members},
 };
-use crate::{method_and_path, operations};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+use shared::http::openapi::Operation;
+
+use crate::{method_and_path, operations_by_tag};
 
 /// Its style, which stands in the page.
 const STYLE: &str = include_str!("page/style.css");
@@ -21,7 +20,7 @@ const STYLE: &str = include_str!("page/style.css");
 /// The page of `document`.
 pub(crate) fn page(document: &Value) -> String {
     let info = &document["info"];
-    let tags = operations();
+    let tags: Vec<_> = operations_by_tag().collect();
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,13 +39,13 @@ pub(crate) fn page(document: &Value) -> String {
                 }
                 nav aria-label="Contents" {
                     ul {
-                        @for (tag, _, operations) in &tags {
+                        @for (tag, operations) in &tags {
                             li {
-                                a href={"#" (anchor(tag))} { (tag) }
+                                a href={"#" (anchor(tag.name()))} { (tag.name()) }
                                 (contents(document, operations, "operations"))
                             }
                         }
-                        li { a href="#headers" { "Headers of answers" } }
+                        li { a href="#headers" { "Response headers" } }
                         li { a href="#schemas" { "Schemas" } }
                     }
                 }
@@ -66,10 +65,10 @@ pub(crate) fn page(document: &Value) -> String {
                             code { "/docs" } ", and " code { "$KEY" } " or " code { "$SESSION" } "."
                         }
                     }
-                    @for (tag, about, operations) in &tags {
+                    @for (tag, operations) in &tags {
                         section {
-                            h2 #(anchor(tag)) { (tag) }
-                            p { (line(about)) }
+                            h2 #(anchor(tag.name())) { (tag.name()) }
+                            p { (line(tag.description())) }
                             (contents(document, operations, "index"))
                             @for operation in operations {
                                 @let (method, path) = method_and_path(operation);
@@ -78,7 +77,7 @@ pub(crate) fn page(document: &Value) -> String {
                         }
                     }
                     section {
-                        h2 #headers { "Headers of answers" }
+                        h2 #headers { "Response headers" }
                         dl.rows {
                             @for (name, header) in entries(&document["components"]["headers"]) {
                                 dt { code { (name) } }
@@ -145,7 +144,7 @@ fn operation(document: &Value, method: &str, path: &str) -> Markup {
                     h4 { "Body" @if body["required"] != true { ", which may be left out" } }
                     (members(&request["schema"], Side::Request))
                 }
-                h4 { "Answers" }
+                h4 { "Responses" }
                 dl.rows.statuses {
                     @for (status, response) in entries(&described["responses"]) {
                         (answer(document, status, response))
@@ -156,7 +155,7 @@ fn operation(document: &Value, method: &str, path: &str) -> Markup {
                 (example("Request", &curl(described, method, path, request)))
                 @for (status, response) in entries(&described["responses"]) {
                     @if let Some(content) = json(response) {
-                        (example(&format!("Answer, {status}"), &pretty(&content["example"])))
+                        (example(&format!("Response, {status}"), &pretty(&content["example"])))
                     }
                 }
             }

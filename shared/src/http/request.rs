@@ -3,25 +3,30 @@
 use std::str::FromStr;
 
 use lambda_http::{
-    RequestExt,
-    aws_lambda_events::query_map::QueryMap,
-    http::{HeaderValue, header},
-    request::RequestContext,
+    RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
 };
 use schemars::json_schema;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::App,
-    audit::Occasion,
-    cursor::{List, Paging},
-    environment::Environment,
+    authorization::{
+        context::{self, MalformedContext},
+        principal::Principal,
+    },
     error::Error,
-    idempotency::{IDEMPOTENCY_KEY, Idempotency},
-    limit::Verdict,
-    operation::{Location, Parameter, schema_of},
-    principal::{MalformedContext, Principal},
-    strict_json,
+    http::{
+        idempotency::{IDEMPOTENCY_KEY, Idempotency},
+        json,
+        openapi::{Location, Parameter, schema_of},
+    },
+    idempotency::IdempotentRequest,
+    model::audit_event::AuditContext,
+    primitives::{
+        environment::Environment,
+        pagination::{List, Paging},
+    },
+    rate_limit::decision::RateLimitDecision,
+    runtime::app::App,
 };
 
 /// A request.
@@ -104,20 +109,17 @@ impl Request {
     ///
     /// # Errors
     /// When no authorizer of ours was asked.
-    pub(super) fn caller(&self) -> Result<(Principal, Option<Verdict>), MalformedContext> {
+    pub(super) fn caller(&self) -> Result<(Principal, Option<RateLimitDecision>), MalformedContext> {
         match self.0.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => {
-                let fields = &context.authorizer.fields;
-                Ok((Principal::from_context(fields)?, Verdict::from_context(fields)?))
-            }
+            Some(RequestContext::ApiGatewayV1(context)) => context::read(&context.authorizer.fields),
             _ => Err(MalformedContext),
         }
     }
 
-    /// The occasion that it is, now.
+    /// The audit context of a change that this request makes now.
     #[must_use]
-    pub fn occasion(&self, app: &App) -> Occasion {
-        Occasion::now(app, self.id(), self.source_ip())
+    pub fn audit_context(&self, app: &App) -> AuditContext {
+        AuditContext::now(&app.clock, &app.random, self.id(), self.source_ip())
     }
 
     /// The IP address that it came from.
@@ -210,8 +212,8 @@ impl Request {
         }
         let environment = self.query("environment")?.unwrap_or_default();
         let parts = [self.0.raw_http_path().as_bytes(), environment.as_bytes(), self.0.body()];
-        Idempotency::new(caller, key.map(HeaderValue::as_bytes), &parts)
-            .map_err(|malformed| Error::bad_field(NAME, malformed))
+        let request = key.map(|key| IdempotentRequest::new(caller, key.as_bytes(), &parts)).transpose();
+        Ok(Idempotency(request.map_err(|malformed| Error::bad_field(NAME, malformed))?))
     }
 
     /// Its body.
@@ -225,7 +227,7 @@ impl Request {
         if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
             return Err(Error::unsupported_media_type());
         }
-        strict_json::parse(self.0.body())
+        json::parse(self.0.body())
     }
 
     /// Its body, or `T`'s default where it has none.

@@ -1,16 +1,20 @@
 //! Accounts in the table.
 
-use super::{
-    Store, attributes::item, audit_events::record, failure::StoreError, keys::Key, members::new_member,
-    write::Write,
-};
 use crate::{
-    account::{Account, AccountStatus},
-    audit::{Action, Actor, Occasion},
-    id::AccountId,
-    limit::Quotas,
-    member::Member,
-    password::PasswordHash,
+    credentials::password::PasswordHash,
+    model::{
+        account::{Account, AccountStatus},
+        audit_event::{Action, Actor, AuditContext},
+        member::Member,
+    },
+    primitives::{id::AccountId, quota::Quotas},
+    store::{
+        Store,
+        audit_events::record,
+        dynamodb::{attributes::to_item, key::Key, write::Write},
+        error::StoreError,
+        members::new_member,
+    },
 };
 
 impl Store {
@@ -23,7 +27,7 @@ impl Store {
         account: &Account,
         member: &Member,
         password: &PasswordHash,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let created = Action::AccountCreated {
             name: account.name.clone(),
@@ -31,9 +35,9 @@ impl Store {
             email: member.email.clone(),
         };
         let mut writes = new_member(member, password)?;
-        writes.push(Write::put_new(item(Key::account(account.id), account)?, StoreError::id_taken));
-        writes.push(record(account.id, Actor::Operator, created, occasion)?);
-        self.write_together(writes).await
+        writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
+        writes.push(record(account.id, Actor::Operator, created, audit_context)?);
+        self.table.write_together(writes).await
     }
 
     /// Suspends or restores an account.
@@ -44,18 +48,18 @@ impl Store {
         &self,
         account: AccountId,
         status: AccountStatus,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #status = :status")
-            .only_if_there()
+            .only_if_exists()
             .name("#status", "status")
             .value(":status", status)?;
         let action = match status {
             AccountStatus::Active => Action::AccountRestored,
             AccountStatus::Suspended => Action::AccountSuspended,
         };
-        let record = record(account, Actor::Operator, action, occasion)?;
-        self.write_together(vec![update, record]).await
+        let record = record(account, Actor::Operator, action, audit_context)?;
+        self.table.write_together(vec![update, record]).await
     }
 
     /// Gives an account's keys other quotas, or the usual ones again.
@@ -66,14 +70,14 @@ impl Store {
         &self,
         account: AccountId,
         quotas: Option<Quotas>,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #quotas = :quotas")
-            .only_if_there()
+            .only_if_exists()
             .name("#quotas", "quotas")
             .value(":quotas", quotas)?;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
-        let record = record(account, Actor::Operator, action, occasion)?;
-        self.write_together(vec![update, record]).await
+        let record = record(account, Actor::Operator, action, audit_context)?;
+        self.table.write_together(vec![update, record]).await
     }
 }

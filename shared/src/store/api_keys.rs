@@ -1,23 +1,30 @@
 //! API keys in the table.
 
-use super::{
-    Store,
-    attributes::{item, thing},
-    audit_events::record,
-    caller::{account_still_let_in, still_let_in},
-    failure::StoreError,
-    kept_answers::keep,
-    keys::{Key, Kind, account_partition},
-    write::Write,
-};
 use crate::{
-    api_key::{ApiKey, State},
-    audit::{Action, Occasion},
-    cursor::{Paging, Slice},
-    id::{AccountId, KeyId},
-    idempotency::Outcome,
-    principal::Principal,
-    timestamp::Timestamp,
+    authorization::principal::Principal,
+    idempotency::IdempotencyResult,
+    model::{
+        api_key::{ApiKey, State},
+        audit_event::{Action, AuditContext},
+    },
+    primitives::{
+        id::{AccountId, KeyId},
+        pagination::{Page, Paging},
+        timestamp::Timestamp,
+    },
+    store::{
+        Store,
+        audit_events::record,
+        dynamodb::{
+            attributes::{to_entity, to_item},
+            key::Key,
+            write::Write,
+        },
+        error::StoreError,
+        idempotency_records::store_result,
+        keys::{self, account_partition},
+        preconditions::{account_still_active, still_authorized},
+    },
 };
 
 impl Store {
@@ -29,10 +36,10 @@ impl Store {
         &self,
         key: &ApiKey,
         maker: &Principal,
-        occasion: &Occasion,
-        outcome: Option<&Outcome>,
+        audit_context: &AuditContext,
+        idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
-        let put = Write::put_new(item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
+        let put = Write::put_new(to_item(Key::api_key(key.account_id, key.id), key)?, StoreError::id_taken);
         let created = Action::KeyCreated {
             key_id: key.id,
             name: key.name.clone(),
@@ -41,11 +48,11 @@ impl Store {
             scope: (&key.scope).into(),
             expires_at: key.expires_at,
         };
-        let record = record(key.account_id, maker.into(), created, occasion)?;
+        let record = record(key.account_id, maker.into(), created, audit_context)?;
         let mut writes = vec![put, record];
-        writes.extend(still_let_in(maker, occasion.at)?);
-        writes.extend(outcome.map(keep).transpose()?);
-        self.write_together(writes).await
+        writes.extend(still_authorized(maker, audit_context.at)?);
+        writes.extend(idempotency.map(store_result).transpose()?);
+        self.table.write_together(writes).await
     }
 
     /// The key with this id.
@@ -53,7 +60,7 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn key(&self, account: AccountId, key: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.get(Key::api_key(account, key)).await?.map(thing).transpose()
+        self.table.get(Key::api_key(account, key)).await?.map(to_entity).transpose()
     }
 
     /// The account's keys that pass `keep`, newest first.
@@ -65,8 +72,8 @@ impl Store {
         account: AccountId,
         paging: &Paging,
         keep: impl Fn(&ApiKey) -> bool,
-    ) -> Result<Slice<ApiKey>, StoreError> {
-        self.newest(account_partition(account), Kind::ApiKey, paging, keep).await
+    ) -> Result<Page<ApiKey>, StoreError> {
+        self.table.newest(account_partition(account), keys::API_KEYS, paging, keep).await
     }
 
     /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. Its previous secret works
@@ -80,27 +87,27 @@ impl Store {
         rotated: &ApiKey,
         previous_expires_at: Timestamp,
         caller: &Principal,
-        occasion: &Occasion,
-        outcome: Option<&Outcome>,
+        audit_context: &AuditContext,
+        idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
         let update =
             Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :state, #hint = :hint")
-                .only_if("#state = :seen", || StoreError::Overtaken)
+                .only_if("#state = :seen", || StoreError::Conflict)
                 .name("#state", "state")
                 .name("#hint", "hint")
                 .value(":seen", &seen.state)?
                 .value(":state", &rotated.state)?
                 .value(":hint", &rotated.hint)?;
         let action = Action::KeyRotated { key_id: seen.id, previous_expires_at };
-        let mut writes = vec![update, record(seen.account_id, caller.into(), action, occasion)?];
+        let mut writes = vec![update, record(seen.account_id, caller.into(), action, audit_context)?];
         if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
             // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
-            writes.push(account_still_let_in(seen.account_id)?);
+            writes.push(account_still_active(seen.account_id)?);
         } else {
-            writes.extend(still_let_in(caller, occasion.at)?);
+            writes.extend(still_authorized(caller, audit_context.at)?);
         }
-        writes.extend(outcome.map(keep).transpose()?);
-        self.write_together(writes).await
+        writes.extend(idempotency.map(store_result).transpose()?);
+        self.table.write_together(writes).await
     }
 
     /// Revokes the key that was `seen`, whatever secrets it has, as `caller` asks: they are gone from the
@@ -112,19 +119,19 @@ impl Store {
         &self,
         seen: &ApiKey,
         caller: &Principal,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :revoked")
-            .only_if("#state.#status = :active", || StoreError::Overtaken)
+            .only_if("#state.#status = :active", || StoreError::Conflict)
             .name("#state", "state")
             .name("#status", "status")
             .value(":active", "active")?
             .value(":revoked", State::Revoked)?;
         let action = Action::KeyRevoked { key_id: seen.id };
-        let record = record(seen.account_id, caller.into(), action, occasion)?;
-        match self.write_together(vec![update, record]).await {
+        let record = record(seen.account_id, caller.into(), action, audit_context)?;
+        match self.table.write_together(vec![update, record]).await {
             // A key is never deleted, so what came first was a revocation.
-            Ok(()) | Err(StoreError::Overtaken) => Ok(()),
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -1,16 +1,21 @@
 //! The audit trail in the table. An event is put in the same transaction as the change that it tells of.
 
-use super::{
-    Store,
-    attributes::{attribute, item},
-    failure::StoreError,
-    keys::{Key, Kind, audit_partition},
-    write::Write,
-};
 use crate::{
-    audit::{Action, Actor, AuditEvent, Occasion},
-    cursor::{Paging, Slice},
-    id::AccountId,
+    model::audit_event::{Action, Actor, AuditContext, AuditEvent},
+    primitives::{
+        id::AccountId,
+        pagination::{Page, Paging},
+    },
+    store::{
+        Store,
+        dynamodb::{
+            attributes::{attribute, to_item},
+            key::Key,
+            write::Write,
+        },
+        error::StoreError,
+        keys::{self, audit_partition},
+    },
 };
 
 /// How long a refusal stays in the trail, in seconds: 90 days. Anybody can cause one, so they may not pile up
@@ -27,8 +32,8 @@ impl Store {
         account: AccountId,
         paging: &Paging,
         keep: impl Fn(&AuditEvent) -> bool,
-    ) -> Result<Slice<AuditEvent>, StoreError> {
-        self.newest(audit_partition(account), Kind::AuditEvent, paging, keep).await
+    ) -> Result<Page<AuditEvent>, StoreError> {
+        self.table.newest(audit_partition(account), keys::AUDIT_EVENTS, paging, keep).await
     }
 
     /// Leaves in the trail of `account` that `actor` was refused something.
@@ -40,9 +45,9 @@ impl Store {
         account: AccountId,
         actor: Option<Actor>,
         action: Action,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.write(refusal(account, actor, action, occasion)?).await.map(drop)
+        self.table.write(refusal(account, actor, action, audit_context)?).await.map(drop)
     }
 
     /// Writes where nobody reads. A refusal takes as long where there is no account in whose trail it could
@@ -51,7 +56,7 @@ impl Store {
     /// # Errors
     /// When the table can't be written.
     pub async fn record_nothing(&self) -> Result<(), StoreError> {
-        self.write(Write::put(Key::unread().into_attributes())).await.map(drop)
+        self.table.write(Write::put(Key::unread().into_attributes())).await.map(drop)
     }
 }
 
@@ -60,11 +65,11 @@ pub(super) fn refusal(
     account: AccountId,
     actor: Option<Actor>,
     action: Action,
-    occasion: &Occasion,
+    audit_context: &AuditContext,
 ) -> Result<Write, StoreError> {
-    let event = AuditEvent::new(actor, action, occasion);
-    let mut item = item(Key::audit_event(account, event.id), event)?;
-    let end = occasion.at.plus_seconds(REFUSAL_LIFETIME);
+    let event = AuditEvent::new(actor, action, audit_context);
+    let mut item = to_item(Key::audit_event(account, event.id), event)?;
+    let end = audit_context.at.plus_seconds(REFUSAL_LIFETIME);
     item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
     Ok(Write::put(item))
 }
@@ -74,8 +79,8 @@ pub(super) fn record(
     account: AccountId,
     actor: Actor,
     action: Action,
-    occasion: &Occasion,
+    audit_context: &AuditContext,
 ) -> Result<Write, StoreError> {
-    let event = AuditEvent::new(Some(actor), action, occasion);
-    Ok(Write::put_new(item(Key::audit_event(account, event.id), event)?, StoreError::id_taken))
+    let event = AuditEvent::new(Some(actor), action, audit_context);
+    Ok(Write::put_new(to_item(Key::audit_event(account, event.id), event)?, StoreError::id_taken))
 }

@@ -1,67 +1,22 @@
-//! Primary keys, and the only code that makes them.
+//! The primary key of each entity, and the only code that makes one.
 
-use std::fmt;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Serialize, Serializer};
-
-use super::{attributes::Item, failure::StoreError};
 use crate::{
-    email::EmailAddress,
-    environment::Environment,
-    id::{AccountId, EventId, KeyId, SessionId, UserId},
-    idempotency::Place,
-    project::ProjectId,
-    throttling::Attempt,
+    idempotency::IdempotencyKey,
+    primitives::{
+        email::EmailAddress,
+        environment::Environment,
+        id::{AccountId, EventId, KeyId, SessionId, UserId},
+        project_id::ProjectId,
+    },
+    rate_limit::login_throttle::Attempt,
+    store::dynamodb::key::{ItemKind, Key},
 };
 
-/// The primary key of an item.
-#[derive(Clone, Serialize)]
-pub(super) struct Key {
-    #[serde(serialize_with = "as_attribute")]
-    pub pk: String,
-    #[serde(serialize_with = "as_attribute")]
-    pub sk: String,
-}
-
-/// As `DynamoDB` has text.
-fn as_attribute<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map([("S", text)])
-}
-
-/// The begin of the sort keys of one kind of item in a partition.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    ApiKey,
-    Member,
-    Session,
-    Project,
-    AuditEvent,
-}
-
-impl Kind {
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Self::ApiKey => "KEY#",
-            Self::Member => "MEMBER#",
-            Self::Session => "SESSION#",
-            Self::Project => "PROJECT#",
-            Self::AuditEvent => "EVENT#",
-        }
-    }
-
-    /// The id of the thing of this kind that `item` holds.
-    pub fn id(self, item: &Item) -> Result<String, StoreError> {
-        let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
-        let id = sk.and_then(|sk| sk.strip_prefix(self.prefix()));
-        id.map(str::to_owned).ok_or_else(|| StoreError::malformed("an item of a list has a foreign sort key"))
-    }
-
-    /// The key of the item of this kind with `id`, in the partition `pk`.
-    pub fn key(self, pk: String, id: impl fmt::Display) -> Key {
-        Key { pk, sk: format!("{}{id}", self.prefix()) }
-    }
-}
+pub(super) const API_KEYS: ItemKind = ItemKind { sort_key_prefix: "KEY#" };
+pub(super) const MEMBERS: ItemKind = ItemKind { sort_key_prefix: "MEMBER#" };
+pub(super) const SESSIONS: ItemKind = ItemKind { sort_key_prefix: "SESSION#" };
+pub(super) const PROJECTS: ItemKind = ItemKind { sort_key_prefix: "PROJECT#" };
+pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" };
 
 impl Key {
     pub fn account(account: AccountId) -> Self {
@@ -69,11 +24,11 @@ impl Key {
     }
 
     pub fn api_key(account: AccountId, key: KeyId) -> Self {
-        Kind::ApiKey.key(account_partition(account), key)
+        API_KEYS.key(account_partition(account), key)
     }
 
     pub fn member(account: AccountId, user: UserId) -> Self {
-        Kind::Member.key(account_partition(account), user)
+        MEMBERS.key(account_partition(account), user)
     }
 
     pub fn email(address: &EmailAddress) -> Self {
@@ -111,27 +66,20 @@ impl Key {
     }
 
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {
-        Kind::Session.key(session_partition(account, user), session)
+        SESSIONS.key(session_partition(account, user), session)
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {
-        Kind::Project.key(project_partition(account, environment), project)
+        PROJECTS.key(project_partition(account, environment), project)
     }
 
     pub fn audit_event(account: AccountId, event: EventId) -> Self {
-        Kind::AuditEvent.key(audit_partition(account), event)
+        AUDIT_EVENTS.key(audit_partition(account), event)
     }
 
-    pub fn kept_answer(place: &Place) -> Self {
-        let Place { account_id, caller, key } = place;
-        Self { pk: format!("ACCOUNT#{account_id}#CALLER#{caller}"), sk: format!("REQUEST#{key}") }
-    }
-
-    pub fn into_attributes(self) -> Item {
-        Item::from([
-            ("pk".to_owned(), AttributeValue::S(self.pk)),
-            ("sk".to_owned(), AttributeValue::S(self.sk)),
-        ])
+    pub fn idempotency_record(key: &IdempotencyKey) -> Self {
+        let IdempotencyKey { account_id, caller, digest } = key;
+        Self { pk: format!("ACCOUNT#{account_id}#CALLER#{caller}"), sk: format!("REQUEST#{digest}") }
     }
 }
 

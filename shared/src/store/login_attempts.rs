@@ -2,30 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Store,
-    attributes::{Item, attribute, item, thing},
-    audit_events::{record, refusal},
-    credentials::{AddressOwner, Credentials, FAILURES},
-    failure::StoreError,
-    keys::Key,
-    retries::{ATTEMPTS, pause_before},
-    write::Write,
-};
 use crate::{
-    account::Account,
-    audit::{Action, Actor, LoginRefusal, Occasion},
-    email::EmailAddress,
-    id::{AccountId, UserId},
-    member::Member,
-    throttling::{Admitted, Attempt, History, MAX_FAILURES_IN_A_ROW, MAX_STRANGE_FAILURES, Source},
-    timestamp::Timestamp,
+    model::{
+        account::Account,
+        audit_event::{Action, Actor, AuditContext, LoginRefusal},
+        member::Member,
+    },
+    primitives::{
+        email::EmailAddress,
+        id::{AccountId, UserId},
+        timestamp::Timestamp,
+    },
+    rate_limit::login_throttle::{
+        Admitted, Attempt, History, MAX_FAILURES_IN_A_ROW, MAX_UNRECOGNIZED_FAILURES, Source,
+    },
+    store::{
+        Store,
+        audit_events::{record, refusal},
+        dynamodb::{
+            attributes::{attribute, to_entity, to_item},
+            item::Item,
+            key::Key,
+            retry::{ATTEMPTS, pause_before},
+            write::Write,
+        },
+        error::StoreError,
+        member_credentials::{AddressOwner, Credentials, FAILURES},
+    },
 };
 
 /// An attempt that was let through. It counts as a failure until it has succeeded.
-pub struct Claim {
+pub struct AttemptReservation {
     attempt: Attempt,
-    is_strange: bool,
+    is_unrecognized: bool,
 }
 
 /// How many attempts of a source have failed or are under way in one hour, each while the source was strange.
@@ -46,21 +55,26 @@ impl Store {
         &self,
         address: Option<&EmailAddress>,
         attempt: Attempt,
-    ) -> Result<(Claim, Option<(Credentials, Account)>), StoreError> {
+    ) -> Result<(AttemptReservation, Option<(Credentials, Account)>), StoreError> {
         for round in 0..ATTEMPTS {
             pause_before(round).await;
             let owner = address.map_or_else(Key::nothing, Key::email);
             let keys = [owner, Key::history(&attempt), Key::source_hour(&attempt)];
-            let [owner, history, hour] = self.get_together(keys).await?;
-            let history: History = history.map(thing).transpose()?.unwrap_or_default();
-            let hour: SourceHour = hour.map(thing).transpose()?.unwrap_or_default();
+            let [owner, history, hour] = self.table.get_together(keys).await?;
+            let history: History = history.map(to_entity).transpose()?.unwrap_or_default();
+            let hour: SourceHour = hour.map(to_entity).transpose()?.unwrap_or_default();
             let admitted = history.admit(&attempt, hour.failures)?;
             let found = self.credentials_of(owner).await?;
             let credentials = found.as_ref().map(|(credentials, _)| credentials);
-            match self.write_together(claim(&attempt, &admitted, credentials)?).await {
-                Ok(()) => return Ok((Claim { attempt, is_strange: admitted.is_strange }, found)),
+            match self.table.write_together(claim(&attempt, &admitted, credentials)?).await {
+                Ok(()) => {
+                    return Ok((
+                        AttemptReservation { attempt, is_unrecognized: admitted.is_unrecognized },
+                        found,
+                    ));
+                }
                 // Another attempt came between. Whether this one may go on is to be seen anew.
-                Err(StoreError::Overtaken) => {}
+                Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -72,8 +86,8 @@ impl Store {
     ///
     /// # Errors
     /// When the member is gone, or the table can't be written.
-    pub async fn forgive(&self, claim: &Claim, member: &Member) -> Result<(), StoreError> {
-        self.write_together(was_right(claim, member.account_id, member.id)?).await
+    pub async fn forgive(&self, claim: &AttemptReservation, member: &Member) -> Result<(), StoreError> {
+        self.table.write_together(was_right(claim, member.account_id, member.id)?).await
     }
 
     /// The attempt had the right password of a member who may not log in.
@@ -82,15 +96,15 @@ impl Store {
     /// When the member is gone, or the table can't be written.
     pub async fn refuse_suspended(
         &self,
-        claim: &Claim,
+        claim: &AttemptReservation,
         member: &Member,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
         let refused = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         let mut writes = was_right(claim, account_id, user_id)?;
-        writes.push(refusal(account_id, None, refused, occasion)?);
-        self.write_together(writes).await
+        writes.push(refusal(account_id, None, refused, audit_context)?);
+        self.table.write_together(writes).await
     }
 
     /// Lets the password of the member who has `address` work again, where failures have disabled it, and knows the
@@ -102,19 +116,19 @@ impl Store {
         &self,
         address: &EmailAddress,
         from: Option<&Attempt>,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(AccountId, UserId), StoreError> {
-        let owner = self.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
-        let AddressOwner { account_id, user_id } = thing(owner)?;
+        let owner = self.table.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
+        let AddressOwner { account_id, user_id } = to_entity(owner)?;
         let enabled = Action::PasswordEnabled { user_id };
-        let record = record(account_id, Actor::Operator, enabled, occasion)?;
+        let record = record(account_id, Actor::Operator, enabled, audit_context)?;
         let mut writes = vec![no_failures(account_id, user_id)?, record];
         if let Some(attempt) = from {
             let history: History =
-                self.get(Key::history(attempt)).await?.map(thing).transpose()?.unwrap_or_default();
+                self.table.get(Key::history(attempt)).await?.map(to_entity).transpose()?.unwrap_or_default();
             writes.push(remember(attempt, &history.knowing(attempt))?);
         }
-        self.write_together(writes).await?;
+        self.table.write_together(writes).await?;
         Ok((account_id, user_id))
     }
 }
@@ -129,7 +143,7 @@ fn claim(
     let password = match credentials {
         Some(Credentials { member, failures, .. }) => {
             Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
-                .only_if("#failures = :seen", || StoreError::Overtaken)
+                .only_if("#failures = :seen", || StoreError::Conflict)
                 .name("#failures", FAILURES)
                 .value(":failures", MAX_FAILURES_IN_A_ROW.min(failures + 1))?
                 .value(":seen", failures)?
@@ -137,14 +151,14 @@ fn claim(
         None => Write::put(expiring(Key::nobody(attempt).into_attributes(), &admitted.history)?),
     };
     let mut writes = vec![history, password];
-    if admitted.is_strange {
+    if admitted.is_unrecognized {
         let hour = Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #failures :one")
-            .only_if("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Overtaken)
+            .only_if("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Conflict)
             .name("#ttl", "ttl")
             .name("#failures", "failures")
             .value(":end", attempt.hour_forgotten_at())?
             .value(":one", 1)?
-            .value(":limit", MAX_STRANGE_FAILURES)?;
+            .value(":limit", MAX_UNRECOGNIZED_FAILURES)?;
         writes.push(hour);
     }
     Ok(writes)
@@ -152,8 +166,8 @@ fn claim(
 
 /// The write that puts `history` in the place of the one before it.
 fn remember(attempt: &Attempt, history: &History) -> Result<Write, StoreError> {
-    Write::put(expiring(item(Key::history(attempt), history)?, history)?)
-        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Overtaken)
+    Write::put(expiring(to_item(Key::history(attempt), history)?, history)?)
+        .only_if("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Conflict)
         .name("#revision", "revision")
         .value(":seen", history.revision - 1)
 }
@@ -167,8 +181,8 @@ fn expiring(mut item: Item, history: &History) -> Result<Item, StoreError> {
 }
 
 /// The writes that turn a claimed attempt into a success, but for the member's own failures in a row.
-pub(super) fn succeeded(claim: &Claim) -> Result<Vec<Write>, StoreError> {
-    let Claim { attempt, is_strange } = claim;
+pub(super) fn succeeded(claim: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
+    let AttemptReservation { attempt, is_unrecognized } = claim;
     let source = Source::known(attempt.at);
     let end = source.known_until().map(Timestamp::unix_seconds);
     let history = Write::update(
@@ -183,7 +197,7 @@ pub(super) fn succeeded(claim: &Claim) -> Result<Vec<Write>, StoreError> {
     .value(":one", 1)?
     .value(":end", end)?;
     let mut writes = vec![history];
-    if *is_strange {
+    if *is_unrecognized {
         let hour = Write::update(Key::source_hour(attempt), "ADD #failures :less")
             .name("#failures", "failures")
             .value(":less", -1)?;
@@ -193,7 +207,11 @@ pub(super) fn succeeded(claim: &Claim) -> Result<Vec<Write>, StoreError> {
 }
 
 /// The writes after an attempt with the right password of the member.
-pub(super) fn was_right(claim: &Claim, account: AccountId, user: UserId) -> Result<Vec<Write>, StoreError> {
+pub(super) fn was_right(
+    claim: &AttemptReservation,
+    account: AccountId,
+    user: UserId,
+) -> Result<Vec<Write>, StoreError> {
     let mut writes = succeeded(claim)?;
     writes.push(no_failures(account, user)?);
     Ok(writes)
@@ -202,7 +220,7 @@ pub(super) fn was_right(claim: &Claim, account: AccountId, user: UserId) -> Resu
 /// The write after which no failures of the member are counted.
 fn no_failures(account: AccountId, user: UserId) -> Result<Write, StoreError> {
     Write::update(Key::member(account, user), "SET #failures = :none")
-        .only_if_there()
+        .only_if_exists()
         .name("#failures", FAILURES)
         .value(":none", 0)
 }

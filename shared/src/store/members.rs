@@ -1,23 +1,32 @@
 //! Members in the table.
 
-use super::{
-    Store,
-    attributes::{attribute, item, thing},
-    audit_events::record,
-    caller::{account_still_let_in, credential_still_let_in, credential_still_let_in_to_change},
-    credentials::{AddressOwner, FAILURES, PASSWORD},
-    failure::StoreError,
-    keys::{Key, Kind, account_partition},
-    write::Write,
-};
 use crate::{
-    account::{AccountStatus, Standing},
-    audit::{Action, Occasion},
-    cursor::{Paging, Slice},
-    id::{AccountId, UserId},
-    member::Member,
-    password::PasswordHash,
-    principal::Principal,
+    authorization::principal::Principal,
+    credentials::password::PasswordHash,
+    model::{
+        account::{AccountStatus, AccountSummary},
+        audit_event::{Action, AuditContext},
+        member::Member,
+    },
+    primitives::{
+        id::{AccountId, UserId},
+        pagination::{Page, Paging},
+    },
+    store::{
+        Store,
+        audit_events::record,
+        dynamodb::{
+            attributes::{attribute, to_entity, to_item},
+            key::Key,
+            write::Write,
+        },
+        error::StoreError,
+        keys::{self, account_partition},
+        member_credentials::{AddressOwner, FAILURES, PASSWORD},
+        preconditions::{
+            account_still_active, credential_still_authorized, credential_still_authorized_to_change,
+        },
+    },
 };
 
 impl Store {
@@ -26,15 +35,15 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn member(&self, account: AccountId, user: UserId) -> Result<Option<Member>, StoreError> {
-        self.get(Key::member(account, user)).await?.map(thing).transpose()
+        self.table.get(Key::member(account, user)).await?.map(to_entity).transpose()
     }
 
     /// The account's members, newest first.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn members(&self, account: AccountId, paging: &Paging) -> Result<Slice<Member>, StoreError> {
-        self.newest(account_partition(account), Kind::Member, paging, |_| true).await
+    pub async fn members(&self, account: AccountId, paging: &Paging) -> Result<Page<Member>, StoreError> {
+        self.table.newest(account_partition(account), keys::MEMBERS, paging, |_| true).await
     }
 
     /// Puts a new member into the table, whom `caller` makes.
@@ -46,18 +55,18 @@ impl Store {
         member: &Member,
         password: &PasswordHash,
         caller: &Principal,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let mut writes = new_member(member, password)?;
-        writes.extend(credential_still_let_in(caller, occasion.at)?);
+        writes.extend(credential_still_authorized(caller, audit_context.at)?);
         writes.push(count_admins(member.account_id, None, Some(member))?);
         let created = Action::MemberCreated {
             user_id: member.id,
             email: member.email.clone(),
             permissions: member.permissions,
         };
-        writes.push(record(member.account_id, caller.into(), created, occasion)?);
-        self.write_together(writes).await
+        writes.push(record(member.account_id, caller.into(), created, audit_context)?);
+        self.table.write_together(writes).await
     }
 
     /// Puts `after` in the place of `before`, the same member before the change, as `caller` asks.
@@ -70,7 +79,7 @@ impl Store {
         before: &Member,
         after: &Member,
         caller: &Principal,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(
             Key::member(before.account_id, before.id),
@@ -80,12 +89,12 @@ impl Store {
         .value(":status", after.status)?
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![only_if_unchanged(update, before)?];
-        writes.extend(credential_still_let_in_to_change(caller, before, occasion.at)?);
+        writes.extend(credential_still_authorized_to_change(caller, before, audit_context.at)?);
         writes.push(count_admins(before.account_id, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
-        writes.push(record(before.account_id, caller.into(), changed, occasion)?);
-        self.write_together(writes).await
+        writes.push(record(before.account_id, caller.into(), changed, audit_context)?);
+        self.table.write_together(writes).await
     }
 
     /// Removes a member as they were seen, and frees their address, as `caller` asks.
@@ -97,25 +106,25 @@ impl Store {
         &self,
         seen: &Member,
         caller: &Principal,
-        occasion: &Occasion,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let member = Write::delete(Key::member(seen.account_id, seen.id));
         let mut writes = vec![only_if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
-        writes.extend(credential_still_let_in_to_change(caller, seen, occasion.at)?);
+        writes.extend(credential_still_authorized_to_change(caller, seen, audit_context.at)?);
         writes.push(count_admins(seen.account_id, Some(seen), None)?);
         let removed = Action::MemberRemoved { user_id: seen.id };
-        writes.push(record(seen.account_id, caller.into(), removed, occasion)?);
-        self.write_together(writes).await
+        writes.push(record(seen.account_id, caller.into(), removed, audit_context)?);
+        self.table.write_together(writes).await
     }
 }
 
 /// The writes that put a new member into the table.
 pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec<Write>, StoreError> {
     let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
-    let mut member_item = item(Key::member(member.account_id, member.id), member)?;
+    let mut member_item = to_item(Key::member(member.account_id, member.id), member)?;
     member_item.insert(PASSWORD.to_owned(), attribute(password)?);
     member_item.insert(FAILURES.to_owned(), attribute(0)?);
-    let address_item = item(Key::email(&member.email), owner)?;
+    let address_item = to_item(Key::email(&member.email), owner)?;
     Ok(vec![
         Write::put_new(member_item, StoreError::id_taken),
         Write::put_new(address_item, || StoreError::AddressTaken),
@@ -127,7 +136,7 @@ fn only_if_unchanged(write: Write, seen: &Member) -> Result<Write, StoreError> {
     const UNCHANGED: &str = "#permissions = :seen_permissions AND #status = :seen_status \
                              AND #session_epoch = :seen_session_epoch";
     write
-        .only_if(UNCHANGED, || StoreError::Overtaken)
+        .only_if(UNCHANGED, || StoreError::Conflict)
         .name("#permissions", "permissions")
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")
@@ -146,16 +155,16 @@ fn count_admins(
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
         (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
-            .only_if("#status = :active", || StoreError::Overtaken),
+            .only_if("#status = :active", || StoreError::Conflict),
         (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
-            .only_if_or_found("#status = :active AND #active_admins > :one", |account| {
-                match thing::<Standing>(account) {
-                    Ok(Standing { status: AccountStatus::Active, .. }) => StoreError::LastAdmin,
-                    Ok(_) => StoreError::Overtaken,
+            .only_if_with_item("#status = :active AND #active_admins > :one", |account| {
+                match to_entity::<AccountSummary>(account) {
+                    Ok(AccountSummary { status: AccountStatus::Active, .. }) => StoreError::LastAdmin,
+                    Ok(_) => StoreError::Conflict,
                     Err(error) => error,
                 }
             }),
-        _ => return account_still_let_in(account),
+        _ => return account_still_active(account),
     };
     write
         .name("#status", "status")

@@ -1,20 +1,26 @@
 //! Projects in the table.
 
-use super::{
-    Store,
-    attributes::{item, thing},
-    failure::StoreError,
-    kept_answers::keep,
-    keys::{Key, Kind, project_partition},
-    write::Write,
-};
 use crate::{
-    cursor::{Paging, Slice},
-    environment::Environment,
-    id::AccountId,
-    idempotency::Outcome,
-    name::Name,
-    project::{Project, ProjectId},
+    idempotency::IdempotencyResult,
+    model::project::Project,
+    primitives::{
+        environment::Environment,
+        id::AccountId,
+        name::Name,
+        pagination::{Page, Paging},
+        project_id::ProjectId,
+    },
+    store::{
+        Store,
+        dynamodb::{
+            attributes::{to_entity, to_item},
+            key::Key,
+            write::Write,
+        },
+        error::StoreError,
+        idempotency_records::store_result,
+        keys::{self, project_partition},
+    },
 };
 
 impl Store {
@@ -27,13 +33,13 @@ impl Store {
         account: AccountId,
         environment: Environment,
         project: &Project,
-        outcome: Option<&Outcome>,
+        idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
         // Without a condition: the id is new, and a repeated attempt puts the same.
-        let put = Write::put(item(Key::project(account, environment, &project.id), project)?);
-        match outcome {
-            None => self.write(put).await.map(drop),
-            Some(outcome) => self.write_together(vec![put, keep(outcome)?]).await,
+        let put = Write::put(to_item(Key::project(account, environment, &project.id), project)?);
+        match idempotency {
+            None => self.table.write(put).await.map(drop),
+            Some(result) => self.table.write_together(vec![put, store_result(result)?]).await,
         }
     }
 
@@ -47,7 +53,7 @@ impl Store {
         environment: Environment,
         project: &ProjectId,
     ) -> Result<Option<Project>, StoreError> {
-        self.get(Key::project(account, environment, project)).await?.map(thing).transpose()
+        self.table.get(Key::project(account, environment, project)).await?.map(to_entity).transpose()
     }
 
     /// The account's projects, newest first.
@@ -59,8 +65,8 @@ impl Store {
         account: AccountId,
         environment: Environment,
         paging: &Paging,
-    ) -> Result<Slice<Project>, StoreError> {
-        self.newest(project_partition(account, environment), Kind::Project, paging, |_| true).await
+    ) -> Result<Page<Project>, StoreError> {
+        self.table.newest(project_partition(account, environment), keys::PROJECTS, paging, |_| true).await
     }
 
     /// Those of the projects `ids`, at most 100, that exist, newest first.
@@ -73,18 +79,18 @@ impl Store {
         environment: Environment,
         ids: &[ProjectId],
         paging: &Paging,
-    ) -> Result<Slice<Project>, StoreError> {
+    ) -> Result<Page<Project>, StoreError> {
         let behind = |id: &&ProjectId| paging.after.as_deref().is_none_or(|after| id.as_str() < after);
         let keys: Vec<_> =
             ids.iter().filter(behind).map(|id| Key::project(account, environment, id)).collect();
         // A batch may not be empty.
-        let items = if keys.is_empty() { Vec::new() } else { self.batch_get(&keys).await? };
-        let mut things = items.into_iter().map(thing).collect::<Result<Vec<Project>, _>>()?;
-        things.sort_by(|one, other| other.id.cmp(&one.id));
-        let more = things.len() > paging.limit;
-        things.truncate(paging.limit);
-        let next = things.last().filter(|_| more).map(|last| last.id.to_string());
-        Ok(Slice { things, next })
+        let items = if keys.is_empty() { Vec::new() } else { self.table.batch_get(&keys).await? };
+        let mut entities = items.into_iter().map(to_entity).collect::<Result<Vec<Project>, _>>()?;
+        entities.sort_by(|one, other| other.id.cmp(&one.id));
+        let more = entities.len() > paging.limit;
+        entities.truncate(paging.limit);
+        let next = entities.last().filter(|_| more).map(|last| last.id.to_string());
+        Ok(Page { entities, next })
     }
 
     /// Gives a project another name. Returns it as it is then.
@@ -99,10 +105,10 @@ impl Store {
         name: &Name,
     ) -> Result<Project, StoreError> {
         let update = Write::update(Key::project(account, environment, project), "SET #name = :name")
-            .only_if_there()
+            .only_if_exists()
             .name("#name", "name")
             .value(":name", name)?;
-        thing(self.write(update).await?.unwrap_or_default())
+        to_entity(self.table.write(update).await?.unwrap_or_default())
     }
 
     /// Deletes a project.
@@ -115,6 +121,9 @@ impl Store {
         environment: Environment,
         project: &ProjectId,
     ) -> Result<(), StoreError> {
-        self.write(Write::delete(Key::project(account, environment, project)).only_if_there()).await.map(drop)
+        self.table
+            .write(Write::delete(Key::project(account, environment, project)).only_if_exists())
+            .await
+            .map(drop)
     }
 }

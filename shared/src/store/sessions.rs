@@ -1,19 +1,26 @@
 //! Sessions in the table.
 
-use super::{
-    Store,
-    attributes::{attribute, item},
-    audit_events::record,
-    failure::StoreError,
-    keys::{Key, Kind, session_partition},
-    login_attempts::{Claim, was_right},
-    write::Write,
-};
 use crate::{
-    audit::{Action, Actor, Occasion},
-    cursor::{Paging, Slice},
-    id::{AccountId, SessionId, UserId},
-    session::Session,
+    model::{
+        audit_event::{Action, Actor, AuditContext},
+        session::Session,
+    },
+    primitives::{
+        id::{AccountId, SessionId, UserId},
+        pagination::{Page, Paging},
+    },
+    store::{
+        Store,
+        audit_events::record,
+        dynamodb::{
+            attributes::{attribute, to_item},
+            key::Key,
+            write::Write,
+        },
+        error::StoreError,
+        keys::{self, session_partition},
+        login_attempts::{AttemptReservation, was_right},
+    },
 };
 
 impl Store {
@@ -25,19 +32,19 @@ impl Store {
     pub async fn create_session(
         &self,
         session: &Session,
-        claim: &Claim,
-        occasion: &Occasion,
+        claim: &AttemptReservation,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let mut item = item(Key::session(session.account_id, session.user_id, session.id), session)?;
+        let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
         item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
         let Session { id: session_id, account_id, user_id, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
         let action = Action::LoginSucceeded { user_id, session_id };
-        let record = record(account_id, actor, action, occasion)?;
+        let record = record(account_id, actor, action, audit_context)?;
         let session = Write::put_new(item, StoreError::id_taken);
         let mut writes = was_right(claim, account_id, user_id)?;
         writes.extend([session, record]);
-        self.write_together(writes).await
+        self.table.write_together(writes).await
     }
 
     /// The member's sessions that pass `keep`, newest first.
@@ -50,8 +57,8 @@ impl Store {
         user: UserId,
         paging: &Paging,
         keep: impl Fn(&Session) -> bool,
-    ) -> Result<Slice<Session>, StoreError> {
-        self.newest(session_partition(account, user), Kind::Session, paging, keep).await
+    ) -> Result<Page<Session>, StoreError> {
+        self.table.newest(session_partition(account, user), keys::SESSIONS, paging, keep).await
     }
 
     /// Ends a session.
@@ -64,6 +71,6 @@ impl Store {
         user: UserId,
         session: SessionId,
     ) -> Result<(), StoreError> {
-        self.write(Write::delete(Key::session(account, user, session)).only_if_there()).await.map(drop)
+        self.table.write(Write::delete(Key::session(account, user, session)).only_if_exists()).await.map(drop)
     }
 }

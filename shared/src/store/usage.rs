@@ -3,20 +3,27 @@
 
 use serde::Deserialize;
 
-use super::{
-    Store,
-    attributes::thing,
-    failure::StoreError,
-    keys::Key,
-    retries::{ATTEMPTS, pause_before},
-    write::Write,
-};
 use crate::{
-    api_key::{ApiKey, State},
-    digest::TokenDigest,
-    limit::{Batch, Counter, Quota, Taken, Taking, Untaken},
-    session::Session,
-    timestamp::Timestamp,
+    credentials::digest::TokenDigest,
+    model::{
+        api_key::{ApiKey, State},
+        session::Session,
+    },
+    primitives::{
+        quota::{Counter, Quota},
+        timestamp::Timestamp,
+    },
+    rate_limit::batch::{Batch, NoReservation, Reservation, ReservedBatch},
+    store::{
+        Store,
+        dynamodb::{
+            attributes::to_entity,
+            key::Key,
+            retry::{ATTEMPTS, pause_before},
+            write::Write,
+        },
+        error::StoreError,
+    },
 };
 
 /// What is needed of a key's item.
@@ -32,51 +39,52 @@ impl Store {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn take_from_quota(
+    pub async fn reserve_quota(
         &self,
         key: &ApiKey,
         wanted: Batch,
         quota: Quota,
         now: Timestamp,
-    ) -> Result<Result<Taken, Untaken>, StoreError> {
+    ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
         let mut seen = key.counter;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            let taking = match Taking::plan(wanted, seen, quota) {
+            let taking = match Reservation::plan(wanted, seen, quota) {
                 Ok(taking) => taking,
-                Err(counter) => return Ok(Err(Untaken::UsedUp(counter))),
+                Err(counter) => return Ok(Err(NoReservation::UsedUp(counter))),
             };
-            match self.write(write_taking(key, taking, now)?).await {
+            match self.table.write(reservation_write(key, taking, now)?).await {
                 Ok(item) => {
-                    let counter = item.map(thing::<Counted>).transpose()?.and_then(|counted| counted.counter);
+                    let counter =
+                        item.map(to_entity::<Counted>).transpose()?.and_then(|counted| counted.counter);
                     let counter = counter.ok_or_else(|| StoreError::malformed("a counter is gone"))?;
-                    return Ok(Ok(Taken { size: taking.batch().size, counter }));
+                    return Ok(Ok(ReservedBatch { size: taking.batch().size, counter }));
                 }
-                Err(StoreError::Overtaken) => {
+                Err(StoreError::Conflict) => {
                     // As the authorizer reads, so that it needs no other permission.
-                    let [item] = self.get_together([Key::api_key(key.account_id, key.id)]).await?;
-                    seen = item.map(thing::<Counted>).transpose()?.and_then(|counted| counted.counter);
+                    let [item] = self.table.get_together([Key::api_key(key.account_id, key.id)]).await?;
+                    seen = item.map(to_entity::<Counted>).transpose()?.and_then(|counted| counted.counter);
                 }
-                Err(StoreError::Crowded) => break,
+                Err(StoreError::Contended) => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(Err(Untaken::Crowded))
+        Ok(Err(NoReservation::Contended))
     }
 
-    /// Puts `redigested` in the place of the state that was seen of `key`, which is of the same secrets. Where it was
+    /// Puts `rehashed` in the place of the state that was seen of `key`, which is of the same secrets. Where it was
     /// changed meanwhile, that stays.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn redigest_key(&self, key: &ApiKey, redigested: &State) -> Result<(), StoreError> {
-        let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :redigested")
-            .only_if("#state = :seen", || StoreError::Overtaken)
+    pub async fn rehash_key(&self, key: &ApiKey, rehashed: &State) -> Result<(), StoreError> {
+        let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :rehashed")
+            .only_if("#state = :seen", || StoreError::Conflict)
             .name("#state", "state")
-            .value(":redigested", redigested)?
+            .value(":rehashed", rehashed)?
             .value(":seen", &key.state)?;
-        match self.write(update).await {
-            Ok(_) | Err(StoreError::Overtaken) => Ok(()),
+        match self.table.write(update).await {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -94,34 +102,34 @@ impl Store {
     ) -> Result<(), StoreError> {
         let key = Key::session(session.account_id, session.user_id, session.id);
         let update = Write::update(key, "SET #last_used_at = :now, #digest = :digest")
-            .only_if_there()
+            .only_if_exists()
             .name("#last_used_at", "last_used_at")
             .name("#digest", "digest")
             .value(":now", now)?
             .value(":digest", digest)?;
-        match self.write(update).await {
+        match self.table.write(update).await {
             Ok(_) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
     }
 }
 
-fn write_taking(key: &ApiKey, taking: Taking, now: Timestamp) -> Result<Write, StoreError> {
+fn reservation_write(key: &ApiKey, taking: Reservation, now: Timestamp) -> Result<Write, StoreError> {
     let item = Key::api_key(key.account_id, key.id);
-    let overtaken = || StoreError::Overtaken;
+    let conflict = || StoreError::Conflict;
     let write = match taking {
-        Taking::First(Batch { window, size }) => {
+        Reservation::First(Batch { window, size }) => {
             Write::update(item, "SET #counter = :counter, #last_used_at = :now")
                 .only_if(
                     "attribute_exists(pk) AND (attribute_not_exists(#counter) OR #counter.#window < :window)",
-                    overtaken,
+                    conflict,
                 )
                 .value(":counter", Counter { window, taken: size })?
                 .value(":window", window)?
         }
-        Taking::Further { batch: Batch { window, size }, at_most } => {
+        Reservation::Further { batch: Batch { window, size }, at_most } => {
             Write::update(item, "SET #counter.#taken = #counter.#taken + :size, #last_used_at = :now")
-                .only_if("#counter.#window = :window AND #counter.#taken <= :at_most", overtaken)
+                .only_if("#counter.#window = :window AND #counter.#taken <= :at_most", conflict)
                 .name("#taken", "taken")
                 .value(":size", size)?
                 .value(":window", window)?

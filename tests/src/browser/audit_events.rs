@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{answer::text, browser::Browser, service::key_path};
+use crate::{browser::Browser, response::text, service::key_path};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]

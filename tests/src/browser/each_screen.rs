@@ -5,12 +5,12 @@ use std::{fs, path::PathBuf};
 
 use fantoccini::key::Key;
 use serde_json::json;
-use shared::clock::Clock;
+use shared::primitives::clock::Clock;
 use time::Duration;
 
 use crate::{
-    answer::text,
     browser::Browser,
+    response::text,
     service::{Credential, PASSWORD, key_path},
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{answer::text, browser::Browser};
+use crate::{browser::Browser, response::text};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]

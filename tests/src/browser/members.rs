@@ -87,7 +87,7 @@ async fn are_given_only_what_the_admin_has() {
     let path = format!("/v1/members/{}", browser.service.member(&account.session, &["write"]).await.1);
     browser.service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
     let suspended = browser.service.get(&path, &account.session).await.expect(200);
-    let suspended = crate::answer::text(&suspended, "email");
+    let suspended = crate::response::text(&suspended, "email");
 
     browser.log_in(&email).await;
     browser.go("Team Members").await;

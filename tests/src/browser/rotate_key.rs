@@ -56,6 +56,8 @@ async fn of_a_key_that_was_revoked_meanwhile_says_so() {
     browser.sees("The key was revoked").await;
     browser.click("Cancel").await;
     browser
-        .end(&["409 /v1/api-keys/{key}/rotate".replace("{key}", crate::answer::text(&record, "id")).as_str()])
+        .end(&["409 /v1/api-keys/{key}/rotate"
+            .replace("{key}", crate::response::text(&record, "id"))
+            .as_str()])
         .await;
 }

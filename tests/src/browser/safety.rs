@@ -40,7 +40,7 @@ async fn hostile_names_are_text() {
         assert_eq!(made, 0, "{screen}");
         assert_eq!(browser.title().await, format!("{screen} · MedTWIN"));
     }
-    let path = format!("#/audit-events?key_id={}", crate::answer::text(&key, "id"));
+    let path = format!("#/audit-events?key_id={}", crate::response::text(&key, "id"));
     browser.value("location.hash = arguments[0]", &[json!(path)]).await;
     browser.sees_rows(1).await;
     browser.end(&[]).await;

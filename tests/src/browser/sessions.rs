@@ -15,7 +15,8 @@ async fn are_shown_and_another_can_be_ended() {
         .json(&body)
         .send()
         .await;
-    let other = crate::service::Credential::session(crate::answer::text(&login.expect(200), "session_token"));
+    let other =
+        crate::service::Credential::session(crate::response::text(&login.expect(200), "session_token"));
 
     browser.go("Sessions").await;
     let rows = browser.sees_rows(3).await;

@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State},
     http::Response,
 };
-use shared::clock::Clock;
+use shared::primitives::clock::Clock;
 use tokio::net::TcpListener;
 
 use crate::{browser::Browser, service::OwnService};

@@ -1,4 +1,4 @@
-"""The client of MedTWIN Auth."""
+"""Python client for MedTWIN Auth."""
 
 from medtwin.api_keys import (
     ApiKey,
@@ -9,7 +9,6 @@ from medtwin.api_keys import (
     RotatedApiKey,
     Scope,
 )
-from medtwin.attempts import Retries
 from medtwin.audit_events import Actor, AuditEvent, Limits
 from medtwin.caller import Caller, KeyCaller, SessionCaller
 from medtwin.client import AsyncClient, Client
@@ -21,7 +20,7 @@ from medtwin.errors import (
     Forbidden,
     InternalError,
     MedtwinError,
-    NoAnswer,
+    NoResponse,
     NotFound,
     PayloadTooLarge,
     RateLimited,
@@ -31,12 +30,13 @@ from medtwin.errors import (
     TimedOut,
     Unauthorized,
     Unavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UnprocessableContent,
     UnsupportedMediaType,
 )
 from medtwin.members import Member, MemberStatus
 from medtwin.projects import Environment, Project
+from medtwin.retry_policy import Retries
 from medtwin.secret import Secret
 from medtwin.sessions import Session
 
@@ -62,7 +62,7 @@ __all__ = [
     "MedtwinError",
     "Member",
     "MemberStatus",
-    "NoAnswer",
+    "NoResponse",
     "NotFound",
     "PayloadTooLarge",
     "Permission",
@@ -80,7 +80,7 @@ __all__ = [
     "TimedOut",
     "Unauthorized",
     "Unavailable",
-    "UnexpectedAnswer",
+    "UnexpectedResponse",
     "UnprocessableContent",
     "UnsupportedMediaType",
 ]

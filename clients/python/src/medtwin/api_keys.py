@@ -8,26 +8,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, TypeVar
 
-from medtwin import call
-from medtwin.call import Call, Members, Page
-from medtwin.endpoint import Resource, Wire, endpoint, listing
+from medtwin import request
+from medtwin.decoding import decode
+from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
 from medtwin.errors import SecretLost
-from medtwin.reading import read
+from medtwin.request import ApiRequest, JsonFields, Page
 from medtwin.secret import Secret
 
 K = TypeVar("K", bound="CreatedApiKey")
 
 Permission: TypeAlias = Literal["read", "write", "delete", "admin"] | str
-"""What a key or a member may do. Any text, since a later version of the service may have more."""
+"""A permission of a key or a member. Any string is accepted, because later versions of the service may add some."""
 KeyType: TypeAlias = Literal["live", "test"] | str
-"""Which data a key sees."""
+"""The data that a key can access: live data or test data."""
 KeyStatus: TypeAlias = Literal["active", "expired", "revoked"] | str
-"""Whether a key works."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The projects that a key reaches."""
+    """The projects that a key can access, by id."""
 
     projects: tuple[str, ...]
 
@@ -41,9 +40,9 @@ class ApiKey:
     type: KeyType
     permissions: tuple[Permission, ...]
     scope: Scope | None
-    """None is every project."""
+    """The projects that the key can access, or None for every project."""
     hint: str
-    """Begin and end of the secret, to know it by."""
+    """The first and last characters of the secret, by which people recognize it."""
     status: KeyStatus
     created_at: datetime
     expires_at: datetime | None
@@ -52,22 +51,25 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class CreatedApiKey(ApiKey):
-    """A key that was just made."""
+    """A new API key, with its secret."""
 
     key: Secret
-    """What to call the service with. It stands here once, and can never be read again."""
+    """The secret, which authenticates requests. The service returns it only once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RotatedApiKey(CreatedApiKey):
-    """A key with a new secret."""
+    """An API key, with its new secret."""
 
     previous_expires_at: datetime
-    """Until when the old secret works."""
+    """When the previous secret stops working."""
 
 
-class ApiKeys(Resource[Wire]):
-    """The keys that the caller reaches: with `admin`, or a session; its own always for `revoke` and `rotate`."""
+class ApiKeys(Resource[Transport]):
+    """The API keys that the caller can access.
+
+    They need a session or a key with `admin`. Every key may revoke and rotate itself.
+    """
 
     @endpoint
     def create(
@@ -78,9 +80,12 @@ class ApiKeys(Resource[Wire]):
         type: KeyType = "live",
         scope: Scope | None = None,
         expires_at: datetime | None = None,
-    ) -> Call[CreatedApiKey]:
-        """Make a key, which never exceeds its maker. Without a scope it reaches every project, for ever by default."""
-        return _with_secret(
+    ) -> ApiRequest[CreatedApiKey]:
+        """Create a key. It cannot have more rights than the caller.
+
+        Without `scope` the key can access every project. Without `expires_at` it never expires.
+        """
+        return _returning_secret(
             CreatedApiKey,
             "/v1/api-keys",
             {
@@ -88,40 +93,43 @@ class ApiKeys(Resource[Wire]):
                 "permissions": tuple(permissions),
                 "type": type,
                 "scope": scope and {"projects": scope.projects},
-                "expires_at": call.seconds(expires_at),
+                "expires_at": request.format_time(expires_at),
             },
         )
 
-    @listing
-    def list(self, *, status: Literal["all"] | None = None, page_size: int | None = None) -> Call[Page[ApiKey]]:
-        """List keys, newest first; with `status="all"` the revoked ones too."""
-        return call.get_page("/v1/api-keys", ApiKey, page_size, {"status": status})
+    @list_endpoint
+    def list(self, *, status: Literal["all"] | None = None, page_size: int | None = None) -> ApiRequest[Page[ApiKey]]:
+        """List keys, newest first. Revoked keys are included only with `status="all"`."""
+        return request.get_page("/v1/api-keys", ApiKey, page_size, {"status": status})
 
     @endpoint
-    def get(self, key_id: str) -> Call[ApiKey]:
-        """Read one key."""
-        return call.get(f"/v1/api-keys/{call.segment(key_id)}", ApiKey)
+    def get(self, key_id: str) -> ApiRequest[ApiKey]:
+        """Get one key."""
+        return request.get(f"/v1/api-keys/{request.path_segment(key_id)}", ApiKey)
 
     @endpoint
-    def revoke(self, key_id: str) -> Call[None]:
-        """End a key: from the answer on, no secret of it is let in. Once more is no error."""
-        return call.delete(f"/v1/api-keys/{call.segment(key_id)}")
+    def revoke(self, key_id: str) -> ApiRequest[None]:
+        """Revoke a key, so that none of its secrets is authorized any more. Revoking it again is not an error."""
+        return request.delete(f"/v1/api-keys/{request.path_segment(key_id)}")
 
     @endpoint
-    def rotate(self, key_id: str, *, grace_period: timedelta | None = None) -> Call[RotatedApiKey]:
-        """Give a key a new secret; the old one works for `grace_period` more, from 0 to 7 days, 1 day by default."""
-        return _with_secret(
+    def rotate(self, key_id: str, *, grace_period: timedelta | None = None) -> ApiRequest[RotatedApiKey]:
+        """Replace the secret of a key.
+
+        The old secret works for `grace_period` more: 0 to 7 days, 1 day by default.
+        """
+        return _returning_secret(
             RotatedApiKey,
-            f"/v1/api-keys/{call.segment(key_id)}/rotate",
+            f"/v1/api-keys/{request.path_segment(key_id)}/rotate",
             {"grace_period": None if grace_period is None else math.ceil(grace_period.total_seconds())},
         )
 
 
-def _with_secret(kind: type[K], path: str, body: Members) -> Call[K]:
-    def read_key(answer: object) -> K:
-        # A repetition is answered with what was answered before, without the secret.
-        if isinstance(answer, dict) and "key" not in answer:
-            raise SecretLost(read(ApiKey, answer))
-        return read(kind, answer)
+def _returning_secret(cls: type[K], path: str, body: JsonFields) -> ApiRequest[K]:
+    def decode_key(response_body: object) -> K:
+        # The service repeats the first response to a retried request, but without the secret.
+        if isinstance(response_body, dict) and "key" not in response_body:
+            raise SecretLost(decode(ApiKey, response_body))
+        return decode(cls, response_body)
 
-    return call.once(replace(call.post(path, kind, body), read=read_key))
+    return request.idempotent(replace(request.post(path, cls, body), decoder=decode_key))

@@ -1,19 +1,19 @@
-"""The audit trail: what was changed in an account, by whom, when and in which request."""
+"""The audit trail: who changed what in an account, when, and in which request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from medtwin import call
+from medtwin import request
 from medtwin.api_keys import KeyType, Permission, Scope
-from medtwin.call import Call, Page
-from medtwin.endpoint import Resource, Wire, listing
+from medtwin.endpoint import Resource, Transport, list_endpoint
+from medtwin.request import ApiRequest, Page
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who did something."""
+    """The key, session or operator that caused an event."""
 
     type: str
     """`session`, `api_key` or `operator`."""
@@ -24,7 +24,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How many requests a minute keys may send, by their type."""
+    """The rate limits of an account's keys, by key type, in requests per minute."""
 
     live: int
     test: int
@@ -32,17 +32,17 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEvent:
-    """One event. Which members behind `source_ip` it has goes by its `type`; the others are None."""
+    """One event. Its `type` decides which of the fields after `source_ip` it has; the others are None."""
 
     id: str
     type: str
-    """Such as `api_key.rotated`."""
+    """For example `api_key.rotated`."""
     created_at: datetime
     actor: Actor | None
-    """None for a login that was refused."""
+    """None for a rejected login."""
     request_id: str
     source_ip: str | None
-    """None for the operator."""
+    """None if the actor is the operator."""
     key_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
@@ -58,10 +58,10 @@ class AuditEvent:
     requests_per_minute: Limits | None = None
 
 
-class AuditEvents(Resource[Wire]):
-    """The account's audit trail, for who has `admin` over the whole account."""
+class AuditEvents(Resource[Transport]):
+    """The audit trail of the account. It needs `admin`, in a session or in a live key without a scope."""
 
-    @listing
-    def list(self, *, key_id: str | None = None, page_size: int | None = None) -> Call[Page[AuditEvent]]:
-        """List events, newest first; with `key_id`, what was done to that key and what it did."""
-        return call.get_page("/v1/audit-events", AuditEvent, page_size, {"key_id": key_id})
+    @list_endpoint
+    def list(self, *, key_id: str | None = None, page_size: int | None = None) -> ApiRequest[Page[AuditEvent]]:
+        """List events, newest first. With `key_id`, list only changes of that key and changes made with it."""
+        return request.get_page("/v1/audit-events", AuditEvent, page_size, {"key_id": key_id})

@@ -1,4 +1,4 @@
-"""Who is calling, as the service sees it."""
+"""The caller: the API key or the session that the service sees behind a credential."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from medtwin.api_keys import KeyType, Permission, Scope
-from medtwin.call import Call
-from medtwin.reading import Malformed, read
+from medtwin.decoding import DecodeError, decode
+from medtwin.request import ApiRequest
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyCaller:
-    """A program with an API key."""
+    """A caller that uses an API key."""
 
     account_id: str
     key_id: str
@@ -21,19 +21,20 @@ class KeyCaller:
     key_type: KeyType
     permissions: tuple[Permission, ...]
     scope: Scope | None
+    """The projects that the key can access, or None for every project."""
     expires_at: datetime | None
     secret: Literal["current", "previous"] | str
-    """Which of the key's secrets it has: `previous` is one that a rotation has replaced, and ends soon."""
+    """Which secret of the key the caller uses. A rotation replaced the previous one, which expires soon."""
 
     @property
     def has_current_secret(self) -> bool:
-        """Whether no rotation has replaced the secret."""
-        return self.secret == "current"  # noqa: S105 - a word about it
+        """Whether the caller uses the current secret of the key."""
+        return self.secret == "current"  # noqa: S105 - not a secret
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionCaller:
-    """A member with a session."""
+    """A caller that uses a session: a logged-in member."""
 
     account_id: str
     user_id: str
@@ -46,20 +47,20 @@ Caller: TypeAlias = KeyCaller | SessionCaller
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _TypeTag:
     type: str
 
 
-def me() -> Call[Caller]:
-    """Ask who is calling."""
-    return Call(method="GET", path="/v1/auth/me", read=_caller)
+def me() -> ApiRequest[Caller]:
+    """Return a request for the caller."""
+    return ApiRequest(method="GET", path="/v1/auth/me", decoder=_decode_caller)
 
 
-def _caller(answer: object) -> Caller:
-    match read(_Kind, answer).type:
+def _decode_caller(body: object) -> Caller:
+    match decode(_TypeTag, body).type:
         case "api_key":
-            return read(KeyCaller, answer)
+            return decode(KeyCaller, body)
         case "session":
-            return read(SessionCaller, answer)
+            return decode(SessionCaller, body)
         case _:
-            raise Malformed("the answer.type is none that this version knows")
+            raise DecodeError("response.type has an unknown value")

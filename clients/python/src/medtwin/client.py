@@ -1,4 +1,4 @@
-"""The two clients."""
+"""The synchronous and the asynchronous client."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from types import TracebackType
 import anyio
 import httpx
 
-from medtwin import base_url as bases
 from medtwin import caller, sessions
 from medtwin.api import Api
 from medtwin.api_keys import RotatedApiKey
-from medtwin.attempts import Retries
+from medtwin.base_url import may_use_proxies, parse_base_url
 from medtwin.credential import Credential
 from medtwin.errors import MedtwinError, RotationIncomplete, Unauthorized
-from medtwin.rotation import DEFAULT_GRACE, key_to_rotate, verify
+from medtwin.retry_policy import Retries
+from medtwin.rotation import DEFAULT_GRACE_PERIOD, rotatable_key_id, verify_new_secret
 from medtwin.secret import Secret
-from medtwin.wire import Awaited, Blocking
+from medtwin.transport import AsyncTransport, SyncTransport
 
-_TIMEOUT = 15.0
-"""The service gives up on a request after 9 seconds, and answers so."""
-_RETRIES = Retries()
+_DEFAULT_TIMEOUT = 15.0
+"""In seconds. Longer than the 9 seconds after which the service itself gives up and returns an error."""
+_DEFAULT_RETRIES = Retries()
 
 
-class Client(Api[Blocking]):
-    """The service, as a program with an API key sees it. Threads may share one.
+class Client(Api[SyncTransport]):
+    """A synchronous client with an API key. Threads may share a client.
 
-    `api_key` and `base_url` are those of `MEDTWIN_API_KEY` and `MEDTWIN_BASE_URL` where left out. `timeout` is how
-    many seconds an attempt may take to connect, to send, and to wait for more of the answer, each. `transport` is how
-    `httpx` reaches the service, where that is not straightforward.
+    `api_key` and `base_url` default to the environment variables `MEDTWIN_API_KEY` and `MEDTWIN_BASE_URL`. `timeout`
+    is in seconds, and applies separately to each step of an attempt: opening the connection, sending the request, and
+    each wait for a part of the response. `transport` replaces the default transport of `httpx`.
+
+    Raises `ValueError` if the key or the URL is missing or malformed, or if a credential must not be sent to the URL.
     """
 
     def __init__(
@@ -42,13 +44,13 @@ class Client(Api[Blocking]):
         api_key: str | Secret | None = None,
         *,
         base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        retries: Retries = _RETRIES,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        # A traceback may show locals.
-        api_key = _given(api_key, "MEDTWIN_API_KEY")
-        super().__init__(_blocking(Credential.of_key(api_key), base_url, timeout, retries, transport))
+        # A traceback may show locals, so `api_key` must not keep the plain text.
+        api_key = _argument_or_variable(api_key, "MEDTWIN_API_KEY")
+        super().__init__(_new_sync_transport(Credential.from_api_key(api_key), base_url, timeout, retries, transport))
 
     @classmethod
     @contextmanager
@@ -58,25 +60,25 @@ class Client(Api[Blocking]):
         password: str | Secret,
         *,
         base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        retries: Retries = _RETRIES,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> Iterator[Client]:
-        """Log in as a member; give a client with the session, and log out at the end."""
+        """Log in as a member. The context manager returns a client with the session, and logs out at its end."""
         password = Secret.of(password)
-        wire = _blocking(None, base_url, timeout, retries, transport)
-        with wire.http:
-            logged_in = wire.send(sessions.log_in(email, password))
-            wire.credential = Credential.of_session(logged_in.session_token)
+        sync_transport = _new_sync_transport(None, base_url, timeout, retries, transport)
+        with sync_transport.http:
+            logged_in = sync_transport.send(sessions.log_in(email, password))
+            sync_transport.credential = Credential.from_session_token(logged_in.session_token)
             client = cls.__new__(cls)
-            Api.__init__(client, wire)
+            Api.__init__(client, sync_transport)
             try:
                 yield client
             except BaseException:
                 with suppress(MedtwinError):
                     client.log_out()
                 raise
-            # It may have ended before.
+            # The session may have ended already.
             with suppress(Unauthorized):
                 client.log_out()
 
@@ -84,34 +86,37 @@ class Client(Api[Blocking]):
         self,
         store: Callable[[RotatedApiKey], None],
         *,
-        grace_period: timedelta = DEFAULT_GRACE,
+        grace_period: timedelta = DEFAULT_GRACE_PERIOD,
         replace_lost: bool = False,
     ) -> RotatedApiKey:
-        """Give the key of this client a new secret.
+        """Replace the secret of this client's own key.
 
-        Makes one, hands it to `store`, asks the service whether it is let in, and goes on with it; the old one works
-        for `grace_period` more, for whoever has yet to load the new one, and then ends. Raises `RotationIncomplete`,
-        which has the new secret, where it was not stored or not let in.
+        The service creates the new secret, `store` saves it, and the client verifies that the service authorizes it.
+        The client then uses the new secret. The old one works for `grace_period` more, so that other programs can load
+        the new one.
 
-        A client with a key's previous secret is refused, since somebody else has the current one. `replace_lost=True`
-        goes on where nobody has; the old secret then ends at once.
+        Raises `RotationIncomplete`, which holds the new secret, if `store` or the verification fails. Raises
+        `RotationRefused` if this client has the key's previous secret, because another program probably has the
+        current one. If no program has it, pass `replace_lost=True`: the secret of this client then expires at once.
         """
-        rotated = self.api_keys.rotate(key_to_rotate(self.me(), grace_period, replace_lost), grace_period=grace_period)
+        rotated = self.api_keys.rotate(
+            rotatable_key_id(self.me(), grace_period, replace_lost), grace_period=grace_period
+        )
         try:
-            unawaited: object = store(rotated)  # type: ignore[func-returns-value]
-            if inspect.iscoroutine(unawaited):
-                unawaited.close()
-                raise TypeError("`store` has to be awaited, which AsyncClient does")
-            credential = Credential.of_key(rotated.key)
-            verify(self._wire.send(caller.me(), credential), rotated)
+            result: object = store(rotated)  # type: ignore[func-returns-value]
+            if inspect.iscoroutine(result):
+                result.close()
+                raise TypeError("`store` must not be a coroutine function: only AsyncClient awaits it")
+            credential = Credential.from_api_key(rotated.key)
+            verify_new_secret(self._transport.send(caller.me(), credential), rotated)
         except Exception as error:
             raise RotationIncomplete(rotated) from error
-        self._wire.credential = credential
+        self._transport.credential = credential
         return rotated
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.http.close()
+        self._transport.http.close()
 
     def __enter__(self) -> Client:
         return self
@@ -122,21 +127,21 @@ class Client(Api[Blocking]):
         self.close()
 
 
-class AsyncClient(Api[Awaited]):
-    """The same as `Client`, to be awaited, under asyncio or trio. Tasks may share one."""
+class AsyncClient(Api[AsyncTransport]):
+    """An asynchronous client, for asyncio and trio, with the methods of `Client`. Tasks may share a client."""
 
     def __init__(
         self,
         api_key: str | Secret | None = None,
         *,
         base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        retries: Retries = _RETRIES,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        # A traceback may show locals.
-        api_key = _given(api_key, "MEDTWIN_API_KEY")
-        super().__init__(_awaited(Credential.of_key(api_key), base_url, timeout, retries, transport))
+        # A traceback may show locals, so `api_key` must not keep the plain text.
+        api_key = _argument_or_variable(api_key, "MEDTWIN_API_KEY")
+        super().__init__(_new_async_transport(Credential.from_api_key(api_key), base_url, timeout, retries, transport))
 
     @classmethod
     @asynccontextmanager
@@ -146,26 +151,26 @@ class AsyncClient(Api[Awaited]):
         password: str | Secret,
         *,
         base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        retries: Retries = _RETRIES,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[AsyncClient]:
-        """Log in as a member; give a client with the session, and log out at the end."""
+        """Log in as a member. The context manager returns a client with the session, and logs out at its end."""
         password = Secret.of(password)
-        wire = _awaited(None, base_url, timeout, retries, transport)
-        async with wire.http:
-            logged_in = await wire.send(sessions.log_in(email, password))
-            wire.credential = Credential.of_session(logged_in.session_token)
+        async_transport = _new_async_transport(None, base_url, timeout, retries, transport)
+        async with async_transport.http:
+            logged_in = await async_transport.send(sessions.log_in(email, password))
+            async_transport.credential = Credential.from_session_token(logged_in.session_token)
             client = cls.__new__(cls)
-            Api.__init__(client, wire)
+            Api.__init__(client, async_transport)
             try:
                 yield client
             except BaseException:
-                # A task that was cancelled logs out still.
+                # The shield lets a cancelled task log out too.
                 with anyio.move_on_after(timeout, shield=True), suppress(MedtwinError):
                     await client.log_out()
                 raise
-            # It may have ended before.
+            # The session may have ended already.
             with suppress(Unauthorized):
                 await client.log_out()
 
@@ -173,25 +178,25 @@ class AsyncClient(Api[Awaited]):
         self,
         store: Callable[[RotatedApiKey], Awaitable[object]],
         *,
-        grace_period: timedelta = DEFAULT_GRACE,
+        grace_period: timedelta = DEFAULT_GRACE_PERIOD,
         replace_lost: bool = False,
     ) -> RotatedApiKey:
-        """Give the key of this client a new secret, as `Client.rotate_own_key` does."""
+        """Replace the secret of this client's own key, as `Client.rotate_own_key` does."""
         rotated = await self.api_keys.rotate(
-            key_to_rotate(await self.me(), grace_period, replace_lost), grace_period=grace_period
+            rotatable_key_id(await self.me(), grace_period, replace_lost), grace_period=grace_period
         )
         try:
             await store(rotated)
-            credential = Credential.of_key(rotated.key)
-            verify(await self._wire.send(caller.me(), credential), rotated)
+            credential = Credential.from_api_key(rotated.key)
+            verify_new_secret(await self._transport.send(caller.me(), credential), rotated)
         except Exception as error:
             raise RotationIncomplete(rotated) from error
-        self._wire.credential = credential
+        self._transport.credential = credential
         return rotated
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._wire.http.aclose()
+        await self._transport.http.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -202,37 +207,41 @@ class AsyncClient(Api[Awaited]):
         await self.close()
 
 
-def _blocking(
+def _new_sync_transport(
     credential: Credential | None,
     base_url: str | None,
     timeout: float,
     retries: Retries,
     transport: httpx.BaseTransport | None,
-) -> Blocking:
-    url = _base_url(base_url)
-    http = httpx.Client(base_url=url, timeout=timeout, transport=transport, trust_env=bases.may_pass_proxies(url))
-    return Blocking(http, credential, retries, time.sleep)
+) -> SyncTransport:
+    url = _resolve_base_url(base_url)
+    http = httpx.Client(base_url=url, timeout=timeout, transport=transport, trust_env=may_use_proxies(url))
+    return SyncTransport(http, credential, retries, time.sleep)
 
 
-def _awaited(
+def _new_async_transport(
     credential: Credential | None,
     base_url: str | None,
     timeout: float,
     retries: Retries,
     transport: httpx.AsyncBaseTransport | None,
-) -> Awaited:
-    url = _base_url(base_url)
-    http = httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, trust_env=bases.may_pass_proxies(url))
-    return Awaited(http, credential, retries, anyio.sleep)
+) -> AsyncTransport:
+    url = _resolve_base_url(base_url)
+    http = httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, trust_env=may_use_proxies(url))
+    return AsyncTransport(http, credential, retries, anyio.sleep)
 
 
-def _base_url(text: str | None) -> httpx.URL:
-    return bases.checked(_given(text, "MEDTWIN_BASE_URL").reveal())
+def _resolve_base_url(base_url: str | None) -> httpx.URL:
+    return parse_base_url(_argument_or_variable(base_url, "MEDTWIN_BASE_URL").reveal())
 
 
-def _given(value: str | Secret | None, variable: str) -> Secret:
-    if value is None:
-        value = os.environ.get(variable)
-    if not value:
-        raise ValueError(f"{variable} is not set, and nothing was given instead")
-    return Secret.of(value)
+def _argument_or_variable(argument: str | Secret | None, variable: str) -> Secret:
+    """Return an argument, or the value of an environment variable if the argument is None.
+
+    Raises `ValueError` if the value is missing or empty.
+    """
+    if argument is None:
+        argument = os.environ.get(variable)
+    if not argument:
+        raise ValueError(f"no value was passed, and {variable} is not set")
+    return Secret.of(argument)

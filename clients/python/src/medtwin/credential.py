@@ -1,4 +1,4 @@
-"""What a client shows to be let in."""
+"""The credential of a client: an API key or a session token."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Literal
 
 from medtwin.secret import Secret
 
-_KEY = re.compile(r"mt_[a-z]+_[A-Za-z0-9]+")
+_API_KEY_PATTERN = re.compile(r"mt_[a-z]+_[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
 class Credential:
-    """An API key or a session's token, with the scheme of the header that it goes into."""
+    """An API key or a session token, with its scheme in the `Authorization` header."""
 
     scheme: Literal["Bearer", "Session"]
     secret: Secret
 
     @classmethod
-    def of_key(cls, key: Secret) -> Credential:
-        """Take an API key.
+    def from_api_key(cls, api_key: Secret) -> Credential:
+        """Create the credential for an API key.
 
-        Raises `ValueError` where it has not the form of one: something else may be another service's secret, and
-        white space around it would be quoted by the error of a lower layer.
+        Raises `ValueError` if the text does not have the form of an API key. Such a text may be a secret of another
+        service. If it has whitespace around it, an error of a lower layer would quote it.
         """
-        if not _KEY.fullmatch(key.reveal()):
-            raise ValueError("the API key is not of the form mt_live_… or mt_test_…, with nothing around it")
-        return cls("Bearer", key)
+        if not _API_KEY_PATTERN.fullmatch(api_key.reveal()):
+            raise ValueError("the API key must have the form mt_live_… or mt_test_…, without whitespace around it")
+        return cls("Bearer", api_key)
 
     @classmethod
-    def of_session(cls, token: Secret) -> Credential:
-        """Take a session's token."""
+    def from_session_token(cls, token: Secret) -> Credential:
+        """Create the credential for a session."""
         return cls("Session", token)
 
-    def authorization(self) -> str:
-        """Give the header's value."""
+    def authorization_header(self) -> str:
+        """Return the value of the `Authorization` header."""
         return f"{self.scheme} {self.secret.reveal()}"

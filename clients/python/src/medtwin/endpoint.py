@@ -1,6 +1,7 @@
-"""A method of a client, written once: it says which call to send, and the client's wire how.
+"""Decorators that define a client method once for both transports.
 
-`client.projects.get(id)` gives a project, and the same of an asynchronous client a coroutine for one.
+The decorated method returns the request. The client's transport then sends it: `client.projects.get(id)` returns a
+project on a synchronous client, and a coroutine for a project on an asynchronous one.
 """
 
 from __future__ import annotations
@@ -9,67 +10,69 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from medtwin.call import Call, Page
-from medtwin.wire import Awaited, Blocking
+from medtwin.request import ApiRequest, Page
+from medtwin.transport import AsyncTransport, SyncTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Wire = TypeVar("Wire", bound=Blocking | Awaited)
+Transport = TypeVar("Transport", bound=SyncTransport | AsyncTransport)
 
 
-class Resource(Generic[Wire]):
-    """Things of the service, and what can be done with them over a wire."""
+class Resource(Generic[Transport]):
+    """A group of client methods that share a transport."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
 
 class endpoint(Generic[P, T]):  # noqa: N801 - a decorator
-    """Makes a method that sends a call out of one that gives it."""
+    """Turns a method that returns a request into one that sends it and returns the decoded response."""
 
-    def __init__(self, call: Callable[Concatenate[Any, P], Call[T]]) -> None:
-        self._call = call
-        self.__doc__ = call.__doc__
-
-    @overload
-    def __get__(self, resource: None, kind: type) -> endpoint[P, T]: ...
-    @overload
-    def __get__(self, resource: Resource[Blocking], kind: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, resource: Resource[Awaited], kind: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, resource: Resource[Any] | None, kind: type) -> Any:
-        """Bind it to `resource`."""
-        return self if resource is None else _bound(self._call, resource, resource._wire.send)
-
-
-class listing(Generic[P, T]):  # noqa: N801 - a decorator
-    """Makes a method that gives all things of a list out of one that gives the call for its first page."""
-
-    def __init__(self, call: Callable[Concatenate[Any, P], Call[Page[T]]]) -> None:
-        self._call = call
-        self.__doc__ = call.__doc__
+    def __init__(self, build_request: Callable[Concatenate[Any, P], ApiRequest[T]]) -> None:
+        self._build_request = build_request
+        self.__doc__ = build_request.__doc__
 
     @overload
-    def __get__(self, resource: None, kind: type) -> listing[P, T]: ...
+    def __get__(self, resource: None, owner: type) -> endpoint[P, T]: ...
     @overload
-    def __get__(self, resource: Resource[Blocking], kind: type) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, resource: Resource[SyncTransport], owner: type) -> Callable[P, T]: ...
     @overload
-    def __get__(self, resource: Resource[Awaited], kind: type) -> Callable[P, AsyncIterator[T]]: ...
-    def __get__(self, resource: Resource[Any] | None, kind: type) -> Any:
-        """Bind it to `resource`."""
-        return self if resource is None else _bound(self._call, resource, resource._wire.pages)
+    def __get__(self, resource: Resource[AsyncTransport], owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: type) -> Any:
+        """Bind the method to `resource`."""
+        return self if resource is None else _bind(self._build_request, resource, resource._transport.send)
 
 
-def _bound(
-    build: Callable[Concatenate[Any, P], Call[Any]], resource: Resource[Any], send: Callable[[Call[Any]], Any]
+class list_endpoint(Generic[P, T]):  # noqa: N801 - a decorator
+    """Turns a method that returns the request for a first page into one that iterates over all items of the list."""
+
+    def __init__(self, build_request: Callable[Concatenate[Any, P], ApiRequest[Page[T]]]) -> None:
+        self._build_request = build_request
+        self.__doc__ = build_request.__doc__
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> list_endpoint[P, T]: ...
+    @overload
+    def __get__(self, resource: Resource[SyncTransport], owner: type) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncTransport], owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: type) -> Any:
+        """Bind the method to `resource`."""
+        return self if resource is None else _bind(self._build_request, resource, resource._transport.paginate)
+
+
+def _bind(
+    build_request: Callable[Concatenate[Any, P], ApiRequest[Any]],
+    resource: Resource[Any],
+    send: Callable[[ApiRequest[Any]], Any],
 ) -> Callable[P, Any]:
-    @wraps(build)
+    @wraps(build_request)
     def method(*args: P.args, **kwargs: P.kwargs) -> Any:
         try:
-            call = build(resource, *args, **kwargs)
+            request = build_request(resource, *args, **kwargs)
         finally:
-            # A password may be among them, and a traceback may show locals.
+            # An argument may be a password, and a traceback may show locals.
             del args, kwargs
-        return send(call)
+        return send(request)
 
     return method

@@ -1,6 +1,6 @@
-"""What goes wrong: one class for each code of the service, and what else a call can end with.
+"""The errors of this package: one class for each error code of the service, and those that the client itself raises.
 
-None of them holds a request, so none holds a credential.
+No error holds a request, so none holds the credential that a request carried.
 """
 
 from __future__ import annotations
@@ -12,51 +12,55 @@ if TYPE_CHECKING:
 
 
 class MedtwinError(Exception):
-    """Whatever this package raises, wrong arguments excepted."""
+    """The base class of all errors of this package. Invalid arguments raise `ValueError` or `TypeError` instead."""
 
 
-class NoAnswer(MedtwinError):
-    """No answer came: the connection failed, or it took too long."""
+class NoResponse(MedtwinError):
+    """The client received no response: the connection failed or the request timed out."""
 
-    def __init__(self, message: str, may_have_been_done: bool) -> None:
-        super().__init__(message, may_have_been_done)
+    def __init__(self, message: str, may_have_been_processed: bool) -> None:
+        super().__init__(message, may_have_been_processed)
         self.message = message
-        self.may_have_been_done = may_have_been_done
-        """Whether the request may have reached the service, which may have done what it asks for."""
+        self.may_have_been_processed = may_have_been_processed
+        """Whether the request may have reached the service and taken effect."""
 
     def __str__(self) -> str:
         return self.message
 
 
-class ConnectionFailed(NoAnswer):
-    """The connection could not be made, or broke."""
+class ConnectionFailed(NoResponse):
+    """The connection could not be opened, or it broke."""
 
 
-class TimedOut(NoAnswer):
-    """It took longer than the client's timeout."""
+class TimedOut(NoResponse):
+    """The request took longer than the client's timeout."""
 
 
-class UnexpectedAnswer(MedtwinError):
-    """The answer is none of the service's: a proxy's page, a redirect, or JSON that lacks something."""
+class UnexpectedResponse(MedtwinError):
+    """The response does not follow the API: for example a proxy's page, a redirect, or JSON that lacks a field."""
 
     def __init__(self, problem: str, status: int, request_id: str | None) -> None:
         super().__init__(problem, status, request_id)
         self.problem = problem
-        """What is wrong with it."""
+        """How the response differs from the API."""
         self.status = status
-        """Its HTTP status."""
+        """The HTTP status."""
         self.request_id = request_id
-        """Its `X-Request-Id`, where it has one."""
+        """The value of `X-Request-Id`, or None if the response has no such header."""
 
     def __str__(self) -> str:
-        return f"{self.status}: {self.problem}{_naming(self.request_id)}"
+        return f"{self.status}: {self.problem}{_request_suffix(self.request_id)}"
 
 
 class ApiError(MedtwinError):
-    """The service says no. A code that this version does not know is one of these, by its status where possible."""
+    """The service returned an error.
 
-    expected: ClassVar[tuple[int, str] | None] = None
-    """The status and the code that this class stands for."""
+    An error whose code this version does not know has the class of its status, or this class if the status is unknown
+    too.
+    """
+
+    status_and_code: ClassVar[tuple[int, str] | None] = None
+    """The HTTP status and the error code that this class represents."""
 
     def __init__(
         self,
@@ -69,90 +73,93 @@ class ApiError(MedtwinError):
     ) -> None:
         super().__init__(message, status, code, request_id, retry_after, field)
         self.message = message
-        """What the service says, for people."""
+        """The service's message, for people."""
         self.status = status
         """The HTTP status."""
         self.code = code
-        """The service's code, for programs."""
+        """The service's error code, for programs."""
         self.request_id = request_id
-        """The `X-Request-Id`, which the service's log knows the request by."""
+        """The value of `X-Request-Id`, which identifies the request in the service's log."""
         self.retry_after = retry_after
-        """After how many seconds it is worth another try, where the service says so."""
+        """The value of `Retry-After` in seconds, or None if the response has no such header."""
         self.field = field
-        """The member of the request at fault, where the service names one."""
+        """The invalid field of the request, or None if the service names none."""
 
     def __str__(self) -> str:
-        return f"{self.status} {self.code}: {self.message}{_naming(self.request_id)}"
+        return f"{self.status} {self.code}: {self.message}{_request_suffix(self.request_id)}"
 
 
 class BadRequest(ApiError):
-    """The request is malformed or out of range; `field` names the member at fault."""
+    """The request is malformed or a value is out of range; `field` names the invalid field."""
 
-    expected = (400, "BAD_REQUEST")
+    status_and_code = (400, "BAD_REQUEST")
 
 
 class Unauthorized(ApiError):
-    """The credential is unknown, expired, revoked or logged out; or the e-mail address or password is wrong."""
+    """The credential is unknown, expired, revoked or logged out. At login: the email address or password is wrong."""
 
-    expected = (401, "UNAUTHORIZED")
+    status_and_code = (401, "UNAUTHORIZED")
 
 
 class Forbidden(ApiError):
-    """The credential is valid and may not do this."""
+    """The credential is valid but does not permit the request."""
 
-    expected = (403, "FORBIDDEN")
+    status_and_code = (403, "FORBIDDEN")
 
 
 class NotFound(ApiError):
-    """There is no such thing in the account, or none that the credential reaches."""
+    """The account has no such entity, or the credential cannot access it."""
 
-    expected = (404, "NOT_FOUND")
+    status_and_code = (404, "NOT_FOUND")
 
 
 class Conflict(ApiError):
-    """Another change came first, or the thing's state forbids this one."""
+    """A concurrent change came first, or the state of the entity forbids the change."""
 
-    expected = (409, "CONFLICT")
+    status_and_code = (409, "CONFLICT")
 
 
 class PayloadTooLarge(ApiError):
-    """The request is larger than the service takes."""
+    """The request body is larger than the service accepts."""
 
-    expected = (413, "PAYLOAD_TOO_LARGE")
+    status_and_code = (413, "PAYLOAD_TOO_LARGE")
 
 
 class UnsupportedMediaType(ApiError):
-    """The service does not take the request for JSON: something on the way has changed it."""
+    """The service did not receive the request as JSON, so a proxy must have changed it."""
 
-    expected = (415, "UNSUPPORTED_MEDIA_TYPE")
+    status_and_code = (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 class UnprocessableContent(ApiError):
-    """An idempotency key came with another request than before."""
+    """The idempotency key was used before with a different request."""
 
-    expected = (422, "UNPROCESSABLE_CONTENT")
+    status_and_code = (422, "UNPROCESSABLE_CONTENT")
 
 
 class RateLimited(ApiError):
-    """The key is over its limit, or a password was tried too often; `retry_after` says for how long."""
+    """The API key exceeded its rate limit, or too many passwords were tried; `retry_after` is the time to wait."""
 
-    expected = (429, "RATE_LIMITED")
+    status_and_code = (429, "RATE_LIMITED")
 
 
 class InternalError(ApiError):
-    """A fault of the service's."""
+    """The service failed because of a fault of its own."""
 
-    expected = (500, "INTERNAL")
+    status_and_code = (500, "INTERNAL")
 
 
 class Unavailable(ApiError):
-    """Something that the service needs is down."""
+    """The service, or something that it depends on, is temporarily unavailable."""
 
-    expected = (503, "UNAVAILABLE")
+    status_and_code = (503, "UNAVAILABLE")
 
 
 class SecretLost(MedtwinError):
-    """A key was made or rotated, but the answer with its secret was lost. Rotate `api_key.id` to have another."""
+    """A key was created or rotated, but the response with its secret was lost.
+
+    To get another secret, rotate `api_key.id`.
+    """
 
     def __init__(self, api_key: ApiKey) -> None:
         super().__init__(api_key)
@@ -160,42 +167,42 @@ class SecretLost(MedtwinError):
         """The key, without its secret."""
 
     def __str__(self) -> str:
-        return f"{self.api_key.id} has a secret that was in an answer that did not arrive: rotate it to have another"
+        return f"the response with the secret of {self.api_key.id} was lost: rotate the key to get another secret"
 
 
 class RotationRefused(MedtwinError):
-    """`rotate_own_key` has changed nothing: the client has no key, or only the key's previous secret."""
+    """`rotate_own_key` changed nothing: the client has no key, or it has only the key's previous secret."""
 
 
 class RotationIncomplete(MedtwinError):
-    """`rotate_own_key` made a new secret, but it was not stored, or not let in; the cause says why.
+    """`rotate_own_key` created a new secret that was not stored or did not pass verification.
 
-    The new one is `rotated.key`: store it, or it is lost. The client keeps the old one, and what was the key's current
-    secret before works until `rotated.previous_expires_at`.
+    `__cause__` is the reason. Store the new secret, which is `rotated.key`: it exists nowhere else. The client keeps
+    its old secret. The secret that was current before the rotation works until `rotated.previous_expires_at`.
     """
 
     def __init__(self, rotated: RotatedApiKey) -> None:
         super().__init__(rotated)
         self.rotated = rotated
-        """The key, with the new secret."""
+        """The key, with its new secret."""
 
     def __str__(self) -> str:
-        end = self.rotated.previous_expires_at.isoformat()
+        expiry = self.rotated.previous_expires_at.isoformat()
         return (
-            f"{self.rotated.id} has a new secret, which was not both stored and verified. "
-            f"It is `.rotated.key` of this error; what was the current one before works until {end}"
+            f"the new secret of {self.rotated.id} was not both stored and verified: "
+            f"it is `rotated.key` of this error. The secret that was current before works until {expiry}"
         )
 
 
-def kind_of(status: int, code: str) -> type[ApiError]:
-    """Give the class for an error: the one of its code, else the one of its status, else `ApiError`."""
+def error_class(status: int, code: str) -> type[ApiError]:
+    """Return the class for an error code, otherwise the class for its status, otherwise `ApiError`."""
     by_code, by_status = None, None
-    for kind in ApiError.__subclasses__():
-        if kind.expected is not None:
-            by_code = kind if kind.expected[1] == code else by_code
-            by_status = kind if kind.expected[0] == status else by_status
+    for subclass in ApiError.__subclasses__():
+        if subclass.status_and_code is not None:
+            by_code = subclass if subclass.status_and_code[1] == code else by_code
+            by_status = subclass if subclass.status_and_code[0] == status else by_status
     return by_code or by_status or ApiError
 
 
-def _naming(request_id: str | None) -> str:
+def _request_suffix(request_id: str | None) -> str:
     return "" if request_id is None else f" (request {request_id})"

@@ -1,4 +1,4 @@
-"""The people of an account."""
+"""Members: the people of an account."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from medtwin import call
+from medtwin import request
 from medtwin.api_keys import Permission
-from medtwin.call import Call, Page
-from medtwin.endpoint import Resource, Wire, endpoint, listing
+from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
+from medtwin.request import ApiRequest, Page
 from medtwin.secret import Secret
 
 MemberStatus: TypeAlias = Literal["active", "suspended"] | str
-"""Whether a member is let in."""
+"""The status of a member. A suspended member cannot log in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,28 +28,28 @@ class Member:
     created_at: datetime
 
 
-class Members(Resource[Wire]):
-    """The account's members, for who has `admin` over the whole account."""
+class Members(Resource[Transport]):
+    """The members of the account. They need `admin`, in a session or in a live key without a scope."""
 
     @endpoint
-    def create(self, email: str, permissions: Collection[Permission], password: str | Secret) -> Call[Member]:
-        """Make a member, with a password to begin with. Nobody grants what they lack."""
+    def create(self, email: str, permissions: Collection[Permission], password: str | Secret) -> ApiRequest[Member]:
+        """Create a member with an initial password. Callers can grant only permissions that they have."""
         password = Secret.of(password)
-        return call.post(
+        return request.post(
             "/v1/members",
             Member,
             {"email": email, "permissions": tuple(permissions), "password": password},
         )
 
-    @listing
-    def list(self, *, page_size: int | None = None) -> Call[Page[Member]]:
+    @list_endpoint
+    def list(self, *, page_size: int | None = None) -> ApiRequest[Page[Member]]:
         """List members, newest first."""
-        return call.get_page("/v1/members", Member, page_size)
+        return request.get_page("/v1/members", Member, page_size)
 
     @endpoint
-    def get(self, user_id: str) -> Call[Member]:
-        """Read one member."""
-        return call.get(_path(user_id), Member)
+    def get(self, user_id: str) -> ApiRequest[Member]:
+        """Get one member."""
+        return request.get(_path(user_id), Member)
 
     @endpoint
     def change(
@@ -58,16 +58,19 @@ class Members(Resource[Wire]):
         *,
         permissions: Collection[Permission] | None = None,
         status: MemberStatus | None = None,
-    ) -> Call[Member]:
-        """Change what is given, from the next request on, in sessions that stand too."""
+    ) -> ApiRequest[Member]:
+        """Change the permissions or the status of a member; an argument that is None changes nothing.
+
+        The change takes effect with the member's next request, in existing sessions too.
+        """
         granted = None if permissions is None else tuple(permissions)
-        return call.patch(_path(user_id), Member, {"permissions": granted, "status": status})
+        return request.patch(_path(user_id), Member, {"permissions": granted, "status": status})
 
     @endpoint
-    def remove(self, user_id: str) -> Call[None]:
-        """Remove a member, whose sessions end. Keys that they made stay."""
-        return call.delete(_path(user_id))
+    def remove(self, user_id: str) -> ApiRequest[None]:
+        """Remove a member and end their sessions. The keys that they created keep working."""
+        return request.delete(_path(user_id))
 
 
 def _path(user_id: str) -> str:
-    return f"/v1/members/{call.segment(user_id)}"
+    return f"/v1/members/{request.path_segment(user_id)}"

@@ -1,4 +1,4 @@
-"""What a rotation of one's own key depends on, at its begin and before its end."""
+"""The checks before and after a client rotates its own key."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from medtwin.api_keys import RotatedApiKey
 from medtwin.caller import Caller, KeyCaller
 from medtwin.errors import RotationRefused
 
-DEFAULT_GRACE = timedelta(days=1)
+DEFAULT_GRACE_PERIOD = timedelta(days=1)
 
 
-def key_to_rotate(caller: Caller, grace_period: timedelta, replace_lost: bool) -> str:
-    """Give the id of the caller's own key.
+def rotatable_key_id(caller: Caller, grace_period: timedelta, replace_lost: bool) -> str:
+    """Return the id of the caller's own key, if the caller may rotate it.
 
-    Raises `ValueError` for a grace period in which nothing could be stored, and `RotationRefused` where there is no
-    key, or where somebody else has its current secret, which would be replaced by accident.
+    Raises `ValueError` if the grace period is shorter than a second. Raises `RotationRefused` if the caller is a
+    session, or if it has the key's previous secret and `replace_lost` is false: another program then probably has the
+    current secret, and the rotation would replace it.
     """
     if grace_period < timedelta(seconds=1):
-        raise ValueError("without a grace period, nothing is let in if the new secret cannot be stored")
+        raise ValueError(
+            "the grace period must be at least a second: the old secret is needed if the new one cannot be stored"
+        )
     if not isinstance(caller, KeyCaller):
-        raise RotationRefused("a session has no key to rotate")
+        raise RotationRefused("the client uses a session, so it has no key to rotate")
     if not caller.has_current_secret and not replace_lost:
         raise RotationRefused(
-            f"{caller.key_id} was rotated before, and this is its previous secret: load the current one, "
-            "or rotate with replace_lost=True if that is lost"
+            f"the client has the previous secret of {caller.key_id}: load the current one, "
+            "or pass replace_lost=True if nobody has it"
         )
     return caller.key_id
 
 
-def verify(caller: Caller, rotated: RotatedApiKey) -> None:
-    """Raise `RotationRefused` unless `caller`, who was let in with the new secret, has the current one of the key."""
+def verify_new_secret(caller: Caller, rotated: RotatedApiKey) -> None:
+    """Check the caller that the service reports for the new secret.
+
+    Raises `RotationRefused` unless it is the rotated key with its current secret.
+    """
     if not isinstance(caller, KeyCaller) or caller.key_id != rotated.id or not caller.has_current_secret:
-        raise RotationRefused(f"{rotated.id} was rotated again meanwhile, and this is its previous secret already")
+        raise RotationRefused(f"{rotated.id} was rotated again, so the new secret is no longer its current one")

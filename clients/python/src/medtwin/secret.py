@@ -1,4 +1,4 @@
-"""A text that must not be seen."""
+"""A text that must not be shown by accident."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NoReturn
 
 
 class Secret:
-    """A key, token or password. Only `reveal` gives its text.
+    """An API key, a session token or a password. Only `reveal` returns its text.
 
-    It is not shown by `repr`, `str` or a format, not among the locals of a traceback, not through
-    `dataclasses.asdict`, and it cannot be pickled or written as JSON.
+    The text does not appear in `repr`, `str` or a formatted string, in the locals of a traceback, or in the result of
+    `dataclasses.asdict`. A secret can be neither pickled nor serialized as JSON.
     """
 
     __slots__ = ("__text",)
@@ -20,11 +20,11 @@ class Secret:
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
-        """Make a secret of `text`, unless it is one."""
+        """Wrap `text` in a secret, unless it is one already."""
         return text if isinstance(text, Secret) else cls(text)
 
     def reveal(self) -> str:
-        """Give the text, for the place where it is kept."""
+        """Return the text."""
         return self.__text
 
     def __repr__(self) -> str:

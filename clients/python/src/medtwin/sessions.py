@@ -1,75 +1,75 @@
-"""A member's sessions, and the password that begins them. All of it needs a session."""
+"""Sessions of the logged-in member, login, logout and the password."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from medtwin import call
-from medtwin.call import Call, Page, Repeat
-from medtwin.endpoint import Resource, Wire, endpoint, listing
-from medtwin.reading import read
+from medtwin import request
+from medtwin.decoding import decode
+from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
+from medtwin.request import ApiRequest, Page, RetryWhen
 from medtwin.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A session of the caller's."""
+    """A session of the logged-in member."""
 
     id: str
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime
     user_agent: str | None
-    """What the browser or program that logged in calls itself."""
+    """The `User-Agent` of the browser or program that logged in."""
     current: bool
-    """Whether it is the one that asks."""
+    """Whether this is the session that sent the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedIn:
-    """A session that has begun."""
+    """A new session, with its token."""
 
     session_token: Secret
     expires_at: datetime
 
 
-class Sessions(Resource[Wire]):
-    """The caller's sessions."""
+class Sessions(Resource[Transport]):
+    """The sessions of the logged-in member. They need a session."""
 
-    @listing
-    def list(self, *, page_size: int | None = None) -> Call[Page[Session]]:
+    @list_endpoint
+    def list(self, *, page_size: int | None = None) -> ApiRequest[Page[Session]]:
         """List sessions, newest first."""
-        return call.get_page("/v1/auth/sessions", Session, page_size)
+        return request.get_page("/v1/auth/sessions", Session, page_size)
 
     @endpoint
-    def end(self, session_id: str) -> Call[None]:
+    def end(self, session_id: str) -> ApiRequest[None]:
         """End a session."""
-        return call.delete(f"/v1/auth/sessions/{call.segment(session_id)}")
+        return request.delete(f"/v1/auth/sessions/{request.path_segment(session_id)}")
 
 
-def log_in(email: str, password: Secret) -> Call[LoggedIn]:
-    """Begin a session."""
-    return Call(
+def log_in(email: str, password: Secret) -> ApiRequest[LoggedIn]:
+    """Return a request that starts a session."""
+    return ApiRequest(
         method="POST",
         path="/v1/auth/login",
-        read=lambda answer: read(LoggedIn, answer),
+        decoder=lambda body: decode(LoggedIn, body),
         body={"email": email, "password": password},
-        repeat=Repeat.NEVER,
+        retry=RetryWhen.NEVER,
     )
 
 
-def log_out() -> Call[None]:
-    """End the session that asks. To one that has ended, the service says 401."""
-    return Call(method="POST", path="/v1/auth/logout", read=call.nothing, done_already=401)
+def log_out() -> ApiRequest[None]:
+    """Return a request that ends the caller's session. The service returns 401 if the session ended before."""
+    return ApiRequest(method="POST", path="/v1/auth/logout", decoder=request.ignore_body, already_done_status=401)
 
 
-def change_password(current: Secret, new: Secret) -> Call[None]:
-    """Change the password of the member who asks, and end their other sessions."""
-    return Call(
+def change_password(current: Secret, new: Secret) -> ApiRequest[None]:
+    """Return a request that changes the caller's password and ends the caller's other sessions."""
+    return ApiRequest(
         method="POST",
         path="/v1/auth/password",
-        read=call.nothing,
+        decoder=request.ignore_body,
         body={"current_password": current, "new_password": new},
-        repeat=Repeat.NEVER,
+        retry=RetryWhen.NEVER,
     )

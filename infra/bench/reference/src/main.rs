@@ -34,7 +34,7 @@ type Item = HashMap<String, AttributeValue>;
 async fn main() -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "it has no other setting")]
     let table = std::env::var("TABLE_NAME")?;
-    let client = Client::new(&shared::aws::defaults().load().await);
+    let client = Client::new(&shared::runtime::aws::defaults().load().await);
     lambda_runtime::run(service_fn(|event| authorize(&client, &table, event))).await
 }
 

@@ -1,0 +1,250 @@
+//! The authorizer's context: what the authorizer tells the functions behind it about the caller. It is written and read
+//! here alone.
+//!
+//! API Gateway passes strings on, so every value is a string: lists are joined by commas, a scope of every project is
+//! `*`, and a key without an expiry has `never`. A missing value never means unlimited access.
+
+use std::{collections::HashMap, hash::BuildHasher};
+
+use serde_json::Value;
+
+use crate::{
+    authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
+    primitives::{
+        environment::Environment,
+        permission::{Permission, Permissions},
+        project_id::ProjectId,
+        quota::Quota,
+        scope::Scope,
+    },
+    rate_limit::decision::{RateLimitDecision, RateLimitStatus},
+};
+
+const NEVER: &str = "never";
+const EVERY_PROJECT: &str = "*";
+const WITHIN: &str = "within";
+const EXCEEDED: &str = "exceeded";
+/// The most fields that a context has, those of the rate limit included.
+const MAX_FIELDS: usize = 14;
+
+/// A request came with a context that our authorizer does not write.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorizer's context is missing or malformed")]
+pub struct MalformedContext;
+
+/// The context for a caller and the decision on its rate limit. A session has no rate limit, and neither has a key
+/// whose limit could not be determined.
+#[must_use]
+pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Vec<(&'static str, String)> {
+    let mut context = Vec::with_capacity(MAX_FIELDS);
+    context.extend([
+        ("account_id", principal.account_id().to_string()),
+        ("permissions", join(principal.permissions().iter().map(Permission::as_str))),
+    ]);
+    match principal {
+        Principal::ApiKey(key) => context.extend([
+            ("type", "api_key".to_owned()),
+            ("key_id", key.key_id.to_string()),
+            ("name", key.name.as_str().to_owned()),
+            ("key_type", key.environment.as_str().to_owned()),
+            ("scope", write_scope(&key.scope)),
+            ("expires_at", key.expires_at.map_or_else(|| NEVER.to_owned(), |end| end.to_string())),
+            ("secret", key.secret.as_str().to_owned()),
+            ("generation", key.generation.to_string()),
+        ]),
+        Principal::Session(session) => context.extend([
+            ("type", "session".to_owned()),
+            ("user_id", session.user_id.to_string()),
+            ("session_id", session.session_id.to_string()),
+            ("session_epoch", session.session_epoch.to_string()),
+            ("email", session.email.as_str().to_owned()),
+            ("expires_at", session.expires_at.to_string()),
+        ]),
+    }
+    context.extend(rate_limit.into_iter().flat_map(write_rate_limit));
+    context
+}
+
+fn write_scope(scope: &Scope) -> String {
+    match scope {
+        Scope::All => EVERY_PROJECT.to_owned(),
+        Scope::Projects(projects) => join(projects.as_slice().iter().map(ProjectId::as_str)),
+    }
+}
+
+fn write_rate_limit(decision: RateLimitDecision) -> [(&'static str, String); 4] {
+    let (name, status) = match decision {
+        RateLimitDecision::Within(status) => (WITHIN, status),
+        RateLimitDecision::Exceeded(status) => (EXCEEDED, status),
+    };
+    [
+        ("rate_limit", name.to_owned()),
+        ("rate_limit_quota", status.quota.get().to_string()),
+        ("rate_limit_remaining", status.remaining.to_string()),
+        ("rate_limit_resets_in", status.resets_in.to_string()),
+    ]
+}
+
+fn join<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    values.collect::<Vec<_>>().join(",")
+}
+
+/// The caller and the decision on its rate limit, if it has one.
+///
+/// # Errors
+/// When a field is missing or malformed: then the request is not authenticated.
+pub fn read<S: BuildHasher>(
+    context: &HashMap<String, Value, S>,
+) -> Result<(Principal, Option<RateLimitDecision>), MalformedContext> {
+    Ok((read_principal(context)?, read_rate_limit(context)?))
+}
+
+fn read_principal<S: BuildHasher>(
+    context: &HashMap<String, Value, S>,
+) -> Result<Principal, MalformedContext> {
+    let text = |name: &str| context.get(name).and_then(Value::as_str).ok_or(MalformedContext);
+    let account_id = text("account_id")?.parse().map_err(|_| MalformedContext)?;
+    let permissions = read_permissions(text("permissions")?)?;
+    match text("type")? {
+        "api_key" => Ok(Principal::ApiKey(KeyPrincipal {
+            account_id,
+            key_id: text("key_id")?.parse().map_err(|_| MalformedContext)?,
+            name: text("name")?.to_owned().try_into().map_err(|_| MalformedContext)?,
+            environment: Environment::named(text("key_type")?).ok_or(MalformedContext)?,
+            permissions,
+            scope: read_scope(text("scope")?)?,
+            expires_at: match text("expires_at")? {
+                NEVER => None,
+                end => Some(end.parse().map_err(|_| MalformedContext)?),
+            },
+            secret: SecretAge::named(text("secret")?).ok_or(MalformedContext)?,
+            generation: text("generation")?.parse().map_err(|_| MalformedContext)?,
+        })),
+        "session" => Ok(Principal::Session(SessionPrincipal {
+            account_id,
+            user_id: text("user_id")?.parse().map_err(|_| MalformedContext)?,
+            session_id: text("session_id")?.parse().map_err(|_| MalformedContext)?,
+            session_epoch: text("session_epoch")?.parse().map_err(|_| MalformedContext)?,
+            email: text("email")?.to_owned().try_into().map_err(|_| MalformedContext)?,
+            permissions,
+            expires_at: text("expires_at")?.parse().map_err(|_| MalformedContext)?,
+        })),
+        _ => Err(MalformedContext),
+    }
+}
+
+fn read_permissions(names: &str) -> Result<Permissions, MalformedContext> {
+    let permissions: Option<Vec<_>> = names.split(',').map(Permission::named).collect();
+    Permissions::new(permissions.ok_or(MalformedContext)?).map_err(|_| MalformedContext)
+}
+
+fn read_scope(text: &str) -> Result<Scope, MalformedContext> {
+    if text == EVERY_PROJECT {
+        return Ok(Scope::All);
+    }
+    let ids: Result<Vec<ProjectId>, _> = text.split(',').map(str::parse).collect();
+    let projects = ids.map_err(|_| MalformedContext)?.try_into().map_err(|_| MalformedContext)?;
+    Ok(Scope::Projects(projects))
+}
+
+fn read_rate_limit<S: BuildHasher>(
+    context: &HashMap<String, Value, S>,
+) -> Result<Option<RateLimitDecision>, MalformedContext> {
+    let text = |name: &str| context.get(name).and_then(Value::as_str);
+    let Some(decision) = text("rate_limit") else { return Ok(None) };
+    let number = |name: &str| text(name).and_then(|text| text.parse::<u32>().ok()).ok_or(MalformedContext);
+    let status = RateLimitStatus {
+        quota: number("rate_limit_quota")?.try_into().map(Quota::new).map_err(|_| MalformedContext)?,
+        remaining: number("rate_limit_remaining")?,
+        resets_in: number("rate_limit_resets_in")?,
+    };
+    match decision {
+        WITHIN => Ok(Some(RateLimitDecision::Within(status))),
+        EXCEEDED => Ok(Some(RateLimitDecision::Exceeded(status))),
+        _ => Err(MalformedContext),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+    use crate::authorization::principal::tests::any_principal;
+
+    fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
+        (any::<bool>(), 1..=u32::MAX, any::<u32>(), any::<u32>()).prop_map(
+            |(is_within, quota, remaining, resets_in)| {
+                let quota = Quota::new(quota.try_into().unwrap());
+                let status = RateLimitStatus { quota, remaining, resets_in };
+                if is_within {
+                    RateLimitDecision::Within(status)
+                } else {
+                    RateLimitDecision::Exceeded(status)
+                }
+            },
+        )
+    }
+
+    fn as_received(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> HashMap<String, Value> {
+        let context = write(principal, rate_limit);
+        assert!(context.len() <= MAX_FIELDS);
+        context.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn written_context_reads_back_the_same(
+            principal in any_principal(),
+            rate_limit in option::of(any_rate_limit()),
+        ) {
+            let read = read(&as_received(&principal, rate_limit)).unwrap();
+            prop_assert_eq!(read, (principal, rate_limit));
+        }
+
+        #[test]
+        fn context_without_one_of_its_fields_is_malformed(
+            principal in any_principal(),
+            missing: prop::sample::Index,
+        ) {
+            let mut context = as_received(&principal, None);
+            let names: Vec<_> = context.keys().cloned().collect();
+            context.remove(missing.get(&names));
+            prop_assert!(read(&context).is_err());
+        }
+
+        #[test]
+        fn context_with_a_value_that_is_not_a_string_is_malformed(
+            principal in any_principal(),
+            at: prop::sample::Index,
+        ) {
+            let mut context = as_received(&principal, None);
+            let names: Vec<_> = context.keys().cloned().collect();
+            context.insert(at.get(&names).clone(), Value::Null);
+            prop_assert!(read(&context).is_err());
+        }
+
+        #[test]
+        fn context_with_a_malformed_rate_limit_is_malformed(
+            principal in any_principal(),
+            rate_limit in any_rate_limit(),
+            at in 0_usize..4,
+            value in "|-1|x|WITHIN|4294967296",
+        ) {
+            let mut context = as_received(&principal, Some(rate_limit));
+            let (name, _) = write_rate_limit(rate_limit)[at];
+            context.insert(name.to_owned(), value.into());
+            prop_assert!(read(&context).is_err());
+        }
+
+        #[test]
+        fn context_with_a_quota_of_zero_is_malformed(
+            principal in any_principal(),
+            rate_limit in any_rate_limit(),
+        ) {
+            let mut context = as_received(&principal, Some(rate_limit));
+            context.insert("rate_limit_quota".to_owned(), "0".into());
+            prop_assert!(read(&context).is_err());
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Examples in the OpenAPI document that several operations share.
+
+use serde_json::{Value, json};
+
+/// An API key without its secret.
+#[must_use]
+pub fn api_key() -> Value {
+    json!({
+        "id": "key_0VpZbQ9sWm40aYeK",
+        "name": "Production Server",
+        "type": "live",
+        "permissions": ["read", "write"],
+        "scope": {"projects": ["proj_abc123"]},
+        "hint": "mt_live_…x7Qd",
+        "status": "active",
+        "created_at": "2026-01-30T12:00:00Z",
+        "expires_at": "2027-01-30T12:00:00Z",
+        "last_used_at": null,
+    })
+}
+
+/// The secret that is shown once, in the field `key`.
+pub const SECRET: &str = "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
+
+#[must_use]
+pub fn member() -> Value {
+    json!({
+        "id": "user_0VpZbQ9sWm40aYeK",
+        "email": "user@example.com",
+        "permissions": ["read"],
+        "status": "active",
+        "created_at": "2026-01-30T12:00:00Z",
+    })
+}
+
+#[must_use]
+pub fn project() -> Value {
+    json!({"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"})
+}
+
+/// A password that is accepted.
+pub const PASSWORD: &str = "a lizard on the 7th wall";
+
+/// The last page of a list, with one entity.
+#[must_use]
+pub fn page(entity: Value) -> Value {
+    json!({"data": [entity], "next_cursor": null})
+}
+
+/// `example` with the fields of `changes` in place of its own or added to them.
+///
+/// # Panics
+/// When either is not an object.
+#[must_use]
+pub fn with(mut example: Value, changes: Value) -> Value {
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
+    example.as_object_mut().expect("an example is an object").extend(changes);
+    example
+}

@@ -1,0 +1,66 @@
+//! Idempotent requests over HTTP: a caller sends an `Idempotency-Key` header and can then retry the request after it lost
+//! the response. The rules are in [`idempotency`](crate::idempotency).
+
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
+use schemars::json_schema;
+use serde::Serialize;
+
+use crate::{
+    error::Error,
+    http::{
+        Response,
+        openapi::{Location, Parameter},
+        response,
+    },
+    idempotency::{IdempotencyResult, IdempotentRequest, KeyReused, MAX_KEY_CHARS},
+    primitives::timestamp::Timestamp,
+    runtime::app::App,
+};
+
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Marks a response that repeats an earlier one.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The header, as the OpenAPI document describes it.
+pub const PARAMETER: Parameter = Parameter {
+    name: "Idempotency-Key",
+    location: Location::Header,
+    description: "Identifies this request. A request that is repeated with the same key within a day has its effect once.",
+    schema: |_| json_schema!({"type": "string", "pattern": format!("^[!-~]{{1,{MAX_KEY_CHARS}}}$")}),
+};
+
+/// Whether a request is idempotent: it is if it came with an `Idempotency-Key`.
+pub struct Idempotency(pub(super) Option<IdempotentRequest>);
+
+impl Idempotency {
+    /// The response that this request was given before, without the secret that it contained.
+    ///
+    /// # Errors
+    /// 422 if its key came with another request before; 503 if the table cannot be read.
+    pub async fn replay(&self, app: &App, now: Timestamp) -> Result<Option<Response>, Error> {
+        let Some(request) = &self.0 else { return Ok(None) };
+        let stored = app.store.idempotency_record(&request.key).await?;
+        let record = request.matching(stored, now).map_err(|KeyReused| Error::idempotency_key_reused())?;
+        let Some(record) = record else { return Ok(None) };
+        let status = StatusCode::from_u16(record.status).map_err(Error::internal)?;
+        let mut response = response::json_text(status, record.body);
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(Some(response))
+    }
+
+    /// The result to store with the change that the request makes: the response without its secret. None if the request
+    /// has no `Idempotency-Key`.
+    ///
+    /// # Panics
+    /// Never for our own types: all of them can be written as JSON.
+    #[must_use]
+    pub fn result(
+        self,
+        status: StatusCode,
+        body: &impl Serialize,
+        at: Timestamp,
+    ) -> Option<IdempotencyResult> {
+        let body = serde_json::to_string(body).expect("our types can be written as JSON");
+        Some(self.0?.into_result(status.as_u16(), body, at))
+    }
+}

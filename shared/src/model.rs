@@ -1,0 +1,8 @@
+//! The entities of the service, as the table stores them, and the rules of their changes.
+
+pub mod account;
+pub mod api_key;
+pub mod audit_event;
+pub mod member;
+pub mod project;
+pub mod session;

@@ -1,0 +1,221 @@
+//! The audit trail: what was changed in an account, by whom, when and in which request.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::member::MemberStatus,
+    primitives::{
+        clock::Clock,
+        email::EmailAddress,
+        environment::Environment,
+        id::{EventId, KeyId, SessionId, UserId},
+        name::Name,
+        permission::Permissions,
+        quota::Quotas,
+        random::Random,
+        scope::ProjectScope,
+        timestamp::Timestamp,
+    },
+};
+
+/// An event of an account's audit trail.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AuditEvent {
+    /// Its id.
+    pub id: EventId,
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// Who did it, or null where nobody proved who they are.
+    pub actor: Option<Actor>,
+    /// What happened.
+    #[serde(flatten)]
+    pub action: Action,
+    /// The request in which it happened, as the log knows it.
+    pub request_id: String,
+    /// Where the request came from.
+    pub source_ip: Option<String>,
+}
+
+/// Who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    /// A program with an API key.
+    ApiKey {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// A person with a session.
+    Session {
+        /// The member.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
+    /// The operator of the service.
+    Operator,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Action {
+    /// An account was made, and its first member.
+    #[serde(rename = "account.created")]
+    AccountCreated { name: Name, user_id: UserId, email: EmailAddress },
+    /// An account's credentials are kept out.
+    #[serde(rename = "account.suspended")]
+    AccountSuspended,
+    /// An account's credentials are let in again.
+    #[serde(rename = "account.restored")]
+    AccountRestored,
+    /// The limits of an account's keys were changed: to these, or to the usual ones.
+    #[serde(rename = "account.limits_changed")]
+    AccountLimitsChanged { requests_per_minute: Option<Quotas> },
+    /// A key was made.
+    #[serde(rename = "api_key.created")]
+    KeyCreated {
+        key_id: KeyId,
+        name: Name,
+        key_type: Environment,
+        permissions: Permissions,
+        scope: Option<ProjectScope>,
+        expires_at: Option<Timestamp>,
+    },
+    /// A key was given a new secret.
+    #[serde(rename = "api_key.rotated")]
+    KeyRotated { key_id: KeyId, previous_expires_at: Timestamp },
+    /// A key was revoked.
+    #[serde(rename = "api_key.revoked")]
+    KeyRevoked { key_id: KeyId },
+    /// A member was made. The address stands here, since it goes when the member does.
+    #[serde(rename = "member.created")]
+    MemberCreated { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    /// A member was changed, and is like this from then on.
+    #[serde(rename = "member.changed")]
+    MemberChanged { user_id: UserId, permissions: Permissions, status: MemberStatus },
+    /// A member was removed.
+    #[serde(rename = "member.removed")]
+    MemberRemoved { user_id: UserId },
+    /// A member changed their password, which ended their other sessions.
+    #[serde(rename = "password.changed")]
+    PasswordChanged { user_id: UserId },
+    /// Somebody with a member's session gave a wrong current password.
+    #[serde(rename = "password.refused")]
+    PasswordRefused { user_id: UserId },
+    /// The operator let a password work again that failures had disabled.
+    #[serde(rename = "password.enabled")]
+    PasswordEnabled { user_id: UserId },
+    /// A member logged in.
+    #[serde(rename = "login.succeeded")]
+    LoginSucceeded { user_id: UserId, session_id: SessionId },
+    /// Somebody could not log in as a member.
+    #[serde(rename = "login.refused")]
+    LoginRefused { user_id: UserId, reason: LoginRefusal },
+}
+
+/// Why somebody could not log in as a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginRefusal {
+    /// The password is another.
+    WrongPassword,
+    /// The password is disabled, and was not looked at.
+    PasswordDisabled,
+    /// The password is right, but the member or the account is suspended.
+    Suspended,
+}
+
+/// The context of a change: when it is made, by which request, and from where.
+pub struct AuditContext {
+    /// When it is made.
+    pub at: Timestamp,
+    event_id: EventId,
+    request_id: String,
+    source_ip: Option<String>,
+}
+
+impl AuditEvent {
+    /// What `actor` did on `audit_context`.
+    #[must_use]
+    pub fn new(actor: Option<Actor>, action: Action, audit_context: &AuditContext) -> Self {
+        let AuditContext { at, event_id, request_id, source_ip } = audit_context;
+        Self {
+            id: *event_id,
+            created_at: *at,
+            actor,
+            action,
+            request_id: request_id.clone(),
+            source_ip: source_ip.clone(),
+        }
+    }
+
+    /// Whether it tells of the key `id`: of what was done to it, or of what it did.
+    #[must_use]
+    pub fn is_about_key(&self, id: KeyId) -> bool {
+        let done_to = match self.action {
+            Action::KeyCreated { key_id, .. }
+            | Action::KeyRotated { key_id, .. }
+            | Action::KeyRevoked { key_id } => Some(key_id),
+            _ => None,
+        };
+        done_to == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
+    }
+}
+
+impl AuditContext {
+    /// The context of a change that the request `request_id` makes now. `source_ip` is where the request came from, if
+    /// that is known.
+    #[must_use]
+    pub fn now(clock: &Clock, random: &Random, request_id: &str, source_ip: Option<&str>) -> Self {
+        Self {
+            at: clock.now(),
+            event_id: EventId::new(clock, random),
+            request_id: request_id.to_owned(),
+            source_ip: source_ip.map(str::to_owned),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::timestamp::tests::timestamp;
+
+    fn event(actor: Option<Actor>, action: Action) -> AuditEvent {
+        let audit_context = AuditContext {
+            at: timestamp(0),
+            event_id: "event_0000000000000001".parse().unwrap(),
+            request_id: "1".to_owned(),
+            source_ip: None,
+        };
+        AuditEvent::new(actor, action, &audit_context)
+    }
+
+    #[test]
+    fn it_is_about_the_key_that_did_it_and_the_one_that_it_was_done_to() {
+        let [one, other, third]: [KeyId; 3] =
+            ["key_0000000000000001", "key_0000000000000002", "key_0000000000000003"]
+                .map(|id| id.parse().unwrap());
+        let by = |key_id| Some(Actor::ApiKey { key_id });
+        let name: Name = "Key".to_owned().try_into().unwrap();
+        for action in [
+            Action::KeyCreated {
+                key_id: other,
+                name,
+                key_type: Environment::Live,
+                permissions: Permissions::ALL,
+                scope: None,
+                expires_at: None,
+            },
+            Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
+            Action::KeyRevoked { key_id: other },
+        ] {
+            let event = event(by(one), action);
+            assert!(event.is_about_key(one) && event.is_about_key(other) && !event.is_about_key(third));
+        }
+        let event = event(Some(Actor::Operator), Action::AccountSuspended);
+        assert!(![one, other, third].into_iter().any(|id| event.is_about_key(id)));
+    }
+}

@@ -1,0 +1,16 @@
+//! Values with rules of their own, which everything else is made of.
+
+pub(crate) mod base62;
+pub mod clock;
+pub mod email;
+pub mod environment;
+pub mod id;
+pub mod name;
+pub mod origin;
+pub mod pagination;
+pub mod permission;
+pub mod project_id;
+pub mod quota;
+pub mod random;
+pub mod scope;
+pub mod timestamp;

@@ -1,0 +1,85 @@
+//! Quotas: how many requests of an API key are authorized in each window of time.
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::primitives::{environment::Environment, timestamp::Timestamp};
+
+/// How long a window is, in seconds.
+pub const WINDOW_SECONDS: u32 = 60;
+
+/// How many requests of a key are let in during a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Quota(NonZeroU32);
+
+/// The quotas of keys of each type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    /// Of live keys.
+    pub live: Quota,
+    /// Of test keys.
+    pub test: Quota,
+}
+
+/// A minute, counted from 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Window(pub(crate) i64);
+
+/// How much of a window's quota was taken, as the table holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// The window. It never goes back, whatever clocks do.
+    pub window: Window,
+    /// How many requests were taken in it.
+    pub taken: u32,
+}
+
+impl Quotas {
+    /// The quota of a key of this type.
+    #[must_use]
+    pub fn of(self, environment: Environment) -> Quota {
+        match environment {
+            Environment::Live => self.live,
+            Environment::Test => self.test,
+        }
+    }
+}
+
+impl Quota {
+    /// `requests` a window.
+    #[must_use]
+    pub fn new(requests: NonZeroU32) -> Self {
+        Self(requests)
+    }
+
+    /// The requests.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl Window {
+    /// The window that it is at `now`.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self(now.unix_seconds().div_euclid(WINDOW_SECONDS.into()))
+    }
+
+    /// How many seconds after `now` the next one begins.
+    #[must_use]
+    pub fn ends_in(self, now: Timestamp) -> u32 {
+        let end = (self.0 + 1) * i64::from(WINDOW_SECONDS);
+        u32::try_from(end - now.unix_seconds()).unwrap_or(0).max(1)
+    }
+
+    #[must_use]
+    pub(crate) fn follows(self, other: Self) -> bool {
+        self.0 == other.0 + 1
+    }
+}

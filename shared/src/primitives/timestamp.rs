@@ -1,0 +1,126 @@
+//! A moment in UTC, in whole seconds: RFC 3339 with a `Z`, in answers and in the table alike.
+
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// A moment in UTC, in whole seconds, from 1970 to 9999.
+///
+/// Its text has a fixed length, so texts sort as the moments do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(inline, extend("format" = "date-time"), description = "A moment in UTC, in whole seconds.")]
+pub struct Timestamp(#[schemars(with = "String")] OffsetDateTime);
+
+/// The text is not an RFC 3339 date and time between 1970 and 9999.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a date and time as RFC 3339 writes it, such as 2027-01-30T12:00:00Z")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// This moment, `seconds` later. It stops at the end of the year 9999.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: u32) -> Self {
+        Self::from(self.0.saturating_add(Duration::seconds(seconds.into())))
+    }
+
+    /// Seconds since 1970, as DynamoDB's time to live wants it.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.0.unix_timestamp()
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(moment: OffsetDateTime) -> Self {
+        Self(moment.to_offset(UtcOffset::UTC).truncate_to_second())
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // The parser takes any character between date and time.
+        let has_t = text.as_bytes().get(10).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
+        let moment = OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .filter(|_| has_t)
+            .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
+            .ok_or(InvalidTimestamp)?;
+        if (1970..=9999).contains(&moment.year()) { Ok(Self::from(moment)) } else { Err(InvalidTimestamp) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.format(&Rfc3339).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn timestamp(unix_seconds: i64) -> Timestamp {
+        Timestamp::from(OffsetDateTime::from_unix_timestamp(unix_seconds).unwrap())
+    }
+
+    #[test]
+    fn offsets_and_fractions_become_utc_and_whole_seconds() {
+        let timestamp: Timestamp = "2027-01-30T13:00:00.999+01:00".parse().unwrap();
+        assert_eq!(timestamp.to_string(), "2027-01-30T12:00:00Z");
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "2027-01-30",
+            "2027-01-30T12:00:00",
+            "1969-12-31T23:59:59Z",
+            "2027-01-30 12:00:00Z",
+            "yesterday",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_not_passed() {
+        let last: Timestamp = "9999-12-31T23:59:59Z".parse().unwrap();
+        assert_eq!(last.plus_seconds(1).to_string(), "9999-12-31T23:59:59Z");
+    }
+
+    fn any_timestamp() -> impl Strategy<Value = Timestamp> {
+        (0..253_402_300_800_i64)
+            .prop_map(|seconds| Timestamp::from(OffsetDateTime::from_unix_timestamp(seconds).unwrap()))
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_moment_are_the_same(timestamp in any_timestamp()) {
+            prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);
+        }
+
+        #[test]
+        fn texts_sort_as_moments_do(one in any_timestamp(), other in any_timestamp()) {
+            prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+        }
+    }
+}

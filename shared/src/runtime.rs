@@ -1,0 +1,9 @@
+//! How a function runs: its configuration, its clients and its invocations.
+
+pub mod app;
+pub mod aws;
+pub mod config;
+pub mod function;
+pub mod invocation;
+pub mod lookup;
+mod pepper_source;

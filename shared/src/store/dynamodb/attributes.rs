@@ -1,0 +1,37 @@
+//! Our types as `DynamoDB`'s attributes, and back.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_dynamo::{aws_sdk_dynamodb_1, from_attribute_value, from_item};
+
+use crate::store::{
+    dynamodb::{
+        item::{BatchItem, Item},
+        key::Key,
+    },
+    error::StoreError,
+};
+
+/// The item that holds `thing` at `key`.
+pub(in crate::store) fn to_item(key: Key, entity: impl Serialize) -> Result<Item, StoreError> {
+    let mut item: Item = aws_sdk_dynamodb_1::to_item(entity).map_err(StoreError::bug)?;
+    item.extend(key.into_attributes());
+    Ok(item)
+}
+
+/// `value` as an attribute.
+pub(in crate::store) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+    aws_sdk_dynamodb_1::to_attribute_value(value).map_err(StoreError::bug)
+}
+
+/// What `item` holds.
+pub(in crate::store) fn to_entity<T: DeserializeOwned>(item: impl Into<BatchItem>) -> Result<T, StoreError> {
+    from_item(item).map_err(StoreError::malformed)
+}
+
+/// What `attribute` holds.
+pub(in crate::store) fn value<T: DeserializeOwned>(
+    attribute: serde_dynamo::AttributeValue,
+) -> Result<T, StoreError> {
+    from_attribute_value(attribute).map_err(StoreError::malformed)
+}

@@ -1,0 +1,50 @@
+//! Primary keys.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, Serializer};
+
+use crate::store::{dynamodb::item::Item, error::StoreError};
+
+/// The primary key of an item.
+#[derive(Clone, Serialize)]
+pub(in crate::store) struct Key {
+    #[serde(serialize_with = "as_attribute")]
+    pub pk: String,
+    #[serde(serialize_with = "as_attribute")]
+    pub sk: String,
+}
+
+/// Writes a string as DynamoDB's JSON represents it.
+fn as_attribute<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("S", text)])
+}
+
+impl Key {
+    pub fn into_attributes(self) -> Item {
+        Item::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// A kind of item that is listed: its items share a partition, and their sort keys are a prefix and an id.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct ItemKind {
+    pub sort_key_prefix: &'static str,
+}
+
+impl ItemKind {
+    /// The id in the sort key of an item of this kind.
+    pub fn id(self, item: &Item) -> Result<String, StoreError> {
+        let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+        let id = sk.and_then(|sk| sk.strip_prefix(self.sort_key_prefix));
+        id.map(str::to_owned)
+            .ok_or_else(|| StoreError::malformed("a listed item has the sort key of another kind"))
+    }
+
+    /// The key of the item of this kind with `id`, in the partition `pk`.
+    pub fn key(self, pk: String, id: impl std::fmt::Display) -> Key {
+        Key { pk, sk: format!("{}{id}", self.sort_key_prefix) }
+    }
+}

@@ -1,0 +1,88 @@
+//! Functions as API Gateway invokes them, without a table and without peppers: a request that gets so far that it needs
+//! one ends there, with a 5xx.
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use gateway::{Handler, functions::FUNCTIONS};
+use lambda_runtime::Context;
+use serde_json::{Value, json};
+use shared::{
+    primitives::{clock::Clock, random::Random},
+    runtime::{app::App, aws::Aws, config::Config},
+};
+use tokio::runtime::Runtime;
+
+/// What functions run on.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// Invokes a function with an event. Returns its answer, or its error's kind.
+pub(crate) fn invoke(function: &'static str, event: Vec<u8>) -> Result<Value, String> {
+    static FUNCTIONS: LazyLock<Mutex<HashMap<&str, Handler>>> = LazyLock::new(Mutex::default);
+    let mut functions = FUNCTIONS.lock().expect("no other panicked");
+    let handler = functions.entry(function).or_insert_with(|| start(function));
+    let answer = RUNTIME.block_on(handler(event, Context::default()));
+    answer.map(|answer| serde_json::from_slice(&answer).expect("JSON")).map_err(|error| error.error_type)
+}
+
+fn start(function: &str) -> Handler {
+    let config = Config::from_lookup(|variable| match variable {
+        "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some(function.to_owned()),
+        "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
+        _ => None,
+    });
+    // Without a region, a call fails before anything is sent.
+    let nowhere = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+    let aws = Aws::new(&nowhere, &nowhere);
+    let app = App::new(config.expect("it is complete"), aws, Clock::system(), Random::system());
+    let app = RUNTIME.block_on(app).expect("it starts");
+    let linked = FUNCTIONS.iter().find(|linked| linked.name == function);
+    (linked.expect("a function of ours").handler)(app.into())
+}
+
+/// The event of a request with `body` to a route, on which the authorizer said `context`.
+pub(crate) fn event(method: &str, route: &str, body: &str, context: &Value) -> Value {
+    json!({
+        "resource": route,
+        "path": route,
+        "httpMethod": method.to_ascii_uppercase(),
+        "headers": {"Content-Type": "application/json"},
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": null,
+        "multiValueQueryStringParameters": null,
+        "pathParameters": {
+            "key_id": "key_0000000000000001",
+            "user_id": "user_0000000000000001",
+            "project_id": "proj_0000000000000001",
+        },
+        "stageVariables": null,
+        "requestContext": {
+            "resourcePath": route,
+            "httpMethod": method.to_ascii_uppercase(),
+            "path": route,
+            "stage": "live",
+            "requestId": "0b5ba5de-0000-4000-8000-000000000000",
+            "identity": {"sourceIp": "192.0.2.1"},
+            "authorizer": context,
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
+/// What the authorizer says of a session that may do everything.
+pub(crate) fn session() -> Value {
+    json!({
+        "type": "session",
+        "account_id": "acct_0000000000000001",
+        "user_id": "user_0000000000000001",
+        "session_id": "sid_0000000000000001",
+        "session_epoch": "0",
+        "email": "user@example.com",
+        "permissions": "read,write,delete,admin",
+        "expires_at": "2999-01-30T12:00:00Z",
+    })
+}

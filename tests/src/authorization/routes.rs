@@ -1,0 +1,202 @@
+//! All routes, each with all kinds of credential: which it lets pass.
+
+use gateway::functions::{FUNCTIONS, operations};
+use serde_json::json;
+use shared::primitives::{clock::Clock, environment::Environment, id::KeyId, random::Random};
+
+use crate::{
+    operation_table,
+    response::{Answer, text},
+    service::{Account, Credential, OwnService, Service},
+};
+
+/// Those whose answers are pages and no JSON: the tests of them are in `dashboard` and `docs`.
+const PAGES: [(&str, &str); 4] =
+    [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
+
+/// The permissions of the columns `rwda*`.
+const PERMISSIONS: [&[&str]; 5] =
+    [&["read"], &["write"], &["delete"], &["admin"], &["read", "write", "delete", "admin"]];
+
+/// The routes that need a credential: method, path, and the columns of access.
+fn protected() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    operation_table::rows().filter_map(|row| Some((row.method, row.path, row.access?)))
+}
+
+/// A request of a route. Its ids name nothing, and its body lacks whatever the route needs, so that it
+/// changes nothing where it passes.
+async fn send(service: &Service, method: &str, path: &str, credential: Option<&Credential>) -> Answer {
+    let path = path
+        .replace("{session_id}", "sid_0000000000000000")
+        .replace("{key_id}", "key_0000000000000000")
+        .replace("{project_id}", "proj_own")
+        .replace("{user_id}", "user_0000000000000000");
+    let request = service.request(method, &path).json(&json!({}));
+    match credential {
+        Some(credential) => request.with(credential).send().await,
+        None => request.send().await,
+    }
+}
+
+#[tokio::test]
+async fn each_route_of_the_template_is_in_the_table() {
+    let service = OwnService::start().await;
+    let in_template = |public: bool| {
+        let routes = service.gateway.routes().iter().filter(|route| route.public == public);
+        let mut routes: Vec<_> = routes.map(|route| (route.method.as_str(), route.path.as_str())).collect();
+        routes.sort_unstable();
+        routes
+    };
+    let mut protected: Vec<_> = protected().map(|(method, path, _)| (method, path)).collect();
+    protected.sort_unstable();
+    assert_eq!(in_template(false), protected);
+    assert_eq!(in_template(true), [&PAGES[..], &operation_table::public_routes()].concat());
+}
+
+#[test]
+fn each_operation_has_a_row_and_its_function_implements_it() {
+    let mut documented: Vec<_> = operations().map(|operation| operation.route.to_owned()).collect();
+    let mut in_table: Vec<_> =
+        operation_table::routes().map(|(method, path)| format!("{method} {path}")).collect();
+    documented.sort_unstable();
+    in_table.sort_unstable();
+    assert_eq!(documented, in_table);
+    for function in FUNCTIONS {
+        let of_others = function.operations.iter().find(|operation| operation.function != function.name);
+        assert!(of_others.is_none(), "{}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn a_valid_credential_passes_where_the_table_says_so() {
+    let service = Service::start().await;
+    let session = service.account().await.session;
+    let key = async |limits| service.key(&session, limits).await;
+    let mut credentials = Vec::new();
+    for environment in ["live", "test"] {
+        for permissions in PERMISSIONS {
+            credentials.push(key(json!({"type": environment, "permissions": permissions})).await.0);
+        }
+    }
+    for project in ["proj_own", "proj_foreign"] {
+        credentials.push(key(json!({"scope": {"projects": [project]}})).await.0);
+    }
+    for permissions in PERMISSIONS {
+        credentials.push(service.member(&session, permissions).await.0);
+    }
+
+    let passes = async |method: &str, path: &str, credential: &Credential| {
+        let answer = send(&service, method, path, Some(credential)).await;
+        assert_ne!(answer.status, 401, "{method} {path}: {}", answer.text);
+        if answer.status == 403 {
+            answer.assert_forbidden();
+        }
+        if answer.status == 403 { '-' } else { '+' }
+    };
+    for (method, path, row) in protected() {
+        let mut seen = String::new();
+        for credential in &credentials {
+            seen.push(passes(method, path, credential).await);
+        }
+        let (itself, record) = key(json!({"permissions": ["read"]})).await;
+        seen.push(passes(method, &path.replace("{key_id}", text(&record, "id")), &itself).await);
+        assert_eq!(seen, row, "{method} {path}");
+    }
+}
+
+/// Credentials that are not valid, each with the reason.
+async fn invalid(service: &OwnService, account: &Account) -> Vec<(&'static str, Option<Credential>)> {
+    let key = async |limits| service.key(&account.session, limits).await;
+    let (valid, record) = key(json!({})).await;
+    let unknown = KeyId::new(&Clock::system(), &Random::system()).to_string();
+    let last = if valid.0.ends_with('0') { "1" } else { "0" };
+    let mistyped = format!("{}{last}", &valid.0[..valid.0.len() - 1]);
+
+    let (revoked, revoked_record) = key(json!({})).await;
+    service.delete(&crate::service::key_path(&revoked_record), &account.session).await.expect(204);
+    let (expired, _) = key(json!({"expires_at": service.time.in_seconds(60)})).await;
+    let (superseded, superseded_record) = key(json!({})).await;
+    service.rotate(&superseded_record, &account.session, 60).await;
+    service.time.pass(60);
+
+    let logged_out = service.login(&account.email).await;
+    service.post("/v1/auth/logout", &logged_out, json!({})).await.expect(204);
+    let (of_suspended, suspended) = service.member(&account.session, &["read", "admin"]).await;
+    let path = format!("/v1/members/{suspended}");
+    service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+    let (of_removed, removed) = service.member(&account.session, &["read", "admin"]).await;
+    service.delete(&format!("/v1/members/{removed}"), &account.session).await.expect(204);
+    let two = format!("{}, {}", valid.0, account.session.0);
+
+    vec![
+        ("none", None),
+        ("garbage", Some(Credential("garbage".to_owned()))),
+        ("a key with a wrong checksum", Some(Credential(mistyped))),
+        ("an unknown key", Some(Credential::forged(Environment::Live, &account.id, &unknown))),
+        (
+            "a key with a wrong secret",
+            Some(Credential::forged(Environment::Live, &account.id, text(&record, "id"))),
+        ),
+        ("an expired key", Some(expired)),
+        ("a revoked key", Some(revoked)),
+        ("a superseded secret after its overlap", Some(superseded)),
+        ("a session that was logged out", Some(logged_out)),
+        ("a session of a suspended member", Some(of_suspended)),
+        ("a session of a removed member", Some(of_removed)),
+        ("two credentials at once", Some(Credential(two))),
+    ]
+}
+
+#[tokio::test]
+async fn an_invalid_credential_is_401_on_each() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    for (kind, credential) in invalid(&service, &account).await {
+        for (method, path, _) in protected() {
+            println!("{method} {path} with {kind}");
+            send(&service, method, path, credential.as_ref()).await.assert_unauthorized();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_unused_for_an_hour_is_401_on_each() {
+    let service = OwnService::start().await;
+    let session = service.account().await.session;
+    service.time.pass(3_600);
+    for (method, path, _) in protected() {
+        println!("{method} {path}");
+        send(&service, method, path, Some(&session)).await.assert_unauthorized();
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_a_suspended_account_is_403_on_each() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    service.suspend(&account).await;
+    for credential in [key, account.session] {
+        for (method, path, _) in protected() {
+            println!("{method} {path}");
+            send(&service, method, path, Some(&credential)).await.assert_forbidden();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_public_one_asks_for_no_credential_and_looks_at_none() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let mut credentials = invalid(&service, &account).await;
+    credentials.push(("a session", Some(account.session.clone())));
+    service.suspend(&account).await;
+    for (kind, credential) in credentials {
+        for (method, path) in operation_table::public_routes() {
+            // The body lacks whatever an operation needs.
+            let status = if method == "POST" { 400 } else { 200 };
+            let answer = send(&service, method, path, credential.as_ref()).await;
+            assert_eq!(answer.status, status, "{method} {path} with {kind}: {}", answer.text);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What comes from elsewhere and becomes a part of the programs.
+
+use std::path::Path;
+
+#[test]
+fn each_crate_is_of_crates_io_and_pinned_to_its_hash() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // `bench-reference` lies in `bench/reference`.
+    let is_ours = |name: &str| {
+        ["", "functions", "infra"].iter().any(|folder| {
+            let folder = root.join(folder);
+            [name, &name.replace('-', "/")].iter().any(|name| folder.join(name).join("Cargo.toml").exists())
+        })
+    };
+    let packages: Vec<_> = include_str!("../../../Cargo.lock").split("[[package]]\n").skip(1).collect();
+    assert!(packages.len() > 300, "{}", packages.len());
+    for package in packages {
+        let value = |key: &str| {
+            let line = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            line.map(|value| value.trim_matches('"'))
+        };
+        let name = value("name").expect("a name");
+        match value("source") {
+            Some(source) => {
+                assert_eq!(source, "registry+https://github.com/rust-lang/crates.io-index", "{name}");
+                assert_eq!(value("checksum").map(str::len), Some(64), "{name}");
+            }
+            None => assert!(is_ours(name), "{name} lies in no folder of ours"),
+        }
+    }
+}

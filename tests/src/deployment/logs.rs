@@ -1,0 +1,519 @@
+//! What the logs hold, and what they never do.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, Once},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::http::StatusCode;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use shared::{
+    credentials::{
+        digest::TokenDigest,
+        password::{NewPassword, Password},
+        pepper::{Pepper, Peppers},
+        token::NewToken,
+    },
+    primitives::{
+        environment::Environment,
+        id::{AccountId, KeyId},
+        random::Random,
+    },
+    telemetry::log,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+
+use crate::{
+    dynamodb::{self, Trouble},
+    input::bodies,
+    operation_table,
+    response::text,
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path},
+};
+
+/// What stands in requests and may not get into a log.
+const CANARY: &str = "canary";
+
+/// All that was logged in this process since the first look, by this test and by those beside it.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log(MutexGuard<'static, Vec<u8>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts logging, as the functions do it but with everything of ours in it.
+fn start_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let writer = || Log(LOG.lock().expect("no test panics while it writes"));
+        log::subscriber(LevelFilter::TRACE, writer).init();
+    });
+}
+
+fn log() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).expect("UTF-8")
+}
+
+/// What one test alone logs, all of which runs on one thread.
+pub struct OwnLog {
+    lines: &'static Mutex<Vec<u8>>,
+    _logging: DefaultGuard,
+}
+
+impl OwnLog {
+    /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
+    pub fn start(level: LevelFilter) -> Self {
+        // Where a thread has no subscriber, `tracing` may take from it that nobody listens to an event at all.
+        start_log();
+        let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
+        let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
+        Self { lines, _logging: log::subscriber(level, writer).set_default() }
+    }
+
+    /// What was logged since the last look.
+    pub fn records(&self) -> Vec<Value> {
+        let lines = String::from_utf8(mem::take(&mut self.lines.lock().unwrap())).expect("UTF-8");
+        assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
+        assert!(!lines.contains(|character: char| character.is_control() && character != '\n'), "{lines:?}");
+        lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+}
+
+/// The records of the request with this id.
+fn records(request_id: &str) -> Vec<Value> {
+    let records = log().lines().map(|line| serde_json::from_str(line).expect(line)).collect::<Vec<Value>>();
+    records.into_iter().filter(|record| record["request_id"] == request_id).collect()
+}
+
+/// The secret part of the token in a credential: all but its last digits, which its hint may show.
+fn secret(credential: &Credential) -> &str {
+    let text = &credential.0;
+    &text[text.len() - 38..text.len() - 4]
+}
+
+/// Uses everything, well and badly. Returns what was given out and must not be logged.
+async fn use_everything(service: &Service, account: &Account) -> Vec<Credential> {
+    let session = &account.session;
+    let (key, record) = service.key(session, json!({"name": CANARY})).await;
+    let (rotated, _) = service.rotate(&record, session, 60).await;
+    let (ended, gone) = service.key(session, json!({})).await;
+    let (member, member_id) = service.member(session, &["read"]).await;
+    let project = format!("/v1/projects/{}", service.project(session).await);
+    let member_path = format!("/v1/members/{member_id}");
+    let named = || json!({"name": CANARY});
+    let new_password = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
+    let login = |password: &str| json!({"email": account.email, "password": password});
+    let new_key = || json!({"name": CANARY, "permissions": ["read"]});
+    for (nth, (method, path, credential, body, status)) in [
+        ("POST", "/v1/api-keys?canary=canary", Some(session), new_key(), 201),
+        ("POST", &format!("{}/rotate?canary=canary", key_path(&record)), Some(session), json!({}), 200),
+        ("POST", "/v1/projects?canary=canary", Some(&rotated), named(), 201),
+        ("GET", "/v1/auth/me?canary=canary", Some(&rotated), Value::Null, 200),
+        ("GET", "/v1/api-keys?status=all", Some(session), Value::Null, 200),
+        ("GET", &key_path(&record), Some(&rotated), Value::Null, 200),
+        ("DELETE", &key_path(&gone), Some(session), Value::Null, 204),
+        ("GET", "/v1/auth/me", Some(&ended), Value::Null, 401),
+        ("GET", "/v1/audit-events?limit=9&canary=canary", Some(session), Value::Null, 200),
+        ("GET", "/v1/audit-events?key_id=canary", Some(session), Value::Null, 400),
+        ("GET", "/v1/projects", Some(&rotated), Value::Null, 200),
+        ("GET", "/v1/health", None, Value::Null, 200),
+        ("GET", &project, Some(&rotated), Value::Null, 200),
+        ("PATCH", &project, Some(&rotated), named(), 200),
+        ("DELETE", &project, Some(&member), Value::Null, 403),
+        ("DELETE", &project, Some(&rotated), Value::Null, 204),
+        ("GET", "/v1/members", Some(session), Value::Null, 200),
+        ("GET", &member_path, Some(session), Value::Null, 200),
+        ("PATCH", &member_path, Some(session), json!({"permissions": ["write"]}), 200),
+        ("PATCH", &member_path, Some(session), json!({"status": CANARY}), 400),
+        ("DELETE", &member_path, Some(session), Value::Null, 204),
+        ("GET", "/v1/auth/sessions", Some(session), Value::Null, 200),
+        ("DELETE", "/v1/auth/sessions/canary", Some(session), Value::Null, 404),
+        ("POST", "/v1/auth/login", None, login("the canary sings at 9"), 401),
+        ("POST", "/v1/auth/login", None, json!({"email": CANARY, "password": CANARY}), 401),
+        ("POST", "/v1/auth/login", None, json!({"email": 1, "password": {CANARY: CANARY}}), 400),
+        ("POST", "/v1/auth/login", None, json!({"canary@example.com": CANARY}), 400),
+        ("POST", "/v1/auth/password", Some(session), new_password(CANARY), 400),
+        ("POST", "/v1/auth/password", Some(session), json!({CANARY: PASSWORD}), 400),
+        ("POST", "/v1/auth/password", Some(session), new_password("the canary sings at 9"), 204),
+        ("POST", "/v1/api-keys", Some(session), json!({"name": 1, "permissions": [CANARY]}), 400),
+        ("POST", "/v1/api-keys", Some(session), json!({"name": "a", "permissions": [CANARY]}), 400),
+        ("POST", "/v1/members", Some(session), json!({"email": "canary@", "password": CANARY}), 400),
+        ("GET", "/v1/api-keys/canary?canary=canary", Some(session), Value::Null, 404),
+        ("GET", "/v1/api-keys?cursor=canary", Some(session), Value::Null, 400),
+        ("GET", "/v1/projects?environment=canary", Some(&rotated), Value::Null, 400),
+        ("GET", "/v1/canary", Some(session), Value::Null, 404),
+        ("POST", "/v1/auth/logout", Some(session), Value::Null, 204),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request = service.request(method, path).header("User-Agent", "canary\u{85}\u{2028}");
+        let mut request = request.header("Idempotency-Key", &format!("{CANARY}{nth}"));
+        if let Some(credential) = credential {
+            request = request.with(credential);
+        }
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+    }
+    let refused = service.operate(json!({"create_account": {"name": CANARY, "email": CANARY}})).await;
+    refused.expect_err("no account");
+    service.operate(json!({CANARY: CANARY})).await.expect_err("no command");
+    vec![key, rotated, ended, member, session.clone()]
+}
+
+/// Sends a request of each route that has a mark in its path, query, headers and body: without a credential, with that of
+/// `key`, and with a session that may do everything, so that each function sees it.
+async fn send_marked(service: &OwnService, account: &Account, key: &Credential) {
+    let session = service.login(&account.email).await;
+    let mut routes: Vec<_> = service.gateway.routes().iter().collect();
+    // It ends the session.
+    routes.sort_by_key(|route| route.path == "/v1/auth/logout");
+    let body = json!({CANARY: CANARY}).to_string();
+    for route in routes {
+        let named = |part: &str| if part.starts_with('{') { CANARY.to_owned() } else { part.to_owned() };
+        let path = route.path.split('/').map(named).collect::<Vec<_>>().join("/");
+        let line = format!("{} {path}?{CANARY}={CANARY}", route.method);
+        for credential in [
+            "X-Canary: canary",
+            &format!("Authorization: {}", key.0),
+            &format!("Authorization: {}", session.0),
+        ] {
+            let headers = [
+                credential,
+                "Content-Type: application/json",
+                "Idempotency-Key: canary",
+                "Cookie: canary=canary",
+                "Referer: https://canary.example/canary",
+                "X-Forwarded-For: canary",
+            ];
+            let answer = service.exchange(&line, &headers.map(str::as_bytes), &body).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+        }
+    }
+}
+
+/// Sends credentials that are none, in all ways that a header allows, and bytes that a client would not.
+async fn send_nonsense(service: &Service, key: &Credential) {
+    let token = &key.0["Bearer ".len()..];
+    for value in [
+        "canary".to_owned(),
+        "Basic canary".to_owned(),
+        format!("Bearer {token}canary"),
+        format!("Session {token}"),
+        format!("Canary {token}"),
+        format!("{}, {}", key.0, key.0),
+        format!("{}\u{85}canary", key.0),
+    ] {
+        let request = service.request("GET", "/v1/auth/me").header("Authorization", &value);
+        request.send().await.assert_unauthorized();
+    }
+    let request = service.request("GET", "/v1/auth/me").with(key).with(key);
+    request.send().await.assert_unauthorized();
+    let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
+    request.body("{\"email\": \"canary@example.com\", \"password\": canary").send().await.expect(400);
+
+    let address = service.url.strip_prefix("http://").expect("a URL");
+    for agent in ["\x1b[31mcanary", "canary\r canary", "canary\n{\"canary\": 1}"] {
+        let mut connection = TcpStream::connect(address).await.expect("a connection");
+        let request = format!(
+            "GET /v1/auth/me HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\nUser-Agent: {agent}\r\n\
+             Connection: close\r\n\r\n",
+            key.0
+        );
+        connection.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+/// Every digest and password hash in the table, in whatever way a log may write it.
+async fn stored_secrets(service: &OwnService) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for item in service.items().await {
+        collect_secrets(&item, &mut secrets);
+    }
+    secrets
+}
+
+fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut Vec<String>) {
+    for (name, value) in attributes {
+        match value {
+            AttributeValue::M(inner) => collect_secrets(inner, secrets),
+            AttributeValue::B(bytes) => {
+                let bytes = bytes.as_ref();
+                let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+                let debug = format!("{bytes:?}");
+                secrets.extend([BASE64_STANDARD.encode(bytes), hex.to_uppercase(), hex, debug]);
+            }
+            AttributeValue::S(text) if name == "phc" => secrets.push(text.clone()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn hold_no_secret() {
+    start_log();
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    send_marked(&service, &account, &key).await;
+    let mut given_out = use_everything(&service, &account).await;
+    send_nonsense(&service, &key).await;
+    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "ValidationException"), None);
+    service.me(&key).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    given_out.push(key);
+
+    let log = log();
+    // The test sees what it looks for: its own requests.
+    let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
+    for seen in
+        [account.id.as_str(), "malformed credential", "revoked", "lacks delete", "DynamoDB failed", metrics]
+    {
+        assert!(log.contains(seen), "{seen}");
+    }
+    for route in service.gateway.routes() {
+        let seen = format!("\"operation\":\"{} {}\"", route.method, route.path);
+        assert!(log.contains(&seen), "{seen}");
+    }
+    let stored = stored_secrets(&service).await;
+    // Three keys, of which one is rotated and one revoked; a session; two members' passwords.
+    assert!(stored.len() > 12, "{}", stored.len());
+    let given_out = given_out.iter().map(secret);
+    let others =
+        [PASSWORD, CANARY, "Bearer mt_", "Session sess_", "$argon2", "@example.com", dynamodb::CANARY];
+    for secret in stored.iter().map(String::as_str).chain(given_out).chain(others) {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret}: {lines:?}");
+    }
+    assert!(!log.contains('\u{1b}') && !log.contains('\u{85}') && !log.contains('\u{2028}'));
+}
+
+#[tokio::test]
+async fn hold_one_line_an_invocation_whatever_stands_in_its_request() {
+    let log = OwnLog::start(LevelFilter::TRACE);
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    log.records();
+    // Its own line, were it written as it stands, and one that a terminal would show in place of others.
+    let hostile =
+        format!("{CANARY}\r\n{{\"level\": \"INFO\"}}\n\u{1b}[2K\u{1b}[31m\u{0}\u{7f}\u{85}\u{2028}\u{9b}31m");
+    let encoded: String = hostile.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+    let assert_one_line_each = |is_public: bool, case: &str| {
+        let records = log.records();
+        assert_eq!(
+            records.iter().filter(|record| record["message"] == "request").count(),
+            1,
+            "{case}: {records:?}"
+        );
+        let documents = records.iter().filter(|record| record["_aws"].is_object());
+        let (authorizer, own): (Vec<_>, Vec<_>) =
+            documents.partition(|document| document["FunctionName"] == "authorizer");
+        assert_eq!(authorizer.len(), usize::from(!is_public), "{case}: {records:?}");
+        let goes_on = authorizer.iter().all(|document| document["Outcome"] == "allowed");
+        assert_eq!(own.len(), usize::from(goes_on), "{case}: {records:?}");
+        assert!(!records.iter().any(|record| record.to_string().contains(CANARY)), "{case}: {records:?}");
+    };
+    for (method, route) in operation_table::routes() {
+        let good = bodies::good(method, route);
+        let mut bodies = vec![hostile.clone()];
+        if let Ok(Value::Object(good)) = serde_json::from_str(&good) {
+            for name in good.keys() {
+                for value in [json!(hostile), json!([hostile]), json!({&hostile: hostile})] {
+                    let mut body = good.clone();
+                    body.insert(name.clone(), value);
+                    bodies.push(json!(body).to_string());
+                }
+            }
+            let mut body = good.clone();
+            body.insert(hostile.clone(), json!(hostile));
+            bodies.push(json!(body).to_string());
+        }
+        let ids = route.split('/').map(|part| if part.starts_with('{') { &encoded } else { part });
+        let path = ids.collect::<Vec<_>>().join("/");
+        let parameters = ["limit", "cursor", "status", "environment", "key_id", &encoded];
+        let query: String = parameters.map(|name| format!("{name}={encoded}&")).concat();
+        for path in [format!("{path}?{query}"), path] {
+            for body in &bodies {
+                let request = service.request(method, &path).with(&account.session);
+                let request =
+                    request.header("Content-Type", "application/json").header("User-Agent", "canary\t\u{85}");
+                request.header("Idempotency-Key", "canary\u{9b}").body(body.as_str()).send().await;
+                let is_public = operation_table::public_routes().contains(&(method, route));
+                assert_one_line_each(is_public, &format!("{method} {path} {body:?}"));
+            }
+        }
+    }
+    let request =
+        service.request("GET", "/v1/auth/me").header("Authorization", "Bearer canary\t\u{85}\u{9b}");
+    request.send().await.assert_unauthorized();
+    assert_one_line_each(false, "a credential");
+}
+
+#[tokio::test]
+async fn hold_one_line_an_invocation_whatever_stands_in_its_event() {
+    let log = OwnLog::start(LevelFilter::TRACE);
+    let service = OwnService::start().await;
+    let hostile = "x\r\n{\"level\": \"INFO\"}\n\u{1b}[2K\u{0}";
+    let context = json!({
+        "requestId": hostile, "resourcePath": hostile, "path": hostile, "stage": hostile, "httpMethod": "GET",
+        "identity": {"sourceIp": hostile, "userAgent": hostile},
+        "authorizer": {"type": hostile, "account_id": hostile},
+    });
+    let event = json!({
+        "methodArn": hostile, "resource": hostile, "path": "/", "httpMethod": "GET",
+        "headers": {"Authorization": hostile, hostile: hostile},
+        "multiValueHeaders": {"Authorization": [hostile], hostile: [hostile]},
+        "requestContext": context, "pathParameters": {"key_id": hostile}, "body": hostile, "isBase64Encoded": false,
+    });
+    for function in service.gateway.actions().keys() {
+        log.records();
+        // Whatever comes of it.
+        service.invoke(function, &event).await.ok();
+        let records = log.records();
+        let documents = records.iter().filter(|record| record["_aws"].is_object());
+        assert_eq!(documents.count(), 1, "{function}: {records:?}");
+    }
+}
+
+#[tokio::test]
+async fn say_who_was_refused_what_and_why() {
+    start_log();
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
+    let answer = service.get("/v1/projects", &key).await;
+    answer.assert_forbidden();
+    let records = records(answer.header("x-request-id").expect("an id"));
+    let authorized = records.iter().find(|record| record["Outcome"] == "forbidden").expect("a record");
+    for (member, value) in [
+        ("level", "INFO"),
+        ("FunctionName", "authorizer"),
+        ("operation", "authorize GET /v1/projects"),
+        ("account_id", &account.id),
+        ("principal_id", text(&record, "id")),
+        ("Outcome", "forbidden"),
+        ("reason", "lacks read"),
+    ] {
+        assert_eq!(authorized[member], value, "{authorized}");
+    }
+}
+
+#[tokio::test]
+async fn say_whom_a_token_claims_to_be_of() {
+    start_log();
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let id = text(&record, "id");
+    let forged = Credential::forged(Environment::Live, &account.id, id);
+    let answer = service.me(&forged).await;
+    answer.assert_unauthorized();
+    let records = records(answer.header("x-request-id").expect("an id"));
+    let authorized = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect("a record");
+    assert_eq!(authorized["claimed"], format!("{} {id}", account.id));
+    assert_eq!((&authorized["account_id"], &authorized["principal_id"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn say_what_a_function_answered_and_why() {
+    start_log();
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let body = json!({"name": CANARY.repeat(20), "permissions": ["read"]});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    answer.assert_bad_field("name");
+    let answered = |request_id: &str| {
+        let records = records(request_id);
+        let answers = |record: &Value| {
+            record["operation"].as_str().is_some_and(|operation| !operation.starts_with("authorize"))
+        };
+        records.into_iter().find(answers).expect("a record")
+    };
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["operation"], "POST /v1/api-keys");
+    assert_eq!(record["status"], 400);
+    assert_eq!(record["reason"], "BAD_REQUEST: name");
+    assert_eq!(record["principal_id"], account.user_id);
+    // A name that the caller made up may be anything.
+    let body = json!({"name": "A", "permissions": ["read"], CANARY: 1});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    answer.assert_bad_field(CANARY);
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "BAD_REQUEST: an unknown member");
+
+    dynamodb.disturb(Trouble::Refuses(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
+    let answer = service.get("/v1/api-keys", &account.session).await;
+    answer.assert_error(503, "UNAVAILABLE");
+    let record = answered(answer.header("x-request-id").expect("an id"));
+    assert_eq!(record["reason"], "DynamoDB failed: refused: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn say_what_the_operator_did_to_whom() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let log = OwnLog::start(LevelFilter::INFO);
+    service.suspend(&account).await;
+    let command = json!({"restore_account": {"account_id": "acct_0000000000000001"}});
+    service.operate(command).await.expect_err("there is none");
+    service.operate(json!({CANARY: {}})).await.expect_err("no command");
+    let mut records = log.records();
+    // The embedded DynamoDB warns of each write whose condition fails.
+    records.retain(|record| record["target"] != "dynoxide::server");
+    let [suspended, missing, unknown] = records.as_slice() else { panic!("{records:?}") };
+    for (record, operation, outcome, account_id, reason) in [
+        (suspended, "operator suspend_account", "succeeded", Some(account.id.as_str()), None),
+        (missing, "operator restore_account", "refused", None, Some("Not found")),
+        (unknown, "operator", "refused", None, Some("BAD_REQUEST")),
+    ] {
+        assert_eq!(record["operation"], operation, "{record}");
+        assert_eq!(record["Outcome"], outcome, "{record}");
+        assert_eq!(record["account_id"].as_str(), account_id, "{record}");
+        assert_eq!(record["reason"].as_str(), reason, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn would_hold_no_secret_if_its_type_were_logged() {
+    let random = Random::system();
+    let secret = "a canary of 32 bytes and some more";
+    let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");
+    let peppers = Arc::new(Peppers::new(pepper, None));
+    let new_password = || NewPassword::try_from(secret.to_owned()).expect("a good one");
+    let hash = new_password().hash(Arc::clone(&peppers), &random).await.expect("a hash");
+    let id = "0000000000000001";
+    let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
+    let token = NewToken::for_key(Environment::Live, account, key, &random);
+    for (shown, expected) in [
+        (format!("{peppers:?}"), "Peppers { current: Pepper(…), previous: None }"),
+        (format!("{:?}", TokenDigest::of(secret, &peppers)), "TokenDigest(…)"),
+        (format!("{:?}", Password::from(secret.to_owned())), "Password(…)"),
+        (format!("{:?}", new_password()), "NewPassword(…)"),
+        (format!("{hash:?}"), "PasswordHash(…)"),
+        (format!("{token:?}"), "NewToken(…)"),
+    ] {
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,81 @@
+//! What functions do when they start, before there is a request.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    deployment::logs::OwnLog,
+    dynamodb::{DynamoDb, Trouble},
+    service::{OwnService, PASSWORD},
+};
+
+const READ: &str = "BatchGetItem";
+
+async fn start(dynamodb: &DynamoDb) -> OwnService {
+    OwnService::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await
+}
+
+#[tokio::test]
+async fn is_one_read_of_those_whose_requests_need_it() {
+    let log = OwnLog::start(LevelFilter::WARN);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let mut actions = dynamodb.actions();
+    actions.remove("gateway");
+    let read = || [format!("dynamodb:{READ}")].into();
+    assert_eq!(actions, ["authorizer", "login", "password"].map(|name| (name.to_owned(), read())).into());
+    assert_eq!(dynamodb.calls().iter().filter(|operation| *operation == READ).count(), 3);
+    assert_eq!(log.records(), [json!(null); 0]);
+    // None of it is of an invocation.
+    service.request("GET", "/v1/health").send().await.expect(200);
+    assert_eq!(log.records()[0]["DynamoDBCalls"], 0);
+}
+
+#[tokio::test]
+async fn leaves_nobody_in_the_table_who_could_log_in() {
+    let service = OwnService::start().await;
+    let table = service.gateway.table("Table").expect("the table");
+    let scan = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a scan");
+    assert_eq!(scan.items(), []);
+}
+
+#[tokio::test]
+async fn with_a_table_that_is_down_is_503_until_it_is_up() {
+    let log = OwnLog::start(LevelFilter::WARN);
+    let dynamodb = DynamoDb::start().await;
+    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
+    let service = start(&dynamodb).await;
+    let failed = log.records();
+    assert_eq!(failed.len(), 3, "{failed:?}");
+    for record in failed {
+        assert_eq!(record["message"], "the warming read failed", "{record}");
+        assert_eq!(record["level"], "WARN", "{record}");
+        assert_eq!(record["reason"], "DynamoDB failed: refused: InternalServerError", "{record}");
+    }
+
+    let login = json!({"email": "ada@example.com", "password": PASSWORD});
+    let request = service.request("POST", "/v1/auth/login").json(&login);
+    request.send().await.assert_error(503, "UNAVAILABLE");
+    let operator = service.operate(
+        json!({"create_account": {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}}),
+    );
+    operator.await.expect("another operation goes well");
+    dynamodb.recover();
+    let session = service.login("ada@example.com").await;
+    service.me(&session).await.expect(200);
+    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
+    service.me(&session).await.assert_error(503, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn with_a_table_that_answers_nothing_does_not_wait_for_long() {
+    let dynamodb = DynamoDb::start().await;
+    dynamodb.disturb(Trouble::IsSilent, Some(READ));
+    let began = Instant::now();
+    let service = start(&dynamodb).await;
+    // Three functions start one after the other. Without a limit of its own, each would wait for five seconds.
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    service.request("GET", "/v1/health").send().await.expect(200);
+}

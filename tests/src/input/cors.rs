@@ -1,0 +1,117 @@
+//! Pages of another origin: which may call the API, and read what it answers.
+//!
+//! That an answer is for pages of the allowed origin is asserted of every answer to every test; here are all kinds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::{
+    dynamodb::Trouble,
+    response::{ALLOWED_ORIGIN, Answer},
+    service::{OwnService, Service},
+};
+
+/// Asks what a page of `origin` may send to `path`, as a browser does before it sends anything.
+async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]) -> Answer {
+    let origin = format!("Origin: {origin}");
+    let asked: [&[u8]; 3] = [
+        origin.as_bytes(),
+        b"Access-Control-Request-Method: DELETE",
+        b"Access-Control-Request-Headers: authorization,content-type",
+    ];
+    let raw = service.exchange(&format!("OPTIONS {path}"), &[&asked, others].concat(), "").await;
+    Answer::parse_preflight(&raw)
+}
+
+#[tokio::test]
+async fn a_preflight_of_each_route_is_200_without_a_credential() {
+    let service = OwnService::start().await;
+    let mut methods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for route in service.gateway.routes() {
+        methods.entry(&route.path).or_default().extend([route.method.as_str(), "OPTIONS"]);
+    }
+    for (path, methods) in methods {
+        let answer = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        for (name, value) in [
+            ("access-control-allow-origin", Some(ALLOWED_ORIGIN)),
+            ("access-control-allow-methods", Some(&*methods.into_iter().collect::<Vec<_>>().join(","))),
+            ("access-control-allow-headers", Some("Authorization,Content-Type,Idempotency-Key")),
+            ("access-control-max-age", Some("600")),
+            ("access-control-allow-credentials", None),
+        ] {
+            assert_eq!(answer.header(name), value, "{path}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_looks_at_no_credential() {
+    let service = Service::start().await;
+    let bare = preflight(&service, "/v1/projects", ALLOWED_ORIGIN, &[]).await;
+    let with = preflight(&service, "/v1/projects", ALLOWED_ORIGIN, &[b"Authorization: Bearer garbage"]).await;
+    assert_eq!((with.status, with.text), (bare.status, bare.text));
+}
+
+#[tokio::test]
+async fn a_preflight_of_what_is_no_route_is_404() {
+    let service = Service::start().await;
+    for path in ["/v1", "/v1/nothing", "/v1/projects/", "/v1/projects/proj_a/samples"] {
+        let answer = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
+        answer.assert_not_found();
+    }
+}
+
+#[tokio::test]
+async fn no_other_origin_is_let_in() {
+    let service = Service::start().await;
+    for origin in [
+        "https://evil.example",
+        "null",
+        "*",
+        "https://nobody.invalid.evil.example",
+        "https://sub.nobody.invalid",
+        "http://nobody.invalid",
+        "https://nobody.invalid:8443",
+    ] {
+        let preflight = preflight(&service, "/v1/projects", origin, &[]).await;
+        let unknown = service.request("GET", "/v1/projects").header("Origin", origin).send().await;
+        let health = service.request("GET", "/v1/health").header("Origin", origin).send().await;
+        for answer in [preflight, unknown, health] {
+            // The browser compares this with the page's origin, and keeps the answer from it.
+            assert_eq!(answer.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{origin}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None, "{origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_answer_can_be_read() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let session = service.account().await.session;
+    let (reader, _) = service.key(&session, json!({"permissions": ["read"]})).await;
+
+    // Of functions.
+    let project = format!("/v1/projects/{}", service.project(&session).await);
+    service.get(&project, &session).await.expect(200);
+    service.delete(&project, &session).await.expect(204);
+    service.get(&project, &session).await.assert_not_found();
+    service.post("/v1/projects", &session, json!({})).await.assert_bad_field("name");
+    service.request("POST", "/v1/projects").with(&session).body("{}").send().await.expect(415);
+    let wrong = json!({"email": "nobody@example.com", "password": "wrong"});
+    service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(401);
+
+    // Of the gateway.
+    service.request("GET", "/v1/projects").send().await.assert_unauthorized();
+    service.post("/v1/projects", &reader, json!({"name": "A"})).await.assert_forbidden();
+    service.get("/v1/nothing", &session).await.assert_not_found();
+    let long = format!("/v1/health?x={}", "x".repeat(11_000));
+    service.request("GET", &long).send().await.expect(413);
+
+    // Of either, when something fails.
+    dynamodb.disturb(Trouble::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
+    service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(503);
+    service.get("/v1/projects", &session).await.expect(503);
+}

@@ -1,0 +1,192 @@
+//! Paths and methods that lead nowhere, and ids that name nothing.
+
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+
+use crate::{input::bodies, operation_table, seeded, target::Target};
+
+/// All routes of the API: their method, their path as the template has it, and with the ids of things that are there.
+/// Whatever of a path were put right on the way would hit one of them.
+fn routes(target: &Target) -> Vec<(&'static str, &'static str, String)> {
+    operation_table::routes().map(|(method, route)| (method, route, target.fill(route))).collect()
+}
+
+/// Sends a request whose path no client puts right, and that may do everything.
+async fn assert_not_found(target: &Target, method: &str, path: &str, body: &str) {
+    println!("{method} {path}");
+    let authorization = format!("Authorization: {}", target.session.0);
+    let headers = [authorization.as_bytes(), b"Content-Type: application/json"];
+    target.service.raw(&format!("{method} {path}"), &headers, body).await.assert_not_found();
+}
+
+/// Other ways to write a path, which must not lead where it leads.
+fn disguises(path: &str) -> Vec<String> {
+    let (parent, last) = path.rsplit_once('/').expect("a path");
+    let first = last.as_bytes()[0];
+    vec![
+        format!("{path}/"),
+        format!("{path}//"),
+        format!("/{path}"),
+        path.replacen("/v1/", "/v1//", 1),
+        format!("{parent}//{last}"),
+        format!("{path}/."),
+        format!("{path}/.."),
+        format!("{path}/../{last}"),
+        format!("/v1/health/..{}", &path[3..]),
+        path.replacen("/v1/", "/v1/./", 1),
+        path.replacen("/v1/", "/v1/%2e/", 1),
+        format!("/v1/health/%2e%2e{}", &path[3..]),
+        format!("{path}/%2e%2e/{last}"),
+        format!("{path}%2f"),
+        format!("{path}%2F.."),
+        format!("{parent}%2f{last}"),
+        format!("{parent}%5c{last}"),
+        format!("{parent}\\{last}"),
+        format!("{parent}/%{first:02x}{}", &last[1..]),
+        format!("{parent}/%25{first:02x}{}", &last[1..]),
+        // A slash that is too long, and what looks like one.
+        format!("{parent}%c0%af{last}"),
+        format!("{parent}%ef%bc%8f{last}"),
+        format!("{parent}\u{2215}{last}"),
+        path.replacen("/v1/", "/%ef%bd%961/", 1),
+        path.replacen("/v1/", "/\u{2174}1/", 1),
+        format!("{path}%e2%80%8b"),
+        format!("{path}%0d%0aX:%20y"),
+        format!("{path}%00"),
+        format!("{path}%20"),
+        format!("{path};a=b"),
+        format!("{path}.json"),
+        format!("{path}%3f"),
+        path.to_uppercase(),
+        path.replacen("/v1/", "/V1/", 1),
+        path.replacen("/v1/", "/v2/", 1),
+        path.replacen("/v1/", "/live/v1/", 1),
+        path.replacen("/v1/", "/", 1),
+    ]
+}
+
+#[tokio::test]
+async fn a_disguise_of_a_route_is_404_and_does_nothing() {
+    let target = Target::start().await;
+    let before = target.state().await;
+    for (method, route, path) in routes(&target) {
+        for disguise in disguises(&path) {
+            assert_not_found(&target, method, &disguise, &bodies::good(method, route)).await;
+        }
+    }
+    assert_eq!(target.state().await, before);
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_404_with_and_without_a_credential() {
+    let target = Target::start().await;
+    for path in [
+        "//",
+        "/v1",
+        "/v1/",
+        "/v1/auth",
+        "/v1/nothing",
+        "/v2/projects",
+        "/favicon.ico",
+        "/..",
+        "/%2e%2e",
+        "/../../etc/passwd",
+        "/v1/users",
+    ] {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            assert_not_found(&target, method, path, "{}").await;
+            target.service.raw(&format!("{method} {path}"), &[], "").await.assert_not_found();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_a_route_lacks_is_404() {
+    let target = Target::start().await;
+    let before = target.state().await;
+    let routes = routes(&target);
+    for (_, route, path) in &routes {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "FETCH"] {
+            if !routes.iter().any(|(with, of, _)| (*with, of) == (method, route)) {
+                assert_not_found(&target, method, path, "{}").await;
+            }
+        }
+    }
+    assert_eq!(target.state().await, before);
+}
+
+#[tokio::test]
+async fn head_is_404_without_a_body() {
+    let target = Target::start().await;
+    let authorization = format!("Authorization: {}", target.session.0);
+    for path in ["/v1/health", "/v1/projects", "/v1/auth/me"] {
+        let answer = target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
+        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert!(answer.contains("\r\nx-request-id: "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_id_is_404() {
+    let target = Target::start().await;
+    let before = target.state().await;
+    for (method, route, _) in routes(&target) {
+        let Some((resource, rest)) = route.split_once('{') else { continue };
+        let (_, rest) = rest.split_once('}').expect("a parameter");
+        let prefix = match resource {
+            "/v1/auth/sessions/" => "sid_",
+            "/v1/api-keys/" => "key_",
+            "/v1/projects/" => "proj_",
+            "/v1/members/" => "user_",
+            _ => panic!("nobody knows how ids of {resource} begin"),
+        };
+        for id in [
+            "x",
+            "null",
+            "*",
+            "..%2f..",
+            "acct_0000000000000000",
+            "0000000000000000",
+            prefix,
+            &format!("{prefix}0-0"),
+            &format!("{prefix}%30"),
+            &format!("{prefix}%c3%a4"),
+            &format!("{prefix}000000000000000\u{e4}"),
+            &format!("{prefix}0000000000000000%0a"),
+            // Longer than a policy can name, and than anything should be.
+            &format!("{prefix}{}", "0".repeat(500)),
+            &format!("{prefix}{}", "0".repeat(8_000)),
+            &format!("{}0000000000000000", prefix.to_uppercase()),
+            &format!("{prefix}{prefix}"),
+        ] {
+            let path = format!("{resource}{id}{rest}");
+            assert_not_found(&target, method, &path, &bodies::good(method, route)).await;
+        }
+    }
+    assert_eq!(target.state().await, before);
+}
+
+#[test]
+fn no_path_is_our_fault_or_a_way_around() {
+    let runtime = Runtime::new().expect("a runtime");
+    let target = runtime.block_on(Target::start());
+    let routes: Vec<_> = routes(&target).into_iter().filter(|(method, ..)| *method == "GET").collect();
+    let segment = prop_oneof![
+        4 => prop::sample::select(vec!["v1", "projects", "api-keys", "members", "auth", "me", "sessions", "health"]),
+        2 => prop::sample::select(vec!["", ".", "..", "%2e", "%2e%2e", "%2f", "%5c", "%00", "%c0%ae", "%ff", "%"]),
+        1 => prop::sample::select(vec!["proj_a", "key_0000000000000000", "{key_id}", ";", "~", "a b", "@", "*"]),
+    ];
+    let paths = prop::collection::vec(segment, 1..7);
+    seeded::cases(1, &paths, |_, segments| {
+        let path = format!("/{}", segments.join("/").replace(' ', "%20"));
+        // The dashboard is there.
+        if path == "/" {
+            return;
+        }
+        let is_route = routes.iter().any(|(.., route)| *route == path);
+        let request = format!("GET {path}");
+        let authorization = format!("Authorization: {}", target.session.0);
+        let answer = runtime.block_on(target.service.raw(&request, &[authorization.as_bytes()], ""));
+        assert_eq!(answer.status, if is_route { 200 } else { 404 }, "{path}");
+    });
+}

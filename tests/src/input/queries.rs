@@ -1,0 +1,204 @@
+//! Parameters of the query.
+
+use serde_json::json;
+
+use crate::{
+    operation_table::lists,
+    response::text,
+    service::{Account, Credential, PASSWORD, Service, new_address},
+};
+
+/// A service whose account has at least two things on each list.
+async fn start() -> (Service, Account) {
+    let service = Service::start().await;
+    let account = service.account().await;
+    fill(&service, &account).await;
+    (service, account)
+}
+
+async fn fill(service: &Service, account: &Account) {
+    for _ in 0..2 {
+        service.key(&account.session, json!({})).await;
+        service.project(&account.session).await;
+        let body = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+        service.post("/v1/members", &account.session, body).await.expect(201);
+        service.login(&account.email).await;
+    }
+}
+
+/// The cursor that the first page of a list ends with.
+async fn cursor(service: &Service, credential: &Credential, list: &str) -> String {
+    let and = if list.contains('?') { '&' } else { '?' };
+    let page = service.get(&format!("{list}{and}limit=1"), credential).await.expect(200);
+    text(&page, "next_cursor").to_owned()
+}
+
+#[tokio::test]
+async fn limit_is_1_to_100() {
+    let (service, account) = start().await;
+    for list in lists() {
+        for limit in [
+            "0",
+            "101",
+            "-1",
+            "1.5",
+            "1e1",
+            "0x1",
+            "all",
+            "",
+            "%20",
+            "1%20",
+            "%31%00",
+            "99999999999999999999",
+            "%ff",
+        ] {
+            let path = format!("{list}?limit={limit}");
+            service.get(&path, &account.session).await.assert_bad_field("limit");
+        }
+        for limit in [1, 2, 100] {
+            let page = service.get(&format!("{list}?limit={limit}"), &account.session).await.expect(200);
+            let found = page["data"].as_array().expect("a list").len();
+            assert!((limit.min(2)..=limit).contains(&found), "{list} {limit}: {page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_cursor_is_400() {
+    let (service, account) = start().await;
+    for list in lists() {
+        let good = cursor(&service, &account.session, list).await;
+        service.get(&format!("{list}?cursor={good}"), &account.session).await.expect(200);
+        for bad in [
+            "",
+            "x",
+            "null",
+            "%00",
+            "%ff%fe",
+            "..%2f..",
+            "key_0000000000000000",
+            &format!("{good}="),
+            &format!("{good}AA"),
+            &format!("AA{good}"),
+            &good[..good.len() / 2],
+            &good.to_uppercase(),
+            &"A".repeat(8_000),
+        ] {
+            let path = format!("{list}?cursor={bad}");
+            println!("{path}");
+            service.get(&path, &account.session).await.assert_bad_field("cursor");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_list_is_400() {
+    let (service, account) = start().await;
+    for of in lists() {
+        let cursor = cursor(&service, &account.session, of).await;
+        for list in lists().into_iter().filter(|list| *list != of) {
+            let path = format!("{list}?cursor={cursor}");
+            service.get(&path, &account.session).await.assert_bad_field("cursor");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_account_is_400() {
+    let (service, account) = start().await;
+    let other = service.account().await;
+    fill(&service, &other).await;
+    for list in lists() {
+        let cursor = cursor(&service, &other.session, list).await;
+        let path = format!("{list}?cursor={cursor}");
+        service.get(&path, &account.session).await.assert_bad_field("cursor");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_environment_is_400() {
+    let (service, account) = start().await;
+    let cursor = cursor(&service, &account.session, "/v1/projects").await;
+    let path = format!("/v1/projects?environment=test&cursor={cursor}");
+    service.get(&path, &account.session).await.assert_bad_field("cursor");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_member_is_400() {
+    let (service, account) = start().await;
+    let (member, _) = service.member(&account.session, &["read"]).await;
+    let cursor = cursor(&service, &account.session, "/v1/auth/sessions").await;
+    let path = format!("/v1/auth/sessions?cursor={cursor}");
+    service.get(&path, &member).await.assert_bad_field("cursor");
+}
+
+#[tokio::test]
+async fn a_parameter_that_comes_twice_is_400() {
+    let (service, account) = start().await;
+    for list in lists() {
+        let cursor = cursor(&service, &account.session, list).await;
+        for (name, query) in [
+            ("limit", "limit=1&limit=1".to_owned()),
+            ("limit", "limit=1&cursor=x&limit=2".to_owned()),
+            ("limit", "limit=1&%6cimit=1".to_owned()),
+            ("cursor", format!("cursor={cursor}&cursor={cursor}")),
+        ] {
+            let path = format!("{list}?{query}");
+            service.get(&path, &account.session).await.assert_bad_field(name);
+        }
+    }
+    for (name, path) in [
+        ("status", "/v1/api-keys?status=all&status=all"),
+        ("key_id", "/v1/audit-events?key_id=key_0000000000000000&key_id=key_0000000000000000"),
+        ("environment", "/v1/projects?environment=live&environment=live"),
+        ("environment", "/v1/projects?environment=live&environment=test"),
+    ] {
+        service.get(path, &account.session).await.assert_bad_field(name);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_none_of_the_known_is_400() {
+    let (service, account) = start().await;
+    for value in ["", "revoked", "ALL", "all%20", "1"] {
+        let path = format!("/v1/api-keys?status={value}");
+        service.get(&path, &account.session).await.assert_bad_field("status");
+    }
+    for value in ["", "key_", "user_0000000000000000", "KEY_0000000000000000", "*", "%ff"] {
+        let path = format!("/v1/audit-events?key_id={value}");
+        service.get(&path, &account.session).await.assert_bad_field("key_id");
+    }
+    for value in ["", "TEST", "prod", "live,test", "%ff"] {
+        let project = "/v1/projects/proj_a";
+        for (method, path) in
+            [("GET", "/v1/projects"), ("POST", "/v1/projects"), ("GET", project), ("DELETE", project)]
+        {
+            let request = service.request(method, &format!("{path}?environment={value}"));
+            let answer = request.with(&account.session).json(&json!({"name": "A"})).send().await;
+            answer.assert_bad_field("environment");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_means_nothing_is_harmless() {
+    let (service, account) = start().await;
+    for list in lists() {
+        let plain = service.get(list, &account.session).await.expect(200);
+        for query in [
+            "?",
+            "?&&",
+            "?=",
+            "?%",
+            "?%zz=%zz",
+            "?Limit=0",
+            "?limit[]=0",
+            "?x=1&x=2",
+            "?%ff=%ff",
+            "?callback=read&jsonp=read",
+        ] {
+            let answer = service.get(&format!("{list}{query}"), &account.session).await;
+            assert_eq!(answer.expect(200), plain, "{list}{query}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! `POST /v1/api-keys`.
+
+use serde_json::{Value, json};
+
+use crate::{
+    response::{text, without},
+    service::{Credential, OwnService, Service, key_path},
+};
+
+const PATH: &str = "/v1/api-keys";
+
+/// A body that makes a key, with these members besides.
+fn body(members: Value) -> Value {
+    let mut body = json!({"name": "A key", "permissions": ["read"]});
+    let Value::Object(members) = members else { panic!("members are an object") };
+    body.as_object_mut().unwrap().extend(members);
+    body
+}
+
+#[tokio::test]
+async fn with_all_members_is_201() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let asked = json!({
+        "name": "Production Server",
+        "permissions": ["read", "write"],
+        "type": "live",
+        "scope": {"projects": ["proj_abc123"]},
+        "expires_at": "2027-01-30T12:00:00Z",
+    });
+    let made = service.post(PATH, &account.session, asked).await.expect(201);
+    let (id, key) = (text(&made, "id"), text(&made, "key"));
+    let expected = json!({
+        "id": id,
+        "name": "Production Server",
+        "type": "live",
+        "permissions": ["read", "write"],
+        "scope": {"projects": ["proj_abc123"]},
+        "hint": format!("mt_live_…{}", &key[key.len() - 4..]),
+        "status": "active",
+        "created_at": service.time.in_seconds(0),
+        "expires_at": "2027-01-30T12:00:00Z",
+        "last_used_at": null,
+        "key": key,
+    });
+    assert_eq!(made, expected);
+    assert!(id.starts_with("key_") && key.starts_with("mt_live_"), "{made}");
+}
+
+#[tokio::test]
+async fn the_key_works_at_once_as_it_was_made() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, made) = service.key(&account.session, json!({"name": "CI", "permissions": ["write"]})).await;
+    let expected = json!({
+        "type": "api_key",
+        "account_id": account.id,
+        "key_id": made["id"],
+        "name": "CI",
+        "key_type": "live",
+        "permissions": ["write"],
+        "scope": null,
+        "expires_at": null,
+        "secret": "current",
+    });
+    assert_eq!(service.me(&key).await.expect(200), expected);
+}
+
+#[tokio::test]
+async fn what_is_left_out_or_null_is_live_every_project_and_never() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for members in [json!({}), json!({"scope": null, "expires_at": null})] {
+        let made = service.post(PATH, &account.session, body(members)).await.expect(201);
+        assert_eq!(made["type"], "live");
+        assert!(made["scope"].is_null() && made["expires_at"].is_null(), "{made}");
+    }
+}
+
+#[tokio::test]
+async fn test_keys_have_their_own_prefix_and_hint() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let made = service.post(PATH, &account.session, body(json!({"type": "test"}))).await.expect(201);
+    let key = text(&made, "key");
+    assert!(key.starts_with("mt_test_"));
+    assert_eq!(made["type"], "test");
+    assert_eq!(made["hint"], format!("mt_test_…{}", &key[key.len() - 4..]));
+}
+
+#[tokio::test]
+async fn permissions_come_back_in_order_and_each_once() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for (asked, kept) in [
+        (json!(["admin", "delete", "write", "read"]), json!(["read", "write", "delete", "admin"])),
+        (json!(["delete", "read", "delete", "read"]), json!(["read", "delete"])),
+        (json!(["admin"]), json!(["admin"])),
+    ] {
+        let (key, made) = service.key(&account.session, json!({"permissions": asked})).await;
+        assert_eq!(made["permissions"], kept);
+        assert_eq!(service.me(&key).await.expect(200)["permissions"], kept);
+    }
+}
+
+#[tokio::test]
+async fn names_are_trimmed_and_counted_in_characters() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (short, long) = ("ä", "ä".repeat(100));
+    for (asked, kept) in [(" \t A key\n ", "A key"), (short, short), (&format!("  {long}  "), &long)] {
+        let made = service.post(PATH, &account.session, body(json!({"name": asked}))).await.expect(201);
+        assert_eq!(made["name"], kept);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_makes_no_key_is_400_and_makes_none() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let ids = |count: usize| (0..count).map(|n| format!("proj_{n}")).collect::<Vec<_>>();
+    for (member, values) in [
+        ("name", json!(["", "  ", "a\u{7}b", "a\nb", "a".repeat(101), "ä".repeat(101), 1, null, ["a"]])),
+        ("permissions", json!([[], ["root"], ["READ"], ["read", null], "read", null, {"read": true}])),
+        ("type", json!(["LIVE", "prod", "", 1, null])),
+        (
+            "scope",
+            json!([
+                {}, [], "proj_a", {"projects": []}, {"projects": null}, {"projects": ids(101)},
+                {"projects": ["a"]}, {"projects": ["proj_"]}, {"projects": ["proj_ä"]}, {"projects": ["PROJ_a"]},
+                {"projects": [format!("proj_{}", "a".repeat(65))]}, {"projects": ["proj_a", "proj_a/b"]},
+                {"projects": "proj_a"}, {"projects": ["proj_a"], "all": true},
+            ]),
+        ),
+        (
+            "expires_at",
+            json!([
+                "",
+                "tomorrow",
+                "2027-01-30",
+                "2027-01-30T12:00:00",
+                "2027-02-30T12:00:00Z",
+                1_800_000_000
+            ]),
+        ),
+        ("key", json!(["mt_live_mine"])),
+    ] {
+        for value in values.as_array().unwrap() {
+            let answer = service.post(PATH, &account.session, body(json!({member: value}))).await;
+            answer.assert_bad_field(member);
+        }
+    }
+    for required in ["name", "permissions"] {
+        let answer = service.post(PATH, &account.session, without(&body(json!({})), required)).await;
+        answer.assert_bad_field(required);
+    }
+    assert_eq!(service.ids(PATH, &account.session, 100).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_scope_holds_1_to_100_projects() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let longest = format!("proj_{}", "Z9".repeat(32));
+    let many: Vec<_> = (0..100).map(|n| format!("proj_{n}")).collect();
+    for scope in [json!({"projects": ["proj_a"]}), json!({"projects": [longest]}), json!({"projects": many})]
+    {
+        let (key, made) = service.key(&account.session, json!({"scope": scope})).await;
+        assert_eq!(made["scope"], scope);
+        assert_eq!(service.me(&key).await.expect(200)["scope"], scope);
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_is_not_in_the_future_is_400() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    for seconds in [-86_400, -1, 0] {
+        let expires_at = service.time.in_seconds(seconds);
+        let answer = service.post(PATH, &account.session, body(json!({"expires_at": expires_at}))).await;
+        answer.assert_bad_field("expires_at");
+    }
+    assert_eq!(service.ids(PATH, &account.session, 100).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_key_works_until_its_expiry_to_the_second() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    for seconds in [1, 3600] {
+        let expires_at = service.time.in_seconds(seconds);
+        let (key, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+        assert_eq!(made["expires_at"], expires_at);
+        service.time.pass(seconds - 1);
+        assert_eq!(service.me(&key).await.expect(200)["expires_at"], expires_at);
+        service.time.pass(1);
+        service.me(&key).await.assert_unauthorized();
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_comes_back_in_utc_and_whole_seconds() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, made) =
+        service.key(&account.session, json!({"expires_at": "2027-01-30T13:30:00.999+01:30"})).await;
+    assert_eq!(made["expires_at"], "2027-01-30T12:00:00Z");
+}
+
+#[tokio::test]
+async fn the_key_is_shown_once_and_nowhere_else() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, made) = service.key(&account.session, json!({})).await;
+    let secret = text(&made, "key");
+    let path = key_path(&made);
+    let answers = [
+        service.get(PATH, &account.session).await,
+        service.get(&path, &account.session).await,
+        service.get(&path, &key).await,
+        service.me(&key).await,
+    ];
+    for answer in answers {
+        assert_eq!(answer.status, 200);
+        // All digits behind the prefix, of which the last four may show in the hint.
+        assert!(!answer.text.contains(&secret[secret.len() - 38..secret.len() - 4]), "{}", answer.text);
+        assert!(!answer.text.contains("\"key\""), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn only_sessions_and_admin_keys_make_keys() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let weak = json!({"permissions": ["read", "write", "delete"]});
+    let (weak, _) = service.key(&account.session, weak).await;
+    let (admin, _) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
+    service.post(PATH, &weak, body(json!({}))).await.assert_forbidden();
+    service.request("POST", PATH).json(&body(json!({}))).send().await.assert_unauthorized();
+    service.post(PATH, &admin, body(json!({}))).await.expect(201);
+    let (reader, _) = service.member(&account.session, &["read"]).await;
+    service.post(PATH, &reader, body(json!({}))).await.expect(201);
+}
+
+#[tokio::test]
+async fn more_permissions_than_the_maker_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({"permissions": ["write", "admin"]})).await;
+    let (member, _) = service.member(&account.session, &["write", "admin"]).await;
+    for maker in [key, member] {
+        for exceeding in [json!(["read"]), json!(["write", "delete"]), json!(["read", "write", "admin"])] {
+            let answer = service.post(PATH, &maker, body(json!({"permissions": exceeding}))).await;
+            answer.assert_forbidden();
+        }
+        for within in [json!(["write"]), json!(["admin"]), json!(["admin", "write"])] {
+            service.post(PATH, &maker, body(json!({"permissions": within}))).await.expect(201);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wider_scope_than_the_maker_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let scope = json!({"scope": {"projects": ["proj_a", "proj_b"]}});
+    let (scoped, _) = service.key(&account.session, scope).await;
+    for exceeding in [
+        json!({}),
+        json!({"scope": null}),
+        json!({"scope": {"projects": ["proj_c"]}}),
+        json!({"scope": {"projects": ["proj_a", "proj_b", "proj_c"]}}),
+    ] {
+        service.post(PATH, &scoped, body(exceeding)).await.assert_forbidden();
+    }
+    for projects in [json!(["proj_b"]), json!(["proj_b", "proj_a"])] {
+        let within = body(json!({"scope": {"projects": projects}}));
+        service.post(PATH, &scoped, within).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_live_key_by_a_test_key_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
+    let (live, _) = service.key(&account.session, json!({"type": "live"})).await;
+    for exceeding in [json!({}), json!({"type": "live"})] {
+        service.post(PATH, &test, body(exceeding)).await.assert_forbidden();
+    }
+    for maker in [test, live] {
+        service.post(PATH, &maker, body(json!({"type": "test"}))).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_member_who_made_it() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (member, id) = service.member(&account.session, &["read"]).await;
+    let (key, _) = service.key(&member, json!({"permissions": ["read"]})).await;
+    service.delete(&format!("/v1/members/{id}"), &account.session).await.expect(204);
+    service.me(&member).await.assert_unauthorized();
+    service.me(&key).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_old_one_is_replaced_by_hand_as_the_documentation_advises() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (old, record) = service.key(&account.session, json!({})).await;
+    let (new, _) = service.key(&account.session, json!({})).await;
+    let works = async |key: &Credential| service.get("/v1/projects", key).await.status;
+    assert_eq!((works(&old).await, works(&new).await), (200, 200));
+    service.delete(&key_path(&record), &new).await.expect(204);
+    assert_eq!((works(&old).await, works(&new).await), (401, 200));
+}

@@ -1,0 +1,195 @@
+//! `GET /v1/api-keys`.
+
+use serde_json::{Value, json};
+
+use crate::{
+    response::{text, without},
+    service::{Credential, OwnService, Service, key_path},
+};
+
+const PATH: &str = "/v1/api-keys";
+
+/// Makes as many keys by `credential`. Returns their ids, the newest first.
+async fn keys(service: &Service, credential: &Credential, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let (_, key) = service.key(credential, json!({})).await;
+        ids.insert(0, text(&key, "id").to_owned());
+    }
+    ids
+}
+
+/// The ids on the first page.
+fn ids(page: &Value) -> Vec<&str> {
+    page["data"].as_array().expect("a list").iter().map(|key| text(key, "id")).collect()
+}
+
+#[tokio::test]
+async fn without_a_key_is_empty() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let page = service.get(PATH, &account.session).await.expect(200);
+    assert_eq!(page, json!({"data": [], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn shows_keys_as_they_were_made_newest_first() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let mut expected = Vec::new();
+    for members in [json!({"type": "test"}), json!({"scope": {"projects": ["proj_a"]}}), json!({})] {
+        let (_, made) = service.key(&account.session, members).await;
+        expected.insert(0, without(&made, "key"));
+        // Each time: a key just made is there.
+        let page = service.get(PATH, &account.session).await.expect(200);
+        assert_eq!(page, json!({"data": expected, "next_cursor": null}));
+    }
+}
+
+#[tokio::test]
+async fn a_page_holds_50_unless_asked_and_100_at_most() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let made = keys(&service, &account.session, 101).await;
+    for (query, held) in [("", 50), ("?limit=50", 50), ("?limit=1", 1), ("?limit=100", 100)] {
+        let page = service.get(&format!("{PATH}{query}"), &account.session).await.expect(200);
+        assert_eq!(ids(&page), made[..held], "{query}");
+        assert!(page["next_cursor"].is_string(), "{query}");
+    }
+    let last = service.ids(PATH, &account.session, 100).await;
+    assert_eq!(last, made);
+}
+
+#[tokio::test]
+async fn pages_hold_every_key_once_with_revoked_ones_between() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let made = keys(&service, &account.session, 9).await;
+    let active: Vec<_> = [1, 2, 4, 7].map(|place: usize| made[place].clone()).into();
+    for id in made.iter().filter(|id| !active.contains(id)) {
+        service.delete(&format!("{PATH}/{id}"), &account.session).await.expect(204);
+    }
+    for limit in 1..=10 {
+        assert_eq!(service.ids(PATH, &account.session, limit).await, active, "{limit}");
+        let all = service.ids("/v1/api-keys?status=all", &account.session, limit).await;
+        assert_eq!(all, made, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_made_while_paging_repeats_none() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let made = keys(&service, &account.session, 4).await;
+    let page = service.get("/v1/api-keys?limit=2", &account.session).await.expect(200);
+    keys(&service, &account.session, 1).await;
+    let rest = format!("/v1/api-keys?cursor={}", text(&page, "next_cursor"));
+    let rest = service.get(&rest, &account.session).await.expect(200);
+    assert_eq!((ids(&page), ids(&rest)), (vec![&*made[0], &made[1]], vec![&*made[2], &made[3]]));
+}
+
+#[tokio::test]
+async fn revoked_ones_only_with_status_all() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (_, kept) = service.key(&account.session, json!({})).await;
+    let (_, revoked) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&revoked), &account.session).await.expect(204);
+
+    let page = service.get(PATH, &account.session).await.expect(200);
+    assert_eq!(page, json!({"data": [without(&kept, "key")], "next_cursor": null}));
+    let page = service.get("/v1/api-keys?status=all", &account.session).await.expect(200);
+    let mut revoked = without(&revoked, "key");
+    revoked["status"] = json!("revoked");
+    assert_eq!(page, json!({"data": [revoked, without(&kept, "key")], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn an_expired_key_stays_and_says_so() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let expires_at = service.time.in_seconds(60);
+    let (_, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+    service.time.pass(60);
+    let page = service.get(PATH, &account.session).await.expect(200);
+    let mut expired = without(&made, "key");
+    expired["status"] = json!("expired");
+    assert_eq!(page["data"], json!([expired]));
+}
+
+#[tokio::test]
+async fn a_parameter_out_of_range_or_repeated_is_400() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=1.5", "limit"),
+        ("limit=x", "limit"),
+        ("limit=", "limit"),
+        ("limit=18446744073709551617", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("status=revoked", "status"),
+        ("status=ALL", "status"),
+        ("status=", "status"),
+        ("status=all&status=all", "status"),
+    ] {
+        service.get(&format!("{PATH}?{query}"), &account.session).await.assert_bad_field(field);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_this_list_did_not_give_is_400() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for _ in 0..2 {
+        service.project(&account.session).await;
+    }
+    let projects = service.get("/v1/projects?limit=1", &account.session).await.expect(200);
+    for cursor in ["", "x", "%20", "AAAA", "a.b", "%C3%A4", text(&projects, "next_cursor")] {
+        let path = format!("{PATH}?cursor={cursor}");
+        service.get(&path, &account.session).await.assert_bad_field("cursor");
+    }
+}
+
+#[tokio::test]
+async fn only_sessions_and_admin_keys_see_it() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (weak, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
+    let (admin, key) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
+    let (member, _) = service.member(&account.session, &["delete"]).await;
+    service.get(PATH, &weak).await.assert_forbidden();
+    service.request("GET", PATH).send().await.assert_unauthorized();
+    for allowed in [admin, member] {
+        let page = service.get(PATH, &allowed).await.expect(200);
+        assert_eq!(ids(&page)[0], text(&key, "id"));
+    }
+}
+
+#[tokio::test]
+async fn a_key_sees_its_own_type_and_scope_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let scope = |projects: &[&str]| json!({"scope": {"projects": projects}});
+    let mut made = Vec::new();
+    for members in [
+        json!({}),
+        json!({"type": "test"}),
+        scope(&["proj_a", "proj_b"]),
+        scope(&["proj_b"]),
+        scope(&["proj_b", "proj_c"]),
+        json!({"type": "test", "scope": {"projects": ["proj_b"]}}),
+    ] {
+        made.push(service.key(&account.session, members).await);
+    }
+    // By the place of the caller: the places of those that it sees, newest first.
+    let seen_by = [vec![4, 3, 2, 0], vec![5, 1], vec![3, 2], vec![3], vec![4, 3], vec![5]];
+    for (caller, seen) in seen_by.iter().enumerate() {
+        let expected: Vec<_> = seen.iter().map(|place: &usize| text(&made[*place].1, "id")).collect();
+        for limit in [1, 2, 100] {
+            assert_eq!(service.ids(PATH, &made[caller].0, limit).await, expected, "{caller}, {limit}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! `GET /v1/audit-events`.
+
+use serde_json::{Value, json};
+
+use crate::{
+    caller::{Caller, operator_commands},
+    response::{Answer, text},
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
+};
+
+async fn start() -> (Service, Account) {
+    let service = Service::start().await;
+    let account = service.account().await;
+    (service, account)
+}
+
+async fn start_own() -> (OwnService, Account) {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    (service, account)
+}
+
+/// The account's events, newest first, as `credential` sees them.
+async fn events(service: &Service, credential: &Credential, query: &str) -> Vec<Value> {
+    let page = service.get(&format!("/v1/audit-events{query}"), credential).await.expect(200);
+    assert_eq!(page["next_cursor"], Value::Null);
+    page["data"].as_array().expect("a list").clone()
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| text(event, "type")).collect()
+}
+
+/// What an event says besides its id, its time, and where it comes from, which are checked.
+#[track_caller]
+fn said(mut event: Value) -> Value {
+    let members = event.as_object_mut().expect("an object");
+    let mut take = |name: &str| members.remove(name).expect(name);
+    assert!(take("id").as_str().is_some_and(|id| id.starts_with("event_") && id.len() == 22));
+    assert_eq!(take("created_at"), "2026-01-30T00:00:00Z");
+    let operator = members["actor"]["type"] == "operator";
+    let mut take = |name: &str| members.remove(name).expect(name);
+    assert!(take("request_id").as_str().is_some_and(|id| !id.is_empty()));
+    assert_eq!(take("source_ip"), if operator { Value::Null } else { json!("127.0.0.1") });
+    event
+}
+
+async fn login(service: &Service, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    service.request("POST", "/v1/auth/login").json(&body).send().await
+}
+
+/// The id of the session that a credential is of.
+async fn session_id(service: &Service, session: &Credential) -> String {
+    let sessions = service.get("/v1/auth/sessions", session).await.expect(200);
+    let own = sessions["data"].as_array().unwrap().iter().find(|session| session["current"] == true).cloned();
+    text(&own.expect("itself"), "id").to_owned()
+}
+
+#[tokio::test]
+async fn of_an_account_are_200() {
+    let (service, account) = start_own().await;
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    let seen = events(&service, &account.session, "").await;
+    assert_eq!(
+        types(&seen),
+        ["account.restored", "account.suspended", "login.succeeded", "account.created"],
+        "newest first"
+    );
+    let [restored, suspended, login, created] = seen.try_into().expect("four");
+    let operator = json!({"type": "operator"});
+    assert_eq!(said(restored), json!({"type": "account.restored", "actor": operator}));
+    assert_eq!(said(suspended), json!({"type": "account.suspended", "actor": operator}));
+    let session = session_id(&service, &account.session).await;
+    let actor = json!({"type": "session", "user_id": account.user_id, "session_id": session});
+    assert_eq!(
+        said(login),
+        json!({"type": "login.succeeded", "actor": actor, "user_id": account.user_id, "session_id": session})
+    );
+    assert_eq!(
+        said(created),
+        json!({"type": "account.created", "actor": operator, "name": "Study", "user_id": account.user_id, "email": account.email})
+    );
+}
+
+#[tokio::test]
+async fn of_a_key_are_200() {
+    let (service, account) = start_own().await;
+    let limits = json!({
+        "type": "test", "permissions": ["read"], "scope": {"projects": ["proj_a"]}, "expires_at": "2026-02-01T00:00:00Z",
+    });
+    let (key, record) = service.key(&account.session, limits.clone()).await;
+    service.rotate(&record, &key, 60).await;
+    service.delete(&key_path(&record), &account.session).await.expect(204);
+    let id = text(&record, "id");
+    let session = session_id(&service, &account.session).await;
+    let by_session = json!({"type": "session", "user_id": account.user_id, "session_id": session});
+    let by_itself = json!({"type": "api_key", "key_id": id});
+    let [revoked, rotated, created] =
+        events(&service, &account.session, &format!("?key_id={id}")).await.try_into().expect("three");
+    assert_eq!(said(revoked), json!({"type": "api_key.revoked", "actor": by_session, "key_id": id}));
+    assert_eq!(
+        said(rotated),
+        json!({"type": "api_key.rotated", "actor": by_itself, "key_id": id, "previous_expires_at": "2026-01-30T00:01:00Z"})
+    );
+    assert_eq!(
+        said(created),
+        json!({
+            "type": "api_key.created", "actor": by_session, "key_id": id, "name": "A key", "key_type": "test",
+            "permissions": ["read"], "scope": limits["scope"], "expires_at": limits["expires_at"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn of_members_and_passwords_are_200() {
+    let (service, account) = start_own().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (member, id) = service.member(&key, &["read"]).await;
+    let email = text(&service.me(&member).await.expect(200), "email").to_owned();
+    let path = format!("/v1/members/{id}");
+    service.patch(&path, &key, json!({"permissions": ["write"]})).await.expect(200);
+    for (current, status) in [("wrong", 403), (PASSWORD, 204)] {
+        let body = json!({"current_password": current, "new_password": "two lizards on the wall"});
+        service.post("/v1/auth/password", &member, body).await.expect(status);
+    }
+    let session = session_id(&service, &member).await;
+    service.delete(&path, &key).await.expect(204);
+
+    let mut seen = events(&service, &key, "").await;
+    let begin = seen.len() - 3;
+    assert_eq!(types(&seen[begin..]), ["api_key.created", "login.succeeded", "account.created"]);
+    seen.truncate(begin);
+    let by_key = json!({"type": "api_key", "key_id": record["id"]});
+    let by_member = json!({"type": "session", "user_id": id, "session_id": session});
+    assert_eq!(
+        seen.into_iter().map(said).collect::<Vec<_>>(),
+        [
+            json!({"type": "member.removed", "actor": by_key, "user_id": id}),
+            json!({"type": "password.changed", "actor": by_member, "user_id": id}),
+            json!({"type": "password.refused", "actor": by_member, "user_id": id}),
+            json!({"type": "member.changed", "actor": by_key, "user_id": id, "permissions": ["write"], "status": "active"}),
+            json!({"type": "login.succeeded", "actor": by_member, "user_id": id, "session_id": session}),
+            json!({"type": "member.created", "actor": by_key, "user_id": id, "email": email, "permissions": ["read"]}),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn of_refused_logins_are_200_and_name_nobody() {
+    let (service, account) = start_own().await;
+    login(&service, &account.email, "wrong").await.expect(401);
+    service.suspend(&account).await;
+    login(&service, &account.email, PASSWORD).await.expect(403);
+    service.restore(&account).await;
+    let refused: Vec<_> = events(&service, &account.session, "")
+        .await
+        .into_iter()
+        .filter(|event| event["type"] == "login.refused")
+        .map(said)
+        .collect();
+    let event = |reason| json!({"type": "login.refused", "actor": null, "user_id": account.user_id, "reason": reason});
+    assert_eq!(refused, [event("suspended"), event("wrong_password")]);
+}
+
+#[tokio::test]
+async fn of_what_was_not_done_are_none() {
+    let (service, account) = start().await;
+    let (key, record) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
+    let (revoked, revoked_record) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&revoked_record), &account.session).await.expect(204);
+    let before = events(&service, &account.session, "").await;
+
+    let exceeding = json!({"name": "A", "permissions": ["read"]});
+    service.post("/v1/api-keys", &key, exceeding).await.assert_forbidden();
+    service.post("/v1/api-keys", &key, json!({"permissions": ["read"]})).await.expect(400);
+    service.post("/v1/api-keys", &revoked, json!({})).await.assert_unauthorized();
+    let rotation = format!("{}/rotate", key_path(&revoked_record));
+    service.post(&rotation, &account.session, json!({})).await.assert_error(409, "CONFLICT");
+    // A revoked key is revoked once.
+    service.delete(&key_path(&revoked_record), &account.session).await.expect(204);
+    let member = format!("/v1/members/{}", account.user_id);
+    service.delete(&member, &account.session).await.assert_error(409, "CONFLICT");
+    service.patch(&member, &account.session, json!({"permissions": ["read"]})).await.expect(409);
+    service.patch(&member, &account.session, json!({})).await.expect(200);
+    login(&service, &new_address(), PASSWORD).await.expect(401);
+    assert_eq!(events(&service, &account.session, "").await, before);
+    service.me(&key).await.expect(200);
+    assert_eq!(service.get(&key_path(&record), &account.session).await.expect(200)["status"], "active");
+}
+
+#[tokio::test]
+async fn stand_in_the_same_transaction_as_the_change() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (_, made) = service.key(&account.session, json!({})).await;
+    let (_, id) = service.member(&account.session, &["read"]).await;
+    let (key, member) = (key_path(&made), format!("/v1/members/{id}"));
+    let (rotation, new_address) = (format!("{key}/rotate"), new_address());
+    for (method, path, body, status) in [
+        ("POST", "/v1/api-keys", json!({"name": "A", "permissions": ["read"]}), 201),
+        ("POST", &rotation, json!({}), 200),
+        ("DELETE", &key, Value::Null, 204),
+        (
+            "POST",
+            "/v1/members",
+            json!({"email": new_address, "permissions": ["read"], "password": PASSWORD}),
+            201,
+        ),
+        ("PATCH", &member, json!({"status": "suspended"}), 200),
+        ("DELETE", &member, Value::Null, 204),
+        (
+            "POST",
+            "/v1/auth/password",
+            json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"}),
+            204,
+        ),
+        (
+            "POST",
+            "/v1/auth/login",
+            json!({"email": account.email, "password": "two lizards on the wall"}),
+            200,
+        ),
+    ] {
+        dynamodb.calls();
+        let seen = events(&service, &account.session, "").await.len();
+        let request = service.request(method, path);
+        let request = if path.ends_with("login") { request } else { request.with(&account.session) };
+        let request = if body.is_null() { request } else { request.json(&body) };
+        request.send().await.expect(status);
+        let writes = dynamodb.calls().into_iter().filter(|call| !call.contains("Get") && call != "Query");
+        // An attempt at a password is claimed before.
+        let claims = usize::from(path.starts_with("/v1/auth/"));
+        assert_eq!(writes.collect::<Vec<_>>(), vec!["TransactWriteItems"; claims + 1], "{method} {path}");
+        assert_eq!(events(&service, &account.session, "").await.len(), seen + 1, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn of_accounts_stand_in_the_same_transaction_as_the_change() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let caller = Caller::new(&service, &account).await;
+    let events = async || {
+        let items = service.items().await;
+        items.iter().filter(|item| item["sk"].as_s().is_ok_and(|sk| sk.starts_with("EVENT#"))).count()
+    };
+    for command in operator_commands(&service).await {
+        let before = events().await;
+        dynamodb.calls();
+        service.operate(caller.command(&command)).await.expect("it is done");
+        let writes = dynamodb.calls().into_iter().filter(|call| !call.contains("Get"));
+        assert_eq!(writes.collect::<Vec<_>>(), ["TransactWriteItems"], "{command}");
+        assert_eq!(events().await, before + 1, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn lead_to_the_request_in_the_log() {
+    let (service, account) = start().await;
+    let body = json!({"name": "A", "permissions": ["read"]});
+    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    let newest = &events(&service, &account.session, "").await[0];
+    assert_eq!(
+        (text(newest, "type"), newest["request_id"].as_str()),
+        ("api_key.created", answer.header("x-request-id"))
+    );
+    answer.expect(201);
+}
+
+#[tokio::test]
+async fn of_one_key_are_what_was_done_to_it_and_what_it_did() {
+    let (service, account) = start().await;
+    let (maker, record) = service.key(&account.session, json!({})).await;
+    let (_, child) = service.key(&maker, json!({"permissions": ["read"]})).await;
+    service.key(&account.session, json!({})).await;
+    let about = async |id: &Value| {
+        let query = format!("?key_id={}", id.as_str().expect("an id"));
+        let seen = events(&service, &account.session, &query).await;
+        seen.into_iter().map(|event| event["key_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(about(&record["id"]).await, [child["id"].clone(), record["id"].clone()]);
+    assert_eq!(about(&child["id"]).await, [child["id"].clone()]);
+
+    // In pages, whose cursors belong to this key's alone.
+    let list = format!("/v1/audit-events?key_id={}", text(&record, "id"));
+    assert_eq!(service.ids(&list, &account.session, 1).await.len(), 2);
+    let page = service.get(&format!("{list}&limit=1"), &account.session).await.expect(200);
+    let path = format!("/v1/audit-events?cursor={}", text(&page, "next_cursor"));
+    service.get(&path, &account.session).await.assert_bad_field("cursor");
+}
+
+#[tokio::test]
+async fn of_another_account_are_not_seen() {
+    let (service, account) = start().await;
+    let other = service.account().await;
+    let (_, record) = service.key(&other.session, json!({})).await;
+    assert_eq!(events(&service, &account.session, "").await.len(), 2);
+    let path = |id: &str| format!("/v1/audit-events?key_id={id}");
+    let theirs = service.get(&path(text(&record, "id")), &account.session).await;
+    let nobodys = service.get(&path("key_0000000000000000"), &account.session).await;
+    assert_eq!(theirs.text, nobodys.text);
+    assert_eq!(theirs.expect(200), json!({"data": [], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn of_refusals_alone_have_an_end() {
+    let (service, account) = start_own().await;
+    login(&service, &account.email, "wrong").await.expect(401);
+    let (client, table) = (service.gateway.dynamodb(), service.gateway.table("Table").expect("the table"));
+    let items = client
+        .query()
+        .table_name(table)
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(
+            ":pk",
+            aws_sdk_dynamodb::types::AttributeValue::S(format!("ACCOUNT#{}#AUDIT", account.id)),
+        )
+        .send()
+        .await
+        .expect("it answers");
+    let ends: Vec<_> = items
+        .items()
+        .iter()
+        .map(|item| {
+            (item["type"].as_s().unwrap().as_str(), item.get("ttl").map(|ttl| ttl.as_n().unwrap().as_str()))
+        })
+        .collect();
+    // 90 days from the start.
+    let ninety_days = "1777507200";
+    assert_eq!(
+        ends,
+        [("account.created", None), ("login.succeeded", None), ("login.refused", Some(ninety_days))]
+    );
+}

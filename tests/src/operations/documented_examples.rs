@@ -1,0 +1,162 @@
+//! The examples of the public documentation, as they stand there. The host and the secrets are this
+//! service's own.
+
+use serde_json::{Value, json};
+
+use crate::{
+    response::{Answer, text},
+    service::{Account, Credential, OwnService, Service},
+};
+
+/// A service with the account of the documentation's `user@example.com`.
+async fn start() -> (OwnService, Account) {
+    let service = OwnService::start().await;
+    let account = service.account_of("user@example.com".to_owned()).await;
+    (service, account)
+}
+
+/// `curl -X POST … -H "Content-Type: application/json" -d …`
+async fn post(service: &Service, path: &str, credential: &Credential, data: &str) -> Answer {
+    let request = service.request("POST", path).header("Content-Type", "application/json");
+    request.with(credential).body(data).send().await
+}
+
+/// Makes a key as the documentation does. Returns its record.
+async fn create(service: &Service, session: &Credential, data: &str) -> Value {
+    post(service, "/v1/api-keys", session, data).await.expect(201)
+}
+
+const PRODUCTION_SERVER: &str = r#"{"name": "Production Server", "permissions": ["read", "write"]}"#;
+const STUDY_A_SERVER: &str = r#"{"name": "Study A Server", "permissions": ["read", "write"], "scope": {"projects": ["proj_abc123", "proj_def456"]}}"#;
+
+fn key(record: &Value) -> Credential {
+    Credential::bearer(text(record, "key"))
+}
+
+#[tokio::test]
+async fn logging_in_and_out() {
+    let (service, _) = start().await;
+    let data = r#"{"email": "user@example.com", "password": "a lizard on the 7th wall"}"#;
+    let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
+    let answer = request.body(data).send().await.expect(200);
+    let token = text(&answer, "session_token");
+    assert_eq!(answer, json!({"session_token": token, "expires_at": "2026-01-30T12:00:00Z"}));
+    let session = Credential(format!("Session {token}"));
+    service.get("/v1/projects", &session).await.expect(200);
+    service.request("POST", "/v1/auth/logout").with(&session).send().await.expect(204);
+    service.get("/v1/projects", &session).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn either_credential_lists_projects() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, PRODUCTION_SERVER).await;
+    let key = Credential(format!("Bearer {}", text(&record, "key")));
+    let none = json!({"data": [], "next_cursor": null});
+    assert_eq!(service.get("/v1/projects", &key).await.expect(200), none);
+    assert_eq!(service.get("/v1/projects", &account.session).await.expect(200), none);
+}
+
+#[tokio::test]
+async fn making_a_key() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, PRODUCTION_SERVER).await;
+    let (id, key) = (text(&record, "id"), text(&record, "key"));
+    assert!(id.starts_with("key_") && key.starts_with("mt_live_"), "{record}");
+    let expected = json!({
+        "id": id,
+        "name": "Production Server",
+        "type": "live",
+        "permissions": ["read", "write"],
+        "scope": null,
+        "hint": format!("mt_live_…{}", &key[key.len() - 4..]),
+        "status": "active",
+        "created_at": "2026-01-30T00:00:00Z",
+        "expires_at": null,
+        "last_used_at": null,
+        "key": key,
+    });
+    assert_eq!(record, expected);
+}
+
+#[tokio::test]
+async fn making_a_scoped_key() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, STUDY_A_SERVER).await;
+    assert_eq!(record["scope"], json!({"projects": ["proj_abc123", "proj_def456"]}));
+    // It reaches them, though neither exists here.
+    service.get("/v1/projects/proj_abc123", &key(&record)).await.assert_not_found();
+    service.get("/v1/projects/proj_def456", &key(&record)).await.assert_not_found();
+    service.get("/v1/projects/proj_ghi789", &key(&record)).await.assert_forbidden();
+}
+
+#[tokio::test]
+async fn listing_and_revoking_keys() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, PRODUCTION_SERVER).await;
+    let shown = crate::response::without(&record, "key");
+    let page = service.get("/v1/api-keys", &account.session).await.expect(200);
+    assert_eq!(page, json!({"data": [shown], "next_cursor": null}));
+    let path = format!("/v1/api-keys/{}", text(&record, "id"));
+    service.delete(&path, &account.session).await.expect(204);
+    service.get("/v1/projects", &key(&record)).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn rotating_a_key_with_and_without_a_body() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, PRODUCTION_SERVER).await;
+    let path = format!("/v1/api-keys/{}/rotate", text(&record, "id"));
+
+    let without = service.request("POST", &path).with(&account.session).send().await.expect(200);
+    assert_eq!(without["previous_expires_at"], "2026-01-31T00:00:00Z");
+    service.get("/v1/projects", &key(&record)).await.expect(200);
+    service.get("/v1/projects", &key(&without)).await.expect(200);
+
+    let with = post(&service, &path, &account.session, r#"{"grace_period": 3600}"#).await.expect(200);
+    assert_eq!(with["previous_expires_at"], "2026-01-30T01:00:00Z");
+    assert_eq!(with["id"], record["id"]);
+    service.get("/v1/projects", &key(&record)).await.assert_unauthorized();
+    service.get("/v1/projects", &key(&without)).await.expect(200);
+    service.get("/v1/projects", &key(&with)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_401() {
+    let (service, account) = start().await;
+    service.request("GET", "/v1/projects").send().await.assert_unauthorized();
+    let invalid = Credential::bearer("mt_live_invalid");
+    service.get("/v1/projects", &invalid).await.assert_unauthorized();
+    let limits = json!({"expires_at": service.time.in_seconds(60)});
+    let (expired, _) = service.key(&account.session, limits).await;
+    service.time.pass(60);
+    service.get("/v1/projects", &expired).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn what_is_403() {
+    let (service, account) = start().await;
+    let record = create(&service, &account.session, STUDY_A_SERVER).await;
+    let lacks_delete = key(&record);
+    service.delete("/v1/projects/proj_abc123", &lacks_delete).await.assert_forbidden();
+    service.get("/v1/projects/proj_of_another_study", &lacks_delete).await.assert_forbidden();
+    service.suspend(&account).await;
+    service.get("/v1/projects", &lacks_delete).await.assert_forbidden();
+    service.get("/v1/projects", &account.session).await.assert_forbidden();
+}
+
+#[tokio::test]
+async fn rotating_by_hand() {
+    let (service, account) = start().await;
+    let old = create(&service, &account.session, PRODUCTION_SERVER).await;
+    // Create a new key, switch to it, verify that it works, revoke the old one.
+    let new = create(&service, &account.session, PRODUCTION_SERVER).await;
+    assert_ne!(old["id"], new["id"]);
+    service.get("/v1/projects", &key(&new)).await.expect(200);
+    service.get("/v1/projects", &key(&old)).await.expect(200);
+    let path = format!("/v1/api-keys/{}", text(&old, "id"));
+    service.delete(&path, &account.session).await.expect(204);
+    service.get("/v1/projects", &key(&old)).await.assert_unauthorized();
+    service.get("/v1/projects", &key(&new)).await.expect(200);
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 50).await, [text(&new, "id")]);
+}

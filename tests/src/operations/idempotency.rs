@@ -1,0 +1,218 @@
+//! `Idempotency-Key`: what comes again with the same key is done once.
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{
+    dynamodb::Trouble,
+    response::{Answer, text, without},
+    service::{Credential, OwnService, Service, key_path},
+};
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const DAY: i64 = 24 * 60 * 60;
+
+async fn post(service: &Service, path: &str, credential: &Credential, key: &str, body: &Value) -> Answer {
+    let request = service.request("POST", path).with(credential).header("Idempotency-Key", key);
+    request.json(body).send().await
+}
+
+fn new_key() -> Value {
+    json!({"name": "A key", "permissions": ["read"]})
+}
+
+#[track_caller]
+fn assert_replayed(answer: Answer, status: u16, record: &Value) {
+    assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+    assert_eq!(answer.expect(status), *record);
+}
+
+/// How many events of this type the trail has.
+async fn events(service: &Service, credential: &Credential, of: &str) -> usize {
+    let events = service.get("/v1/audit-events?limit=100", credential).await.expect(200);
+    events["data"].as_array().expect("a list").iter().filter(|event| event["type"] == of).count()
+}
+
+#[tokio::test]
+async fn a_key_is_made_once_and_shown_again_without_its_secret() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let first = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
+    assert_eq!(first.header("idempotency-replayed"), None);
+    let first = first.expect(201);
+    for _ in 0..2 {
+        let again = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
+        assert_replayed(again, 201, &without(&first, "key"));
+    }
+    assert_eq!(service.ids("/v1/api-keys", &admin, 50).await, [text(&first, "id")]);
+    assert_eq!(events(&service, &admin, "api_key.created").await, 1);
+    service.me(&Credential::bearer(text(&first, "key"))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_once() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let (old, record) = service.key(&admin, json!({})).await;
+    let path = format!("{}/rotate", key_path(&record));
+    let first = post(&service, &path, &old, KEY, &json!({})).await.expect(200);
+    let new = Credential::bearer(text(&first, "key"));
+    // The key calls by another secret, and is the same caller.
+    for secret in [&old, &new] {
+        let again = post(&service, &path, secret, KEY, &json!({})).await;
+        assert_replayed(again, 200, &without(&first, "key"));
+    }
+    service.me(&old).await.expect(200);
+    service.me(&new).await.expect(200);
+    assert_eq!(events(&service, &admin, "api_key.rotated").await, 1);
+}
+
+#[tokio::test]
+async fn a_project_is_made_once_in_each_environment() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let body = json!({"name": "A project"});
+    let first = post(&service, "/v1/projects", &admin, KEY, &body).await.expect(201);
+    assert_replayed(post(&service, "/v1/projects", &admin, KEY, &body).await, 201, &first);
+    assert_eq!(service.ids("/v1/projects", &admin, 50).await, [text(&first, "id")]);
+    // Even when it is gone since.
+    service.delete(&format!("/v1/projects/{}", text(&first, "id")), &admin).await.expect(204);
+    assert_replayed(post(&service, "/v1/projects", &admin, KEY, &body).await, 201, &first);
+    let test = "/v1/projects?environment=test";
+    post(&service, test, &admin, KEY, &body).await.assert_error(422, "UNPROCESSABLE_CONTENT");
+}
+
+#[tokio::test]
+async fn another_request_is_422_and_changes_nothing() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let made = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
+    let other = json!({"name": "Another key", "permissions": ["read"]});
+    let rotate = format!("{}/rotate", key_path(&made));
+    let requests =
+        [("/v1/api-keys", other), (rotate.as_str(), json!({})), ("/v1/projects", json!({"name": "A"}))];
+    for (path, body) in requests {
+        let answer = post(&service, path, &admin, KEY, &body).await;
+        answer.assert_error(422, "UNPROCESSABLE_CONTENT");
+        assert_eq!(answer.body["error"]["message"], "The Idempotency-Key was used for another request");
+    }
+    assert_eq!(service.ids("/v1/api-keys", &admin, 50).await.len(), 1);
+    assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
+    service.me(&Credential::bearer(text(&made, "key"))).await.expect(200);
+}
+
+#[tokio::test]
+async fn others_have_keys_of_their_own() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let (member, _) = service.member(&admin, &["read", "write", "admin"]).await;
+    let (key, _) = service.key(&admin, json!({})).await;
+    let stranger = service.account().await.session;
+    let mut ids = Vec::new();
+    for caller in [&admin, &member, &key, &stranger] {
+        let made = post(&service, "/v1/api-keys", caller, KEY, &new_key()).await;
+        ids.push(text(&made.expect(201), "id").to_owned());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn who_may_no_longer_do_it_is_403_and_not_shown_what_came_of_it() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let (member, id) = service.member(&admin, &["read", "write"]).await;
+    let (_, record) = service.key(&admin, json!({"permissions": ["write"]})).await;
+    let rotate = format!("{}/rotate", key_path(&record));
+    let requests = [
+        ("/v1/api-keys", json!({"name": "A key", "permissions": ["write"]})),
+        (rotate.as_str(), json!({})),
+        ("/v1/projects", json!({"name": "A project"})),
+    ];
+    for (path, body) in &requests {
+        let answer = post(&service, path, &member, &format!("{KEY}{path}"), body).await;
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+    }
+    service.patch(&format!("/v1/members/{id}"), &admin, json!({"permissions": ["read"]})).await.expect(200);
+    for (path, body) in &requests {
+        post(&service, path, &member, &format!("{KEY}{path}"), body).await.assert_forbidden();
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_was_not_done_and_is_asked_anew() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let refused = json!({"name": "", "permissions": ["read"]});
+    post(&service, "/v1/api-keys", &admin, KEY, &refused).await.assert_bad_field("name");
+    post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
+}
+
+#[tokio::test]
+async fn after_a_day_it_is_another_request() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let body = json!({"name": "A key", "permissions": ["read"], "expires_at": service.time.in_seconds(60)});
+    let first = post(&service, "/v1/api-keys", &account.session, KEY, &body).await.expect(201);
+    // The key has expired by then, and could not be made any more.
+    service.time.pass(DAY - 60);
+    let admin = service.login(&account.email).await;
+    let again = post(&service, "/v1/api-keys", &admin, KEY, &body).await;
+    assert_replayed(again, 201, &without(&first, "key"));
+    service.time.pass(60);
+    post(&service, "/v1/api-keys", &admin, KEY, &body).await.assert_bad_field("expires_at");
+    let second = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
+    let again = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
+    assert_replayed(again, 201, &without(&second, "key"));
+}
+
+#[tokio::test]
+async fn a_malformed_or_repeated_key_is_400() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    for key in ["", " ", "two words", &"k".repeat(256)] {
+        let answer = post(&service, "/v1/projects", &admin, key, &json!({"name": "A"})).await;
+        answer.assert_bad_field("Idempotency-Key");
+    }
+    let twice = service.request("POST", "/v1/projects").with(&admin).header("Idempotency-Key", "one");
+    let twice = twice.header("Idempotency-Key", "two").json(&json!({"name": "A"}));
+    twice.send().await.assert_bad_field("Idempotency-Key");
+    assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
+    post(&service, "/v1/projects", &admin, &"k".repeat(255), &json!({"name": "A"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_is_done_and_the_others_are_409_or_shown_it() {
+    let service = Service::start().await;
+    let admin = service.account().await.session;
+    let mut requests = JoinSet::new();
+    for _ in 0..16 {
+        let request = service.request("POST", "/v1/api-keys").with(&admin).header("Idempotency-Key", KEY);
+        requests.spawn(request.json(&new_key()).send());
+    }
+    let answers = requests.join_all().await;
+    let (done, others): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.body.get("key").is_some());
+    let [done] = <[Answer; 1]>::try_from(done).unwrap_or_else(|done| panic!("{} were done", done.len()));
+    let done = done.expect(201);
+    for other in others {
+        match other.status {
+            409 => other.assert_error(409, "CONFLICT"),
+            _ => assert_replayed(other, 201, &without(&done, "key")),
+        }
+    }
+    assert_eq!(service.ids("/v1/api-keys", &admin, 50).await, [text(&done, "id")]);
+}
+
+#[tokio::test]
+async fn what_was_done_and_not_answered_is_shown() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let admin = service.account().await.session;
+    dynamodb.disturb(Trouble::LosesAnswers, Some("TransactWriteItems"));
+    post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    let made = service.get("/v1/api-keys", &admin).await.expect(200);
+    let [made] = made["data"].as_array().expect("a list").as_slice() else { panic!("one key: {made}") };
+    assert_replayed(post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await, 201, made);
+}

@@ -1,0 +1,298 @@
+//! `POST /v1/auth/login`.
+
+use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    deployment::logs::OwnLog,
+    operations::login_throttling::set_failures,
+    response::Answer,
+    service::{Credential, OwnService, PASSWORD, Service, new_address},
+};
+
+async fn attempt(service: &Service, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    service.request("POST", "/v1/auth/login").json(&body).send().await
+}
+
+/// The one answer to every login that fails, whatever the reason.
+#[track_caller]
+fn assert_wrong_login(answer: &Answer) {
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid email or password"}}"#;
+    assert_eq!(answer.text, body);
+}
+
+#[track_caller]
+fn assert_suspended(answer: &Answer) {
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    assert_eq!(answer.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
+}
+
+/// What the log says before a password is looked at, which takes one Argon2 run: the password's own tests count them.
+const PASSWORDS_TURN: &str = "a password's turn begins";
+
+#[tokio::test]
+async fn right_password_is_200() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let body = attempt(&service, &account.email, PASSWORD).await.expect(200);
+    let token = body["session_token"].as_str().expect("a token");
+    assert_eq!(body, json!({"session_token": token, "expires_at": "2026-01-30T12:00:00Z"}));
+    let digits = token.strip_prefix("sess_").expect("a session token");
+    assert_eq!((digits.len(), digits.bytes().all(|b| b.is_ascii_alphanumeric())), (86, true), "{token}");
+    service.me(&Credential::session(token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn right_password_is_200_however_old_it_is() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    service.time.pass(10 * 365 * 24 * 60 * 60);
+    attempt(&service, &account.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn wrong_password_is_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for password in ["", "a lizard on the 8th wall", &PASSWORD.to_uppercase(), &format!("{PASSWORD} ")] {
+        assert_wrong_login(&attempt(&service, &account.email, password).await);
+    }
+}
+
+#[tokio::test]
+async fn unknown_address_is_the_same_401() {
+    let service = Service::start().await;
+    let taken = service.account().await.email;
+    // The last one has a Kelvin sign, whose lower case is a `k`.
+    for email in ["nobody@example.com", "", "nobody", "@", &format!("{taken} "), "\u{212a}@example.com"] {
+        assert_wrong_login(&attempt(&service, email, PASSWORD).await);
+    }
+}
+
+#[tokio::test]
+async fn removed_member_is_the_same_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let email = new_address();
+    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
+    let member = service.post("/v1/members", &account.session, body).await.expect(201);
+    attempt(&service, &email, PASSWORD).await.expect(200);
+    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    service.delete(&path, &account.session).await.expect(204);
+    assert_wrong_login(&attempt(&service, &email, PASSWORD).await);
+}
+
+#[tokio::test]
+async fn suspended_account_is_403_after_the_right_password_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    service.suspend(&account).await;
+    assert_suspended(&attempt(&service, &account.email, PASSWORD).await);
+    assert_wrong_login(&attempt(&service, &account.email, "a lizard on the 8th wall").await);
+    service.restore(&account).await;
+    attempt(&service, &account.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn suspended_member_is_403_after_the_right_password_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let email = new_address();
+    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
+    let member = service.post("/v1/members", &account.session, body).await.expect(201);
+    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+    assert_suspended(&attempt(&service, &email, PASSWORD).await);
+    assert_wrong_login(&attempt(&service, &email, "a lizard on the 8th wall").await);
+    service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
+    attempt(&service, &email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn case_of_the_address_does_not_matter() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    attempt(&service, &account.email.to_uppercase(), PASSWORD).await.expect(200);
+    let mixed = account.email.replace("example", "exAMPle");
+    attempt(&service, &mixed, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_letter_are_one_password() {
+    let service = Service::start().await;
+    let email = new_address();
+    let command = json!({"name": "Study", "email": email, "password": "a lizard on the B\u{e4}r wall"});
+    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    attempt(&service, &email, "a lizard on the B\u{e4}r wall").await.expect(200);
+    attempt(&service, &email, "a lizard on the Ba\u{308}r wall").await.expect(200);
+    assert_wrong_login(&attempt(&service, &email, "a lizard on the Bar wall").await);
+}
+
+#[tokio::test]
+async fn too_long_password_is_the_same_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for length in [129, 10_000] {
+        assert_wrong_login(&attempt(&service, &account.email, &"x".repeat(length)).await);
+    }
+}
+
+#[tokio::test]
+async fn each_one_begins_a_session_of_its_own() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    assert_ne!(account.session, other);
+    service.post("/v1/auth/logout", &other, json!({})).await.expect(204);
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_credential_is_not_looked_at() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let body = json!({"email": account.email, "password": PASSWORD});
+    let request = service.request("POST", "/v1/auth/login").header("Authorization", "Bearer nonsense");
+    request.json(&body).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn missing_member_is_400() {
+    let service = Service::start().await;
+    let attempt = async |body| service.request("POST", "/v1/auth/login").json(&body).send().await;
+    attempt(json!({"password": PASSWORD})).await.assert_bad_field("email");
+    attempt(json!({"email": "user@example.com"})).await.assert_bad_field("password");
+}
+
+#[tokio::test]
+async fn the_session_ends_12_hours_later_to_the_second() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    // It is used all the time, so that only its age can end it.
+    for _ in 0..12 {
+        service.time.pass(3_599);
+        service.me(&account.session).await.expect(200);
+    }
+    service.time.pass(11);
+    service.me(&account.session).await.expect(200);
+    service.time.pass(1);
+    service.me(&account.session).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn each_failure_asks_the_table_the_same_and_runs_argon2_once() {
+    let log = OwnLog::start(LevelFilter::DEBUG);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let [account, suspended, disabled] =
+        [service.account().await, service.account().await, service.account().await];
+    let (_, gone) = service.member(&account.session, &["read"]).await;
+    let members = service.get("/v1/members", &account.session).await.expect(200);
+    let removed = members["data"][0]["email"].as_str().expect("an address").to_owned();
+    service.delete(&format!("/v1/members/{gone}"), &account.session).await.expect(204);
+    service.suspend(&suspended).await;
+    set_failures(&service, &disabled, 100).await;
+    let wrong = "another lizard on the wall";
+    for (case, email, password) in [
+        ("a wrong password", account.email.as_str(), wrong),
+        ("a password that is too long", &account.email, &"x".repeat(10_000)),
+        ("an unknown address", "nobody@example.com", wrong),
+        ("no address", "no address", wrong),
+        ("a removed member", &removed, PASSWORD),
+        ("a suspended account", &suspended.email, wrong),
+        ("a disabled password and a wrong one", &disabled.email, wrong),
+        ("a disabled password and the right one", &disabled.email, PASSWORD),
+    ] {
+        dynamodb.calls();
+        log.records();
+        assert_wrong_login(&attempt(&service, email, password).await);
+        let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
+        assert_eq!(dynamodb.calls(), calls, "{case}");
+        let records = log.records();
+        let turns = records.iter().filter(|record| record["message"] == PASSWORDS_TURN).count();
+        assert_eq!(turns, 1, "{case}: {records:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_only_looks_alike_is_the_same_401() {
+    let service = OwnService::start().await;
+    service.account_of("mikesfi@example.com".to_owned()).await;
+    service.login("MIKESFI@EXAMPLE.COM").await;
+    for email in [
+        // Letters whose upper or lower case, or compatible form, is one of ASCII: a dotless and a dotted i, a Kelvin
+        // sign, a long s, a ligature, full-width ones.
+        "m\u{131}kesfi@example.com",
+        "m\u{130}kesfi@example.com",
+        "mi\u{212a}esfi@example.com",
+        "mike\u{17f}fi@example.com",
+        "mikes\u{fb01}@example.com",
+        "\u{ff4d}ikesfi@example.com",
+        "mikesfi\u{ff20}example.com",
+        "mikesfi@example\u{3002}com",
+        // Letters of other alphabets, marks and what has no width.
+        "mik\u{435}sfi@example.com",
+        "mikesfi@\u{435}xample.com",
+        "mikesf\u{456}@example.com",
+        "mi\u{301}kesfi@example.com",
+        "mikesfi\u{200b}@example.com",
+        "mikesfi@example.com\u{200e}",
+        "\u{feff}mikesfi@example.com",
+        // What is there besides it.
+        "mikesfi@example.com.",
+        "mikesfi@example.com\u{0}",
+        "mikesfi@example.com\n",
+        " mikesfi@example.com",
+        "mikesfi@example.com,mikesfi@example.com",
+        "\"mikesfi\"@example.com",
+        "mikesfi+a@example.com",
+        "mikesfi(a)@example.com",
+        "Mike <mikesfi@example.com>",
+        "mikesfi@xn--xample-2of.com",
+    ] {
+        assert_wrong_login(&attempt(&service, email, PASSWORD).await);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_begins_like_the_right_one_up_to_a_nul_is_401() {
+    let service = Service::start().await;
+    let email = new_address();
+    let command = json!({"name": "Study", "email": email, "password": "a lizard on the\u{0} 7th wall"});
+    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    for password in ["a lizard on the", "a lizard on the\u{0}", "a lizard on the\u{0} 8th wall"] {
+        assert_wrong_login(&attempt(&service, &email, password).await);
+    }
+    attempt(&service, &email, "a lizard on the\u{0} 7th wall").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_of_a_megabyte_is_413_before_anything_is_done() {
+    let log = OwnLog::start(LevelFilter::DEBUG);
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    log.records();
+    dynamodb.calls();
+    for password in ["x".repeat(1 << 20), "\u{1d15e}".repeat(1 << 18)] {
+        attempt(&service, &account.email, &password).await.assert_error(413, "PAYLOAD_TOO_LARGE");
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+    let records = log.records();
+    assert!(!records.iter().any(|record| record["message"] == PASSWORDS_TURN), "{records:?}");
+    // One that is as long as a body may be is not hashed as it stands.
+    assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);
+}
+
+#[tokio::test]
+async fn a_session_is_deleted_some_time_after_its_end() {
+    let service = OwnService::start().await;
+    service.account().await;
+    let items = service.items().await;
+    let is_session = |sk: &str| sk.starts_with("SESSION#");
+    let item = items.iter().find(|item| item["sk"].as_s().is_ok_and(|sk| is_session(sk)));
+    let item = item.expect("a session");
+    let expires_at: shared::primitives::timestamp::Timestamp =
+        item["expires_at"].as_s().expect("a text").parse().expect("a time");
+    assert_eq!(item["ttl"].as_n(), Ok(&expires_at.unix_seconds().to_string()));
+}

@@ -1,0 +1,382 @@
+//! `/v1/members`.
+
+use serde_json::{Value, json};
+
+use crate::{
+    response::{Answer, text},
+    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
+};
+
+const ALL: [&str; 4] = ["read", "write", "delete", "admin"];
+
+fn path(user_id: &str) -> String {
+    format!("/v1/members/{user_id}")
+}
+
+/// Makes a member of the account, with these permissions. Returns the record.
+async fn create(service: &Service, account: &Account, permissions: &[&str]) -> Value {
+    let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+    service.post("/v1/members", &account.session, body).await.expect(201)
+}
+
+async fn login(service: &Service, email: &str) -> Answer {
+    let body = json!({"email": email, "password": PASSWORD});
+    service.request("POST", "/v1/auth/login").json(&body).send().await
+}
+
+#[track_caller]
+fn assert_conflict(answer: &Answer, message: &str) {
+    answer.assert_error(409, "CONFLICT");
+    assert_eq!(answer.body["error"]["message"], message);
+}
+
+#[track_caller]
+fn assert_last_admin(answer: &Answer) {
+    assert_conflict(answer, "An account keeps at least one active admin");
+}
+
+#[tokio::test]
+async fn a_new_one_is_201_and_logs_in() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let body =
+        json!({"email": "New.One@Example.com", "password": PASSWORD, "permissions": ["admin", "read"]});
+    let record = service.post("/v1/members", &account.session, body).await.expect(201);
+    let id = text(&record, "id");
+    assert!(id.starts_with("user_") && id.len() == 21, "{id}");
+    let expected = json!({
+        "id": id,
+        "email": "new.one@example.com",
+        "permissions": ["read", "admin"],
+        "status": "active",
+        "created_at": "2026-01-30T00:00:00Z",
+    });
+    assert_eq!(record, expected);
+    let session = service.login("new.one@example.com").await;
+    let me = service.me(&session).await.expect(200);
+    assert_eq!((&me["account_id"], &me["user_id"]), (&json!(account.id), &json!(id)));
+}
+
+#[tokio::test]
+async fn one_is_shown_as_it_was_made() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let record = create(&service, &account, &["write"]).await;
+    let shown = service.get(&path(text(&record, "id")), &account.session).await.expect(200);
+    assert_eq!(shown, record);
+}
+
+#[tokio::test]
+async fn list_is_newest_first_and_in_pages() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let mut all = vec![service.get(&path(&account.user_id), &account.session).await.expect(200)];
+    for _ in 0..4 {
+        all.insert(0, create(&service, &account, &["read"]).await);
+    }
+    let page = service.get("/v1/members", &account.session).await.expect(200);
+    assert_eq!(page, json!({"data": all, "next_cursor": null}));
+    let ids: Vec<_> = all.iter().map(|member| text(member, "id")).collect();
+    for limit in [1, 2, 5] {
+        assert_eq!(service.ids("/v1/members", &account.session, limit).await, ids);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.account().await;
+    // It is there, though in another account.
+    let foreign = path(&other.user_id);
+    for path in [&foreign, "/v1/members/user_0000000000000000"] {
+        service.get(path, &account.session).await.assert_not_found();
+        service.patch(path, &account.session, json!({"permissions": ["read"]})).await.assert_not_found();
+        service.patch(path, &account.session, json!({})).await.assert_not_found();
+        service.delete(path, &account.session).await.assert_not_found();
+    }
+    let unharmed = service.get(&foreign, &other.session).await.expect(200);
+    assert_eq!((&unharmed["status"], &unharmed["permissions"]), (&json!("active"), &json!(ALL)));
+}
+
+#[tokio::test]
+async fn without_admin_is_403_and_changes_nothing() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let member = create(&service, &account, &["read"]).await;
+    let member = path(text(&member, "id"));
+    let before = service.get("/v1/members", &account.session).await.expect(200);
+    let refused = [
+        service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await.0,
+        service.key(&account.session, json!({"type": "test"})).await.0,
+        service.key(&account.session, json!({"scope": {"projects": ["proj_a"]}})).await.0,
+    ];
+    for key in &refused {
+        service.get("/v1/members", key).await.assert_forbidden();
+        let new = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
+        service.post("/v1/members", key, new).await.assert_forbidden();
+        service.get(&member, key).await.assert_forbidden();
+        service.patch(&member, key, json!({"status": "suspended"})).await.assert_forbidden();
+        service.delete(&member, key).await.assert_forbidden();
+    }
+    assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+    let (key, _) = service.key(&account.session, json!({})).await;
+    assert_eq!(service.get("/v1/members", &key).await.expect(200), before);
+}
+
+#[tokio::test]
+async fn a_session_without_admin_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read", "write", "delete"]).await;
+    service.get("/v1/members", &session).await.assert_forbidden();
+    // Not even of themself.
+    service.get(&path(&id), &session).await.assert_forbidden();
+    service.patch(&path(&id), &session, json!({"permissions": ALL})).await.assert_forbidden();
+}
+
+#[tokio::test]
+async fn nobody_grants_what_they_lack() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (reader, own_id) = service.member(&account.session, &["read", "admin"]).await;
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+    for permissions in [json!(["write"]), json!(["read", "delete"]), json!(ALL)] {
+        service.post("/v1/members", &reader, new(permissions)).await.assert_forbidden();
+    }
+    service.patch(&path(&own_id), &reader, json!({"permissions": ALL})).await.assert_forbidden();
+    let made = service.post("/v1/members", &reader, new(json!(["read"]))).await.expect(201);
+    let made = path(text(&made, "id"));
+    service.patch(&made, &reader, json!({"permissions": ["read", "write"]})).await.assert_forbidden();
+    service.patch(&made, &reader, json!({"permissions": ["admin"]})).await.expect(200);
+    let shown = service.get(&made, &account.session).await.expect(200);
+    assert_eq!(shown["permissions"], json!(["admin"]));
+}
+
+#[tokio::test]
+async fn a_key_does_not_grant_what_it_lacks_either() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
+    let new = |permissions: Value| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+    service.post("/v1/members", &key, new(json!(["read"]))).await.assert_forbidden();
+    service.post("/v1/members", &key, new(json!(["admin"]))).await.expect(201);
+}
+
+#[tokio::test]
+async fn taking_away_and_leaving_alone_grants_nothing() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (reader, _) = service.member(&account.session, &["read", "admin"]).await;
+    let member = create(&service, &account, &ALL).await;
+    let member = path(text(&member, "id"));
+    service.patch(&member, &reader, json!({"permissions": ALL})).await.expect(200);
+    let changed =
+        service.patch(&member, &reader, json!({"permissions": ["write", "read"]})).await.expect(200);
+    assert_eq!(changed["permissions"], json!(["read", "write"]));
+    service.patch(&member, &reader, json!({"status": "suspended"})).await.expect(200);
+}
+
+#[tokio::test]
+async fn reactivating_grants_all_that_the_member_has() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (reader, _) = service.member(&account.session, &["read", "admin"]).await;
+    let member = create(&service, &account, &["read", "write"]).await;
+    let member = path(text(&member, "id"));
+    service.patch(&member, &reader, json!({"status": "suspended"})).await.expect(200);
+    service.patch(&member, &reader, json!({"status": "active"})).await.assert_forbidden();
+    let both = json!({"status": "active", "permissions": ["read"]});
+    let changed = service.patch(&member, &reader, both).await.expect(200);
+    assert_eq!((&changed["status"], &changed["permissions"]), (&json!("active"), &json!(["read"])));
+}
+
+#[tokio::test]
+async fn the_last_active_admin_stays() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    // Neither of these counts: one is no admin, one is not active.
+    create(&service, &account, &["read", "write", "delete"]).await;
+    let suspended = create(&service, &account, &ALL).await;
+    let suspended = path(text(&suspended, "id"));
+    service.patch(&suspended, &account.session, json!({"status": "suspended"})).await.expect(200);
+
+    let last = path(&account.user_id);
+    let before = service.get(&last, &account.session).await.expect(200);
+    let patch = async |body| service.patch(&last, &account.session, body).await;
+    assert_last_admin(&patch(json!({"permissions": ["read", "write", "delete"]})).await);
+    assert_last_admin(&patch(json!({"status": "suspended"})).await);
+    assert_last_admin(&patch(json!({"status": "suspended", "permissions": ["read"]})).await);
+    assert_last_admin(&service.delete(&last, &account.session).await);
+    assert_eq!(service.get(&last, &account.session).await.expect(200), before);
+    service.get("/v1/members", &account.session).await.expect(200);
+
+    // What leaves them an admin is no matter.
+    patch(json!({"permissions": ["admin"]})).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_admin_who_is_not_the_last_may_go() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (second, second_id) = service.member(&account.session, &ALL).await;
+    let (third, third_id) = service.member(&account.session, &ALL).await;
+    service.delete(&path(&account.user_id), &third).await.expect(204);
+    let suspended =
+        service.patch(&path(&third_id), &second, json!({"status": "suspended"})).await.expect(200);
+    assert_last_admin(&service.delete(&path(&second_id), &second).await);
+    service.patch(&path(&third_id), &second, json!({"status": "active"})).await.expect(200);
+    service.patch(&path(&second_id), &second, json!({"permissions": ["read"]})).await.expect(200);
+    let third = service.login(text(&suspended, "email")).await;
+    assert_last_admin(&service.delete(&path(&third_id), &third).await);
+}
+
+#[tokio::test]
+async fn permissions_count_from_the_next_request_on_in_sessions_that_stand() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let create = async || service.post("/v1/projects", &session, json!({"name": "A"})).await;
+    service.get("/v1/projects", &session).await.expect(200);
+    create().await.assert_forbidden();
+    let patch = json!({"permissions": ["write", "admin"]});
+    service.patch(&path(&id), &account.session, patch).await.expect(200);
+    service.get("/v1/projects", &session).await.assert_forbidden();
+    create().await.expect(201);
+    service.get("/v1/members", &session).await.expect(200);
+    assert_eq!(service.me(&session).await.expect(200)["permissions"], json!(["write", "admin"]));
+}
+
+#[tokio::test]
+async fn sessions_of_a_suspended_one_are_dead_and_stay_dead() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let patch = async |status| {
+        service.patch(&path(&id), &account.session, json!({"status": status})).await.expect(200)
+    };
+    assert_eq!(patch("suspended").await["status"], "suspended");
+    service.me(&session).await.assert_unauthorized();
+    service.get("/v1/projects", &session).await.assert_unauthorized();
+    let shown = patch("active").await;
+    service.me(&session).await.assert_unauthorized();
+    let new = service.login(text(&shown, "email")).await;
+    service.me(&new).await.expect(200);
+    // To be made active again does not end the sessions of one who is.
+    patch("active").await;
+    service.me(&new).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_removed_one_is_gone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let email = text(&service.me(&session).await.body, "email").to_owned();
+    service.delete(&path(&id), &account.session).await.expect(204);
+    service.me(&session).await.assert_unauthorized();
+    login(&service, &email).await.assert_error(401, "UNAUTHORIZED");
+    service.get(&path(&id), &account.session).await.assert_not_found();
+    service.delete(&path(&id), &account.session).await.assert_not_found();
+    assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
+
+    // The address is free again, and whoever gets it is somebody else.
+    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
+    let again = service.post("/v1/members", &account.session, body).await.expect(201);
+    assert_ne!(again["id"], json!(id));
+    service.me(&session).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn keys_outlive_whoever_made_them() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &ALL).await;
+    let (key, record) = service.key(&session, json!({})).await;
+    service.patch(&path(&id), &account.session, json!({"status": "suspended"})).await.expect(200);
+    service.get("/v1/projects", &key).await.expect(200);
+    service.delete(&path(&id), &account.session).await.expect(204);
+    service.get("/v1/projects", &key).await.expect(200);
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 50).await, [text(&record, "id")]);
+}
+
+#[tokio::test]
+async fn an_address_is_one_members_alone() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.account().await;
+    let suspended = create(&service, &account, &["read"]).await;
+    let email = text(&suspended, "email").to_owned();
+    let patch = json!({"status": "suspended"});
+    service.patch(&path(text(&suspended, "id")), &account.session, patch).await.expect(200);
+    let before = service.get("/v1/members", &account.session).await.expect(200);
+    for taken in [&account.email, &account.email.to_uppercase(), &other.email, &email] {
+        let body = json!({"email": taken, "password": "a gecko under the 3rd lamp", "permissions": ["read"]});
+        let answer = service.post("/v1/members", &account.session, body).await;
+        assert_conflict(&answer, "The address belongs to a member already");
+    }
+    assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+    login(&service, &other.email).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_empty_change_changes_nothing() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let before = service.get(&path(&id), &account.session).await.expect(200);
+    assert_eq!(service.patch(&path(&id), &account.session, json!({})).await.expect(200), before);
+    service.me(&session).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_malformed_is_400() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let good = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
+    for (member, bad) in [
+        ("email", json!("x")),
+        ("email", json!("x@example.com\n")),
+        ("email", json!(format!("{}@example.com", "x".repeat(65)))),
+        ("password", json!("fourteen chars")),
+        ("password", json!("passwordpassword")),
+        ("permissions", json!([])),
+        ("permissions", json!(["read", "root"])),
+    ] {
+        let mut body = good.clone();
+        body[member] = bad;
+        service.post("/v1/members", &account.session, body).await.assert_bad_field(member);
+    }
+    for member in ["email", "password", "permissions"] {
+        let body = crate::response::without(&good, member);
+        service.post("/v1/members", &account.session, body).await.assert_bad_field(member);
+    }
+    let own = path(&account.user_id);
+    for (member, bad) in [("status", json!("removed")), ("permissions", json!([])), ("email", json!("x@a.b"))]
+    {
+        service.patch(&own, &account.session, json!({member: bad})).await.assert_bad_field(member);
+    }
+    assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
+}
+
+#[tokio::test]
+async fn without_a_credential_is_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let own = path(&account.user_id);
+    for (method, path) in [("GET", "/v1/members"), ("POST", "/v1/members")] {
+        service.request(method, path).json(&json!({})).send().await.assert_unauthorized();
+    }
+    for method in ["GET", "PATCH", "DELETE"] {
+        service.request(method, &own).json(&json!({})).send().await.assert_unauthorized();
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_another_account_sees_its_own_alone() {
+    let service = Service::start().await;
+    let (account, other) = (service.account().await, service.account().await);
+    let (key, _): (Credential, _) = service.key(&other.session, json!({})).await;
+    assert_eq!(service.ids("/v1/members", &key, 50).await, [other.user_id.as_str()]);
+    assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
+}

@@ -1,0 +1,213 @@
+//! `GET /v1/openapi.json`: the API's description, and whether all that the other tests see is as it says.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, Mutex},
+};
+
+use jsonschema::Validator;
+use proptest::prelude::*;
+use reqwest::header::HeaderName;
+use serde_json::{Value, json};
+use shared::primitives::name::Name;
+
+use crate::{
+    response::{Answer, text},
+    service::{OwnService, Service},
+};
+
+/// The description, from the functions' types as they are.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
+
+/// The same, with answers that have no members but those it names.
+static STRICT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = DOCUMENT.clone();
+    for schema in document["components"]["schemas"].as_object_mut().expect("schemas").values_mut() {
+        if schema.get("properties").is_some()
+            || schema.get("oneOf").is_some_and(|of| of[0]["type"] == "object")
+        {
+            schema["unevaluatedProperties"] = json!(false);
+        }
+    }
+    document
+});
+
+/// What stands behind `pointer` in the description, or behind the reference that stands there.
+fn part(pointer: &str) -> Option<(String, &'static Value)> {
+    let part = STRICT.pointer(pointer)?;
+    match part.get("$ref").and_then(Value::as_str) {
+        Some(reference) => self::part(reference.strip_prefix('#').expect("a part of the document")),
+        None => Some((pointer.to_owned(), part)),
+    }
+}
+
+/// What checks values against the schema behind `pointer`.
+fn validator(pointer: String) -> Arc<Validator> {
+    static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+    let mut validators = VALIDATORS.lock().expect("no other panicked");
+    let make = |pointer: &String| {
+        let mut schema = STRICT.clone();
+        schema["$ref"] = json!(format!("#{pointer}").replace('{', "%7B").replace('}', "%7D"));
+        Arc::new(jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema"))
+    };
+    Arc::clone(validators.entry(pointer).or_insert_with_key(make))
+}
+
+/// Where the operation stands in the description that `method` and `path` are of.
+fn operation(method: &str, path: &str) -> Option<String> {
+    let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let wanted = segments(path.split('?').next().unwrap_or_default());
+    let paths = STRICT["paths"].as_object().expect("paths");
+    let fits = |template: &&String| {
+        let template = segments(template);
+        template.len() == wanted.len()
+            && template
+                .iter()
+                .zip(&wanted)
+                .all(|(part, is)| part == is || (part.starts_with('{') && !is.is_empty()))
+    };
+    let template = paths.keys().find(fits)?;
+    // To HTTP, `get` is another method than `GET`.
+    let operations = paths[template].as_object().expect("operations");
+    let method = operations.keys().find(|name| name.to_ascii_uppercase() == method)?;
+    Some(format!("/paths/{}/{method}", template.replace('/', "~1")))
+}
+
+/// Checks that the description knows this answer to a request.
+#[track_caller]
+pub fn assert_described(method: &str, path: &str, answer: &Answer) {
+    let Some(operation) = operation(method, path) else { return };
+    let Some((response, described)) = part(&format!("{operation}/responses/{}", answer.status)) else {
+        panic!("{method} {path} answers {}, of which nothing is said", answer.status);
+    };
+    for header in answer.headers.keys().map(HeaderName::as_str) {
+        let is_general = [
+            "content-type",
+            "content-length",
+            "cache-control",
+            "connection",
+            "date",
+            "strict-transport-security",
+            "x-content-type-options",
+            "content-security-policy",
+        ]
+        .contains(&header);
+        let named = described["headers"]
+            .as_object()
+            .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(header)));
+        assert!(
+            is_general || named || header.starts_with("access-control-") || header.starts_with("x-amz"),
+            "{method} {path} answers {} with {header}, of which nothing is said",
+            answer.status
+        );
+    }
+    let Some(content) = described.get("content") else {
+        assert!(
+            answer.text.is_empty(),
+            "{method} {path} has a body, of which nothing is said: {}",
+            answer.text
+        );
+        return;
+    };
+    let content = content.get("application/json").expect("JSON");
+    if let Some(code) = content.pointer("/example/error/code") {
+        assert_eq!(&answer.body["error"]["code"], code, "{method} {path} answers {}", answer.status);
+    }
+    let validator = validator(format!("{response}/content/application~1json/schema"));
+    let errors: Vec<_> = validator.iter_errors(&answer.body).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{method} {path} answers {}, and {errors:?}: {}", answer.status, answer.text);
+}
+
+#[tokio::test]
+async fn get_is_200_with_what_is_committed() {
+    let answer = Service::start().await.request("GET", "/v1/openapi.json").send().await;
+    assert_eq!(answer.text, openapi::DOCUMENT);
+    assert_eq!(answer.expect(200)["openapi"], "3.1.1");
+}
+
+#[test]
+fn what_is_committed_is_what_the_types_say() {
+    let committed = [openapi::DOCUMENT, openapi::PAGE];
+    for ((file, text), committed) in openapi_document::files().into_iter().zip(committed) {
+        assert!(text == committed, "{file}: cargo run -p openapi-document");
+    }
+}
+
+#[tokio::test]
+async fn each_route_of_the_template_stands_in_it_with_its_credentials() {
+    let service = OwnService::start().await;
+    let routes = service.gateway.routes().iter().filter(|route| route.path.starts_with("/v1/"));
+    let mut in_template: Vec<_> =
+        routes.map(|route| (format!("{} {}", route.method, route.path), route.public)).collect();
+    let mut described = Vec::new();
+    for (path, operations) in DOCUMENT["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let public = operation["security"] == json!([]);
+            described.push((format!("{} {path}", method.to_ascii_uppercase()), public));
+        }
+    }
+    in_template.sort_unstable();
+    described.sort_unstable();
+    assert_eq!(described, in_template);
+}
+
+#[test]
+fn urls_hold_ids_cursors_and_choices_alone() {
+    let mut names = BTreeSet::new();
+    for operations in DOCUMENT["paths"].as_object().expect("paths").values() {
+        for operation in operations.as_object().expect("operations").values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            names.extend(
+                parameters.filter(|parameter| parameter["in"] != "header").map(|one| text(one, "name")),
+            );
+        }
+    }
+    let ids = ["key_id", "project_id", "session_id", "user_id"];
+    assert_eq!(names, ids.into_iter().chain(["cursor", "environment", "limit", "status"]).collect());
+}
+
+#[test]
+fn each_example_is_as_its_schema_says() {
+    let mut count = 0;
+    for (path, operations) in STRICT["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let place = format!("/paths/{}/{method}", path.replace('/', "~1"));
+            let statuses = operation["responses"].as_object().expect("responses").keys();
+            let contents = statuses.map(|status| format!("{place}/responses/{status}"));
+            for place in contents.chain([format!("{place}/requestBody")]) {
+                let Some((place, part)) = part(&place) else { continue };
+                let Some(content) = part.pointer("/content/application~1json") else { continue };
+                let validator = validator(format!("{place}/content/application~1json/schema"));
+                let errors: Vec<_> =
+                    validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
+                assert!(errors.is_empty(), "{method} {path}: {errors:?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// What checks names as bodies have them.
+fn names() -> Arc<Validator> {
+    let body = "/paths/~1v1~1projects/post/requestBody/content/application~1json";
+    validator(format!("{body}/schema/properties/name"))
+}
+
+#[test]
+fn it_takes_the_same_white_space_and_control_characters_as_names_do() {
+    let validator = names();
+    for character in '\0'..='\u{3001}' {
+        for text in [format!("{character}"), format!("{character}a{character}"), format!("a{character}b")] {
+            assert_eq!(validator.is_valid(&json!(text)), Name::try_from(text).is_ok(), "{character:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_takes_the_same_lengths_as_names_do(name in "[a\u{1F600}]{95,105}", before in " {0,9}", after in "\\s{0,9}") {
+        let text = format!("{before}{name}{after}");
+        prop_assert_eq!(names().is_valid(&json!(text)), Name::try_from(text).is_ok());
+    }
+}

@@ -1,0 +1,201 @@
+//! The `operator` function.
+
+use serde_json::{Value, json};
+
+use crate::{
+    response::text,
+    service::{OwnService, PASSWORD, Service, new_address},
+};
+
+/// The command that makes an account.
+fn create(email: &str) -> Value {
+    json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}})
+}
+
+/// The kind of the error that a command ends with.
+async fn refused(service: &Service, command: Value) -> String {
+    service.operate(command).await.expect_err("it is refused").error_type
+}
+
+#[tokio::test]
+async fn a_new_account_has_a_first_member_with_all_permissions() {
+    let service = OwnService::start().await;
+    let made = service.operate(create("First@Example.com")).await.expect("it is made");
+    let (account_id, user_id) = (text(&made, "account_id"), text(&made, "user_id"));
+    assert_eq!(made, json!({"account_id": account_id, "user_id": user_id}));
+    assert!(account_id.starts_with("acct_") && user_id.starts_with("user_"), "{made}");
+
+    let session = service.login("first@example.com").await;
+    let me = service.me(&session).await.expect(200);
+    let expected = json!({
+        "type": "session",
+        "account_id": account_id,
+        "user_id": user_id,
+        "email": "first@example.com",
+        "permissions": ["read", "write", "delete", "admin"],
+        "expires_at": "2026-01-30T12:00:00Z",
+    });
+    assert_eq!(me, expected);
+    assert_eq!(service.ids("/v1/members", &session, 50).await, [user_id]);
+    for list in ["/v1/api-keys", "/v1/projects"] {
+        let empty = json!({"data": [], "next_cursor": null});
+        assert_eq!(service.get(list, &session).await.expect(200), empty);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_a_conflict() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (member, _) = service.member(&account.session, &["read"]).await;
+    let member = text(&service.me(&member).await.body, "email").to_owned();
+    for taken in [&account.email, &account.email.to_uppercase(), &member] {
+        let error = service.operate(create(taken)).await.expect_err("it is taken");
+        assert_eq!(error.error_type, "CONFLICT");
+        assert_eq!(error.error_message, "The address belongs to a member already");
+    }
+    let me = service.me(&service.login(&account.email).await).await.expect(200);
+    assert_eq!(me["account_id"], json!(account.id));
+}
+
+#[tokio::test]
+async fn a_suspension_counts_from_the_next_request_on() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let command = json!({"suspend_account": {"account_id": account.id}});
+    let suspended = json!({"account_id": account.id, "status": "suspended"});
+    assert_eq!(service.operate(command.clone()).await, Ok(suspended.clone()));
+    for credential in [&key, &account.session] {
+        for path in ["/v1/auth/me", "/v1/projects", "/v1/api-keys", "/v1/members"] {
+            service.get(path, credential).await.assert_forbidden();
+        }
+    }
+    let again = service.operate(command).await;
+    assert_eq!(again, Ok(suspended), "a suspended account can be suspended");
+}
+
+#[tokio::test]
+async fn a_restoration_counts_from_the_next_request_on() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    service.suspend(&account).await;
+    let command = json!({"restore_account": {"account_id": account.id}});
+    let active = json!({"account_id": account.id, "status": "active"});
+    assert_eq!(service.operate(command.clone()).await, Ok(active.clone()));
+    service.get("/v1/projects", &key).await.expect(200);
+    service.get("/v1/projects", &account.session).await.expect(200);
+    service.login(&account.email).await;
+    assert_eq!(service.operate(command).await, Ok(active));
+}
+
+#[tokio::test]
+async fn a_suspension_is_of_one_account_alone() {
+    let service = Service::start().await;
+    let (account, other) = (service.account().await, service.account().await);
+    service.suspend(&account).await;
+    service.me(&account.session).await.assert_forbidden();
+    service.me(&other.session).await.expect(200);
+    service.login(&other.email).await;
+}
+
+#[tokio::test]
+async fn an_unknown_account_is_not_found() {
+    let service = Service::start().await;
+    let unknown = json!({"account_id": "acct_0000000000000000"});
+    assert_eq!(refused(&service, json!({"suspend_account": unknown})).await, "NOT_FOUND");
+    assert_eq!(refused(&service, json!({"restore_account": unknown})).await, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn what_is_no_command_is_a_bad_request() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let named = json!({"account_id": account.id});
+    let new = &create("new@example.com")["create_account"];
+    for command in [
+        json!({}),
+        json!(null),
+        json!("suspend_account"),
+        json!([{"suspend_account": named}]),
+        json!({"suspend_account": null}),
+        json!({"suspend_account": account.id}),
+        json!({"suspend_account": {}}),
+        json!({"suspend_account": {"account_id": "acct_"}}),
+        json!({"suspend_account": {"account_id": account.user_id}}),
+        json!({"suspend_account": {"account_id": account.id, "reason": "fraud"}}),
+        json!({"suspend_account": named, "restore_account": named}),
+        json!({"create_account": new, "suspend_account": named}),
+        json!({"suspend_account": named, "dry_run": true}),
+        json!({"delete_account": named}),
+    ] {
+        assert_eq!(refused(&service, command.clone()).await, "BAD_REQUEST", "{command}");
+    }
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_is_a_bad_request() {
+    let service = Service::start().await;
+    let email = new_address();
+    for (member, bad) in [
+        ("name", json!("")),
+        ("name", json!("x".repeat(101))),
+        ("name", json!("a\u{7}b")),
+        ("email", json!("nobody")),
+        ("email", json!(null)),
+        ("password", json!("fourteen chars")),
+        ("password", json!("passwordpassword")),
+        ("plan", json!("free")),
+    ] {
+        let mut command = create(&email);
+        command["create_account"][member] = bad;
+        assert_eq!(refused(&service, command.clone()).await, "BAD_REQUEST", "{command}");
+    }
+    for member in ["name", "email", "password"] {
+        let rest = crate::response::without(&create(&email)["create_account"], member);
+        assert_eq!(refused(&service, json!({"create_account": rest})).await, "BAD_REQUEST", "{member}");
+    }
+    // Nothing of it was made: the address is free.
+    service.operate(create(&email)).await.expect("it is made");
+}
+
+#[tokio::test]
+async fn it_is_invoked_through_lambdas_api() {
+    let service = Service::start().await;
+    let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
+    let invoke = async |command: Value| {
+        let answer =
+            reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let error = answer.headers().get("x-amz-function-error").cloned();
+        (error, answer.json::<Value>().await.expect("JSON"))
+    };
+    let email = new_address();
+    let (error, made) = invoke(create(&email)).await;
+    assert_eq!(error, None, "{made}");
+    let session = service.login(&email).await;
+    let account_id = &made["account_id"];
+    let (error, done) = invoke(json!({"suspend_account": {"account_id": account_id}})).await;
+    assert_eq!((error, done), (None, json!({"account_id": account_id, "status": "suspended"})));
+    service.me(&session).await.assert_forbidden();
+
+    let (error, answer) = invoke(create(&email)).await;
+    assert_eq!(error.expect("a function error"), "Unhandled");
+    let message = "The address belongs to a member already";
+    assert_eq!(answer, json!({"errorType": "CONFLICT", "errorMessage": message}));
+    let (error, answer) = invoke(json!({})).await;
+    assert_eq!((error.is_some(), &answer["errorType"]), (true, &json!("BAD_REQUEST")));
+}
+
+#[tokio::test]
+async fn it_has_no_route() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let command = json!({"suspend_account": {"account_id": account.id}});
+    for path in ["/v1/operator", "/operator", "/v1/operator/invocations"] {
+        service.post(path, &account.session, command.clone()).await.assert_not_found();
+    }
+    service.me(&account.session).await.expect(200);
+}

@@ -1,0 +1,149 @@
+//! `POST /v1/auth/password`.
+
+use serde_json::json;
+
+use crate::{
+    response::Answer,
+    service::{Account, Credential, PASSWORD, Service},
+};
+
+const NEW: &str = "a gecko under the 3rd lamp";
+
+async fn change(service: &Service, credential: &Credential, current: &str, new: &str) -> Answer {
+    let body = json!({"current_password": current, "new_password": new});
+    service.post("/v1/auth/password", credential, body).await
+}
+
+/// The status of a login with `password`.
+async fn login(service: &Service, account: &Account, password: &str) -> u16 {
+    let body = json!({"email": account.email, "password": password});
+    service.request("POST", "/v1/auth/login").json(&body).send().await.status
+}
+
+#[tokio::test]
+async fn the_new_one_counts_and_the_old_one_no_more() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    change(&service, &account.session, PASSWORD, NEW).await.expect(204);
+    assert_eq!(login(&service, &account, NEW).await, 200);
+    assert_eq!(login(&service, &account, PASSWORD).await, 401);
+    change(&service, &account.session, PASSWORD, NEW).await.assert_error(403, "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn all_other_sessions_of_the_member_are_dead_and_the_own_goes_on() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let others = [service.login(&account.email).await, service.login(&account.email).await];
+    let (colleague, _) = service.member(&account.session, &["read"]).await;
+    change(&service, &account.session, PASSWORD, NEW).await.expect(204);
+    for other in &others {
+        service.me(other).await.assert_unauthorized();
+    }
+    service.me(&account.session).await.expect(200);
+    service.me(&colleague).await.expect(200);
+    // A second change finds the own session alive as well.
+    change(&service, &account.session, NEW, PASSWORD).await.expect(204);
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn keys_go_on() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    change(&service, &account.session, PASSWORD, NEW).await.expect(204);
+    service.me(&key).await.expect(200);
+}
+
+#[tokio::test]
+async fn wrong_current_password_is_403_and_changes_nothing() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    for current in ["", NEW, &"x".repeat(129)] {
+        let answer = change(&service, &account.session, current, NEW).await;
+        assert_eq!(answer.status, 403, "{}", answer.text);
+        let body = r#"{"error": {"code": "FORBIDDEN", "message": "Current password is wrong"}}"#;
+        assert_eq!(answer.text, body);
+    }
+    service.me(&other).await.expect(200);
+    assert_eq!(login(&service, &account, PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn with_a_key_is_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    change(&service, &key, PASSWORD, NEW).await.assert_forbidden();
+    assert_eq!(login(&service, &account, PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn without_a_credential_is_401() {
+    let service = Service::start().await;
+    let body = json!({"current_password": PASSWORD, "new_password": NEW});
+    service.request("POST", "/v1/auth/password").json(&body).send().await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn a_new_one_has_15_to_128_characters() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    // Characters, not bytes: each of these has two.
+    let of = |length: usize| "Ägßéłñøþ1ŷžőųķđ".chars().cycle().take(length).collect::<String>();
+    for length in [0, 14, 129] {
+        let answer = change(&service, &account.session, PASSWORD, &of(length)).await;
+        answer.assert_bad_field("new_password");
+    }
+    change(&service, &account.session, PASSWORD, &of(15)).await.expect(204);
+    change(&service, &account.session, &of(15), &of(128)).await.expect(204);
+    assert_eq!(login(&service, &account, &of(128)).await, 200);
+}
+
+#[tokio::test]
+async fn a_new_one_of_any_composition_is_204() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let mut current = PASSWORD;
+    for new in [
+        "lizardsunderthelamp",
+        "GECKOSBEHINDTHEWALL",
+        "83059174620318547",
+        "~|`^<&%>;{=}*?:#!",
+        "\u{1f98e}\u{1f33f}\u{1f4a1}\u{1f9f1}\u{1fa9f}\u{1f319}\u{2602}\u{1f511}\u{1f407}\u{1f344}\u{1f30a}\u{1f3af}\u{1f9ca}\u{1f525}\u{1f6f6}",
+    ] {
+        let answer = change(&service, &account.session, current, new).await;
+        assert_eq!(answer.status, 204, "{new}: {}", answer.text);
+        current = new;
+    }
+    assert_eq!(login(&service, &account, current).await, 200);
+}
+
+#[tokio::test]
+async fn a_common_new_one_is_400() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    for common in ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaaaa", "qwertyuiopasdfg"] {
+        let answer = change(&service, &account.session, PASSWORD, common).await;
+        answer.assert_bad_field("new_password");
+        assert!(!answer.text.contains(common), "{}", answer.text);
+    }
+    assert_eq!(login(&service, &account, PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn a_new_one_is_normalised_and_otherwise_taken_as_it_comes() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let decomposed = "  Ba\u{308}r \t under 3rd lamp \u{1f98e} ";
+    change(&service, &account.session, PASSWORD, decomposed).await.expect(204);
+    assert_eq!(login(&service, &account, decomposed).await, 200);
+    assert_eq!(login(&service, &account, "  B\u{e4}r \t under 3rd lamp \u{1f98e} ").await, 200);
+    assert_eq!(login(&service, &account, decomposed.trim()).await, 401);
+    // Fifteen as typed, fourteen once they are normalised.
+    change(&service, &account.session, decomposed, "Ba\u{308}r lamp 7 wet")
+        .await
+        .assert_bad_field("new_password");
+}
