@@ -1,15 +1,20 @@
-//! Writes the table of the functions that are linked into the gateway from the list in `template.yaml`, so that no second
-//! list has to be kept.
+//! Generates the table of the functions that are linked into the gateway from `template.yaml`, which is the only list of
+//! functions.
 
-use std::{env, fmt::Write, fs, path::Path};
+use std::{
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// Precedes the name of a function's package in the template.
+/// The text before the package name of a function in the template.
 const BINARY: &str = "BuildProperties: { Binary: ";
 
 fn main() {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     println!("cargo:rerun-if-changed={}", template.display());
-    let template = fs::read_to_string(&template).expect("template.yaml can be read");
+    let template = fs::read_to_string(&template).expect("template.yaml is readable");
     let mut packages: Vec<&str> =
         template.lines().filter_map(|line| line.trim().strip_prefix(BINARY)?.strip_suffix(" }")).collect();
     packages.sort_unstable();
@@ -22,9 +27,13 @@ fn main() {
             "LinkedFunction {{ name: {package:?}, operations: {module}::OPERATIONS, \
              handler: |app| handler({module}::service(app)) }},"
         )
-        .expect("a string can be written to");
+        .expect("writing to a string does not fail");
     }
     table.push(']');
-    let file = Path::new(&env::var("OUT_DIR").expect("Cargo sets OUT_DIR")).join("functions.rs");
-    fs::write(file, table).expect("OUT_DIR can be written to");
+    fs::write(out_dir().join("functions.rs"), table).expect("OUT_DIR is writable");
+}
+
+#[expect(clippy::disallowed_methods, reason = "only the environment tells a build script where to write")]
+fn out_dir() -> PathBuf {
+    env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR").into()
 }

@@ -1,4 +1,4 @@
-//! What things are called in the AWS account that isn't there.
+//! Names and ARNs in the AWS account that the gateway emulates.
 
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
 pub(crate) const PARTITION: &str = "aws";
@@ -15,12 +15,13 @@ pub(crate) fn table_arn(name: &str) -> String {
     format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
 }
 
-/// Secrets Manager ends an ARN with six characters of its own, so that a secret made anew differs.
+/// AWS appends six random characters, so that a secret that is deleted and created again has another ARN. The
+/// emulated secrets are never deleted, so these characters are constant here.
 pub(crate) fn secret_arn(name: &str) -> String {
     format!("arn:{PARTITION}:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{name}-AbCdEf")
 }
 
-/// What an authorizer's policy speaks about. `path` is the request's own, not the route's.
+/// The ARN that an authorizer's policy must allow. `path` is the path of the request, not the route template.
 pub(crate) fn method_arn(stage: &str, method: &str, path: &str) -> String {
     let path = path.strip_prefix('/').unwrap_or(path);
     format!("arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/{stage}/{method}/{path}")

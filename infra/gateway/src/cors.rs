@@ -1,5 +1,5 @@
-//! Cross-Origin Resource Sharing: what SAM makes of an API's `Cors`, which is on each path a mock integration that
-//! answers a browser's preflight.
+//! Cross-Origin Resource Sharing. From an API's `Cors` property, SAM creates a mock integration for each path, which
+//! responds to the preflight requests of browsers. The gateway does the same.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use serde::Deserialize;
 
 use crate::gateway_response::constant;
 
-/// What is the same in the answers to all preflights.
+/// The headers that all preflight responses have in common.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Properties")]
 pub(crate) struct Cors(HeaderMap);
 
-/// The answer to the preflights of one path.
+/// The headers of the preflight response of one path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Preflight(HeaderMap);
 
-/// Methods are those of the path, as SAM has it where the template names none.
+/// `AllowMethods` is not supported. Without it, SAM lists the methods of each path.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Properties {
@@ -49,7 +49,7 @@ impl TryFrom<Properties> for Cors {
 }
 
 impl Cors {
-    /// What preflights of a path that has these methods are answered with.
+    /// Returns the preflight response of a path with these methods.
     pub(crate) fn preflight(&self, methods: &BTreeSet<&str>) -> Preflight {
         let methods = methods.iter().copied().collect::<Vec<_>>().join(",");
         let methods = HeaderValue::try_from(methods).expect("names of methods are ASCII");
@@ -61,8 +61,7 @@ impl Cors {
 }
 
 impl Preflight {
-    /// The answer.
-    pub(crate) fn answer(&self) -> Response<Body> {
+    pub(crate) fn to_response(&self) -> Response<Body> {
         let mut response = Response::new(Body::from("{}\n"));
         *response.headers_mut() = self.0.clone();
         response
@@ -76,11 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_preflight_tells_what_the_template_says_and_the_methods() {
+    fn preflight_response_has_the_headers_of_the_template_and_the_methods_of_the_path() {
         let properties =
             json!({"AllowOrigin": "'https://a'", "AllowHeaders": "'X-A,X-B'", "MaxAge": "'600'"});
         let cors: Cors = from_value(properties).unwrap();
-        let response = cors.preflight(&BTreeSet::from(["OPTIONS", "GET"])).answer();
+        let response = cors.preflight(&BTreeSet::from(["OPTIONS", "GET"])).to_response();
         assert_eq!(response.status(), 200);
         for (name, value) in [
             ("access-control-allow-origin", "https://a"),
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unsupported_properties_are_rejected() {
         for properties in [
             json!({}),
             json!({"AllowOrigin": "https://a"}),

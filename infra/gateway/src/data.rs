@@ -1,4 +1,4 @@
-//! The folder that keeps what must outlast the gateway.
+//! The data folder, which stores what the gateway keeps across restarts.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -6,52 +6,58 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the gateway keeps its data.
+/// Where the gateway stores its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
-    /// In this folder, which is made if need be.
+    /// In this folder, which the gateway creates if it does not exist.
     Folder(PathBuf),
-    /// In memory. It ends with the gateway.
+    /// In memory. The data is lost when the gateway stops.
     Ephemeral,
 }
 
-/// A data folder that no other gateway uses.
-pub(crate) struct Folder {
+/// An open data folder. A lock file prevents two gateways from using the same folder.
+pub(crate) struct DataFolder {
     path: PathBuf,
-    /// Holds the lock as long as it is open.
+    /// The lock is held while this file is open.
     _lock: File,
 }
 
-/// Why a folder can't be used.
+/// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// It can't be made or written to.
+pub enum DataFolderError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It belongs to another process.
-    #[error("another gateway uses it")]
+    #[error("another gateway is using it")]
     InUse,
 }
 
-impl Folder {
-    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
+impl DataFolder {
+    /// Opens the folder at `path` and locks it. A new folder is readable by its owner only.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataFolderError> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.recursive(true).create(path)?;
         let lock = File::options().write(true).create(true).truncate(false).open(path.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => FolderError::InUse,
-            TryLockError::Error(error) => FolderError::Io(error),
+            TryLockError::WouldBlock => DataFolderError::InUse,
+            TryLockError::Error(error) => DataFolderError::Io(error),
         })?;
-        // Absolute, so that it stays the same whatever becomes of the working directory.
+        // An absolute path stays valid if the working directory changes.
         Ok(Self { path: fs::canonicalize(path)?, _lock: lock })
     }
 
+    /// The absolute path of the folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the embedded DynamoDB.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("dynamodb.sqlite")
     }
 
+    /// The file of the emulated Secrets Manager.
     pub(crate) fn secrets(&self) -> PathBuf {
         self.path.join("secrets.json")
     }
@@ -62,20 +68,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_belongs_to_one() {
+    fn open_folder_cannot_be_opened_again_until_it_is_closed() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
-        let first = Folder::open(&path).unwrap();
-        assert!(matches!(Folder::open(&path), Err(FolderError::InUse)));
+        let first = DataFolder::open(&path).unwrap();
+        assert!(matches!(DataFolder::open(&path), Err(DataFolderError::InUse)));
         drop(first);
-        assert!(Folder::open(&path).is_ok());
+        assert!(DataFolder::open(&path).is_ok());
     }
 
     #[test]
-    fn what_is_not_a_folder_cannot_be_one() {
+    fn folder_below_a_file_returns_an_io_error() {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(Folder::open(&file.join("data")), Err(FolderError::Io(_))));
+        assert!(matches!(DataFolder::open(&file.join("data")), Err(DataFolderError::Io(_))));
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::loopback::Server;
 
-/// Serves the database in `file`, or one in memory, on `listener`.
+/// Serves the database in `file`, or an empty database in memory, on `listener`.
 pub(crate) fn serve(listener: TcpListener, file: Option<&Path>) -> Result<Server, String> {
     let database = match file {
         Some(file) => {
@@ -20,7 +20,7 @@ pub(crate) fn serve(listener: TcpListener, file: Option<&Path>) -> Result<Server
     let database = database.map_err(|error| error.to_string())?;
     Ok(Server::spawn(|stopped| async move {
         if let Err(error) = server::serve_with_shutdown(listener, database, stopped).await {
-            tracing::error!(target: TARGET, error, "the embedded DynamoDB ended");
+            tracing::error!(target: TARGET, error, "the embedded DynamoDB failed");
         }
     }))
 }

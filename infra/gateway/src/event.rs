@@ -1,4 +1,4 @@
-//! The events that a REST API sends: to an authorizer, and to the function behind a route.
+//! The events that a REST API sends to its authorizer and to the function of a route.
 
 use std::{
     borrow::Cow,
@@ -15,15 +15,15 @@ use crate::{
     aws_names::{ACCOUNT_ID, API_ID},
     headers::EventHeaders,
     request_id::RequestId,
-    routes::Match,
+    routes::RouteMatch,
 };
 
-/// `28/Jan/2024:11:05:46 +0000`, as in the log of a web server.
+/// For example `28/Jan/2024:11:05:46 +0000`.
 const REQUEST_TIME: &[FormatItem] = format_description!(
     "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
 );
 
-/// A request, as both kinds of event tell of it.
+/// The part that both events have in common.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
@@ -32,8 +32,9 @@ pub(crate) struct Request<'a> {
     http_method: &'a str,
     #[serde(flatten)]
     pub(crate) headers: EventHeaders,
-    /// Of a repeated parameter, the last value.
+    /// The last value of each parameter.
     query_string_parameters: Option<BTreeMap<String, String>>,
+    /// All values of each parameter.
     multi_value_query_string_parameters: Option<BTreeMap<String, Vec<String>>>,
     path_parameters: Option<BTreeMap<&'a str, &'a str>>,
     stage_variables: Option<Map<String, Value>>,
@@ -41,7 +42,6 @@ pub(crate) struct Request<'a> {
     pub(crate) context: RequestContext<'a>,
 }
 
-/// Around the request: the API, the caller, the time.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequestContext<'a> {
@@ -55,12 +55,12 @@ pub(crate) struct RequestContext<'a> {
     protocol: &'a str,
     request_id: &'a str,
     request_time: String,
-    /// In milliseconds.
+    /// In milliseconds since 1970.
     request_time_epoch: i128,
     resource_id: &'a str,
     resource_path: &'a str,
     stage: &'a str,
-    /// What the authorizer said, once it did.
+    /// The context that the authorizer returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) authorizer: Option<Map<String, Value>>,
 }
@@ -72,7 +72,7 @@ struct Identity {
     user_agent: Option<String>,
 }
 
-/// What an authorizer of type `REQUEST` is asked.
+/// The event of an authorizer of type `REQUEST`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AuthorizerEvent<'a> {
@@ -83,7 +83,7 @@ pub(crate) struct AuthorizerEvent<'a> {
     request: &'a Request<'a>,
 }
 
-/// What the function behind a route is asked.
+/// The event of the function of a route.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProxyEvent<'a> {
@@ -97,14 +97,14 @@ impl<'a> Request<'a> {
     pub(crate) fn new(
         stage: &'a str,
         parts: &'a Parts,
-        found: &'a Match,
+        route_match: &'a RouteMatch,
         id: &'a RequestId,
         client: SocketAddr,
         port: u16,
         now: OffsetDateTime,
     ) -> Self {
-        let mut headers = EventHeaders::of(&parts.headers);
-        headers.forwarded(&client.ip().to_string(), port);
+        let mut headers = EventHeaders::from_request(&parts.headers);
+        headers.add_forwarded(&client.ip().to_string(), port);
         let mut multi_value_query: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
             multi_value_query.entry(name.into_owned()).or_default().push(value.into_owned());
@@ -126,21 +126,23 @@ impl<'a> Request<'a> {
             path: format!("/{stage}{}", parts.uri.path()),
             protocol: "HTTP/1.1",
             request_id: &id.id,
-            request_time: now.format(REQUEST_TIME).expect("the format has no part that a time lacks"),
+            request_time: now
+                .format(REQUEST_TIME)
+                .expect("the format has only components that every time has"),
             request_time_epoch: (now - OffsetDateTime::UNIX_EPOCH).whole_milliseconds(),
-            resource_id: &found.resource_id,
-            resource_path: found.resource,
+            resource_id: &route_match.resource_id,
+            resource_path: route_match.resource,
             stage,
             authorizer: None,
         };
         Self {
-            resource: found.resource,
+            resource: route_match.resource,
             path: parts.uri.path(),
             http_method: parts.method.as_str(),
             headers,
-            query_string_parameters: some(query),
-            multi_value_query_string_parameters: some(multi_value_query),
-            path_parameters: some(found.parameters.iter().copied().collect()),
+            query_string_parameters: non_empty(query),
+            multi_value_query_string_parameters: non_empty(multi_value_query),
+            path_parameters: non_empty(route_match.parameters.iter().copied().collect()),
             stage_variables: None,
             context,
         }
@@ -150,15 +152,15 @@ impl<'a> Request<'a> {
         AuthorizerEvent { kind: "REQUEST", method_arn, request: self }
     }
 
-    /// `body` is taken for text whatever it is, as by an API without binary media types.
+    /// Invalid UTF-8 in `body` is replaced: an API without binary media types treats every body as text.
     pub(crate) fn proxy_event<'b>(&'b self, body: &'b [u8]) -> ProxyEvent<'b> {
         let body = (!body.is_empty()).then(|| String::from_utf8_lossy(body));
         ProxyEvent { request: self, body, is_base64_encoded: false }
     }
 }
 
-/// An event has null where there is nothing.
-fn some<K, V>(map: BTreeMap<K, V>) -> Option<BTreeMap<K, V>> {
+/// Events contain null instead of empty maps.
+fn non_empty<K, V>(map: BTreeMap<K, V>) -> Option<BTreeMap<K, V>> {
     (!map.is_empty()).then_some(map)
 }
 
@@ -183,16 +185,16 @@ mod tests {
 
     fn event(uri: &str, body: &[u8]) -> Value {
         let (routes, parts) = (routes(), parts(uri));
-        let found = routes.find("POST", parts.uri.path()).unwrap();
+        let route_match = routes.find("POST", parts.uri.path()).unwrap();
         let id = RequestId { id: "the-id".to_owned(), extended: "extended".to_owned() };
         let client = ([127, 0, 0, 1], 9).into();
         let now = datetime!(2024-01-28 11:05:46.123 UTC);
-        let request = Request::new("live", &parts, &found, &id, client, 3000, now);
+        let request = Request::new("live", &parts, &route_match, &id, client, 3000, now);
         serde_json::to_value(request.proxy_event(body)).unwrap()
     }
 
     #[test]
-    fn a_whole_event() {
+    fn proxy_event_has_all_fields_of_a_rest_api() {
         let event = event("/v1/keys/a%2Fb?x=1&x=%C3%A9&y=", b"{}");
         assert_eq!(
             event,
@@ -235,15 +237,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_null() {
+    fn absent_fields_are_null() {
         let event = event("/v1/keys/a", b"");
-        for member in ["body", "queryStringParameters", "multiValueQueryStringParameters", "stageVariables"] {
-            assert_eq!(event[member], Value::Null, "{member}");
+        for field in ["body", "queryStringParameters", "multiValueQueryStringParameters", "stageVariables"] {
+            assert_eq!(event[field], Value::Null, "{field}");
         }
     }
 
     #[test]
-    fn a_body_is_text_whatever_it_is() {
+    fn body_with_invalid_utf8_is_replaced_text() {
         assert_eq!(event("/v1/keys/a", b"a\xffb")["body"], "a\u{fffd}b");
     }
 }

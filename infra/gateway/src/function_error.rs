@@ -1,16 +1,14 @@
-//! How a function ends that gives no answer.
-
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 
-/// The error that a function ended with.
+/// The error that a function returned instead of a result, in the format of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 #[error("{error_type}: {error_message}")]
 pub struct FunctionError {
-    /// Its kind, for programs.
+    /// A code for programs, such as `Sandbox.Timedout`.
     pub error_type: String,
-    /// What happened, in words.
+    /// An explanation for people.
     pub error_message: String,
 }
 

@@ -11,15 +11,16 @@ use crate::in_process::{Handler, handler};
 pub struct LinkedFunction {
     /// The name of its package.
     pub name: &'static str,
+    /// The operations of the API that the function implements.
     pub operations: &'static [Operation],
-    /// Makes the function's handler.
+    /// Returns the function's handler.
     pub handler: fn(Arc<App>) -> Handler,
 }
 
-/// All functions, by name.
+/// All functions, in the order of their names.
 pub const FUNCTIONS: &[LinkedFunction] = include!(concat!(env!("OUT_DIR"), "/functions.rs"));
 
-/// All operations of the API.
+/// Returns all operations of the API.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     FUNCTIONS.iter().flat_map(|function| function.operations)
 }

@@ -1,4 +1,4 @@
-//! Gateway responses: what the API answers where no function does.
+//! Gateway responses: the responses that the API generates itself, without a function.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,9 @@ use axum::{
 };
 use serde::Deserialize;
 
-/// Why the API answers by itself.
+/// The reason for a gateway response.
+///
+/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ResponseType {
@@ -38,7 +40,7 @@ pub(crate) enum ResponseType {
 }
 
 impl ResponseType {
-    /// What API Gateway answers where the template says nothing.
+    /// The status and the message of a type that the template does not define.
     fn default(self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequestBody => (StatusCode::BAD_REQUEST, "Invalid request body"),
@@ -63,17 +65,16 @@ impl ResponseType {
         }
     }
 
-    /// The type that speaks for this one where the template leaves this one out.
-    fn class(self) -> Self {
+    /// The type whose definition applies if the template does not define this type.
+    fn fallback(self) -> Self {
         if self.default().0.is_client_error() { Self::Default4xx } else { Self::Default5xx }
     }
 }
 
-/// The gateway responses that the template gives.
+/// The gateway responses that the template defines.
 #[derive(Debug, Default)]
 pub(crate) struct GatewayResponses(HashMap<ResponseType, GatewayResponse>);
 
-/// One of them.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Properties")]
 pub(crate) struct GatewayResponse {
@@ -82,7 +83,7 @@ pub(crate) struct GatewayResponse {
     body: Option<String>,
 }
 
-/// What a header's value is made of.
+/// The value of a header: a constant, or the id of the request.
 #[derive(Debug, PartialEq, Eq)]
 enum Expression {
     Constant(HeaderValue),
@@ -119,20 +120,21 @@ impl TryFrom<Properties> for GatewayResponse {
     fn try_from(properties: Properties) -> Result<Self, String> {
         let status = properties
             .status_code
-            .map(|code| StatusCode::from_u16(code).map_err(|_| format!("`{code}` is not a status")))
+            .map(|code| StatusCode::from_u16(code).map_err(|_| format!("`{code}` is not an HTTP status")))
             .transpose()?;
         let headers = properties
             .response_parameters
             .headers
             .into_iter()
             .map(|(name, value)| {
-                let name = HeaderName::try_from(&name).map_err(|_| format!("`{name}` is not a header"))?;
+                let name =
+                    HeaderName::try_from(&name).map_err(|_| format!("`{name}` is not a header name"))?;
                 Ok((name, Expression::parse(&value)?))
             })
             .collect::<Result<_, String>>()?;
         let body = properties.response_templates.json;
         if body.as_ref().is_some_and(|body| body.contains("$context") || body.contains("$stageVariables")) {
-            // API Gateway would put them in without escaping.
+            // API Gateway substitutes variables without escaping.
             return Err("a body with variables is not supported".to_owned());
         }
         Ok(Self { status, headers, body })
@@ -150,7 +152,7 @@ impl Expression {
     }
 }
 
-/// The header's value that stands between the quotes of `'constant'`.
+/// Returns the header value between the quotes of `'constant'`.
 pub(crate) fn constant(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text.strip_prefix('\'')?.strip_suffix('\'')?).ok()
 }
@@ -160,18 +162,18 @@ impl GatewayResponses {
         self.0.insert(kind, response);
     }
 
-    /// The answer of type `kind` to the request `request_id`.
-    pub(crate) fn answer(&self, kind: ResponseType, request_id: &HeaderValue) -> Response<Body> {
+    /// Returns the response of type `kind` to the request `request_id`.
+    pub(crate) fn response(&self, kind: ResponseType, request_id: &HeaderValue) -> Response<Body> {
         let (default_status, message) = kind.default();
-        let given = self.0.get(&kind).or_else(|| self.0.get(&kind.class()));
-        let body = given.and_then(|given| given.body.clone());
+        let defined = self.0.get(&kind).or_else(|| self.0.get(&kind.fallback()));
+        let body = defined.and_then(|defined| defined.body.clone());
         let body = body.unwrap_or_else(|| serde_json::json!({ "message": message }).to_string());
 
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = given.and_then(|given| given.status).unwrap_or(default_status);
+        *response.status_mut() = defined.and_then(|defined| defined.status).unwrap_or(default_status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, expression) in given.into_iter().flat_map(|given| &given.headers) {
+        for (name, expression) in defined.into_iter().flat_map(|defined| &defined.headers) {
             let value = match expression {
                 Expression::Constant(value) => value,
                 Expression::RequestId => request_id,
@@ -189,35 +191,35 @@ mod tests {
 
     use super::*;
 
-    fn responses(given: Value) -> Result<GatewayResponses, serde_json::Error> {
-        let given: HashMap<ResponseType, GatewayResponse> = serde_json::from_value(given)?;
-        Ok(GatewayResponses(given))
+    fn responses(defined: Value) -> Result<GatewayResponses, serde_json::Error> {
+        let defined: HashMap<ResponseType, GatewayResponse> = serde_json::from_value(defined)?;
+        Ok(GatewayResponses(defined))
     }
 
-    fn answer(responses: &GatewayResponses, kind: ResponseType) -> (u16, Response<Body>) {
-        let response = responses.answer(kind, &HeaderValue::from_static("the-id"));
+    fn respond(responses: &GatewayResponses, kind: ResponseType) -> (u16, Response<Body>) {
+        let response = responses.response(kind, &HeaderValue::from_static("the-id"));
         (response.status().as_u16(), response)
     }
 
     #[test]
-    fn the_type_itself_then_its_class_then_the_default() {
+    fn definition_of_the_type_then_of_its_fallback_then_the_default_applies() {
         let responses = responses(json!({
             "UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "'b'", "X-Request-Id": "context.requestId"}}},
             "DEFAULT_5XX": {"StatusCode": 599},
         }))
         .unwrap();
-        let (status, response) = answer(&responses, ResponseType::Unauthorized);
+        let (status, response) = respond(&responses, ResponseType::Unauthorized);
         assert_eq!(status, 401);
         assert_eq!(response.headers()["x-a"], "b");
         assert_eq!(response.headers()["x-request-id"], "the-id");
         assert_eq!(response.headers()["content-type"], "application/json");
-        assert_eq!(answer(&responses, ResponseType::IntegrationFailure).0, 599);
-        assert_eq!(answer(&responses, ResponseType::AccessDenied).0, 403);
+        assert_eq!(respond(&responses, ResponseType::IntegrationFailure).0, 599);
+        assert_eq!(respond(&responses, ResponseType::AccessDenied).0, 403);
     }
 
     #[test]
-    fn what_is_not_a_constant_is_refused() {
-        for given in [
+    fn unsupported_definitions_are_rejected() {
+        for defined in [
             json!({"UNAUTHORISED": {}}),
             json!({"UNAUTHORIZED": {"StatusCode": 1000}}),
             json!({"UNAUTHORIZED": {"Status": 401}}),
@@ -227,19 +229,19 @@ mod tests {
             json!({"UNAUTHORIZED": {"ResponseTemplates": {"text/html": "no"}}}),
             json!({"UNAUTHORIZED": {"ResponseTemplates": {"application/json": "$context.error.messageString"}}}),
         ] {
-            assert!(responses(given.clone()).is_err(), "{given}");
+            assert!(responses(defined.clone()).is_err(), "{defined}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_constant_is_what_stands_between_the_quotes(constant in "[ -~]{0,30}") {
+        fn quoted_text_is_a_constant(constant in "[ -~]{0,30}") {
             let parsed = Expression::parse(&format!("'{constant}'"));
             prop_assert_eq!(parsed, Ok(Expression::Constant(HeaderValue::from_str(&constant).unwrap())));
         }
 
         #[test]
-        fn nothing_else_is_an_expression(text in "[^'].*") {
+        fn other_text_is_not_an_expression(text in "[^'].*") {
             prop_assume!(text != "context.requestId");
             prop_assert!(Expression::parse(&text).is_err());
         }

@@ -1,20 +1,21 @@
-//! What a REST API does to headers on their way to a function and back.
+//! How a REST API changes the headers of requests and responses.
 
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, HeaderName};
 use serde::Serialize;
 
-/// The headers of a request, both ways that an event has them.
+/// The headers of a request, in the two forms that an event contains.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventHeaders {
-    /// Of a repeated header, the last value.
+    /// The last value of each header.
     headers: BTreeMap<String, String>,
+    /// All values of each header.
     multi_value_headers: BTreeMap<String, Vec<String>>,
 }
 
-/// They end here.
+/// Request headers that functions do not receive.
 const DROPPED_FROM_REQUESTS: [&str; 10] = [
     "content-md5",
     "expect",
@@ -28,8 +29,9 @@ const DROPPED_FROM_REQUESTS: [&str; 10] = [
     "www-authenticate",
 ];
 
-const DROPPED_FROM_ANSWERS: [&str; 8] = [
-    // Counted anew, from the body.
+/// Response headers of functions that callers do not receive.
+const DROPPED_FROM_RESPONSES: [&str; 8] = [
+    // The server computes it from the body.
     "content-length",
     "expect",
     "host",
@@ -40,8 +42,8 @@ const DROPPED_FROM_ANSWERS: [&str; 8] = [
     "upgrade",
 ];
 
-/// A function doesn't speak for the API in these, so they get another name.
-const REMAPPED_IN_ANSWERS: [&str; 8] = [
+/// Response headers of functions that callers receive with the prefix `x-amzn-remapped-`.
+const REMAPPED_IN_RESPONSES: [&str; 8] = [
     "authorization",
     "connection",
     "content-md5",
@@ -53,8 +55,8 @@ const REMAPPED_IN_ANSWERS: [&str; 8] = [
 ];
 
 impl EventHeaders {
-    /// What of `headers` a function gets to see.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// Copies the headers that functions receive.
+    pub(crate) fn from_request(headers: &HeaderMap) -> Self {
         let mut event = Self::default();
         for (name, value) in headers {
             if !DROPPED_FROM_REQUESTS.contains(&name.as_str()) {
@@ -64,19 +66,20 @@ impl EventHeaders {
         event
     }
 
-    /// The value of a header, whatever the case of `name`.
+    /// Returns the last value of a header. The case of `name` is ignored.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.headers.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// Says who sent the request, as a proxy does.
-    pub(crate) fn forwarded(&mut self, client: &str, port: u16) {
-        let for_whom = match self.get("x-forwarded-for") {
-            Some(before) => format!("{before}, {client}"),
+    /// Sets the `X-Forwarded-…` headers, as a proxy does. `client` is the caller's IP address, and `port` is the port that
+    /// received the request.
+    pub(crate) fn add_forwarded(&mut self, client: &str, port: u16) {
+        let forwarded_for = match self.get("x-forwarded-for") {
+            Some(earlier) => format!("{earlier}, {client}"),
             None => client.to_owned(),
         };
         for (name, value) in [
-            ("x-forwarded-for", for_whom),
+            ("x-forwarded-for", forwarded_for),
             ("x-forwarded-port", port.to_string()),
             ("x-forwarded-proto", "http".to_owned()),
         ] {
@@ -91,13 +94,13 @@ impl EventHeaders {
     }
 }
 
-/// What the caller knows a header by that a function answered with, if it comes through.
-pub(crate) fn name_in_answer(name: HeaderName) -> Option<HeaderName> {
-    if DROPPED_FROM_ANSWERS.contains(&name.as_str()) {
+/// Returns the name under which callers receive the response header `name` of a function, or `None` if it is dropped.
+pub(crate) fn response_header_name(name: HeaderName) -> Option<HeaderName> {
+    if DROPPED_FROM_RESPONSES.contains(&name.as_str()) {
         None
-    } else if REMAPPED_IN_ANSWERS.contains(&name.as_str()) {
+    } else if REMAPPED_IN_RESPONSES.contains(&name.as_str()) {
         let remapped = HeaderName::try_from(format!("x-amzn-remapped-{name}"));
-        Some(remapped.expect("a header's name with a prefix is one too"))
+        Some(remapped.expect("a header name with this prefix is a header name"))
     } else {
         Some(name)
     }
@@ -111,15 +114,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_value_and_all_values() {
+    fn repeated_header_has_its_last_value_and_all_values() {
         let mut headers = HeaderMap::new();
         headers.append("authorization", HeaderValue::from_static("a"));
         headers.append("authorization", HeaderValue::from_static("b"));
         headers.append("x-bytes", HeaderValue::from_bytes(b"\xffx").unwrap());
         headers.append("te", HeaderValue::from_static("trailers"));
-        let mut event = EventHeaders::of(&headers);
+        let mut event = EventHeaders::from_request(&headers);
         assert_eq!(event.get("Authorization"), Some("b"));
-        event.forwarded("127.0.0.1", 3000);
+        event.add_forwarded("127.0.0.1", 3000);
         assert_eq!(
             serde_json::to_value(event).unwrap(),
             json!({
@@ -136,18 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn what_came_through_a_proxy_keeps_its_way() {
+    fn forwarded_headers_of_an_earlier_proxy_are_extended_or_replaced() {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
         headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
-        let mut event = EventHeaders::of(&headers);
-        event.forwarded("127.0.0.1", 1);
+        let mut event = EventHeaders::from_request(&headers);
+        event.add_forwarded("127.0.0.1", 1);
         assert_eq!(event.get("x-forwarded-for"), Some("10.0.0.1, 127.0.0.1"));
         assert_eq!(event.get("x-forwarded-proto"), Some("http"));
     }
 
     #[test]
-    fn some_headers_of_answers_get_another_name_or_none() {
+    fn response_headers_are_kept_remapped_or_dropped() {
         for (name, expected) in [
             ("x-mine", Some("x-mine")),
             ("date", Some("x-amzn-remapped-date")),
@@ -155,7 +158,7 @@ mod tests {
             ("transfer-encoding", None),
             ("content-length", None),
         ] {
-            let name = name_in_answer(HeaderName::from_static(name));
+            let name = response_header_name(HeaderName::from_static(name));
             assert_eq!(name.as_ref().map(HeaderName::as_str), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Functions that run in this process, without the Lambda runtime between.
+//! Runs functions in this process, without the Lambda runtime.
 
 use std::pin::Pin;
 
@@ -9,22 +9,22 @@ use tower::ServiceExt;
 
 use crate::function_error::FunctionError;
 
-/// A function of bytes to bytes, as Lambda sees every function.
-pub type Handler = Box<dyn Fn(Vec<u8>, Context) -> Answer + Send + Sync>;
+/// A function as Lambda sees it: it takes a payload of bytes and returns bytes.
+pub type Handler = Box<dyn Fn(Vec<u8>, Context) -> HandlerFuture + Send + Sync>;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, FunctionError>> + Send>>;
+type HandlerFuture = Pin<Box<dyn Future<Output = Result<Vec<u8>, FunctionError>> + Send>>;
 
-/// Does for `service` what the Lambda runtime does: reads the event, calls, writes the answer.
+/// Wraps `service` as the Lambda runtime does: parses the event, calls the service and serialises its result.
 pub(crate) fn handler<E: DeserializeOwned + Send + 'static>(service: impl Function<E>) -> Handler {
     Box::new(move |payload, context| {
         let service = service.clone();
         Box::pin(async move {
             let event = serde_json::from_slice(&payload)
                 .map_err(|error| FunctionError::new("Runtime.InvalidEvent", error.to_string()))?;
-            let answer = service.oneshot(LambdaEvent::new(event, context)).await;
-            let answer = answer.map_err(|error| FunctionError::from(error.into()))?;
-            serde_json::to_vec(&answer)
-                .map_err(|error| FunctionError::new("Runtime.InvalidAnswer", error.to_string()))
+            let result = service.oneshot(LambdaEvent::new(event, context)).await;
+            let response = result.map_err(|error| FunctionError::from(error.into()))?;
+            serde_json::to_vec(&response)
+                .map_err(|error| FunctionError::new("Runtime.InvalidResponse", error.to_string()))
         })
     })
 }

@@ -1,4 +1,4 @@
-//! What a function's answer becomes for the caller.
+//! Converts the result of a function into an HTTP response, as a Lambda proxy integration does.
 
 use std::collections::BTreeMap;
 
@@ -9,44 +9,44 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{headers::name_in_answer, scalar};
+use crate::{headers::response_header_name, scalar};
 
-// `isBase64Encoded` is left aside: only for binary media types, of which the API has none, is a body decoded.
+// `isBase64Encoded` is ignored: API Gateway decodes bodies only for binary media types, and the API declares none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionResponse {
     status_code: u16,
     headers: Option<BTreeMap<String, Value>>,
     multi_value_headers: Option<BTreeMap<String, Vec<Value>>>,
     body: Option<String>,
 }
 
-/// The response that `answer` describes, if it describes one.
-pub(crate) fn response(answer: &[u8]) -> Option<Response<Body>> {
-    let answer: Answer = serde_json::from_slice(answer).ok()?;
+/// Returns `None` if `result` is not a valid response.
+pub(crate) fn to_response(result: &[u8]) -> Option<Response<Body>> {
+    let result: FunctionResponse = serde_json::from_slice(result).ok()?;
     let mut headers = HeaderMap::new();
-    for (name, value) in answer.headers.unwrap_or_default() {
+    for (name, value) in result.headers.unwrap_or_default() {
         set(&mut headers, &name, &[value])?;
     }
-    // Of a header in both, the list counts.
-    for (name, values) in answer.multi_value_headers.unwrap_or_default() {
+    // `multiValueHeaders` takes precedence over `headers`.
+    for (name, values) in result.multi_value_headers.unwrap_or_default() {
         set(&mut headers, &name, &values)?;
     }
     let json = HeaderValue::from_static("application/json");
     headers.entry(header::CONTENT_TYPE).or_insert(json);
 
-    let mut response = Response::new(Body::from(answer.body.unwrap_or_default()));
-    *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
+    let mut response = Response::new(Body::from(result.body.unwrap_or_default()));
+    *response.status_mut() = StatusCode::from_u16(result.status_code).ok()?;
     *response.headers_mut() = headers;
     Some(response)
 }
 
-/// Gives the header `name`, whatever its case, these values and no others.
+/// Replaces all values of the header `name`. The case of `name` is ignored.
 fn set(headers: &mut HeaderMap, name: &str, values: &[Value]) -> Option<()> {
     let name = HeaderName::try_from(name).ok()?;
     let values = values.iter().map(|value| HeaderValue::try_from(scalar::text(value)?).ok());
     let values = values.collect::<Option<Vec<_>>>()?;
-    if let Some(name) = name_in_answer(name) {
+    if let Some(name) = response_header_name(name) {
         headers.remove(&name);
         for value in values {
             headers.append(&name, value);
@@ -61,13 +61,13 @@ mod tests {
 
     use super::*;
 
-    fn respond(answer: &Value) -> Option<Response<Body>> {
-        response(answer.to_string().as_bytes())
+    fn response(result: &Value) -> Option<Response<Body>> {
+        to_response(result.to_string().as_bytes())
     }
 
     #[test]
-    fn status_headers_and_body() {
-        let response = respond(&json!({
+    fn status_headers_and_body_are_converted() {
+        let response = response(&json!({
             "statusCode": 201,
             "headers": {"X-One": "1", "x-one": "2", "Set-Cookie": "ignored", "X-Number": 5, "WWW-Authenticate": "Bearer"},
             "multiValueHeaders": {"set-cookie": ["a", "b"]},
@@ -87,15 +87,15 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_enough() {
+    fn status_alone_is_a_valid_response() {
         let response =
-            respond(&json!({"statusCode": 204, "headers": null, "multiValueHeaders": null})).unwrap();
+            response(&json!({"statusCode": 204, "headers": null, "multiValueHeaders": null})).unwrap();
         assert_eq!(response.status(), 204);
     }
 
     #[test]
-    fn what_describes_no_response_is_none() {
-        for answer in [
+    fn invalid_results_return_none() {
+        for result in [
             json!(null),
             json!("text"),
             json!({}),
@@ -107,7 +107,7 @@ mod tests {
             json!({"statusCode": 200, "headers": {"x": "line\nbreak"}}),
             json!({"statusCode": 200, "headers": []}),
         ] {
-            assert!(respond(&answer).is_none(), "{answer}");
+            assert!(response(&result).is_none(), "{result}");
         }
     }
 }

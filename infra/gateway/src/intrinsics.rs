@@ -1,4 +1,4 @@
-//! The intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, and those of conditions.
+//! Evaluates the intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, and those of conditions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,41 +7,40 @@ use serde_json::{Map, Value};
 use crate::{
     aws_names::{self, ACCOUNT_ID, API_ID, PARTITION, REGION, URL_SUFFIX},
     parameters, scalar,
-    template_error::{TemplateError, below},
+    template_error::{TemplateError, child},
 };
 
-/// What the names in a template stand for.
-pub(crate) struct Names {
+/// The values of all names in a template.
+pub(crate) struct Resolver {
     parameters: HashMap<String, Value>,
     conditions: HashMap<String, bool>,
     resources: HashMap<String, Resource>,
 }
 
-/// How a resource is known to others.
 struct Resource {
-    /// What AWS calls it.
-    name: String,
-    /// What `Ref` gives for it.
+    /// The name of the resource in AWS.
+    physical_name: String,
+    /// The value of `Ref`.
     reference: String,
     attributes: Attributes,
 }
 
 enum Attributes {
     Known(Vec<(&'static str, String)>),
-    /// The resource isn't emulated, so whoever reads its attributes isn't either.
+    /// The gateway does not emulate the resource, so it does not use its attributes either. Their values are placeholders.
     Any,
 }
 
-impl Names {
-    /// Those that a template declares for the stack `stack`, and the pseudo parameters. Parameters that are not
-    /// `given` have their default.
-    pub(crate) fn of(
+impl Resolver {
+    /// Reads the parameters, conditions and resources that `template` declares for the stack `stack`. Parameters that
+    /// are not in `given` have their default value.
+    pub(crate) fn new(
         template: &Value,
         stack: &str,
         given: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
         let parameters = parameters::values(template, given)?;
-        let mut names = Self { parameters, conditions: HashMap::new(), resources: HashMap::new() };
+        let mut resolver = Self { parameters, conditions: HashMap::new(), resources: HashMap::new() };
         for (name, value) in [
             ("AWS::AccountId", ACCOUNT_ID),
             ("AWS::Partition", PARTITION),
@@ -49,45 +48,46 @@ impl Names {
             ("AWS::StackName", stack),
             ("AWS::URLSuffix", URL_SUFFIX),
         ] {
-            names.parameters.insert(name.to_owned(), value.into());
+            resolver.parameters.insert(name.to_owned(), value.into());
         }
-        names.parameters.insert("AWS::NoValue".to_owned(), Value::Null);
+        resolver.parameters.insert("AWS::NoValue".to_owned(), Value::Null);
 
-        for (name, condition) in members(template, "Conditions") {
-            let holds = names.holds(&below("Conditions", name), condition)?;
-            names.conditions.insert(name.clone(), holds);
+        for (name, condition) in entries(template, "Conditions") {
+            let value = resolver.evaluate(&child("Conditions", name), condition)?;
+            resolver.conditions.insert(name.clone(), value);
         }
-        for (name, resource) in members(template, "Resources") {
-            names.resources.insert(name.clone(), Resource::of(name, resource, stack)?);
+        for (name, resource) in entries(template, "Resources") {
+            resolver.resources.insert(name.clone(), Resource::new(name, resource, stack)?);
         }
-        Ok(names)
+        Ok(resolver)
     }
 
-    /// What AWS calls the resource that the template calls `logical_id`. It must be there.
-    pub(crate) fn name(&self, logical_id: &str) -> &str {
-        &self.resources[logical_id].name
+    /// Returns the name in AWS of the resource `logical_id`, which must exist.
+    pub(crate) fn physical_name(&self, logical_id: &str) -> &str {
+        &self.resources[logical_id].physical_name
     }
 
-    /// Whether the stack has the resource or output at `place`: whether its `Condition` holds, if there is one.
-    pub(crate) fn exists(&self, place: &str, resource: &Value) -> Result<bool, TemplateError> {
-        resource.get("Condition").map_or(Ok(true), |name| self.condition(place, name))
+    /// Returns true if the stack contains the resource or output at `location`: if it has no `Condition`, or its condition is
+    /// true.
+    pub(crate) fn exists(&self, location: &str, resource: &Value) -> Result<bool, TemplateError> {
+        resource.get("Condition").map_or(Ok(true), |name| self.condition(location, name))
     }
 
-    /// `value` with all intrinsic functions worked out. `place` says where it stands.
-    pub(crate) fn resolve(&self, place: &str, value: Value) -> Result<Value, TemplateError> {
+    /// Evaluates all intrinsic functions in `value`, which is at `location`.
+    pub(crate) fn resolve(&self, location: &str, value: Value) -> Result<Value, TemplateError> {
         match value {
-            Value::Object(object) => match single(&object) {
-                Some(("Ref", argument)) => self.reference(place, text(place, argument)?),
-                Some(("Fn::GetAtt", argument)) => self.get_att(place, argument),
-                Some(("Fn::Sub", argument)) => self.sub(place, argument),
-                Some(("Fn::If", argument)) => self.choose(place, argument),
+            Value::Object(object) => match only_entry(&object) {
+                Some(("Ref", argument)) => self.reference(location, expect_text(location, argument)?),
+                Some(("Fn::GetAtt", argument)) => self.fn_get_att(location, argument),
+                Some(("Fn::Sub", argument)) => self.fn_sub(location, argument),
+                Some(("Fn::If", argument)) => self.fn_if(location, argument),
                 Some((function, _)) if function.starts_with("Fn::") => {
-                    Err(TemplateError::new(place, format!("`{function}` is not supported")))
+                    Err(TemplateError::new(location, format!("`{function}` is not supported")))
                 }
                 _ => object
                     .into_iter()
                     .map(|(key, value)| {
-                        let value = self.resolve(&below(place, &key), value)?;
+                        let value = self.resolve(&child(location, &key), value)?;
                         Ok((key, value))
                     })
                     .collect::<Result<_, _>>()
@@ -96,95 +96,99 @@ impl Names {
             Value::Array(items) => items
                 .into_iter()
                 .enumerate()
-                .map(|(index, item)| self.resolve(&format!("{place}[{index}]"), item))
+                .map(|(index, item)| self.resolve(&format!("{location}[{index}]"), item))
                 .collect::<Result<_, _>>()
                 .map(Value::Array),
             scalar => Ok(scalar),
         }
     }
 
-    fn reference(&self, place: &str, name: &str) -> Result<Value, TemplateError> {
-        // So SAM names what it makes of a resource, such as `Api.Stage`.
-        if let Some((name, made)) = name.split_once('.') {
-            return self.attribute(place, name, made).map(Value::String);
+    fn reference(&self, location: &str, name: &str) -> Result<Value, TemplateError> {
+        // SAM refers to the resources that it generates as `Api.Stage`.
+        if let Some((name, generated)) = name.split_once('.') {
+            return self.attribute(location, name, generated).map(Value::String);
         }
         let resource = || self.resources.get(name).map(|resource| resource.reference.clone().into());
         self.parameters
             .get(name)
             .cloned()
             .or_else(resource)
-            .ok_or_else(|| TemplateError::new(place, format!("unknown reference `{name}`")))
+            .ok_or_else(|| TemplateError::new(location, format!("unknown reference `{name}`")))
     }
 
-    fn attribute(&self, place: &str, name: &str, attribute: &str) -> Result<String, TemplateError> {
+    fn attribute(&self, location: &str, name: &str, attribute: &str) -> Result<String, TemplateError> {
         match self.resources.get(name).map(|resource| &resource.attributes) {
-            None => Err(TemplateError::new(place, format!("unknown reference `{name}`"))),
+            None => Err(TemplateError::new(location, format!("unknown reference `{name}`"))),
             Some(Attributes::Any) => Ok(format!("{name}.{attribute}")),
             Some(Attributes::Known(known)) => {
                 known.iter().find(|(key, _)| *key == attribute).map(|(_, value)| value.clone()).ok_or_else(
-                    || TemplateError::new(place, format!("unknown attribute `{name}.{attribute}`")),
+                    || TemplateError::new(location, format!("unknown attribute `{name}.{attribute}`")),
                 )
             }
         }
     }
 
-    fn condition(&self, place: &str, name: &Value) -> Result<bool, TemplateError> {
-        let name = text(place, name)?;
-        let holds = self.conditions.get(name).copied();
-        holds.ok_or_else(|| TemplateError::new(place, format!("unknown condition `{name}`")))
+    fn condition(&self, location: &str, name: &Value) -> Result<bool, TemplateError> {
+        let name = expect_text(location, name)?;
+        let value = self.conditions.get(name).copied();
+        value.ok_or_else(|| TemplateError::new(location, format!("unknown condition `{name}`")))
     }
 
-    /// Whether what `Conditions` says at `place` is true.
-    fn holds(&self, place: &str, condition: &Value) -> Result<bool, TemplateError> {
-        match condition.as_object().and_then(single) {
-            Some(("Fn::Equals", Value::Array(sides))) if sides.len() == 2 => {
-                Ok(self.resolve(place, sides[0].clone())? == self.resolve(place, sides[1].clone())?)
+    /// Evaluates the definition of a condition, which is at `location`.
+    fn evaluate(&self, location: &str, condition: &Value) -> Result<bool, TemplateError> {
+        match condition.as_object().and_then(only_entry) {
+            Some(("Fn::Equals", Value::Array(values))) if values.len() == 2 => {
+                Ok(self.resolve(location, values[0].clone())? == self.resolve(location, values[1].clone())?)
             }
             Some(("Fn::Not", Value::Array(conditions))) if conditions.len() == 1 => {
-                Ok(!self.holds(place, &conditions[0])?)
+                Ok(!self.evaluate(location, &conditions[0])?)
             }
-            Some(("Fn::And", Value::Array(conditions))) => {
-                conditions.iter().try_fold(true, |all, condition| Ok(all & self.holds(place, condition)?))
+            Some(("Fn::And", Value::Array(conditions))) => conditions
+                .iter()
+                .try_fold(true, |all, condition| Ok(all & self.evaluate(location, condition)?)),
+            _ => {
+                Err(TemplateError::new(location, "only `Fn::Equals`, `Fn::Not` and `Fn::And` are supported"))
             }
-            _ => Err(TemplateError::new(place, "is not made of `Fn::Equals`, `Fn::Not` and `Fn::And`")),
         }
     }
 
-    fn choose(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+    fn fn_if(&self, location: &str, argument: &Value) -> Result<Value, TemplateError> {
         match argument.as_array().map(Vec::as_slice) {
             Some([name, then, otherwise]) => {
-                let chosen = if self.condition(place, name)? { then } else { otherwise };
-                self.resolve(place, chosen.clone())
+                let value = if self.condition(location, name)? { then } else { otherwise };
+                self.resolve(location, value.clone())
             }
-            _ => Err(TemplateError::new(place, "`Fn::If` takes a condition and two values")),
+            _ => Err(TemplateError::new(location, "`Fn::If` requires a condition and two values")),
         }
     }
 
-    fn get_att(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+    fn fn_get_att(&self, location: &str, argument: &Value) -> Result<Value, TemplateError> {
         let (name, attribute) = match argument {
-            Value::Array(parts) if parts.len() == 2 => (text(place, &parts[0])?, text(place, &parts[1])?),
-            argument => text(place, argument)?
+            Value::Array(parts) if parts.len() == 2 => {
+                (expect_text(location, &parts[0])?, expect_text(location, &parts[1])?)
+            }
+            argument => expect_text(location, argument)?
                 .split_once('.')
-                .ok_or_else(|| TemplateError::new(place, "`Fn::GetAtt` without an attribute"))?,
+                .ok_or_else(|| TemplateError::new(location, "`Fn::GetAtt` requires an attribute"))?,
         };
-        self.attribute(place, name, attribute).map(Value::String)
+        self.attribute(location, name, attribute).map(Value::String)
     }
 
-    fn sub(&self, place: &str, argument: &Value) -> Result<Value, TemplateError> {
+    fn fn_sub(&self, location: &str, argument: &Value) -> Result<Value, TemplateError> {
         let no_variables = Map::new();
         let (mut rest, variables) = match argument {
             Value::Array(parts) => match parts.as_slice() {
                 [Value::String(template), Value::Object(variables)] => (template.as_str(), variables),
-                _ => return Err(TemplateError::new(place, "`Fn::Sub` takes a string and a map")),
+                _ => return Err(TemplateError::new(location, "`Fn::Sub` requires a string and a map")),
             },
-            argument => (text(place, argument)?, &no_variables),
+            argument => (expect_text(location, argument)?, &no_variables),
         };
         let mut result = String::new();
         while let Some((before, after)) = rest.split_once("${") {
             result.push_str(before);
             let (name, after) = after
                 .split_once('}')
-                .ok_or_else(|| TemplateError::new(place, "`Fn::Sub` with an unclosed `${`"))?;
+                .ok_or_else(|| TemplateError::new(location, "`Fn::Sub` contains an unclosed `${`"))?;
             rest = after;
             if let Some(literal) = name.strip_prefix('!') {
                 result.push_str("${");
@@ -193,12 +197,12 @@ impl Names {
                 continue;
             }
             let value = match (variables.get(name), name.split_once('.')) {
-                (Some(variable), _) => self.resolve(place, variable.clone())?,
-                (None, Some((name, attribute))) => self.attribute(place, name, attribute)?.into(),
-                (None, None) => self.reference(place, name)?,
+                (Some(variable), _) => self.resolve(location, variable.clone())?,
+                (None, Some((name, attribute))) => self.attribute(location, name, attribute)?.into(),
+                (None, None) => self.reference(location, name)?,
             };
             let value = scalar::text(&value)
-                .ok_or_else(|| TemplateError::new(place, format!("`{name}` is not a scalar")))?;
+                .ok_or_else(|| TemplateError::new(location, format!("`{name}` is not a scalar")))?;
             result.push_str(&value);
         }
         result.push_str(rest);
@@ -207,52 +211,53 @@ impl Names {
 }
 
 impl Resource {
-    /// The one that the template calls `logical_id`.
-    fn of(logical_id: &str, resource: &Value, stack: &str) -> Result<Self, TemplateError> {
-        let place = format!("Resources.{logical_id}");
-        let missing = |what: &str| TemplateError::new(&place, format!("no {what}"));
-        let given_name = |key: &str| match &resource["Properties"][key] {
+    fn new(logical_id: &str, resource: &Value, stack: &str) -> Result<Self, TemplateError> {
+        let location = format!("Resources.{logical_id}");
+        let missing = |field: &str| TemplateError::new(&location, format!("missing {field}"));
+        let declared_name = |key: &str| match &resource["Properties"][key] {
             Value::Null => Ok(None),
             Value::String(name) => Ok(Some(name.as_str())),
-            _ => Err(TemplateError::new(format!("{place}.Properties.{key}"), "must be plain text")),
+            _ => Err(TemplateError::new(format!("{location}.Properties.{key}"), "must be plain text")),
         };
-        let (name, reference, attributes) = match resource["Type"].as_str().ok_or_else(|| missing("Type"))? {
-            "AWS::DynamoDB::Table" => {
-                let generated = || format!("{stack}-{logical_id}");
-                let name = given_name("TableName")?.map_or_else(generated, ToOwned::to_owned);
-                let arn = aws_names::table_arn(&name);
-                (name.clone(), name, Attributes::Known(vec![("Arn", arn)]))
-            }
-            "AWS::SecretsManager::Secret" => {
-                let name = given_name("Name")?.unwrap_or(logical_id);
-                let arn = aws_names::secret_arn(name);
-                (name.to_owned(), arn.clone(), Attributes::Known(vec![("Id", arn)]))
-            }
-            "AWS::Serverless::Function" => {
-                let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-                let name = binary.ok_or_else(|| missing("Metadata.BuildProperties.Binary"))?;
-                let arn = aws_names::function_arn(name);
-                (name.to_owned(), name.to_owned(), Attributes::Known(vec![("Arn", arn)]))
-            }
-            "AWS::Serverless::Api" => (API_ID.to_owned(), API_ID.to_owned(), Attributes::Any),
-            _ => (logical_id.to_owned(), logical_id.to_owned(), Attributes::Any),
-        };
-        Ok(Self { name, reference, attributes })
+        let (physical_name, reference, attributes) =
+            match resource["Type"].as_str().ok_or_else(|| missing("Type"))? {
+                "AWS::DynamoDB::Table" => {
+                    let generated = || format!("{stack}-{logical_id}");
+                    let name = declared_name("TableName")?.map_or_else(generated, ToOwned::to_owned);
+                    let arn = aws_names::table_arn(&name);
+                    (name.clone(), name, Attributes::Known(vec![("Arn", arn)]))
+                }
+                "AWS::SecretsManager::Secret" => {
+                    let name = declared_name("Name")?.unwrap_or(logical_id);
+                    let arn = aws_names::secret_arn(name);
+                    (name.to_owned(), arn.clone(), Attributes::Known(vec![("Id", arn)]))
+                }
+                "AWS::Serverless::Function" => {
+                    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+                    let name = binary.ok_or_else(|| missing("Metadata.BuildProperties.Binary"))?;
+                    let arn = aws_names::function_arn(name);
+                    (name.to_owned(), name.to_owned(), Attributes::Known(vec![("Arn", arn)]))
+                }
+                "AWS::Serverless::Api" => (API_ID.to_owned(), API_ID.to_owned(), Attributes::Any),
+                _ => (logical_id.to_owned(), logical_id.to_owned(), Attributes::Any),
+            };
+        Ok(Self { physical_name, reference, attributes })
     }
 }
 
-fn members<'a>(template: &'a Value, section: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+fn entries<'a>(template: &'a Value, section: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
     template.get(section).and_then(Value::as_object).into_iter().flatten()
 }
 
-fn single(object: &Map<String, Value>) -> Option<(&str, &Value)> {
+/// Returns the entry of `object` if it has exactly one.
+fn only_entry(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     let mut entries = object.iter();
     let (key, value) = entries.next()?;
     entries.next().is_none().then_some((key.as_str(), value))
 }
 
-fn text<'a>(place: &str, value: &'a Value) -> Result<&'a str, TemplateError> {
-    value.as_str().ok_or_else(|| TemplateError::new(place, "a name is expected here"))
+fn expect_text<'a>(location: &str, value: &'a Value) -> Result<&'a str, TemplateError> {
+    value.as_str().ok_or_else(|| TemplateError::new(location, "is not a string"))
 }
 
 #[cfg(test)]
@@ -263,7 +268,7 @@ mod tests {
     use super::*;
     use crate::aws_names::STACK_NAME;
 
-    fn names() -> Names {
+    fn resolver() -> Resolver {
         let template = json!({
             "Parameters": {"Stage": {"Type": "String", "Default": "live"}, "Bare": {"Type": "String"}},
             "Conditions": {
@@ -284,15 +289,15 @@ mod tests {
                 "Topic": {"Type": "AWS::SNS::Topic"},
             },
         });
-        Names::of(&template, STACK_NAME, &BTreeMap::new()).unwrap()
+        Resolver::new(&template, STACK_NAME, &BTreeMap::new()).unwrap()
     }
 
     fn resolve(value: Value) -> Result<Value, String> {
-        names().resolve("here", value).map_err(|error| error.to_string())
+        resolver().resolve("here", value).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn references_stand_for_what_cloudformation_says() {
+    fn ref_returns_the_value_of_cloudformation() {
         for (name, value) in [
             ("Stage", "live"),
             ("Table", "medtwin-auth-Table"),
@@ -308,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_in_both_forms() {
+    fn get_att_supports_both_forms() {
         let arn = json!("arn:aws:lambda:eu-central-1:123456789012:function:login");
         assert_eq!(resolve(json!({"Fn::GetAtt": "LoginFunction.Arn"})), Ok(arn.clone()));
         assert_eq!(resolve(json!({"Fn::GetAtt": ["LoginFunction", "Arn"]})), Ok(arn));
@@ -316,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn substitution() {
+    fn sub_replaces_placeholders() {
         assert_eq!(
             resolve(json!({"Fn::Sub": "${Stage}/${Table.Arn}/${!Literal}/$"})),
             Ok(json!(
@@ -330,11 +335,12 @@ mod tests {
     }
 
     #[test]
-    fn conditions_choose() {
-        let choice = |name| json!([{"Fn::If": [name, {"Ref": "Table"}, {"Ref": "AWS::NoValue"}]}]);
-        assert_eq!(resolve(choice("IsLive")), Ok(json!(["medtwin-auth-Table"])));
-        assert_eq!(resolve(choice("IsTest")), Ok(json!([null])));
-        let exists = |resource: Value| names().exists("here", &resource).map_err(|error| error.to_string());
+    fn conditions_select_values_and_resources() {
+        let list = |name| json!([{"Fn::If": [name, {"Ref": "Table"}, {"Ref": "AWS::NoValue"}]}]);
+        assert_eq!(resolve(list("IsLive")), Ok(json!(["medtwin-auth-Table"])));
+        assert_eq!(resolve(list("IsTest")), Ok(json!([null])));
+        let exists =
+            |resource: Value| resolver().exists("here", &resource).map_err(|error| error.to_string());
         assert_eq!(exists(json!({})), Ok(true));
         assert_eq!(exists(json!({"Condition": "IsLive"})), Ok(true));
         assert_eq!(exists(json!({"Condition": "IsTest"})), Ok(false));
@@ -345,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_is_not_understood_is_refused() {
+    fn unsupported_conditions_are_rejected() {
         for condition in [
             json!(true),
             json!({"Fn::Equals": ["a"]}),
@@ -355,23 +361,23 @@ mod tests {
             json!({"Fn::Not": [{"Condition": "Other"}]}),
         ] {
             let template = json!({"Conditions": {"Some": condition}});
-            let message = Names::of(&template, STACK_NAME, &BTreeMap::new()).err().unwrap().to_string();
-            assert!(message.starts_with("Conditions.Some: is not made of "), "{message}");
+            let message = Resolver::new(&template, STACK_NAME, &BTreeMap::new()).err().unwrap().to_string();
+            assert!(message.starts_with("Conditions.Some: only `Fn::Equals`"), "{message}");
         }
     }
 
     #[test]
-    fn what_is_unknown_is_named_with_its_place() {
+    fn errors_contain_their_location() {
         for (value, message) in [
             (json!({"Fn::If": ["IsTset", "a", "b"]}), "here: unknown condition `IsTset`"),
-            (json!({"Fn::If": ["IsTest", "a"]}), "here: `Fn::If` takes a condition and two values"),
+            (json!({"Fn::If": ["IsTest", "a"]}), "here: `Fn::If` requires a condition and two values"),
             (json!({"a": [{"Ref": "Tabel"}]}), "here.a[0]: unknown reference `Tabel`"),
             (json!({"Ref": "Tabel.Stage"}), "here: unknown reference `Tabel`"),
             (json!({"Ref": "Bare"}), "here: unknown reference `Bare`"),
             (json!({"Fn::GetAtt": "Tabel.Arn"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::GetAtt": "Table.Colour"}), "here: unknown attribute `Table.Colour`"),
             (json!({"Fn::Sub": "${Tabel}"}), "here: unknown reference `Tabel`"),
-            (json!({"Fn::Sub": "${Table"}), "here: `Fn::Sub` with an unclosed `${`"),
+            (json!({"Fn::Sub": "${Table"}), "here: `Fn::Sub` contains an unclosed `${`"),
             (json!({"Fn::Join": ["a", []]}), "here: `Fn::Join` is not supported"),
         ] {
             assert_eq!(resolve(value), Err(message.to_owned()));
@@ -380,12 +386,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_without_a_placeholder_stays(text in "[^$]*") {
+        fn sub_returns_text_without_placeholders_unchanged(text in "[^$]*") {
             prop_assert_eq!(resolve(json!({"Fn::Sub": text.clone()})), Ok(json!(text)));
         }
 
         #[test]
-        fn no_text_makes_substitution_panic(text in ".*") {
+        fn sub_never_panics(text in ".*") {
             let _ = resolve(json!({"Fn::Sub": text}));
         }
     }

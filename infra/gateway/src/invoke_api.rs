@@ -1,6 +1,6 @@
-//! Lambda's own API, as far as it invokes functions: what `aws lambda invoke` and the SDKs speak.
+//! The part of Lambda's API that invokes functions, for the SDKs and for `aws lambda invoke`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -13,46 +13,80 @@ use axum::{
 };
 use serde_json::json;
 use shared::telemetry::log::TARGET;
+use tracing::Instrument;
 
-use crate::{invoke::Functions, loopback::refuse_web_pages};
+use crate::{
+    invoke::Functions,
+    loopback::reject_web_pages,
+    request_log::{self, milliseconds_since},
+};
 
-/// Lambda takes no larger payload.
-const LARGEST_PAYLOAD: usize = 6 * 1024 * 1024;
+/// Lambda's limit for the payload of an invocation, in bytes.
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// The API, for a server on `port`.
+/// `port` is the port of the server, which the `Host` header of requests must contain.
 pub(crate) fn router(functions: Arc<Functions>, port: u16) -> Router {
     Router::new()
-        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
-        .layer(DefaultBodyLimit::max(LARGEST_PAYLOAD))
-        .layer(middleware::from_fn_with_state(port, refuse_web_pages))
+        .route("/2015-03-31/functions/{name}/invocations", post(handle))
+        .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
+        .layer(middleware::from_fn_with_state(port, reject_web_pages))
         .with_state(functions)
 }
 
-async fn invoke(
+async fn handle(
     State(functions): State<Arc<Functions>>,
     Path(name): Path<String>,
     headers: HeaderMap,
     payload: Bytes,
 ) -> Response {
+    let started = Instant::now();
+    let request_id = functions.new_request_id();
     let name = function_name(&name).to_owned();
+    // The name of an unknown function is not logged: it can be any text.
+    let logged_name = if functions.contains(&name) { name.clone() } else { "{name}".to_owned() };
+    let respond = async {
+        let mut response = invoke(functions, request_id.clone(), name, &headers, payload).await;
+        let header = HeaderValue::try_from(&request_id).expect("an id contains only ASCII characters");
+        response.headers_mut().insert("x-amzn-requestid", header);
+        tracing::debug!(
+            target: request_log::TARGET,
+            method = "POST",
+            resource = format!("/2015-03-31/functions/{logged_name}/invocations"),
+            status = response.status().as_u16(),
+            request_id,
+            duration_ms = milliseconds_since(started),
+            "request"
+        );
+        response
+    };
+    respond.instrument(request_log::span()).await
+}
+
+async fn invoke(
+    functions: Arc<Functions>,
+    request_id: String,
+    name: String,
+    headers: &HeaderMap,
+    payload: Bytes,
+) -> Response {
     if !functions.contains(&name) {
         let message = format!("Function not found: {name}");
-        return refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
+        return error_response(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     }
-    // A call without a payload is one with an empty object.
+    // Lambda treats an empty payload as an empty object.
     let payload = if payload.is_empty() { b"{}".to_vec() } else { payload.to_vec() };
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
         let message = format!("Could not parse request body into json: {error}");
-        return refusal(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &message);
+        return error_response(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &message);
     }
     match headers.get("x-amz-invocation-type").map(HeaderValue::as_bytes) {
-        None | Some(b"RequestResponse") => match functions.invoke(&name, payload).await {
-            Ok(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
+        None | Some(b"RequestResponse") => match functions.invoke_as(request_id, &name, payload).await {
+            Ok(result) => ([(header::CONTENT_TYPE, "application/json")], result).into_response(),
             Err(error) => ([("x-amz-function-error", "Unhandled")], axum::Json(error)).into_response(),
         },
         Some(b"Event") => {
             tokio::spawn(async move {
-                if let Err(error) = functions.invoke(&name, payload).await {
+                if let Err(error) = functions.invoke_as(request_id, &name, payload).await {
                     tracing::warn!(target: TARGET, function = name, error_type = error.error_type, "a function failed");
                 }
             });
@@ -60,17 +94,18 @@ async fn invoke(
         }
         Some(b"DryRun") => StatusCode::NO_CONTENT.into_response(),
         Some(_) => {
-            refusal(StatusCode::BAD_REQUEST, "InvalidParameterValueException", "Unknown invocation type")
+            let message = "Unknown invocation type";
+            error_response(StatusCode::BAD_REQUEST, "InvalidParameterValueException", message)
         }
     }
 }
 
-fn refusal(status: StatusCode, error_type: &'static str, message: &str) -> Response {
+fn error_response(status: StatusCode, error_type: &'static str, message: &str) -> Response {
     let body = json!({ "Type": "User", "Message": message });
     (status, [("x-amzn-errortype", error_type)], axum::Json(body)).into_response()
 }
 
-/// The bare name in `name`, which may be an ARN, and end with a version or an alias.
+/// Returns the function name in `name`, which may be an ARN and may end with a version or an alias.
 fn function_name(name: &str) -> &str {
     let position = if name.starts_with("arn:") { 6 } else { 0 };
     name.split(':').nth(position).unwrap_or(name)
@@ -103,36 +138,37 @@ mod tests {
     const HERE: (&str, &str) = ("host", "127.0.0.1:3000");
 
     #[tokio::test]
-    async fn a_function_answers_under_each_of_its_names() {
+    async fn function_is_found_by_name_and_arn() {
         for name in [
             "echo",
             "echo:$LATEST",
             "arn:aws:lambda:eu-central-1:123456789012:function:echo",
             "arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012%3Afunction%3Aecho%3Alive",
         ] {
-            let (status, headers, answer) = post(name, &[HERE], r#"{"a": 1}"#).await;
-            assert_eq!((status, answer), (200, json!({"a": 1})), "{name}");
+            let (status, headers, body) = post(name, &[HERE], r#"{"a": 1}"#).await;
+            assert_eq!((status, body), (200, json!({"a": 1})), "{name}");
             assert!(!headers.contains_key("x-amz-function-error"));
+            assert_eq!(headers["x-amzn-requestid"].len(), 36);
         }
     }
 
     #[tokio::test]
-    async fn no_payload_is_an_empty_object() {
+    async fn empty_payload_is_an_empty_object() {
         assert_eq!(post("echo", &[HERE], "").await.2, json!({}));
     }
 
     #[tokio::test]
-    async fn an_error_of_the_function_is_an_answer_all_the_same() {
-        let (status, headers, answer) = post("fail", &[HERE], "{}").await;
-        assert_eq!((status, answer), (200, json!({"errorType": "Error", "errorMessage": "Unauthorized"})));
+    async fn function_error_returns_200_with_the_error_header() {
+        let (status, headers, body) = post("fail", &[HERE], "{}").await;
+        assert_eq!((status, body), (200, json!({"errorType": "Error", "errorMessage": "Unauthorized"})));
         assert_eq!(headers["x-amz-function-error"], "Unhandled");
     }
 
     #[tokio::test]
-    async fn what_cannot_be_invoked_is_refused() {
-        let (status, headers, answer) = post("nobody", &[HERE], "{}").await;
-        let message = json!({"Type": "User", "Message": "Function not found: nobody"});
-        assert_eq!((status, answer), (404, message));
+    async fn unknown_function_and_malformed_payload_return_an_error() {
+        let (status, headers, body) = post("unknown", &[HERE], "{}").await;
+        let message = json!({"Type": "User", "Message": "Function not found: unknown"});
+        assert_eq!((status, body), (404, message));
         assert_eq!(headers["x-amzn-errortype"], "ResourceNotFoundException");
 
         let (status, headers, _) = post("echo", &[HERE], "{").await;
@@ -141,16 +177,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn invocation_types() {
-        let kind = async |kind| post("echo", &[HERE, ("x-amz-invocation-type", kind)], "{}").await.0;
-        assert_eq!(kind("RequestResponse").await, 200);
-        assert_eq!(kind("Event").await, 202);
-        assert_eq!(kind("DryRun").await, 204);
-        assert_eq!(kind("Dance").await, 400);
+    async fn invocation_type_determines_the_status() {
+        let status = async |kind| post("echo", &[HERE, ("x-amz-invocation-type", kind)], "{}").await.0;
+        assert_eq!(status("RequestResponse").await, 200);
+        assert_eq!(status("Event").await, 202);
+        assert_eq!(status("DryRun").await, 204);
+        assert_eq!(status("Dance").await, 400);
     }
 
     #[tokio::test]
-    async fn web_pages_are_refused() {
+    async fn requests_from_web_pages_are_rejected() {
         assert_eq!(post("echo", &[HERE, ("origin", "http://127.0.0.1:3000")], "{}").await.0, 403);
         assert_eq!(post("echo", &[("host", "rebound.example:3000")], "{}").await.0, 403);
         assert_eq!(post("echo", &[], "{}").await.0, 403);

@@ -1,8 +1,9 @@
-//! A local API Gateway that runs the whole service: it reads `template.yaml` and does on this machine
-//! what AWS does with it. Never deployed.
+//! A local API Gateway that runs the whole service on this machine. It reads the same `template.yaml` that deploys the
+//! service to AWS. The gateway itself is never deployed.
 //!
-//! `rest_api` is the way of a request; the other modules are what stands along it.
+//! A request goes through `rest_api`, which uses the other modules.
 
+mod authorizer_result;
 mod aws_names;
 mod cors;
 mod data;
@@ -18,12 +19,13 @@ mod integration;
 mod intrinsics;
 mod invoke;
 mod invoke_api;
+mod invoke_client;
 mod loopback;
 mod options;
 mod parameters;
 mod policy;
-mod remote;
 mod request_id;
+mod request_log;
 mod rest_api;
 mod routes;
 mod sam;
@@ -33,7 +35,7 @@ mod start_error;
 mod tables;
 mod template;
 mod template_error;
-mod verdict;
+pub mod text_log;
 pub mod yaml;
 
 use std::{
@@ -57,19 +59,20 @@ use tokio::net::TcpListener;
 
 use crate::{
     aws_names::{REGION, STACK_NAME},
-    data::Folder,
+    data::DataFolder,
+    demo::DataLocation,
     functions::FUNCTIONS,
-    invoke::{Function, Functions, Runs},
+    invoke::{Function, Functions, Runtime},
+    invoke_client::InvokeClient,
     loopback::Server,
-    remote::Remote,
     rest_api::RestApi,
     sam::GenerateSecretString,
     secrets_manager::SecretsManager,
     template::{Api, Table, Template},
 };
 pub use crate::{
-    data::{Data, FolderError},
-    demo::{Demo, DemoError},
+    data::{Data, DataFolderError},
+    demo::{Demo, DemoAccount, DemoError, ExistingData},
     function_error::FunctionError,
     in_process::Handler,
     options::{Options, default_template},
@@ -78,53 +81,53 @@ pub use crate::{
     template_error::TemplateError,
 };
 
-/// The access key. It is one for all, since DynamoDB Local may keep a database for each, and of letters and digits, since
-/// it takes no other.
+/// The access key of all clients. DynamoDB Local can have a separate database for each access key, and it accepts only
+/// letters and digits.
 const ACCESS_KEY_ID: &str = "local";
-/// What requests are signed with, as on Lambda. Nothing on loopback checks a signature; the SDK wants one all the same.
+/// The SDK signs requests with these credentials. Nothing on loopback checks the signatures.
 const SECRET_ACCESS_KEY: &str = "localsecret";
 const SESSION_TOKEN: &str = "localsession";
-/// Who calls when no function does.
+/// The caller's name in the requests that the gateway itself sends.
 const OWN_NAME: &str = "gateway";
 
-/// A gateway that runs. It ends when it is dropped, though only [`Gateway::stop`] waits for the end.
+/// A running gateway. It stops when it is dropped. [`Gateway::stop`] also waits until it has stopped.
 pub struct Gateway {
     url: String,
     dynamodb_url: String,
     secrets_manager_url: String,
     dynamodb: Client,
     routes: Vec<RouteInfo>,
-    /// By logical id.
+    /// The names of the tables, by logical id.
     tables: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     actions: BTreeMap<String, BTreeSet<String>>,
     functions: Arc<Functions>,
-    /// Where they run, if it is not in this process.
-    remote: Option<Arc<Remote>>,
-    /// In the order in which they end.
+    /// The Invoke API of the functions, if they do not run in this process.
+    invoke_client: Option<Arc<InvokeClient>>,
+    data_location: DataLocation,
+    /// In the order in which they stop.
     servers: Vec<Server>,
-    /// Others get it when the servers have ended.
-    _folder: Option<Folder>,
+    /// Dropped, and so unlocked, after the servers have stopped.
+    _folder: Option<DataFolder>,
 }
 
 impl Gateway {
-    /// Starts one. When this returns, it serves.
+    /// Starts a gateway. It accepts requests when this returns.
     ///
     /// # Errors
-    /// When something that it needs can't be had. Nothing is left running then.
+    /// Returns an error if the gateway cannot start. Everything that it started before is stopped.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check_urls()?;
-        let template = Template::load(&options.template, &options.stack, &options.parameters)
-            .map_err(|error| StartError::Template { path: options.template.clone(), error })?;
+        let template = options.load_template()?;
         let (listener, port) = listen(options.port).await?;
         let folder = open_folder(&options.data)?;
         let (secrets_manager, secrets_manager_url) =
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
         let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
-        let services = Services::at(&dynamodb_url, &secrets_manager_url).await;
-        let own = services.clients(OWN_NAME).dynamodb.into_client();
+        let services = Services::new(&dynamodb_url, &secrets_manager_url).await;
+        let client = services.clients(OWN_NAME).dynamodb.into_client();
         for Table { name, schema, .. } in &template.tables {
-            tables::create(&own, name, schema).await.map_err(|error| StartError::Table {
+            tables::create(&client, name, schema).await.map_err(|error| StartError::Table {
                 table: name.clone(),
                 url: dynamodb_url.clone(),
                 error,
@@ -135,9 +138,11 @@ impl Gateway {
         let actions =
             template.functions.iter().map(|(name, function)| (name.clone(), function.actions.clone()));
         let actions = actions.collect();
-        let remote = options.lambda.as_deref().map(|url| Arc::new(Remote::new(url)));
-        let functions = start_functions(&options, template.functions, &services, remote.as_ref()).await?;
+        let invoke_client = options.lambda.as_deref().map(|url| Arc::new(InvokeClient::new(url)));
+        let functions =
+            start_functions(&options, template.functions, &services, invoke_client.as_ref()).await?;
         let functions = Arc::new(functions);
+        let data_location = data_location(&options, folder.as_ref(), &template.tables);
         let routes = template.api.routes.list();
         let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
 
@@ -145,56 +150,54 @@ impl Gateway {
             url: url(port),
             dynamodb_url,
             secrets_manager_url,
-            dynamodb: own,
+            dynamodb: client,
             routes,
             tables: template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
             environment,
             actions,
             functions,
-            remote,
+            invoke_client,
+            data_location,
             servers: [api].into_iter().chain(secrets_manager).chain(dynamodb).collect(),
             _folder: folder,
         })
     }
 
-    /// Where the API and Lambda's Invoke API are, such as `http://127.0.0.1:3000`.
+    /// The URL of the API and of Lambda's Invoke API, such as `http://127.0.0.1:3000`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the DynamoDB is.
     #[must_use]
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// Where Secrets Manager is.
     #[must_use]
     pub fn secrets_manager_url(&self) -> &str {
         &self.secrets_manager_url
     }
 
-    /// A client for DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> &Client {
         &self.dynamodb
     }
 
-    /// All routes of the API that lead to a function, in no particular order.
+    /// All routes that lead to a function, in no particular order.
     #[must_use]
     pub fn routes(&self) -> &[RouteInfo] {
         &self.routes
     }
 
-    /// The name in DynamoDB of the table that the template calls `logical_id`.
+    /// Returns the name in DynamoDB of the table `logical_id` of the template.
     #[must_use]
     pub fn table(&self, logical_id: &str) -> Option<&str> {
         self.tables.get(logical_id).map(String::as_str)
     }
 
-    /// What the environment must hold of a program that runs a function elsewhere, whichever that is: all that the template
-    /// gives to any of them.
+    /// Returns the environment variables for functions that run outside of this process. They are the same for all functions:
+    /// the variables that the template sets for any of them, and the URLs and credentials of the AWS services.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<&str, &str> {
         let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -209,38 +212,38 @@ impl Gateway {
         .collect()
     }
 
-    /// What the template lets each function do in AWS, such as `dynamodb:GetItem`.
+    /// The AWS actions that the template allows each function, such as `dynamodb:GetItem`, by the function's name.
     #[must_use]
     pub fn actions(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.actions
     }
 
-    /// Makes the demo account, if there is nothing in any table. Waits for functions elsewhere until somebody
-    /// listens there.
+    /// Creates the demo account if all tables are empty. If the functions run outside of this process, this waits until
+    /// their Invoke API accepts connections.
     ///
     /// # Errors
-    /// When the service doesn't do what it takes.
-    pub async fn make_demo(&self, random: &Random) -> Result<Demo, DemoError> {
-        if let Some(remote) = &self.remote {
-            remote.listens().await;
+    /// Returns an error if a request fails. Then the demo account may be incomplete.
+    pub async fn create_demo_account(&self, random: &Random) -> Result<Demo, DemoError> {
+        if let Some(client) = &self.invoke_client {
+            client.wait_until_reachable().await;
         }
-        Demo::make(self, random).await
+        Demo::create(self, random).await
     }
 
-    /// Invokes the function `function`, as whoever may `lambda:InvokeFunction` does.
+    /// Invokes a function directly, without the API and the authorizer.
     ///
     /// # Errors
-    /// The function's own.
+    /// Returns the error of the function.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, FunctionError> {
-        let answer = self.invoke_with_bytes(function, payload.to_string().into_bytes()).await?;
-        serde_json::from_slice(&answer)
-            .map_err(|error| FunctionError::new("Runtime.InvalidAnswer", error.to_string()))
+        let result = self.invoke_with_bytes(function, payload.to_string().into_bytes()).await?;
+        serde_json::from_slice(&result)
+            .map_err(|error| FunctionError::new("Runtime.InvalidResponse", error.to_string()))
     }
 
-    /// The same, with a payload that may be no JSON.
+    /// Like [`Gateway::invoke`], with a payload that does not have to be JSON.
     ///
     /// # Errors
-    /// The function's own.
+    /// Returns the error of the function.
     pub async fn invoke_with_bytes(
         &self,
         function: &str,
@@ -249,7 +252,7 @@ impl Gateway {
         self.functions.invoke(function, payload).await
     }
 
-    /// Ends it: takes no more requests, lets those that run come to an end, and closes the database.
+    /// Stops the gateway: rejects new requests, waits for the running ones, and closes the database.
     pub async fn stop(self) {
         for server in self.servers {
             server.stop().await;
@@ -257,10 +260,10 @@ impl Gateway {
     }
 }
 
-/// Whether `text` is a SAM template that the gateway understands, with the defaults of all parameters.
+/// Checks that the gateway supports the SAM template `text`, with the default values of all parameters.
 ///
 /// # Errors
-/// What it does not understand, and where.
+/// Returns the first problem and its location.
 pub fn check_template(text: &str) -> Result<(), TemplateError> {
     Template::parse(text, STACK_NAME, &BTreeMap::new()).map(drop)
 }
@@ -273,54 +276,66 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn open_folder(data: &Data) -> Result<Option<Folder>, StartError> {
+fn open_folder(data: &Data) -> Result<Option<DataFolder>, StartError> {
     match data {
         Data::Ephemeral => Ok(None),
-        Data::Folder(path) => match Folder::open(path) {
+        Data::Folder(path) => match DataFolder::open(path) {
             Ok(folder) => Ok(Some(folder)),
-            Err(error) => Err(StartError::Folder { path: path.clone(), error }),
+            Err(error) => Err(StartError::DataFolder { path: path.clone(), error }),
         },
     }
 }
 
-/// Starts one, unless there is another to use.
+fn data_location(options: &Options, folder: Option<&DataFolder>, tables: &[Table]) -> DataLocation {
+    let folder = folder.map(|folder| folder.path().to_owned());
+    match (&options.dynamodb, folder) {
+        (Some(url), folder) => {
+            let tables = tables.iter().map(|table| table.name.clone()).collect();
+            DataLocation::DynamoDb { url: url.clone(), tables, folder }
+        }
+        (None, Some(folder)) => DataLocation::Folder(folder),
+        (None, None) => DataLocation::Memory,
+    }
+}
+
+/// Starts the emulated Secrets Manager, unless the options contain the URL of another. Returns its URL.
 async fn start_secrets_manager(
     options: &Options,
     declared: &BTreeMap<String, GenerateSecretString>,
-    folder: Option<&Folder>,
+    folder: Option<&DataFolder>,
 ) -> Result<(Option<Server>, String), StartError> {
     if let Some(url) = &options.secrets_manager {
         return Ok((None, url.clone()));
     }
-    let file = folder.map(Folder::secrets);
+    let file = folder.map(DataFolder::secrets);
     let secrets = SecretsManager::open(declared, file.as_deref(), &options.clock, &options.random)
         .map_err(StartError::Secrets)?;
     let (listener, port) = listen(0).await?;
     Ok((Some(loopback::serve(listener, secrets.router(port))), url(port)))
 }
 
-/// Starts one, unless there is another to use.
+/// Starts the embedded DynamoDB, unless the options contain the URL of another. Returns its URL.
 async fn start_dynamodb(
     options: &Options,
-    folder: Option<&Folder>,
+    folder: Option<&DataFolder>,
 ) -> Result<(Option<Server>, String), StartError> {
     if let Some(url) = &options.dynamodb {
         return Ok((None, url.clone()));
     }
-    let file = folder.map(Folder::database);
+    let file = folder.map(DataFolder::database);
     let (listener, port) = listen(0).await?;
     let server = dynamodb::serve(listener, file.as_deref()).map_err(StartError::DynamoDb)?;
     Ok((Some(server), url(port)))
 }
 
-/// How to reach DynamoDB and Secrets Manager.
+/// The configurations of the clients of DynamoDB and Secrets Manager.
 struct Services {
     dynamodb: SdkConfig,
     secrets_manager: SdkConfig,
 }
 
 impl Services {
-    async fn at(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
+    async fn new(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
         let credentials = Credentials::new(
             ACCESS_KEY_ID,
             SECRET_ACCESS_KEY,
@@ -330,20 +345,20 @@ impl Services {
         );
         let region = Region::from_static(REGION);
         let common = aws::defaults().region(region).credentials_provider(credentials).load().await;
-        let at = |url: &str| common.to_builder().endpoint_url(url).build();
-        Self { dynamodb: at(dynamodb_url), secrets_manager: at(secrets_manager_url) }
+        let with_url = |url: &str| common.to_builder().endpoint_url(url).build();
+        Self { dynamodb: with_url(dynamodb_url), secrets_manager: with_url(secrets_manager_url) }
     }
 
-    /// Clients of `caller`, who is told apart by `app/…` in `X-Amz-User-Agent`, as on AWS a function is by its
-    /// role.
+    /// Returns the clients of `caller`. Their `X-Amz-User-Agent` contains `app/CALLER`, which identifies the caller as the
+    /// role of a function does in AWS.
     fn clients(&self, caller: &str) -> Aws {
         let app = AppName::new(caller.to_owned()).ok();
-        let with = |config: &SdkConfig| {
+        let with_app = |config: &SdkConfig| {
             let mut config = config.to_builder();
             config.set_app_name(app.clone());
             config.build()
         };
-        Aws::new(&with(&self.dynamodb), &with(&self.secrets_manager))
+        Aws::new(&with_app(&self.dynamodb), &with_app(&self.secrets_manager))
     }
 }
 
@@ -351,19 +366,19 @@ async fn start_functions(
     options: &Options,
     declared: BTreeMap<String, template::Function>,
     services: &Services,
-    remote: Option<&Arc<Remote>>,
+    invoke_client: Option<&Arc<InvokeClient>>,
 ) -> Result<Functions, StartError> {
     let mut by_name = BTreeMap::new();
     for (name, declared) in declared {
-        let runs = if let Some(remote) = remote {
-            Runs::Elsewhere(Arc::clone(remote))
+        let runtime = if let Some(client) = invoke_client {
+            Runtime::Remote(Arc::clone(client))
         } else {
             let linked = FUNCTIONS.iter().find(|linked| linked.name == name);
-            let linked = linked.ok_or_else(|| StartError::NotLinked(name.clone()))?;
+            let linked = linked.ok_or_else(|| StartError::UnknownFunction(name.clone()))?;
             let app = start_function(options, &name, &declared, services.clients(&name))
                 .await
                 .map_err(|error| StartError::Function { function: name.clone(), error })?;
-            Runs::InProcess((linked.handler)(Arc::new(app)))
+            Runtime::InProcess((linked.handler)(Arc::new(app)))
         };
         let config = FunctionConfig {
             function_name: name.clone(),
@@ -372,7 +387,7 @@ async fn start_functions(
             log_stream: String::new(),
             log_group: format!("/aws/lambda/{name}"),
         };
-        by_name.insert(name, Function { timeout: declared.timeout, config: Arc::new(config), runs });
+        by_name.insert(name, Function { timeout: declared.timeout, config: Arc::new(config), runtime });
     }
     Ok(Functions::new(by_name, options.clock.clone(), options.random.clone()))
 }

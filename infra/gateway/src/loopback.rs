@@ -1,4 +1,4 @@
-//! Servers on the loopback interface, and who may speak to them.
+//! HTTP servers on the loopback interface, and their protection against requests from web pages.
 
 use std::{
     io,
@@ -16,73 +16,74 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-/// So long may running requests take to end.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a stopping server waits for running requests.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ends when a server should.
-pub(crate) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A future that completes when the server must stop.
+pub(crate) type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A server that ends when it is dropped.
+/// A running server. It stops when it is dropped.
 pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Runs what `serve` makes of a future that ends when the server should.
-    pub(crate) fn spawn<S>(serve: impl FnOnce(Stopped) -> S) -> Self
+    /// Spawns the server that `serve` returns.
+    pub(crate) fn spawn<S>(serve: impl FnOnce(StopSignal) -> S) -> Self
     where
         S: Future<Output = ()> + Send + 'static,
     {
         let (stop, stopped) = oneshot::channel::<()>();
-        let stopped: Stopped = Box::pin(async {
-            // Whoever drops the sender stops the server too.
+        let stopped: StopSignal = Box::pin(async {
+            // Dropping the sender stops the server, too.
             let _ = stopped.await;
         });
         Self { stop, task: tokio::spawn(serve(stopped)) }
     }
 
-    /// Takes no more requests and waits for those that run, a few seconds at most.
+    /// Accepts no more requests, and waits for the running ones for at most [`SHUTDOWN_TIMEOUT`].
     pub(crate) async fn stop(self) {
         drop(self.stop);
         let abort = self.task.abort_handle();
-        // Whether it ended by itself doesn't matter now.
-        let _ = tokio::time::timeout(GRACE, self.task).await;
+        // After a timeout, the task is aborted.
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.task).await;
         abort.abort();
     }
 }
 
-/// Serves `router` on `listener`.
 pub(crate) fn serve(listener: TcpListener, router: Router) -> Server {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     Server::spawn(|stopped| async move {
         let serve = axum::serve(listener, service).with_graceful_shutdown(stopped);
-        serve.await.expect("it handles its errors itself");
+        serve.await.expect("`axum::serve` never returns an error");
     })
 }
 
-/// A listener on `port` of the loopback interface, or on a free one for 0.
+/// Listens on `port` of the loopback interface, or on a free port if it is 0. Returns the listener and its port.
 pub(crate) async fn bind(port: u16) -> io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
 }
 
-/// Refuses requests that a web page may have sent. A browser says where a page that sends comes from
-/// (`Origin`), and a name that its owner pointed at this machine shows in `Host`.
-pub(crate) async fn refuse_web_pages(State(port): State<u16>, request: Request, next: Next) -> Response {
-    if may_be_from_a_web_page(request.headers(), port) {
+/// Rejects requests that a web page may have sent. Browsers send the `Origin` of the page. If the page was loaded from a
+/// domain that resolves to this machine (DNS rebinding), `Host` contains that domain.
+pub(crate) async fn reject_web_pages(State(port): State<u16>, request: Request, next: Next) -> Response {
+    if may_come_from_web_page(request.headers(), port) {
         return StatusCode::FORBIDDEN.into_response();
     }
     next.run(request).await
 }
 
-fn may_be_from_a_web_page(headers: &HeaderMap, port: u16) -> bool {
+fn may_come_from_web_page(headers: &HeaderMap, port: u16) -> bool {
     let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}"));
-    let mut claimed = headers.get_all(header::HOST).iter().peekable();
+    let mut sent = headers.get_all(header::HOST).iter().peekable();
     headers.contains_key(header::ORIGIN)
-        || claimed.peek().is_none()
-        || !claimed.all(|host| hosts.iter().any(|own| host.as_bytes().eq_ignore_ascii_case(own.as_bytes())))
+        || sent.peek().is_none()
+        || !sent.all(|host| {
+            hosts.iter().any(|expected| host.as_bytes().eq_ignore_ascii_case(expected.as_bytes()))
+        })
 }
 
 #[cfg(test)]
@@ -93,46 +94,46 @@ mod tests {
 
     use super::*;
 
-    fn refused(headers: &[(&'static str, &str)]) -> bool {
+    fn is_rejected(headers: &[(&'static str, &str)]) -> bool {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        may_be_from_a_web_page(&headers, 3000)
+        may_come_from_web_page(&headers, 3000)
     }
 
     #[test]
-    fn programs_of_this_machine_are_heard() {
-        assert!(!refused(&[("host", "127.0.0.1:3000")]));
-        assert!(!refused(&[("host", "Localhost:3000")]));
-        assert!(!refused(&[("host", "[::1]:3000")]));
+    fn requests_from_local_programs_are_accepted() {
+        assert!(!is_rejected(&[("host", "127.0.0.1:3000")]));
+        assert!(!is_rejected(&[("host", "Localhost:3000")]));
+        assert!(!is_rejected(&[("host", "[::1]:3000")]));
     }
 
     #[test]
-    fn web_pages_are_not() {
-        assert!(refused(&[]));
-        assert!(refused(&[("host", "127.0.0.1:3001")]));
-        assert!(refused(&[("host", "localhost")]));
-        assert!(refused(&[("host", "evil.example:3000")]));
-        assert!(refused(&[("host", "127.0.0.1:3000"), ("origin", "http://evil.example")]));
-        assert!(refused(&[("host", "127.0.0.1:3000"), ("origin", "null")]));
+    fn requests_from_web_pages_are_rejected() {
+        assert!(is_rejected(&[]));
+        assert!(is_rejected(&[("host", "127.0.0.1:3001")]));
+        assert!(is_rejected(&[("host", "localhost")]));
+        assert!(is_rejected(&[("host", "evil.example:3000")]));
+        assert!(is_rejected(&[("host", "127.0.0.1:3000"), ("origin", "http://evil.example")]));
+        assert!(is_rejected(&[("host", "127.0.0.1:3000"), ("origin", "null")]));
     }
 
     #[tokio::test]
-    async fn a_server_that_stops_lets_a_request_end() {
-        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    async fn stopping_server_completes_running_requests() {
+        let (started, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let handler = {
-            let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+            let (started, resume) = (Arc::clone(&started), Arc::clone(&resume));
             async move || {
-                begun.notify_one();
-                go_on.notified().await;
+                started.notify_one();
+                resume.notified().await;
                 "done"
             }
         };
         let (listener, port) = bind(0).await.unwrap();
         let server = serve(listener, Router::new().fallback(handler));
         let request = tokio::spawn(reqwest::get(format!("http://127.0.0.1:{port}")));
-        begun.notified().await;
+        started.notified().await;
         let stopped = tokio::spawn(server.stop());
-        go_on.notify_one();
+        resume.notify_one();
         assert_eq!(request.await.unwrap().unwrap().text().await.unwrap(), "done");
         stopped.await.unwrap();
         assert!(reqwest::get(format!("http://127.0.0.1:{port}")).await.is_err());

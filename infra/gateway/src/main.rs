@@ -1,55 +1,68 @@
-//! `cargo run`: the whole service on this machine.
+//! `cargo run`: runs the whole service on this machine.
 
 use std::{
     fmt::Display,
     fs,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
 };
 
-use clap::Parser;
-use gateway::{Data, Gateway, Options, default_template};
+use clap::{Parser, ValueEnum};
+use gateway::{Data, Gateway, Options, default_template, text_log};
 use shared::{primitives::random::Random, telemetry::log};
 use tracing::level_filters::LevelFilter;
 
-/// Runs the whole service on this machine, as AWS would from the template.
+/// Runs the whole service on this machine, as the template deploys it to AWS.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
+    /// The port to listen on, at 127.0.0.1. 0 chooses a free port.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Where to keep data.
+    /// The folder to store data in.
     #[arg(long, value_name = "FOLDER", default_value = ".medtwin", conflicts_with = "ephemeral")]
     data: PathBuf,
-    /// Keep everything in memory.
+    /// Keep all data in memory.
     #[arg(long)]
     ephemeral: bool,
-    /// Use this DynamoDB instead of an embedded one.
+    /// The URL of a DynamoDB to use instead of the embedded one.
     #[arg(long, value_name = "URL")]
     dynamodb: Option<String>,
-    /// Run the functions behind this server of Lambda's Invoke API instead of in this process. Their environment is
-    /// then in `functions.env` in the data folder, or in one that ends with this process.
+    /// The URL of a Lambda Invoke API that runs the functions, instead of this process. The file `functions.env` in the
+    /// data folder contains their environment. With --ephemeral, it is in a temporary folder.
     #[arg(long, value_name = "URL")]
     lambda: Option<String>,
     /// The SAM template [default: template.yaml].
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// A parameter of the template that is not to have its default; may be repeated.
+    /// The value of a template parameter, such as LogLevel=debug. Can be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
     parameters: Vec<(String, String)>,
+    /// The format of the log on standard error [default: text on a terminal, json otherwise].
+    #[arg(long, value_name = "FORMAT")]
+    log: Option<LogFormat>,
+    /// Log nothing.
+    #[arg(long, conflicts_with = "log")]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// One short line per request.
+    Text,
+    /// One JSON object per event, as functions log on AWS.
+    Json,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("no `=`")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    log::init(LevelFilter::INFO);
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,49 +73,69 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let mut ended = pin!(end()?);
-    let is_elsewhere = arguments.lambda.is_some();
-    let temporary = (is_elsewhere && arguments.ephemeral).then(tempfile::tempdir).transpose()?;
+    let mut stop_signal = pin!(stop_signal()?);
+    let has_remote_functions = arguments.lambda.is_some();
+    let temporary = (has_remote_functions && arguments.ephemeral).then(tempfile::tempdir).transpose()?;
     let folder = temporary.as_ref().map_or(&*arguments.data, |temporary| temporary.path());
-    let environment = is_elsewhere.then(|| folder.join("functions.env"));
-    let gateway = tokio::select! {
-        gateway = Gateway::start(arguments.into()) => gateway?,
-        () = &mut ended => return Ok(()),
-    };
-    say(format_args!("listening on {}", gateway.url()));
-    if let Some(file) = environment {
-        write_environment(&gateway, &file)?;
-        say(format_args!("waiting for the functions, whose environment is in {}", file.display()));
+    let environment_file = has_remote_functions.then(|| folder.join("functions.env"));
+    let log_format = arguments.log_format();
+    let options = Options::from(arguments);
+    if let Some(format) = log_format {
+        start_log(format, options.log_level()?);
     }
-    say(format_args!("the dashboard is at {}/dashboard", gateway.url()));
-    say(format_args!("the API's reference is at {}/docs", gateway.url()));
+    let gateway = tokio::select! {
+        gateway = Gateway::start(options) => gateway?,
+        () = &mut stop_signal => return Ok(()),
+    };
+    print(format_args!("listening on {}", gateway.url()));
+    if let Some(file) = environment_file {
+        write_environment(&gateway, &file)?;
+        print(format_args!("waiting for the functions. Their environment is in {}", file.display()));
+    }
     let random = Random::system();
     tokio::select! {
-        demo = gateway.make_demo(&random) => match demo {
-            Ok(demo) => say(demo),
-            Err(error) => eprintln!("gateway: the demo account is missing or not whole: {error}"),
+        demo = gateway.create_demo_account(&random) => match demo {
+            Ok(demo) => print(demo),
+            Err(error) => eprintln!("gateway: the demo account is missing or incomplete: {error}"),
         },
-        () = &mut ended => {
+        () = &mut stop_signal => {
             gateway.stop().await;
             return Ok(());
         }
     }
-    say("Ctrl-C ends it.");
-    ended.await;
+    print(format_args!("\nDashboard:      {}/dashboard", gateway.url()));
+    print(format_args!("API reference:  {}/docs\n", gateway.url()));
+    print("Ctrl-C stops the gateway.");
+    stop_signal.await;
     gateway.stop().await;
     Ok(())
 }
 
-/// Writes what `cargo lambda watch --env-file` takes.
+fn start_log(format: LogFormat, level: LevelFilter) {
+    match format {
+        LogFormat::Text => text_log::init(level),
+        LogFormat::Json => log::init(level),
+    }
+}
+
+/// Writes a file for the option `--env-file` of `cargo lambda watch`.
 fn write_environment(gateway: &Gateway, file: &Path) -> Result<(), String> {
     let lines = gateway.environment().into_iter().map(|(name, value)| format!("{name}={value}\n"));
     fs::write(file, lines.collect::<String>())
         .map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
-/// Says something on standard output. Whoever has closed it doesn't want to know, which is no reason to end.
-fn say(what: impl Display) {
-    let _ = writeln!(io::stdout(), "{what}");
+/// Writes a line to standard output. If standard output is closed, nobody reads the line, and the gateway continues.
+fn print(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+impl Arguments {
+    /// The format of the log, or `None` for no log.
+    fn log_format(&self) -> Option<LogFormat> {
+        let default = if io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+        (!self.quiet).then(|| self.log.unwrap_or(default))
+    }
 }
 
 impl From<Arguments> for Options {
@@ -119,9 +152,9 @@ impl From<Arguments> for Options {
     }
 }
 
-/// A future that ends when the user or the system wants the program to.
+/// Returns a future that completes when the process is asked to stop.
 #[cfg(unix)]
-fn end() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -134,9 +167,9 @@ fn end() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// A future that ends when the user wants the program to.
+/// Returns a future that completes when the process is asked to stop.
 #[cfg(not(unix))]
-fn end() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

@@ -1,39 +1,38 @@
-//! How a gateway is to run.
-
 use std::{collections::BTreeMap, path::PathBuf};
 
 use reqwest::Url;
 use shared::primitives::{clock::Clock, random::Random};
+use tracing::level_filters::LevelFilter;
 
-use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError};
+use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError, template::Template};
 
-/// How a gateway is to run.
+/// The settings of a gateway.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The SAM template.
+    /// The path of the SAM template.
     pub template: PathBuf,
-    /// The name of the stack, with which those of its tables begin: stacks can share a DynamoDB.
+    /// The name of the stack. The names of its tables start with it, so that several stacks can share a DynamoDB.
     pub stack: String,
-    /// Values of the template's parameters, by name. The others have their default.
+    /// Values for parameters of the template, by name. Parameters that are not listed have their default value.
     pub parameters: BTreeMap<String, String>,
-    /// The port to listen on, or 0 for a free one.
+    /// The port to listen on. 0 chooses a free port.
     pub port: u16,
-    /// Where to keep data.
+    /// Where to store data.
     pub data: Data,
     /// The URL of a DynamoDB to use instead of the embedded one.
     pub dynamodb: Option<String>,
-    /// The URL of a Secrets Manager to use instead of the gateway's own, with the template's secrets in it.
+    /// The URL of a Secrets Manager to use instead of the gateway's own. It must contain the template's secrets.
     pub secrets_manager: Option<String>,
-    /// The URL of an Invoke API behind which the functions run, instead of in this process.
+    /// The URL of a Lambda Invoke API that runs the functions, instead of this process.
     pub lambda: Option<String>,
-    /// The time that functions see.
+    /// The clock of the functions.
     pub clock: Clock,
-    /// The randomness that functions see.
+    /// The source of randomness of the functions.
     pub random: Random,
 }
 
 impl Options {
-    /// A gateway for a test: on a free port, with everything in memory and nothing in the table.
+    /// Options for tests: a free port, all data in memory, and empty tables.
     #[must_use]
     pub fn ephemeral() -> Self {
         Self {
@@ -50,7 +49,27 @@ impl Options {
         }
     }
 
-    /// Refuses a URL that is none, or that can't be spoken to: functions elsewhere are reached without TLS.
+    /// Returns the log level that the template sets for the functions in `LOG_LEVEL`. All of them run in one process,
+    /// so if their levels differ, the most detailed one applies. The default is `info`.
+    ///
+    /// # Errors
+    /// Returns an error if the template cannot be used.
+    pub fn log_level(&self) -> Result<LevelFilter, StartError> {
+        let functions = self.load_template()?.functions;
+        let levels = functions.values().map(|function| match function.environment.get("LOG_LEVEL") {
+            // A function with an invalid level does not start, and reports the level then.
+            Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
+            None => LevelFilter::INFO,
+        });
+        Ok(levels.max().unwrap_or(LevelFilter::INFO))
+    }
+
+    pub(crate) fn load_template(&self) -> Result<Template, StartError> {
+        Template::load(&self.template, &self.stack, &self.parameters)
+            .map_err(|error| StartError::Template { path: self.template.clone(), error })
+    }
+
+    /// Checks that each URL is valid and that its scheme is supported. The Invoke API is called without TLS.
     pub(crate) fn check_urls(&self) -> Result<(), StartError> {
         for url in [&self.dynamodb, &self.secrets_manager] {
             check_url(url.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
@@ -68,7 +87,7 @@ fn check_url(url: Option<&str>, schemes: &[&str], expected: &'static str) -> Res
     }
 }
 
-/// The template in the working directory, or that of the workspace where there is none.
+/// Returns the path of `template.yaml` in the working directory, or of the workspace's template if there is none.
 #[must_use]
 pub fn default_template() -> PathBuf {
     let here = PathBuf::from("template.yaml");
@@ -83,22 +102,45 @@ pub fn default_template() -> PathBuf {
 mod tests {
     use super::*;
 
-    fn refusal(dynamodb: Option<&str>, lambda: Option<&str>) -> Option<String> {
+    fn url_error(dynamodb: Option<&str>, lambda: Option<&str>) -> Option<String> {
         let (dynamodb, lambda) = (dynamodb.map(ToOwned::to_owned), lambda.map(ToOwned::to_owned));
         let options = Options { dynamodb, lambda, ..Options::ephemeral() };
         options.check_urls().err().map(|error| error.to_string())
     }
 
     #[test]
-    fn urls_are_of_a_kind_that_can_be_spoken_to() {
-        assert_eq!(refusal(None, None), None);
-        assert_eq!(refusal(Some("http://127.0.0.1:8000"), Some("http://127.0.0.1:9001/")), None);
-        assert_eq!(refusal(Some("https://dynamodb.eu-central-1.amazonaws.com"), None), None);
+    fn urls_with_unsupported_schemes_are_rejected() {
+        assert_eq!(url_error(None, None), None);
+        assert_eq!(url_error(Some("http://127.0.0.1:8000"), Some("http://127.0.0.1:9001/")), None);
+        assert_eq!(url_error(Some("https://dynamodb.eu-central-1.amazonaws.com"), None), None);
         for url in ["ftp://127.0.0.1", "127.0.0.1:9001", "localhost:9001", "localhost", ""] {
-            assert_eq!(refusal(Some(url), None), Some(format!("`{url}` is not an http:// or https:// URL")));
+            let expected = format!("`{url}` is not an http:// or https:// URL");
+            assert_eq!(url_error(Some(url), None), Some(expected));
         }
         for url in ["https://127.0.0.1:9001", "localhost:9001", ""] {
-            assert_eq!(refusal(None, Some(url)), Some(format!("`{url}` is not an http:// URL")));
+            assert_eq!(url_error(None, Some(url)), Some(format!("`{url}` is not an http:// URL")));
         }
+    }
+
+    #[test]
+    fn log_level_is_the_template_parameter() {
+        let level = |name: &str| {
+            let parameters = [("LogLevel".to_owned(), name.to_owned())].into();
+            Options { parameters, ..Options::ephemeral() }.log_level().map_err(|error| error.to_string())
+        };
+        assert_eq!(Options::ephemeral().log_level().unwrap(), LevelFilter::INFO);
+        for (name, expected) in [
+            ("error", LevelFilter::ERROR),
+            ("warn", LevelFilter::WARN),
+            ("info", LevelFilter::INFO),
+            ("debug", LevelFilter::DEBUG),
+        ] {
+            assert_eq!(level(name), Ok(expected));
+        }
+        let message = level("loud").unwrap_err();
+        assert!(
+            message.ends_with("Parameters.LogLevel: `loud` is not one of error, warn, info, debug"),
+            "{message}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The parameters of a template: which values they have, and which they may have.
+//! The values of a template's parameters, and the checks of values that the user sets.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::{
     scalar,
-    template_error::{TemplateError, below},
+    template_error::{TemplateError, child},
 };
 
-/// The values of the parameters that `template` declares: those that are `given`, and else their defaults. One without
-/// either is missing; whoever refers to it will be told.
+/// Returns the values of the parameters that `template` declares: those in `given`, and the defaults of the others.
+/// A parameter with neither has no value, and a reference to it is an error.
 pub(crate) fn values(
     template: &Value,
     given: &BTreeMap<String, String>,
@@ -26,40 +26,41 @@ pub(crate) fn values(
     for (name, value) in given {
         let parameter = declared
             .get(name)
-            .ok_or_else(|| TemplateError::new("Parameters", format!("no parameter `{name}`")))?;
-        let refused = |why| TemplateError::new(below("Parameters", name), format!("`{value}` {why}"));
-        check(parameter, value).map_err(refused)?;
+            .ok_or_else(|| TemplateError::new("Parameters", format!("unknown parameter `{name}`")))?;
+        let error = |problem| TemplateError::new(child("Parameters", name), format!("`{value}` {problem}"));
+        check(parameter, value).map_err(error)?;
         values.insert(name.clone(), value.as_str().into());
     }
     Ok(values)
 }
 
-/// Whether a parameter may have this value.
+/// Checks `value` against the constraints of `parameter`.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>.
 fn check(parameter: &Value, value: &str) -> Result<(), String> {
     let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
     if parameter["Type"] == "Number" && number.is_none() {
-        return Err("is no number".to_owned());
+        return Err("is not a number".to_owned());
     }
     let bound = |name: &str| parameter.get(name).and_then(Value::as_f64).zip(number);
-    if let Some((least, number)) = bound("MinValue")
-        && number < least
+    if let Some((minimum, number)) = bound("MinValue")
+        && number < minimum
     {
-        return Err(format!("is less than {least}"));
+        return Err(format!("is less than {minimum}"));
     }
-    if let Some((most, number)) = bound("MaxValue")
-        && number > most
+    if let Some((maximum, number)) = bound("MaxValue")
+        && number > maximum
     {
-        return Err(format!("is more than {most}"));
+        return Err(format!("is more than {maximum}"));
     }
-    if let Some(allowed) = parameter["AllowedValues"].as_array()
-        && !allowed.iter().any(|allowed| scalar::text(allowed).as_deref() == Some(value))
-    {
-        return Err("is none of the allowed values".to_owned());
+    if let Some(allowed) = parameter["AllowedValues"].as_array() {
+        let allowed: Vec<String> = allowed.iter().filter_map(scalar::text).collect();
+        if !allowed.iter().any(|allowed| allowed == value) {
+            return Err(format!("is not one of {}", allowed.join(", ")));
+        }
     }
     if let Some(pattern) = parameter["AllowedPattern"].as_str() {
-        // The whole value has to match.
+        // The pattern must match the whole value.
         let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| error.to_string())?;
         if !whole.is_match(value) {
             return Err(format!("does not match {pattern}"));
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_is_taken() {
+    fn values_within_the_constraints_are_accepted() {
         for (name, given) in
             [("Stage", "test"), ("Rate", "1"), ("Rate", "9"), ("Days", "30"), ("Level", "warn")]
         {
@@ -97,20 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_is_refused() {
-        for (name, given, why) in [
+    fn values_outside_the_constraints_are_rejected() {
+        for (name, given, error) in [
             ("Stage", "A/B", "Parameters.Stage: `A/B` does not match [a-z]{1,4}"),
             ("Stage", "alive", "Parameters.Stage: `alive` does not match [a-z]{1,4}"),
             ("Stage", "", "Parameters.Stage: `` does not match [a-z]{1,4}"),
             ("Rate", "0", "Parameters.Rate: `0` is less than 1"),
             ("Rate", "10", "Parameters.Rate: `10` is more than 9"),
-            ("Rate", "many", "Parameters.Rate: `many` is no number"),
-            ("Rate", "NaN", "Parameters.Rate: `NaN` is no number"),
-            ("Days", "2", "Parameters.Days: `2` is none of the allowed values"),
-            ("Level", "loud", "Parameters.Level: `loud` is none of the allowed values"),
-            ("Lvl", "info", "Parameters: no parameter `Lvl`"),
+            ("Rate", "many", "Parameters.Rate: `many` is not a number"),
+            ("Rate", "NaN", "Parameters.Rate: `NaN` is not a number"),
+            ("Days", "2", "Parameters.Days: `2` is not one of 1, 30"),
+            ("Level", "loud", "Parameters.Level: `loud` is not one of info, warn"),
+            ("Lvl", "info", "Parameters: unknown parameter `Lvl`"),
         ] {
-            assert_eq!(value(name, given), Err(why.to_owned()));
+            assert_eq!(value(name, given), Err(error.to_owned()));
         }
     }
 }

@@ -1,14 +1,13 @@
-//! The policy that an authorizer answers with, evaluated as IAM does.
+//! The policy that an authorizer returns, evaluated as IAM does it.
 
 use serde::{Deserialize, de::IgnoredAny};
 
-/// What everyone who calls an API does, in the words of IAM.
+/// The IAM action of calling an API.
 const ACTION: &str = "execute-api:Invoke";
 
-/// API Gateway takes no longer resource in a policy, in characters.
-const LONGEST_RESOURCE: usize = 512;
+/// API Gateway's limit for the length of a resource in a policy, in characters.
+const MAX_RESOURCE_LENGTH: usize = 512;
 
-/// A policy document.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Policy {
@@ -19,8 +18,8 @@ pub(crate) struct Policy {
     statement: OneOrMany<Statement>,
 }
 
-// A statement with anything else in it, such as a condition, is refused: to leave it aside would be to
-// decide something that the authorizer didn't say.
+// A statement with other elements, such as a condition, is rejected: without them, the statement would mean something
+// else.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Statement {
@@ -31,7 +30,7 @@ struct Statement {
     resource: OneOrMany<Resource>,
 }
 
-/// A pattern that the ARNs of methods may fit.
+/// A pattern for the ARNs of methods, with the wildcards `*` and `?`.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct Resource(String);
@@ -40,7 +39,7 @@ impl TryFrom<String> for Resource {
     type Error = &'static str;
 
     fn try_from(pattern: String) -> Result<Self, Self::Error> {
-        if pattern.chars().count() > LONGEST_RESOURCE { Err("too long") } else { Ok(Self(pattern)) }
+        if pattern.chars().count() > MAX_RESOURCE_LENGTH { Err("too long") } else { Ok(Self(pattern)) }
     }
 }
 
@@ -67,7 +66,7 @@ impl<T> OneOrMany<T> {
 }
 
 impl Policy {
-    /// Whether the method behind `method_arn` may be called: some statement allows it and none denies it.
+    /// Returns true if at least one statement allows calls of `method_arn` and no statement denies them.
     pub(crate) fn allows(&self, method_arn: &str) -> bool {
         let mut allowed = false;
         for statement in self.statement.as_slice().iter().filter(|s| s.applies_to(method_arn)) {
@@ -88,11 +87,11 @@ impl Statement {
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any characters and `?` for any one.
+/// Returns true if `text` matches `pattern`, in which `*` matches any characters and `?` matches one character.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
-    // Where to go on when the text stops to fit: after the last `*`, which then takes one character more.
+    // After a mismatch, matching continues here: after the last `*`, which then matches one more character.
     let mut retry = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -105,9 +104,9 @@ fn wildcard(pattern: &str, text: &str) -> bool {
                 t += 1;
             }
             _ => match retry {
-                Some((after, taken)) => {
-                    retry = Some((after, taken + 1));
-                    (p, t) = (after, taken + 1);
+                Some((after_star, matched)) => {
+                    retry = Some((after_star, matched + 1));
+                    (p, t) = (after_star, matched + 1);
                 }
                 None => return false,
             },
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_that_matches_allows() {
+    fn matching_allow_allows() {
         for (action, resource) in [
             ("execute-api:Invoke", ARN),
             ("execute-api:invoke", ARN),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_of_something_else_does_not() {
+    fn allow_of_another_action_or_resource_does_not_allow() {
         for (action, resource) in [
             ("execute-api:ManageConnections", "*"),
             ("execute-api:Invoke", "arn:aws:execute-api:*:*:api/live/POST/*"),
@@ -164,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_may_have_512_characters() {
+    fn resource_of_512_characters_is_accepted() {
         assert!(allows(statement("Allow", ACTION, "*".repeat(512))));
     }
 
     #[test]
-    fn a_deny_wins_wherever_it_stands() {
+    fn deny_overrides_allow_in_any_order() {
         let (allow, deny) = (statement("Allow", "*", "*"), statement("Deny", ACTION, "*GET/v1/*"));
         assert!(!allows([allow.clone(), deny.clone()]));
         assert!(!allows([deny, allow.clone()]));
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_evaluated_is_refused() {
+    fn unsupported_statements_are_rejected() {
         for statement in [
             json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}),
             json!({"Effect": "Allow", "NotAction": "x:y", "Resource": "*"}),
@@ -193,7 +192,7 @@ mod tests {
         }
     }
 
-    /// The definition of a wildcard, without regard to speed.
+    /// The definition of wildcards, as a simple and slow function.
     fn by_definition(pattern: &[char], text: &[char]) -> bool {
         match pattern {
             [] => text.is_empty(),
@@ -210,19 +209,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wildcards_do_what_their_definition_says(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
+        fn wildcard_agrees_with_its_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
             let chars = |s: &str| s.chars().collect::<Vec<_>>();
             prop_assert_eq!(wildcard(&pattern, &text), by_definition(&chars(&pattern), &chars(&text)));
         }
 
         #[test]
-        fn text_without_wildcards_fits_itself_alone(a in "[^*?]{0,12}", b in "[^*?]{0,12}") {
+        fn text_without_wildcards_matches_only_itself(a in "[^*?]{0,12}", b in "[^*?]{0,12}") {
             prop_assert!(wildcard(&a, &a));
             prop_assert_eq!(wildcard(&a, &b), a == b);
         }
 
         #[test]
-        fn allowed_means_one_allow_and_no_deny(effects in effects()) {
+        fn allows_requires_a_matching_allow_and_no_matching_deny(effects in effects()) {
             let statements: Vec<Value> = effects
                 .iter()
                 .map(|(allow, applies)| {

@@ -1,26 +1,25 @@
-//! The ids that AWS makes up.
+//! Request ids, as AWS generates them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use shared::primitives::random::Random;
 use uuid::Builder;
 
-/// What tells a request from all others.
+/// The two ids that API Gateway gives to each request.
 #[derive(Debug)]
 pub(crate) struct RequestId {
-    /// `context.requestId`, and `x-amzn-RequestId` to the caller.
+    /// `context.requestId`, which callers get as `x-amzn-RequestId`.
     pub(crate) id: String,
-    /// `context.extendedRequestId`, and `x-amz-apigw-id` to the caller.
+    /// `context.extendedRequestId`, which callers get as `x-amz-apigw-id`.
     pub(crate) extended: String,
 }
 
 impl RequestId {
-    /// Makes one up.
     pub(crate) fn new(random: &Random) -> Self {
         Self { id: uuid(random), extended: BASE64_STANDARD.encode(random.bytes::<11>()) }
     }
 }
 
-/// A random UUID.
+/// Returns a random UUID (version 4).
 pub(crate) fn uuid(random: &Random) -> String {
     Builder::from_random_bytes(random.bytes()).into_uuid().to_string()
 }
@@ -32,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_id_is_a_random_uuid() {
+    fn ids_are_different_random_uuids() {
         let id = RequestId::new(&Random::system());
         let parsed: Uuid = id.id.parse().unwrap();
         assert_eq!(parsed.get_version_num(), 4);

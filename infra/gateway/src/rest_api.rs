@@ -1,4 +1,4 @@
-//! The way of a request through the API: route, authorizer, function.
+//! Handles the requests to the API: matches the route, invokes the authorizer and then the function.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -16,23 +16,25 @@ use shared::{
     telemetry::log::TARGET,
 };
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::{
-    aws_names, event,
+    authorizer_result, aws_names, event,
     gateway_response::ResponseType,
     integration,
     invoke::Functions,
     request_id::RequestId,
-    routes::{Authorizer, Integration, Match},
+    request_log::{self, milliseconds_since},
+    routes::{Authorizer, Integration, RouteMatch},
     template::Api,
-    verdict,
 };
 
-const LARGEST_BODY: usize = 10 * 1024 * 1024;
-/// Of the request line and the values of all headers together (API Gateway's quotas for REST APIs).
-const LARGEST_HEAD: usize = 10_240;
+/// API Gateway's limit for the size of a body, in bytes.
+const MAX_BODY: usize = 10 * 1024 * 1024;
+/// API Gateway's limit for the size of the request line and all header values of a REST API, in bytes.
+const MAX_HEAD: usize = 10_240;
 
-/// The API and what it needs to answer.
+/// The API, and what it needs to handle requests.
 pub(crate) struct RestApi {
     pub(crate) api: Api,
     pub(crate) functions: Arc<Functions>,
@@ -41,72 +43,85 @@ pub(crate) struct RestApi {
     pub(crate) port: u16,
 }
 
-async fn answer(
+async fn handle(
     State(api): State<Arc<RestApi>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let started = Instant::now();
-    let id = RequestId::new(&api.random);
-    let (parts, body) = request.into_parts();
-    let found = api.api.routes.find(parts.method.as_str(), parts.uri.path());
-    let result = match &found {
-        _ if head_length(&parts) > LARGEST_HEAD => Err(ResponseType::RequestTooLarge),
-        Some(found) => api.serve(&parts, body, found, &id, client).await,
-        None => Err(ResponseType::MissingAuthenticationToken),
-    };
-    let value = |id: &str| HeaderValue::try_from(id).expect("an id is made of ASCII");
-    let request_id = value(&id.id);
-    let mut response = result.unwrap_or_else(|kind| api.api.responses.answer(kind, &request_id));
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
-    headers.insert(HeaderName::from_static("x-amz-apigw-id"), value(&id.extended));
-    tracing::info!(
-        target: TARGET,
-        method = parts.method.as_str(),
-        resource = found.map(|found| found.resource),
-        status = response.status().as_u16(),
-        request_id = id.id,
-        duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
-        "request"
-    );
-    response
+    api.respond(request, client).instrument(request_log::span()).await
 }
 
 impl RestApi {
-    /// The API, at whatever path is free.
+    /// Returns a router that sends all paths to the API.
     pub(crate) fn router(self) -> Router {
-        Router::new().fallback(answer).with_state(Arc::new(self))
+        Router::new().fallback(handle).with_state(Arc::new(self))
+    }
+
+    async fn respond(&self, request: Request<Body>, client: SocketAddr) -> Response<Body> {
+        let started = Instant::now();
+        let id = RequestId::new(&self.random);
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        let route_match = self.api.routes.find(parts.method.as_str(), path);
+        let result = match &route_match {
+            _ if head_length(&parts) > MAX_HEAD => Err(ResponseType::RequestTooLarge),
+            Some(route_match) => self.serve(&parts, body, route_match, &id, client).await,
+            None => Err(ResponseType::MissingAuthenticationToken),
+        };
+        let header = |id: &str| HeaderValue::try_from(id).expect("an id contains only ASCII characters");
+        let request_id = header(&id.id);
+        let mut response = result.unwrap_or_else(|kind| self.api.responses.response(kind, &request_id));
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
+        headers.insert(HeaderName::from_static("x-amz-apigw-id"), header(&id.extended));
+        let is_unknown = route_match.is_none();
+        tracing::info!(
+            target: request_log::TARGET,
+            method = parts.method.as_str(),
+            resource = route_match.map(|route_match| route_match.resource),
+            path_length = is_unknown.then_some(path.len()),
+            known_segment = is_unknown.then(|| self.api.routes.known_segment(path)).flatten(),
+            status = response.status().as_u16(),
+            request_id = id.id,
+            duration_ms = milliseconds_since(started),
+            "request"
+        );
+        response
     }
 
     async fn serve(
         &self,
         parts: &Parts,
         body: Body,
-        found: &Match<'_, '_>,
+        route_match: &RouteMatch<'_, '_>,
         id: &RequestId,
         client: SocketAddr,
     ) -> Result<Response<Body>, ResponseType> {
         let body = read(body).await?;
         let now = self.clock.now_utc();
-        let mut request = event::Request::new(&self.api.stage, parts, found, id, client, self.port, now);
-        if let Some(authorizer) = &found.route.authorizer {
+        let mut request =
+            event::Request::new(&self.api.stage, parts, route_match, id, client, self.port, now);
+        if let Some(authorizer) = &route_match.route.authorizer {
             let context = self.authorize(authorizer, parts, &request).await?;
             request.context.authorizer = Some(context);
         }
-        let (function, limit) = match &found.route.integration {
+        let (function, limit) = match &route_match.route.integration {
             Integration::Function { name, timeout } => (name, timeout),
-            Integration::Preflight(preflight) => return Ok(preflight.answer()),
+            Integration::Preflight(preflight) => return Ok(preflight.to_response()),
         };
-        let answer = self.functions.invoke(function, json(&request.proxy_event(&body)));
-        let answer = timeout(*limit, answer).await.map_err(|_| ResponseType::IntegrationTimeout)?;
-        let answer = answer.map_err(|error| {
+        let invocation = self.functions.invoke(function, json(&request.proxy_event(&body)));
+        let result = timeout(*limit, invocation).await.map_err(|_| {
+            request_log::record_reason("the function takes too long");
+            ResponseType::IntegrationTimeout
+        })?;
+        let result = result.map_err(|error| {
             tracing::warn!(target: TARGET, function, error_type = error.error_type, "a function failed");
             ResponseType::IntegrationFailure
         })?;
-        integration::response(&answer).ok_or(ResponseType::IntegrationFailure)
+        integration::to_response(&result).ok_or(ResponseType::IntegrationFailure)
     }
 
+    /// Returns the authorizer's context if the authorizer allows the request.
     async fn authorize(
         &self,
         authorizer: &Authorizer,
@@ -115,37 +130,37 @@ impl RestApi {
     ) -> Result<Map<String, Value>, ResponseType> {
         if authorizer.identity_headers.iter().any(|name| request.headers.get(name).is_none_or(str::is_empty))
         {
+            request_log::record_reason("no credential");
             return Err(ResponseType::Unauthorized);
         }
         let method_arn = aws_names::method_arn(&self.api.stage, parts.method.as_str(), parts.uri.path());
         let started = Instant::now();
-        let answer =
-            self.functions.invoke(&authorizer.function, json(&request.authorizer_event(&method_arn))).await;
-        let mut context = verdict::context(answer, &method_arn)?;
-        let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        context.insert("integrationLatency".to_owned(), latency.into());
+        let event = json(&request.authorizer_event(&method_arn));
+        let result = self.functions.invoke(&authorizer.function, event).await;
+        let mut context = authorizer_result::context(result, &method_arn)?;
+        context.insert("integrationLatency".to_owned(), milliseconds_since(started).into());
         Ok(context)
     }
 }
 
-/// The length of the request line and of the values of all headers.
+/// Returns the length of the request line and of all header values, in bytes.
 fn head_length(parts: &Parts) -> usize {
     let line = format!("{} {} {:?}", parts.method, parts.uri, parts.version).len();
     line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
 }
 
 fn json(event: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(event).expect("an event has string keys alone")
+    serde_json::to_vec(event).expect("all keys of an event are strings")
 }
 
-/// The whole body. One that is too large is still read to its end, though not kept: a client that is
-/// busy sending wouldn't see an answer.
+/// Reads the whole body. A body that is too large is read to its end, too, but not stored: a client that is still sending
+/// would not see the response.
 async fn read(mut body: Body) -> Result<Vec<u8>, ResponseType> {
     let mut bytes = Vec::new();
     let mut too_large = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| ResponseType::BadRequestBody)?.into_data() else { continue };
-        too_large |= bytes.len() + data.len() > LARGEST_BODY;
+        too_large |= bytes.len() + data.len() > MAX_BODY;
         if too_large {
             bytes = Vec::new();
         } else {
@@ -180,12 +195,12 @@ mod tests {
             .layer(MockConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))))
     }
 
-    struct Answer {
+    struct TestResponse {
         parts: axum::http::response::Parts,
         body: Bytes,
     }
 
-    impl Answer {
+    impl TestResponse {
         fn status(&self) -> u16 {
             self.parts.status.as_u16()
         }
@@ -195,51 +210,52 @@ mod tests {
         }
     }
 
-    async fn send(method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    async fn send(method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> TestResponse {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = router().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer { parts, body: to_bytes(body, usize::MAX).await.unwrap() }
+        TestResponse { parts, body: to_bytes(body, usize::MAX).await.unwrap() }
     }
 
     #[tokio::test]
-    async fn an_open_route_goes_to_its_function() {
-        let answer = send("POST", "/open?a=1", &[], "hello").await;
-        assert_eq!(answer.status(), 200);
-        let event = answer.json();
+    async fn public_route_invokes_its_function() {
+        let response = send("POST", "/public?a=1", &[], "hello").await;
+        assert_eq!(response.status(), 200);
+        let event = response.json();
         assert_eq!(event["body"], "hello");
-        assert_eq!(event["resource"], "/open");
+        assert_eq!(event["resource"], "/public");
         assert_eq!(event["queryStringParameters"], json!({"a": "1"}));
         assert!(event["requestContext"].get("authorizer").is_none());
         let id = event["requestContext"]["requestId"].as_str().unwrap();
-        assert_eq!(answer.parts.headers["x-amzn-requestid"], id);
+        assert_eq!(response.parts.headers["x-amzn-requestid"], id);
     }
 
     #[tokio::test]
-    async fn no_route_is_a_missing_authentication_token() {
-        for (method, path) in [("GET", "/nothing"), ("PUT", "/open"), ("POST", "/open/"), ("POST", "//open")]
+    async fn unknown_route_returns_missing_authentication_token() {
+        for (method, path) in
+            [("GET", "/unknown"), ("PUT", "/public"), ("POST", "/public/"), ("POST", "//public")]
         {
-            let answer = send(method, path, &[("authorization", "allow")], "").await;
-            assert_eq!(answer.status(), 404, "{method} {path}");
-            assert_eq!(answer.parts.headers["x-request-id"], answer.parts.headers["x-amzn-requestid"]);
-            assert_eq!(&answer.body[..], br#"{"error": "no such route"}"#);
+            let response = send(method, path, &[("authorization", "allow")], "").await;
+            assert_eq!(response.status(), 404, "{method} {path}");
+            assert_eq!(response.parts.headers["x-request-id"], response.parts.headers["x-amzn-requestid"]);
+            assert_eq!(&response.body[..], br#"{"error": "no such route"}"#);
         }
     }
 
     #[tokio::test]
-    async fn without_identity_the_authorizer_is_not_asked() {
-        // Asked, it would allow all of these.
+    async fn request_without_identity_header_returns_401_without_the_authorizer() {
+        // The authorizer would allow all of these.
         for headers in [&[] as &[_], &[("authorization", "")], &[("authorisation", "allow")]] {
-            assert_eq!(send("GET", "/things/1", headers, "").await.status(), 401);
+            assert_eq!(send("GET", "/items/1", headers, "").await.status(), 401);
         }
     }
 
     #[tokio::test]
-    async fn the_authorizer_decides() {
-        for (word, status) in [
+    async fn result_of_the_authorizer_determines_the_status() {
+        for (authorization, status) in [
             ("allow", 200),
             ("deny", 403),
             ("allow another method", 403),
@@ -247,29 +263,29 @@ mod tests {
             ("error Something else", 500),
             ("panic", 500),
             ("sleep", 500),
-            ("answer nonsense", 500),
+            ("return nonsense", 500),
             ("allow with a list", 500),
         ] {
-            let answer = send("GET", "/things/1", &[("Authorization", word)], "").await;
-            assert_eq!(answer.status(), status, "{word}");
+            let response = send("GET", "/items/1", &[("Authorization", authorization)], "").await;
+            assert_eq!(response.status(), status, "{authorization}");
         }
     }
 
     #[tokio::test]
-    async fn the_function_learns_what_the_authorizer_said() {
-        let answer = send("GET", "/things/%2e%2E?x=1", &[("authorization", "allow")], "").await;
-        let event = answer.json();
+    async fn function_receives_the_context_of_the_authorizer() {
+        let response = send("GET", "/items/%2e%2E?x=1", &[("authorization", "allow")], "").await;
+        let event = response.json();
         let authorizer = &event["requestContext"]["authorizer"];
         assert_eq!(authorizer["principalId"], "me");
         assert_eq!(authorizer["number"], "1");
         assert!(authorizer["integrationLatency"].is_u64());
-        assert_eq!(authorizer["methodArn"], aws_names::method_arn("test", "GET", "/things/%2e%2E"));
+        assert_eq!(authorizer["methodArn"], aws_names::method_arn("test", "GET", "/items/%2e%2E"));
         assert_eq!(authorizer["type"], "REQUEST");
         assert_eq!(event["pathParameters"], json!({"id": "%2e%2E"}));
     }
 
     #[tokio::test]
-    async fn a_function_that_fails_is_a_server_error() {
+    async fn failed_function_returns_a_server_error() {
         for (path, status) in
             [("/fail", 502), ("/panic", 502), ("/echo", 502), ("/sleep", 502), ("/sleep/longer", 504)]
         {
@@ -278,9 +294,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_may_be_ten_mebibytes() {
-        let status = async |length| send("POST", "/open", &[], vec![b'x'; length]).await.status();
-        assert_eq!(status(LARGEST_BODY).await, 200);
-        assert_eq!(status(LARGEST_BODY + 1).await, 413);
+    async fn body_above_ten_mebibytes_returns_413() {
+        let status = async |length| send("POST", "/public", &[], vec![b'x'; length]).await.status();
+        assert_eq!(status(MAX_BODY).await, 200);
+        assert_eq!(status(MAX_BODY + 1).await, 413);
     }
 }

@@ -1,4 +1,4 @@
-//! The resources of the API and their methods: which function answers a request, and who decides before.
+//! The routes of the API: the function and the authorizer of each path and method.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,11 +8,10 @@ use std::{
 
 use crate::cors::{Cors, Preflight};
 
-/// All routes of the API.
 #[derive(Debug, Default)]
 pub(crate) struct Routes(Vec<Resource>);
 
-/// One path and its methods.
+/// A path and its methods.
 #[derive(Debug)]
 struct Resource {
     path: String,
@@ -26,68 +25,65 @@ enum Segment {
     Parameter(String),
 }
 
-/// A route of the API, as the template has it.
+/// A route of the API that leads to a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteInfo {
-    /// Its method.
+    /// An HTTP method, or `ANY`.
     pub method: String,
-    /// Its path, such as `/v1/projects/{project_id}`.
+    /// The path template, such as `/v1/projects/{project_id}`.
     pub path: String,
-    /// Whether it asks for no credential.
+    /// True if the route has no authorizer.
     pub public: bool,
-    /// The name of the function that it leads to.
     pub function: String,
 }
 
-/// What a method of a path leads to.
+/// What handles the requests of a method of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// What answers.
     pub(crate) integration: Integration,
-    /// The authorizer that decides before.
+    /// The authorizer that runs first. `None` means that the route is public.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
 }
 
-/// What answers a request.
+/// What generates the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Integration {
-    /// A function, for which the API waits so long.
+    /// A function, and how long the API waits for it.
     Function { name: String, timeout: Duration },
-    /// The API itself, to a browser that asks what pages of another origin may send.
+    /// A constant response to the preflight requests of browsers.
     Preflight(Preflight),
 }
 
-/// Who decides on a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Authorizer {
     pub(crate) function: String,
-    /// The headers without which there is nothing to decide on.
+    /// A request without one of these headers gets 401, and the authorizer is not invoked.
     pub(crate) identity_headers: Vec<String>,
 }
 
 /// The route that a request matches.
 #[derive(Debug)]
-pub(crate) struct Match<'route, 'path> {
+pub(crate) struct RouteMatch<'route, 'path> {
     pub(crate) route: &'route Route,
-    /// The path as the template writes it, such as `/v1/api-keys/{key_id}`.
+    /// The path template, such as `/v1/api-keys/{key_id}`.
     pub(crate) resource: &'route str,
-    /// Tells the resource from others, as the id does that API Gateway makes up.
+    /// Identifies the resource, like the ids that API Gateway generates.
     pub(crate) resource_id: String,
-    /// The values of the path's parameters, as they stand in the request.
+    /// The names of the path parameters, with their values as they were sent (not decoded).
     pub(crate) parameters: Vec<(&'route str, &'path str)>,
 }
 
-/// Why a route can't be added.
+/// Why a route cannot be added.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RouteError {
-    #[error("the path `{0}` is not made of `/literal` and `/{{parameter}}`")]
+    #[error("the path `{0}` does not consist of `/literal` and `/{{parameter}}`")]
     Path(String),
     #[error("`{0}` is not a method of a REST API")]
     Method(String),
-    #[error("`{method} {path}` is taken already")]
-    Taken { method: String, path: String },
-    #[error("`{0}` and `{1}` are one resource, whose parameters can't have two names")]
-    Names(String, String),
+    #[error("`{method} {path}` is declared twice")]
+    Duplicate { method: String, path: String },
+    #[error("`{0}` and `{1}` are the same resource, whose parameters must have the same names")]
+    ParameterNames(String, String),
 }
 
 const OPTIONS: &str = "OPTIONS";
@@ -95,7 +91,7 @@ const ANY: &str = "ANY";
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", OPTIONS, ANY];
 
 impl Routes {
-    /// Adds a route. `ANY` stands for every method that has no route of its own.
+    /// Adds a route. The method `ANY` matches all methods for which the path has no other route.
     pub(crate) fn add(&mut self, method: &str, path: &str, route: Route) -> Result<(), RouteError> {
         let method = method.to_ascii_uppercase();
         if !METHODS.contains(&method.as_str()) {
@@ -108,28 +104,29 @@ impl Routes {
             None => self.0.push_mut(Resource { path: path.to_owned(), segments, methods: HashMap::new() }),
         };
         if resource.path != path {
-            return Err(RouteError::Names(resource.path.clone(), path.to_owned()));
+            return Err(RouteError::ParameterNames(resource.path.clone(), path.to_owned()));
         }
         if resource.methods.contains_key(&method) {
-            return Err(RouteError::Taken { method, path: path.to_owned() });
+            return Err(RouteError::Duplicate { method, path: path.to_owned() });
         }
         resource.methods.insert(method, route);
         Ok(())
     }
 
-    /// Answers preflights on each path that has no `OPTIONS` of its own.
+    /// Adds a preflight response to each path that has no `OPTIONS` method.
     pub(crate) fn add_preflights(&mut self, cors: &Cors) {
         for Resource { methods, .. } in &mut self.0 {
-            let any = methods.contains_key(ANY);
-            let named = METHODS.into_iter().filter(|method| *method != ANY);
-            let named = named.filter(|method| any || *method == OPTIONS || methods.contains_key(*method));
-            let preflight = cors.preflight(&named.collect::<BTreeSet<_>>());
+            let has_any = methods.contains_key(ANY);
+            let supported = METHODS.into_iter().filter(|method| *method != ANY);
+            let supported =
+                supported.filter(|method| has_any || *method == OPTIONS || methods.contains_key(*method));
+            let preflight = cors.preflight(&supported.collect::<BTreeSet<_>>());
             let route = Route { integration: Integration::Preflight(preflight), authorizer: None };
             methods.entry(OPTIONS.to_owned()).or_insert(route);
         }
     }
 
-    /// All that lead to a function, in no particular order.
+    /// Returns all routes that lead to a function, in no particular order.
     pub(crate) fn list(&self) -> Vec<RouteInfo> {
         let resources = self.0.iter();
         resources
@@ -148,12 +145,12 @@ impl Routes {
             .collect()
     }
 
-    /// The route of a request. The path chooses a resource first, literals before parameters; where that
-    /// one lacks the method, no other is tried.
+    /// Finds the route of a request. The path determines the resource, and literal segments take precedence over
+    /// parameters. If this resource does not have the method, no other resource is tried.
     ///
-    /// `path` is matched as it came over the wire: what only means the same as a route's path, such as
-    /// `//`, `..` or `%2f`, must not lead to it, since whoever decides on access reads the same text.
-    pub(crate) fn find<'path>(&self, method: &str, path: &'path str) -> Option<Match<'_, 'path>> {
+    /// `path` is matched as it was sent. Equivalent paths, for example with `//`, `..` or `%2f`, do not match, because the
+    /// authorizer reads the same text.
+    pub(crate) fn find<'path>(&self, method: &str, path: &'path str) -> Option<RouteMatch<'_, 'path>> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let (index, resource) = self
             .0
@@ -173,7 +170,17 @@ impl Routes {
                 Segment::Literal(_) => None,
             })
             .collect();
-        Some(Match { route, resource: &resource.path, resource_id: format!("{index:06x}"), parameters })
+        Some(RouteMatch { route, resource: &resource.path, resource_id: format!("{index:06x}"), parameters })
+    }
+
+    /// Returns the first segment of `path` that is a literal segment of any route. Logs contain it instead of a path that
+    /// matches no route, because such a path can contain secrets.
+    pub(crate) fn known_segment<'path>(&self, path: &'path str) -> Option<&'path str> {
+        let is_known = |part: &str| {
+            let mut segments = self.0.iter().flat_map(|resource| &resource.segments);
+            segments.any(|segment| matches!(segment, Segment::Literal(literal) if literal == part))
+        };
+        path.split('/').find(|part| !part.is_empty() && is_known(part))
     }
 }
 
@@ -217,7 +224,6 @@ mod tests {
     use super::*;
 
     impl Route {
-        /// One that asks for no credential.
         pub(crate) fn public(function: &str) -> Self {
             let (name, timeout) = (function.to_owned(), Duration::from_secs(29));
             Self { integration: Integration::Function { name, timeout }, authorizer: None }
@@ -249,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_a_method_find_their_route() {
+    fn find_matches_path_and_method() {
         assert_eq!(find("GET", "/v1/projects").as_deref(), Some("GET /v1/projects"));
         assert_eq!(find("POST", "/v1/projects").as_deref(), Some("POST /v1/projects"));
         assert_eq!(find("GET", "/v1/projects/p").as_deref(), Some("GET /v1/projects/{id}"));
@@ -258,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_a_path_and_leads_to_no_other() {
+    fn find_of_the_root_matches_only_a_slash() {
         let mut routes = routes();
         routes.add("GET", "/", Route::public("root")).unwrap();
         assert_eq!(routes.find("GET", "/").unwrap().resource, "/");
@@ -268,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_beats_a_parameter_even_without_the_method() {
+    fn find_prefers_a_literal_even_if_it_lacks_the_method() {
         assert_eq!(find("GET", "/v1/projects/mine").as_deref(), Some("GET /v1/projects/mine"));
         assert_eq!(find("DELETE", "/v1/projects/mine"), None);
     }
 
     #[test]
-    fn nothing_that_only_means_the_same_matches() {
+    fn find_rejects_equivalent_paths() {
         for path in [
             "",
             "/",
@@ -299,15 +305,30 @@ mod tests {
     }
 
     #[test]
-    fn parameters_come_as_they_stand() {
+    fn find_returns_parameters_undecoded() {
         let routes = routes();
-        let found = routes.find("POST", "/v1/projects/a%2Fb/..").unwrap();
-        assert_eq!(found.resource, "/v1/projects/{id}/{verb}");
-        assert_eq!(found.parameters, [("id", "a%2Fb"), ("verb", "..")]);
+        let route_match = routes.find("POST", "/v1/projects/a%2Fb/..").unwrap();
+        assert_eq!(route_match.resource, "/v1/projects/{id}/{verb}");
+        assert_eq!(route_match.parameters, [("id", "a%2Fb"), ("verb", "..")]);
     }
 
     #[test]
-    fn preflights_are_answered_where_there_is_a_path_and_nothing_else_answers() {
+    fn known_segment_is_the_first_literal_of_any_route() {
+        let routes = routes();
+        for (path, expected) in [
+            ("/v1/secret", Some("v1")),
+            ("//api/projects/v1", Some("projects")),
+            ("/secret", None),
+            ("/id/{id}", None),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(routes.known_segment(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn preflights_are_added_to_paths_without_an_options_method() {
         let cors: Cors = serde_json::from_value(serde_json::json!({"AllowOrigin": "'https://a'"})).unwrap();
         let mut routes = routes();
         routes.add("OPTIONS", "/v1/own", Route::public("own")).unwrap();
@@ -328,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_route_is_refused() {
+    fn add_rejects_invalid_routes() {
         let mut routes = routes();
         let mut add = |method, path| routes.add(method, path, Route::public("x"));
         assert_eq!(add("GET", "v1"), Err(RouteError::Path("v1".into())));
@@ -338,33 +359,33 @@ mod tests {
         assert_eq!(add("FETCH", "/v1/a"), Err(RouteError::Method("FETCH".into())));
         assert_eq!(
             add("get", "/v1/projects"),
-            Err(RouteError::Taken { method: "GET".into(), path: "/v1/projects".into() })
+            Err(RouteError::Duplicate { method: "GET".into(), path: "/v1/projects".into() })
         );
         assert_eq!(
             add("PUT", "/v1/projects/{project}"),
-            Err(RouteError::Names("/v1/projects/{id}".into(), "/v1/projects/{project}".into()))
+            Err(RouteError::ParameterNames("/v1/projects/{id}".into(), "/v1/projects/{project}".into()))
         );
     }
 
     proptest! {
         #[test]
-        fn any_one_raw_segment_is_a_parameter(segment in "[^/]{1,20}") {
+        fn find_accepts_any_segment_as_a_parameter(segment in "[^/]{1,20}") {
             prop_assume!(segment != "mine");
             let path = format!("/v1/projects/{segment}");
             let routes = routes();
-            let found = routes.find("GET", &path).unwrap();
-            prop_assert_eq!(found.parameters, [("id", segment.as_str())]);
+            let route_match = routes.find("GET", &path).unwrap();
+            prop_assert_eq!(route_match.parameters, [("id", segment.as_str())]);
         }
 
         #[test]
-        fn a_match_has_the_shape_of_its_resource(path in "(/(v1|projects|mine|any|[a-z]{0,3})){0,6}") {
+        fn find_returns_a_resource_with_the_same_segments(path in "(/(v1|projects|mine|any|[a-z]{0,3})){0,6}") {
             let routes = routes();
-            if let Some(found) = routes.find("GET", &path) {
+            if let Some(route_match) = routes.find("GET", &path) {
                 let parts: Vec<_> = path.split('/').collect();
-                let resource: Vec<_> = found.resource.split('/').collect();
+                let resource: Vec<_> = route_match.resource.split('/').collect();
                 prop_assert_eq!(parts.len(), resource.len());
-                for (part, of) in parts.iter().zip(resource) {
-                    let fits = if of.starts_with('{') { !part.is_empty() } else { of == *part };
+                for (part, template) in parts.iter().zip(resource) {
+                    let fits = if template.starts_with('{') { !part.is_empty() } else { template == *part };
                     prop_assert!(fits);
                 }
             }

@@ -1,4 +1,4 @@
-//! The properties of a template's resources, as far as the gateway reads them.
+//! The properties of the resources in a SAM template, as far as the gateway supports them.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(crate) struct Environment {
     pub(crate) variables: BTreeMap<String, Value>,
 }
 
-/// What a function's role may do. Managed policies and SAM's policy templates are not understood.
+/// A policy of a function's role. Managed policies and SAM's policy templates are not supported.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct RolePolicy {
@@ -39,16 +39,16 @@ pub(crate) struct RolePolicy {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct RoleStatement {
-    // Read so that a template with another one is refused.
+    // Parsed only to reject other effects.
     #[serde(rename = "Effect")]
-    _effect: AllowAlone,
+    _effect: AllowOnly,
     pub(crate) action: Vec<String>,
     #[serde(rename = "Resource")]
     _resource: Value,
 }
 
 #[derive(Deserialize)]
-pub(crate) enum AllowAlone {
+pub(crate) enum AllowOnly {
     Allow,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum AllowAlone {
 pub(crate) struct Event {
     #[serde(rename = "Type")]
     pub(crate) kind: String,
-    /// Those of an [`ApiEvent`], if `kind` is `Api`.
+    /// An [`ApiEvent`] if `kind` is `Api`.
     pub(crate) properties: Value,
 }
 
@@ -74,13 +74,13 @@ pub(crate) struct ApiEvent {
 }
 
 impl ApiEvent {
-    /// What API Gateway takes where the template says nothing.
+    /// API Gateway's default, in milliseconds.
     fn default_timeout() -> u64 {
         29_000
     }
 }
 
-// Whatever decides on access and isn't understood here is refused. Ignored, it would let in what AWS keeps out.
+// Unknown fields are rejected: ignoring a restriction would authorize requests that AWS denies.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct RouteAuth {
@@ -113,7 +113,7 @@ pub(crate) struct ApiAuth {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct AuthorizerProperties {
     pub(crate) function_arn: String,
-    // Read so that a template with another one is refused.
+    // Parsed only to reject other types.
     #[serde(rename = "FunctionPayloadType")]
     _function_payload_type: PayloadType,
     pub(crate) identity: Identity,
@@ -182,7 +182,7 @@ pub(crate) struct GenerateSecretString {
 }
 
 impl GenerateSecretString {
-    /// What Secrets Manager takes where the template says nothing.
+    /// Secrets Manager's default, in characters.
     fn default_length() -> usize {
         32
     }

@@ -1,8 +1,8 @@
-//! Scalars of JSON where text is wanted.
+//! Conversion of JSON scalars to text.
 
 use serde_json::Value;
 
-/// The text of `value`, if it is a string, a number or a boolean.
+/// Returns `value` as text if it is a string, a number or a boolean.
 pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(string) => Some(string.clone()),

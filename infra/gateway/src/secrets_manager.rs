@@ -1,4 +1,4 @@
-//! A Secrets Manager that answers `GetSecretValue` and `PutSecretValue` for the secrets of the template.
+//! An emulated Secrets Manager with `GetSecretValue` and `PutSecretValue`, for the secrets of the template.
 
 use std::{
     collections::BTreeMap,
@@ -22,17 +22,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use shared::primitives::{clock::Clock, random::Random};
 
-use crate::{aws_names::secret_arn, loopback::refuse_web_pages, request_id::uuid, sam::GenerateSecretString};
+use crate::{aws_names::secret_arn, loopback::reject_web_pages, request_id::uuid, sam::GenerateSecretString};
 
-/// The secrets, by name, and what it takes to make another version of one.
 pub(crate) struct SecretsManager {
+    /// By name.
     secrets: Mutex<BTreeMap<String, Secret>>,
+    /// Stores the secrets. `None` keeps them in memory only.
     file: Option<PathBuf>,
     clock: Clock,
     random: Random,
 }
 
-/// A secret: the version that counts, and the one that did before.
 #[derive(Clone, Serialize, Deserialize)]
 struct Secret {
     current: Version,
@@ -47,9 +47,9 @@ struct Version {
     created: i64,
 }
 
-/// The label of the version that counts.
+/// The label of the current version.
 const CURRENT: &str = "AWSCURRENT";
-/// The label of the one that did before.
+/// The label of the previous version.
 const PREVIOUS: &str = "AWSPREVIOUS";
 
 #[derive(Deserialize)]
@@ -67,21 +67,22 @@ struct PutSecretValue {
     secret_string: String,
 }
 
-struct Refusal {
+/// An error response of Secrets Manager.
+struct ApiError {
     error_type: &'static str,
     message: String,
 }
 
-impl Refusal {
-    fn not_found(what: &str) -> Self {
+impl ApiError {
+    fn not_found(suffix: &str) -> Self {
         Self {
             error_type: "ResourceNotFoundException",
-            message: format!("Secrets Manager can't find the specified secret{what}."),
+            message: format!("Secrets Manager can't find the specified secret{suffix}."),
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({ "__type": self.error_type, "Message": self.message });
         (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
@@ -89,8 +90,8 @@ impl IntoResponse for Refusal {
 }
 
 impl SecretsManager {
-    /// Reads the secrets in `file`, if there is one, and makes up those that `declared` has besides. It has
-    /// them by name.
+    /// Loads the secrets from `file` if it exists, and generates those in `declared` that it does not contain. The keys of
+    /// `declared` are names.
     pub(crate) fn open(
         declared: &BTreeMap<String, GenerateSecretString>,
         file: Option<&Path>,
@@ -102,15 +103,15 @@ impl SecretsManager {
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Some(Err(_)) | None => BTreeMap::new(),
         };
-        let known = secrets.len();
-        for (name, how) in declared {
+        let loaded = secrets.len();
+        for (name, generator) in declared {
             secrets.entry(name.clone()).or_insert_with(|| Secret {
-                current: Version::new(generate(how, random), clock, random),
+                current: Version::new(generate(generator, random), clock, random),
                 previous: None,
             });
         }
         if let Some(file) = file
-            && secrets.len() > known
+            && secrets.len() > loaded
         {
             write(file, &secrets)?;
         }
@@ -118,28 +119,28 @@ impl SecretsManager {
         Ok(Self { secrets: Mutex::new(secrets), file, clock, random })
     }
 
-    /// Its API, for a server on `port`.
+    /// Returns the API. `port` is the port of the server, which the `Host` header of requests must contain.
     pub(crate) fn router(self, port: u16) -> Router {
         Router::new()
-            .route("/", post(answer))
-            .layer(middleware::from_fn_with_state(port, refuse_web_pages))
+            .route("/", post(handle))
+            .layer(middleware::from_fn_with_state(port, reject_web_pages))
             .with_state(Arc::new(self))
     }
 
-    fn get(&self, request: &GetSecretValue) -> Result<Value, Refusal> {
+    fn get(&self, request: &GetSecretValue) -> Result<Value, ApiError> {
         let secrets = self.secrets();
         let (name, secret) = find(&secrets, &request.secret_id)?;
         let stages = [(CURRENT, Some(&secret.current)), (PREVIOUS, secret.previous.as_ref())];
         let mut versions = stages.into_iter().filter_map(|(stage, version)| Some((stage, version?)));
-        let asked = |stage: &str, version: &Version| {
-            // Without either, the version that counts.
-            let any_stage = request.version_id.as_ref().map_or(CURRENT, |_| stage);
+        let is_requested = |stage: &str, version: &Version| {
+            // A request with neither a version nor a stage is for the current version.
+            let default_stage = request.version_id.as_ref().map_or(CURRENT, |_| stage);
             request.version_id.as_ref().is_none_or(|id| *id == version.id)
-                && request.version_stage.as_deref().unwrap_or(any_stage) == stage
+                && request.version_stage.as_deref().unwrap_or(default_stage) == stage
         };
         let (stage, version) = versions
-            .find(|(stage, version)| asked(stage, version))
-            .ok_or_else(|| Refusal::not_found(" value for that version"))?;
+            .find(|(stage, version)| is_requested(stage, version))
+            .ok_or_else(|| ApiError::not_found(" value for that version"))?;
         Ok(json!({
             "ARN": secret_arn(name),
             "Name": name,
@@ -150,8 +151,8 @@ impl SecretsManager {
         }))
     }
 
-    /// Makes a new version the one that counts.
-    fn put(&self, request: PutSecretValue) -> Result<Value, Refusal> {
+    /// Adds a new version, which becomes the current one.
+    fn put(&self, request: PutSecretValue) -> Result<Value, ApiError> {
         let mut secrets = self.secrets();
         let name = find(&secrets, &request.secret_id)?.0.clone();
         let mut changed = secrets.clone();
@@ -161,7 +162,7 @@ impl SecretsManager {
             secret.previous = Some(mem::replace(&mut secret.current, current));
         });
         if let Some(file) = &self.file {
-            write(file, &changed).map_err(|error| Refusal {
+            write(file, &changed).map_err(|error| ApiError {
                 error_type: "InternalServiceError",
                 message: error.to_string(),
             })?;
@@ -181,19 +182,19 @@ impl Version {
     }
 }
 
-/// The secret with this name or ARN.
-fn find<'a>(secrets: &'a BTreeMap<String, Secret>, id: &str) -> Result<(&'a String, &'a Secret), Refusal> {
+/// Finds a secret by its name or ARN.
+fn find<'a>(secrets: &'a BTreeMap<String, Secret>, id: &str) -> Result<(&'a String, &'a Secret), ApiError> {
     let mut secrets = secrets.iter();
-    secrets.find(|(name, _)| id == *name || id == secret_arn(name)).ok_or_else(|| Refusal::not_found(""))
+    secrets.find(|(name, _)| id == *name || id == secret_arn(name)).ok_or_else(|| ApiError::not_found(""))
 }
 
-async fn answer(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, body: Bytes) -> Response {
     let result = match headers.get("x-amz-target").map(HeaderValue::as_bytes) {
         Some(b"secretsmanager.GetSecretValue") => read(&body).and_then(|request| manager.get(&request)),
         Some(b"secretsmanager.PutSecretValue") => read(&body).and_then(|request| manager.put(request)),
-        _ => Err(Refusal {
+        _ => Err(ApiError {
             error_type: "UnknownOperationException",
-            message: "Only GetSecretValue and PutSecretValue are served here".to_owned(),
+            message: "only GetSecretValue and PutSecretValue are supported".to_owned(),
         }),
     };
     let mut response = result.map(axum::Json).into_response();
@@ -202,23 +203,24 @@ async fn answer(State(manager): State<Arc<SecretsManager>>, headers: HeaderMap, 
     response
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal { error_type: "SerializationException", message: error.to_string() })
+        .map_err(|error| ApiError { error_type: "SerializationException", message: error.to_string() })
 }
 
-fn generate(how: &GenerateSecretString, random: &Random) -> String {
+fn generate(generator: &GenerateSecretString, random: &Random) -> String {
     let characters: Vec<char> =
-        ('!'..='~').filter(|c| c.is_ascii_alphanumeric() || !how.exclude_punctuation).collect();
+        ('!'..='~').filter(|c| c.is_ascii_alphanumeric() || !generator.exclude_punctuation).collect();
     std::iter::repeat_with(|| usize::from(random.bytes::<1>()[0]))
-        // The rest that doesn't divide evenly would make some characters likelier.
+        // The highest bytes are skipped if 256 is not a multiple of the number of characters. Otherwise, some characters
+        // would be more likely than others.
         .filter(|byte| *byte < 256 - 256 % characters.len())
         .map(|byte| characters[byte % characters.len()])
-        .take(how.password_length)
+        .take(generator.password_length)
         .collect()
 }
 
-/// Replaces `file` at once, so that neither a crash nor a full disk leaves half of it.
+/// Replaces `file` atomically, so that a crash or a full disk does not leave an incomplete file.
 fn write(file: &Path, secrets: &BTreeMap<String, Secret>) -> io::Result<()> {
     let new = file.with_extension("new");
     let mut options = File::options();
@@ -236,8 +238,8 @@ mod tests {
     use super::*;
 
     fn declared() -> BTreeMap<String, GenerateSecretString> {
-        let how = GenerateSecretString { password_length: 64, exclude_punctuation: true };
-        BTreeMap::from([("Pepper".to_owned(), how)])
+        let generator = GenerateSecretString { password_length: 64, exclude_punctuation: true };
+        BTreeMap::from([("Pepper".to_owned(), generator)])
     }
 
     fn open(file: Option<&Path>) -> SecretsManager {
@@ -246,11 +248,11 @@ mod tests {
 
     fn get(manager: &SecretsManager, request: Value) -> Result<Value, &'static str> {
         let request = serde_json::from_value(request).unwrap();
-        manager.get(&request).map_err(|refusal| refusal.error_type)
+        manager.get(&request).map_err(|error| error.error_type)
     }
 
     #[test]
-    fn a_secret_is_known_by_name_and_arn() {
+    fn get_finds_a_secret_by_name_arn_and_version() {
         let manager = open(None);
         let by_name = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
         let value = by_name["SecretString"].as_str().unwrap();
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_other_version() {
+    fn get_of_an_unknown_version_returns_not_found() {
         let manager = open(None);
         for request in [
             json!({"SecretId": "Pepper", "VersionStage": "AWSPREVIOUS"}),
@@ -278,16 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_counts_and_the_one_before_stays() {
+    fn put_keeps_the_previous_version() {
         let manager = open(None);
         let first = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
         let put = json!({"SecretId": "Pepper", "SecretString": "another"});
-        let made =
-            manager.put(serde_json::from_value(put).unwrap()).map_err(|refusal| refusal.message).unwrap();
+        let response =
+            manager.put(serde_json::from_value(put).unwrap()).map_err(|error| error.message).unwrap();
         let current = get(&manager, json!({"SecretId": "Pepper"})).unwrap();
         assert_eq!(
             (&current["SecretString"], &current["VersionId"]),
-            (&json!("another"), &made["VersionId"])
+            (&json!("another"), &response["VersionId"])
         );
         for request in [
             json!({"SecretId": "Pepper", "VersionStage": "AWSPREVIOUS"}),
@@ -298,12 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_keeps_secrets_to_its_owner() {
+    fn open_stores_secrets_readable_by_the_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secrets.json");
         let first = get(&open(Some(&file)), json!({"SecretId": "Pepper"}));
-        let again = get(&open(Some(&file)), json!({"SecretId": "Pepper"}));
-        assert_eq!(first, again);
+        let second = get(&open(Some(&file)), json!({"SecretId": "Pepper"}));
+        assert_eq!(first, second);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_not_written_over() {
+    fn open_does_not_overwrite_a_broken_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secrets.json");
         fs::write(&file, "{").unwrap();

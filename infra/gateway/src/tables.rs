@@ -1,6 +1,6 @@
-//! The tables that the template declares.
+//! Creates the tables that the template declares.
 
-use std::{error::Error, iter, time::Duration};
+use std::{error::Error, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,13 +12,14 @@ use aws_sdk_dynamodb::{
     },
 };
 use serde::Deserialize;
+use shared::telemetry::error_chain::error_chain;
 
 use crate::sam::TableProperties;
 
-/// A real DynamoDB takes some seconds.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// How long to wait until a new table can be used. DynamoDB in AWS takes a few seconds.
+const CREATION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a table is to be.
+/// The settings of a table, as far as the gateway supports them.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "TableProperties")]
 pub(crate) struct Schema {
@@ -56,7 +57,7 @@ impl TryFrom<TableProperties> for Schema {
     }
 }
 
-/// Makes the table `name`, unless there is one already, and waits until it can be used.
+/// Creates the table `name` if it does not exist, and waits until it can be used.
 pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Result<(), String> {
     let created = client
         .create_table()
@@ -69,26 +70,20 @@ pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Resu
     match created {
         Ok(_) => {}
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(()),
-        Err(error) => return Err(in_words(&error)),
+        Err(error) => return Err(error_chain(&error)),
     }
-    let exists = client.wait_until_table_exists().table_name(name).wait(LONGEST_WAIT).await;
-    exists.map_err(|error| in_words(&error))?;
+    let exists = client.wait_until_table_exists().table_name(name).wait(CREATION_TIMEOUT).await;
+    exists.map_err(|error| error_chain(&error))?;
     if let Some(specification) = &schema.time_to_live {
         let update = client.update_time_to_live().table_name(name);
         let updated = update.time_to_live_specification(specification.clone()).send().await;
-        updated.map_err(|error| in_words(&error))?;
+        updated.map_err(|error| error_chain(&error))?;
     }
     Ok(())
 }
 
-/// Whether there is nothing in the table `name`.
+/// Returns true if the table `name` contains no items.
 pub(crate) async fn is_empty(client: &Client, name: &str) -> Result<bool, String> {
     let scan = client.scan().table_name(name).limit(1).send().await;
-    scan.map(|scan| scan.count() == 0).map_err(|error| in_words(&error))
-}
-
-/// An error of the SDK with all of its causes. It alone says as much as "dispatch failure".
-fn in_words(error: &dyn Error) -> String {
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    scan.map(|scan| scan.count() == 0).map_err(|error| error_chain(&error))
 }

@@ -1,4 +1,4 @@
-//! The SAM template: everything that the gateway knows about the service.
+//! Parses the SAM template, which describes the whole service.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     aws_names::{self, API_ID},
     gateway_response::{GatewayResponse, GatewayResponses, ResponseType},
-    intrinsics::Names,
+    intrinsics::Resolver,
     routes::{Authorizer, Integration, Route, Routes},
     sam::{
         ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, GenerateSecretString, Globals,
@@ -21,22 +21,20 @@ use crate::{
     },
     scalar,
     tables::Schema,
-    template_error::{TemplateError, below},
+    template_error::{TemplateError, child},
     yaml,
 };
 
-/// A template, read.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) api: Api,
-    /// By name.
+    /// By their physical names.
     pub(crate) functions: BTreeMap<String, Function>,
     pub(crate) tables: Vec<Table>,
-    /// By name.
+    /// By their physical names.
     pub(crate) secrets: BTreeMap<String, GenerateSecretString>,
 }
 
-/// The one API.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) stage: String,
@@ -44,18 +42,16 @@ pub(crate) struct Api {
     pub(crate) responses: GatewayResponses,
 }
 
-/// A Lambda function.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) timeout: Duration,
     /// In MB.
     pub(crate) memory: i32,
     pub(crate) environment: BTreeMap<String, String>,
-    /// The actions that its role allows, such as `dynamodb:GetItem`.
+    /// The AWS actions that the function's role allows, such as `dynamodb:GetItem`.
     pub(crate) actions: BTreeSet<String>,
 }
 
-/// A DynamoDB table.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) logical_id: String,
@@ -64,65 +60,73 @@ pub(crate) struct Table {
 }
 
 impl Template {
-    /// Reads the template at `path`, as it is for the stack `stack` with these parameters.
+    /// Reads and parses the template at `path` for the stack `stack`.
     pub(crate) fn load(
         path: &Path,
         stack: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| TemplateError::new("", format!("cannot be read: {error}")))?;
+            .map_err(|error| TemplateError::new("", format!("cannot read the template: {error}")))?;
         Self::parse(&text, stack, parameters)
     }
 
-    /// Reads the template that is `text`.
+    /// Parses the template `text` for the stack `stack`. `parameters` overrides the defaults of parameters.
     pub(crate) fn parse(
         text: &str,
         stack: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
         let document = yaml::parse(text)?;
-        let names = Names::of(&document, stack, parameters)?;
+        let resolver = Resolver::new(&document, stack, parameters)?;
         let Value::Object(mut sections) = document else {
-            return Err(TemplateError::new("", "is not a map"));
+            return Err(TemplateError::new("", "the template is not a map"));
         };
         let mut section =
             |name: &str| sections.remove(name).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let globals: Globals = read("Globals", names.resolve("Globals", section("Globals"))?)?;
+        let globals: Globals = read("Globals", resolver.resolve("Globals", section("Globals"))?)?;
         let existing = |name: &str, section: Value| {
             let mut existing = BTreeMap::new();
             for (key, value) in read::<BTreeMap<String, Value>>(name, section)? {
-                let place = below(name, &key);
-                if names.exists(&place, &value)? {
-                    existing.insert(key, names.resolve(&place, value)?);
+                let location = child(name, &key);
+                if resolver.exists(&location, &value)? {
+                    existing.insert(key, resolver.resolve(&location, value)?);
                 }
             }
             Ok(existing)
         };
         let resources = existing("Resources", section("Resources"))?;
-        // Nothing here reads it, but CloudFormation would refuse an unknown name in it.
+        // The gateway does not use the outputs, but CloudFormation would reject unknown references in them.
         existing("Outputs", section("Outputs"))?;
 
-        let mut reader = Reader::default();
+        let mut builder = TemplateBuilder::default();
         for (logical_id, resource) in resources {
-            reader.add(&logical_id, names.name(&logical_id), resource, &globals.function)?;
+            builder.add(&logical_id, resolver.physical_name(&logical_id), resource, &globals.function)?;
         }
-        reader.finish()
+        builder.finish()
     }
 }
 
-/// Gathers resources until all are known that refer to each other.
+/// Collects the resources. [`TemplateBuilder::finish`] connects those that refer to each other.
 #[derive(Default)]
-struct Reader {
+struct TemplateBuilder {
+    /// The API and its location.
     api: Option<(String, ApiProperties)>,
     functions: BTreeMap<String, Function>,
-    /// Each with its place and its function.
-    events: Vec<(String, String, ApiEvent)>,
+    /// The API events of the functions.
+    events: Vec<DeclaredEvent>,
     tables: Vec<Table>,
     secrets: BTreeMap<String, GenerateSecretString>,
 }
 
-impl Reader {
+struct DeclaredEvent {
+    location: String,
+    /// The name of the function.
+    function: String,
+    event: ApiEvent,
+}
+
+impl TemplateBuilder {
     fn add(
         &mut self,
         logical_id: &str,
@@ -130,25 +134,25 @@ impl Reader {
         mut resource: Value,
         globals: &FunctionProperties,
     ) -> Result<(), TemplateError> {
-        let place = format!("Resources.{logical_id}");
+        let location = format!("Resources.{logical_id}");
         let properties =
             resource.get_mut("Properties").map_or_else(|| Value::Object(serde_json::Map::new()), Value::take);
         match resource["Type"].as_str() {
             Some("AWS::Serverless::Api") => {
-                let properties = read(&place, properties)?;
-                if self.api.replace((place.clone(), properties)).is_some() {
-                    return Err(TemplateError::new(place, "a second API is not supported"));
+                let properties = read(&location, properties)?;
+                if self.api.replace((location.clone(), properties)).is_some() {
+                    return Err(TemplateError::new(location, "a second API is not supported"));
                 }
             }
             Some("AWS::Serverless::Function") => {
-                self.add_function(&place, name, read(&place, properties)?, globals)?;
+                self.add_function(&location, name, read(&location, properties)?, globals)?;
             }
             Some("AWS::DynamoDB::Table") => {
-                let schema = read(&place, properties)?;
+                let schema = read(&location, properties)?;
                 self.tables.push(Table { logical_id: logical_id.to_owned(), name: name.to_owned(), schema });
             }
             Some("AWS::SecretsManager::Secret") => {
-                let secret: SecretProperties = read(&place, properties)?;
+                let secret: SecretProperties = read(&location, properties)?;
                 self.secrets.insert(name.to_owned(), secret.generate_secret_string);
             }
             _ => {}
@@ -158,7 +162,7 @@ impl Reader {
 
     fn add_function(
         &mut self,
-        place: &str,
+        location: &str,
         name: &str,
         own: FunctionProperties,
         globals: &FunctionProperties,
@@ -166,76 +170,79 @@ impl Reader {
         let mut environment = BTreeMap::new();
         for (name, value) in globals.environment.variables.iter().chain(&own.environment.variables) {
             let value = scalar::text(value).ok_or_else(|| {
-                TemplateError::new(format!("{place}.Properties.Environment.Variables.{name}"), "not a scalar")
+                TemplateError::new(
+                    format!("{location}.Properties.Environment.Variables.{name}"),
+                    "is not a scalar",
+                )
             })?;
             environment.insert(name.clone(), value);
         }
-        // What AWS takes where neither says.
+        // 3 seconds and 128 MB are the defaults of AWS.
         let timeout = Duration::from_secs(own.timeout.or(globals.timeout).unwrap_or(3));
         let memory = own.memory_size.or(globals.memory_size).unwrap_or(128);
         let actions = own.policies.into_iter().flat_map(|policy| policy.statement);
         let actions = actions.flat_map(|statement| statement.action).collect();
         let function = Function { timeout, memory, environment, actions };
         if self.functions.insert(name.to_owned(), function).is_some() {
-            return Err(TemplateError::new(place, format!("a second function `{name}`")));
+            return Err(TemplateError::new(location, format!("the function `{name}` is declared twice")));
         }
         for (event_name, event) in own.events {
-            // Nothing else happens here that could invoke a function.
+            // The gateway generates no events of other types.
             if event.kind == "Api" {
-                let place = format!("{place}.Properties.Events.{event_name}");
-                let event = read(&place, event.properties)?;
-                self.events.push((place, name.to_owned(), event));
+                let location = format!("{location}.Properties.Events.{event_name}");
+                let event = read(&location, event.properties)?;
+                self.events.push(DeclaredEvent { location, function: name.to_owned(), event });
             }
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Template, TemplateError> {
-        let Some((place, api)) = self.api else {
-            return Err(TemplateError::new("Resources", "no AWS::Serverless::Api"));
+        let Some((location, api)) = self.api else {
+            return Err(TemplateError::new("Resources", "there is no AWS::Serverless::Api"));
         };
         if !api.binary_media_types.is_empty() {
-            return Err(TemplateError::new(place, "BinaryMediaTypes are not supported"));
+            return Err(TemplateError::new(location, "BinaryMediaTypes are not supported"));
         }
         let mut authorizers = HashMap::new();
         for (name, properties) in api.auth.authorizers {
-            let place = format!("{place}.Properties.Auth.Authorizers.{name}");
-            authorizers.insert(name, Arc::new(authorizer(&place, properties, &self.functions)?));
+            let location = format!("{location}.Properties.Auth.Authorizers.{name}");
+            authorizers.insert(name, Arc::new(authorizer(&location, properties, &self.functions)?));
         }
         let mut routes = Routes::default();
-        for (place, function, event) in self.events {
+        for DeclaredEvent { location, function, event } in self.events {
             if event.rest_api_id != API_ID {
-                return Err(TemplateError::new(place, format!("no API `{}`", event.rest_api_id)));
+                return Err(TemplateError::new(location, format!("unknown API `{}`", event.rest_api_id)));
             }
             let authorizer = match event.auth.authorizer.or_else(|| api.auth.default_authorizer.clone()) {
                 None => None,
                 Some(name) if name == "NONE" => None,
                 Some(name) => match authorizers.get(&name) {
                     Some(authorizer) => Some(Arc::clone(authorizer)),
-                    None => return Err(TemplateError::new(place, format!("no authorizer `{name}`"))),
+                    None => return Err(TemplateError::new(location, format!("unknown authorizer `{name}`"))),
                 },
             };
             let timeout = Duration::from_millis(event.timeout_in_millis);
             let integration = Integration::Function { name: function, timeout };
             routes
                 .add(&event.method, &event.path, Route { integration, authorizer })
-                .map_err(|error| TemplateError::new(place, error.to_string()))?;
+                .map_err(|error| TemplateError::new(location, error.to_string()))?;
         }
         if let Some(cors) = api.cors {
-            // Left out, it means true to SAM; but no browser sends a credential with a preflight.
+            // SAM's default is true. But browsers send no credential with a preflight request.
             if api.auth.add_default_authorizer_to_cors_preflight != Some(false) {
                 return Err(TemplateError::new(
-                    format!("{place}.Properties.Auth.AddDefaultAuthorizerToCorsPreflight"),
-                    "must be false, or no browser gets past a preflight",
+                    format!("{location}.Properties.Auth.AddDefaultAuthorizerToCorsPreflight"),
+                    "must be false, because preflight requests have no credential",
                 ));
             }
             routes.add_preflights(&cors);
         }
         let mut responses = GatewayResponses::default();
         for (name, properties) in api.gateway_responses {
-            let place = format!("{place}.Properties.GatewayResponses.{name}");
-            let kind: ResponseType = read(&place, Value::String(name))?;
-            let response: GatewayResponse = read(&place, properties)?;
+            let location = format!("{location}.Properties.GatewayResponses.{name}");
+            let kind: ResponseType = read(&location, Value::String(name))?;
+            let response: GatewayResponse = read(&location, properties)?;
             responses.insert(kind, response);
         }
         Ok(Template {
@@ -248,26 +255,26 @@ impl Reader {
 }
 
 fn authorizer(
-    place: &str,
+    location: &str,
     properties: AuthorizerProperties,
     functions: &BTreeMap<String, Function>,
 ) -> Result<Authorizer, TemplateError> {
-    // Left out, it means 300 seconds to AWS.
+    // AWS's default is 300 seconds.
     if properties.identity.reauthorize_every != Some(0) {
         return Err(TemplateError::new(
-            format!("{place}.Identity.ReauthorizeEvery"),
-            "must be 0, since no answer of an authorizer is cached here",
+            format!("{location}.Identity.ReauthorizeEvery"),
+            "must be 0, because the gateway does not cache results of authorizers",
         ));
     }
-    let function = functions
-        .keys()
-        .find(|name| aws_names::function_arn(name) == properties.function_arn)
-        .ok_or_else(|| TemplateError::new(place, format!("no function `{}`", properties.function_arn)))?;
+    let function =
+        functions.keys().find(|name| aws_names::function_arn(name) == properties.function_arn).ok_or_else(
+            || TemplateError::new(location, format!("unknown function `{}`", properties.function_arn)),
+        )?;
     Ok(Authorizer { function: function.clone(), identity_headers: properties.identity.headers })
 }
 
-fn read<T: DeserializeOwned>(place: &str, value: Value) -> Result<T, TemplateError> {
-    serde_json::from_value(value).map_err(|error| TemplateError::new(place, error.to_string()))
+fn read<T: DeserializeOwned>(location: &str, value: Value) -> Result<T, TemplateError> {
+    serde_json::from_value(value).map_err(|error| TemplateError::new(location, error.to_string()))
 }
 
 #[cfg(test)]
@@ -284,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_of_the_service_is_understood() {
+    fn parse_reads_the_template_of_the_service() {
         let template = parse(TEMPLATE).unwrap();
         let login = template.api.routes.find("POST", "/v1/auth/login").unwrap();
         assert_eq!(login.route, &Route::public("login"));
@@ -303,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn each_gateway_response_tells_browsers_what_all_answers_do() {
+    fn gateway_responses_have_the_headers_of_all_responses() {
         let responses = parse(TEMPLATE).unwrap().api.responses;
-        let given =
+        let defined =
             yaml::parse(TEMPLATE).unwrap()["Resources"]["Api"]["Properties"]["GatewayResponses"].take();
-        for kind in read::<BTreeMap<String, Value>>("", given).unwrap().into_keys() {
+        for kind in read::<BTreeMap<String, Value>>("", defined).unwrap().into_keys() {
             let id = HeaderValue::from_static("id");
-            let answer = responses.answer(read("", kind.clone().into()).unwrap(), &id);
+            let response = responses.response(read("", kind.clone().into()).unwrap(), &id);
             for (name, value) in [
                 ("access-control-allow-origin", "https://nobody.invalid"),
                 (
@@ -320,14 +327,14 @@ mod tests {
                 ("strict-transport-security", "max-age=63072000; includeSubDomains"),
                 ("x-content-type-options", "nosniff"),
             ] {
-                assert_eq!(answer.headers()[name], value, "{kind}");
+                assert_eq!(response.headers()[name], value, "{kind}");
             }
         }
     }
 
-    /// What is said about the service's template with one text replaced.
+    /// Asserts that parsing fails with `expected` after `from` was replaced by `to` in the service's template.
     #[track_caller]
-    fn assert_named(from: &str, to: &str, expected: &str) {
+    fn assert_rejected(from: &str, to: &str, expected: &str) {
         assert!(TEMPLATE.contains(from), "{from}");
         let message = parse(&TEMPLATE.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(message.contains(expected), "{to}: {message}");
@@ -335,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_place() {
+    fn errors_contain_their_location() {
         for (from, to, expected) in [
             (
                 "TABLE_NAME: !Ref Table",
@@ -344,8 +351,8 @@ mod tests {
             ),
             (
                 "DefaultAuthorizer: Credential",
-                "DefaultAuthorizer: Gate",
-                "Resources.ApiKeysCreateFunction.Properties.Events.Post: no authorizer `Gate`",
+                "DefaultAuthorizer: Other",
+                "Resources.ApiKeysCreateFunction.Properties.Events.Post: unknown authorizer `Other`",
             ),
             (
                 "ReauthorizeEvery: 0",
@@ -365,9 +372,9 @@ mod tests {
             (
                 "FunctionArn: !GetAtt AuthorizerFunction.Arn",
                 "FunctionArn: arn:x",
-                "Resources.Api.Properties.Auth.Authorizers.Credential: no function `arn:x`",
+                "Resources.Api.Properties.Auth.Authorizers.Credential: unknown function `arn:x`",
             ),
-            ("RestApiId: !Ref Api", "RestApiId: !Ref Table", "no API `medtwin-auth-Table`"),
+            ("RestApiId: !Ref Api", "RestApiId: !Ref Table", "unknown API `medtwin-auth-Table`"),
             (
                 "Path: /v1/health",
                 "Path: v1/health",
@@ -407,22 +414,22 @@ mod tests {
             (
                 "BuildProperties: { Binary: health }",
                 "BuildProperties: {}",
-                "Resources.HealthFunction: no Metadata",
+                "Resources.HealthFunction: missing Metadata",
             ),
-            ("Binary: health }", "Binary: login }", "a second function `login`"),
+            ("Binary: health }", "Binary: login }", "the function `login` is declared twice"),
             (
                 "Type: AWS::Serverless::Api\n",
                 "Type: AWS::Serverless::HttpApi\n",
-                "Resources: no AWS::Serverless::Api",
+                "Resources: there is no AWS::Serverless::Api",
             ),
             ("Timeout: 10", "Timeout: soon", "Globals: invalid type"),
         ] {
-            assert_named(from, to, expected);
+            assert_rejected(from, to, expected);
         }
     }
 
     #[test]
-    fn mistakes_about_other_origins_and_conditions_are_named_with_their_place() {
+    fn errors_in_cors_and_conditions_contain_their_location() {
         for (from, to, expected) in [
             (
                 "AddDefaultAuthorizerToCorsPreflight: false",
@@ -437,7 +444,7 @@ mod tests {
             (
                 "HasDomain: !Not",
                 "HasDomain: !Or",
-                "Conditions.HasDomain: is not made of `Fn::Equals`, `Fn::Not` and `Fn::And`",
+                "Conditions.HasDomain: only `Fn::Equals`, `Fn::Not` and `Fn::And` are supported",
             ),
             (
                 "Condition: HasDomain",
@@ -445,12 +452,12 @@ mod tests {
                 "Resources.CustomDomain: unknown condition `HasDoman`",
             ),
         ] {
-            assert_named(from, to, expected);
+            assert_rejected(from, to, expected);
         }
     }
 
     #[test]
-    fn every_condition_of_the_template_can_hold() {
+    fn parse_supports_all_conditional_resources() {
         let topic = "arn:aws:sns:eu-central-1:123456789012:alarms";
         let parameters =
             [("AlarmTopicArn", topic), ("DomainName", "auth.example.com"), ("HostedZoneId", "Z1")];
@@ -459,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_other_kinds_are_for_others() {
+    fn events_of_other_types_are_ignored() {
         let schedule = "      Events:\n        Daily: { Type: Schedule, Properties: { Schedule: rate(1 day) } }\n        Get:";
         let template = TEMPLATE.replacen("      Events:\n        Get:", schedule, 1);
         assert!(template.contains("Daily"));

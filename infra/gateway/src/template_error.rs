@@ -1,29 +1,27 @@
-//! What is wrong with a template, and where.
-
 use std::fmt;
 
-/// What is wrong with a template, and where.
+/// An error in a template, with its location.
 #[derive(Debug, thiserror::Error)]
 pub struct TemplateError {
-    /// Such as `Resources.Table.Properties`, or empty for the template as a whole.
-    place: String,
-    problem: String,
+    /// For example `Resources.Table.Properties`. Empty if the error concerns the whole template.
+    location: String,
+    message: String,
 }
 
 impl TemplateError {
-    pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+    pub(crate) fn new(location: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { location: location.into(), message: message.into() }
     }
 }
 
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, problem } = self;
-        if place.is_empty() { f.write_str(problem) } else { write!(f, "{place}: {problem}") }
+        let Self { location, message } = self;
+        if location.is_empty() { f.write_str(message) } else { write!(f, "{location}: {message}") }
     }
 }
 
-/// The place of what `key` leads to in the map at `place`.
-pub(crate) fn below(place: &str, key: &str) -> String {
-    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
+/// The location of the value of `key` in the map at `location`.
+pub(crate) fn child(location: &str, key: &str) -> String {
+    if location.is_empty() { key.to_owned() } else { format!("{location}.{key}") }
 }

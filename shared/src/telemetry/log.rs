@@ -14,7 +14,7 @@ use tracing_subscriber::{
 /// The target of the service's own events.
 pub const TARGET: &str = "medtwin";
 /// The target of the lines that invocations log. The message of such an event is the whole line.
-pub(crate) const INVOCATIONS: &str = "medtwin::invocations";
+pub const INVOCATIONS: &str = "medtwin::invocations";
 
 /// Starts logging, with [`subscriber`] and standard error. A second call has no effect.
 pub fn init(level: LevelFilter) {

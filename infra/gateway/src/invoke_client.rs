@@ -1,4 +1,4 @@
-//! Functions that run elsewhere, behind the Invoke API of Lambda or of something that serves it too.
+//! A client of Lambda's Invoke API, for functions that run outside of this process.
 
 use std::time::Duration;
 
@@ -7,43 +7,43 @@ use tokio::{net::TcpStream, time::sleep};
 
 use crate::function_error::FunctionError;
 
-/// A server of the Invoke API.
-pub(crate) struct Remote {
+/// A client of the Invoke API at one URL.
+pub(crate) struct InvokeClient {
     client: reqwest::Client,
     url: String,
 }
 
-impl Remote {
-    /// The server at `url`, which is reached without TLS.
+impl InvokeClient {
+    /// `url` must be a valid `http` URL.
     pub(crate) fn new(url: &str) -> Self {
         Self { client: reqwest::Client::new(), url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Waits until somebody listens there. A request would start a function.
-    pub(crate) async fn listens(&self) {
-        let url = Url::parse(&self.url).expect("it was checked");
+    /// Waits until the server accepts connections. It sends no request, because a request would start a function.
+    pub(crate) async fn wait_until_reachable(&self) {
+        let url = Url::parse(&self.url).expect("the options were checked");
         let connect = async || TcpStream::connect(&*url.socket_addrs(|| None)?).await;
         while connect().await.is_err() {
             sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Invokes the function `name` and waits for its answer, however long it takes.
+    /// Invokes the function `name` and waits for its result without a timeout.
     pub(crate) async fn invoke(&self, name: &str, payload: Vec<u8>) -> Result<Vec<u8>, FunctionError> {
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.url);
         let failed = |error: reqwest::Error| FunctionError::new("ServiceException", error.to_string());
         let response = self.client.post(url).body(payload).send().await.map_err(failed)?;
         let status = response.status();
-        let failed_function = response.headers().contains_key("x-amz-function-error");
-        let answer = response.bytes().await.map_err(failed)?;
-        // `cargo lambda watch` leaves the header out.
-        if let Ok(error) = serde_json::from_slice::<FunctionError>(&answer) {
+        let is_function_error = response.headers().contains_key("x-amz-function-error");
+        let result = response.bytes().await.map_err(failed)?;
+        // `cargo lambda watch` does not set the header, so the body decides.
+        if let Ok(error) = serde_json::from_slice::<FunctionError>(&result) {
             return Err(error);
         }
-        if failed_function || !status.is_success() {
-            return Err(FunctionError::new("ServiceException", format!("the Invoke API answered {status}")));
+        if is_function_error || !status.is_success() {
+            return Err(FunctionError::new("ServiceException", format!("the Invoke API returned {status}")));
         }
-        Ok(answer.into())
+        Ok(result.into())
     }
 }
 
@@ -55,23 +55,23 @@ mod tests {
     use crate::{invoke::tests::functions, invoke_api, loopback};
 
     #[tokio::test]
-    async fn a_function_elsewhere_ends_as_it_does_here() {
+    async fn invoke_returns_the_result_or_the_error_of_the_function() {
         let (listener, port) = loopback::bind(0).await.unwrap();
         let _server = loopback::serve(listener, invoke_api::router(Arc::new(functions()), port));
-        let remote = Remote::new(&format!("http://127.0.0.1:{port}/"));
-        let invoke = async |name| remote.invoke(name, b"{}".to_vec()).await;
+        let client = InvokeClient::new(&format!("http://127.0.0.1:{port}/"));
+        let invoke = async |name| client.invoke(name, b"{}".to_vec()).await;
         assert_eq!(invoke("echo").await, Ok(b"{}".to_vec()));
         assert_eq!(invoke("fail").await, Err(FunctionError::new("Error", "Unauthorized")));
         assert_eq!(invoke("sleep").await.unwrap_err().error_type, "Sandbox.Timedout");
-        let error = invoke("nobody").await.unwrap_err();
-        assert_eq!(error.error_message, "the Invoke API answered 404 Not Found");
+        let error = invoke("unknown").await.unwrap_err();
+        assert_eq!(error.error_message, "the Invoke API returned 404 Not Found");
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_error_too() {
+    async fn invoke_without_a_server_returns_an_error() {
         let (listener, port) = loopback::bind(0).await.unwrap();
         drop(listener);
-        let remote = Remote::new(&format!("http://127.0.0.1:{port}"));
-        assert!(remote.invoke("echo", b"{}".to_vec()).await.is_err());
+        let client = InvokeClient::new(&format!("http://127.0.0.1:{port}"));
+        assert!(client.invoke("echo", b"{}".to_vec()).await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What an authorizer's answer means for the request.
+//! Interprets the result of an authorizer: the context of an authorized request, or the gateway response to a denied one.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -6,24 +6,24 @@ use shared::telemetry::log::TARGET;
 
 use crate::{function_error::FunctionError, gateway_response::ResponseType, policy::Policy, scalar};
 
-/// The only error by which an authorizer says that the caller is unknown. Any other is its own failure.
+/// The error message by which an authorizer rejects a credential. Any other message means that the authorizer failed.
 const UNAUTHORIZED: &str = "Unauthorized";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct AuthorizerResponse {
     principal_id: String,
     policy_document: Policy,
     #[serde(default)]
     context: Value,
 }
 
-/// What functions find in `requestContext.authorizer`, if the authorizer's `answer` lets the request in.
+/// Returns the context that functions receive in `requestContext.authorizer`, if the authorizer allowed the request.
 pub(crate) fn context(
-    answer: Result<Vec<u8>, FunctionError>,
+    result: Result<Vec<u8>, FunctionError>,
     method_arn: &str,
 ) -> Result<Map<String, Value>, ResponseType> {
-    let answer = answer.map_err(|error| {
+    let response = result.map_err(|error| {
         if error.error_message == UNAUTHORIZED {
             ResponseType::Unauthorized
         } else {
@@ -32,13 +32,13 @@ pub(crate) fn context(
         }
     })?;
     let malformed = ResponseType::AuthorizerConfigurationError;
-    let answer: Answer = serde_json::from_slice(&answer).map_err(|_| malformed)?;
-    let context = strings(answer.principal_id, answer.context).ok_or(malformed)?;
-    if answer.policy_document.allows(method_arn) { Ok(context) } else { Err(ResponseType::AccessDenied) }
+    let response: AuthorizerResponse = serde_json::from_slice(&response).map_err(|_| malformed)?;
+    let context = context_strings(response.principal_id, response.context).ok_or(malformed)?;
+    if response.policy_document.allows(method_arn) { Ok(context) } else { Err(ResponseType::AccessDenied) }
 }
 
-/// The context, all of it as strings, with the principal.
-fn strings(principal_id: String, context: Value) -> Option<Map<String, Value>> {
+/// Converts the values of the context to strings and adds the principal. Returns `None` if a value is not a scalar.
+fn context_strings(principal_id: String, context: Value) -> Option<Map<String, Value>> {
     let mut strings = match context {
         Value::Null => Map::new(),
         Value::Object(context) => context
@@ -57,11 +57,11 @@ mod tests {
 
     use super::*;
 
-    fn judge(answer: &Value) -> Result<Map<String, Value>, ResponseType> {
-        context(Ok(answer.to_string().into_bytes()), "arn:x/live/GET/a")
+    fn context_of(response: &Value) -> Result<Map<String, Value>, ResponseType> {
+        context(Ok(response.to_string().into_bytes()), "arn:x/live/GET/a")
     }
 
-    fn answer(effect: &str, context: &Value) -> Value {
+    fn response(effect: &str, context: &Value) -> Value {
         json!({
             "principalId": "me",
             "policyDocument": {
@@ -74,20 +74,21 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_hands_on_the_context_as_strings() {
-        let context = judge(&answer("Allow", &json!({"s": "x", "n": 1, "f": 1.5, "b": true}))).unwrap();
+    fn allow_returns_the_context_as_strings() {
+        let context =
+            context_of(&response("Allow", &json!({"s": "x", "n": 1, "f": 1.5, "b": true}))).unwrap();
         let expected = json!({"s": "x", "n": "1", "f": "1.5", "b": "true", "principalId": "me"});
         assert_eq!(Value::Object(context), expected);
-        assert!(judge(&answer("Allow", &Value::Null)).is_ok());
+        assert!(context_of(&response("Allow", &Value::Null)).is_ok());
     }
 
     #[test]
-    fn a_deny_denies() {
-        assert_eq!(judge(&answer("Deny", &json!({}))), Err(ResponseType::AccessDenied));
+    fn deny_returns_access_denied() {
+        assert_eq!(context_of(&response("Deny", &json!({}))), Err(ResponseType::AccessDenied));
     }
 
     #[test]
-    fn an_error_is_a_401_only_when_it_says_exactly_so() {
+    fn error_is_unauthorized_only_with_the_exact_message() {
         for (message, kind) in [
             ("Unauthorized", ResponseType::Unauthorized),
             ("unauthorized", ResponseType::AuthorizerFailure),
@@ -100,24 +101,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_answer_is_an_error_of_configuration() {
-        for answer in [json!(null), json!({}), json!("x"), json!({"principalId": "me"})] {
-            assert_eq!(judge(&answer), Err(ResponseType::AuthorizerConfigurationError), "{answer}");
+    fn malformed_response_is_a_configuration_error() {
+        for response in [json!(null), json!({}), json!("x"), json!({"principalId": "me"})] {
+            assert_eq!(context_of(&response), Err(ResponseType::AuthorizerConfigurationError), "{response}");
         }
         let result = context(Ok(b"{".to_vec()), "arn");
         assert_eq!(result, Err(ResponseType::AuthorizerConfigurationError));
     }
 
     #[test]
-    fn a_wrong_principal_or_context_is_one_too() {
+    fn malformed_principal_or_context_is_a_configuration_error() {
         for context in [json!({"a": null}), json!({"a": []}), json!({"a": {}}), json!([]), json!("a")] {
-            let result = judge(&answer("Allow", &context));
+            let result = context_of(&response("Allow", &context));
             assert_eq!(result, Err(ResponseType::AuthorizerConfigurationError), "{context}");
         }
-        let mut answer = answer("Allow", &json!({}));
+        let mut response = response("Allow", &json!({}));
         for principal in [Value::Null, json!(1)] {
-            answer["principalId"] = principal;
-            assert_eq!(judge(&answer), Err(ResponseType::AuthorizerConfigurationError));
+            response["principalId"] = principal;
+            assert_eq!(context_of(&response), Err(ResponseType::AuthorizerConfigurationError));
         }
     }
 }
