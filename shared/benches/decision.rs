@@ -1,4 +1,5 @@
-//! What the authorizer computes on a request with a key, apart from the SDK and the runtime: `cargo bench -p shared`.
+//! Benchmarks of the authorizer's computations for a request with an API key, without the SDK and the Lambda runtime.
+//! Run them with `cargo bench -p shared`.
 
 use std::hint::black_box;
 
@@ -29,10 +30,10 @@ use shared::{
 
 fn peppers() -> Peppers {
     let secret = vec![b'k'; MIN_PEPPER_BYTES].into();
-    Peppers::new(Pepper::new("version".to_owned(), secret).expect("it is long enough"), None)
+    Peppers::new(Pepper::new("version".to_owned(), secret).expect("the pepper is long enough"), None)
 }
 
-/// A live key of an active account, and its token as it stands in the header.
+/// Returns a live key of an active account, and the value of an `Authorization` header with its token.
 fn key(peppers: &Peppers) -> (LoadedKey, String) {
     let (clock, random) = (Clock::system(), Random::system());
     let (account_id, id) = (AccountId::new(&clock, &random), KeyId::new(&clock, &random));
@@ -62,16 +63,16 @@ fn key(peppers: &Peppers) -> (LoadedKey, String) {
 fn key_token(authorization: &str) -> ApiKeyToken<'_> {
     match Token::from_authorization(authorization) {
         Ok(Token::ApiKey(token)) => token,
-        _ => panic!("no key's token"),
+        _ => panic!("not an API key's token"),
     }
 }
 
 fn decision(criterion: &mut Criterion) {
     let peppers = peppers();
-    let (found, authorization) = key(&peppers);
+    let (loaded, authorization) = key(&peppers);
     let token = key_token(&authorization);
     let digest = TokenDigest::of(token.expose(), &peppers);
-    let asked = AuthorizationRequest {
+    let request = AuthorizationRequest {
         method: "GET",
         route: "/v1/projects",
         key_id: None,
@@ -79,16 +80,17 @@ fn decision(criterion: &mut Criterion) {
         environments: &[],
     };
     let now = Clock::system().now();
-    let principal = authorize_key(&asked, &token, &found, &peppers, now).expect("it may pass");
+    let principal = authorize_key(&request, &token, &loaded, &peppers, now).expect("the key is authorized");
 
-    criterion.bench_function("read a token", |bencher| bencher.iter(|| key_token(black_box(&authorization))));
+    criterion
+        .bench_function("parse a token", |bencher| bencher.iter(|| key_token(black_box(&authorization))));
     criterion.bench_function("verify a digest", |bencher| {
         bencher.iter(|| digest.matches(black_box(token.expose()), &peppers));
     });
-    criterion.bench_function("decide on a key", |bencher| {
-        bencher.iter(|| authorize_key(black_box(&asked), &token, &found, &peppers, now));
+    criterion.bench_function("authorize a key", |bencher| {
+        bencher.iter(|| authorize_key(black_box(&request), &token, &loaded, &peppers, now));
     });
-    criterion.bench_function("make the context", |bencher| {
+    criterion.bench_function("write the context", |bencher| {
         bencher.iter(|| context::write(black_box(&principal), None));
     });
 }

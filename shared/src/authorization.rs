@@ -1,4 +1,5 @@
-//! Who is calling and what they may do: pure rules without I/O, so that they can be tested with every input.
+//! Identifies callers and decides what they may do. The rules are pure functions without I/O, so that tests can cover
+//! every kind of input.
 
 pub mod context;
 pub mod decision;

@@ -1,8 +1,9 @@
-//! The authorizer's context: what the authorizer tells the functions behind it about the caller. It is written and read
-//! here alone.
+//! The authorizer's context: the caller and its rate-limit decision, as the authorizer passes them to the functions. This
+//! module both writes and reads it.
 //!
-//! API Gateway passes strings on, so every value is a string: lists are joined by commas, a scope of every project is
-//! `*`, and a key without an expiry has `never`. A missing value never means unlimited access.
+//! API Gateway allows strings, numbers and booleans as values; this module uses strings only. Lists are joined by commas.
+//! A scope that includes every project is `*`, and a key that never expires has `never`. A missing value never means
+//! unlimited access.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -24,16 +25,16 @@ const NEVER: &str = "never";
 const EVERY_PROJECT: &str = "*";
 const WITHIN: &str = "within";
 const EXCEEDED: &str = "exceeded";
-/// The most fields that a context has, those of the rate limit included.
+/// The maximum number of fields of a context, including those of the rate limit.
 const MAX_FIELDS: usize = 14;
 
-/// A request came with a context that our authorizer does not write.
+/// The context of a request does not have the form that [`write()`] gives it.
 #[derive(Debug, thiserror::Error)]
 #[error("the authorizer's context is missing or malformed")]
 pub struct MalformedContext;
 
-/// The context for a caller and the decision on its rate limit. A session has no rate limit, and neither has a key
-/// whose limit could not be determined.
+/// Returns the context for a caller and its rate-limit decision. `rate_limit` is `None` for a session, and for a key whose
+/// limit could not be determined.
 #[must_use]
 pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Vec<(&'static str, String)> {
     let mut context = Vec::with_capacity(MAX_FIELDS);
@@ -89,10 +90,10 @@ fn join<'a>(values: impl Iterator<Item = &'a str>) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
-/// The caller and the decision on its rate limit, if it has one.
+/// Reads the caller and its rate-limit decision from a context.
 ///
 /// # Errors
-/// When a field is missing or malformed: then the request is not authenticated.
+/// Returns an error if a field is missing or malformed. Such a request must be treated as unauthenticated.
 pub fn read<S: BuildHasher>(
     context: &HashMap<String, Value, S>,
 ) -> Result<(Principal, Option<RateLimitDecision>), MalformedContext> {

@@ -1,6 +1,7 @@
-//! The decision on access: given a token and what was found for it, may this request pass?
+//! The authorization decision: verifies a token against the entities that it names, and checks the request against the
+//! rule of its route.
 //!
-//! No I/O, so that it can be tried on all inputs. What no rule allows is denied.
+//! A route without a rule is denied.
 
 use crate::{
     authorization::{
@@ -23,41 +24,36 @@ use crate::{
     },
 };
 
-/// What a request asks for.
+/// The parts of a request that the authorization decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationRequest<'a> {
-    /// The HTTP method.
     pub method: &'a str,
-    /// The route's path as the template has it, such as `/v1/projects/{project_id}`.
+    /// The route as declared in the template, such as `/v1/projects/{project_id}`.
     pub route: &'a str,
-    /// What stands in the path for `{key_id}`.
+    /// The value of the path parameter `{key_id}`. It may be malformed.
     pub key_id: Option<&'a str>,
-    /// What stands in the path for `{project_id}`.
+    /// The value of the path parameter `{project_id}`. It may be malformed.
     pub project_id: Option<&'a str>,
-    /// The values of the query's `environment`.
+    /// All values of the query parameter `environment`. They may be malformed.
     pub environments: &'a [String],
 }
 
-/// What the table holds for an API key's token.
+/// The stored entities that an API key's token names.
 pub struct LoadedKey {
-    /// The key.
     pub key: ApiKey,
-    /// Its account.
     pub account: AccountSummary,
 }
 
-/// What the table holds for a session's token.
+/// The stored entities that a session's token names.
 pub struct LoadedSession {
-    /// The session.
     pub session: Session,
-    /// Its member, who may be gone.
+    /// The session's member, or `None` if the member was removed.
     pub member: Option<Member>,
-    /// Its account.
     pub account: AccountSummary,
 }
 
 impl LoadedKey {
-    /// The versions of the peppers that its secrets were digested with: those that work `now`.
+    /// Returns the pepper versions that are needed to verify the secrets that are valid at `now`.
     pub fn pepper_versions(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         let (current, previous) = self.key.state.secrets();
         let previous = previous.filter(|previous| now < previous.ends_at).map(|previous| &previous.digest);
@@ -65,33 +61,33 @@ impl LoadedKey {
     }
 }
 
-/// Why a request may not pass.
+/// The reason why a request is not authorized.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The credential is not valid: 401.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
-    /// The credential is valid, but not for this: 403.
+    /// The credential is valid, but the caller may not make this request: 403.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// It can't be told whether the credential is valid: neither.
+    /// The credential cannot be verified, because its pepper is not available: 503.
     #[error(transparent)]
     UnknownPepper(#[from] UnknownPepper),
 }
 
-/// Decides on a request that came with an API key: may it pass, and who sent it?
+/// Decides on a request with an API key, and returns the caller if the request is authorized.
 ///
 /// # Errors
-/// When it may not.
+/// Returns an error if the request is not authorized.
 pub fn authorize_key(
-    asked: &AuthorizationRequest<'_>,
+    request: &AuthorizationRequest<'_>,
     token: &ApiKeyToken<'_>,
-    found: &LoadedKey,
+    loaded: &LoadedKey,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denial> {
-    let LoadedKey { key, account } = found;
-    let (secret, generation) = matching_secret(key, token, peppers, now)?;
+    let LoadedKey { key, account } = loaded;
+    let (secret, generation) = verify_secret(key, token, peppers, now)?;
     if key.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
@@ -106,22 +102,22 @@ pub fn authorize_key(
         secret,
         generation,
     });
-    permit(asked, &principal, account.status)?;
+    check_rule(request, &principal, account.status)?;
     Ok(principal)
 }
 
-/// Decides on a request that came with a session: may it pass, and who sent it?
+/// Decides on a request with a session, and returns the caller if the request is authorized.
 ///
 /// # Errors
-/// When it may not.
+/// Returns an error if the request is not authorized.
 pub fn authorize_session(
-    asked: &AuthorizationRequest<'_>,
+    request: &AuthorizationRequest<'_>,
     token: &SessionToken<'_>,
-    found: &LoadedSession,
+    loaded: &LoadedSession,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denial> {
-    let LoadedSession { session, member, account } = found;
+    let LoadedSession { session, member, account } = loaded;
     if !session.digest.matches(token.expose(), peppers)? {
         return Err(Unauthenticated::WrongSecret.into());
     }
@@ -139,21 +135,22 @@ pub fn authorize_session(
         permissions: member.permissions,
         expires_at: session.expires_at,
     });
-    permit(asked, &principal, account.status)?;
+    check_rule(request, &principal, account.status)?;
     Ok(principal)
 }
 
-/// Why the token of a key that was not found may not pass. It takes the work of a wrong secret, so that the time of the
-/// decision does not tell what keys there are.
+/// Returns the denial for a token whose key does not exist. It takes as much work as a wrong secret, so that the response
+/// time does not reveal which keys exist.
 #[must_use]
 pub fn deny_unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denial {
-    match held_secret(None, token, peppers, now) {
+    match find_matching_secret(None, token, peppers, now) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
     }
 }
 
-/// The same, for the token of a session.
+/// Returns the denial for a token whose session does not exist. It takes as much work as a wrong secret, so that the
+/// response time does not reveal which sessions exist.
 #[must_use]
 pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denial {
     match TokenDigest::matches_with_equal_work(None, token.expose(), peppers) {
@@ -162,30 +159,32 @@ pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Deni
     }
 }
 
-/// Which of the key's secrets the token holds and its generation, if it holds one that works.
-fn matching_secret(
+/// Verifies the token against the secrets of `key`. Returns which secret it contains, and that secret's generation.
+fn verify_secret(
     key: &ApiKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<(SecretAge, u32), Denial> {
-    let held = held_secret(Some(&key.state), token, peppers, now)?;
+    let matching = find_matching_secret(Some(&key.state), token, peppers, now)?;
     let KeyState::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
-    match (held, previous) {
+    match (matching, previous) {
         (Some(SecretAge::Current), _) => Ok((SecretAge::Current, *generation)),
         (Some(SecretAge::Previous), Some(PreviousSecret { ends_at, .. })) if now < *ends_at => {
             Ok((SecretAge::Previous, generation.saturating_sub(1)))
         }
-        (Some(SecretAge::Previous), _) => Err(Unauthenticated::SecretSuperseded.into()),
+        (Some(SecretAge::Previous), _) => Err(Unauthenticated::SecretReplaced.into()),
         (None, _) => Err(Unauthenticated::WrongSecret.into()),
     }
 }
 
-/// Which secret of a key in `state` the token holds, if any. A wrong one takes the same work whether the key has two
-/// secrets, one or none, or there is no key.
-fn held_secret(
+/// Returns which secret of a key in `state` the token contains, or `None` if it contains another secret.
+///
+/// A wrong secret takes the same work for a key with two secrets, with one, with none (revoked) and for a key that does
+/// not exist (`state` is `None`).
+fn find_matching_secret(
     state: Option<&KeyState>,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
@@ -204,33 +203,33 @@ fn held_secret(
     match (is_previous, previous) {
         (Ok(true), _) => Ok(Some(SecretAge::Previous)),
         (Err(unknown), Some(previous)) if now < previous.ends_at => Err(unknown),
-        // It is a wrong one only if it is known not to be the current one. What the one before was, nothing hangs on once
-        // its overlap has ended.
+        // The secret is wrong only if the comparison with the current secret was possible. After the overlap, it does not
+        // matter whether the comparison with the previous secret was possible.
         _ => is_current.map(|_| None),
     }
 }
 
-/// Who a route lets in.
+/// Which callers a route authorizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// Whoever has a valid credential.
+    /// Every caller with a valid credential.
     AnyCredential,
-    /// Sessions.
+    /// Sessions only.
     Session,
     /// Sessions, and keys with `admin`.
     SessionOrAdminKey,
-    /// Those, and the key that the path names.
+    /// Sessions, keys with `admin`, and the key that the path names.
     SessionOrAdminKeyOrItself,
-    /// Whoever has `admin` over the whole account: no test key and no scoped one, since members see live
-    /// data and every project.
+    /// Sessions with `admin`, and unscoped live keys with `admin`. Test keys and scoped keys are excluded, because members
+    /// see live data and every project.
     AccountAdmin,
-    /// Whoever has the permission that the method asks for.
+    /// Callers with the permission that the method requires. Scoped keys may only list projects.
     Projects,
-    /// Those, if they reach the project that the path names.
+    /// Callers with the permission that the method requires, if their scope includes the project that the path names.
     Project,
 }
 
-/// The one table of which route lets whom in.
+/// Returns the rule of a route, or `None` if the route has no rule. This is the only place that assigns rules to routes.
 fn rule(method: &str, route: &str) -> Option<Rule> {
     const PROJECT: &str = "/v1/projects/{project_id}";
     Some(match (method, route) {
@@ -255,8 +254,8 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
     })
 }
 
-/// The permission that lets a method act on data.
-fn needed_for(method: &str) -> Option<Permission> {
+/// Returns the permission that a method requires on projects.
+fn required_permission(method: &str) -> Option<Permission> {
     match method {
         "GET" | "HEAD" => Some(Permission::Read),
         "POST" | "PUT" | "PATCH" => Some(Permission::Write),
@@ -265,50 +264,54 @@ fn needed_for(method: &str) -> Option<Permission> {
     }
 }
 
-/// Whether `principal`, who was found to be who they say, may do what is asked.
-fn permit(
-    asked: &AuthorizationRequest<'_>,
+/// Checks the account's status and the rule of the route for an authenticated caller.
+fn check_rule(
+    request: &AuthorizationRequest<'_>,
     principal: &Principal,
     account: AccountStatus,
 ) -> Result<(), Forbidden> {
     if account == AccountStatus::Suspended {
         return Err(Forbidden::AccountSuspended);
     }
-    let holds = |permission| {
+    let require = |permission| {
         if principal.permissions().contains(permission) {
             Ok(())
         } else {
             Err(Forbidden::MissingPermission(permission))
         }
     };
-    match (rule(asked.method, asked.route).ok_or(Forbidden::NoRule)?, principal) {
+    match (rule(request.method, request.route).ok_or(Forbidden::NoRule)?, principal) {
         (Rule::AnyCredential, _)
         | (
             Rule::Session | Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself,
             Principal::Session(_),
         ) => Ok(()),
         (Rule::Session, Principal::ApiKey(_)) => Err(Forbidden::WrongCredential),
-        (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key)) if asked.names_key(key.key_id) => Ok(()),
+        (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key)) if request.names_key(key.key_id) => Ok(()),
         (Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(_))
-        | (Rule::AccountAdmin, Principal::Session(_)) => holds(Permission::Admin),
+        | (Rule::AccountAdmin, Principal::Session(_)) => require(Permission::Admin),
         (Rule::AccountAdmin, Principal::ApiKey(key)) => {
-            holds(Permission::Admin)?;
+            require(Permission::Admin)?;
             if key.environment == Environment::Test {
                 return Err(Forbidden::WrongEnvironment);
             }
             if key.scope == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
         (Rule::Projects, _) => {
-            holds(needed_for(asked.method).ok_or(Forbidden::NoRule)?)?;
-            asked.keeps_to_environment_of(principal)?;
-            // The list shows a scoped key its own projects alone; a new project would lie outside its scope.
-            let lists = matches!(asked.method, "GET" | "HEAD");
-            if lists || *principal.scope() == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
+            require(required_permission(request.method).ok_or(Forbidden::NoRule)?)?;
+            request.check_environments(principal)?;
+            // A scoped key sees only its own projects in the list. A new project would be outside its scope.
+            let is_list = matches!(request.method, "GET" | "HEAD");
+            if is_list || *principal.scope() == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
         (Rule::Project, _) => {
-            holds(needed_for(asked.method).ok_or(Forbidden::NoRule)?)?;
-            asked.keeps_to_environment_of(principal)?;
-            if asked.names_project_in(principal.scope()) { Ok(()) } else { Err(Forbidden::OutsideScope) }
+            require(required_permission(request.method).ok_or(Forbidden::NoRule)?)?;
+            request.check_environments(principal)?;
+            if request.names_project_within(principal.scope()) {
+                Ok(())
+            } else {
+                Err(Forbidden::OutsideScope)
+            }
         }
     }
 }
@@ -318,15 +321,16 @@ impl AuthorizationRequest<'_> {
         self.key_id.and_then(|id| id.parse().ok()) == Some(key)
     }
 
-    fn names_project_in(&self, scope: &Scope) -> bool {
+    fn names_project_within(&self, scope: &Scope) -> bool {
         *scope == Scope::All
             || self.project_id.and_then(|id| id.parse().ok()).is_some_and(|project| scope.reaches(&project))
     }
 
-    /// Malformed names are for the function to complain about.
-    fn keeps_to_environment_of(&self, principal: &Principal) -> Result<(), Forbidden> {
-        let mut named = self.environments.iter().filter_map(|name| Environment::from_name(name));
-        named.try_for_each(|named| principal.environment(Some(named)).map(drop))
+    /// Checks that the caller may use every environment that the request names. It ignores unknown names: the function
+    /// rejects them with a 400.
+    fn check_environments(&self, principal: &Principal) -> Result<(), Forbidden> {
+        let mut environments = self.environments.iter().filter_map(|name| Environment::from_name(name));
+        environments.try_for_each(|environment| principal.environment(Some(environment)).map(drop))
     }
 }
 

@@ -1,7 +1,8 @@
-//! What one principal may do to keys and to members: nobody hands out more than they hold.
+//! Delegation: which keys and members a caller may create, change or reach. A caller never grants more access than it
+//! has itself.
 //!
-//! The [decision on access](crate::authorization::decision) has let the request in before; these rules need what is in its
-//! body or in the table.
+//! These rules apply to requests that the [authorization decision](crate::authorization::decision) has already
+//! authorized. They depend on the request's body and on stored entities, so the functions apply them, not the authorizer.
 
 use crate::{
     authorization::principal::Principal,
@@ -14,17 +15,17 @@ use crate::{
     },
 };
 
-/// Whether `maker` may make a key with this type, these permissions and this scope: it may not exceed its
-/// maker in any.
+/// Returns true if `creator` may create a key with this environment, these permissions and this scope. None of them may
+/// exceed the creator's own.
 #[must_use]
 pub fn may_create_key(
-    maker: &Principal,
+    creator: &Principal,
     environment: Environment,
     permissions: Permissions,
     scope: &Scope,
 ) -> bool {
-    may_grant(maker, permissions)
-        && match maker {
+    may_grant(creator, permissions)
+        && match creator {
             Principal::Session(_) => true,
             Principal::ApiKey(key) => {
                 scope.is_within(&key.scope)
@@ -33,7 +34,7 @@ pub fn may_create_key(
         }
 }
 
-/// Whether `key` is there for `principal`. Where it isn't, it looks like one that does not exist.
+/// Returns true if `principal` may see `key`. Otherwise the response must be the same as for a key that does not exist.
 #[must_use]
 pub fn reaches_key(principal: &Principal, key: &ApiKey) -> bool {
     match principal {
@@ -47,29 +48,30 @@ pub fn reaches_key(principal: &Principal, key: &ApiKey) -> bool {
     }
 }
 
-/// Whether `principal` may be given a new secret of `key`, which it reaches: with it, it can do all that
-/// the key can.
+/// Returns true if `principal`, which [reaches](reaches_key) `key`, may rotate it. A rotation returns a secret, so the
+/// caller must be the key itself or hold all of its permissions.
 #[must_use]
 pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
-    let itself = matches!(principal, Principal::ApiKey(caller) if caller.key_id == key.id);
-    itself || may_grant(principal, key.permissions)
+    let is_itself = matches!(principal, Principal::ApiKey(caller) if caller.key_id == key.id);
+    is_itself || may_grant(principal, key.permissions)
 }
 
-/// Whether `principal` may change a member from `before` to `after`: nobody grants what they lack. Letting
-/// a suspended member in again grants all that the member has.
+/// Returns true if `principal` may change a member from `before` to `after`. The caller must hold every permission that
+/// the member gains. Ending a suspension grants all of the member's permissions.
 #[must_use]
 pub fn may_change_member(principal: &Principal, before: &Member, after: &Member) -> bool {
     after.permissions_gained_since(before).is_none_or(|gained| may_grant(principal, gained))
 }
 
-/// Whether `principal` has all of `permissions` and so may hand them out.
+/// Returns true if `principal` holds all of `permissions` and may therefore grant them.
 #[must_use]
 pub fn may_grant(principal: &Principal, permissions: Permissions) -> bool {
     principal.permissions().contains_all(permissions)
 }
 
-/// Whether `caller` would still be authenticated by the secret that it sent. `key` is the stored key; a caller that is not
-/// this key does not depend on it.
+/// Returns true if `caller` would still be authenticated by the secret that it sent.
+///
+/// `key` is a key as it is stored now. It only matters if it is the caller: any other caller does not depend on it.
 #[must_use]
 pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> bool {
     match caller {
@@ -103,7 +105,7 @@ mod tests {
     };
 
     #[test]
-    fn caller_stays_authorized_with_the_current_secret_and_with_the_previous_one_until_it_expires() {
+    fn caller_stays_authorized_with_the_current_secret_and_with_the_previous_one_until_the_overlap_ends() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
         let with = |generation| {
@@ -119,7 +121,7 @@ mod tests {
                 generation,
             })
         };
-        for (generation, now, is_let_in) in [
+        for (generation, now, is_authorized) in [
             (2, timestamp(0), true),
             (2, ends_at.plus_seconds(1), true),
             (1, timestamp(119), true),
@@ -127,32 +129,32 @@ mod tests {
             (0, timestamp(20), false),
             (3, timestamp(20), false),
         ] {
-            assert_eq!(still_authorizes(&key, &with(generation), now), is_let_in, "{generation} {now}");
+            assert_eq!(still_authorizes(&key, &with(generation), now), is_authorized, "{generation} {now}");
         }
         let revoked = ApiKey { state: KeyState::Revoked, ..key.clone() };
         assert!(!still_authorizes(&revoked, &with(2), timestamp(20)));
-        // Whoever else calls needs none of its secrets.
+        // Another caller does not depend on the key's secrets.
         let other = ApiKey { id: "key_0000000000000002".parse().unwrap(), ..revoked };
         assert!(still_authorizes(&other, &with(0), timestamp(20)));
     }
 
     proptest! {
         #[test]
-        fn a_child_never_exceeds_its_parent(
-            parent in any_key_principal(),
+        fn key_is_created_only_within_its_creators_access(
+            creator in any_key_principal(),
             environment in select(&Environment::ALL[..]),
             permissions in any_permissions(),
             scope in any_scope(),
         ) {
-            let made = may_create_key(&Principal::ApiKey(parent.clone()), environment, permissions, &scope);
-            let exceeds = Permission::ALL.into_iter().any(|one| permissions.contains(one) && !parent.permissions.contains(one))
-                || !scope.is_within(&parent.scope)
-                || (parent.environment == Environment::Test && environment == Environment::Live);
-            prop_assert_eq!(made, !exceeds);
+            let may_create = may_create_key(&Principal::ApiKey(creator.clone()), environment, permissions, &scope);
+            let exceeds = Permission::ALL.into_iter().any(|one| permissions.contains(one) && !creator.permissions.contains(one))
+                || !scope.is_within(&creator.scope)
+                || (creator.environment == Environment::Test && environment == Environment::Live);
+            prop_assert_eq!(may_create, !exceeds);
         }
 
         #[test]
-        fn another_keys_secret_is_given_only_to_who_has_its_permissions(
+        fn rotation_of_another_key_requires_all_of_its_permissions(
             principal in any_principal(),
             permissions in any_permissions(),
         ) {
@@ -161,38 +163,38 @@ mod tests {
         }
 
         #[test]
-        fn a_key_reaches_no_key_outside_its_type_and_scope(
+        fn key_reaches_only_itself_and_keys_within_its_type_and_scope(
             caller in any_key_principal(),
             environment in select(&Environment::ALL[..]),
             scope in any_scope(),
         ) {
             let key = ApiKey { id: "key_0000000000000002".parse().unwrap(), environment, scope, ..api_key() };
-            let may = caller.permissions.contains(Permission::Admin)
+            let reaches = caller.permissions.contains(Permission::Admin)
                 && caller.environment == key.environment
                 && key.scope.is_within(&caller.scope);
-            prop_assert_eq!(reaches_key(&Principal::ApiKey(caller.clone()), &key), may);
-            // Itself it reaches, whatever it may do.
+            prop_assert_eq!(reaches_key(&Principal::ApiKey(caller.clone()), &key), reaches);
+            // A key reaches itself without any permission.
             let itself = ApiKey { id: caller.key_id, ..key };
             prop_assert!(reaches_key(&Principal::ApiKey(caller.clone()), &itself));
             prop_assert!(may_rotate_key(&Principal::ApiKey(caller), &itself));
         }
 
         #[test]
-        fn a_session_reaches_every_key_and_makes_any_that_its_member_may(
+        fn session_reaches_every_key_and_creates_keys_within_its_members_permissions(
             session in any_session_principal(),
             environment in select(&Environment::ALL[..]),
             permissions in any_permissions(),
             scope in any_scope(),
         ) {
             let principal = Principal::Session(session);
-            let made = may_create_key(&principal, environment, permissions, &scope);
-            prop_assert_eq!(made, principal.permissions().contains_all(permissions));
+            let may_create = may_create_key(&principal, environment, permissions, &scope);
+            prop_assert_eq!(may_create, principal.permissions().contains_all(permissions));
             let key = ApiKey { environment, permissions, scope, ..api_key() };
             prop_assert!(reaches_key(&principal, &key));
         }
 
         #[test]
-        fn a_member_gains_only_what_the_caller_has(
+        fn member_change_requires_the_caller_to_hold_the_gained_permissions(
             principal in any_principal(),
             before in any_member(),
             after in any_member(),

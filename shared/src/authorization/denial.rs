@@ -1,67 +1,65 @@
-//! Why a request is refused. For the log alone; a caller is not told.
+//! The reasons why a request is denied. They appear in the log only, never in a response. The operations guide
+//! (`docs/operations.md`) lists their texts.
 
 use crate::{credentials::token::MalformedToken, primitives::permission::Permission};
 
-/// Why a credential is not valid: 401.
+/// The reason why a credential is not valid: 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// The request does not have exactly one `Authorization` header with one value.
     #[error("not exactly one credential")]
     NotOneCredential,
-    /// The credential can never have been issued.
+    /// The credential does not have the format of a token that this service issues.
     #[error("malformed credential: {0}")]
     Malformed(#[from] MalformedToken),
-    /// There is no such key or session.
+    /// No such key or session exists.
     #[error("unknown credential")]
     Unknown,
-    /// The secret is not one that was given out for it.
+    /// The key or session exists, but this is not one of its secrets.
     #[error("wrong secret")]
     WrongSecret,
-    /// The secret was replaced, and its overlap is over.
-    #[error("secret superseded")]
-    SecretSuperseded,
-    /// The key was revoked.
+    /// A rotation replaced the secret, and the overlap has ended.
+    #[error("secret replaced")]
+    SecretReplaced,
     #[error("revoked")]
     Revoked,
-    /// The key or session is over for its age.
+    /// The key has expired, or the session has expired or was idle too long.
     #[error("expired")]
     Expired,
-    /// The session was ended, or its member is suspended or gone.
+    /// The session's member was suspended or removed, or changed the password in another session.
     #[error("session ended")]
     SessionEnded,
-    /// At login: no member has the address.
+    /// Login only: no member has this address.
     #[error("unknown address")]
     UnknownAddress,
-    /// At login: the password is another.
+    /// Login only.
     #[error("wrong password")]
     WrongPassword,
-    /// At login: the password is disabled.
+    /// Login only: too many failed logins have disabled the password.
     #[error("password disabled")]
     PasswordDisabled,
 }
 
-/// Why a valid credential may not do this: 403.
+/// The reason why a caller with a valid credential may not make a request: 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// The account is suspended.
     #[error("account suspended")]
     AccountSuspended,
-    /// The route does not take a credential of this kind.
+    /// The route is for sessions only, and the caller is a key.
     #[error("wrong kind of credential")]
     WrongCredential,
-    /// The credential lacks this permission.
-    #[error("lacks {}", .0.as_str())]
+    #[error("missing permission: {}", .0.as_str())]
     MissingPermission(Permission),
-    /// The key does not reach this.
+    /// The key's scope does not include the project, or the route is not available to scoped keys.
     #[error("outside scope")]
     OutsideScope,
-    /// The key belongs to the other environment.
+    /// The request names an environment other than the key's, or the route is not available to test keys.
     #[error("wrong environment")]
     WrongEnvironment,
-    /// What is asked for would have more permissions, projects or environments than the caller.
-    #[error("exceeds the caller")]
+    /// The request would grant more permissions, projects or environments than the caller has.
+    #[error("exceeds the caller's access")]
     ExceedsCaller,
-    /// No rule names the route.
+    /// The authorizer has no rule for the route and method.
     #[error("no rule for the route")]
     NoRule,
 }

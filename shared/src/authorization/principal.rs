@@ -1,4 +1,5 @@
-//! Who is calling: what the authorizer found out, and the functions take from it.
+//! The authenticated caller of a request. The authorizer determines it and passes it to the functions in its
+//! [context](crate::authorization::context).
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::{
     },
 };
 
-/// Who is calling.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// A program with an API key.
@@ -26,41 +27,34 @@ pub enum Principal {
     Session(SessionPrincipal),
 }
 
-/// A program with an API key.
+/// An authenticated API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPrincipal {
-    /// Whose key it is.
     pub account_id: AccountId,
-    /// Which key it is.
     pub key_id: KeyId,
-    /// What people call the key.
     pub name: Name,
-    /// Which data it sees.
     pub environment: Environment,
-    /// What it may do.
     pub permissions: Permissions,
-    /// Which projects it reaches.
     pub scope: Scope,
-    /// When it ends, or `None` for never.
+    /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
-    /// Which of its secrets came.
+    /// Which of the key's secrets the request was made with.
     pub secret: SecretAge,
-    /// How many secrets there were before that one.
+    /// How many secrets the key had before the one that the request was made with.
     pub generation: u32,
 }
 
-/// Which of a key's secrets came.
+/// Which of a key's secrets a request was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretAge {
-    /// The one that was given out last.
+    /// The secret that was issued last.
     Current,
-    /// The one before it, in its overlap.
+    /// The secret that the last rotation replaced. It is valid until the end of its overlap.
     Previous,
 }
 
 impl SecretAge {
-    /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,27 +69,21 @@ impl SecretAge {
     }
 }
 
-/// A person with a session.
+/// A member who is authenticated by a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionPrincipal {
-    /// The member's account.
     pub account_id: AccountId,
-    /// The member.
     pub user_id: UserId,
-    /// The session.
     pub session_id: SessionId,
-    /// Of which epoch the session is; see [`Member::session_epoch`](crate::model::member::Member::session_epoch).
+    /// The session's epoch; see [`Member::session_epoch`](crate::model::member::Member::session_epoch).
     pub session_epoch: u32,
-    /// The member's address.
     pub email: EmailAddress,
-    /// What the member may do.
+    /// The member's permissions.
     pub permissions: Permissions,
-    /// When the session ends.
     pub expires_at: Timestamp,
 }
 
 impl Principal {
-    /// Whose data they work with.
     #[must_use]
     pub fn account_id(&self) -> AccountId {
         match self {
@@ -104,7 +92,6 @@ impl Principal {
         }
     }
 
-    /// What they may do.
     #[must_use]
     pub fn permissions(&self) -> Permissions {
         match self {
@@ -113,7 +100,7 @@ impl Principal {
         }
     }
 
-    /// Which projects they reach.
+    /// Returns the key's scope. Sessions reach every project.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         match self {
@@ -122,23 +109,25 @@ impl Principal {
         }
     }
 
-    /// Which environment's data they work with, where the request names this one or none: a key's own,
-    /// or the one that a session chooses.
+    /// Returns the environment that a request applies to. `requested` is the environment that the request names, if any.
+    /// For a session, the default is live. A key always uses its own environment.
     ///
     /// # Errors
-    /// When it names one that the key does not see.
-    pub fn environment(&self, named: Option<Environment>) -> Result<Environment, Forbidden> {
+    /// Returns an error if a key requests the other environment.
+    pub fn environment(&self, requested: Option<Environment>) -> Result<Environment, Forbidden> {
         match self {
-            Self::Session(_) => Ok(named.unwrap_or(Environment::Live)),
-            Self::ApiKey(key) if named.is_none_or(|named| named == key.environment) => Ok(key.environment),
+            Self::Session(_) => Ok(requested.unwrap_or(Environment::Live)),
+            Self::ApiKey(key) if requested.is_none_or(|requested| requested == key.environment) => {
+                Ok(key.environment)
+            }
             Self::ApiKey(_) => Err(Forbidden::WrongEnvironment),
         }
     }
 
-    /// The session, on routes that are for sessions alone.
+    /// Returns the session of the caller, on routes for sessions only.
     ///
     /// # Errors
-    /// 403, when a key calls.
+    /// Returns an error if the caller is a key.
     pub fn session(&self) -> Result<&SessionPrincipal, Forbidden> {
         match self {
             Self::Session(session) => Ok(session),
@@ -146,7 +135,7 @@ impl Principal {
         }
     }
 
-    /// The id of the key or the member, for logs and for API Gateway's `principalId`.
+    /// Returns the id of the key or of the member, for logs and for API Gateway's `principalId`.
     #[must_use]
     pub fn id(&self) -> String {
         match self {
@@ -228,7 +217,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn a_key_sees_its_own_environment_alone_and_is_known_by_its_id(key in any_key_principal()) {
+        fn key_sees_only_its_own_environment_and_is_identified_by_its_key_id(key in any_key_principal()) {
             let own = key.environment;
             let other = if own == Environment::Live { Environment::Test } else { Environment::Live };
             let principal = Principal::ApiKey(key);
@@ -239,16 +228,15 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn a_session_sees_the_environment_that_it_names_and_is_known_by_its_member(
+        fn session_sees_the_requested_environment_and_is_identified_by_its_member_id(
             session in any_session_principal(),
         ) {
             let principal = Principal::Session(session);
             prop_assert_eq!(principal.environment(None), Ok(Environment::Live));
-            for named in Environment::ALL {
-                prop_assert_eq!(principal.environment(Some(named)), Ok(named));
+            for requested in Environment::ALL {
+                prop_assert_eq!(principal.environment(Some(requested)), Ok(requested));
             }
             prop_assert_eq!(principal.id(), "user_0000000000000001");
         }
-
     }
 }

@@ -288,9 +288,14 @@ async fn no_secret_is_logged() {
     let log = log();
     // The test sees what it looks for: its own requests.
     let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
-    for seen in
-        [account.id.as_str(), "malformed credential", "revoked", "missing permission: delete", "DynamoDB failed", metrics]
-    {
+    for seen in [
+        account.id.as_str(),
+        "malformed credential",
+        "revoked",
+        "missing permission: delete",
+        "DynamoDB failed",
+        metrics,
+    ] {
         assert!(log.contains(seen), "{seen}");
     }
     for route in service.gateway.routes() {

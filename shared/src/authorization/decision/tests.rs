@@ -38,21 +38,21 @@ const ROUTES: [&str; 14] = [
 ];
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
 
-fn asked<'a>(method: &'a str, route: &'a str) -> AuthorizationRequest<'a> {
+fn request<'a>(method: &'a str, route: &'a str) -> AuthorizationRequest<'a> {
     AuthorizationRequest { method, route, key_id: None, project_id: None, environments: &[] }
 }
 
-/// Decides on `GET /v1/auth/me` with `presented`, for a key that `change` made of the usual one with the
-/// current secret `one`.
-fn decided(
+/// Decides on `GET /v1/auth/me` with the token `presented`. The stored key is the result of `change` on the usual test
+/// key, and the account has `status`.
+fn decide_on_key(
     presented: &NewToken,
     change: impl FnOnce(ApiKey) -> ApiKey,
     status: AccountStatus,
 ) -> Result<Principal, Denial> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
-    authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
+    let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
+    authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -67,32 +67,33 @@ fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKe
     ApiKey { state: KeyState::Active { current: digest(current), previous, generation: 1 }, ..api_key() }
 }
 
-fn secret(decided: &Result<Principal, Denial>) -> Option<SecretAge> {
-    match decided {
+fn secret_age(decision: &Result<Principal, Denial>) -> Option<SecretAge> {
+    match decision {
         Ok(Principal::ApiKey(key)) => Some(key.secret),
         _ => None,
     }
 }
 
 #[test]
-fn the_current_secret_passes_and_another_does_not() {
-    let decision = decided(&token(1), |_| with_secrets(&token(1), None), AccountStatus::Active);
-    assert_eq!(secret(&decision), Some(SecretAge::Current));
-    let decision = decided(&token(2), |_| with_secrets(&token(1), None), AccountStatus::Active);
+fn current_secret_is_accepted_and_another_is_rejected() {
+    let decision = decide_on_key(&token(1), |_| with_secrets(&token(1), None), AccountStatus::Active);
+    assert_eq!(secret_age(&decision), Some(SecretAge::Current));
+    let decision = decide_on_key(&token(2), |_| with_secrets(&token(1), None), AccountStatus::Active);
     assert_eq!(decision, Err(Unauthenticated::WrongSecret.into()));
 }
 
 #[test]
-fn the_previous_secret_passes_until_its_overlap_ends() {
+fn previous_secret_is_accepted_until_the_overlap_ends() {
     let old = token(1);
-    let during = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW + 1))), AccountStatus::Active);
-    assert_eq!(secret(&during), Some(SecretAge::Previous));
-    let after = decided(&old, |_| with_secrets(&token(2), Some((&old, NOW))), AccountStatus::Active);
-    assert_eq!(after, Err(Unauthenticated::SecretSuperseded.into()));
+    let during =
+        decide_on_key(&old, |_| with_secrets(&token(2), Some((&old, NOW + 1))), AccountStatus::Active);
+    assert_eq!(secret_age(&during), Some(SecretAge::Previous));
+    let after = decide_on_key(&old, |_| with_secrets(&token(2), Some((&old, NOW))), AccountStatus::Active);
+    assert_eq!(after, Err(Unauthenticated::SecretReplaced.into()));
 }
 
 #[test]
-fn the_pepper_of_a_previous_secret_is_asked_for_until_its_overlap_ends() {
+fn pepper_of_the_previous_secret_is_required_until_the_overlap_ends() {
     let old = token(1);
     let value = format!("Bearer {}", old.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
@@ -100,47 +101,54 @@ fn the_pepper_of_a_previous_secret_is_asked_for_until_its_overlap_ends() {
         PreviousSecret { digest: TokenDigest::of(old.expose(), &peppers("1")), ends_at: timestamp(NOW + 1) };
     let current = TokenDigest::of("another", &peppers("2"));
     let state = KeyState::Active { current, previous: Some(previous), generation: 1 };
-    let found = LoadedKey { key: ApiKey { state, ..api_key() }, account: ACTIVE };
-    let decided = |now| {
-        let versions: Vec<_> = found.pepper_versions(timestamp(now)).collect();
-        (versions, authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(now)))
+    let loaded = LoadedKey { key: ApiKey { state, ..api_key() }, account: ACTIVE };
+    let decide_at = |now| {
+        let versions: Vec<_> = loaded.pepper_versions(timestamp(now)).collect();
+        (
+            versions,
+            authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("2"), timestamp(now)),
+        )
     };
-    assert_eq!(decided(NOW), (vec!["2", "1"], Err(UnknownPepper.into())));
-    assert_eq!(decided(NOW + 1), (vec!["2"], Err(Unauthenticated::WrongSecret.into())));
+    assert_eq!(decide_at(NOW), (vec!["2", "1"], Err(UnknownPepper.into())));
+    assert_eq!(decide_at(NOW + 1), (vec!["2"], Err(Unauthenticated::WrongSecret.into())));
 }
 
 #[test]
-fn an_expired_or_revoked_key_is_rejected() {
+fn expired_or_revoked_key_is_rejected() {
     let one = token(1);
     let with_end = |end| ApiKey { expires_at: Some(timestamp(end)), ..with_secrets(&one, None) };
-    assert!(secret(&decided(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
-    assert_eq!(decided(&one, |_| with_end(NOW), AccountStatus::Active), Err(Unauthenticated::Expired.into()));
+    assert!(secret_age(&decide_on_key(&one, |_| with_end(NOW + 1), AccountStatus::Active)).is_some());
+    assert_eq!(
+        decide_on_key(&one, |_| with_end(NOW), AccountStatus::Active),
+        Err(Unauthenticated::Expired.into())
+    );
     let revoked = |key| ApiKey { state: KeyState::Revoked, ..key };
-    assert_eq!(decided(&one, revoked, AccountStatus::Active), Err(Unauthenticated::Revoked.into()));
+    assert_eq!(decide_on_key(&one, revoked, AccountStatus::Active), Err(Unauthenticated::Revoked.into()));
 }
 
 #[test]
-fn a_suspended_account_is_forbidden_only_after_the_right_secret() {
+fn suspended_account_is_forbidden_only_with_the_right_secret() {
     let one = token(1);
-    let right = decided(&one, |_| with_secrets(&one, None), AccountStatus::Suspended);
+    let right = decide_on_key(&one, |_| with_secrets(&one, None), AccountStatus::Suspended);
     assert_eq!(right, Err(Forbidden::AccountSuspended.into()));
-    let wrong = decided(&token(2), |_| with_secrets(&one, None), AccountStatus::Suspended);
+    let wrong = decide_on_key(&token(2), |_| with_secrets(&one, None), AccountStatus::Suspended);
     assert_eq!(wrong, Err(Unauthenticated::WrongSecret.into()));
 }
 
 #[test]
-fn a_digest_of_another_pepper_decides_nothing() {
+fn digest_with_an_unknown_pepper_is_not_authorized() {
     let one = token(1);
     let value = format!("Bearer {}", one.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
-    let found = LoadedKey { key: with_secrets(&one, None), account: ACTIVE };
+    let loaded = LoadedKey { key: with_secrets(&one, None), account: ACTIVE };
     assert!(
-        authorize_key(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("2"), timestamp(NOW)).is_err()
+        authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("2"), timestamp(NOW))
+            .is_err()
     );
 }
 
-/// Decides on a session of epoch 1 that ends at `expires_at`, for `member`.
-fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal, Denial> {
+/// Decides on `GET /v1/auth/me` with a session of epoch 1 that expires at `expires_at` and belongs to `member`.
+fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principal, Denial> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
@@ -161,12 +169,12 @@ fn session_decided(expires_at: i64, member: Option<Member>) -> Result<Principal,
         last_used_at: None,
         user_agent: None,
     };
-    let found = LoadedSession { session, member, account: ACTIVE };
-    authorize_session(&asked("GET", "/v1/auth/me"), &token, &found, &peppers("1"), timestamp(NOW))
+    let loaded = LoadedSession { session, member, account: ACTIVE };
+    authorize_session(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
 #[test]
-fn a_session_ends_with_its_time_its_epoch_and_its_member() {
+fn session_is_rejected_after_its_expiry_with_an_older_epoch_or_without_an_active_member() {
     let member = Member {
         id: "user_0000000000000001".parse().unwrap(),
         account_id: "acct_0000000000000001".parse().unwrap(),
@@ -177,11 +185,11 @@ fn a_session_ends_with_its_time_its_epoch_and_its_member() {
         session_epoch: 1,
     };
     let ended = Err(Unauthenticated::SessionEnded.into());
-    assert!(session_decided(NOW + 1, Some(member.clone())).is_ok());
-    assert_eq!(session_decided(NOW, Some(member.clone())), Err(Unauthenticated::Expired.into()));
-    assert_eq!(session_decided(NOW + 1, None), ended);
-    assert_eq!(session_decided(NOW + 1, Some(Member { session_epoch: 2, ..member.clone() })), ended);
-    assert_eq!(session_decided(NOW + 1, Some(Member { status: MemberStatus::Suspended, ..member })), ended);
+    assert!(decide_on_session(NOW + 1, Some(member.clone())).is_ok());
+    assert_eq!(decide_on_session(NOW, Some(member.clone())), Err(Unauthenticated::Expired.into()));
+    assert_eq!(decide_on_session(NOW + 1, None), ended);
+    assert_eq!(decide_on_session(NOW + 1, Some(Member { session_epoch: 2, ..member.clone() })), ended);
+    assert_eq!(decide_on_session(NOW + 1, Some(Member { status: MemberStatus::Suspended, ..member })), ended);
 }
 
 fn key_principal(environment: Environment, permissions: Permissions, scope: Scope) -> Principal {
@@ -200,13 +208,13 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
 
 proptest! {
     #[test]
-    fn what_no_rule_names_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
+    fn route_without_a_rule_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
         prop_assume!(!ROUTES.contains(&route.as_str()));
-        prop_assert_eq!(permit(&asked(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRule));
+        prop_assert_eq!(check_rule(&request(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRule));
     }
 
     #[test]
-    fn a_key_passes_only_with_a_permission_that_lets_it(
+    fn key_is_authorized_only_with_the_required_permission_and_scope(
         method in select(&METHODS[..]),
         route in select(&ROUTES[..]),
         environment in select(&Environment::ALL[..]),
@@ -214,9 +222,9 @@ proptest! {
         scope in any_scope(),
         project in option::of("proj_[a-e]"),
     ) {
-        let asked = AuthorizationRequest { project_id: project.as_deref(), ..asked(method, route) };
-        let passes = permit(&asked, &key_principal(environment, permissions, scope.clone()), AccountStatus::Active).is_ok();
-        if passes && route != "/v1/auth/me" {
+        let request = AuthorizationRequest { project_id: project.as_deref(), ..request(method, route) };
+        let is_authorized = check_rule(&request, &key_principal(environment, permissions, scope.clone()), AccountStatus::Active).is_ok();
+        if is_authorized && route != "/v1/auth/me" {
             let needed = match (route, method) {
                 (route, _) if !route.starts_with("/v1/projects") => Permission::Admin,
                 (_, "GET" | "HEAD") => Permission::Read,
@@ -225,13 +233,13 @@ proptest! {
             };
             prop_assert!(permissions.contains(needed));
         }
-        if passes && scope != Scope::All && route.starts_with("/v1/projects/") {
+        if is_authorized && scope != Scope::All && route.starts_with("/v1/projects/") {
             prop_assert!(scope.reaches(&project.unwrap().parse().unwrap()));
         }
     }
 
     #[test]
-    fn a_key_never_names_the_other_environment(
+    fn key_is_denied_the_other_environment(
         method in select(&METHODS[..]),
         permissions in any_permissions(),
         environment in select(&Environment::ALL[..]),
@@ -240,13 +248,13 @@ proptest! {
         let environments = [environment.as_str().to_owned(), other.to_owned()];
         let principal = key_principal(environment, permissions, Scope::All);
         for route in ["/v1/projects", "/v1/projects/{project_id}"] {
-            let asked = AuthorizationRequest { environments: &environments, ..asked(method, route) };
-            prop_assert!(permit(&asked, &principal, AccountStatus::Active).is_err());
+            let request = AuthorizationRequest { environments: &environments, ..request(method, route) };
+            prop_assert!(check_rule(&request, &principal, AccountStatus::Active).is_err());
         }
     }
 
     #[test]
-    fn a_key_without_admin_reaches_itself_alone_among_keys(own: bool, permissions in any_permissions()) {
+    fn key_without_admin_is_authorized_for_itself_only(own: bool, permissions in any_permissions()) {
         let id = if own { "key_0000000000000001" } else { "key_0000000000000002" };
         let principal = key_principal(Environment::Live, permissions, Scope::All);
         for (method, route) in [
@@ -254,8 +262,8 @@ proptest! {
             ("DELETE", "/v1/api-keys/{key_id}"),
             ("POST", "/v1/api-keys/{key_id}/rotate"),
         ] {
-            let passes = permit(&AuthorizationRequest { key_id: Some(id), ..asked(method, route) }, &principal, AccountStatus::Active).is_ok();
-            prop_assert_eq!(passes, own || permissions.contains(Permission::Admin));
+            let is_authorized = check_rule(&AuthorizationRequest { key_id: Some(id), ..request(method, route) }, &principal, AccountStatus::Active).is_ok();
+            prop_assert_eq!(is_authorized, own || permissions.contains(Permission::Admin));
         }
     }
 }
