@@ -1,4 +1,4 @@
-//! What goes wrong, as callers see it: one kind for each status and code of the contract.
+//! The errors that callers receive: one kind for each error code of the API.
 
 use std::{borrow::Cow, error, fmt};
 
@@ -11,12 +11,12 @@ use crate::{
     telemetry::error_chain::error_chain,
 };
 
-/// An error that a caller is told. What caused it goes to the log alone.
+/// An error response. Its cause is logged and never sent to the caller.
 pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
-    /// After how many seconds it is worth another try.
+    /// Seconds until the caller should retry.
     retry_after: Option<u32>,
     cause: Option<Cause>,
 }
@@ -86,14 +86,15 @@ impl Error {
         Self::new(Kind::BadRequest, message)
     }
 
-    /// 400: one member or parameter is at fault; `problem` says what about it, as in "is required". The log has its
-    /// name where that is ours, which a `&'static str` is, and not where the caller has made it up.
+    /// 400: one field or parameter is invalid. `problem` completes the sentence, as in "is required".
+    ///
+    /// The log contains the field's name only if it is a `&'static str`: any other name was chosen by the caller.
     pub fn bad_field(field: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         let field = field.into();
         Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
     }
 
-    /// The error for a request whose field `field` holds a new password that was not hashed: 400 if it is a common one.
+    /// The error for a request whose new password, in `field`, was not hashed: 400 if the password is a common one.
     #[must_use]
     pub fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
         match cause {
@@ -102,70 +103,70 @@ impl Error {
         }
     }
 
-    /// 401, with the contract's fixed body: nobody was let in.
+    /// 401 with the fixed body of the API: the credential is missing or invalid.
     pub fn unauthorized(cause: impl Into<Cause>) -> Self {
         Self::new(Kind::Unauthorized, "Invalid or missing API key").with_cause(cause)
     }
 
-    /// 401 of the login: which part was wrong is not told.
+    /// 401 of the login. The message does not reveal whether the address or the password was wrong.
     #[must_use]
     pub fn login_failed(cause: Unauthenticated) -> Self {
         Self::new(Kind::Unauthorized, "Invalid email or password").with_cause(cause)
     }
 
-    /// 403, with the contract's fixed body: the caller may not do this.
+    /// 403 with the fixed body of the API: the caller lacks a permission.
     #[must_use]
     pub fn forbidden(cause: Forbidden) -> Self {
         Self::new(Kind::Forbidden, "API key does not have required permissions").with_cause(cause)
     }
 
-    /// 403 with a message of its own.
+    /// 403 with another message than the fixed one.
     #[must_use]
     pub fn forbidden_with_message(message: &'static str) -> Self {
         Self::new(Kind::Forbidden, message)
     }
 
-    /// 404: there is no such thing for this caller.
+    /// 404: the entity does not exist, or the caller may not see it.
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(Kind::NotFound, "Not found")
     }
 
-    /// 409: another change came first, or the thing's state forbids this one.
+    /// 409: a concurrent change was made first, or the entity's state forbids the change.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Conflict, message)
     }
 
-    /// 413: the body is larger than any can be.
+    /// 413: the body is too large.
     #[must_use]
     pub fn payload_too_large() -> Self {
         Self::new(Kind::PayloadTooLarge, "The request is too large")
     }
 
-    /// 415: the body says that it is no JSON.
+    /// 415: the `Content-Type` is not `application/json`.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
-        Self::new(Kind::UnsupportedMediaType, "The body must be application/json")
+        Self::new(Kind::UnsupportedMediaType, "The Content-Type must be application/json")
     }
 
-    /// 422: an idempotency key came with another request than before.
+    /// 422: the idempotency key was used with a different request before.
     #[must_use]
     pub fn idempotency_key_reused() -> Self {
-        Self::new(Kind::UnprocessableContent, "The Idempotency-Key was used for another request")
+        Self::new(Kind::UnprocessableContent, "The Idempotency-Key was used for a different request")
     }
 
-    /// 429: the caller is over its limit, for `retry_after` seconds more.
+    /// 429: the caller exceeded a limit and can retry after `retry_after` seconds.
     #[must_use]
     pub fn rate_limited(retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(Kind::RateLimited, "Too many requests") }
     }
 
-    /// 500: our fault. The caller is not told what.
+    /// 500: the service has a bug or is misconfigured. The response contains no details.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::new(Kind::Internal, "Internal error").with_cause(cause)
     }
 
-    /// 503: something that we ask is down. The caller is not told what.
+    /// 503: a service that this one depends on is unavailable. The response contains no details.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
         let unavailable = Self::new(Kind::Unavailable, "The service is unavailable").with_cause(cause);
         Self { retry_after: Some(1), ..unavailable }
@@ -176,7 +177,7 @@ impl Error {
         self.kind.status()
     }
 
-    /// The contract's error code, such as `NOT_FOUND`.
+    /// The error code of the API, such as `NOT_FOUND`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.kind.code()
@@ -188,32 +189,33 @@ impl Error {
         &self.message
     }
 
-    /// The field of the request that is at fault, if it is one.
+    /// The field or parameter that is invalid, if the error is about one.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// Seconds after which the request is worth retrying.
+    /// Seconds until the caller should retry.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         self.retry_after
     }
 
-    /// Whether it is our fault rather than the caller's.
+    /// Returns true if the service caused the error, not the caller: 500 or 503.
     #[must_use]
     pub fn is_server_error(&self) -> bool {
         matches!(self.kind, Kind::Internal | Kind::Unavailable)
     }
 
-    /// What goes to the log: the cause, or else the member at fault, or what the caller is told, unless that repeats
-    /// what the caller sent.
+    /// The reason to log: the cause if there is one, otherwise the code and field, otherwise the message.
+    ///
+    /// It contains no text that the caller sent. An owned field name or message may contain such text and is left out.
     #[must_use]
     pub fn reason(&self) -> String {
         match (&self.cause, &self.field, &self.message) {
             (Some(cause), ..) => error_chain(&**cause),
             (None, Some(Cow::Borrowed(field)), _) => format!("{}: {field}", self.kind.code()),
-            (None, Some(Cow::Owned(_)), _) => format!("{}: an unknown member", self.kind.code()),
+            (None, Some(Cow::Owned(_)), _) => format!("{}: an unknown field", self.kind.code()),
             (None, None, Cow::Borrowed(message)) => (*message).to_owned(),
             (None, None, Cow::Owned(_)) => self.kind.code().to_owned(),
         }
@@ -230,9 +232,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::not_found(),
-            StoreError::Conflict => Self::conflict("Another change came first"),
-            StoreError::AddressTaken => Self::conflict("The address belongs to a member already"),
-            StoreError::LastAdmin => Self::conflict("An account keeps at least one active admin"),
+            StoreError::Conflict => Self::conflict("Another change was made first"),
+            StoreError::AddressTaken => Self::conflict("The email address already belongs to a member"),
+            StoreError::LastAdmin => Self::conflict("An account must have at least one active admin"),
             StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
             StoreError::Contended | StoreError::Unavailable(_) => Self::unavailable(error),
             StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
@@ -243,14 +245,14 @@ impl From<StoreError> for Error {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
-            // A pepper that is not at hand is one that Secrets Manager has not told us.
+            // Secrets Manager has not returned this pepper.
             HashError::Busy | HashError::Pepper(_) => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }
 }
 
-// Neither body nor query may get into a log by a `{:?}`; the message may hold a member's name.
+// The message is left out, because it may contain a part of the request, and `{:?}` may end up in a log.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
@@ -266,11 +268,11 @@ mod tests {
     use crate::store::StoreError;
 
     #[test]
-    fn the_log_has_causes_and_nothing_that_the_caller_sent() {
+    fn log_reason_has_the_cause_and_no_text_from_the_caller() {
         for (error, reason) in [
-            (Error::unavailable(StoreError::Unavailable("no answer".into())), "DynamoDB failed: no answer"),
+            (Error::unavailable(StoreError::Unavailable("timeout".into())), "DynamoDB failed: timeout"),
             (Error::bad_field("name", "is required"), "BAD_REQUEST: name"),
-            (Error::bad_field("mt_live_secret".to_owned(), "is unknown"), "BAD_REQUEST: an unknown member"),
+            (Error::bad_field("mt_live_secret".to_owned(), "is unknown"), "BAD_REQUEST: an unknown field"),
             (Error::not_found(), "Not found"),
             (Error::bad_request("mt_live_secret".to_owned()), "BAD_REQUEST"),
         ] {

@@ -1,4 +1,5 @@
-//! HTTP: from Lambda's event to a handler and back, and how the OpenAPI document describes it.
+//! HTTP: the conversion between Lambda events and a handler's requests and responses, and the types that describe
+//! operations in the OpenAPI document.
 
 pub mod event;
 pub mod examples;

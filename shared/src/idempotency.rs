@@ -1,12 +1,12 @@
-//! Idempotency records: what is stored so that a request with an `Idempotency-Key` has its effect once, however often it
-//! is sent (draft-ietf-httpapi-idempotency-key-header-07).
+//! Idempotency records: a request with an `Idempotency-Key` takes effect once, however often it is sent
+//! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! The record is written in the transaction that carries the request out, so both exist or neither does. Of two requests
-//! that race, one is carried out and the other gets a conflict. A rejected request has no effect and leaves no record, so
-//! it can be retried with the same key.
+//! The record and the change that the request makes are written in one transaction, so either both exist or neither does.
+//! Of two concurrent requests with the same key, one succeeds and the other gets a conflict. A rejected request has no
+//! effect and creates no record, so it can be retried with the same key.
 //!
-//! A key counts for its caller alone, and for a day. The record leaves out the secret that the response contained: a
-//! secret is shown once, and a caller who lost it rotates the key.
+//! An idempotency key belongs to one caller and is valid for a day. The record does not contain the secret that the
+//! response contained: a secret is shown only once. A caller who lost the response rotates the API key.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{
     primitives::{id::AccountId, timestamp::Timestamp},
 };
 
-/// How long a record counts, in seconds: a day.
+/// How long a record is valid, in seconds: a day.
 const LIFETIME: u32 = 24 * 60 * 60;
 /// The longest `Idempotency-Key`, in characters.
 pub(crate) const MAX_KEY_CHARS: usize = 255;
@@ -25,20 +25,20 @@ pub(crate) const MAX_KEY_CHARS: usize = 255;
 /// A request with an `Idempotency-Key`.
 pub(crate) struct IdempotentRequest {
     pub key: IdempotencyKey,
-    /// A digest of everything that the request asks for.
+    /// A digest of everything that determines the effect of the request.
     digest: String,
 }
 
 /// Identifies an idempotency record.
 pub(crate) struct IdempotencyKey {
     pub account_id: AccountId,
-    /// The id of the API key or the member that sent the request.
+    /// The id of the API key or member that sent the request.
     pub caller: String,
     /// A digest of the header's value.
     pub digest: String,
 }
 
-/// The result of a request, to be written in the transaction that carries the request out.
+/// The result of a request, to be stored in the same transaction as the change that the request makes.
 pub struct IdempotencyResult {
     pub(crate) key: IdempotencyKey,
     pub(crate) record: IdempotencyRecord,
@@ -51,9 +51,9 @@ pub(crate) struct IdempotencyRecord {
     #[serde(rename = "request")]
     request_digest: String,
     pub status: u16,
-    /// JSON, without the secret.
+    /// The JSON body of the response, without the secret.
     pub body: String,
-    /// When the record stops counting, in seconds since 1970.
+    /// When the record expires, in seconds since 1970.
     #[serde(rename = "ttl")]
     expires_at: i64,
 }
@@ -63,12 +63,12 @@ pub(crate) struct IdempotencyRecord {
 #[error("must be 1 to {MAX_KEY_CHARS} visible ASCII characters")]
 pub(crate) struct MalformedKey;
 
-/// The key came with another request before.
+/// The key was used with a different request before.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeyReused;
 
 impl IdempotentRequest {
-    /// A request of `caller` with this `Idempotency-Key`. `parts` are all that the request asks for.
+    /// A request from `caller` with this `Idempotency-Key`. `parts` are everything that determines the effect of the request.
     pub fn new(caller: &Principal, key: &[u8], parts: &[&[u8]]) -> Result<Self, MalformedKey> {
         if key.is_empty() || key.len() > MAX_KEY_CHARS || !key.iter().all(u8::is_ascii_graphic) {
             return Err(MalformedKey);
@@ -78,7 +78,7 @@ impl IdempotentRequest {
         Ok(Self { key, digest: digest(parts) })
     }
 
-    /// The record that counts for this request now, given the one in the table.
+    /// Returns the stored record if it is valid and belongs to this request.
     pub fn matching(
         &self,
         stored: Option<IdempotencyRecord>,
@@ -99,7 +99,7 @@ impl IdempotentRequest {
     }
 }
 
-/// SHA-256 of `parts`, each preceded by its length, so that no two lists have the same digest.
+/// SHA-256 of `parts`, each preceded by its length, so that different lists have different digests.
 fn digest(parts: &[&[u8]]) -> String {
     let hash = parts
         .iter()
@@ -115,18 +115,18 @@ mod tests {
     use crate::{authorization::principal::tests::any_principal, primitives::timestamp::tests::timestamp};
 
     #[test]
-    fn key_must_have_1_to_255_visible_characters() {
+    fn key_has_1_to_255_visible_ascii_characters() {
         let caller = any_principal().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-        let is_key = |key: &[u8]| IdempotentRequest::new(&caller, key, &[]).is_ok();
-        assert!(is_key(b"!") && is_key(b"~") && is_key(&[b'a'; MAX_KEY_CHARS]));
+        let is_valid = |key: &[u8]| IdempotentRequest::new(&caller, key, &[]).is_ok();
+        assert!(is_valid(b"!") && is_valid(b"~") && is_valid(&[b'a'; MAX_KEY_CHARS]));
         for key in [&b""[..], b" ", b"a b", b"\x7f", "ä".as_bytes(), &[b'a'; MAX_KEY_CHARS + 1]] {
-            assert!(!is_key(key), "{key:?}");
+            assert!(!is_valid(key), "{key:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn record_counts_for_the_same_request_and_for_a_day(
+        fn record_is_valid_for_the_same_request_for_a_day(
             caller in any_principal(),
             at in 0..2_000_000_000_i64,
         ) {
@@ -141,8 +141,8 @@ mod tests {
             prop_assert_eq!(stored.at, timestamp(at));
 
             let matching = |part: &[u8], now| {
-                let found = request(b"a", part).matching(Some(result(b"a", b"1").record), timestamp(now))?;
-                Ok(found.map(|record| (record.status, record.body)))
+                let record = request(b"a", part).matching(Some(result(b"a", b"1").record), timestamp(now))?;
+                Ok(record.map(|record| (record.status, record.body)))
             };
             prop_assert_eq!(matching(b"1", at + 86_399), Ok(Some((201, "{}".to_owned()))));
             prop_assert_eq!(matching(b"2", at + 86_399), Err(KeyReused));
@@ -153,8 +153,8 @@ mod tests {
 
         #[test]
         fn digests_of_different_requests_differ(one: Vec<Vec<u8>>, other: Vec<Vec<u8>>) {
-            let of = |parts: &[Vec<u8>]| digest(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            prop_assert_eq!(of(&one) == of(&other), one == other);
+            let digest_of = |parts: &[Vec<u8>]| digest(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            prop_assert_eq!(digest_of(&one) == digest_of(&other), one == other);
         }
     }
 }

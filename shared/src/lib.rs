@@ -1,10 +1,12 @@
-//! What the Lambda functions of MedTWIN Auth share, in layers: a module uses only the modules below it, from top to bottom
-//! [`http`], [`runtime`], [`error`], [`store`], [`idempotency`], [`authorization`], [`model`] and [`rate_limit`],
-//! [`credentials`], [`primitives`], [`telemetry`].
+//! The code that the Lambda functions of MedTWIN Auth share.
 //!
-//! The path of a request: [`credentials::token`] parses the credential, [`store`] loads what it names,
-//! [`authorization::decision`] decides, [`authorization::context`] passes the decision to the function, and
-//! [`http::handler`] runs the function's handler.
+//! The modules form layers. A module uses only modules below it. From top to bottom, the layers are [`http`], [`runtime`],
+//! [`error`], [`store`], [`idempotency`], [`authorization`], [`model`] and [`rate_limit`], [`credentials`],
+//! [`primitives`], and [`telemetry`].
+//!
+//! A request passes through these modules: [`credentials::token`] parses the credential, [`store`] loads the entities that
+//! the credential names, [`authorization::decision`] decides on the request, [`authorization::context`] passes the decision
+//! to the function, and [`http::handler`] runs the function's handler.
 
 pub mod authorization;
 pub mod credentials;

@@ -1,4 +1,4 @@
-//! How a function runs: its configuration, its clients and its invocations.
+//! The runtime of a function: its configuration, its AWS clients and its invocations.
 
 pub mod app;
 pub mod aws;

@@ -1,4 +1,4 @@
-//! The only code that speaks `DynamoDB`: one table, one item a thing.
+//! The only code that uses `DynamoDB`. All entities are stored in one table, one item for each.
 //!
 //! | item | `pk` | `sk` |
 //! |---|---|---|
@@ -9,14 +9,17 @@
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
-//! | attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
-//! | attempts with an address that is nobody's | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
-//! | attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
-//! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of its idempotency key}` |
-//! | what is never read | `NOTHING` | `UNREAD` |
+//! | login attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
+//! | decoy for the member with an unknown address | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
+//! | failed login attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
+//! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of the idempotency key}` |
+//! | decoy for an audit event | `NOTHING` | `UNREAD` |
 //!
-//! Every read that decides is strongly consistent, and so none uses an index. Every change that
-//! depends on what is there is one conditional write or one transaction.
+//! A login with an unknown address reads and writes decoys. It therefore makes the same calls as a login with a known
+//! address, and its duration does not reveal whether the address is known.
+//!
+//! All reads are strongly consistent, so none uses an index. A change that depends on the current state of an item is one
+//! conditional write or one transaction.
 
 mod accounts;
 mod api_keys;
@@ -41,13 +44,13 @@ pub use self::{
     member_credentials::Credentials,
 };
 
-/// The table, entity by entity.
+/// Reads and writes the entities in the table.
 pub struct Store {
     table: Table,
 }
 
 impl Store {
-    /// The table called `table`.
+    /// A store that uses the table named `table`.
     #[must_use]
     pub fn new(dynamodb: DynamoDb, table: String) -> Self {
         Self { table: Table::new(dynamodb, table) }

@@ -1,4 +1,4 @@
-//! Logs, metrics, and how errors are described in them.
+//! Logs and metrics, and the texts that describe errors in them.
 
 pub(crate) mod dynamodb_calls;
 pub mod error_chain;

@@ -414,15 +414,15 @@ mod tests {
             (r#"{"name": "a", "name": "b"}"#, "BAD_REQUEST: name"),
             (r#"{"name": "a", "count": "canary"}"#, "BAD_REQUEST: count"),
             (r#"{"name": "a", "scope": {"canary": 1}}"#, "BAD_REQUEST: scope"),
-            (r#"{"name": "a", "canary": 1}"#, "BAD_REQUEST: an unknown member"),
-            (r#"{"name": "a", "\u000aname": 1}"#, "BAD_REQUEST: an unknown member"),
+            (r#"{"name": "a", "canary": 1}"#, "BAD_REQUEST: an unknown field"),
+            (r#"{"name": "a", "\u000aname": 1}"#, "BAD_REQUEST: an unknown field"),
         ] {
             let error = parse::<Body>(body.as_bytes()).expect_err(body);
             assert_eq!(error.reason(), reason, "{body}");
         }
         // A type that takes any member knows none.
         let error = parse::<std::collections::HashMap<String, bool>>(br#"{"canary": 1}"#).unwrap_err();
-        assert_eq!(error.reason(), "BAD_REQUEST: an unknown member");
+        assert_eq!(error.reason(), "BAD_REQUEST: an unknown field");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a function works with, made once at its start.
+//! The state of a function that all its invocations share.
 
 use std::sync::Arc;
 
@@ -17,39 +17,36 @@ use crate::{
     telemetry::{error_chain::error_chain, log::TARGET},
 };
 
-/// What a function works with.
+/// The state of a function, created when it starts and shared by all its invocations.
 pub struct App {
     /// The function's name in Lambda.
     pub function_name: String,
-    /// The table.
     pub store: Store,
-    /// The time.
     pub clock: Clock,
-    /// The randomness.
     pub random: Random,
-    /// The web origin whose pages may read answers.
+    /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
     peppers: Option<PepperSource>,
 }
 
-/// Why a function can't start.
+/// The reason why a function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The environment is incomplete.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The peppers can't be had.
     #[error(transparent)]
     Pepper(#[from] PepperError),
 }
 
 impl App {
-    /// What a function works with, as `config` tells, with the peppers fetched where it names their secret, and the
-    /// table read once where it says so. That one may fail: the table may be down for now.
+    /// Creates the state of a function. Fetches the peppers if `config` names their secret, and makes one read from the
+    /// table if `config` enables the warming read.
+    ///
+    /// A failed warming read is only logged, because the table may be available again when the first request arrives.
     ///
     /// # Errors
-    /// When the peppers can't be had: without them nothing could be verified.
+    /// If the peppers cannot be fetched: without them, no credential can be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
         let store = Store::new(aws.dynamodb, config.table_name);
         let fetch = async {
@@ -68,19 +65,21 @@ impl App {
         Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers: peppers? })
     }
 
-    /// The peppers, to make digests and hashes with.
+    /// The peppers, for new digests and hashes.
     ///
     /// # Errors
-    /// When the template gave this function none.
+    /// If the template gives this function no peppers.
     pub async fn peppers(&self) -> Result<Arc<Peppers>, Error> {
         Ok(self.pepper_source()?.peppers().await)
     }
 
-    /// The peppers, to verify with what was made with those known as `versions`, or where there is none, to do the
-    /// same work.
+    /// The peppers, for the verification of digests and hashes that were made with these pepper versions. Fetches the
+    /// peppers again if one of the versions is not cached.
+    ///
+    /// A caller that found nothing to verify passes no versions.
     ///
     /// # Errors
-    /// When the template gave this function none.
+    /// If the template gives this function no peppers.
     pub async fn peppers_with(
         &self,
         versions: impl IntoIterator<Item = &str>,
@@ -88,15 +87,15 @@ impl App {
         Ok(self.pepper_source()?.peppers_with(versions).await)
     }
 
-    /// The quotas of keys of accounts that have no others.
+    /// The quotas of API keys whose account has no quotas of its own.
     ///
     /// # Errors
-    /// When the template gave this function none.
+    /// If the template gives this function no quotas.
     pub fn quotas(&self) -> Result<Quotas, Error> {
-        self.quotas.ok_or_else(|| Error::internal("this function was given no quotas"))
+        self.quotas.ok_or_else(|| Error::internal("the template gives this function no quotas"))
     }
 
     fn pepper_source(&self) -> Result<&PepperSource, Error> {
-        self.peppers.as_ref().ok_or_else(|| Error::internal("this function was given no peppers"))
+        self.peppers.as_ref().ok_or_else(|| Error::internal("the template gives this function no peppers"))
     }
 }

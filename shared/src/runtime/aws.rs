@@ -1,4 +1,4 @@
-//! The clients of AWS's services, and how patient they are.
+//! The clients of AWS services, and their timeouts and retries.
 
 use std::time::Duration;
 
@@ -12,20 +12,18 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::{store::DynamoDb, telemetry::dynamodb_calls::Counter};
 
-/// The clients that functions use.
+/// The clients of AWS services.
 #[derive(Debug, Clone)]
 pub struct Aws {
-    /// `DynamoDB`'s.
     pub dynamodb: DynamoDb,
-    /// Secrets Manager's.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
 }
 
 impl Aws {
     /// Clients with these settings.
     ///
-    /// Each has its own quota of what it may try again. The SDK has one for all clients of a process, which in Lambda
-    /// come to the same, and where functions share a process would let one use up what another needs.
+    /// Each client has its own retry quota. By default, all clients of a process share one. In Lambda this makes no
+    /// difference, but if several functions run in one process, one function could exhaust the quota of the others.
     #[must_use]
     pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
         let quota = |service| RetryPartition::custom(service).build();
@@ -38,18 +36,19 @@ impl Aws {
         }
     }
 
-    /// Clients with [`defaults`] and what the environment says.
+    /// Clients with the [`defaults`] and the settings of the environment.
     pub async fn from_env() -> Self {
         let config = defaults().load().await;
         Self::new(&config, &config)
     }
 }
 
-/// Settings that all clients share.
+/// The settings that all clients share.
 ///
-/// The SDK alone would wait without end and retry from one second on. A caller is better served by an
-/// answer: each attempt gets two seconds and the whole operation five. That bounds stalled streams, too, so nothing
-/// else watches for them. Items that are read together take a second more where their fast path fails.
+/// The SDK has no operation timeout by default, and its first retry may come a second later. Here an attempt may take two
+/// seconds and an operation five, so that a caller gets an error response in time. These timeouts also end stalled streams,
+/// so stalled stream protection is disabled. A read of several items can take one second longer, if its direct
+/// `BatchGetItem` times out first.
 #[must_use]
 pub fn defaults() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()

@@ -1,4 +1,4 @@
-//! The only code that reads the environment: what a function is told by Lambda and the template.
+//! The configuration of a function. Only this module reads environment variables.
 
 use std::num::NonZeroU32;
 
@@ -9,71 +9,69 @@ use crate::primitives::{
     quota::{Quota, Quotas},
 };
 
-/// What a function is told by Lambda and the template.
+/// The configuration that Lambda and the template pass to a function in environment variables.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `AWS_LAMBDA_FUNCTION_NAME`: the function's name, which Lambda sets.
     pub function_name: String,
-    /// `TABLE_NAME`: the table that holds everything.
+    /// `TABLE_NAME`: the table with all entities.
     pub table_name: String,
-    /// `PEPPER_SECRET_ID`: the secret with the pepper, for functions that need it.
+    /// `PEPPER_SECRET_ID`: the secret with the pepper. Set for functions that need it.
     pub pepper_secret_id: Option<String>,
-    /// `ALLOWED_ORIGIN`: the web origin whose pages may read answers.
+    /// `ALLOWED_ORIGIN`: the web origin whose pages may read responses.
     pub allowed_origin: Origin,
-    /// `WARMING_READ`: whether to read from the table once at the start, `false` where it is not set. The template
-    /// says `true` of functions each of whose requests does a `BatchGetItem`.
+    /// `WARMING_READ`: whether the function reads from the table once when it starts. `false` by default. The template sets
+    /// it to `true` for functions that make a `BatchGetItem` on each request.
     pub warming_read: bool,
-    /// `LIVE_REQUESTS_PER_MINUTE`, `TEST_REQUESTS_PER_MINUTE`: the quotas of keys, for the function that counts.
+    /// `LIVE_REQUESTS_PER_MINUTE` and `TEST_REQUESTS_PER_MINUTE`: the quotas of API keys. Set for the function that counts
+    /// requests.
     pub quotas: Option<Quotas>,
-    /// `LOG_LEVEL`: the least level of what is logged besides the lines of invocations, `info` where it is not set.
+    /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
+    /// every level.
     pub log_level: LevelFilter,
 }
 
-/// Why the environment makes no configuration.
+/// The reason why the environment variables are not a valid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A variable that is needed is not set.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// `WARMING_READ` is neither yes nor no.
     #[error("the environment variable WARMING_READ is neither true nor false")]
     WarmingRead,
-    /// A quota is none, or stands alone.
+    /// A quota is malformed, or only one of the two is set.
     #[error(
-        "the environment variables LIVE_REQUESTS_PER_MINUTE and TEST_REQUESTS_PER_MINUTE are not both at least 1"
+        "the environment variables LIVE_REQUESTS_PER_MINUTE and TEST_REQUESTS_PER_MINUTE must both be integers of at least 1"
     )]
     Quotas,
-    /// `ALLOWED_ORIGIN` is not one origin.
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
-    /// `LOG_LEVEL` names no level.
-    #[error("the environment variable LOG_LEVEL is none of error, warn, info, debug")]
+    #[error("the environment variable LOG_LEVEL is not one of error, warn, info, debug")]
     LogLevel,
 }
 
 impl Config {
-    /// The configuration that the process's environment gives.
+    /// Reads the configuration from the environment of the process.
     ///
     /// # Errors
-    /// When it is incomplete or malformed.
-    #[expect(clippy::disallowed_methods, reason = "this is the one home of the environment")]
+    /// If a variable is missing or malformed.
+    #[expect(clippy::disallowed_methods, reason = "this module is the only one that reads the environment")]
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// The configuration that `lookup` gives.
+    /// Reads the configuration from the variables that `lookup` returns.
     ///
     /// # Errors
-    /// When it is incomplete or malformed.
+    /// If a variable is missing or malformed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let needed = |name| lookup(name).ok_or(ConfigError::Missing(name));
+        let required = |name| lookup(name).ok_or(ConfigError::Missing(name));
         let warming_read = lookup("WARMING_READ").unwrap_or_else(|| "false".to_owned());
         let level = lookup("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         Ok(Self {
-            function_name: needed("AWS_LAMBDA_FUNCTION_NAME")?,
-            table_name: needed("TABLE_NAME")?,
+            function_name: required("AWS_LAMBDA_FUNCTION_NAME")?,
+            table_name: required("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
-            allowed_origin: needed("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
+            allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
@@ -94,17 +92,17 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
 pub(crate) mod tests {
     use super::*;
 
-    /// What each function is told, and `more`.
-    pub(crate) fn config(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    /// A configuration with the required variables and these additional ones.
+    pub(crate) fn config(additional: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(|variable| match variable {
             "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
-            other => more.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
+            other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
     }
 
     #[test]
-    fn quotas_are_both_at_least_1_or_neither_is_there() {
+    fn quotas_are_both_at_least_1_or_both_absent() {
         const LIVE: &str = "LIVE_REQUESTS_PER_MINUTE";
         const TEST: &str = "TEST_REQUESTS_PER_MINUTE";
         let quota = |requests: u32| Quota::new(requests.try_into().unwrap());

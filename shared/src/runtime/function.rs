@@ -1,4 +1,4 @@
-//! A Lambda function: what each of the programs is, and how it runs.
+//! The `main` function of each Lambda function.
 
 use std::{fmt, process::ExitCode, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     telemetry::{error_chain::error_chain, log},
 };
 
-/// A function that takes events `E`, ready for the Lambda runtime.
+/// A Lambda function that handles events of type `E`, as the Lambda runtime requires it.
 pub trait Function<E>:
     Service<LambdaEvent<E>, Response: Serialize + Send, Error: Into<Diagnostic> + fmt::Debug, Future: Send>
     + Clone
@@ -37,13 +37,13 @@ impl<S, E> Function<E> for S where
 }
 
 impl From<Error> for Diagnostic {
-    /// The function error that Lambda reports to whoever invoked the function: the contract's code and message.
+    /// The function error that Lambda returns to the invoker: the error's code and message.
     fn from(error: Error) -> Self {
         Self { error_type: error.code().to_owned(), error_message: error.message().to_owned() }
     }
 }
 
-/// Runs the Lambda program of the function that `service` makes: the whole of its `main`.
+/// Runs a Lambda function. `service` creates its handler. This is all that the function's `main` does.
 pub fn run<E: DeserializeOwned + Send + 'static, F: Function<E>>(
     service: impl FnOnce(Arc<App>) -> F,
 ) -> ExitCode {
@@ -52,7 +52,7 @@ pub fn run<E: DeserializeOwned + Send + 'static, F: Function<E>>(
     match config.map_err(Into::into).and_then(|config| serve(config, service)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(target: log::TARGET, reason = error_chain(&*error), "the function ended");
+            error!(target: log::TARGET, reason = error_chain(&*error), "the function stopped");
             ExitCode::FAILURE
         }
     }
@@ -65,8 +65,9 @@ async fn serve<E: DeserializeOwned + Send + 'static, F: Function<E>>(
 ) -> Result<(), lambda_runtime::Error> {
     let app = App::new(config, Aws::from_env().await, Clock::system(), Random::system()).await?;
     let mut service = service(Arc::new(app));
-    // On the heap, because an SDK's futures are large, and the runtime hands them from layer to layer.
+    // Boxed, because the SDK's futures are large, and the runtime moves them through several layers.
     let run = lambda_runtime::run(service_fn(move |event| Box::pin(service.call(event))));
-    // As a task, since Tokio wakes those on its own thread without the kernel, and what it blocks on only through it.
+    // Spawned, because Tokio wakes a task on its own thread without a system call, but the future that the runtime blocks on
+    // only with one.
     tokio::spawn(run).await?
 }

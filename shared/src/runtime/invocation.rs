@@ -1,5 +1,4 @@
-//! An invocation of a function: who asked for what, and how it ended. Each leaves one line of JSON, which is its
-//! log and its metrics in one.
+//! An invocation of a function. Each invocation logs one line of JSON, which contains its log fields and its metrics.
 
 use std::time::{Duration, Instant};
 
@@ -20,24 +19,25 @@ use crate::{
     },
 };
 
-/// How long its work may take: less than the template's `Timeout` for functions, so that the answer is ours to give, and
-/// the line ours to leave.
-const LIMIT: Duration = Duration::from_secs(9);
+/// How long the handler may run. This is less than the `Timeout` of the functions in the template, so that the function can
+/// still respond and log its line.
+const TIMEOUT: Duration = Duration::from_secs(9);
 
-/// An invocation that is being answered, and what is known of it.
+/// A running invocation, with the fields that its line will contain.
 pub struct Invocation<'a> {
     function_name: &'a str,
     request_id: String,
     operation: String,
     account_id: Option<AccountId>,
     principal_id: Option<String>,
+    /// The account and principal that an unverified token names.
     claimed: Option<String>,
     started_at: OffsetDateTime,
     started: Instant,
     dynamodb_calls: DynamoDbCalls,
 }
 
-/// What an invocation leaves.
+/// The line that an invocation logs.
 #[derive(Serialize)]
 struct Line<'a> {
     level: &'static str,
@@ -58,7 +58,7 @@ struct Line<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// The invocation `request_id` of `operation`, which begins now.
+    /// Starts an invocation of `operation` and the measurement of its latency.
     #[must_use]
     pub fn start(app: &'a App, request_id: &str, operation: String) -> Self {
         Self {
@@ -74,35 +74,34 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// The same, on behalf of the key or member `principal_id`.
+    /// Adds the account and the API key or member on whose behalf the invocation runs.
     #[must_use]
     pub fn for_principal(self, account_id: AccountId, principal_id: String) -> Self {
         Self { account_id: Some(account_id), principal_id: Some(principal_id), ..self }
     }
 
-    /// The same, on behalf of whomever a token claims to be of. Anybody can claim that.
+    /// Adds the account and the principal that a token names. They are unverified: anyone can write such a token.
     #[must_use]
     pub fn with_claims(self, claims: &Claims) -> Self {
         Self { claimed: Some(format!("{} {}", claims.account_id, claims.principal_id)), ..self }
     }
 
-    /// The id that it was given.
     #[must_use]
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// Does `work`, unless that does not end in time. Its calls to `DynamoDB` are the invocation's.
+    /// Runs `work` with a timeout and counts its calls to `DynamoDB`.
     pub fn run<W: Future>(&self, work: W) -> impl Future<Output = Result<W::Output, Elapsed>> + use<W> {
-        self.dynamodb_calls.track(timeout(LIMIT, work))
+        self.dynamodb_calls.track(timeout(TIMEOUT, work))
     }
 
-    /// It ended like this; where that is a refusal or a failure, for this reason.
+    /// Logs the invocation's line with this outcome. `reason` is why the request was rejected or failed.
     pub fn finish(&self, outcome: Outcome, reason: Option<&str>) {
         self.write_line(outcome, None, reason);
     }
 
-    /// It ended with an answer over HTTP; where that is an error, for this reason.
+    /// Logs the invocation's line with this HTTP status. `reason` is why the request was rejected or failed.
     pub fn finish_with_status(&self, status: StatusCode, reason: Option<&str>) {
         let outcome = if status.is_server_error() {
             Outcome::Failed
@@ -126,7 +125,13 @@ impl<'a> Invocation<'a> {
             claimed: self.claimed.as_deref(),
             status,
             reason,
-            metrics: Metrics::of_invocation(self.function_name, outcome, self.started_at, latency, dynamodb_calls),
+            metrics: Metrics::of_invocation(
+                self.function_name,
+                outcome,
+                self.started_at,
+                latency,
+                dynamodb_calls,
+            ),
         };
         let line = serde_json::to_string(&line).expect("text and numbers can be written as JSON");
         info!(target: INVOCATIONS, "{line}");

@@ -1,4 +1,4 @@
-//! Loads what a caller names, if it may see it.
+//! Loads entities that a caller names in a request.
 
 use crate::{
     authorization::{delegation::reaches_key, principal::Principal},
@@ -8,10 +8,10 @@ use crate::{
     runtime::app::App,
 };
 
-/// Loads the API key `id` if `principal` reaches it.
+/// Loads the API key `id` if `principal` may see it.
 ///
 /// # Errors
-/// 404 if there is no such key or the caller does not reach it, so that both look the same.
+/// 404 if the key does not exist, and also if the caller may not see it, so that the two cases look the same.
 pub async fn reachable_key(app: &App, principal: &Principal, id: KeyId) -> Result<ApiKey, Error> {
     let key = app.store.key(principal.account_id(), id).await?;
     key.filter(|key| reaches_key(principal, key)).ok_or_else(Error::not_found)

@@ -1,4 +1,5 @@
-//! Where the peppers come from: Secrets Manager, whose `AWSCURRENT` and `AWSPREVIOUS` versions they are.
+//! Fetches the peppers from Secrets Manager and caches them. The current and the previous pepper are the versions
+//! `AWSCURRENT` and `AWSPREVIOUS` of one secret.
 
 use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
@@ -19,39 +20,37 @@ use crate::{
     telemetry::{log::TARGET, sdk_error::safe_summary},
 };
 
-/// How old the peppers at hand may get before they are fetched again, in seconds.
+/// The age at which cached peppers are refreshed, in seconds.
 const MAX_AGE: u32 = 300;
-/// How soon they may be fetched again, where that failed, or a digest was made with one that is not at hand, in
-/// seconds.
-const MIN_AGE: u32 = 10;
-/// How long a request waits for what it does not need itself.
+/// The shortest time between two requests to Secrets Manager after the first one failed, or if a digest was made with a
+/// pepper that is not cached, in seconds.
+const RETRY_INTERVAL: u32 = 10;
+/// How long a request waits for a refresh that it does not need itself.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Keeps the peppers at hand, and fetches them again from time to time.
+/// Caches the peppers and refreshes them.
 pub(crate) struct PepperSource {
     client: Client,
     secret_id: String,
     clock: Clock,
-    kept: RwLock<Kept>,
-    /// Held by whoever fetches.
-    fetching: Mutex<()>,
+    cache: RwLock<CachedPeppers>,
+    /// Locked during a refresh, so that there is only one at a time.
+    refreshing: Mutex<()>,
 }
 
-struct Kept {
+struct CachedPeppers {
     peppers: Arc<Peppers>,
-    /// When they were asked for last.
-    asked_at: Timestamp,
-    /// Whether they came then.
-    came: bool,
+    /// When the peppers were last requested.
+    requested_at: Timestamp,
+    /// Whether that request succeeded.
+    refreshed: bool,
 }
 
-/// The peppers can't be had.
+/// The reason why the peppers are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum PepperError {
-    /// Secrets Manager did not answer with them.
-    #[error("the pepper can't be had from Secrets Manager: {0}")]
+    #[error("cannot get the pepper from Secrets Manager: {0}")]
     SecretsManager(String),
-    /// A pepper is too short to be one.
     #[error(transparent)]
     Short(#[from] ShortPepper),
 }
@@ -59,66 +58,69 @@ pub enum PepperError {
 impl PepperSource {
     /// Fetches the peppers for the first time.
     pub async fn open(client: Client, secret_id: String, clock: Clock) -> Result<Self, PepperError> {
-        let asked_at = clock.now();
+        let requested_at = clock.now();
         let peppers = Arc::new(fetch(&client, &secret_id).await?);
-        let kept = RwLock::new(Kept { peppers, asked_at, came: true });
-        Ok(Self { client, secret_id, clock, kept, fetching: Mutex::new(()) })
+        let cache = RwLock::new(CachedPeppers { peppers, requested_at, refreshed: true });
+        Ok(Self { client, secret_id, clock, cache, refreshing: Mutex::new(()) })
     }
 
-    /// The peppers at hand. One request that finds them old fetches them again: not behind its back, because Lambda
-    /// freezes a program that has answered.
+    /// Returns the cached peppers. If they are old, one request refreshes them first.
+    ///
+    /// There is no refresh in the background, because Lambda freezes an execution environment after its response.
     pub async fn peppers(&self) -> Arc<Peppers> {
-        if self.kept().is_old(self.clock.now())
-            && let Ok(fetching) = self.fetching.try_lock()
+        if self.cached().is_old(self.clock.now())
+            && let Ok(guard) = self.refreshing.try_lock()
         {
-            self.fetch_again(fetching, MAX_WAIT).await;
+            self.refresh(guard, MAX_WAIT).await;
         }
-        Arc::clone(&self.kept().peppers)
+        Arc::clone(&self.cached().peppers)
     }
 
-    /// The peppers at hand, which include those known as `versions` if they are in Secrets Manager: they may have come
-    /// there since the last look.
+    /// Returns the cached peppers. If one of `versions` is not cached, refreshes them first, because the pepper may have
+    /// been rotated since the last refresh.
     pub async fn peppers_with(&self, versions: impl IntoIterator<Item = &str>) -> Arc<Peppers> {
         let peppers = self.peppers().await;
         if versions.into_iter().all(|version| peppers.by_version(version).is_ok()) {
             return peppers;
         }
-        let fetching = self.fetching.lock().await;
-        if self.clock.now() >= self.kept().asked_at.plus_seconds(MIN_AGE) {
-            self.fetch_again(fetching, Duration::MAX).await;
+        let guard = self.refreshing.lock().await;
+        if self.clock.now() >= self.cached().requested_at.plus_seconds(RETRY_INTERVAL) {
+            self.refresh(guard, Duration::MAX).await;
         }
-        Arc::clone(&self.kept().peppers)
+        Arc::clone(&self.cached().peppers)
     }
 
-    /// Fetches the peppers again. Where they don't come, or not in time, those at hand stay.
-    async fn fetch_again(&self, _fetching: MutexGuard<'_, ()>, patience: Duration) {
-        let asked_at = self.clock.now();
-        // On the heap, because an SDK's futures are large.
-        let fetched = timeout(patience, Box::pin(fetch(&self.client, &self.secret_id))).await;
-        let fetched = fetched.unwrap_or_else(|late| Err(PepperError::SecretsManager(late.to_string())));
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        (kept.asked_at, kept.came) = (asked_at, fetched.is_ok());
+    /// Fetches the peppers again. If that fails or takes longer than `max_wait`, the cached ones stay.
+    async fn refresh(&self, _guard: MutexGuard<'_, ()>, max_wait: Duration) {
+        let requested_at = self.clock.now();
+        // Boxed, because the SDK's futures are large.
+        let fetched = timeout(max_wait, Box::pin(fetch(&self.client, &self.secret_id))).await;
+        let fetched = fetched.unwrap_or_else(|elapsed| Err(PepperError::SecretsManager(elapsed.to_string())));
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        (cache.requested_at, cache.refreshed) = (requested_at, fetched.is_ok());
         match fetched {
-            Ok(peppers) => kept.peppers = Arc::new(peppers),
+            Ok(peppers) => cache.peppers = Arc::new(peppers),
             Err(error) => {
-                error!(target: TARGET, reason = error.to_string(), "the peppers stay as they were");
+                error!(target: TARGET, reason = error.to_string(), "the peppers could not be refreshed");
             }
         }
     }
 
-    fn kept(&self) -> RwLockReadGuard<'_, Kept> {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> RwLockReadGuard<'_, CachedPeppers> {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl CachedPeppers {
     fn is_old(&self, now: Timestamp) -> bool {
-        now >= self.asked_at.plus_seconds(if self.came { MAX_AGE } else { MIN_AGE })
+        now >= self.requested_at.plus_seconds(if self.refreshed { MAX_AGE } else { RETRY_INTERVAL })
     }
 }
 
-/// Both are asked for at once, since a cold start waits for them. Where the secret is changed between the two answers, the
-/// newest but one may be missing, and what it made can't be verified for [`MIN_AGE`].
+/// Fetches both versions of the secret concurrently, because a cold start waits for them.
+///
+/// If the secret is rotated between the two responses, the version that has just become the previous one may be missing.
+/// Digests and hashes made with it then cannot be verified for [`RETRY_INTERVAL`].
 async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError> {
     let (current, previous) =
         tokio::join!(version(client, secret_id, "AWSCURRENT"), version(client, secret_id, "AWSPREVIOUS"));
@@ -126,10 +128,10 @@ async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError>
     Ok(Peppers::new(current?.ok_or_else(missing)?, previous?))
 }
 
-/// The version of the secret that is labelled `stage`, if there is one.
+/// The version of the secret with the staging label `stage`, if it exists.
 async fn version(client: &Client, secret_id: &str, stage: &str) -> Result<Option<Pepper>, PepperError> {
-    let answer = client.get_secret_value().secret_id(secret_id).version_stage(stage).send().await;
-    let secret = match answer {
+    let response = client.get_secret_value().secret_id(secret_id).version_stage(stage).send().await;
+    let secret = match response {
         Ok(secret) => secret,
         Err(SdkError::ServiceError(error))
             if matches!(error.err(), GetSecretValueError::ResourceNotFoundException(_)) =>
@@ -138,8 +140,8 @@ async fn version(client: &Client, secret_id: &str, stage: &str) -> Result<Option
         }
         Err(error) => return Err(PepperError::SecretsManager(safe_summary(&error))),
     };
-    let missing = |what: &str| PepperError::SecretsManager(format!("the answer has no {what}"));
-    let version = secret.version_id.ok_or_else(|| missing("version"))?;
-    let text = secret.secret_string.ok_or_else(|| missing("text"))?;
+    let missing = |field: &str| PepperError::SecretsManager(format!("the response has no {field}"));
+    let version = secret.version_id.ok_or_else(|| missing("version id"))?;
+    let text = secret.secret_string.ok_or_else(|| missing("secret string"))?;
     Ok(Some(Pepper::new(version, Zeroizing::new(text.into_bytes()))?))
 }

@@ -1,4 +1,4 @@
-//! How many calls to `DynamoDB` an invocation makes.
+//! Counts the calls to `DynamoDB` that an invocation makes.
 
 use std::sync::{
     Arc,
@@ -11,34 +11,33 @@ use aws_sdk_dynamodb::{
 };
 
 tokio::task_local! {
-    /// Those of the invocation that the task works on: clients are shared by all that run at once.
-    static COUNTED: DynamoDbCalls;
+    /// The count of the invocation that the current task runs. It is local to the task, because concurrent invocations share
+    /// the clients.
+    static CURRENT: DynamoDbCalls;
 }
 
-/// A count of calls. It is of requests as they go out: one that is tried again counts again, and one without an
-/// answer counts too.
+/// A count of the requests that were sent. Each retry counts, and so does a request that got no response.
 #[derive(Clone, Default)]
 pub(crate) struct DynamoDbCalls(Arc<AtomicU32>);
 
 impl DynamoDbCalls {
-    /// Does `work`, and counts the calls that it makes. What it spawns is not part of it.
+    /// Runs `work` and counts the calls that it makes. Calls of tasks that it spawns are not counted.
     pub(crate) fn track<W: Future>(&self, work: W) -> impl Future<Output = W::Output> + use<W> {
-        COUNTED.scope(self.clone(), work)
+        CURRENT.scope(self.clone(), work)
     }
 
-    /// How many were counted.
     pub(crate) fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Counts a call that goes out.
+/// Counts one call for the current invocation.
 pub(crate) fn count_one() {
-    // Outside of an invocation, nobody counts.
-    COUNTED.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
+    // Outside of an invocation, there is nothing to count for.
+    CURRENT.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
 }
 
-/// What a client counts calls with.
+/// Counts the calls of an SDK client.
 #[derive(Debug)]
 pub(crate) struct Counter;
 
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn those_alone_are_counted_that_its_own_work_makes() {
+    async fn concurrent_invocations_count_only_their_own_calls() {
         let (one, other) = (DynamoDbCalls::default(), DynamoDbCalls::default());
         let work = async |calls| (0..calls).for_each(|_| count_one());
         tokio::join!(one.track(work(2)), other.track(work(3)), work(1));

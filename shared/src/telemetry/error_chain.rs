@@ -1,8 +1,8 @@
-//! An error and its causes as one line of a log.
+//! Formats an error and its causes as one line of a log.
 
 use std::error;
 
-/// The text of an error, followed by those of its causes, separated by `: `.
+/// Returns the text of an error and the texts of its causes, separated by `: `.
 #[must_use]
 pub fn error_chain(error: &dyn error::Error) -> String {
     let mut line = error.to_string();

@@ -1,7 +1,6 @@
-//! Metrics in `CloudWatch`'s embedded metric format, which `CloudWatch` Logs reads from the log itself.
+//! Metrics in `CloudWatch`'s embedded metric format ([specification]), which `CloudWatch` Logs extracts from the log.
 //!
-//! What may stand where is said by its [specification]. Each combination of dimensions is a metric of its own and
-//! costs money, so they have few and fixed values.
+//! `CloudWatch` charges for each combination of dimension values, so the dimensions have few and fixed values.
 //!
 //! [specification]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -14,7 +13,7 @@ use time::OffsetDateTime;
 /// The namespace of all metrics.
 const NAMESPACE: &str = "MedTWINAuth";
 
-/// Which members of a line are metrics. They are the same in every line, so they are written as JSON once.
+/// The metric definitions of a line. They are the same in every line, so they are serialized only once.
 static DIRECTIVES: LazyLock<Box<RawValue>> =
     LazyLock::new(|| to_raw_value(&METRICS).expect("text can be written as JSON"));
 
@@ -38,25 +37,25 @@ const METRICS: [Directive; 2] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The authorizer let the request through.
+    /// The authorizer allowed the request.
     Allowed,
-    /// The authorizer let the request through, though it could not be told how its key's limit stands.
+    /// The authorizer allowed the request but could not count it against the key's rate limit.
     AllowedUncounted,
-    /// The authorizer found that the key's limit is exceeded: the function answers 429.
+    /// The authorizer determined that the key's rate limit is exceeded. The function returns 429.
     RateLimited,
-    /// The authorizer kept a valid credential from what it may not do.
+    /// The authorizer denied the request: the credential is valid but lacks the permission.
     Forbidden,
-    /// The authorizer was shown no credential, or one that is not valid.
+    /// The authorizer found no credential, or an invalid one.
     Unauthenticated,
-    /// A function did what it was asked.
+    /// A function handled the request successfully.
     Succeeded,
-    /// A function refused, for a reason that lies with the caller.
+    /// A function rejected the request because of an error of the caller.
     Refused,
-    /// Through a fault of ours or of what we ask.
+    /// The service or one of its dependencies failed.
     Failed,
 }
 
-/// The metrics of one invocation: with their values, the members that tell `CloudWatch` what they are.
+/// The metrics of one invocation: their values and the metadata that defines them for `CloudWatch`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Metrics<'a> {
@@ -94,7 +93,7 @@ struct Metric {
 }
 
 impl<'a> Metrics<'a> {
-    /// Those of one invocation of `function_name`, which took `latency` milliseconds and made `dynamodb_calls`.
+    /// `latency` is in milliseconds.
     pub(crate) fn of_invocation(
         function_name: &'a str,
         outcome: Outcome,

@@ -13,37 +13,37 @@ async fn member_can_be_added_changed_suspended_restored_and_removed() {
     let (browser, account) = Browser::logged_in().await;
     let email = new_address();
     browser.go("Team members").await;
-    let rows = browser.sees_rows(1).await;
+    let rows = browser.wait_for_rows(1).await;
     assert!(rows[0][0].contains("you") && rows[0][4] == "Edit", "{rows:?}");
     browser.click("Add member").await;
     browser.fill("Email", &email).await;
     browser.fill("Initial password", PASSWORD).await;
     browser.check("write").await;
     browser.submit("Add member").await;
-    browser.sees(&format!("Added {email}")).await;
-    let rows = browser.sees_rows(2).await;
+    browser.wait_for_text(&format!("Added {email}")).await;
+    let rows = browser.wait_for_rows(2).await;
     assert_eq!(rows[0][..3], [email.clone(), "read\nwrite".to_owned(), "active".to_owned()]);
     let session = browser.service.login(&email).await;
 
     browser.click(&format!("Edit {email}")).await;
     browser.check("write").await;
     browser.click("Save").await;
-    browser.sees(&format!("Updated {email}")).await;
+    browser.wait_for_text(&format!("Updated {email}")).await;
     let me = browser.service.me(&session).await.expect(200);
     assert_eq!(me["permissions"], json!(["read"]));
 
     browser.click(&format!("Suspend {email}")).await;
-    browser.sees(&format!("Suspended {email}")).await;
+    browser.wait_for_text(&format!("Suspended {email}")).await;
     browser.service.me(&session).await.assert_unauthorized();
     browser.click(&format!("Restore {email}")).await;
-    browser.sees(&format!("Restored {email}")).await;
+    browser.wait_for_text(&format!("Restored {email}")).await;
     browser.service.login(&email).await;
 
     browser.click(&format!("Remove {email}")).await;
     browser.fill("Type the email address to confirm", &email).await;
     browser.click("Remove member").await;
-    browser.sees(&format!("Removed {email}")).await;
-    browser.sees_rows(1).await;
+    browser.wait_for_text(&format!("Removed {email}")).await;
+    browser.wait_for_rows(1).await;
     let members = browser.service.get("/v1/members", &account.session).await.expect(200);
     assert_eq!(members["data"].as_array().map(Vec::len), Some(1));
     browser.end(&[]).await;
@@ -54,23 +54,23 @@ async fn member_can_be_added_changed_suspended_restored_and_removed() {
 async fn rejected_change_shows_the_reason() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Team members").await;
-    browser.sees_rows(1).await;
+    browser.wait_for_rows(1).await;
     browser.click("Add member").await;
     browser.fill("Email", "no address").await;
     browser.fill("Initial password", "short").await;
     browser.submit("Add member").await;
-    assert!(!browser.complaint("Email").await.is_empty());
+    assert!(!browser.field_error("Email").await.is_empty());
     browser.fill("Email", &account.email).await;
     browser.fill("Initial password", PASSWORD).await;
     browser.submit("Add member").await;
-    browser.sees("The email address already belongs to a member").await;
+    browser.wait_for_text("The email address already belongs to a member").await;
     browser.click("Cancel").await;
     // The last one with `admin` keeps it.
     browser.click(&format!("Edit {}", account.email)).await;
     browser.check("admin").await;
     browser.click("Save").await;
-    browser.sees("admin").await;
-    browser.until("a reason", "return document.querySelector('dialog .alert')?.innerText > ''", &[]).await;
+    browser.wait_for_text("admin").await;
+    browser.wait_until("a reason", "return document.querySelector('dialog .alert')?.innerText > ''", &[]).await;
     browser.click("Cancel").await;
     let me = format!("409 /v1/members/{}", account.user_id);
     browser.end(&["400 /v1/members", "409 /v1/members", &me]).await;
@@ -91,8 +91,8 @@ async fn admin_can_grant_only_own_permissions() {
 
     browser.log_in(&email).await;
     browser.go("Team members").await;
-    browser.sees_rows(3).await;
-    assert!(!browser.offers(&format!("Restore {suspended}")).await);
+    browser.wait_for_rows(3).await;
+    assert!(!browser.has_button(&format!("Restore {suspended}")).await);
     browser.click("Add member").await;
     for (permission, offered) in [("read", true), ("write", false), ("delete", false), ("admin", true)] {
         assert_eq!(browser.has_field(permission).await, offered, "{permission}");

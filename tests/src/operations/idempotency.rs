@@ -22,9 +22,9 @@ fn new_key() -> Value {
 }
 
 #[track_caller]
-fn assert_replayed(answer: Response, status: u16, record: &Value) {
-    assert_eq!(answer.header("idempotency-replayed"), Some("true"));
-    assert_eq!(answer.expect(status), *record);
+fn assert_replayed(response: Response, status: u16, record: &Value) {
+    assert_eq!(response.header("idempotency-replayed"), Some("true"));
+    assert_eq!(response.expect(status), *record);
 }
 
 /// How many events of this type the trail has.
@@ -92,9 +92,9 @@ async fn different_request_with_the_same_key_returns_422_and_changes_nothing() {
     let requests =
         [("/v1/api-keys", other), (rotate.as_str(), json!({})), ("/v1/projects", json!({"name": "A"}))];
     for (path, body) in requests {
-        let answer = post(&service, path, &admin, KEY, &body).await;
-        answer.assert_error(422, "UNPROCESSABLE_CONTENT");
-        assert_eq!(answer.body["error"]["message"], "The Idempotency-Key was used for a different request");
+        let response = post(&service, path, &admin, KEY, &body).await;
+        response.assert_error(422, "UNPROCESSABLE_CONTENT");
+        assert_eq!(response.body["error"]["message"], "The Idempotency-Key was used for a different request");
     }
     assert_eq!(service.ids("/v1/api-keys", &admin, 50).await.len(), 1);
     assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
@@ -131,8 +131,8 @@ async fn repeat_after_losing_the_permission_returns_403() {
         ("/v1/projects", json!({"name": "A project"})),
     ];
     for (path, body) in &requests {
-        let answer = post(&service, path, &member, &format!("{KEY}{path}"), body).await;
-        assert!(answer.status < 300, "{path}: {}", answer.text);
+        let response = post(&service, path, &member, &format!("{KEY}{path}"), body).await;
+        assert!(response.status < 300, "{path}: {}", response.text);
     }
     service.patch(&format!("/v1/members/{id}"), &admin, json!({"permissions": ["read"]})).await.expect(200);
     for (path, body) in &requests {
@@ -172,8 +172,8 @@ async fn malformed_or_duplicate_key_returns_400() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     for key in ["", " ", "two words", &"k".repeat(256)] {
-        let answer = post(&service, "/v1/projects", &admin, key, &json!({"name": "A"})).await;
-        answer.assert_bad_field("Idempotency-Key");
+        let response = post(&service, "/v1/projects", &admin, key, &json!({"name": "A"})).await;
+        response.assert_bad_field("Idempotency-Key");
     }
     let twice = service.request("POST", "/v1/projects").with(&admin).header("Idempotency-Key", "one");
     let twice = twice.header("Idempotency-Key", "two").json(&json!({"name": "A"}));
@@ -191,9 +191,9 @@ async fn concurrent_requests_create_one_key_and_the_others_return_409_or_that_ke
         let request = service.request("POST", "/v1/api-keys").with(&admin).header("Idempotency-Key", KEY);
         requests.spawn(request.json(&new_key()).send());
     }
-    let answers = requests.join_all().await;
+    let responses = requests.join_all().await;
     let (done, others): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.body.get("key").is_some());
+        responses.into_iter().partition(|response| response.body.get("key").is_some());
     let [done] = <[Response; 1]>::try_from(done).unwrap_or_else(|done| panic!("{} were done", done.len()));
     let done = done.expect(201);
     for other in others {

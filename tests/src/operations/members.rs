@@ -25,14 +25,14 @@ async fn login(service: &Service, email: &str) -> Response {
 }
 
 #[track_caller]
-fn assert_conflict(answer: &Response, message: &str) {
-    answer.assert_error(409, "CONFLICT");
-    assert_eq!(answer.body["error"]["message"], message);
+fn assert_conflict(response: &Response, message: &str) {
+    response.assert_error(409, "CONFLICT");
+    assert_eq!(response.body["error"]["message"], message);
 }
 
 #[track_caller]
-fn assert_last_admin(answer: &Response) {
-    assert_conflict(answer, "An account must have at least one active admin");
+fn assert_last_admin(response: &Response) {
+    assert_conflict(response, "An account must have at least one active admin");
 }
 
 #[tokio::test]
@@ -312,8 +312,8 @@ async fn address_of_another_member_returns_409() {
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for taken in [&account.email, &account.email.to_uppercase(), &other.email, &email] {
         let body = json!({"email": taken, "password": "a gecko under the 3rd lamp", "permissions": ["read"]});
-        let answer = service.post("/v1/members", &account.session, body).await;
-        assert_conflict(&answer, "The email address already belongs to a member");
+        let response = service.post("/v1/members", &account.session, body).await;
+        assert_conflict(&response, "The email address already belongs to a member");
     }
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
     login(&service, &other.email).await.expect(200);

@@ -166,11 +166,11 @@ async fn function_can_be_invoked_through_the_lambda_api() {
     let service = Service::start().await;
     let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
     let invoke = async |command: Value| {
-        let answer =
-            reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        let error = answer.headers().get("x-amz-function-error").cloned();
-        (error, answer.json::<Value>().await.expect("JSON"))
+        let response =
+            reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("a response");
+        assert_eq!(response.status(), 200);
+        let error = response.headers().get("x-amz-function-error").cloned();
+        (error, response.json::<Value>().await.expect("JSON"))
     };
     let email = new_address();
     let (error, made) = invoke(create(&email)).await;
@@ -181,12 +181,12 @@ async fn function_can_be_invoked_through_the_lambda_api() {
     assert_eq!((error, done), (None, json!({"account_id": account_id, "status": "suspended"})));
     service.me(&session).await.assert_forbidden();
 
-    let (error, answer) = invoke(create(&email)).await;
+    let (error, response) = invoke(create(&email)).await;
     assert_eq!(error.expect("a function error"), "Unhandled");
     let message = "The email address already belongs to a member";
-    assert_eq!(answer, json!({"errorType": "CONFLICT", "errorMessage": message}));
-    let (error, answer) = invoke(json!({})).await;
-    assert_eq!((error.is_some(), &answer["errorType"]), (true, &json!("BAD_REQUEST")));
+    assert_eq!(response, json!({"errorType": "CONFLICT", "errorMessage": message}));
+    let (error, response) = invoke(json!({})).await;
+    assert_eq!((error.is_some(), &response["errorType"]), (true, &json!("BAD_REQUEST")));
 }
 
 #[tokio::test]
