@@ -53,7 +53,6 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             409,
             "Another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
         ),
-        (422, "The `Idempotency-Key` came with another request within a day."),
     ],
 }];
 

@@ -58,10 +58,7 @@ pub const OPERATIONS: &[Operation] = &[
             description: "The project.",
             body: Some((schema_of::<Project>, examples::project)),
         },
-        errors: &[
-            (409, "Another request with the same `Idempotency-Key` is in progress."),
-            (422, "The `Idempotency-Key` came with another request within a day."),
-        ],
+        errors: &[(409, "Another request with the same `Idempotency-Key` is in progress.")],
     },
     Operation {
         route: "GET /v1/projects/{project_id}",

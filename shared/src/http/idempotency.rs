@@ -25,7 +25,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub const PARAMETER: Parameter = Parameter {
     name: "Idempotency-Key",
     location: Location::Header,
-    description: "Identifies this request. A request that is repeated with the same key within a day has its effect once.",
+    description: "A unique value that makes the request safe to retry. If it is sent again with the same value within 24 hours, it has no further effect and returns the original response without its secret.",
     schema: |_| json_schema!({"type": "string", "pattern": format!("^[!-~]{{1,{MAX_KEY_CHARS}}}$")}),
 };
 

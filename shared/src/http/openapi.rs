@@ -67,12 +67,16 @@ impl Tag {
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
-            Self::Sessions => "Log in and out, and get the caller.",
-            Self::ApiKeys => "The credentials of servers.",
-            Self::Projects => "The resource that the API keys protect here.",
-            Self::Members => "The people of an account. Requires `admin` over the whole account.",
-            Self::AuditTrail => "Who changed what.",
-            Self::Service => "The service itself.",
+            Self::Sessions => "Log in and out, manage your sessions and your password, and get the caller.",
+            Self::ApiKeys => "Credentials for programs.",
+            Self::Projects => "The resource that credentials give access to in this service.",
+            Self::Members => {
+                "The people who belong to an account. All operations require `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."
+            }
+            Self::AuditTrail => {
+                "The history of changes in an account. Requires `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."
+            }
+            Self::Service => "The health and the description of the service.",
         }
     }
 }
@@ -130,5 +134,6 @@ pub struct Success {
 }
 
 impl Success {
-    pub const NO_CONTENT: Self = Self { status: 204, description: "Done.", body: None };
+    pub const NO_CONTENT: Self =
+        Self { status: 204, description: "The request succeeded. The response has no body.", body: None };
 }

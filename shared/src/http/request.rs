@@ -42,13 +42,13 @@ pub const PAGING: [Parameter; 2] = [
     Parameter {
         name: "limit",
         location: Location::Query,
-        description: "How many things a page holds at most.",
+        description: "The maximum number of items on the page.",
         schema: |_| json_schema!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
     },
     Parameter {
         name: "cursor",
         location: Location::Query,
-        description: "The `next_cursor` of the page before.",
+        description: "The `next_cursor` of the previous page. If left out, the first page is returned.",
         schema: |_| json_schema!({"type": "string"}),
     },
 ];
@@ -57,7 +57,7 @@ pub const PAGING: [Parameter; 2] = [
 pub const ENVIRONMENT: Parameter = Parameter {
     name: "environment",
     location: Location::Query,
-    description: "Which data a session sees: `live` where left out. A key sees its own alone.",
+    description: "Whether to access live or test data. A session can choose, and uses `live` if this is left out. An API key always uses its own type; any other value is a 403.",
     schema: schema_of::<Environment>,
 };
 

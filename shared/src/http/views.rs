@@ -1,4 +1,4 @@
-//! What the API shows of the records in the table: one JSON view for each.
+//! The JSON representations of stored entities in responses.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,62 +21,61 @@ use crate::{
     },
 };
 
-/// An API key, without its secret.
+/// An API key without its secret.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ApiKey")]
 pub struct ApiKeyView {
-    /// Its id.
+    /// The id of the key.
     id: KeyId,
-    /// What people call it.
+    /// The name of the key.
     name: Name,
-    /// Which data it sees.
+    /// Whether the key accesses live or test data.
     #[serde(rename = "type")]
     environment: Environment,
-    /// What it may do, in the order `read`, `write`, `delete`, `admin`.
+    /// What the key may do, in the order `read`, `write`, `delete`, `admin`.
     permissions: Permissions,
-    /// The projects that it reaches, or null: every project.
+    /// The projects that the key can access, or null if it can access all projects.
     scope: Option<ProjectScope>,
-    /// The beginning and the end of its newest secret, by which people tell keys apart.
+    /// The first and the last characters of the current secret, to tell keys apart.
     hint: String,
-    /// Whether it can be used.
+    /// Whether the key can be used.
     status: Status,
-    /// When it was made.
+    /// When the key was created.
     created_at: Timestamp,
-    /// From when on it is not let in any more, or null: never.
+    /// When the key expires, or null if it never expires.
     expires_at: Option<Timestamp>,
-    /// When it was used last, or null: never. It may be a minute behind.
+    /// When the key was last used, or null if it was never used. This can lag by up to a minute.
     last_used_at: Option<Timestamp>,
 }
 
-/// An API key that has a new secret.
+/// An API key with its secret.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "{R}WithSecret")]
 pub struct WithSecret<'a, R> {
-    /// What is answered besides.
+    /// The other fields of the response.
     #[serde(flatten)]
     pub record: R,
-    /// The key itself, to be sent as `Authorization: Bearer …`. It is shown this once, and missing in an answer that was
-    /// given before.
+    /// The secret of the key. Send it as `Authorization: Bearer …`. It is shown only once: a replayed response omits it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub key: Option<&'a str>,
 }
 
-/// Whether a key can be used.
+/// The status of an API key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "KeyStatus")]
 enum Status {
-    /// It can.
+    /// The key can be used.
     Active,
-    /// It can't: its `expires_at` has passed.
+    /// The key can't be used, because its `expires_at` has passed.
     Expired,
-    /// It can't, and never can again.
+    /// The key was revoked and can never be used again.
     Revoked,
 }
 
 impl ApiKeyView {
-    /// `key`, seen at `now`.
+    /// The view of `key`, with its status at the time `now`.
     #[must_use]
     pub fn new(key: ApiKey, now: Timestamp) -> Self {
         let status = if key.is_revoked() {
@@ -101,19 +100,19 @@ impl ApiKeyView {
     }
 }
 
-/// A person who may log in.
+/// A person who belongs to the account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Member")]
 pub struct MemberView {
-    /// Their id.
+    /// The id of the member.
     id: UserId,
-    /// The address they log in with, in lower case.
+    /// The address that the member logs in with, in lower case.
     email: EmailAddress,
-    /// What they may do, in the order `read`, `write`, `delete`, `admin`.
+    /// What the member may do, in the order `read`, `write`, `delete`, `admin`.
     permissions: Permissions,
-    /// Whether they may log in.
+    /// Whether the member may log in.
     status: MemberStatus,
-    /// When they were made a member.
+    /// When the member was created.
     created_at: Timestamp,
 }
 
@@ -124,26 +123,26 @@ impl From<Member> for MemberView {
     }
 }
 
-/// A session of the member who asks.
+/// A session of the caller.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
 pub struct SessionView {
-    /// Its id, which opens nothing.
+    /// The id of the session. It is not a credential.
     id: SessionId,
-    /// When the login was.
+    /// When the member logged in.
     created_at: Timestamp,
-    /// When it was used last, or null: never since the login. It may be a minute behind.
+    /// When the session was last used, or null if it was not used after the login. This can lag by up to a minute.
     last_used_at: Option<Timestamp>,
-    /// When it ends, if it is not left unused for an hour before.
+    /// When the session expires. It ends earlier if it is not used for an hour.
     expires_at: Timestamp,
-    /// What the browser called itself at the login, or null.
+    /// The `User-Agent` header of the login, or null if there was none.
     user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether this request was sent with this session.
     current: bool,
 }
 
 impl SessionView {
-    /// `session`, seen from the session `current`.
+    /// The view of `session`, for a caller with the session `current`.
     #[must_use]
     pub fn new(session: Session, current: SessionId) -> Self {
         let Session { id, created_at, last_used_at, expires_at, user_agent, .. } = session;
@@ -155,18 +154,18 @@ impl SessionView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}Page")]
 pub struct PageView<T> {
-    /// What is on it.
+    /// The items of this page.
     pub data: Vec<T>,
-    /// Where the next one begins, or null where this is the last.
+    /// The `cursor` for the next page, or null if this is the last page.
     pub next_cursor: Option<String>,
 }
 
 impl<T> PageView<T> {
-    /// The page of `list` that `page` holds, with what `show` makes of each thing.
+    /// The view of a page of `list`. `view` converts each entity.
     #[must_use]
-    pub fn new<U>(page: Page<U>, list: &List, show: impl FnMut(U) -> T) -> Self {
+    pub fn new<U>(page: Page<U>, list: &List, view: impl FnMut(U) -> T) -> Self {
         let next_cursor = page.next.map(|id| list.cursor_after(&id));
-        Self { data: page.entities.into_iter().map(show).collect(), next_cursor }
+        Self { data: page.entities.into_iter().map(view).collect(), next_cursor }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The audit trail: what was changed in an account, by whom, when and in which request.
+//! The audit trail: each change in an account, with its actor, its time and its request.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,35 +22,35 @@ use crate::{
 /// An event of an account's audit trail.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
-    /// Its id.
+    /// The id of the event.
     pub id: EventId,
-    /// When it happened.
+    /// When the event happened.
     pub created_at: Timestamp,
-    /// Who did it, or null where nobody proved who they are.
+    /// Who caused the event, or null if the request had no valid credential.
     pub actor: Option<Actor>,
     /// What happened.
     #[serde(flatten)]
     pub action: Action,
-    /// The request in which it happened, as the log knows it.
+    /// The id of the request that caused the event. The logs contain the same id.
     pub request_id: String,
-    /// Where the request came from.
+    /// The IP address that the request came from, or null if it is unknown.
     pub source_ip: Option<String>,
 }
 
-/// Who did something.
+/// Who caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Actor {
-    /// A program with an API key.
+    /// An API key.
     ApiKey {
-        /// The key.
+        /// The id of the key.
         key_id: KeyId,
     },
-    /// A person with a session.
+    /// A member with a session.
     Session {
-        /// The member.
+        /// The id of the member.
         user_id: UserId,
-        /// The session.
+        /// The id of the session.
         session_id: SessionId,
     },
     /// The operator of the service.
@@ -61,19 +61,19 @@ pub enum Actor {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub enum Action {
-    /// An account was made, and its first member.
+    /// The account and its first member were created.
     #[serde(rename = "account.created")]
     AccountCreated { name: Name, user_id: UserId, email: EmailAddress },
-    /// An account's credentials are kept out.
+    /// The account was suspended. Its credentials are rejected.
     #[serde(rename = "account.suspended")]
     AccountSuspended,
-    /// An account's credentials are let in again.
+    /// The account was restored. Its credentials are accepted again.
     #[serde(rename = "account.restored")]
     AccountRestored,
-    /// The limits of an account's keys were changed: to these, or to the usual ones.
+    /// The rate limits of the account's API keys were changed. Null stands for the default limits.
     #[serde(rename = "account.limits_changed")]
     AccountLimitsChanged { requests_per_minute: Option<Quotas> },
-    /// A key was made.
+    /// An API key was created.
     #[serde(rename = "api_key.created")]
     KeyCreated {
         key_id: KeyId,
@@ -83,47 +83,48 @@ pub enum Action {
         scope: Option<ProjectScope>,
         expires_at: Option<Timestamp>,
     },
-    /// A key was given a new secret.
+    /// An API key was rotated.
     #[serde(rename = "api_key.rotated")]
     KeyRotated { key_id: KeyId, previous_expires_at: Timestamp },
-    /// A key was revoked.
+    /// An API key was revoked.
     #[serde(rename = "api_key.revoked")]
     KeyRevoked { key_id: KeyId },
-    /// A member was made. The address stands here, since it goes when the member does.
+    /// A member was created.
+    // The event contains the address, because removing the member deletes the address.
     #[serde(rename = "member.created")]
     MemberCreated { user_id: UserId, email: EmailAddress, permissions: Permissions },
-    /// A member was changed, and is like this from then on.
+    /// A member was updated. The event contains the new permissions and the new status.
     #[serde(rename = "member.changed")]
     MemberChanged { user_id: UserId, permissions: Permissions, status: MemberStatus },
     /// A member was removed.
     #[serde(rename = "member.removed")]
     MemberRemoved { user_id: UserId },
-    /// A member changed their password, which ended their other sessions.
+    /// A member changed their password, which ended all of their other sessions.
     #[serde(rename = "password.changed")]
     PasswordChanged { user_id: UserId },
-    /// Somebody with a member's session gave a wrong current password.
+    /// A request to change the password of a member contained a wrong current password.
     #[serde(rename = "password.refused")]
     PasswordRefused { user_id: UserId },
-    /// The operator let a password work again that failures had disabled.
+    /// The operator enabled a password that was disabled after failed logins.
     #[serde(rename = "password.enabled")]
     PasswordEnabled { user_id: UserId },
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
-    /// Somebody could not log in as a member.
+    /// A login as this member failed.
     #[serde(rename = "login.refused")]
     LoginRefused { user_id: UserId, reason: LoginRefusal },
 }
 
-/// Why somebody could not log in as a member.
+/// Why a login failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginRefusal {
-    /// The password is another.
+    /// The password was wrong.
     WrongPassword,
-    /// The password is disabled, and was not looked at.
+    /// The password is disabled. Whether the one in the request was right is not checked.
     PasswordDisabled,
-    /// The password is right, but the member or the account is suspended.
+    /// The password was right, but the member or the account is suspended.
     Suspended,
 }
 

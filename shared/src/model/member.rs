@@ -30,13 +30,13 @@ pub struct Member {
     pub session_epoch: u32,
 }
 
-/// Whether a member may log in.
+/// The status of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberStatus {
-    /// They may log in.
+    /// The member may log in.
     Active,
-    /// They may not log in, and their sessions have ended.
+    /// The member can't log in, and their sessions have ended.
     Suspended,
 }
 

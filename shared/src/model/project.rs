@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::primitives::{name::Name, project_id::ProjectId, timestamp::Timestamp};
 
-/// A project.
+/// A project: the resource that credentials give access to in this service.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Project {
-    /// Its id.
+    /// The id of the project.
     pub id: ProjectId,
-    /// Its name.
+    /// The name of the project.
     pub name: Name,
-    /// When it was made.
+    /// When the project was created.
     pub created_at: Timestamp,
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[schemars(
     inline,
     extend("pattern" = pattern()),
-    description = "An e-mail address in ASCII, with at most 64 characters before the `@` and 254 behind it. Case does not count."
+    description = "An email address in ASCII, with at most 64 characters before the `@` and 254 after it. Case is ignored."
 )]
 #[serde(try_from = "String")]
 pub struct EmailAddress(String);

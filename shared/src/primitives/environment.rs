@@ -3,13 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which data a credential sees. A key's type is its environment; a session chooses one.
+/// The data that a credential accesses. The type of an API key is its environment; a session can choose one for each
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// Live data, with many requests a minute.
+    /// Live data. The rate limit is high.
     Live,
-    /// Test data, with few requests a minute.
+    /// Test data. The rate limit is low.
     Test,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[schemars(
     inline,
     extend("pattern" = pattern()),
-    description = format!("What people call it: 1 to {MAX_NAME_CHARS} characters, none of them a control character. White space around them is taken off.")
+    description = format!("A name of 1 to {MAX_NAME_CHARS} characters, without control characters. White space at its start and end is removed.")
 )]
 #[serde(try_from = "String")]
 pub struct Name(String);

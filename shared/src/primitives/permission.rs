@@ -5,18 +5,18 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// One permission. It holds for itself alone: `write` does not imply `read`, nor `admin` the others.
+/// A permission. Permissions don't imply each other: for example, `write` does not include `read`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Permission {
-    /// Lets `GET` and `HEAD`.
+    /// Allows `GET` and `HEAD`.
     Read = 1,
-    /// Lets `POST`, `PUT` and `PATCH`.
+    /// Allows `POST`, `PUT` and `PATCH`.
     Write = 2,
-    /// Lets `DELETE`.
+    /// Allows `DELETE`.
     Delete = 4,
-    /// Lets team members, billing, and others' API keys.
+    /// Allows managing team members, billing and other API keys.
     Admin = 8,
 }
 
@@ -42,9 +42,9 @@ impl Permission {
     }
 }
 
-/// A set of permissions that is not empty.
+/// A set of at least one permission.
 #[derive(Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[schemars(inline, extend("minItems" = 1), description = "A set of permissions that is not empty.")]
+#[schemars(inline, extend("minItems" = 1), description = "One or more permissions.")]
 pub struct Permissions(#[schemars(with = "Vec<Permission>")] u8);
 
 /// No permission was named.

@@ -10,18 +10,18 @@ use crate::primitives::{environment::Environment, timestamp::Timestamp};
 /// How long a window is, in seconds.
 pub const WINDOW_SECONDS: u32 = 60;
 
-/// How many requests of a key are let in during a window.
+/// How many requests per minute an API key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Quota(NonZeroU32);
 
-/// The quotas of keys of each type.
+/// The rate limits of API keys, by type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
-    /// Of live keys.
+    /// The limit of each live key.
     pub live: Quota,
-    /// Of test keys.
+    /// The limit of each test key.
     pub test: Quota,
 }
 

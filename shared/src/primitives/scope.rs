@@ -76,11 +76,11 @@ impl TryFrom<Vec<ProjectId>> for Projects {
     }
 }
 
-/// The projects that a key reaches.
+/// The projects that an API key is limited to.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectScope {
-    /// Their ids, each once.
+    /// The ids of the projects, without duplicates.
     projects: Projects,
 }
 

@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::
 ///
 /// Its text has a fixed length, so texts sort as the moments do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
-#[schemars(inline, extend("format" = "date-time"), description = "A moment in UTC, in whole seconds.")]
+#[schemars(inline, extend("format" = "date-time"), description = "A date and time in UTC, in whole seconds (RFC 3339).")]
 pub struct Timestamp(#[schemars(with = "String")] OffsetDateTime);
 
 /// The text is not an RFC 3339 date and time between 1970 and 9999.
