@@ -30,13 +30,14 @@ pub struct Quotas {
 #[serde(transparent)]
 pub struct Window(pub(crate) i64);
 
-/// How much of a window's quota was taken, as the table holds it.
+/// The reserved part of a window's quota, as stored in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     /// The window. It never goes back, whatever clocks do.
     pub window: Window,
-    /// How many requests were taken in it.
-    pub taken: u32,
+    /// The number of reserved requests in the window.
+    #[serde(rename = "taken")]
+    pub reserved: u32,
 }
 
 impl Quotas {

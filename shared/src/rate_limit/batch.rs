@@ -1,71 +1,68 @@
-//! Rate limits: how many requests of one key are let in, over all programs together.
-//!
-//! Time is cut into [`Window`]s. A [`Counter`] beside the key in the table says how much of a window's quota was
-//! taken. A program takes a [`Batch`] at once and spends it in memory, so that most requests need no write; and
-//! since nothing is spent that was not taken, and no more is taken than the quota, the limit is never exceeded.
+//! Batches: parts of a window's quota that an execution environment reserves from the key's counter with one write.
 
 use crate::primitives::quota::{Counter, Quota, Window};
 
-/// Some of a window's quota, for one program to spend.
+/// A part of a window's quota, for one execution environment to spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
-    /// The window.
     pub window: Window,
-    /// How many requests.
+    /// The number of requests.
     pub size: u32,
 }
 
-/// A batch that was taken.
+/// A batch that has been reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReservedBatch {
-    /// How many requests it is of.
+    /// The number of requests.
     pub size: u32,
-    /// The counter afterwards, which names the window.
+    /// The counter after the reservation. It contains the batch's window.
     pub counter: Counter,
 }
 
-/// Why nothing was taken.
+/// The reason why no batch was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoReservation {
-    /// Nothing is left, as the counter says.
+    /// The window's quota is exhausted, according to this counter.
     Exhausted(Counter),
-    /// Other writes of the key's item were in the way, time and again. A few requests at once bring that about: were they
-    /// let in for it, a key could raise its own limit.
+    /// Concurrent writes to the key's item made every attempt fail. The request counts as over the limit: a client can cause
+    /// this contention with a few concurrent requests, and must not be able to raise its own limit with it.
     Contended,
 }
 
-/// How a batch is taken from a counter: what is written, and on which condition.
+/// A planned write to a counter that reserves a batch, with its condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// It is the first of its window: the counter begins with it, unless another one came first.
+    /// Starts a new window with this batch, unless another reservation has already started that window or a later one.
     StartWindow(Batch),
-    /// It is added to what was taken, where that is `max_taken` so much.
+    /// Adds the batch to the reserved part of the current window.
     AddToWindow {
-        /// The batch.
         batch: Batch,
-        /// What may have been taken before.
-        max_taken: u32,
+        /// The write fails if more than this is already reserved.
+        max_reserved: u32,
     },
 }
 
 impl Reservation {
-    /// How to take `wanted`, or what is left of it, from a counter that was `seen`.
+    /// Plans the reservation of `wanted`, or of the rest of the quota if that is less. `counter` is the counter as last read.
     ///
     /// # Errors
-    /// The counter, where nothing is left.
-    pub fn plan(wanted: Batch, seen: Option<Counter>, quota: Quota) -> Result<Self, Counter> {
-        match seen {
-            // Another program's clock may be ahead: its window is everybody's.
-            Some(seen) if seen.window >= wanted.window => {
-                let size = wanted.size.min(quota.get().saturating_sub(seen.taken));
-                let batch = Batch { window: seen.window, size };
-                if size == 0 { Err(seen) } else { Ok(Self::AddToWindow { batch, max_taken: quota.get() - size }) }
+    /// The counter, if the quota is exhausted.
+    pub fn plan(wanted: Batch, counter: Option<Counter>, quota: Quota) -> Result<Self, Counter> {
+        match counter {
+            // The clock of another execution environment may be ahead. The window in the table applies to all of them.
+            Some(counter) if counter.window >= wanted.window => {
+                let size = wanted.size.min(quota.get().saturating_sub(counter.reserved));
+                let batch = Batch { window: counter.window, size };
+                if size == 0 {
+                    Err(counter)
+                } else {
+                    Ok(Self::AddToWindow { batch, max_reserved: quota.get() - size })
+                }
             }
             _ => Ok(Self::StartWindow(Batch { size: wanted.size.min(quota.get()), ..wanted })),
         }
     }
 
-    /// What it takes.
     #[must_use]
     pub fn batch(self) -> Batch {
         match self {

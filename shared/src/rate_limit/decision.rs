@@ -5,7 +5,7 @@
 
 use crate::primitives::quota::Quota;
 
-/// Whether a request of an API key is within the key's limit.
+/// The decision whether a request of an API key is within the key's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimitDecision {
     Within(RateLimitStatus),
@@ -13,7 +13,7 @@ pub enum RateLimitDecision {
     Exceeded(RateLimitStatus),
 }
 
-/// What a caller is told about its limit (`IETF` draft `draft-ietf-httpapi-ratelimit-headers`).
+/// The status of a key's limit, as the response headers report it (IETF draft `draft-ietf-httpapi-ratelimit-headers`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitStatus {
     /// Requests per window.

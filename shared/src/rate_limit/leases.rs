@@ -1,4 +1,4 @@
-//! What this program has taken of keys' quotas and not spent yet.
+//! Leases: the parts of keys' quotas that this execution environment has reserved and not yet spent.
 
 use std::{
     collections::HashMap,
@@ -17,74 +17,74 @@ use crate::{
     },
 };
 
-/// The largest batch, as a part of the quota and as a number. What one program leaves unspent is lost to the
-/// others until the window ends, so it may not be much of the quota.
+/// A batch has at most [`MAX_BATCH_SIZE`] requests, and at most the quota divided by this. Other execution environments
+/// cannot use the unspent rest of a batch before the window ends, so a batch must be a small part of the quota.
 const MAX_BATCH_DIVISOR: u32 = 4;
 const MAX_BATCH_SIZE: u32 = 100;
-/// In how many seconds a request may come again that found the counter crowded.
+/// Seconds until a client should retry if its request could not be counted because of contention.
 const CONTENDED_RETRY_SECONDS: u32 = 1;
-/// How many keys' leases are kept. A key that was forgotten is taken for anew.
+/// The most keys whose leases are stored. If there are more, all leases are discarded and reserved again when needed.
 pub(super) const MAX_LEASES: usize = 10_000;
 
-/// What this program has taken of keys' quotas and not spent yet.
+/// The leases of this execution environment, by API key.
 #[derive(Debug, Default)]
 pub struct Leases(Mutex<HashMap<KeyId, Lease>>);
 
 #[derive(Debug)]
 struct Lease {
     window: Window,
-    /// How much is left of what was taken.
-    left: u32,
-    /// How many requests of the key came to this program in the window.
+    /// Requests that are reserved and not yet spent.
+    unspent: u32,
+    /// Requests that this execution environment authorized in the window.
     spent: u32,
-    /// And in the one before.
     spent_in_previous_window: u32,
 }
 
-/// What comes of a request.
+/// The result of [`Leases::spend`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpendResult {
-    /// It was paid from what was taken before, or the quota is used up.
+    /// The request was spent from the lease, or the quota is exhausted.
     Decided(RateLimitDecision),
-    /// Nothing is left of what was taken: this much is to be taken now.
+    /// The lease is empty. The caller has to reserve this batch and pass the result to [`Leases::record_reservation`].
     Reserve(Batch),
 }
 
 impl Leases {
-    /// Spends one request of the key, whose counter was `seen` in the table.
-    pub fn spend(&self, key: KeyId, seen: Option<Counter>, quota: Quota, now: Timestamp) -> SpendResult {
+    /// Spends one request of the key. `counter` is the key's counter as last read from the table.
+    pub fn spend(&self, key: KeyId, counter: Option<Counter>, quota: Quota, now: Timestamp) -> SpendResult {
         let mut leases = self.lock();
         if leases.len() >= MAX_LEASES && !leases.contains_key(&key) {
             leases.clear();
         }
-        let window = seen.map_or(Window::at(now), |seen| seen.window.max(Window::at(now)));
+        let window = counter.map_or(Window::at(now), |counter| counter.window.max(Window::at(now)));
         let lease = leases.entry(key).or_insert_with(|| Lease::new(window));
-        lease.enter(window);
-        // The quota was lowered below what was taken of it: what is left of that is void too.
-        if seen.is_some_and(|seen| seen.window == lease.window && seen.taken > quota.get()) {
-            lease.left = 0;
+        lease.advance_to(window);
+        // If the quota was lowered below what is already reserved, the unspent requests are void.
+        if counter.is_some_and(|counter| counter.window == lease.window && counter.reserved > quota.get()) {
+            lease.unspent = 0;
         }
-        if lease.left > 0 {
-            lease.left -= 1;
+        if lease.unspent > 0 {
+            lease.unspent -= 1;
             lease.spent += 1;
-            return SpendResult::Decided(RateLimitDecision::Within(lease.status(seen, quota, now)));
+            return SpendResult::Decided(RateLimitDecision::Within(lease.status(counter, quota, now)));
         }
-        let status = lease.status(seen, quota, now);
+        let status = lease.status(counter, quota, now);
         if status.remaining == 0 {
             return SpendResult::Decided(RateLimitDecision::Exceeded(status));
         }
         SpendResult::Reserve(Batch { window: lease.window, size: lease.batch_size(quota) })
     }
 
-    /// Keeps what was taken, and spends one request of it. Where nothing was, none is let in.
+    /// Adds a reserved batch to the key's lease and spends one request of it. If no batch was reserved, the request is over
+    /// the limit.
     pub fn record_reservation(
         &self,
         key: KeyId,
-        taken: Result<ReservedBatch, NoReservation>,
+        reserved: Result<ReservedBatch, NoReservation>,
         quota: Quota,
         now: Timestamp,
     ) -> RateLimitDecision {
-        let counter = match taken {
+        let counter = match reserved {
             Ok(ReservedBatch { counter, .. }) | Err(NoReservation::Exhausted(counter)) => counter,
             Err(NoReservation::Contended) => {
                 return RateLimitDecision::Exceeded(RateLimitStatus {
@@ -96,12 +96,12 @@ impl Leases {
         };
         let mut leases = self.lock();
         let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window));
-        lease.enter(counter.window);
-        match taken {
+        lease.advance_to(counter.window);
+        match reserved {
             Ok(ReservedBatch { size, .. }) => {
-                // It may be of a window that has ended meanwhile; then it is worth this request alone.
+                // If the batch's window has ended in the meantime, the batch is only good for this request.
                 if lease.window == counter.window {
-                    lease.left += size - 1;
+                    lease.unspent += size - 1;
                     lease.spent += 1;
                 }
                 RateLimitDecision::Within(lease.status(Some(counter), quota, now))
@@ -111,35 +111,35 @@ impl Leases {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Lease>> {
-        // A panic elsewhere while the lock was held leaves at worst a lease too little.
+        // A panic while the lock was held at worst lost a lease, so the map is still usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
     fn new(window: Window) -> Self {
-        Self { window, left: 0, spent: 0, spent_in_previous_window: 0 }
+        Self { window, unspent: 0, spent: 0, spent_in_previous_window: 0 }
     }
 
-    /// Goes on to `window`, where that is later: what was taken of an earlier one is void.
-    fn enter(&mut self, window: Window) {
+    /// Moves on to `window` if it is later than the lease's. Unspent requests of the earlier window are void.
+    fn advance_to(&mut self, window: Window) {
         if window > self.window {
             let spent_in_previous_window = if window.follows(self.window) { self.spent } else { 0 };
             *self = Self { spent_in_previous_window, ..Self::new(window) };
         }
     }
 
-    /// As much as this program is likely to need: what it spent lately and a quarter more.
+    /// The number of requests that this execution environment is likely to need: its recent number of requests plus a quarter.
     fn batch_size(&self, quota: Quota) -> u32 {
-        let lately = self.spent.max(self.spent_in_previous_window);
-        let largest = (quota.get() / MAX_BATCH_DIVISOR).clamp(1, MAX_BATCH_SIZE);
-        lately.saturating_add(lately / 4).clamp(1, largest)
+        let recent = self.spent.max(self.spent_in_previous_window);
+        let max = (quota.get() / MAX_BATCH_DIVISOR).clamp(1, MAX_BATCH_SIZE);
+        recent.saturating_add(recent / 4).clamp(1, max)
     }
 
     fn status(&self, counter: Option<Counter>, quota: Quota, now: Timestamp) -> RateLimitStatus {
-        let taken =
-            counter.filter(|counter| counter.window == self.window).map_or(0, |counter| counter.taken);
-        let remaining = quota.get().saturating_sub(taken) + self.left;
+        let reserved =
+            counter.filter(|counter| counter.window == self.window).map_or(0, |counter| counter.reserved);
+        let remaining = quota.get().saturating_sub(reserved) + self.unspent;
         RateLimitStatus { quota, remaining, resets_in: self.window.ends_in(now) }
     }
 }

@@ -213,7 +213,9 @@ impl AttemptHistory {
             }
         }
         match u32::try_from(wait) {
-            Err(_) | Ok(0) => Ok(Admitted { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized }),
+            Err(_) | Ok(0) => {
+                Ok(Admitted { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized })
+            }
             Ok(retry_after) => Err(Throttled { retry_after }),
         }
     }

@@ -124,16 +124,16 @@ fn reservation_write(key: &ApiKey, taking: Reservation, now: Timestamp) -> Resul
                     "attribute_exists(pk) AND (attribute_not_exists(#counter) OR #counter.#window < :window)",
                     conflict,
                 )
-                .value(":counter", Counter { window, taken: size })?
+                .value(":counter", Counter { window, reserved: size })?
                 .value(":window", window)?
         }
-        Reservation::AddToWindow { batch: Batch { window, size }, max_taken } => {
+        Reservation::AddToWindow { batch: Batch { window, size }, max_reserved } => {
             Write::update(item, "SET #counter.#taken = #counter.#taken + :size, #last_used_at = :now")
-                .condition("#counter.#window = :window AND #counter.#taken <= :max_taken", conflict)
+                .condition("#counter.#window = :window AND #counter.#taken <= :max_reserved", conflict)
                 .name("#taken", "taken")
                 .value(":size", size)?
                 .value(":window", window)?
-                .value(":max_taken", max_taken)?
+                .value(":max_reserved", max_reserved)?
         }
     };
     write
