@@ -1,4 +1,4 @@
-//! Tokens and passwords: how they are made and read, and what is stored of them.
+//! Tokens and passwords: how they are created, parsed and verified, and which digests and hashes are stored.
 
 pub mod digest;
 pub mod password;

@@ -1,4 +1,4 @@
-//! What is kept of a token: a keyed digest from which it cannot be found again.
+//! The digest that is stored instead of a token: HMAC-SHA-256 (RFC 2104), keyed with a pepper.
 
 use std::{fmt, hint::black_box};
 
@@ -8,10 +8,10 @@ use serde_bytes::ByteArray;
 
 use crate::credentials::pepper::{Peppers, UnknownPepper};
 
-/// The HMAC-SHA-256 of a token, and which pepper keyed it.
+/// The HMAC-SHA-256 of a token, and the version of the pepper that keyed it.
 ///
-/// A token's secret is random, so a slow hash would guard nothing, since there is nothing to guess, and
-/// cost every request what a login costs. The pepper keeps a copy of the table from being tested against.
+/// A token contains 190 random bits, so it cannot be guessed. A slow hash would add no protection, and every request would
+/// cost as much as a login. Without the pepper, nobody can test tokens against a copy of the table.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenDigest {
     pepper: String,
@@ -19,7 +19,7 @@ pub struct TokenDigest {
 }
 
 impl TokenDigest {
-    /// What is kept of `token`.
+    /// Computes the digest of `token` with the current pepper.
     #[must_use]
     pub fn of(token: &str, peppers: &Peppers) -> Self {
         let pepper = peppers.current();
@@ -27,40 +27,41 @@ impl TokenDigest {
         Self { pepper: pepper.version().to_owned(), mac: ByteArray::new(mac.into()) }
     }
 
-    /// Whether it was made of `token`, in a time that does not tell how far they agree.
+    /// Returns true if this is the digest of `token`. The comparison takes constant time.
     ///
     /// # Errors
-    /// When it was made with a pepper that is not at hand.
+    /// Returns an error if the digest's pepper is not available.
     pub fn matches(&self, token: &str, peppers: &Peppers) -> Result<bool, UnknownPepper> {
         Self::matches_with_equal_work(Some(self), token, peppers)
     }
 
-    /// Whether one is `kept` that was made of `token`. Where none is, it was not, and that takes the same work.
+    /// Returns true if `stored` is the digest of `token`. Without a stored digest, it returns false after the same amount of
+    /// work, so that the response time does not reveal whether one exists.
     ///
     /// # Errors
-    /// When it was made with a pepper that is not at hand.
+    /// Returns an error if the digest's pepper is not available.
     pub(crate) fn matches_with_equal_work(
-        kept: Option<&Self>,
+        stored: Option<&Self>,
         token: &str,
         peppers: &Peppers,
     ) -> Result<bool, UnknownPepper> {
-        let (version, mac) = match kept {
+        let (version, mac) = match stored {
             Some(digest) => (digest.pepper.as_str(), &*digest.mac),
             None => (peppers.current().version(), &[0; 32]),
         };
         let pepper = peppers.by_version(version)?;
-        // It is computed even where it changes nothing.
-        let agrees = black_box(pepper.hmac().chain_update(token).verify_slice(mac).is_ok());
-        Ok(agrees && kept.is_some())
+        // `black_box` keeps the computation even without a stored digest, when its result does not matter.
+        let matches = black_box(pepper.hmac().chain_update(token).verify_slice(mac).is_ok());
+        Ok(matches && stored.is_some())
     }
 
-    /// What is kept of the same `token` where that is made with an older pepper than the current one.
+    /// Returns the digest of `token` with the current pepper, or `None` if this digest uses the current pepper already.
+    /// `token` must be the token of this digest.
     #[must_use]
     pub fn rehashed(&self, token: &str, peppers: &Peppers) -> Option<Self> {
         (self.pepper != peppers.current().version()).then(|| Self::of(token, peppers))
     }
 
-    /// The version of the pepper that it was made with.
     #[must_use]
     pub fn pepper_version(&self) -> &str {
         &self.pepper
@@ -85,8 +86,8 @@ mod tests {
     };
 
     #[test]
-    fn it_is_hmac_sha_256() {
-        // From Python's hmac module: no vector of RFC 4231 has a key as long as a pepper.
+    fn digest_is_hmac_sha_256_of_the_token() {
+        // Expected value from Python's hmac module. No test vector of RFC 4231 has a key as long as a pepper.
         let pepper = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
         let peppers = Peppers::new(pepper, None);
         let digest = TokenDigest::of("what do ya want for nothing?", &peppers);
@@ -95,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn another_pepper_cannot_tell() {
+    fn digest_with_an_unknown_pepper_cannot_be_compared() {
         assert!(TokenDigest::of("token", &peppers("1")).matches("token", &peppers("2")).is_err());
     }
 
     #[test]
-    fn the_pepper_before_verifies_still() {
+    fn digest_with_the_previous_pepper_still_matches() {
         let both = Peppers::new(pepper("2"), Some(pepper("1")));
         let digest = TokenDigest::of("token", &peppers("1"));
         assert_eq!(digest.matches("token", &both), Ok(true));
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_made_anew_where_an_older_pepper_made_it() {
+    fn digest_with_the_previous_pepper_is_rehashed_with_the_current_one() {
         let both = Peppers::new(pepper("2"), Some(pepper("1")));
         let old = TokenDigest::of("token", &peppers("1"));
         assert_eq!(old.pepper_version(), "1");
@@ -119,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_it_is_shown() {
+    fn debug_output_shows_nothing_of_the_digest() {
         assert_eq!(format!("{:?}", TokenDigest::of("token", &peppers("1"))), "TokenDigest(…)");
     }
 
     proptest! {
         #[test]
-        fn it_matches_its_own_token_alone(one: String, other: String) {
+        fn digest_matches_only_its_own_token(one: String, other: String) {
             let peppers = peppers("1");
             prop_assert_eq!(TokenDigest::of(&one, &peppers).matches(&other, &peppers), Ok(one == other));
         }

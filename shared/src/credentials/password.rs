@@ -1,4 +1,7 @@
-//! Passwords: what is accepted as a new one, and the Argon2id hash that is kept.
+//! Passwords: the rules for new ones, and their Argon2id hashes (RFC 9106).
+//!
+//! Length rules follow NIST SP 800-63B-4, and Argon2's parameters the OWASP Password Storage Cheat Sheet. Every hash and
+//! every verification is exactly one Argon2 run in a worker pool that limits how many run at once.
 
 mod worker_pool;
 
@@ -24,54 +27,52 @@ use crate::{
     primitives::random::Random,
 };
 
-/// The fewest characters of a new password (NIST SP 800-63B-4, 3.1.1.2: where it is the only factor).
+/// The minimum length of a new password (NIST SP 800-63B-4, 3.1.1.2, for passwords that are the only factor).
 const MIN_PASSWORD_CHARS: usize = 15;
-/// The most characters of a password. A longer one is not hashed.
+/// The maximum length of a password. Longer ones are never hashed.
 const MAX_PASSWORD_CHARS: usize = 128;
 
-/// How much of a new password is searched for common patterns, in characters.
+/// How many characters at the beginning of a new password are searched for common patterns. This bounds the time of the
+/// search.
 const ESTIMATED_CHARS: usize = 32;
 
-// OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
+// OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB of memory, two passes and one lane.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 
-/// What is verified where there is no hash, so that it takes as long as where there is one of today's. No password
-/// has this hash: its 32 bytes of output are not Argon2's but arbitrary.
+/// A hash with the current parameters, which is verified if there is no stored hash, so that both cases take the same time.
+/// No password is known to match it: its output is 32 arbitrary bytes that were not computed with Argon2.
 static DECOY: LazyLock<phc::PasswordHash> = LazyLock::new(|| {
     let (params, salt) = (params(), "bm8gb25lJ3MgcGFzc3dvcmQ");
     let decoy = format!("$argon2id$v=19${params}${salt}$bm8gcGFzc3dvcmQgYXQgYWxsIGhhcyB0aGlzIGhhc2g");
     phc::PasswordHash::new(&decoy).expect("the decoy is a PHC string")
 });
 
-/// A password as somebody typed it, in Unicode's NFC: the same letters are the same password, whichever
-/// keyboard they came from. Nothing else is changed about it.
+/// A password. It is normalized to Unicode NFC, so that the same characters are the same password on every keyboard, and
+/// otherwise used as sent.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline, extend("format" = "password"))]
 #[serde(from = "String")]
 pub struct Password(#[schemars(with = "String")] Zeroizing<String>);
 
-/// A password that somebody wants to have: 15 to 128 characters.
+/// A new password of allowed length. It may still be too easily guessed: [`NewPassword::hash`] checks that.
 #[derive(Deserialize, JsonSchema)]
-// No `maxLength`: Unicode's NFC may have fewer characters than what was typed.
-#[schemars(inline, extend("format" = "password", "minLength" = MIN_PASSWORD_CHARS), description = format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters, counted in Unicode's NFC, and none that is easily guessed."))]
+// No `maxLength`, because normalization may reduce the number of characters.
+#[schemars(inline, extend("format" = "password", "minLength" = MIN_PASSWORD_CHARS), description = format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters after normalization to Unicode NFC. Passwords that are easily guessed are rejected."))]
 #[serde(try_from = "String")]
 pub struct NewPassword(Password);
 
-/// The password is too short or too long.
 #[derive(Debug, thiserror::Error)]
 #[error("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
 pub struct InvalidPasswordLength;
 
-/// Why a new password was not hashed.
+/// The reason why a new password was rejected or could not be hashed.
 #[derive(Debug, thiserror::Error)]
 pub enum NewPasswordError {
-    /// Whoever guesses passwords would soon come to it.
     #[error("is too common or too easily guessed")]
     Common,
-    /// Argon2 failed.
     #[error(transparent)]
     Failed(#[from] HashError),
 }
@@ -100,10 +101,10 @@ impl TryFrom<String> for NewPassword {
 }
 
 impl NewPassword {
-    /// Hashes it, unless it is a common one. One Argon2 run, on a thread of its own.
+    /// Checks that the password is not easily guessed, and hashes it with the current pepper and a new salt.
     ///
     /// # Errors
-    /// When it is a common one, too many others wait, or Argon2 fails.
+    /// Returns an error if the password is easily guessed, too many jobs wait for the worker pool, or Argon2 fails.
     pub async fn hash(
         self,
         peppers: Arc<Peppers>,
@@ -120,39 +121,39 @@ impl NewPassword {
             .await?
     }
 
-    /// Whether it is found within a hundred million guesses. That is no rule of composition (OWASP ASVS 5.0.0,
-    /// 6.2.5): it knows common passwords, words, repetitions, sequences and walks over a keyboard. Only so
-    /// much of the password is looked at as bounds the time that it takes; a long one that begins like that
-    /// is no better for its end.
+    /// Returns true if the beginning of the password would be guessed within a hundred million attempts, as `zxcvbn`
+    /// estimates from common passwords, words, repetitions, sequences and keyboard patterns.
+    ///
+    /// Only the first [`ESTIMATED_CHARS`] characters are examined. There are no composition rules, such as a required digit
+    /// (OWASP ASVS 5.0.0, 6.2.5).
     fn is_common(&self) -> bool {
-        let begin: Zeroizing<String> = Zeroizing::new(self.0.0.chars().take(ESTIMATED_CHARS).collect());
-        zxcvbn::zxcvbn(&begin, &["medtwin"]).score() < zxcvbn::Score::Three
+        let beginning: Zeroizing<String> = Zeroizing::new(self.0.0.chars().take(ESTIMATED_CHARS).collect());
+        zxcvbn::zxcvbn(&beginning, &["medtwin"]).score() < zxcvbn::Score::Three
     }
 }
 
-/// The Argon2id hash of a password, as a PHC string, and which pepper went into it.
+/// The Argon2id hash of a password as a PHC string, and the version of the pepper that it was computed with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash {
     pepper: String,
     phc: String,
 }
 
-/// A password could not be hashed or verified. It says nothing about the password.
+/// The reason why a password could not be hashed or verified. It does not mean that the password is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
     /// Argon2 failed, or the stored hash is malformed.
     #[error("Argon2 failed: {0}")]
     Argon2(password_hash::Error),
-    /// The stored hash asks for more work than today's parameters: it was not made here.
-    #[error("a stored hash asks for more work than any that is made")]
+    /// The stored hash has higher parameters than the current ones. This service never creates such a hash.
+    #[error("a stored password hash has higher Argon2 parameters than the current ones")]
     TooCostly,
-    /// The stored hash was made with a pepper that is not at hand.
     #[error(transparent)]
     Pepper(#[from] UnknownPepper),
-    /// As many wait for a core as may.
+    /// The queue of the worker pool is full.
     #[error("too many Argon2 runs are waiting")]
     Busy,
-    /// The hashing task did not finish.
+    /// The hashing task panicked or was cancelled.
     #[error(transparent)]
     Task(#[from] JoinError),
 }
@@ -164,45 +165,48 @@ impl PasswordHash {
         Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
     }
 
-    /// The version of the pepper that went into it.
     #[must_use]
     pub fn pepper_version(&self) -> &str {
         &self.pepper
     }
 
-    /// Whether another pepper than the current one went into it, or it was made with other parameters than today's.
+    /// Returns true if the hash does not use the current pepper or does not have the current parameters.
     #[must_use]
     pub fn is_outdated(&self, peppers: &Peppers) -> bool {
-        let todays = || self.parsed().is_ok_and(|(_, params)| cost(&params) == cost(&self::params()));
-        self.pepper != peppers.current().version() || !todays()
+        let has_current_params =
+            || self.parse().is_ok_and(|(_, params)| cost(&params) == cost(&self::params()));
+        self.pepper != peppers.current().version() || !has_current_params()
     }
 
-    fn parsed(&self) -> Result<(phc::PasswordHash, Params), HashError> {
+    fn parse(&self) -> Result<(phc::PasswordHash, Params), HashError> {
         let hash = phc::PasswordHash::new(&self.phc).map_err(|error| HashError::Argon2(error.into()))?;
         let params = Params::try_from(&hash).map_err(HashError::Argon2)?;
         Ok((hash, params))
     }
 }
 
-/// A password that was found right.
+/// A password that matched its stored hash.
 pub struct VerifiedPassword(Password);
 
 impl VerifiedPassword {
-    /// Hashes it anew. One Argon2 run, on a thread of its own.
+    /// Hashes the password with the current pepper, the current parameters and a new salt.
     ///
     /// # Errors
-    /// When too many others wait, or Argon2 fails.
+    /// Returns an error if too many jobs wait for the worker pool, or Argon2 fails.
     pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, HashError> {
         let salt: [u8; SALT_BYTES] = random.bytes();
         WORKERS.run(acquire_permit()?, move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
     }
 }
 
-/// The password, if `hash` was made of it, when it is the turn of `permit`. Where there is no hash, or the password is longer than any can
-/// be, it was not, and that takes the same work: one Argon2 run, on a thread of its own.
+/// Verifies `password` against `hash`. Returns `None` if it does not match.
+///
+/// A missing hash and a password that is too long take the same work as a wrong password, so that the response time does
+/// not reveal whether a hash exists.
 ///
 /// # Errors
-/// When Argon2 fails, the hash was made with a pepper that is not at hand, or it asks for more work than today's.
+/// Returns an error if Argon2 fails, the pepper of the hash is not available, or the hash has higher parameters than the
+/// current ones.
 pub async fn verify(
     permit: HashPermit,
     hash: Option<PasswordHash>,
@@ -211,19 +215,19 @@ pub async fn verify(
 ) -> Result<Option<VerifiedPassword>, HashError> {
     WORKERS
         .run(permit, move || {
-            let real = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-            let stored = real.as_ref().map(PasswordHash::parsed).transpose()?;
-            let phc = match &stored {
+            let hash = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
+            let parsed = hash.as_ref().map(PasswordHash::parse).transpose()?;
+            let phc = match &parsed {
                 Some((_, params)) if exceeds_current_cost(params) => return Err(HashError::TooCostly),
                 Some((phc, _)) => phc,
                 None => &DECOY,
             };
-            let (pepper, typed) = match &real {
+            let (pepper, typed) = match &hash {
                 Some(hash) => (peppers.by_version(&hash.pepper)?, password.0.as_bytes()),
                 None => (peppers.current(), &[][..]),
             };
             match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
-                Ok(()) => Ok(real.map(|_| VerifiedPassword(password))),
+                Ok(()) => Ok(hash.map(|_| VerifiedPassword(password))),
                 Err(password_hash::Error::PasswordInvalid) => Ok(None),
                 Err(error) => Err(HashError::Argon2(error)),
             }
@@ -239,12 +243,13 @@ fn cost(params: &Params) -> (u32, u32, u32) {
     (params.m_cost(), params.t_cost(), params.p_cost())
 }
 
-/// Whether a hash with these parameters takes more memory or time than one that is made today.
+/// Returns true if a hash with these parameters takes more memory or time than one with the current parameters.
 fn exceeds_current_cost(stored: &Params) -> bool {
     stored.m_cost() > MEMORY_KIB || stored.t_cost() > PASSES || stored.p_cost() > LANES
 }
 
-/// One Argon2 run with `pepper`. There is no other way to one, so that tests can count them.
+/// Performs one Argon2 run with the current parameters and `pepper`. Every run goes through this function, so that tests
+/// can count them.
 fn argon2<T>(pepper: &Pepper, run: impl FnOnce(&Argon2<'_>) -> T) -> T {
     #[cfg(test)]
     tests::RUNS.set(tests::RUNS.get() + 1);
@@ -275,13 +280,13 @@ mod tests {
     use crate::credentials::pepper::tests::peppers;
 
     thread_local! {
-        /// How many Argon2 runs this thread has made.
+        /// The number of Argon2 runs on this thread.
         pub(super) static RUNS: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// What `work` comes to, and how many Argon2 runs it takes: all that it does on other threads, it does on one, which is
-    /// new.
-    fn counted<W: Future>(work: W) -> (W::Output, u32) {
+    /// Runs `work` and returns its output and the number of its Argon2 runs. The runtime is new and has a single blocking
+    /// thread, so all runs on other threads are counted there.
+    fn count_runs<W: Future>(work: W) -> (W::Output, u32) {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(1)
             .thread_keep_alive(Duration::from_hours(1))
@@ -289,8 +294,8 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let before = RUNS.get();
-            let done = work.await;
-            (done, RUNS.get() - before + spawn_blocking(|| RUNS.get()).await.unwrap())
+            let output = work.await;
+            (output, RUNS.get() - before + spawn_blocking(|| RUNS.get()).await.unwrap())
         })
     }
 
@@ -311,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_counted_in_characters_after_normalisation() {
+    fn length_is_counted_in_characters_after_normalization() {
         assert!(new("lizard-Ärmel 4").is_err());
         assert!(new("lizard-Ärmel 42").is_ok());
         assert!(new(&"wolke Ähre 7 !".repeat(9)).is_ok());
@@ -319,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn common_ones_are_refused() {
+    fn common_passwords_are_rejected() {
         assert!(!new("a lizard on the 7th wall").unwrap().is_common());
         for typed in [
             "passwordpassword",
@@ -335,26 +340,26 @@ mod tests {
     }
 
     #[test]
-    fn the_products_own_name_makes_none_better() {
+    fn product_name_does_not_make_a_common_password_acceptable() {
         for rest in ["12345678", "password", "medtwin1", "20262026"] {
             assert!(new(&format!("medtwin{rest}")).unwrap().is_common(), "{rest}");
         }
-        // A name that nobody knows does.
+        // A word in no dictionary in place of the name makes the password acceptable.
         assert!(!new("nedtvom12345678").unwrap().is_common());
     }
 
     #[tokio::test]
-    async fn a_hash_is_argon2id_with_the_parameters_that_owasp_names() {
+    async fn hash_is_argon2id_with_the_parameters_of_owasp() {
         let hash = hashed("correct horse battery", "1").await;
         assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
         assert_eq!(hash.pepper_version(), "1");
         let [salt, output] = [4, 5].map(|part| hash.phc.split('$').nth(part).unwrap().len());
-        // In Base64 without padding: 16 bytes, and 32.
+        // The lengths of 16 and 32 bytes in Base64 without padding.
         assert_eq!((salt, output), (22, 43));
     }
 
     #[tokio::test]
-    async fn a_hash_verifies_its_own_password_alone() {
+    async fn hash_verifies_only_its_own_password() {
         let hash = hashed("correct horse battery", "1").await;
         assert!(verifies(Some(&hash), "correct horse battery").await);
         assert!(!verifies(Some(&hash), "correct horse batterz").await);
@@ -363,7 +368,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_another_pepper_nothing_verifies() {
+    async fn hash_does_not_verify_with_another_pepper_of_the_same_version() {
         let right = "correct horse battery";
         let hash = hashed(right, "1").await;
         let other = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
@@ -373,18 +378,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_hash_nothing_verifies() {
+    async fn no_password_verifies_without_a_hash() {
         assert!(!verifies(None, "").await);
         assert!(!verifies(None, "correct horse battery").await);
     }
 
     #[test]
-    fn it_takes_one_run_whatever_comes() {
+    fn hashing_and_verifying_take_one_argon2_run_for_every_input() {
         let right = "correct horse battery";
-        let (hash, runs) = counted(hashed(right, "1"));
+        let (hash, runs) = count_runs(hashed(right, "1"));
         assert_eq!(runs, 1);
         let too_long = "x".repeat(MAX_PASSWORD_CHARS + 1);
-        for (hash, typed, found_right) in [
+        for (hash, typed, verified) in [
             (Some(&hash), right, true),
             (Some(&hash), "correct horse batterz", false),
             (Some(&hash), "", false),
@@ -394,25 +399,25 @@ mod tests {
             (None, &too_long, false),
         ] {
             let has_hash = hash.is_some();
-            assert_eq!(counted(verifies(hash, typed)), (found_right, 1), "{typed:?}, {has_hash}");
+            assert_eq!(count_runs(verifies(hash, typed)), (verified, 1), "{typed:?}, {has_hash}");
         }
     }
 
     #[test]
-    fn what_is_verified_where_there_is_no_hash_costs_what_one_of_today_does() {
+    fn decoy_hash_costs_as_much_as_a_current_hash() {
         let decoy = Params::try_from(&*DECOY).unwrap();
         assert_eq!(cost(&decoy), cost(&params()));
         assert_eq!(DECOY.hash.unwrap().len(), Params::DEFAULT_OUTPUT_LEN);
     }
 
     #[tokio::test]
-    async fn both_spellings_of_an_umlaut_are_one_password() {
+    async fn password_verifies_in_composed_and_decomposed_unicode_form() {
         let hash = hashed("correct horse B\u{e4}tterie", "1").await;
         assert!(verifies(Some(&hash), "correct horse Ba\u{308}tterie").await);
     }
 
     #[tokio::test]
-    async fn another_pepper_cannot_tell() {
+    async fn hash_with_an_unknown_pepper_cannot_be_verified() {
         let hash = hashed("correct horse battery", "2").await;
         assert!(
             verify(acquire_permit().unwrap(), Some(hash), "x".to_owned().into(), Arc::new(peppers("1")))
@@ -421,7 +426,7 @@ mod tests {
         );
     }
 
-    /// A hash that was made when the parameters were these.
+    /// Returns a hash of `correct horse battery` with these parameters.
     fn hashed_with(memory_kib: u32, passes: u32, lanes: u32) -> PasswordHash {
         let peppers = peppers("1");
         let params = Params::new(memory_kib, passes, lanes, None).unwrap();
@@ -432,10 +437,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_of_less_work_verifies_and_is_outdated() {
-        let todays = hashed_with(MEMORY_KIB, PASSES, LANES);
-        assert!(!todays.is_outdated(&peppers("1")));
-        assert!(todays.is_outdated(&peppers("2")));
+    async fn hash_with_lower_parameters_verifies_and_is_outdated() {
+        let current = hashed_with(MEMORY_KIB, PASSES, LANES);
+        assert!(!current.is_outdated(&peppers("1")));
+        assert!(current.is_outdated(&peppers("2")));
         for older in [hashed_with(MEMORY_KIB, PASSES - 1, LANES), hashed_with(MEMORY_KIB / 2, PASSES, LANES)]
         {
             assert!(older.is_outdated(&peppers("1")));
@@ -445,20 +450,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_that_asks_for_more_work_is_refused() {
+    async fn hash_with_higher_parameters_is_rejected() {
         let hash = hashed("correct horse battery", "1").await;
-        for (todays, more) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
-            assert!(hash.phc.contains(todays));
-            let greedy = PasswordHash { phc: hash.phc.replace(todays, more), ..hash.clone() };
+        for (current, higher) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
+            assert!(hash.phc.contains(current));
+            let costly = PasswordHash { phc: hash.phc.replace(current, higher), ..hash.clone() };
             let peppers = Arc::new(peppers("1"));
-            let refused =
-                verify(acquire_permit().unwrap(), Some(greedy), "x".to_owned().into(), peppers).await;
-            assert!(matches!(refused, Err(HashError::TooCostly)), "{more}");
+            let rejected =
+                verify(acquire_permit().unwrap(), Some(costly), "x".to_owned().into(), peppers).await;
+            assert!(matches!(rejected, Err(HashError::TooCostly)), "{higher}");
         }
     }
 
     #[tokio::test]
-    async fn nothing_of_a_password_is_shown() {
+    async fn debug_output_shows_nothing_of_passwords_and_hashes() {
         let shown = format!(
             "{:?} {:?}",
             new("correct horse battery").unwrap(),
@@ -469,7 +474,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(typed in "\\PC{0,200}") {
+        fn password_of_any_characters_is_accepted_exactly_within_the_length_limits(typed in "\\PC{0,200}") {
             let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&typed.nfc().count());
             prop_assert_eq!(new(&typed).map(|new| new.is_common()).is_ok(), fits);
         }

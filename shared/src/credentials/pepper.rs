@@ -1,4 +1,5 @@
-//! Peppers: the secrets behind every digest and password hash, kept outside the table.
+//! Peppers: secret keys that go into every token digest and password hash. They are stored in Secrets Manager, outside the
+//! table, so a copy of the table is not enough to test guesses.
 
 use std::fmt;
 
@@ -10,31 +11,30 @@ use zeroize::Zeroizing;
 pub struct Pepper {
     version: String,
     secret: Zeroizing<Vec<u8>>,
-    // Keyed once; a digest starts from a clone.
+    /// Keyed with the secret. Each digest starts from a clone, which saves keying it again.
     hmac: Hmac<Sha256>,
 }
 
-/// The fewest bytes of a pepper. HMAC-SHA-256 wants a key as long as its output (RFC 2104, 3).
+/// The minimum length of a pepper. RFC 2104, section 3, discourages keys that are shorter than the hash's output.
 pub const MIN_PEPPER_BYTES: usize = 32;
 
-/// The pepper is shorter than [`MIN_PEPPER_BYTES`].
 #[derive(Debug, thiserror::Error)]
 #[error("the pepper has fewer than {MIN_PEPPER_BYTES} bytes")]
 pub struct ShortPepper;
 
-/// A digest or hash was made with a pepper that is not at hand. Whether the secret is right cannot be told.
+/// The pepper of a stored digest or password hash is not available, so the credential cannot be verified.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest or hash was made with a pepper that is not at hand")]
+#[error("the pepper of a stored digest or password hash is not available")]
 pub struct UnknownPepper;
 
 impl Pepper {
-    /// The pepper `secret`, known as `version`.
+    /// Creates a pepper. `version` is its version in Secrets Manager.
     ///
     /// # Errors
-    /// When it is too short.
+    /// Returns an error if `secret` is shorter than [`MIN_PEPPER_BYTES`].
     ///
     /// # Panics
-    /// Never: HMAC takes a key of any length.
+    /// Never panics, because HMAC takes a key of any length.
     pub fn new(version: String, secret: Zeroizing<Vec<u8>>) -> Result<Self, ShortPepper> {
         if secret.len() < MIN_PEPPER_BYTES {
             return Err(ShortPepper);
@@ -43,24 +43,23 @@ impl Pepper {
         Ok(Self { version, secret, hmac })
     }
 
-    /// Its version.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// The secret, for Argon2, which takes it as its own.
+    /// Returns the secret, for Argon2's secret parameter.
     pub(crate) fn expose(&self) -> &[u8] {
         &self.secret
     }
 
-    /// HMAC-SHA-256, keyed with it.
+    /// Returns an HMAC-SHA-256 instance that is keyed with this pepper.
     pub(crate) fn hmac(&self) -> Hmac<Sha256> {
         self.hmac.clone()
     }
 }
 
-/// The peppers at hand: the one that new digests and hashes are made with, and the one before it, with
-/// which older ones still verify.
+/// The available peppers. New digests and hashes use the current one. Existing ones can also be verified with the previous
+/// one, so that peppers can be rotated.
 #[derive(Debug)]
 pub struct Peppers {
     current: Pepper,
@@ -68,18 +67,15 @@ pub struct Peppers {
 }
 
 impl Peppers {
-    /// These two.
     #[must_use]
     pub fn new(current: Pepper, previous: Option<Pepper>) -> Self {
         Self { current, previous }
     }
 
-    /// The one that new digests and hashes are made with.
     pub(crate) fn current(&self) -> &Pepper {
         &self.current
     }
 
-    /// The one that is known as `version`.
     pub(crate) fn by_version(&self, version: &str) -> Result<&Pepper, UnknownPepper> {
         let all = [Some(&self.current), self.previous.as_ref()];
         all.into_iter().flatten().find(|pepper| pepper.version == version).ok_or(UnknownPepper)
@@ -106,12 +102,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_short_pepper_is_refused() {
+    fn short_pepper_is_rejected() {
         assert!(Pepper::new("1".to_owned(), Zeroizing::new(vec![0; 31])).is_err());
     }
 
     #[test]
-    fn nothing_of_it_is_shown() {
+    fn debug_output_shows_nothing_of_the_pepper() {
         assert_eq!(format!("{:?}", pepper("1")), "Pepper(…)");
     }
 }

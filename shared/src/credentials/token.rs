@@ -1,4 +1,4 @@
-//! The format of tokens, and the only code that makes or reads one.
+//! The format of tokens. This is the only module that creates or parses them.
 //!
 //! | part | API key | session |
 //! |---|---|---|
@@ -7,11 +7,14 @@
 //! | member | | 16 digits |
 //! | key or session | 16 digits | 16 digits |
 //! | secret | 32 digits, 190 random bits | 32 digits |
-//! | checksum | 6 digits, CRC-32 of all before it | 6 digits |
+//! | check digits | 6 digits, CRC-32 of everything before them | 6 digits |
 //!
-//! All digits are base62. The prefix lets a scanner find a leaked token, the ids find its item by primary
-//! key, and the checksum refuses a typo without a read; the secret alone makes it valid. 128 bits are
-//! asked for by OWASP ASVS 5.0.0, 7.2.3.
+//! All digits are base62.
+//!
+//! - The prefix lets secret scanners find a leaked token.
+//! - The ids are the primary key of the token's item.
+//! - The check digits reject a typo without a read of the table.
+//! - Only the secret proves that a token is valid. OWASP ASVS 5.0.0, 7.2.3, requires 128 random bits.
 
 use std::{fmt, str};
 
@@ -25,8 +28,8 @@ use crate::primitives::{
 };
 
 const SECRET_DIGITS: usize = 32;
-const CHECKSUM_DIGITS: usize = 6;
-/// How much of a token's end its hint shows.
+const CHECK_DIGITS: usize = 6;
+/// How many characters of a token's end its hint shows.
 const HINT_CHARS: usize = 4;
 
 const fn key_prefix(environment: Environment) -> &'static str {
@@ -38,8 +41,8 @@ const fn key_prefix(environment: Environment) -> &'static str {
 
 const SESSION_PREFIX: &str = "sess_";
 
-/// A token that was just made. Whoever holds it can act as its owner, so it has no `Debug` that shows it,
-/// no `Display` and no `Serialize`, and its memory is wiped.
+/// A newly created token. It grants access, so `Debug` does not show it, it implements neither `Display` nor `Serialize`,
+/// and its memory is wiped when it is dropped.
 pub struct NewToken(Zeroizing<String>);
 
 impl NewToken {
@@ -51,30 +54,28 @@ impl NewToken {
         }
         let secret = Zeroizing::new(base62::random_digits::<SECRET_DIGITS>(random));
         text.push_str(ascii(&*secret));
-        let checksum = checksum(text.as_bytes());
-        text.push_str(ascii(&checksum));
+        let check_digits = check_digits(text.as_bytes());
+        text.push_str(ascii(&check_digits));
         Self(text)
     }
 
-    /// A new key token.
     #[must_use]
     pub fn for_key(environment: Environment, account: AccountId, key: KeyId, random: &Random) -> Self {
         Self::new(key_prefix(environment), &[account.digits(), key.digits()], random)
     }
 
-    /// A new session token.
     #[must_use]
     pub fn for_session(account: AccountId, user: UserId, session: SessionId, random: &Random) -> Self {
         Self::new(SESSION_PREFIX, &[account.digits(), user.digits(), session.digits()], random)
     }
 
-    /// The token itself, for its digest and for the one answer that shows it.
+    /// Returns the token itself, for its digest and for the one response that contains it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What may be shown of a key's token, so that people can tell their keys apart: `mt_live_…x7Qd`.
+    /// Returns the hint of a key's token, such as `mt_live_…x7Qd`. It is shown so that people can tell their keys apart.
     #[must_use]
     pub fn hint(&self, environment: Environment) -> String {
         format!("{}…{}", key_prefix(environment), &self.0[self.0.len() - HINT_CHARS..])
@@ -87,7 +88,7 @@ impl fmt::Debug for NewToken {
     }
 }
 
-/// A token that came with a request: well-formed, its checksum right, nothing else known of it.
+/// The token of a request. It is well-formed and has correct check digits, but is not verified yet.
 pub enum Token<'a> {
     /// `mt_live_…` or `mt_test_…`.
     ApiKey(ApiKeyToken<'a>),
@@ -95,54 +96,46 @@ pub enum Token<'a> {
     Session(SessionToken<'a>),
 }
 
-/// An API key's token.
+/// The token of an API key. Its fields are claims until its digest is verified.
 pub struct ApiKeyToken<'a> {
     text: &'a str,
-    /// Which type it says it is. The digest covers it.
     pub environment: Environment,
-    /// Whose it says it is.
     pub account_id: AccountId,
-    /// Which key it says it is.
     pub key_id: KeyId,
 }
 
-/// A session's token.
+/// The token of a session. Its fields are claims until its digest is verified.
 pub struct SessionToken<'a> {
     text: &'a str,
-    /// Whose it says it is.
     pub account_id: AccountId,
-    /// Whose it says it is.
     pub user_id: UserId,
-    /// Which session it says it is.
     pub session_id: SessionId,
 }
 
-/// What a token says it is of. Nothing of it is proved.
+/// The account and principal that a token names. They are not verified, because anybody can make up a token.
 pub struct Claims {
-    /// The account.
     pub account_id: AccountId,
     /// The id of the key or of the member.
     pub principal_id: String,
 }
 
-/// Why the value of an `Authorization` header cannot be a token that was ever issued.
+/// The reason why the value of an `Authorization` header is not a token of this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedToken {
     #[error("the scheme is neither Bearer nor Session")]
     UnknownScheme,
-    #[error("a session was sent as Bearer")]
+    #[error("a session token was sent as Bearer")]
     SessionSentAsBearer,
     #[error("an API key was sent as Session")]
     KeySentAsSession,
-    /// It has another prefix, length or alphabet.
-    #[error("not a token")]
+    /// The prefix, the length or a character is wrong.
+    #[error("not in the format of a token")]
     NotAToken,
     #[error("wrong check digits")]
     WrongCheckDigits,
 }
 
 impl<'a> Token<'a> {
-    /// What it says it is of.
     #[must_use]
     pub fn claims(&self) -> Claims {
         match self {
@@ -159,7 +152,7 @@ impl<'a> Token<'a> {
     /// (RFC 9110, 11.1).
     ///
     /// # Errors
-    /// When the value is anything else or the check digits are wrong.
+    /// Returns an error if the value has another form or the check digits are wrong.
     pub fn from_authorization(value: &'a str) -> Result<Self, MalformedToken> {
         let (scheme, text) = value.split_once(' ').ok_or(MalformedToken::UnknownScheme)?;
         let text = text.trim_matches(' ');
@@ -192,21 +185,26 @@ fn api_key_token<'a>(
     environment: Environment,
     digits: &'a str,
 ) -> Result<ApiKeyToken<'a>, MalformedToken> {
-    let [account, key] = ids(text, digits)?;
-    Ok(ApiKeyToken { text, environment, account_id: id(account)?, key_id: id(key)? })
+    let [account, key] = parse_ids(text, digits)?;
+    Ok(ApiKeyToken { text, environment, account_id: parse_id(account)?, key_id: parse_id(key)? })
 }
 
 fn session_token<'a>(text: &'a str, digits: &'a str) -> Result<SessionToken<'a>, MalformedToken> {
-    let [account, user, session] = ids(text, digits)?;
-    Ok(SessionToken { text, account_id: id(account)?, user_id: id(user)?, session_id: id(session)? })
+    let [account, user, session] = parse_ids(text, digits)?;
+    Ok(SessionToken {
+        text,
+        account_id: parse_id(account)?,
+        user_id: parse_id(user)?,
+        session_id: parse_id(session)?,
+    })
 }
 
-fn id<T>(digits: &str) -> Result<Id<T>, MalformedToken> {
+fn parse_id<T>(digits: &str) -> Result<Id<T>, MalformedToken> {
     Id::from_digits(digits).map_err(|_| MalformedToken::NotAToken)
 }
 
 impl ApiKeyToken<'_> {
-    /// The token itself, for its digest.
+    /// Returns the token itself, for its digest.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text
@@ -214,29 +212,27 @@ impl ApiKeyToken<'_> {
 }
 
 impl SessionToken<'_> {
-    /// The token itself, for its digest.
+    /// Returns the token itself, for its digest.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text
     }
 }
 
-/// The ids in the `digits` behind the prefix of the token `text`, after its length, alphabet and checksum
-/// were found right.
-fn ids<'a, const N: usize>(text: &'a str, digits: &'a str) -> Result<[&'a str; N], MalformedToken> {
-    if digits.len() != N * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS
-        || !base62::is_base62(digits.as_bytes())
-    {
+/// Checks the length, the alphabet and the check digits of the token `text`, and returns its ids. `digits` is the part of
+/// `text` after the prefix.
+fn parse_ids<'a, const N: usize>(text: &'a str, digits: &'a str) -> Result<[&'a str; N], MalformedToken> {
+    if digits.len() != N * ID_DIGITS + SECRET_DIGITS + CHECK_DIGITS || !base62::is_base62(digits.as_bytes()) {
         return Err(MalformedToken::NotAToken);
     }
-    let (signed, sum) = text.split_at(text.len() - CHECKSUM_DIGITS);
-    if sum.as_bytes() != checksum(signed.as_bytes()) {
+    let (body, check) = text.split_at(text.len() - CHECK_DIGITS);
+    if check.as_bytes() != check_digits(body.as_bytes()) {
         return Err(MalformedToken::WrongCheckDigits);
     }
     Ok(std::array::from_fn(|n| &digits[n * ID_DIGITS..(n + 1) * ID_DIGITS]))
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_DIGITS] {
+fn check_digits(bytes: &[u8]) -> [u8; CHECK_DIGITS] {
     base62::digits(crc32fast::hash(bytes).into())
 }
 
@@ -263,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_debugs_and_hints_without_its_secret() {
+    fn debug_output_and_hint_do_not_reveal_the_token() {
         let (_, _, token) = new_key(Environment::Live, 1);
         let text = token.expose();
         assert_eq!(format!("{token:?}"), "NewToken(…)");
@@ -271,12 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn malformed_credential_says_what_is_wrong() {
+    fn malformed_credential_returns_the_specific_error() {
         let (_, _, token) = new_key(Environment::Live, 1);
         let text = token.expose();
         let last = text.len() - 1;
         let mistyped = format!("{}{}", &text[..last], if text.ends_with('0') { '1' } else { '0' });
-        for (value, malformed) in [
+        for (value, error) in [
             (format!("Bearer {text}"), None),
             (format!("bEARER   {text}"), None),
             (format!("Session {text}"), Some(MalformedToken::KeySentAsSession)),
@@ -290,51 +286,52 @@ mod tests {
             ("Bearer ".to_owned(), Some(MalformedToken::NotAToken)),
             ("Session ".to_owned(), Some(MalformedToken::NotAToken)),
         ] {
-            assert_eq!(Token::from_authorization(&value).err(), malformed);
+            assert_eq!(Token::from_authorization(&value).err(), error);
         }
     }
 
     #[test]
-    fn a_right_checksum_does_not_mend_a_wrong_length_or_alphabet() {
+    fn token_of_wrong_length_or_alphabet_is_rejected_despite_correct_check_digits() {
         let (_, _, token) = new_key(Environment::Live, 1);
-        let signed = &token.expose()[..token.expose().len() - CHECKSUM_DIGITS];
-        let summed = |signed: &str| format!("Bearer {signed}{}", ascii(&checksum(signed.as_bytes())));
-        assert!(Token::from_authorization(&summed(signed)).is_ok());
-        let last = signed.len() - 1;
-        for signed in [
-            signed[..last].to_owned(),
-            format!("{signed}0"),
-            format!("{}-", &signed[..last]),
+        let body = &token.expose()[..token.expose().len() - CHECK_DIGITS];
+        let with_check_digits =
+            |body: &str| format!("Bearer {body}{}", ascii(&check_digits(body.as_bytes())));
+        assert!(Token::from_authorization(&with_check_digits(body)).is_ok());
+        let last = body.len() - 1;
+        for body in [
+            body[..last].to_owned(),
+            format!("{body}0"),
+            format!("{}-", &body[..last]),
             "mt_live_".to_owned(),
         ] {
-            assert!(Token::from_authorization(&summed(&signed)).is_err(), "{signed}");
+            assert!(Token::from_authorization(&with_check_digits(&body)).is_err(), "{body}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_key_token_is_read_as_it_was_made(seed: u64, environment in select(&Environment::ALL[..])) {
+        fn key_token_parses_to_the_ids_it_was_created_with(seed: u64, environment in select(&Environment::ALL[..])) {
             let (account, key, token) = new_key(environment, seed);
             let value = format!("Bearer {}", token.expose());
-            let Ok(Token::ApiKey(read)) = Token::from_authorization(&value) else { panic!("not read") };
-            prop_assert_eq!((read.environment, read.account_id, read.key_id), (environment, account, key));
-            prop_assert_eq!(read.expose(), token.expose());
+            let Ok(Token::ApiKey(parsed)) = Token::from_authorization(&value) else { panic!("not parsed") };
+            prop_assert_eq!((parsed.environment, parsed.account_id, parsed.key_id), (environment, account, key));
+            prop_assert_eq!(parsed.expose(), token.expose());
         }
 
         #[test]
-        fn a_session_token_is_read_as_it_was_made(seed: u64) {
+        fn session_token_parses_to_the_ids_it_was_created_with(seed: u64) {
             let (clock, random) = (Clock::system(), random(seed));
             let (account, user, session) =
                 (AccountId::new(&clock, &random), UserId::new(&clock, &random), SessionId::new(&clock, &random));
             let token = NewToken::for_session(account, user, session, &random);
             let value = format!("Session {}", token.expose());
-            let Ok(Token::Session(read)) = Token::from_authorization(&value) else { panic!("not read") };
-            prop_assert_eq!((read.account_id, read.user_id, read.session_id), (account, user, session));
-            prop_assert_eq!(read.expose(), token.expose());
+            let Ok(Token::Session(parsed)) = Token::from_authorization(&value) else { panic!("not parsed") };
+            prop_assert_eq!((parsed.account_id, parsed.user_id, parsed.session_id), (account, user, session));
+            prop_assert_eq!(parsed.expose(), token.expose());
         }
 
         #[test]
-        fn any_changed_character_is_refused(seed: u64, at: prop::sample::Index, to: char) {
+        fn token_with_one_changed_character_is_rejected(seed: u64, at: prop::sample::Index, to: char) {
             let (_, _, token) = new_key(Environment::Live, seed);
             let mut chars: Vec<char> = token.expose().chars().collect();
             let at = at.index(chars.len());
@@ -345,12 +342,12 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(value: String) {
+        fn arbitrary_text_is_rejected_without_panic(value: String) {
             prop_assert!(Token::from_authorization(&value).is_err());
         }
 
         #[test]
-        fn no_text_behind_a_scheme_makes_it_panic(value in "(Bearer|Session) (mt_live_|mt_test_|sess_)?\\PC{0,90}") {
+        fn arbitrary_text_after_a_scheme_is_rejected_without_panic(value in "(Bearer|Session) (mt_live_|mt_test_|sess_)?\\PC{0,90}") {
             prop_assert!(Token::from_authorization(&value).is_err());
         }
     }

@@ -15,22 +15,22 @@ async fn attempt(service: &Service, email: &str, password: &str) -> Response {
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
-/// The one answer to every login that fails, whatever the reason.
+/// The one response to every login that fails, whatever the reason.
 #[track_caller]
-fn assert_wrong_login(answer: &Response) {
-    assert_eq!(answer.status, 401, "{}", answer.text);
+fn assert_wrong_login(response: &Response) {
+    assert_eq!(response.status, 401, "{}", response.text);
     let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid email or password"}}"#;
-    assert_eq!(answer.text, body);
+    assert_eq!(response.text, body);
 }
 
 #[track_caller]
-fn assert_suspended(answer: &Response) {
-    assert_eq!(answer.status, 403, "{}", answer.text);
-    assert_eq!(answer.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
+fn assert_suspended(response: &Response) {
+    assert_eq!(response.status, 403, "{}", response.text);
+    assert_eq!(response.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
 }
 
 /// What the log says before a password is looked at, which takes one Argon2 run: the password's own tests count them.
-const PASSWORDS_TURN: &str = "a password's turn begins";
+const PASSWORDS_TURN: &str = "an Argon2 run begins";
 
 #[tokio::test]
 async fn correct_password_returns_200() {
