@@ -1,35 +1,36 @@
-//! Throttling: how often somebody may try to log in, and for how long they wait once that was too often.
+//! Login throttling: limits how often a password can be tried, and delays further attempts.
 //!
-//! No I/O: what is remembered comes in, and what is to be remembered goes out. Three limits hold together,
-//! and a fourth ends it all (NIST SP 800-63B-4, 3.2.2; OWASP ASVS 5.0.0, 6.1.1 and 6.3.1):
+//! This module does no I/O. It gets the stored attempt history and returns the history to store. Four limits apply (NIST SP
+//! 800-63B-4, 3.2.2; OWASP ASVS 5.0.0, 6.1.1 and 6.3.1):
 //!
-//! | of | counted | limit |
+//! | scope | counted | limit |
 //! |---|---|---|
-//! | an address from one source | failures in a row, since the last success or a day of silence | five, then 30 seconds of delay that double up to an hour |
-//! | an address from all strange sources | attempts | 20, and one more each hour |
-//! | a strange source, at all addresses | failures in an hour of the clock | 300 |
-//! | a password | failures in a row, from wherever | 100, then it is disabled until the operator enables it |
+//! | one address from one source | consecutive failures, until a success or a day without an attempt | 5, then a delay of 30 seconds that doubles up to an hour |
+//! | one address from all unrecognized sources | attempts | 20, plus one more each hour |
+//! | one unrecognized source, all addresses | failures in one hour of the clock | 300 |
+//! | one password | consecutive failures from any source | 100, then the password is disabled until the operator enables it |
 //!
-//! A source is an IPv4 address or a /64 of IPv6. It is known to an address for 90 days after somebody logged in
-//! from it with that address, and strange otherwise. An address keeps the last 16 that are known to it.
+//! A source is an IPv4 address or a /64 network of IPv6. An address recognizes a source for 90 days after a login with that
+//! address from that source. It recognizes at most 16 sources, the most recent ones.
 //!
-//! **Nobody locks another out for good.** Who fails from one source delays nobody elsewhere: their own delays let
-//! them take no more than 11 of the 20 attempts that strange sources have together. From two sources on they can take
-//! all 20, and each further one, for as long as they go on; then a member logs in from a known source, of which
-//! neither that limit nor the source's own is asked, and the operator can make one known. What is left to an attacker is to get the password disabled,
-//! which NIST demands: with 20 attempts and one more each hour, 100 failures take 80 hours in which the member
-//! does not log in once. Sessions and keys go on meanwhile, and the operator enables the password again. Who
-//! shares a source with a member can delay them there, by up to an hour at a time, and elsewhere not.
+//! **An attacker cannot lock a member out permanently.** Failures from one source do not delay other sources. The delay of
+//! a single attacking source leaves it at most 11 of the 20 attempts that unrecognized sources share. Two or more sources can
+//! use up all 20, and every further attempt, for as long as the attack lasts. During such an attack, the member can log in
+//! from a recognized source, to which the shared limit and the source's own limit do not apply. The operator can make a
+//! source recognized. An attacker can still get the password disabled, which NIST requires. With 20 attempts and one more each
+//! hour, 100 failures take 80 hours in which the member does not log in once. Sessions and keys keep working in the
+//! meantime, and the operator can enable the password again. Someone who shares a source with a member can delay the member
+//! there, by up to an hour at a time, but not elsewhere.
 //!
-//! **The limits hardly tell whose addresses these are.** What is nobody's address is counted as any other, and a
-//! success changes nothing for a source from which nobody succeeded. So only who shares a source with a member
-//! could learn from its delays that somebody has logged in from there, and who counts what strange sources have
-//! left, that somebody else has logged in from one. A disabled password is answered like a
-//! wrong one, so that whoever had it disabled learns nothing.
+//! **The limits reveal almost nothing about addresses.** Attempts with an unknown address are counted like all others, and a
+//! success changes nothing for a source without a success. Two observations remain. Someone who shares a source with a member can
+//! conclude from its delays that somebody logged in from there. Someone who counts the attempts that unrecognized sources have
+//! left can conclude that somebody else logged in from one of them. A disabled password gets the same response as a wrong
+//! one, so an attacker does not learn that it is disabled.
 //!
-//! **An attempt counts as failed until it has succeeded.** It is claimed by one write, before the password is
-//! looked at, so attempts at the same moment are as many as attempts one after the other. One that has to wait
-//! is answered before that: it writes nothing, hashes nothing, and doesn't prolong the delay.
+//! **An attempt counts as a failure until it has succeeded.** One write reserves the attempt before the password is checked,
+//! so concurrent attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes
+//! nothing, and does not extend the delay.
 
 use std::{
     collections::BTreeMap,
@@ -42,87 +43,90 @@ use serde::{Deserialize, Serialize};
 
 use crate::{credentials::pepper::Peppers, primitives::timestamp::Timestamp};
 
-/// The failures in a row that disable a password.
+/// The number of consecutive failures that disables a password.
 pub const MAX_CONSECUTIVE_FAILURES: u32 = 100;
 
-/// How many failures in a row from one source bring a delay.
+/// The number of consecutive failures from one source after which attempts are delayed.
 const FAILURES_BEFORE_DELAY: u32 = 5;
-/// The first delay, in seconds. Each further one is twice as long.
+/// The first delay, in seconds. Each further delay is twice as long as the one before.
 const FIRST_DELAY: u32 = 30;
 /// The longest delay, in seconds.
 const MAX_DELAY: u32 = 60 * 60;
-/// After how many seconds without an attempt the failures from a source are forgotten.
+/// After this many seconds without an attempt, the failures from a source expire.
 const FAILURE_LIFETIME: u32 = 24 * 60 * 60;
 
-/// For how many seconds a source is known after a success.
+/// How long a source stays recognized after a success, in seconds.
 const RECOGNITION_LIFETIME: u32 = 90 * 24 * 60 * 60;
-/// How many known sources an address has at most.
+/// The most sources that an address recognizes.
 const MAX_RECOGNIZED_SOURCES: usize = 16;
 
-/// How many attempts of strangers at one address may follow each other at once.
+/// The number of attempts that unrecognized sources together can make with one address in immediate succession.
 const UNRECOGNIZED_BURST: u32 = 20;
-/// After how many seconds there may be one more.
+/// The time after which unrecognized sources get one more attempt, in seconds.
 const UNRECOGNIZED_INTERVAL: u32 = 60 * 60;
 
-/// How many attempts of a stranger may fail in an hour of the clock. As many people log in from one address
-/// for the first time, and mistype, where a hospital has one address.
+/// The number of attempts from one unrecognized source that may fail in one hour of the clock. The limit is high, because
+/// all people in a hospital may share one IP address, log in for the first time and mistype their password.
 pub(crate) const MAX_UNRECOGNIZED_FAILURES: u32 = 300;
 const HOUR: i64 = 60 * 60;
 
-/// An attempt to log in: with which address, from where and when. Where and with what can't be read from it,
-/// since people type passwords where an address belongs.
+/// A login attempt. It contains pseudonyms instead of the address and the source, because people sometimes type their
+/// password into the address field.
 #[derive(Debug, Clone)]
 pub struct Attempt {
+    /// The pseudonym of the address.
     pub(crate) address: String,
+    /// The pseudonym of the source.
     pub(crate) source: String,
     pub(crate) at: Timestamp,
 }
 
-/// What is remembered of the attempts with one address.
+/// The stored history of the attempts with one address.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct AttemptHistory {
-    /// How often it was changed.
+    /// The number of changes to this history. A conditional write compares it.
     pub revision: u64,
-    /// When the attempts of strangers will be forgotten, if none is added: each adds an hour (a leaky bucket,
-    /// in the form of the generic cell rate algorithm, ITU-T I.371).
-    strangers_until: Option<Timestamp>,
+    /// When the attempts from unrecognized sources expire, if there are no further ones. Each attempt adds an hour. This is a
+    /// leaky bucket in the form of the generic cell rate algorithm (ITU-T I.371).
+    #[serde(rename = "strangers_until")]
+    unrecognized_until: Option<Timestamp>,
     sources: BTreeMap<String, SourceHistory>,
 }
 
-/// What is remembered of the attempts with one address from one source.
+/// The stored history of the attempts with one address from one source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SourceHistory {
-    /// The failures in a row.
+    /// The number of consecutive failures.
     failures: u32,
     last_attempt_at: Timestamp,
-    /// The last success.
+    /// The time of the last success.
     succeeded_at: Option<Timestamp>,
 }
 
-/// An attempt that may go on.
+/// An attempt that is not throttled.
 #[derive(Debug)]
-pub(crate) struct Admitted {
-    /// What is to be remembered from now on.
+pub(crate) struct AdmittedAttempt {
+    /// The history that includes this attempt.
     pub history: AttemptHistory,
-    /// Whether its source is strange to the address, and so its own limit is asked too.
+    /// Whether the address does not recognize the source. If so, the failures of the source are counted too.
     pub is_unrecognized: bool,
 }
 
-/// It was tried too often.
+/// There were too many attempts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Throttled {
-    /// In how many seconds it can be tried again.
+    /// Seconds until the next attempt is possible.
     pub retry_after: u32,
 }
 
 impl Attempt {
-    /// An attempt with what was given as an address, from the IP address `source`. All whose address is not
-    /// known share one.
+    /// An attempt with `address`, which may be any text, from the IP address `source`. All requests without a valid IP address
+    /// count as one source.
     #[must_use]
     pub fn new(address: &str, source: Option<&str>, at: Timestamp, peppers: &Peppers) -> Self {
         let pseudonym = |kind: &str, text: &str| {
             let mac = peppers.current().hmac().chain_update(kind).chain_update(text).finalize().into_bytes();
-            // Half of it names one as surely as all.
+            // 128 bits are enough to be unique.
             BASE64_URL_SAFE_NO_PAD.encode(&mac[..16])
         };
         Self {
@@ -132,19 +136,19 @@ impl Attempt {
         }
     }
 
-    /// The hour of the clock in which it is made.
+    /// The hour of the clock in which the attempt is made, as the number of hours since 1970.
     pub(crate) fn hour(&self) -> i64 {
         self.at.unix_seconds() / HOUR
     }
 
-    /// When the attempts of this hour are of no interest any more, an hour after its end.
+    /// When the failures of this hour can be deleted: an hour after its end, in seconds since 1970.
     pub(crate) fn hour_expires_at(&self) -> i64 {
         (self.hour() + 2) * HOUR
     }
 }
 
-/// What of an IP address tells one source from another. The last 64 bits of IPv6 name a machine in its own network
-/// (RFC 4291, 2.5.4), which may give itself all of them, so they tell nothing.
+/// The part of an IP address that identifies a source: all of an IPv4 address, or the first 64 bits of an IPv6 address. A
+/// machine can choose the last 64 bits of its IPv6 address itself (RFC 4291, 2.5.4).
 fn network(address: Option<&str>) -> String {
     match address.and_then(|address| address.parse().ok()).map(|address: IpAddr| address.to_canonical()) {
         Some(IpAddr::V6(address)) => {
@@ -155,23 +159,23 @@ fn network(address: Option<&str>) -> String {
     }
 }
 
-/// How many seconds after so many failures in a row the next attempt may come.
+/// The delay after this many consecutive failures, in seconds.
 fn delay(failures: u32) -> u32 {
     match failures.checked_sub(FAILURES_BEFORE_DELAY) {
         None => 0,
         Some(doublings) => 2_u32
             .checked_pow(doublings)
-            .map_or(MAX_DELAY, |times| FIRST_DELAY.saturating_mul(times).min(MAX_DELAY)),
+            .map_or(MAX_DELAY, |factor| FIRST_DELAY.saturating_mul(factor).min(MAX_DELAY)),
     }
 }
 
 impl SourceHistory {
-    /// The source of an attempt that has succeeded.
+    /// The history of a source from which an attempt has succeeded.
     pub fn recognized(at: Timestamp) -> Self {
         Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at) }
     }
 
-    /// Until when it is known.
+    /// When the source stops being recognized, if it is.
     pub fn recognized_until(&self) -> Option<Timestamp> {
         self.succeeded_at.map(|at| at.plus_seconds(RECOGNITION_LIFETIME))
     }
@@ -188,7 +192,7 @@ impl SourceHistory {
         if now < self.failures_expire_at() { self.failures } else { 0 }
     }
 
-    /// How many seconds the next attempt has to wait.
+    /// Seconds until the next attempt from this source is possible.
     fn wait(&self, now: Timestamp) -> i64 {
         match delay(self.failures(now)) {
             0 => 0,
@@ -198,15 +202,18 @@ impl SourceHistory {
 }
 
 impl AttemptHistory {
-    /// Whether `attempt` may go on, where `unrecognized_failures` is how many attempts of its source, while that was
-    /// strange, have failed or are under way in its hour.
-    pub fn admit(&self, attempt: &Attempt, unrecognized_failures: u32) -> Result<Admitted, Throttled> {
+    /// Checks whether `attempt` is throttled. `unrecognized_failures` is the number of attempts from its source in this hour that
+    /// have failed or are in progress, and that the tried address did not recognize.
+    ///
+    /// # Errors
+    /// If a limit is exceeded.
+    pub fn admit(&self, attempt: &Attempt, unrecognized_failures: u32) -> Result<AdmittedAttempt, Throttled> {
         let now = attempt.at;
         let source = self.sources.get(&attempt.source);
         let is_unrecognized = !source.is_some_and(|source| source.is_recognized(now));
         let mut wait = source.map_or(0, |source| source.wait(now));
         if is_unrecognized {
-            let until = self.strangers_until.map_or(0, |until| seconds_until(until, now));
+            let until = self.unrecognized_until.map_or(0, |until| seconds_until(until, now));
             wait = wait.max(until - i64::from((UNRECOGNIZED_BURST - 1) * UNRECOGNIZED_INTERVAL));
             if unrecognized_failures >= MAX_UNRECOGNIZED_FAILURES {
                 wait = wait.max((attempt.hour() + 1) * HOUR - now.unix_seconds());
@@ -214,13 +221,13 @@ impl AttemptHistory {
         }
         match u32::try_from(wait) {
             Err(_) | Ok(0) => {
-                Ok(Admitted { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized })
+                Ok(AdmittedAttempt { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized })
             }
             Ok(retry_after) => Err(Throttled { retry_after }),
         }
     }
 
-    /// The history in which the source of `attempt` is known, whatever came of attempts from there.
+    /// The history in which the source of `attempt` is recognized and has no failures.
     pub fn with_recognized_source(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
         next.revision = self.revision + 1;
@@ -228,14 +235,14 @@ impl AttemptHistory {
         next
     }
 
-    /// The history with `attempt`, and without what is forgotten.
+    /// The history with `attempt` added and expired sources removed.
     fn with_attempt(&self, attempt: &Attempt, is_unrecognized: bool) -> Self {
         let now = attempt.at;
         let mut next = self.clone();
         next.revision = self.revision + 1;
         if is_unrecognized {
-            let begin = self.strangers_until.map_or(now, |until| until.max(now));
-            next.strangers_until = Some(begin.plus_seconds(UNRECOGNIZED_INTERVAL));
+            let start = self.unrecognized_until.map_or(now, |until| until.max(now));
+            next.unrecognized_until = Some(start.plus_seconds(UNRECOGNIZED_INTERVAL));
         }
         let source = next.sources.entry(attempt.source.clone()).or_insert(SourceHistory {
             failures: 0,
@@ -245,21 +252,21 @@ impl AttemptHistory {
         source.failures = source.failures(now) + 1;
         source.last_attempt_at = source.last_attempt_at.max(now);
 
-        let mut known: Vec<_> = next.sources.values().filter_map(|source| source.succeeded_at).collect();
-        known.sort_unstable();
-        let oldest_known = known.iter().rev().nth(MAX_RECOGNIZED_SOURCES - 1).copied();
+        let mut successes: Vec<_> = next.sources.values().filter_map(|source| source.succeeded_at).collect();
+        successes.sort_unstable();
+        let oldest_success = successes.iter().rev().nth(MAX_RECOGNIZED_SOURCES - 1).copied();
         next.sources.retain(|_, source| {
-            let is_recognized = source.is_recognized(now) && source.succeeded_at >= oldest_known;
+            let is_recognized = source.is_recognized(now) && source.succeeded_at >= oldest_success;
             is_recognized || now < source.failures_expire_at()
         });
         next
     }
 
-    /// When all of it is forgotten.
+    /// When the whole history can be deleted.
     pub fn expires_at(&self) -> Option<Timestamp> {
         let sources = self.sources.values();
         let ends = sources.map(|source| source.recognized_until().max(Some(source.failures_expire_at())));
-        ends.max().flatten().max(self.strangers_until)
+        ends.max().flatten().max(self.unrecognized_until)
     }
 }
 
@@ -284,8 +291,8 @@ mod tests {
         Attempt { address: "address".to_owned(), source: source.to_owned(), at: at(seconds) }
     }
 
-    /// Lets `source` attempt as soon as it may, and fail, until `end`. Returns when that was, in seconds.
-    fn hammer(history: &mut AttemptHistory, source: &str, end: u32) -> Vec<u32> {
+    /// Makes failing attempts from `source` until `end`, each as soon as it is admitted. Returns their times, in seconds.
+    fn attack(history: &mut AttemptHistory, source: &str, end: u32) -> Vec<u32> {
         let (mut now, mut attempts) = (0, Vec::new());
         while now < end {
             match history.admit(&attempt(source, now), 0) {
@@ -304,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_an_ipv4_address_or_64_bits_of_ipv6() {
+    fn source_is_an_ipv4_address_or_a_64_bit_ipv6_prefix() {
         assert_eq!(network_of("192.0.2.1"), "192.0.2.1");
         assert_eq!(network_of("::ffff:192.0.2.1"), "192.0.2.1");
         assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
@@ -314,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_a_source_of_the_same_text_are_two() {
+    fn attempt_has_pseudonyms_that_differ_by_kind_and_pepper() {
         let attempt = Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("1"));
         assert_ne!(attempt.address, attempt.source);
         assert!(!format!("{attempt:?}").contains("192"));
@@ -325,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_of_the_clock_is_forgotten_an_hour_after_its_end() {
+    fn failures_of_an_hour_expire_an_hour_after_its_end() {
         for (second, hour, expires_at) in
             [(0, 500_000, 1_800_007_200), (3_599, 500_000, 1_800_007_200), (3_600, 500_001, 1_800_010_800)]
         {
@@ -335,24 +342,24 @@ mod tests {
     }
 
     #[test]
-    fn each_change_makes_the_next_revision() {
+    fn each_change_increments_the_revision() {
         let attempted = AttemptHistory::default().admit(&attempt("source", 0), 0).unwrap().history;
         assert_eq!(attempted.revision, 1);
-        let known = attempted.with_recognized_source(&attempt("source", 0));
-        assert_eq!(known.revision, 2);
-        assert!(known.sources["source"].is_recognized(at(0)));
+        let recognized = attempted.with_recognized_source(&attempt("source", 0));
+        assert_eq!(recognized.revision, 2);
+        assert!(recognized.sources["source"].is_recognized(at(0)));
     }
 
     #[test]
-    fn delays_double_from_30_seconds_to_an_hour() {
+    fn delay_doubles_from_30_seconds_to_an_hour() {
         let delays: Vec<_> = (4..=13).map(delay).collect();
         assert_eq!(delays, [0, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
     }
 
     #[test]
-    fn one_source_leaves_others_nine_attempts() {
+    fn one_attacking_source_leaves_nine_attempts_to_others() {
         let mut history = AttemptHistory::default();
-        let attempts = hammer(&mut history, "attacker", 30 * 24 * 60 * 60);
+        let attempts = attack(&mut history, "attacker", 30 * 24 * 60 * 60);
         assert_eq!(attempts[..13], [0, 0, 0, 0, 0, 30, 90, 210, 450, 930, 1_890, 3_810, 7_410]);
         let now = *attempts.last().unwrap();
         for _ in 0..5 {
@@ -364,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn two_sources_leave_other_strange_ones_nothing() {
+    fn two_attacking_sources_leave_no_attempts_to_other_unrecognized_sources() {
         let (week, mut history) = (7 * 24 * 60 * 60, AttemptHistory::default());
         for now in (0..week).step_by(30) {
             for source in ["one", "two"] {
@@ -372,17 +379,17 @@ mod tests {
                     history = admitted.history;
                 }
             }
-            let is_taken = history.admit(&attempt("member", now), 0).is_err();
-            assert!(is_taken || now < 24 * 60 * 60, "after {now} s");
+            let is_throttled = history.admit(&attempt("member", now), 0).is_err();
+            assert!(is_throttled || now < 24 * 60 * 60, "after {now} s");
         }
     }
 
     #[test]
-    fn from_all_strange_sources_100_failures_take_80_hours() {
+    fn unrecognized_sources_need_80_hours_for_100_failures() {
         let mut history = AttemptHistory::default();
         let (mut now, mut attempts) = (0, 0);
         for source in 0.. {
-            // Each attempt from a source of its own.
+            // Each attempt comes from a different source.
             match history.admit(&attempt(&source.to_string(), now), 0) {
                 Ok(admitted) => {
                     (history, attempts) = (admitted.history, attempts + 1);
@@ -397,51 +404,57 @@ mod tests {
     }
 
     #[test]
-    fn a_known_source_is_let_in_whatever_strangers_do() {
+    fn recognized_source_is_admitted_regardless_of_unrecognized_ones() {
         let mut history = AttemptHistory::default();
         history = history.admit(&attempt("home", 0), 0).unwrap().history;
         history.sources.insert("home".to_owned(), SourceHistory::recognized(at(0)));
-        for stranger in 0..19 {
-            history = history.admit(&attempt(&stranger.to_string(), 0), 0).unwrap().history;
+        for source in 0..19 {
+            history = history.admit(&attempt(&source.to_string(), 0), 0).unwrap().history;
         }
-        assert_eq!(history.admit(&attempt("stranger", 0), 0).unwrap_err(), Throttled { retry_after: 3_600 });
+        assert_eq!(
+            history.admit(&attempt("unrecognized", 0), 0).unwrap_err(),
+            Throttled { retry_after: 3_600 }
+        );
         let admitted = history.admit(&attempt("home", 0), MAX_UNRECOGNIZED_FAILURES).unwrap();
         assert!(!admitted.is_unrecognized);
-        // Its own failures delay it still.
-        let attempts = hammer(&mut history, "home", 100);
+        // Its own failures still delay it.
+        let attempts = attack(&mut history, "home", 100);
         assert_eq!(attempts, [0, 0, 0, 0, 0, 30, 90]);
-        // For 90 days.
+        // It stays recognized for 90 days.
         let last = RECOGNITION_LIFETIME - 1;
         assert!(!history.admit(&attempt("home", last), 0).unwrap().is_unrecognized);
         assert!(history.admit(&attempt("home", last + 1), 0).unwrap().is_unrecognized);
     }
 
     #[test]
-    fn a_strange_source_that_failed_too_often_waits_for_the_next_hour() {
+    fn unrecognized_source_with_too_many_failures_waits_for_the_next_hour() {
         let history = AttemptHistory::default();
-        let rest = HOUR - i64::from(START) % HOUR;
+        let rest_of_hour = HOUR - i64::from(START) % HOUR;
         assert!(
-            history.admit(&attempt("stranger", 0), MAX_UNRECOGNIZED_FAILURES - 1).unwrap().is_unrecognized
+            history
+                .admit(&attempt("unrecognized", 0), MAX_UNRECOGNIZED_FAILURES - 1)
+                .unwrap()
+                .is_unrecognized
         );
-        let throttled = history.admit(&attempt("stranger", 0), MAX_UNRECOGNIZED_FAILURES).unwrap_err();
-        assert_eq!(i64::from(throttled.retry_after), rest);
-        let next = attempt("stranger", throttled.retry_after);
-        assert_eq!(next.hour(), attempt("stranger", throttled.retry_after - 1).hour() + 1);
+        let throttled = history.admit(&attempt("unrecognized", 0), MAX_UNRECOGNIZED_FAILURES).unwrap_err();
+        assert_eq!(i64::from(throttled.retry_after), rest_of_hour);
+        let next = attempt("unrecognized", throttled.retry_after);
+        assert_eq!(next.hour(), attempt("unrecognized", throttled.retry_after - 1).hour() + 1);
     }
 
     #[test]
-    fn a_source_is_forgotten_after_a_day_of_silence() {
+    fn failures_of_a_source_expire_after_a_day_without_attempts() {
         let mut history = AttemptHistory::default();
-        hammer(&mut history, "stranger", 100);
-        let admitted = history.admit(&attempt("stranger", 90 + FAILURE_LIFETIME), 0).unwrap();
-        assert_eq!(admitted.history.sources["stranger"].failures, 1);
+        attack(&mut history, "unrecognized", 100);
+        let admitted = history.admit(&attempt("unrecognized", 90 + FAILURE_LIFETIME), 0).unwrap();
+        assert_eq!(admitted.history.sources["unrecognized"].failures, 1);
         assert_eq!(history.expires_at(), Some(at(90 + FAILURE_LIFETIME)));
         let other = history.admit(&attempt("other", 90 + FAILURE_LIFETIME), 0).unwrap();
         assert_eq!(other.history.sources.len(), 1);
     }
 
     #[test]
-    fn the_sources_that_are_known_are_the_last_16() {
+    fn last_16_sources_with_a_success_are_recognized() {
         let mut history = AttemptHistory::default();
         for day in 0..40 {
             let source = day.to_string();
@@ -449,38 +462,38 @@ mod tests {
             history = history.admit(&attempt(&source, now), 0).unwrap().history;
             history.sources.insert(source, SourceHistory::recognized(at(now)));
         }
-        history = history.admit(&attempt("stranger", 80 * FAILURE_LIFETIME), 0).unwrap().history;
-        let known = history.sources.values().filter(|source| source.succeeded_at.is_some()).count();
-        assert_eq!(known, MAX_RECOGNIZED_SOURCES);
+        history = history.admit(&attempt("unrecognized", 80 * FAILURE_LIFETIME), 0).unwrap().history;
+        let recognized = history.sources.values().filter(|source| source.succeeded_at.is_some()).count();
+        assert_eq!(recognized, MAX_RECOGNIZED_SOURCES);
         assert!(history.sources.contains_key("39") && !history.sources.contains_key("23"));
     }
 
     #[test]
-    fn a_clock_that_is_behind_makes_nobody_wait_who_need_not() {
-        let history = AttemptHistory::default().admit(&attempt("stranger", 10), 0).unwrap().history;
-        assert!(history.admit(&attempt("stranger", 0), 0).is_ok());
+    fn clock_that_is_behind_adds_no_delay() {
+        let history = AttemptHistory::default().admit(&attempt("unrecognized", 10), 0).unwrap().history;
+        assert!(history.admit(&attempt("unrecognized", 0), 0).is_ok());
     }
 
     #[test]
-    fn a_clock_that_is_behind_shortens_no_delay() {
+    fn clock_that_is_behind_shortens_no_delay() {
         let mut history = AttemptHistory::default();
         for seconds in [10, 10, 10, 10, 0] {
-            history = history.admit(&attempt("stranger", seconds), 0).unwrap().history;
+            history = history.admit(&attempt("unrecognized", seconds), 0).unwrap().history;
         }
-        let throttled = history.admit(&attempt("stranger", 10), 0).unwrap_err();
+        let throttled = history.admit(&attempt("unrecognized", 10), 0).unwrap_err();
         assert_eq!(throttled.retry_after, FIRST_DELAY);
     }
 
     proptest! {
         #[test]
-        fn delays_never_shrink_and_end_at_an_hour(failures: u32) {
-            let (now, next) = (delay(failures), delay(failures.saturating_add(1)));
-            prop_assert!(now <= next && next <= MAX_DELAY);
-            prop_assert_eq!(now == 0, failures < FAILURES_BEFORE_DELAY);
+        fn delay_never_shrinks_or_exceeds_an_hour(failures: u32) {
+            let (this, next) = (delay(failures), delay(failures.saturating_add(1)));
+            prop_assert!(this <= next && next <= MAX_DELAY);
+            prop_assert_eq!(this == 0, failures < FAILURES_BEFORE_DELAY);
         }
 
         #[test]
-        fn who_waits_as_told_is_let_in_and_nobody_earlier(
+        fn attempt_is_admitted_exactly_after_retry_after(
             steps in prop::collection::vec((0_usize..4, 0_u32..4_000), 1..200),
         ) {
             let mut history = AttemptHistory::default();
@@ -500,7 +513,7 @@ mod tests {
         }
 
         #[test]
-        fn strangers_have_20_attempts_and_one_an_hour(
+        fn unrecognized_sources_have_20_attempts_and_one_more_each_hour(
             steps in prop::collection::vec((any::<u8>(), 0_u32..9_000), 1..300),
         ) {
             let mut history = AttemptHistory::default();
@@ -512,10 +525,10 @@ mod tests {
                     admitted_at.push(now);
                 }
             }
-            for (first, begin) in admitted_at.iter().enumerate() {
+            for (first, start) in admitted_at.iter().enumerate() {
                 for (last, end) in admitted_at.iter().enumerate().skip(first) {
-                    let may = UNRECOGNIZED_BURST + (end - begin) / UNRECOGNIZED_INTERVAL;
-                    prop_assert!(last - first < may as usize);
+                    let limit = UNRECOGNIZED_BURST + (end - start) / UNRECOGNIZED_INTERVAL;
+                    prop_assert!(last - first < limit as usize);
                 }
             }
         }

@@ -14,7 +14,7 @@ use crate::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::{
-        Admitted, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES, SourceHistory,
+        AdmittedAttempt, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES, SourceHistory,
     },
     store::{
         Store,
@@ -136,7 +136,7 @@ impl Store {
 /// The writes that claim an attempt, each only if nothing came between that it did not see.
 fn reservation_writes(
     attempt: &Attempt,
-    admitted: &Admitted,
+    admitted: &AdmittedAttempt,
     credentials: Option<&Credentials>,
 ) -> Result<Vec<Write>, StoreError> {
     let history = history_write(attempt, &admitted.history)?;
