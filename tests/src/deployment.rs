@@ -1,4 +1,4 @@
-//! What is deployed, logged and documented, and what it costs.
+//! Deployment and documentation: permissions, dependencies, logs, metrics, costs and pages.
 
 pub mod asvs;
 pub mod dependencies;

@@ -1,4 +1,4 @@
-//! Requests that are malformed, or that no well-behaved client sends.
+//! Invalid, hostile and unusual requests.
 
 pub mod bodies;
 pub mod cors;

@@ -1,21 +1,22 @@
-//! The operations of the API and the operator's commands, one row each, with what the tests expect of them. Tests of
-//! routes, of growth and of faults read this table; a test compares it with `OPERATIONS` and with the template.
+//! The operation table: one row for each operation of the API and each command of the operator, with what the tests expect of
+//! it. The tests of routes, growth and faults read it. Two tests compare it with the functions' `OPERATIONS` and with the
+//! template.
 
 use gateway::functions::operations;
 use shared::http::openapi::Credentials;
 
-/// - Access: what the route does with each valid credential; `+` authorizes it, `-` is a 403. The columns are API keys and
-///   sessions with one permission (`r`, `w`, `d`, `a`) or with all (`*`), keys with all permissions that are scoped to the
-///   project in the path (`o`) or to another one (`f`), and the key with `read` alone that is itself in the path (`i`).
-///   A route that needs no credential has `-` alone, and so has a command.
-/// - Units: the read and write units that the operation consumes when it is requested by a session, or by the first
-///   request of a minute of a key, which is a 403 where keys are not allowed. A command stands in the first column.
-/// - Events: how many audit events the operation writes.
-/// - Repeated: the status of the same request sent once more, as by a caller that lost the response, with the same
-///   `Idempotency-Key` if it can have one. `+1` means that the repetition writes an event of its own.
-/// - Key: whether faults are tried with a key too, since the authorizer does something else for a key.
+/// - access: the decision for each valid credential. `+` means that the route authorizes it, `-` that it returns 403. The
+///   columns are API keys and sessions with one permission (`r`, `w`, `d`, `a`) or all of them (`*`), keys with all
+///   permissions that are scoped to the project in the path (`o`) or to another project (`f`), and the key that the path
+///   names, with only `read` (`i`). A single `-` means that the operation needs no credential, or that it is a command.
+/// - units: the read and write capacity units that a request consumes. The first column is a request with a session, or a
+///   command. The second is the first request of a key in a minute. If keys are not allowed, that request gets 403.
+/// - events: the number of audit events that the operation writes.
+/// - repeated: the status of the same request when it is sent again, as by a caller that lost the response. It has the same
+///   `Idempotency-Key` if the operation supports one. `+1` means that the second request writes another event.
+/// - by key: whether the fault tests also send the request with a key, for which the authorizer makes other calls.
 ///
-/// The last route that needs a credential ends the session that it is called with.
+/// The row of the logout is the last one with a credential, because it ends the session of the caller.
 const TABLE: &str = "
                                             access                      units          faults
                                             live  test  scoped session  session key    events repeated by
@@ -51,22 +52,22 @@ const TABLE: &str = "
     operator enable_password                -                           1+4     -      1      200+1  no
 ";
 
-/// How many lines precede the rows.
+/// The number of lines before the first row.
 const HEADING_LINES: usize = 4;
 
-/// What the tests expect of one operation.
+/// A row of the operation table.
 pub struct Row {
-    /// The method, or `operator` for a command.
+    /// The HTTP method, or `operator` for a command.
     pub method: &'static str,
-    /// The path as the template has it, or the name of a command.
+    /// The path in the template, with its parameters, or the name of a command.
     pub path: &'static str,
-    /// The columns of access, without the spaces between them. None for a route that needs no credential.
+    /// The access columns without the spaces between them. `None` for a command or a route that needs no credential.
     pub access: Option<String>,
-    /// Read and write units by session and by key.
+    /// The read and write units with a session and with a key, such as `3+1`.
     pub units: [Option<&'static str>; 2],
     pub events: usize,
     pub repeated_status: u16,
-    /// How many events the repetition writes.
+    /// The number of events that the repeated request writes.
     pub repeated_events: usize,
     pub faults_by_key: bool,
 }
@@ -91,7 +92,7 @@ impl Row {
         }
     }
 
-    /// The method and path, or `operator` and the name of a command.
+    /// Returns the method and path, or `operator` and the name of a command.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -101,22 +102,22 @@ impl Row {
     }
 }
 
-/// All rows, those of the operator's commands included.
+/// Returns all rows, including those of the operator's commands.
 pub fn rows() -> impl Iterator<Item = Row> {
     TABLE.lines().skip(HEADING_LINES).filter(|line| !line.trim().is_empty()).map(Row::parse)
 }
 
-/// The row of an operation or a command.
+/// Returns the row with this [name](Row::name).
 pub fn row(name: &str) -> Row {
     rows().find(|row| row.name() == name).unwrap_or_else(|| panic!("{name} is not in the table"))
 }
 
-/// All routes of the API: method and path.
+/// Returns all routes of the API: method and path.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().filter(|row| !row.is_command()).map(|row| (row.method, row.path))
 }
 
-/// The routes that need no credential.
+/// Returns the routes that need no credential: method and path.
 pub fn public_routes() -> Vec<(&'static str, &'static str)> {
     let public = operations().filter(|operation| operation.credentials == Credentials::None);
     let mut routes: Vec<_> =
@@ -125,7 +126,7 @@ pub fn public_routes() -> Vec<(&'static str, &'static str)> {
     routes
 }
 
-/// The paths of the operations that return a page of a list.
+/// Returns the paths of the operations that return a page of a list.
 pub fn lists() -> Vec<&'static str> {
     let lists = operations()
         .filter(|operation| operation.parameters.iter().any(|parameter| parameter.name == "cursor"));

@@ -237,7 +237,8 @@ async fn expired_superseded_or_logged_out_credential_returns_unauthorized() {
     service.request("POST", "/v1/auth/logout").with(&logged_out).send().await.expect(204);
     service.time.pass(60);
     for credential in [expired, superseded, logged_out] {
-        let error = authorize(&service, event_with(&credential)).await.expect_err("an error instead of a policy");
+        let error =
+            authorize(&service, event_with(&credential)).await.expect_err("an error instead of a policy");
         assert_eq!(error.error_message, "Unauthorized");
     }
 }

@@ -1,5 +1,5 @@
-//! Two accounts know nothing of each other: whatever id of another's stands wherever in a request, the response is the one
-//! to an id of nothing, byte for byte and with the same calls to the table, and nothing of the other's changes.
+//! Isolation of accounts. A request with an id of another account gets the same response as one with an unknown id, byte for
+//! byte and with the same calls to the table. It changes nothing in the other account.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use crate::{
     service::{Account, Credential, Item, OwnService, Service},
 };
 
-/// An account with one of everything.
+/// An account with one entity of each kind.
 struct PopulatedAccount {
     account: Account,
     key: Credential,
-    /// What a parameter of this name would name, and its id.
+    /// The id of each entity, with the name of the parameter that it belongs in.
     ids: Vec<(&'static str, String)>,
 }
 
@@ -44,77 +44,78 @@ async fn populated_account(service: &Service) -> PopulatedAccount {
 }
 
 impl PopulatedAccount {
-    fn id(&self, name: &str) -> &str {
-        let found = self.ids.iter().find(|(named, _)| *named == name);
-        &found.unwrap_or_else(|| panic!("no {name}")).1
+    fn id(&self, parameter: &str) -> &str {
+        let entry = self.ids.iter().find(|(name, _)| *name == parameter);
+        &entry.unwrap_or_else(|| panic!("no {parameter}")).1
     }
 }
 
-/// An id like `id`, of the same age, that names nothing.
+/// Returns an id that differs from `id` in the last digit only, and that no entity has.
 fn unknown_id(id: &str) -> String {
-    let (begin, last) = id.split_at(id.len() - 1);
-    format!("{begin}{}", if last == "0" { "1" } else { "0" })
+    let (start, last) = id.split_at(id.len() - 1);
+    format!("{start}{}", if last == "0" { "1" } else { "0" })
 }
 
-/// Where in a request something of another's can stand.
+/// A part of a request that can contain an id, a cursor or an address.
 #[derive(Clone, Copy, Debug)]
 enum IdLocation {
-    /// A parameter of the path.
+    /// A path parameter.
     Path(&'static str),
-    /// A cursor, as another was given it.
+    /// The `cursor` parameter, with a cursor that the service returned to the other account.
     Cursor,
-    /// A cursor, made up, that claims to be the caller's own.
-    MadeUpCursor,
-    /// Another parameter of the query.
+    /// The `cursor` parameter, with a cursor of the caller's own account in which the id was replaced.
+    ForgedCursor,
+    /// Another query parameter.
     Query(&'static str),
-    /// The header `Idempotency-Key`.
+    /// The `Idempotency-Key` header.
     IdempotencyKey,
-    /// The body's `scope`.
+    /// The `scope` field of the body.
     Scope,
-    /// The body's `email`.
-    Address,
+    /// The `email` field of the body.
+    Email,
 }
 
-/// All id_locations of a route, as the API's description has them: one that nobody has thought of here is a failure.
+/// Returns the parts of a request to this route that can contain an id, according to the OpenAPI document. Fails if the
+/// document has a parameter or a field that is not listed here.
 fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
     let operation = &DOCUMENT["paths"][route][method.to_ascii_lowercase()];
-    let mut id_locations = Vec::new();
+    let mut locations = Vec::new();
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         match (text(parameter, "in"), text(parameter, "name")) {
             ("path", name @ ("key_id" | "project_id" | "user_id" | "session_id")) => {
-                id_locations.push(IdLocation::Path(name));
+                locations.push(IdLocation::Path(name));
             }
-            ("query", "cursor") => id_locations.extend([IdLocation::Cursor, IdLocation::MadeUpCursor]),
-            ("query", "key_id") => id_locations.push(IdLocation::Query("key_id")),
-            ("header", "Idempotency-Key") => id_locations.push(IdLocation::IdempotencyKey),
-            // They name nothing.
+            ("query", "cursor") => locations.extend([IdLocation::Cursor, IdLocation::ForgedCursor]),
+            ("query", "key_id") => locations.push(IdLocation::Query("key_id")),
+            ("header", "Idempotency-Key") => locations.push(IdLocation::IdempotencyKey),
+            // These contain no id.
             ("query", "limit" | "status" | "environment") => {}
-            unknown => panic!("nobody knows whether {unknown:?} of {method} {route} names anything"),
+            unlisted => panic!("is {unlisted:?} of {method} {route} an id? List it here"),
         }
     }
     let body = operation.pointer("/requestBody/content/application~1json/schema/properties");
     for (name, _) in body.and_then(Value::as_object).into_iter().flatten() {
         match name.as_str() {
-            "scope" => id_locations.push(IdLocation::Scope),
-            "email" => id_locations.push(IdLocation::Address),
+            "scope" => locations.push(IdLocation::Scope),
+            "email" => locations.push(IdLocation::Email),
             "name" | "permissions" | "type" | "expires_at" | "grace_period" | "status" | "password"
             | "current_password" | "new_password" => {}
-            unknown => panic!("nobody knows whether `{unknown}` of {method} {route} names anything"),
+            unlisted => panic!("is `{unlisted}` of {method} {route} an id? List it here"),
         }
     }
-    id_locations
+    locations
 }
 
-/// A request that names something, or nothing.
+/// A request that contains an id.
 struct RequestWithId {
     path: String,
-    key: Option<String>,
+    idempotency_key: Option<String>,
     body: String,
-    /// What it names, which its response may repeat.
+    /// The id, which the response may repeat.
     id: String,
 }
 
-/// All of a response that may not differ, and what was called for it.
+/// The parts of a response that must be the same for a foreign and an unknown id, and the calls to the table.
 #[derive(Clone, Debug, PartialEq)]
 struct Observation {
     status: u16,
@@ -124,18 +125,18 @@ struct Observation {
 }
 
 impl RequestWithId {
-    /// A request of `route` whose path names these, and that is good otherwise.
-    fn new(method: &str, route: &str, path: &[(&str, &str)], id: &str) -> Self {
-        let fill = |path: String, (name, id): &(&str, &str)| path.replace(&format!("{{{name}}}"), id);
-        let path = path.iter().fold(route.to_owned(), fill);
-        Self { path, key: None, body: bodies::good(method, route), id: id.to_owned() }
+    /// Creates a request to `route` with these path parameters and a valid body.
+    fn new(method: &str, route: &str, parameters: &[(&str, &str)], id: &str) -> Self {
+        let fill = |path: String, (name, value): &(&str, &str)| path.replace(&format!("{{{name}}}"), value);
+        let path = parameters.iter().fold(route.to_owned(), fill);
+        Self { path, idempotency_key: None, body: bodies::valid_body(method, route), id: id.to_owned() }
     }
 
     fn with_query(self, name: &str, value: &str) -> Self {
         Self { path: format!("{}?{name}={value}", self.path), ..self }
     }
 
-    fn with_member(self, name: &str, value: Value) -> Self {
+    fn with_field(self, name: &str, value: Value) -> Self {
         let mut body: Value = serde_json::from_str(&self.body).expect("a body");
         body[name] = value;
         Self { body: body.to_string(), ..self }
@@ -144,47 +145,57 @@ impl RequestWithId {
     async fn send(&self, service: &Service, method: &str, by: &Credential) -> Response {
         let request = service.request(method, &self.path).with(by);
         let request = request.header("Content-Type", "application/json").body(self.body.as_str());
-        let request = match &self.key {
+        let request = match &self.idempotency_key {
             Some(key) => request.header("Idempotency-Key", key),
             None => request,
         };
         request.send().await
     }
 
-    /// Sends it, and looks at all that comes of it.
-    async fn observe(&self, service: &Service, dynamodb: &DynamoDb, method: &str, by: &Credential) -> Observation {
+    /// Sends the request, and returns the response and the calls to the table.
+    async fn observe(
+        &self,
+        service: &Service,
+        dynamodb: &DynamoDb,
+        method: &str,
+        by: &Credential,
+    ) -> Observation {
         dynamodb.calls();
         let response = self.send(service, method, by).await;
         let mut calls = dynamodb.detailed_calls();
-        // How much of a key's quota is taken ahead depends on what it did before.
+        // The size of a reserved batch of the key's quota depends on its earlier requests.
         calls.retain(|call| (call.caller.as_str(), call.operation.as_str()) != ("authorizer", "UpdateItem"));
-        let own_to_each = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
-        let headers = response.headers.iter().filter(|(name, _)| !own_to_each.contains(&name.as_str()));
+        let unique_headers = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
+        let headers = response.headers.iter().filter(|(name, _)| !unique_headers.contains(&name.as_str()));
         let headers = headers
             .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
             .collect();
-        let body = if response.status < 300 { without_generated_values(response.body) } else { response.text };
+        let body =
+            if response.status < 300 { without_generated_values(response.body) } else { response.text };
         Observation { status: response.status, headers, body: body.replace(&self.id, "the id"), calls }
     }
 }
 
-/// A record, or a list, without what is new about each new thing, and how lately things were used.
+/// Returns a body as text, without the values that are generated for each new entity and without the times of last use.
 fn without_generated_values(mut body: Value) -> String {
     let is_new = body.get("key").is_some() || body.get("created_at").is_some();
-    let new = ["id", "key", "hint", "created_at", "previous_expires_at"];
-    for name in new.iter().filter(|_| is_new) {
+    let generated = ["id", "key", "hint", "created_at", "previous_expires_at"];
+    for name in generated.iter().filter(|_| is_new) {
         if let Some(value) = body.get_mut(name) {
             *value = json!("…");
         }
     }
-    for thing in body.get_mut("data").and_then(Value::as_array_mut).into_iter().flatten() {
-        thing.as_object_mut().expect("an object").remove("last_used_at");
+    for entity in body.get_mut("data").and_then(Value::as_array_mut).into_iter().flatten() {
+        entity.as_object_mut().expect("an object").remove("last_used_at");
     }
     body.to_string()
 }
 
-/// What is in the table and is not `caller`'s.
-async fn others_items(service: &OwnService, caller: &PopulatedAccount) -> BTreeMap<(String, String), Item> {
+/// Returns the items of the table that do not belong to the caller's account, by partition and sort key.
+async fn items_of_others(
+    service: &OwnService,
+    caller: &PopulatedAccount,
+) -> BTreeMap<(String, String), Item> {
     let items = service.items().await.into_iter().map(|item| {
         let key = ["pk", "sk"].map(|name| item[name].as_s().expect("a text").clone());
         (key.into(), item)
@@ -195,119 +206,124 @@ async fn others_items(service: &OwnService, caller: &PopulatedAccount) -> BTreeM
 #[tokio::test]
 async fn another_accounts_id_looks_like_an_unknown_id() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let (mine, others) = (populated_account(&service).await, populated_account(&service).await);
-    for of in [&mine, &others] {
-        // A second thing on each list, so that there are cursors.
-        service.key(&of.account.session, json!({})).await;
-        service.project(&of.account.session).await;
-        service.member(&of.account.session, &["read"]).await;
-        service.login(&of.account.email).await;
+    let (own, other) = (populated_account(&service).await, populated_account(&service).await);
+    for PopulatedAccount { account, .. } in [&own, &other] {
+        // A second entity on each list, so that the first page has a cursor.
+        service.key(&account.session, json!({})).await;
+        service.project(&account.session).await;
+        service.member(&account.session, &["read"]).await;
+        service.login(&account.email).await;
     }
     let mut tried = 0;
-    // A public one has no caller, to whom anything could be another's.
+    // A public route has no caller, and so no account to isolate.
     for route in service.gateway.routes().iter().filter(|route| !route.public) {
         let (method, route) = (route.method.as_str(), route.path.as_str());
-        for place in id_locations(method, route) {
-            let expected: &[u16] = match place {
+        for location in id_locations(method, route) {
+            let expected: &[u16] = match location {
                 IdLocation::Path(_) => &[404],
                 IdLocation::Cursor => &[400],
-                IdLocation::MadeUpCursor | IdLocation::Query(_) => &[200],
+                IdLocation::ForgedCursor | IdLocation::Query(_) => &[200],
                 IdLocation::IdempotencyKey => &[200, 201],
                 IdLocation::Scope => &[201],
-                IdLocation::Address => &[409],
+                IdLocation::Email => &[409],
             };
-            for by in [&mine.account.session, &mine.key] {
-                let request_pairs = request_pairs(&service, method, route, place, &mine, &others).await;
-                let before = others_items(&service, &mine).await;
-                for (anothers, none) in request_pairs {
-                    let case = format!("{method} {} {place:?} {}", anothers.path, anothers.id);
-                    let response = anothers.observe(&service, &dynamodb, method, by).await;
-                    let is_for_sessions = route.starts_with("/v1/auth/sessions") && *by == mine.key;
+            for by in [&own.account.session, &own.key] {
+                let pairs = request_pairs(&service, method, route, location, &own, &other).await;
+                let before = items_of_others(&service, &own).await;
+                for (foreign, unknown) in pairs {
+                    let case = format!("{method} {} {location:?} {}", foreign.path, foreign.id);
+                    let response = foreign.observe(&service, &dynamodb, method, by).await;
+                    let is_for_sessions = route.starts_with("/v1/auth/sessions") && *by == own.key;
                     let expected = if is_for_sessions { &[403] } else { expected };
                     assert!(expected.contains(&response.status), "{case}: {response:?}");
-                    assert_eq!(response, none.observe(&service, &dynamodb, method, by).await, "{case}");
+                    assert_eq!(response, unknown.observe(&service, &dynamodb, method, by).await, "{case}");
                     tried += 1;
                 }
-                assert_eq!(others_items(&service, &mine).await, before, "{method} {route} {place:?}");
+                assert_eq!(items_of_others(&service, &own).await, before, "{method} {route} {location:?}");
             }
         }
     }
     assert!(tried > 150, "{tried}");
-    assert_eq!(service.me(&others.key).await.expect(200)["secret"], "current");
+    assert_eq!(service.me(&other.key).await.expect(200)["secret"], "current");
 }
 
-/// Requests that name something of another's in this place, each beside one that names nothing there.
+/// Returns pairs of requests: the first contains an id of the other account in this location, the second an unknown id.
 async fn request_pairs(
     service: &OwnService,
     method: &str,
     route: &str,
-    place: IdLocation,
-    mine: &PopulatedAccount,
-    others: &PopulatedAccount,
+    location: IdLocation,
+    own: &PopulatedAccount,
+    other: &PopulatedAccount,
 ) -> Vec<(RequestWithId, RequestWithId)> {
-    // What a good request of the caller's own names in its path. It may be rotated, so the key is a new one.
-    let (_, key) = service.key(&mine.account.session, json!({})).await;
-    let own = [("key_id", text(&key, "id")), ("project_id", mine.id("project_id"))];
-    let good = |id: &str| RequestWithId::new(method, route, &own, id);
-    let beside = |id: &str, naming: &dyn Fn(&str) -> RequestWithId| (naming(id), naming(&unknown_id(id)));
-    let first_page = async |of: &PopulatedAccount| {
-        let page = service.get(&format!("{route}?limit=1"), &of.account.session).await.expect(200);
+    // The path parameters of a valid request by the caller. The request may rotate the key, so each call creates one.
+    let (_, key) = service.key(&own.account.session, json!({})).await;
+    let own_ids = [("key_id", text(&key, "id")), ("project_id", own.id("project_id"))];
+    let valid = |id: &str| RequestWithId::new(method, route, &own_ids, id);
+    let pair = |id: &str, request: &dyn Fn(&str) -> RequestWithId| (request(id), request(&unknown_id(id)));
+    let cursor_of = async |owner: &PopulatedAccount| {
+        let page = service.get(&format!("{route}?limit=1"), &owner.account.session).await.expect(200);
         text(&page, "next_cursor").to_owned()
     };
-    let ids = others.ids.iter().map(|(_, id)| id);
-    match place {
+    let ids = other.ids.iter().map(|(_, id)| id);
+    match location {
         IdLocation::Path(name) => {
-            ids.map(|id| beside(id, &|id| RequestWithId::new(method, route, &[(name, id)], id))).collect()
+            ids.map(|id| pair(id, &|id| RequestWithId::new(method, route, &[(name, id)], id))).collect()
         }
         IdLocation::Cursor => {
-            let cursor = first_page(others).await;
-            let none = change_cursor(&cursor, |said| {
-                let said = said.replace(&others.account.id, &unknown_id(&others.account.id));
-                said.replace(&others.account.user_id, &unknown_id(&others.account.user_id))
+            let cursor = cursor_of(other).await;
+            let unknown = change_cursor(&cursor, |content| {
+                let content = content.replace(&other.account.id, &unknown_id(&other.account.id));
+                content.replace(&other.account.user_id, &unknown_id(&other.account.user_id))
             });
-            assert_ne!(cursor, none);
-            vec![(good("-").with_query("cursor", &cursor), good("-").with_query("cursor", &none))]
+            assert_ne!(cursor, unknown);
+            vec![(valid("-").with_query("cursor", &cursor), valid("-").with_query("cursor", &unknown))]
         }
-        IdLocation::MadeUpCursor => {
-            let cursor = first_page(mine).await;
-            let behind = |id: &str| {
-                change_cursor(&cursor, |said| format!("{} {id}", said.rsplit_once(' ').expect("an id").0))
+        IdLocation::ForgedCursor => {
+            let cursor = cursor_of(own).await;
+            let with_id = |id: &str| {
+                change_cursor(&cursor, |content| {
+                    let (start, _) = content.rsplit_once(' ').expect("an id at the end");
+                    format!("{start} {id}")
+                })
             };
-            ids.map(|id| beside(id, &|id| good("-").with_query("cursor", &behind(id)))).collect()
+            ids.map(|id| pair(id, &|id| valid("-").with_query("cursor", &with_id(id)))).collect()
         }
-        IdLocation::Query(name) => vec![beside(others.id(name), &|id| good("-").with_query(name, id))],
+        IdLocation::Query(name) => vec![pair(other.id(name), &|id| valid("-").with_query(name, id))],
         IdLocation::IdempotencyKey => {
-            // Another has done the like by that key.
+            // The other account has already used this key for the same operation.
             let used = format!("{:032x}", u128::from_be_bytes(Random::system().bytes()));
-            let (_, theirs) = service.key(&others.account.session, json!({})).await;
-            let theirs = RequestWithId::new(method, route, &[("key_id", text(&theirs, "id"))], &used);
-            let done = RequestWithId { key: Some(used.clone()), ..theirs };
-            let done = done.send(service, method, &others.account.session).await;
-            assert!(done.status < 300, "{}", done.text);
-            vec![beside(&used, &|key| RequestWithId { key: Some(key.to_owned()), ..good(key) })]
+            let (_, key) = service.key(&other.account.session, json!({})).await;
+            let request = RequestWithId::new(method, route, &[("key_id", text(&key, "id"))], &used);
+            let request = RequestWithId { idempotency_key: Some(used.clone()), ..request };
+            let response = request.send(service, method, &other.account.session).await;
+            assert!(response.status < 300, "{}", response.text);
+            let with_key = |key: &str| RequestWithId { idempotency_key: Some(key.to_owned()), ..valid(key) };
+            vec![pair(&used, &with_key)]
         }
         IdLocation::Scope => {
-            let within = |id: &str| good(id).with_member("scope", json!({"projects": [id]}));
-            vec![beside(others.id("project_id"), &within)]
+            let with_scope = |id: &str| valid(id).with_field("scope", json!({"projects": [id]}));
+            vec![pair(other.id("project_id"), &with_scope)]
         }
-        // An address is one member's, of whichever account. That it is taken is told, and not by whom.
-        IdLocation::Address => {
-            let of = |populated_account: &PopulatedAccount| good("-").with_member("email", json!(populated_account.account.email));
-            vec![(of(others), of(mine))]
+        // An address belongs to one member of all accounts. The response says that it is taken, but not in which account.
+        IdLocation::Email => {
+            let with_email_of =
+                |owner: &PopulatedAccount| valid("-").with_field("email", json!(owner.account.email));
+            vec![(with_email_of(other), with_email_of(own))]
         }
     }
 }
 
-/// A cursor that says something else, in the way in which it is written.
+/// Decodes a cursor, changes its content and encodes it again.
 fn change_cursor(cursor: &str, change: impl FnOnce(&str) -> String) -> String {
-    let said = BASE64_URL_SAFE_NO_PAD.decode(cursor).expect("base64");
-    BASE64_URL_SAFE_NO_PAD.encode(change(&String::from_utf8(said).expect("a text")))
+    let content = BASE64_URL_SAFE_NO_PAD.decode(cursor).expect("base64");
+    BASE64_URL_SAFE_NO_PAD.encode(change(&String::from_utf8(content).expect("a text")))
 }
 
 #[tokio::test]
 async fn forged_token_with_another_accounts_ids_looks_like_one_with_unknown_ids() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let others = populated_account(&service).await;
+    let other = populated_account(&service).await;
     let before = service.items().await;
     let mut first: Option<Observation> = None;
     let random = Random::system();
@@ -317,21 +333,21 @@ async fn forged_token_with_another_accounts_ids_looks_like_one_with_unknown_ids(
         let token = NewToken::for_session(account, user, session.parse().expect("an id"), &random);
         Credential::session(token.expose())
     };
-    let id = |name: &str| others.id(name).to_owned();
-    let no = |name: &str| unknown_id(others.id(name));
+    let id = |name: &str| other.id(name).to_owned();
+    let unknown = |name: &str| unknown_id(other.id(name));
     for route in service.gateway.routes().iter().filter(|route| !route.public) {
         let (method, route) = (route.method.as_str(), route.path.as_str());
-        let ids: Vec<_> = others.ids.iter().map(|(name, id)| (*name, id.as_str())).collect();
+        let ids: Vec<_> = other.ids.iter().map(|(name, id)| (*name, id.as_str())).collect();
         let request = RequestWithId::new(method, route, &ids, "-");
         for by in [
             bearer(&id("account_id"), &id("key_id")),
-            bearer(&id("account_id"), &no("key_id")),
-            bearer(&no("account_id"), &id("key_id")),
-            bearer(&no("account_id"), &no("key_id")),
+            bearer(&id("account_id"), &unknown("key_id")),
+            bearer(&unknown("account_id"), &id("key_id")),
+            bearer(&unknown("account_id"), &unknown("key_id")),
             session(&id("account_id"), &id("user_id"), &id("session_id")),
-            session(&id("account_id"), &id("user_id"), &no("session_id")),
-            session(&id("account_id"), &no("user_id"), &id("session_id")),
-            session(&no("account_id"), &no("user_id"), &no("session_id")),
+            session(&id("account_id"), &id("user_id"), &unknown("session_id")),
+            session(&id("account_id"), &unknown("user_id"), &id("session_id")),
+            session(&unknown("account_id"), &unknown("user_id"), &unknown("session_id")),
         ] {
             request.send(&service, method, &by).await.assert_unauthorized();
             let observation = request.observe(&service, &dynamodb, method, &by).await;
@@ -352,21 +368,20 @@ async fn forged_token_with_another_accounts_ids_looks_like_one_with_unknown_ids(
     }
 }
 
-/// The lists of what [`PopulatedAccount`] has ids of, in the order of those.
+/// The lists that contain the first four ids of a [`PopulatedAccount`], in their order.
 const LISTS: [&str; 4] = ["/v1/api-keys?status=all", "/v1/projects", "/v1/members", "/v1/auth/sessions"];
 
 #[tokio::test]
 async fn lists_return_only_the_callers_own_items() {
     let service = Service::start().await;
-    let (mine, others) = (populated_account(&service).await, populated_account(&service).await);
-    for (list, (_, id)) in LISTS.iter().zip(&mine.ids) {
-        assert_eq!(service.ids(list, &mine.account.session, 1).await, std::slice::from_ref(id), "{list}");
+    let (own, other) = (populated_account(&service).await, populated_account(&service).await);
+    for (list, (_, id)) in LISTS.iter().zip(&own.ids) {
+        assert_eq!(service.ids(list, &own.account.session, 1).await, std::slice::from_ref(id), "{list}");
     }
     for list in LISTS.into_iter().chain(operation_table::lists()) {
-        let page = service.get(list, &mine.account.session).await.text;
-        let foreign = others.ids.iter().map(|(_, id)| id).chain([&others.account.id, &others.account.email]);
-        for id in foreign {
-            assert!(!page.contains(id), "{list}: {page}");
+        let page = service.get(list, &own.account.session).await.text;
+        for foreign in other.ids.iter().map(|(_, id)| id).chain([&other.account.id, &other.account.email]) {
+            assert!(!page.contains(foreign), "{list}: {page}");
         }
     }
 }
@@ -374,39 +389,39 @@ async fn lists_return_only_the_callers_own_items() {
 #[tokio::test]
 async fn session_of_another_member_returns_404() {
     let service = Service::start().await;
-    let mine = populated_account(&service).await;
-    let (colleague, _) = service.member(&mine.account.session, &["read", "admin"]).await;
-    let (_, session) = &mine.ids[3];
+    let own = populated_account(&service).await;
+    let (colleague, _) = service.member(&own.account.session, &["read", "admin"]).await;
+    let (_, session) = &own.ids[3];
     service.delete(&format!("/v1/auth/sessions/{session}"), &colleague).await.assert_not_found();
     assert!(!service.ids("/v1/auth/sessions", &colleague, 100).await.contains(session));
-    service.me(&mine.account.session).await.expect(200);
+    service.me(&own.account.session).await.expect(200);
 }
 
 #[tokio::test]
 async fn scope_with_another_accounts_project_grants_no_access() {
     let service = Service::start().await;
-    let (mine, others) = (populated_account(&service).await, populated_account(&service).await);
-    let (_, project) = &others.ids[1];
-    let (key, _) = service.key(&mine.account.session, json!({"scope": {"projects": [project]}})).await;
+    let (own, other) = (populated_account(&service).await, populated_account(&service).await);
+    let (_, project) = &other.ids[1];
+    let (key, _) = service.key(&own.account.session, json!({"scope": {"projects": [project]}})).await;
     let path = format!("/v1/projects/{project}");
     service.get(&path, &key).await.assert_not_found();
     service.patch(&path, &key, json!({"name": "Mine"})).await.assert_not_found();
     service.delete(&path, &key).await.assert_not_found();
     assert_eq!(service.get("/v1/projects", &key).await.expect(200)["data"], json!([]));
-    service.get(&path, &others.key).await.expect(200);
+    service.get(&path, &other.key).await.expect(200);
 }
 
 #[tokio::test]
 async fn suspension_does_not_affect_other_accounts() {
     let service = Service::start().await;
-    let (mine, others) = (populated_account(&service).await, populated_account(&service).await);
+    let (own, other) = (populated_account(&service).await, populated_account(&service).await);
     let suspended: Value =
-        service.operate(json!({"suspend_account": {"account_id": mine.account.id}})).await.unwrap();
+        service.operate(json!({"suspend_account": {"account_id": own.account.id}})).await.unwrap();
     assert_eq!(suspended["status"], "suspended");
-    for credential in [&mine.key, &mine.account.session] {
+    for credential in [&own.key, &own.account.session] {
         service.me(credential).await.assert_forbidden();
     }
-    for credential in [&others.key, &others.account.session] {
+    for credential in [&other.key, &other.account.session] {
         service.me(credential).await.expect(200);
     }
 }

@@ -1,4 +1,4 @@
-//! All routes, each with all kinds of credential: which it lets pass.
+//! Access to routes: the response of every route to every kind of credential.
 
 use gateway::functions::{FUNCTIONS, operations};
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{
     service::{Account, Credential, OwnService, Service},
 };
 
-/// Those whose responses are pages and no JSON: the tests of them are in `dashboard` and `docs`.
+/// The routes that return pages instead of JSON. The modules `dashboard` and `docs` test them.
 const PAGES: [(&str, &str); 4] =
     [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
 
@@ -18,13 +18,12 @@ const PAGES: [(&str, &str); 4] =
 const PERMISSIONS: [&[&str]; 5] =
     [&["read"], &["write"], &["delete"], &["admin"], &["read", "write", "delete", "admin"]];
 
-/// The routes that need a credential: method, path, and the columns of access.
+/// Returns the routes that need a credential: method, path, and the access columns of the operation table.
 fn protected() -> impl Iterator<Item = (&'static str, &'static str, String)> {
     operation_table::rows().filter_map(|row| Some((row.method, row.path, row.access?)))
 }
 
-/// A request of a route. Its ids name nothing, and its body lacks whatever the route needs, so that it
-/// changes nothing where it passes.
+/// Sends a request with unknown ids and an empty object as its body. It changes nothing, even if it is authorized.
 async fn send(service: &Service, method: &str, path: &str, credential: Option<&Credential>) -> Response {
     let path = path
         .replace("{session_id}", "sid_0000000000000000")
@@ -62,8 +61,9 @@ fn every_operation_has_a_row_and_is_implemented_by_its_function() {
     in_table.sort_unstable();
     assert_eq!(documented, in_table);
     for function in FUNCTIONS {
-        let of_others = function.operations.iter().find(|operation| operation.function != function.name);
-        assert!(of_others.is_none(), "{}", function.name);
+        for operation in function.operations {
+            assert_eq!(operation.function, function.name, "{}", operation.route);
+        }
     }
 }
 
@@ -85,7 +85,7 @@ async fn valid_credential_is_authorized_as_the_operation_table_states() {
         credentials.push(service.member(&session, permissions).await.0);
     }
 
-    let passes = async |method: &str, path: &str, credential: &Credential| {
+    let access = async |method: &str, path: &str, credential: &Credential| {
         let response = send(&service, method, path, Some(credential)).await;
         assert_ne!(response.status, 401, "{method} {path}: {}", response.text);
         if response.status == 403 {
@@ -93,19 +93,23 @@ async fn valid_credential_is_authorized_as_the_operation_table_states() {
         }
         if response.status == 403 { '-' } else { '+' }
     };
-    for (method, path, row) in protected() {
-        let mut seen = String::new();
+    for (method, path, expected) in protected() {
+        let mut actual = String::new();
         for credential in &credentials {
-            seen.push(passes(method, path, credential).await);
+            actual.push(access(method, path, credential).await);
         }
-        let (itself, record) = key(json!({"permissions": ["read"]})).await;
-        seen.push(passes(method, &path.replace("{key_id}", text(&record, "id")), &itself).await);
-        assert_eq!(seen, row, "{method} {path}");
+        // The last column is a key on its own routes.
+        let (key, record) = key(json!({"permissions": ["read"]})).await;
+        actual.push(access(method, &path.replace("{key_id}", text(&record, "id")), &key).await);
+        assert_eq!(actual, expected, "{method} {path}");
     }
 }
 
-/// Credentials that are not valid, each with the reason.
-async fn invalid(service: &OwnService, account: &Account) -> Vec<(&'static str, Option<Credential>)> {
+/// Returns credentials that are not valid, each with a description.
+async fn invalid_credentials(
+    service: &OwnService,
+    account: &Account,
+) -> Vec<(&'static str, Option<Credential>)> {
     let key = async |limits| service.key(&account.session, limits).await;
     let (valid, record) = key(json!({})).await;
     let unknown = KeyId::new(&Clock::system(), &Random::system()).to_string();
@@ -151,7 +155,7 @@ async fn invalid(service: &OwnService, account: &Account) -> Vec<(&'static str, 
 async fn invalid_credential_returns_401_on_every_route() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    for (kind, credential) in invalid(&service, &account).await {
+    for (kind, credential) in invalid_credentials(&service, &account).await {
         for (method, path, _) in protected() {
             println!("{method} {path} with {kind}");
             send(&service, method, path, credential.as_ref()).await.assert_unauthorized();
@@ -188,12 +192,12 @@ async fn credential_of_a_suspended_account_returns_403_on_every_route() {
 async fn public_route_ignores_credentials() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let mut credentials = invalid(&service, &account).await;
+    let mut credentials = invalid_credentials(&service, &account).await;
     credentials.push(("a session", Some(account.session.clone())));
     service.suspend(&account).await;
     for (kind, credential) in credentials {
         for (method, path) in operation_table::public_routes() {
-            // The body lacks whatever an operation needs.
+            // The empty body lacks the fields that the operation requires.
             let status = if method == "POST" { 400 } else { 200 };
             let response = send(&service, method, path, credential.as_ref()).await;
             assert_eq!(response.status, status, "{method} {path} with {kind}: {}", response.text);

@@ -1,12 +1,12 @@
-//! What comes from elsewhere and becomes a part of the programs.
+//! The crates that the programs are built from.
 
 use std::path::Path;
 
 #[test]
 fn every_crate_is_from_crates_io_with_a_checksum() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // `bench-reference` lies in `bench/reference`.
-    let is_ours = |name: &str| {
+    // The package `bench-reference` is in the folder `bench/reference`.
+    let is_in_repository = |name: &str| {
         ["", "functions", "infra"].iter().any(|folder| {
             let folder = root.join(folder);
             [name, &name.replace('-', "/")].iter().any(|name| folder.join(name).join("Cargo.toml").exists())
@@ -25,7 +25,7 @@ fn every_crate_is_from_crates_io_with_a_checksum() {
                 assert_eq!(source, "registry+https://github.com/rust-lang/crates.io-index", "{name}");
                 assert_eq!(value("checksum").map(str::len), Some(64), "{name}");
             }
-            None => assert!(is_ours(name), "{name} lies in no folder of ours"),
+            None => assert!(is_in_repository(name), "{name} has no folder in the repository"),
         }
     }
 }

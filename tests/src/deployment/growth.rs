@@ -1,4 +1,4 @@
-//! What an operation costs in the table, which does not grow with what an account has.
+//! The cost of operations in the table. It does not grow with the number of keys, members and projects of an account.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +19,18 @@ use crate::{
     service::{Account, Item, OwnService},
 };
 
-/// How many batches of items are written at once.
-const WRITES_AT_ONCE: usize = 4;
+/// The number of concurrent batch writes.
+const CONCURRENT_WRITES: usize = 4;
 
-/// What one operation led to.
+/// The cost of one request or command.
 #[derive(Debug, PartialEq)]
 struct Cost {
-    /// The operations of `DynamoDB` that were called, one after the other.
+    /// The calls to `DynamoDB` in their order.
     calls: Vec<String>,
     units: Units,
 }
 
-/// Costs by operation, as the operation table calls it, and who asks for it.
+/// The costs by name in the operation table and by kind of credential: `session` or `key`.
 type Costs = BTreeMap<(String, &'static str), Cost>;
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn more_items_do_not_raise_the_cost_of_any_operation() {
     let samples = Samples::read(&service, &account).await;
     samples.multiply(&service, &dynamodb, 10).await;
     let few = costs(&service, &dynamodb, &account).await;
-    // That of AWS counts each item of a transaction twice, and so does the embedded one; DynamoDB Local does not.
+    // AWS and the embedded DynamoDB count each item of a transaction twice. DynamoDB Local counts it once.
     if external_dynamodb().is_none() {
         let units = few.iter().map(|(operation, cost)| (operation.clone(), cost.units));
         assert_eq!(units.collect::<BTreeMap<_, _>>(), expected_units());
@@ -48,17 +48,17 @@ async fn more_items_do_not_raise_the_cost_of_any_operation() {
     samples.multiply(&service, &dynamodb, 10_000 - 10).await;
     assert_eq!(costs(&service, &dynamodb, &account).await, few);
 
-    // All of them are left out of what a test key sees: it looks through some, but not through all.
+    // None of these keys is visible to a test key. Its request reads some of them, but not all.
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
-    dynamodb.look();
+    dynamodb.take_cost();
     let path = format!("/v1/api-keys?limit={PAGE_SIZE}");
     service.get(&path, &test).await.expect(200);
-    let Cost { calls, units } = dynamodb.look();
+    let Cost { calls, units } = dynamodb.take_cost();
     assert_eq!(calls, ["BatchGetItem", "UpdateItem", "Query", "Query", "Query", "Query"]);
     assert!((30.0..100.0).contains(&units.read), "{units:?}");
 }
 
-/// What the operation table expects.
+/// Returns the units in the operation table.
 fn expected_units() -> BTreeMap<(String, &'static str), Units> {
     let mut expected = BTreeMap::new();
     for row in operation_table::rows() {
@@ -72,45 +72,45 @@ fn expected_units() -> BTreeMap<(String, &'static str), Units> {
     expected
 }
 
-/// What each operation costs now.
+/// Measures the cost of each operation and command.
 async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> Costs {
     let mut costs = Costs::new();
     let mut caller = Caller::new(service, account).await;
     for (method, path) in operation_table::routes() {
-        dynamodb.look();
+        dynamodb.take_cost();
         let response = caller.request(service, method, path, &caller.session).send().await;
         if path == "/v1/auth/password" {
             caller.password = NEW_PASSWORD;
         }
         assert!(response.status < 300, "{method} {path}: {}", response.text);
-        costs.insert((format!("{method} {path}"), "session"), dynamodb.look());
+        costs.insert((format!("{method} {path}"), "session"), dynamodb.take_cost());
     }
     let caller = Caller::new(service, account).await;
     for (method, path) in
         operation_table::routes().filter(|route| !operation_table::public_routes().contains(route))
     {
         let (key, _) = service.key(&caller.session, json!({})).await;
-        dynamodb.look();
+        dynamodb.take_cost();
         let response = caller.request(service, method, path, &key).send().await;
         assert!(response.status < 300 || response.status == 403, "{method} {path}: {}", response.text);
-        costs.insert((format!("{method} {path}"), "key"), dynamodb.look());
+        costs.insert((format!("{method} {path}"), "key"), dynamodb.take_cost());
     }
     for command in operator_commands(service).await {
-        dynamodb.look();
-        service.operate(caller.command(&command)).await.expect("it is done");
-        costs.insert((format!("operator {command}"), "session"), dynamodb.look());
+        dynamodb.take_cost();
+        service.operate(caller.command(&command)).await.expect("the command succeeds");
+        costs.insert((format!("operator {command}"), "session"), dynamodb.take_cost());
     }
     costs
 }
 
 impl DynamoDb {
-    /// What was called and consumed since the last look.
-    fn look(&self) -> Cost {
+    /// Returns the cost of all calls since the last time it was taken.
+    fn take_cost(&self) -> Cost {
         Cost { calls: self.calls(), units: self.units() }
     }
 }
 
-/// One item of each kind that an account has many of.
+/// One item of each kind of which an account can have many.
 struct Samples {
     key: Item,
     member: Item,
@@ -118,7 +118,7 @@ struct Samples {
 }
 
 impl Samples {
-    /// Those of things that were made as any others are.
+    /// Creates a key, a member and a project, and reads their items.
     async fn read(service: &OwnService, account: &Account) -> Self {
         let (_, key) = service.key(&account.session, json!({})).await;
         let project = service.project(&account.session).await;
@@ -131,7 +131,7 @@ impl Samples {
         }
     }
 
-    /// Puts so many more of each into the table, with ids of their own.
+    /// Writes `times` copies of each sample to the table, with new ids.
     async fn multiply(&self, service: &OwnService, dynamodb: &DynamoDb, times: usize) {
         let (clock, random) = (service.time.clock(), Random::system());
         let mut items = Vec::with_capacity(3 * times);
@@ -141,12 +141,12 @@ impl Samples {
             items.push(with_id(&self.project, "PROJECT#", ProjectId::new(&clock, &random).as_str()));
         }
         let table = service.gateway.table("Table").expect("the table");
-        // Straight to where the table is, since they are many.
+        // The writes bypass the proxy because they are many.
         let direct = dynamodb.direct_client();
         let mut writes = JoinSet::new();
         for chunk in items.chunks(25) {
-            if writes.len() == WRITES_AT_ONCE {
-                writes.join_next().await.expect("there are some").expect("one is done");
+            if writes.len() == CONCURRENT_WRITES {
+                writes.join_next().await.expect("a running write").expect("the write succeeds");
             }
             let requests = chunk.iter().map(|item| {
                 let put = PutRequest::builder().set_item(Some(item.clone())).build().expect("a put");
@@ -154,28 +154,29 @@ impl Samples {
             });
             let write = direct.batch_write_item().request_items(table, requests.collect());
             writes.spawn(async {
-                let left = write.send().await.expect("it is written").unprocessed_items;
-                assert!(left.is_none_or(|left| left.is_empty()), "all of it is");
+                let unprocessed = write.send().await.expect("the batch is written").unprocessed_items;
+                assert!(unprocessed.is_none_or(|items| items.is_empty()), "all items are written");
             });
         }
         writes.join_all().await;
     }
 }
-/// The item at this key.
+
+/// Reads the item with this key.
 async fn item(service: &OwnService, pk: &str, sk: &str) -> Item {
     let read = service.gateway.dynamodb().get_item().consistent_read(true);
     let read = read.table_name(service.gateway.table("Table").expect("the table"));
     let key = |text: &str| AttributeValue::S(text.to_owned());
-    let response = read.key("pk", key(pk)).key("sk", key(sk)).send().await.expect("it responses");
-    response.item.unwrap_or_else(|| panic!("there is no {sk} in {pk}"))
+    let response = read.key("pk", key(pk)).key("sk", key(sk)).send().await.expect("a response");
+    response.item.unwrap_or_else(|| panic!("no item {sk} in {pk}"))
 }
 
-/// The same item with another id.
+/// Returns a copy of an item with another id. `kind` is the prefix of its sort key.
 fn with_id(item: &Item, kind: &str, id: &str) -> Item {
     let mut item = item.clone();
     for (name, value) in [("sk", format!("{kind}{id}")), ("id", id.to_owned())] {
         let before = item.insert(name.to_owned(), AttributeValue::S(value));
-        assert!(before.is_some(), "there is no `{name}`");
+        assert!(before.is_some(), "no attribute `{name}`");
     }
     item
 }

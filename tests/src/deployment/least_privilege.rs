@@ -1,4 +1,4 @@
-//! Each function may do in AWS what it does, and nothing else.
+//! Least privilege: the template grants each function exactly the AWS actions that the function uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,51 +10,51 @@ use crate::{
     service::{OwnService, PASSWORD, Service, key_path},
 };
 
-/// The tests' own calls, and the gateway's.
+/// The caller of the calls that the tests and the gateway make.
 const GATEWAY: &str = "gateway";
 
 #[tokio::test]
 async fn granted_actions_are_exactly_the_used_actions() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    do_everything(&service).await;
-    // A login after a change of the pepper hashes the password anew.
+    use_every_action(&service).await;
+    // A login after a pepper rotation rehashes the password.
     pepper_rotation::change(&service).await;
     let account = service.account().await;
     service.time.pass(300);
     service.login(&account.email).await;
 
-    let mut done = dynamodb.actions();
-    done.remove(GATEWAY);
-    let mut allowed = service.gateway.actions().clone();
-    // The pepper is fetched from elsewhere, when a function starts.
+    let mut used = dynamodb.actions();
+    used.remove(GATEWAY);
+    let mut granted = service.gateway.actions().clone();
+    // A function fetches the pepper when it starts, from a Secrets Manager that the proxy does not record.
     let fetch = "secretsmanager:GetSecretValue";
-    let peppered: Vec<_> = allowed
+    let fetching: Vec<_> = granted
         .iter_mut()
         .filter_map(|(name, actions)| actions.remove(fetch).then_some(name.clone()))
         .collect();
     assert_eq!(
-        peppered,
+        fetching,
         ["api-keys-create", "api-keys-rotate", "authorizer", "login", "members", "operator", "password"]
     );
-    allowed.retain(|_, actions| !actions.is_empty());
-    for (function, allowed) in &allowed {
-        assert_eq!(done.get(function), Some(allowed), "{function}");
+    granted.retain(|_, actions| !actions.is_empty());
+    for (function, granted) in &granted {
+        assert_eq!(used.get(function), Some(granted), "{function}");
     }
     let callers = |actions: &BTreeMap<String, BTreeSet<String>>| actions.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(callers(&done), callers(&allowed));
+    assert_eq!(callers(&used), callers(&granted));
 }
 
-/// Takes each path through each function that ends in another call to the table.
-async fn do_everything(service: &Service) {
+/// Makes each function call every action that it uses.
+async fn use_every_action(service: &Service) {
     let account = service.account().await;
     service.suspend(&account).await;
     service.restore(&account).await;
     let command = json!({"enable_password": {"email": account.email}});
-    service.operate(command).await.expect("it is enabled");
+    service.operate(command).await.expect("the password is enabled");
     let admin = &account.session;
 
-    let named = service.request("POST", "/v1/api-keys").with(admin).header("Idempotency-Key", "first");
-    named.json(&json!({"name": "A key", "permissions": ["read"]})).send().await.expect(201);
+    let idempotent = service.request("POST", "/v1/api-keys").with(admin).header("Idempotency-Key", "first");
+    idempotent.json(&json!({"name": "A key", "permissions": ["read"]})).send().await.expect(201);
     let (key, record) = service.key(admin, json!({})).await;
     service.rotate(&record, admin, 60).await;
     service.rotate(&record, &key, 60).await;
@@ -82,7 +82,7 @@ async fn do_everything(service: &Service) {
     let sessions = service.get("/v1/auth/sessions", &other).await.expect(200);
     let own = sessions["data"].as_array().expect("a list").iter().find(|session| session["current"] == true);
     service
-        .delete(&format!("/v1/auth/sessions/{}", text(own.expect("itself"), "id")), admin)
+        .delete(&format!("/v1/auth/sessions/{}", text(own.expect("the current session"), "id")), admin)
         .await
         .expect(204);
     service.get("/v1/audit-events", admin).await.expect(200);

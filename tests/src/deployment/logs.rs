@@ -1,4 +1,4 @@
-//! What the logs hold, and what they never do.
+//! Logs: their records, their format, and the absence of secrets.
 
 use std::{
     collections::HashMap,
@@ -36,19 +36,19 @@ use crate::{
     dynamodb::{self, Fault},
     input::bodies,
     operation_table,
-    response::text,
+    response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path},
 };
 
-/// What stands in requests and may not get into a log.
+/// A text that requests contain and that must not be logged.
 const CANARY: &str = "canary";
 
-/// All that was logged in this process since the first look, by this test and by those beside it.
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// All lines that this and concurrent tests of this process have logged since [`start_process_log`].
+static PROCESS_LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-struct Log(MutexGuard<'static, Vec<u8>>);
+struct LogWriter(MutexGuard<'static, Vec<u8>>);
 
-impl Write for Log {
+impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -59,37 +59,37 @@ impl Write for Log {
     }
 }
 
-/// Starts logging, as the functions do it but with everything of ours in it.
-fn start_log() {
+/// Starts to collect the log of this process at level `trace`.
+fn start_process_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let writer = || Log(LOG.lock().expect("no test panics while it writes"));
+        let writer = || LogWriter(PROCESS_LOG.lock().expect("no test panics while it writes"));
         log::subscriber(LevelFilter::TRACE, writer).init();
     });
 }
 
-fn log() -> String {
-    String::from_utf8(LOG.lock().unwrap().clone()).expect("UTF-8")
+fn process_log() -> String {
+    String::from_utf8(PROCESS_LOG.lock().unwrap().clone()).expect("UTF-8")
 }
 
-/// What one test alone logs, all of which runs on one thread.
-pub struct OwnLog {
+/// The log of a single test, which must run on one thread.
+pub struct CapturedLog {
     lines: &'static Mutex<Vec<u8>>,
     _logging: DefaultGuard,
 }
 
-impl OwnLog {
-    /// Starts logging, as the functions do it where `LOG_LEVEL` is `level`.
+impl CapturedLog {
+    /// Starts to collect the log of this thread, with the `LOG_LEVEL` `level`.
     pub fn start(level: LevelFilter) -> Self {
-        // Where a thread has no subscriber, `tracing` may take from it that nobody listens to an event at all.
-        start_log();
+        // If a thread without a subscriber logs an event first, `tracing` may disable that event for all threads.
+        start_process_log();
         let lines: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
-        let writer = || Log(lines.lock().expect("the test does not panic while it writes"));
+        let writer = || LogWriter(lines.lock().expect("the test does not panic while it writes"));
         Self { lines, _logging: log::subscriber(level, writer).set_default() }
     }
 
-    /// What was logged since the last look.
-    pub fn records(&self) -> Vec<Value> {
+    /// Returns the records that were logged since the last call.
+    pub fn take_records(&self) -> Vec<Value> {
         let lines = String::from_utf8(mem::take(&mut self.lines.lock().unwrap())).expect("UTF-8");
         assert!(lines.is_empty() || lines.ends_with('\n'), "{lines}");
         assert!(!lines.contains(|character: char| character.is_control() && character != '\n'), "{lines:?}");
@@ -97,46 +97,47 @@ impl OwnLog {
     }
 }
 
-/// The records of the request with this id.
-fn records(request_id: &str) -> Vec<Value> {
-    let records = log().lines().map(|line| serde_json::from_str(line).expect(line)).collect::<Vec<Value>>();
+/// Returns the records of a request from the log of this process.
+fn records_of_request(request_id: &str) -> Vec<Value> {
+    let records =
+        process_log().lines().map(|line| serde_json::from_str(line).expect(line)).collect::<Vec<Value>>();
     records.into_iter().filter(|record| record["request_id"] == request_id).collect()
 }
 
-/// The secret part of the token in a credential: all but its last digits, which its hint may show.
+/// Returns the secret part of a token, without the last digits, which the key's hint contains.
 fn secret(credential: &Credential) -> &str {
     let text = &credential.0;
     &text[text.len() - 38..text.len() - 4]
 }
 
-/// Uses everything, well and badly. Returns what was given out and must not be logged.
-async fn use_everything(service: &Service, account: &Account) -> Vec<Credential> {
+/// Makes valid and invalid requests of all kinds. Returns the credentials that were issued, which must not be logged.
+async fn send_requests_of_all_kinds(service: &Service, account: &Account) -> Vec<Credential> {
     let session = &account.session;
     let (key, record) = service.key(session, json!({"name": CANARY})).await;
     let (rotated, _) = service.rotate(&record, session, 60).await;
-    let (ended, gone) = service.key(session, json!({})).await;
+    let (revoked, revoked_record) = service.key(session, json!({})).await;
     let (member, member_id) = service.member(session, &["read"]).await;
     let project = format!("/v1/projects/{}", service.project(session).await);
     let member_path = format!("/v1/members/{member_id}");
-    let named = || json!({"name": CANARY});
+    let name = || json!({"name": CANARY});
     let new_password = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
     let login = |password: &str| json!({"email": account.email, "password": password});
     let new_key = || json!({"name": CANARY, "permissions": ["read"]});
     for (nth, (method, path, credential, body, status)) in [
         ("POST", "/v1/api-keys?canary=canary", Some(session), new_key(), 201),
         ("POST", &format!("{}/rotate?canary=canary", key_path(&record)), Some(session), json!({}), 200),
-        ("POST", "/v1/projects?canary=canary", Some(&rotated), named(), 201),
+        ("POST", "/v1/projects?canary=canary", Some(&rotated), name(), 201),
         ("GET", "/v1/auth/me?canary=canary", Some(&rotated), Value::Null, 200),
         ("GET", "/v1/api-keys?status=all", Some(session), Value::Null, 200),
         ("GET", &key_path(&record), Some(&rotated), Value::Null, 200),
-        ("DELETE", &key_path(&gone), Some(session), Value::Null, 204),
-        ("GET", "/v1/auth/me", Some(&ended), Value::Null, 401),
+        ("DELETE", &key_path(&revoked_record), Some(session), Value::Null, 204),
+        ("GET", "/v1/auth/me", Some(&revoked), Value::Null, 401),
         ("GET", "/v1/audit-events?limit=9&canary=canary", Some(session), Value::Null, 200),
         ("GET", "/v1/audit-events?key_id=canary", Some(session), Value::Null, 400),
         ("GET", "/v1/projects", Some(&rotated), Value::Null, 200),
         ("GET", "/v1/health", None, Value::Null, 200),
         ("GET", &project, Some(&rotated), Value::Null, 200),
-        ("PATCH", &project, Some(&rotated), named(), 200),
+        ("PATCH", &project, Some(&rotated), name(), 200),
         ("DELETE", &project, Some(&member), Value::Null, 403),
         ("DELETE", &project, Some(&rotated), Value::Null, 204),
         ("GET", "/v1/members", Some(session), Value::Null, 200),
@@ -174,23 +175,23 @@ async fn use_everything(service: &Service, account: &Account) -> Vec<Credential>
         let response = request.send().await;
         assert_eq!(response.status, status, "{method} {path}: {}", response.text);
     }
-    let refused = service.operate(json!({"create_account": {"name": CANARY, "email": CANARY}})).await;
-    refused.expect_err("no account");
-    service.operate(json!({CANARY: CANARY})).await.expect_err("no command");
-    vec![key, rotated, ended, member, session.clone()]
+    let invalid = json!({"create_account": {"name": CANARY, "email": CANARY}});
+    service.operate(invalid).await.expect_err("an invalid command");
+    service.operate(json!({CANARY: CANARY})).await.expect_err("an unknown command");
+    vec![key, rotated, revoked, member, session.clone()]
 }
 
-/// Sends a request of each route that has a mark in its path, query, headers and body: without a credential, with that of
-/// `key`, and with a session that may do everything, so that each function sees it.
-async fn send_marked(service: &OwnService, account: &Account, key: &Credential) {
+/// Sends requests with [`CANARY`] in path, query, headers and body to each route: without a credential, with `key`, and with a
+/// session that has all permissions, so that each function receives one.
+async fn send_canaries(service: &OwnService, account: &Account, key: &Credential) {
     let session = service.login(&account.email).await;
     let mut routes: Vec<_> = service.gateway.routes().iter().collect();
-    // It ends the session.
+    // The logout is last because it ends the session.
     routes.sort_by_key(|route| route.path == "/v1/auth/logout");
     let body = json!({CANARY: CANARY}).to_string();
     for route in routes {
-        let named = |part: &str| if part.starts_with('{') { CANARY.to_owned() } else { part.to_owned() };
-        let path = route.path.split('/').map(named).collect::<Vec<_>>().join("/");
+        let fill = |part: &str| if part.starts_with('{') { CANARY.to_owned() } else { part.to_owned() };
+        let path = route.path.split('/').map(fill).collect::<Vec<_>>().join("/");
         let line = format!("{} {path}?{CANARY}={CANARY}", route.method);
         for credential in [
             "X-Canary: canary",
@@ -211,8 +212,8 @@ async fn send_marked(service: &OwnService, account: &Account, key: &Credential) 
     }
 }
 
-/// Sends credentials that are none, in all ways that a header allows, and bytes that a client would not.
-async fn send_nonsense(service: &Service, key: &Credential) {
+/// Sends malformed credentials, a malformed body, and header bytes that no HTTP client sends.
+async fn send_malformed_requests(service: &Service, key: &Credential) {
     let token = &key.0["Bearer ".len()..];
     for value in [
         "canary".to_owned(),
@@ -239,14 +240,14 @@ async fn send_nonsense(service: &Service, key: &Credential) {
              Connection: close\r\n\r\n",
             key.0
         );
-        connection.write_all(request.as_bytes()).await.expect("it is sent");
+        connection.write_all(request.as_bytes()).await.expect("the bytes are sent");
         let mut response = Vec::new();
         connection.read_to_end(&mut response).await.expect("a response");
         assert!(response.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&response));
     }
 }
 
-/// Every digest and password hash in the table, in whatever way a log may write it.
+/// Returns every digest and password hash in the table, in each encoding in which it could be logged.
 async fn stored_secrets(service: &OwnService) -> Vec<String> {
     let mut secrets = Vec::new();
     for item in service.items().await {
@@ -273,22 +274,22 @@ fn collect_secrets(attributes: &HashMap<String, AttributeValue>, secrets: &mut V
 
 #[tokio::test]
 async fn no_secret_is_logged() {
-    start_log();
+    start_process_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    send_marked(&service, &account, &key).await;
-    let mut given_out = use_everything(&service, &account).await;
-    send_nonsense(&service, &key).await;
+    send_canaries(&service, &account, &key).await;
+    let mut issued = send_requests_of_all_kinds(&service, &account).await;
+    send_malformed_requests(&service, &key).await;
     dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "ValidationException"), None);
     service.me(&key).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
-    given_out.push(key);
+    issued.push(key);
 
-    let log = log();
-    // The test sees what it looks for: its own requests.
+    let log = process_log();
+    // The log contains the requests of this test.
     let metrics = "\"CloudWatchMetrics\":[{\"Namespace\":\"MedTWINAuth\"";
-    for seen in [
+    for expected in [
         account.id.as_str(),
         "malformed credential",
         "revoked",
@@ -296,19 +297,19 @@ async fn no_secret_is_logged() {
         "DynamoDB failed",
         metrics,
     ] {
-        assert!(log.contains(seen), "{seen}");
+        assert!(log.contains(expected), "{expected}");
     }
     for route in service.gateway.routes() {
-        let seen = format!("\"operation\":\"{} {}\"", route.method, route.path);
-        assert!(log.contains(&seen), "{seen}");
+        let operation = format!("\"operation\":\"{} {}\"", route.method, route.path);
+        assert!(log.contains(&operation), "{operation}");
     }
     let stored = stored_secrets(&service).await;
-    // Three keys, of which one is rotated and one revoked; a session; two members' passwords.
+    // Three keys, one of them rotated and one revoked; a session; the passwords of two members.
     assert!(stored.len() > 12, "{}", stored.len());
-    let given_out = given_out.iter().map(secret);
+    let issued = issued.iter().map(secret);
     let others =
         [PASSWORD, CANARY, "Bearer mt_", "Session sess_", "$argon2", "@example.com", dynamodb::CANARY];
-    for secret in stored.iter().map(String::as_str).chain(given_out).chain(others) {
+    for secret in stored.iter().map(String::as_str).chain(issued).chain(others) {
         let lines: Vec<_> = log.lines().filter(|line| line.contains(secret)).collect();
         assert!(lines.is_empty(), "{secret}: {lines:?}");
     }
@@ -317,46 +318,46 @@ async fn no_secret_is_logged() {
 
 #[tokio::test]
 async fn hostile_request_yields_one_line_per_invocation() {
-    let log = OwnLog::start(LevelFilter::TRACE);
+    let log = CapturedLog::start(LevelFilter::TRACE);
     let service = OwnService::start().await;
     let account = service.account().await;
-    log.records();
-    // Its own line, were it written as it stands, and one that a terminal would show in place of others.
+    log.take_records();
+    // Written without escaping, this text would add a line to the log, and a terminal would overwrite others with it.
     let hostile =
         format!("{CANARY}\r\n{{\"level\": \"INFO\"}}\n\u{1b}[2K\u{1b}[31m\u{0}\u{7f}\u{85}\u{2028}\u{9b}31m");
     let encoded: String = hostile.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
     let assert_one_line_each = |is_public: bool, case: &str| {
-        let records = log.records();
+        let records = log.take_records();
         assert_eq!(
             records.iter().filter(|record| record["message"] == "request").count(),
             1,
             "{case}: {records:?}"
         );
         let documents = records.iter().filter(|record| record["_aws"].is_object());
-        let (authorizer, own): (Vec<_>, Vec<_>) =
+        let (authorizer, function): (Vec<_>, Vec<_>) =
             documents.partition(|document| document["FunctionName"] == "authorizer");
         assert_eq!(authorizer.len(), usize::from(!is_public), "{case}: {records:?}");
-        let goes_on = authorizer.iter().all(|document| document["Outcome"] == "allowed");
-        assert_eq!(own.len(), usize::from(goes_on), "{case}: {records:?}");
+        let is_authorized = authorizer.iter().all(|document| document["Outcome"] == "allowed");
+        assert_eq!(function.len(), usize::from(is_authorized), "{case}: {records:?}");
         assert!(!records.iter().any(|record| record.to_string().contains(CANARY)), "{case}: {records:?}");
     };
     for (method, route) in operation_table::routes() {
-        let good = bodies::good(method, route);
+        let valid = bodies::valid_body(method, route);
         let mut bodies = vec![hostile.clone()];
-        if let Ok(Value::Object(good)) = serde_json::from_str(&good) {
-            for name in good.keys() {
+        if let Ok(Value::Object(valid)) = serde_json::from_str(&valid) {
+            for name in valid.keys() {
                 for value in [json!(hostile), json!([hostile]), json!({&hostile: hostile})] {
-                    let mut body = good.clone();
+                    let mut body = valid.clone();
                     body.insert(name.clone(), value);
                     bodies.push(json!(body).to_string());
                 }
             }
-            let mut body = good.clone();
+            let mut body = valid.clone();
             body.insert(hostile.clone(), json!(hostile));
             bodies.push(json!(body).to_string());
         }
-        let ids = route.split('/').map(|part| if part.starts_with('{') { &encoded } else { part });
-        let path = ids.collect::<Vec<_>>().join("/");
+        let parts = route.split('/').map(|part| if part.starts_with('{') { &encoded } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
         let parameters = ["limit", "cursor", "status", "environment", "key_id", &encoded];
         let query: String = parameters.map(|name| format!("{name}={encoded}&")).concat();
         for path in [format!("{path}?{query}"), path] {
@@ -378,7 +379,7 @@ async fn hostile_request_yields_one_line_per_invocation() {
 
 #[tokio::test]
 async fn hostile_event_yields_one_line_per_invocation() {
-    let log = OwnLog::start(LevelFilter::TRACE);
+    let log = CapturedLog::start(LevelFilter::TRACE);
     let service = OwnService::start().await;
     let hostile = "x\r\n{\"level\": \"INFO\"}\n\u{1b}[2K\u{0}";
     let context = json!({
@@ -393,10 +394,10 @@ async fn hostile_event_yields_one_line_per_invocation() {
         "requestContext": context, "pathParameters": {"key_id": hostile}, "body": hostile, "isBase64Encoded": false,
     });
     for function in service.gateway.actions().keys() {
-        log.records();
-        // Whatever comes of it.
+        log.take_records();
+        // The result does not matter.
         service.invoke(function, &event).await.ok();
-        let records = log.records();
+        let records = log.take_records();
         let documents = records.iter().filter(|record| record["_aws"].is_object());
         assert_eq!(documents.count(), 1, "{function}: {records:?}");
     }
@@ -404,15 +405,15 @@ async fn hostile_event_yields_one_line_per_invocation() {
 
 #[tokio::test]
 async fn denied_request_is_logged_with_caller_operation_and_reason() {
-    start_log();
+    start_process_log();
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["write"]})).await;
     let response = service.get("/v1/projects", &key).await;
     response.assert_forbidden();
-    let records = records(response.header("x-request-id").expect("an id"));
+    let records = records_of_request(response.header("x-request-id").expect("an id"));
     let authorized = records.iter().find(|record| record["Outcome"] == "forbidden").expect("a record");
-    for (member, value) in [
+    for (field, value) in [
         ("level", "INFO"),
         ("FunctionName", "authorizer"),
         ("operation", "authorize GET /v1/projects"),
@@ -421,13 +422,13 @@ async fn denied_request_is_logged_with_caller_operation_and_reason() {
         ("Outcome", "forbidden"),
         ("reason", "missing permission: read"),
     ] {
-        assert_eq!(authorized[member], value, "{authorized}");
+        assert_eq!(authorized[field], value, "{authorized}");
     }
 }
 
 #[tokio::test]
 async fn forged_token_is_logged_with_its_claimed_ids() {
-    start_log();
+    start_process_log();
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;
@@ -435,7 +436,7 @@ async fn forged_token_is_logged_with_its_claimed_ids() {
     let forged = Credential::forged(Environment::Live, &account.id, id);
     let response = service.me(&forged).await;
     response.assert_unauthorized();
-    let records = records(response.header("x-request-id").expect("an id"));
+    let records = records_of_request(response.header("x-request-id").expect("an id"));
     let authorized = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect("a record");
     assert_eq!(authorized["claimed"], format!("{} {id}", account.id));
     assert_eq!((&authorized["account_id"], &authorized["principal_id"]), (&Value::Null, &Value::Null));
@@ -443,35 +444,35 @@ async fn forged_token_is_logged_with_its_claimed_ids() {
 
 #[tokio::test]
 async fn error_response_is_logged_with_status_and_reason() {
-    start_log();
+    start_process_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let body = json!({"name": CANARY.repeat(20), "permissions": ["read"]});
     let response = service.post("/v1/api-keys", &account.session, body).await;
     response.assert_bad_field("name");
-    let answered = |request_id: &str| {
-        let records = records(request_id);
-        let responses = |record: &Value| {
+    let function_record = |response: &Response| {
+        let records = records_of_request(response.header("x-request-id").expect("an id"));
+        let is_of_function = |record: &Value| {
             record["operation"].as_str().is_some_and(|operation| !operation.starts_with("authorize"))
         };
-        records.into_iter().find(responses).expect("a record")
+        records.into_iter().find(is_of_function).expect("a record")
     };
-    let record = answered(response.header("x-request-id").expect("an id"));
+    let record = function_record(&response);
     assert_eq!(record["operation"], "POST /v1/api-keys");
     assert_eq!(record["status"], 400);
     assert_eq!(record["reason"], "BAD_REQUEST: name");
     assert_eq!(record["principal_id"], account.user_id);
-    // A name that the caller made up may be anything.
+    // The name of an unknown field comes from the caller and is not logged.
     let body = json!({"name": "A", "permissions": ["read"], CANARY: 1});
     let response = service.post("/v1/api-keys", &account.session, body).await;
     response.assert_bad_field(CANARY);
-    let record = answered(response.header("x-request-id").expect("an id"));
+    let record = function_record(&response);
     assert_eq!(record["reason"], "BAD_REQUEST: an unknown field");
 
     dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("Query"));
     let response = service.get("/v1/api-keys", &account.session).await;
     response.assert_error(503, "UNAVAILABLE");
-    let record = answered(response.header("x-request-id").expect("an id"));
+    let record = function_record(&response);
     assert_eq!(record["reason"], "DynamoDB failed: error response: AccessDeniedException");
 }
 
@@ -479,13 +480,13 @@ async fn error_response_is_logged_with_status_and_reason() {
 async fn operator_command_is_logged_with_account_and_outcome() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let log = OwnLog::start(LevelFilter::INFO);
+    let log = CapturedLog::start(LevelFilter::INFO);
     service.suspend(&account).await;
     let command = json!({"restore_account": {"account_id": "acct_0000000000000001"}});
-    service.operate(command).await.expect_err("there is none");
-    service.operate(json!({CANARY: {}})).await.expect_err("no command");
-    let mut records = log.records();
-    // The embedded DynamoDB warns of each write whose condition fails.
+    service.operate(command).await.expect_err("an unknown account");
+    service.operate(json!({CANARY: {}})).await.expect_err("an unknown command");
+    let mut records = log.take_records();
+    // The embedded DynamoDB logs a warning for each write whose condition fails.
     records.retain(|record| record["target"] != "dynoxide::server");
     let [suspended, missing, unknown] = records.as_slice() else { panic!("{records:?}") };
     for (record, operation, outcome, account_id, reason) in [
@@ -506,12 +507,12 @@ async fn debug_output_of_secret_types_is_redacted() {
     let secret = "a canary of 32 bytes and some more";
     let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");
     let peppers = Arc::new(Peppers::new(pepper, None));
-    let new_password = || NewPassword::try_from(secret.to_owned()).expect("a good one");
+    let new_password = || NewPassword::try_from(secret.to_owned()).expect("a valid password");
     let hash = new_password().hash(Arc::clone(&peppers), &random).await.expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
     let token = NewToken::for_key(Environment::Live, account, key, &random);
-    for (shown, expected) in [
+    for (output, expected) in [
         (format!("{peppers:?}"), "Peppers { current: Pepper(…), previous: None }"),
         (format!("{:?}", TokenDigest::of(secret, &peppers)), "TokenDigest(…)"),
         (format!("{:?}", Password::from(secret.to_owned())), "Password(…)"),
@@ -519,6 +520,6 @@ async fn debug_output_of_secret_types_is_redacted() {
         (format!("{hash:?}"), "PasswordHash(…)"),
         (format!("{token:?}"), "NewToken(…)"),
     ] {
-        assert_eq!(shown, expected);
+        assert_eq!(output, expected);
     }
 }

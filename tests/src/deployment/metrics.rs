@@ -1,4 +1,4 @@
-//! What `CloudWatch` reads from the logs: each invocation leaves one document in the embedded metric format.
+//! Metrics: each invocation logs one document in the embedded metric format, from which `CloudWatch` extracts them.
 
 use std::{
     collections::HashSet,
@@ -10,58 +10,58 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault},
     response::text,
     service::{Account, Credential, OwnService, PASSWORD, START, key_path},
 };
 
-/// A service, what it logs where `LOG_LEVEL` is `error`, and its `DynamoDB`.
-struct Watched {
+/// A service with the `LOG_LEVEL` `error`, its log, and its `DynamoDB`.
+struct ObservedService {
     service: OwnService,
     dynamodb: DynamoDb,
-    log: OwnLog,
+    log: CapturedLog,
 }
 
-impl Watched {
+impl ObservedService {
     async fn start() -> Self {
-        let log = OwnLog::start(LevelFilter::ERROR);
+        let log = CapturedLog::start(LevelFilter::ERROR);
         let (service, dynamodb) = OwnService::start_with_dynamodb().await;
         Self { service, dynamodb, log }
     }
 
-    /// The documents that came since the last look. Nothing else has been logged.
-    fn documents(&self) -> Vec<Value> {
-        let documents = self.log.records();
+    /// Returns the documents that were logged since the last call. Asserts that nothing else was logged.
+    fn take_documents(&self) -> Vec<Value> {
+        let documents = self.log.take_records();
         documents.iter().for_each(assert_valid);
         documents
     }
 
-    /// Which functions ran since the last look, and how that ended.
+    /// Asserts which functions have run since the last call, and with which outcomes.
     #[track_caller]
-    fn assert_ran(&self, expected: &[(&str, &str)]) {
-        let documents = self.documents();
-        let ran =
+    fn assert_outcomes(&self, expected: &[(&str, &str)]) {
+        let documents = self.take_documents();
+        let outcomes =
             documents.iter().map(|document| (text(document, "FunctionName"), text(document, "Outcome")));
-        assert_eq!(ran.collect::<Vec<_>>(), expected);
+        assert_eq!(outcomes.collect::<Vec<_>>(), expected);
     }
 }
 
-/// Whether it is as the specification of the format has it.
+/// Asserts that a document conforms to the specification of the embedded metric format.
 #[track_caller]
 fn assert_valid(document: &Value) {
-    let has_only = |object: &Value, members: &[&str]| {
+    let assert_fields = |object: &Value, fields: &[&str]| {
         let object = object.as_object().expect("an object");
-        assert!(object.keys().eq(members.iter().copied()), "{document}");
+        assert!(object.keys().eq(fields.iter().copied()), "{document}");
     };
     let metadata = &document["_aws"];
-    has_only(metadata, &["CloudWatchMetrics", "Timestamp"]);
-    let began = i128::from(metadata["Timestamp"].as_i64().expect("milliseconds"));
+    assert_fields(metadata, &["CloudWatchMetrics", "Timestamp"]);
+    let started = i128::from(metadata["Timestamp"].as_i64().expect("milliseconds"));
     let day = 24 * 60 * 60 * 1_000;
-    assert!((0..day).contains(&(began - START.unix_timestamp_nanos() / 1_000_000)), "{document}");
+    assert!((0..day).contains(&(started - START.unix_timestamp_nanos() / 1_000_000)), "{document}");
     let mut defined = HashSet::new();
     for directive in metadata["CloudWatchMetrics"].as_array().expect("directives") {
-        has_only(directive, &["Dimensions", "Metrics", "Namespace"]);
+        assert_fields(directive, &["Dimensions", "Metrics", "Namespace"]);
         assert_eq!(directive["Namespace"], "MedTWINAuth");
         for dimensions in directive["Dimensions"].as_array().expect("sets of dimensions") {
             let dimensions = dimensions.as_array().expect("a set");
@@ -74,7 +74,7 @@ fn assert_valid(document: &Value) {
         let metrics = directive["Metrics"].as_array().expect("metrics");
         assert!((1..=100).contains(&metrics.len()), "{document}");
         for metric in metrics {
-            has_only(metric, &["Name", "Unit"]);
+            assert_fields(metric, &["Name", "Unit"]);
             let name = text(metric, "Name");
             assert!(["Count", "Milliseconds"].contains(&text(metric, "Unit")), "{document}");
             assert!(document[name].as_f64().expect(name) >= 0.0, "{document}");
@@ -97,72 +97,75 @@ fn calls(documents: &[Value]) -> u64 {
 
 #[tokio::test]
 async fn outcome_is_reported_at_any_log_level() {
-    let watched = Watched::start().await;
-    let Watched { service, dynamodb, .. } = &watched;
+    let observed = ObservedService::start().await;
+    let ObservedService { service, dynamodb, .. } = &observed;
     let account = service.account().await;
     let (reader, _) = service.key(&account.session, json!({"permissions": ["read"]})).await;
-    watched.documents();
+    observed.take_documents();
 
     service.get("/v1/projects", &reader).await.expect(200);
-    watched.assert_ran(&[("authorizer", "allowed"), ("projects", "succeeded")]);
+    observed.assert_outcomes(&[("authorizer", "allowed"), ("projects", "succeeded")]);
     service.post("/v1/projects", &reader, json!({"name": "A"})).await.assert_forbidden();
-    watched.assert_ran(&[("authorizer", "forbidden")]);
+    observed.assert_outcomes(&[("authorizer", "forbidden")]);
     service.me(&Credential::bearer("mt_live_invalid")).await.assert_unauthorized();
-    watched.assert_ran(&[("authorizer", "unauthenticated")]);
+    observed.assert_outcomes(&[("authorizer", "unauthenticated")]);
     service.post("/v1/api-keys", &account.session, json!({})).await.assert_bad_field("name");
-    watched.assert_ran(&[("authorizer", "allowed"), ("api-keys-create", "refused")]);
+    observed.assert_outcomes(&[("authorizer", "allowed"), ("api-keys-create", "refused")]);
     let wrong = json!({"email": account.email, "password": "x"});
     service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(401);
-    watched.assert_ran(&[("login", "refused")]);
+    observed.assert_outcomes(&[("login", "refused")]);
     service.request("GET", "/v1/health").send().await.expect(200);
-    watched.assert_ran(&[("health", "succeeded")]);
-    // No route, no function.
+    observed.assert_outcomes(&[("health", "succeeded")]);
+    // An unknown route invokes no function.
     service.get("/v1/nothing", &reader).await.assert_not_found();
-    watched.assert_ran(&[]);
+    observed.assert_outcomes(&[]);
 
     service.suspend(&account).await;
-    watched.assert_ran(&[("operator", "succeeded")]);
-    service.operate(json!({"suspend_account": {}})).await.expect_err("it is refused");
-    watched.assert_ran(&[("operator", "refused")]);
+    observed.assert_outcomes(&[("operator", "succeeded")]);
+    service.operate(json!({"suspend_account": {}})).await.expect_err("the command is rejected");
+    observed.assert_outcomes(&[("operator", "refused")]);
     service.restore(&account).await;
-    watched.assert_ran(&[("operator", "succeeded")]);
+    observed.assert_outcomes(&[("operator", "succeeded")]);
 
-    let refused = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
-    dynamodb.inject(refused, Some("UpdateItem"));
+    let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+    dynamodb.inject(fault, Some("UpdateItem"));
     service.time.pass(60);
     service.me(&reader).await.expect(200);
-    watched.assert_ran(&[("authorizer", "allowed_uncounted"), ("me", "succeeded")]);
+    observed.assert_outcomes(&[("authorizer", "allowed_uncounted"), ("me", "succeeded")]);
     dynamodb.recover();
     let limits = json!({"live": 1, "test": 1});
     service
         .operate(json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}}))
         .await
-        .expect("it is done");
+        .expect("the command succeeds");
     service.me(&reader).await.expect(200);
-    watched.documents();
+    observed.take_documents();
     service.me(&reader).await.expect(429);
-    watched.assert_ran(&[("authorizer", "rate_limited"), ("me", "refused")]);
+    observed.assert_outcomes(&[("authorizer", "rate_limited"), ("me", "refused")]);
 
-    dynamodb.inject(refused, Some("Query"));
+    dynamodb.inject(fault, Some("Query"));
     service.get("/v1/api-keys", &account.session).await.expect(503);
-    watched.assert_ran(&[("authorizer", "allowed"), ("api-keys-list", "failed")]);
-    dynamodb.inject(refused, None);
+    observed.assert_outcomes(&[("authorizer", "allowed"), ("api-keys-list", "failed")]);
+    dynamodb.inject(fault, None);
     service.me(&reader).await.expect(503);
-    watched.assert_ran(&[("authorizer", "failed")]);
-    service.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect_err("it fails");
-    watched.assert_ran(&[("operator", "failed")]);
+    observed.assert_outcomes(&[("authorizer", "failed")]);
+    service
+        .operate(json!({"suspend_account": {"account_id": account.id}}))
+        .await
+        .expect_err("the command fails");
+    observed.assert_outcomes(&[("operator", "failed")]);
 }
 
 #[tokio::test]
 async fn dynamodb_calls_are_counted() {
-    let watched = Watched::start().await;
-    let Watched { service, dynamodb, .. } = &watched;
+    let observed = ObservedService::start().await;
+    let ObservedService { service, dynamodb, .. } = &observed;
     let account = service.account().await;
     let admin = &account.session;
     let (_, record) = service.key(admin, json!({})).await;
     let (scoped, _) = service.key(admin, json!({"scope": {"projects": ["proj_a", "proj_b"]}})).await;
     let rotation = format!("{}/rotate", key_path(&record));
-    // Until a batch of its quota is at hand that lasts.
+    // After a few requests, the reserved batch of the key's quota is large enough for the ones below.
     for _ in 0..5 {
         service.me(&scoped).await.expect(200);
     }
@@ -178,7 +181,7 @@ async fn dynamodb_calls_are_counted() {
         ("POST", "/v1/auth/password", Some(admin), password),
         ("GET", "/v1/health", None, Value::Null),
     ] {
-        watched.documents();
+        observed.take_documents();
         dynamodb.calls();
         let mut request = service.request(method, path);
         if let Some(credential) = credential {
@@ -186,70 +189,70 @@ async fn dynamodb_calls_are_counted() {
         }
         let request = if body.is_null() { request } else { request.json(&body) };
         assert!(request.send().await.status < 300, "{method} {path}");
-        let (documents, called) = (watched.documents(), dynamodb.calls());
-        assert_eq!(calls(&documents), called.len() as u64, "{path}: {called:?} {documents:?}");
+        let (documents, actual) = (observed.take_documents(), dynamodb.calls());
+        assert_eq!(calls(&documents), actual.len() as u64, "{path}: {actual:?} {documents:?}");
         let authorizer = documents.iter().find(|document| document["FunctionName"] == "authorizer");
-        let decided_with = authorizer.map(|document| document["DynamoDBCalls"].as_u64());
-        assert_eq!(decided_with, credential.map(|_| Some(1)), "{path}");
+        let calls_of_authorizer = authorizer.map(|document| document["DynamoDBCalls"].as_u64());
+        assert_eq!(calls_of_authorizer, credential.map(|_| Some(1)), "{path}");
     }
 }
 
 #[tokio::test]
 async fn every_retry_is_counted() {
-    let watched = Watched::start().await;
-    let Watched { service, dynamodb, .. } = &watched;
+    let observed = ObservedService::start().await;
+    let ObservedService { service, dynamodb, .. } = &observed;
     let Account { session, .. } = service.account().await;
-    watched.documents();
+    observed.take_documents();
     dynamodb.calls();
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.me(&session).await.expect(503);
-    // One by the fast path, and three of the SDK's.
+    // One direct batch get, and three attempts of the SDK.
     assert_eq!(dynamodb.calls(), ["BatchGetItem"; 4]);
-    assert_eq!(calls(&watched.documents()), 4);
+    assert_eq!(calls(&observed.take_documents()), 4);
 }
 
 #[tokio::test]
 async fn concurrent_invocations_are_counted_separately() {
-    let watched = Watched::start().await;
-    let Watched { service, dynamodb, .. } = &watched;
+    let observed = ObservedService::start().await;
+    let ObservedService { service, dynamodb, .. } = &observed;
     let Account { session, .. } = service.account().await;
     service.me(&session).await.expect(200);
-    watched.documents();
-    // The first waits in the function, while the second is authorized, and ends after it.
+    observed.take_documents();
+    // The first request waits in the function until the second one has ended.
     let mut held = dynamodb.hold("Query");
     let second = async {
         held.arrived().await;
         service.me(&session).await.expect(200);
-        let ran = watched.documents();
+        let documents = observed.take_documents();
         assert_eq!(
-            ran.iter().map(|document| text(document, "FunctionName")).collect::<Vec<_>>(),
+            documents.iter().map(|document| text(document, "FunctionName")).collect::<Vec<_>>(),
             ["authorizer", "authorizer", "me"]
         );
         assert_eq!(
-            ran.iter().map(|document| document["DynamoDBCalls"].as_u64()).collect::<Vec<_>>(),
+            documents.iter().map(|document| document["DynamoDBCalls"].as_u64()).collect::<Vec<_>>(),
             [Some(1), Some(1), Some(0)]
         );
         drop(held);
     };
     let (first, ()) = tokio::join!(service.get("/v1/api-keys", &session), second);
     first.expect(200);
-    let ran = watched.documents();
-    assert_eq!((text(&ran[0], "FunctionName"), calls(&ran)), ("api-keys-list", 1));
+    let documents = observed.take_documents();
+    assert_eq!((text(&documents[0], "FunctionName"), calls(&documents)), ("api-keys-list", 1));
 }
 
 #[tokio::test]
 async fn latency_is_in_milliseconds_from_start_to_response() {
-    const LATE: Duration = Duration::from_millis(100);
-    let log = OwnLog::start(LevelFilter::INFO);
+    const DELAY: Duration = Duration::from_millis(100);
+    let log = CapturedLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    log.records();
-    dynamodb.inject(Fault::Delay(LATE), Some("BatchGetItem"));
-    let began = Instant::now();
+    log.take_records();
+    dynamodb.inject(Fault::Delay(DELAY), Some("BatchGetItem"));
+    let started = Instant::now();
     service.me(&account.session).await.expect(200);
-    let took = began.elapsed();
-    let records = log.records();
+    let elapsed = started.elapsed();
+    let records = log.take_records();
     let authorized = records.iter().find(|record| record["FunctionName"] == "authorizer").expect("a line");
     let latency = Duration::from_secs_f64(authorized["Latency"].as_f64().expect("a number") / 1_000.0);
-    assert!(LATE <= latency && latency <= took, "{latency:?} of {took:?}");
+    assert!(DELAY <= latency && latency <= elapsed, "{latency:?} of {elapsed:?}");
 }

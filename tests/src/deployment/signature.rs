@@ -1,4 +1,4 @@
-//! What AWS checks of each request and no `DynamoDB` on one machine does: its [signature].
+//! The [signature] of requests to AWS. AWS verifies it, but no local `DynamoDB` does.
 //!
 //! [signature]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
-/// Who has to sign.
+/// The credentials and region that requests are signed with.
 pub struct Signer {
     access_key_id: String,
     secret_access_key: String,
@@ -18,7 +18,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Whoever has the credentials in the environment of functions.
+    /// Reads the credentials and the region from the environment variables of a function.
     pub fn new(environment: &BTreeMap<&str, &str>) -> Self {
         let [access_key_id, secret_access_key, session_token, region] =
             ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"]
@@ -27,7 +27,8 @@ impl Signer {
     }
 }
 
-/// Whether `POST /` with these headers and this body is signed by `signer`, for `DynamoDB` and now.
+/// Asserts that `POST /` with these headers and this body has a valid signature by `signer` for `DynamoDB`, made at the present
+/// time.
 #[track_caller]
 pub fn assert_signed(headers: &HeaderMap, body: &[u8], signer: &Signer) {
     let header = |name: &str| {
@@ -45,13 +46,13 @@ pub fn assert_signed(headers: &HeaderMap, body: &[u8], signer: &Signer) {
     assert_eq!(part("Credential"), format!("{}/{scope}", signer.access_key_id));
     assert_eq!(header("x-amz-security-token"), signer.session_token);
     let names = part("SignedHeaders");
-    let covered: Vec<_> = names.split(';').collect();
+    let signed: Vec<_> = names.split(';').collect();
     let must_be_signed = |name: &&str| *name == "host" || name.starts_with("x-amz-");
     for name in headers.keys().map(HeaderName::as_str).filter(must_be_signed) {
-        assert!(covered.contains(&name), "{name} is not signed");
+        assert!(signed.contains(&name), "{name} is not signed");
     }
 
-    let headers: Vec<_> = covered.iter().map(|name| format!("{name}:{}", header(name))).collect();
+    let headers: Vec<_> = signed.iter().map(|name| format!("{name}:{}", header(name))).collect();
     let headers = headers.join("\n");
     let request = format!("POST\n/\n\n{headers}\n\n{names}\n{}", hex(&Sha256::digest(body)));
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(&request)));
@@ -60,8 +61,11 @@ pub fn assert_signed(headers: &HeaderMap, body: &[u8], signer: &Signer) {
     assert_eq!(part("Signature"), hex(&hmac(&key, &text)), "{request}");
 }
 
-/// AWS takes a signature for five minutes.
-#[expect(clippy::disallowed_methods, reason = "AWS has the time of day, whatever the test says")]
+/// Asserts that a signature's time is at most five minutes from now. AWS accepts no others.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "AWS compares signatures with the real time, not with a test's clock"
+)]
 fn assert_is_now(date: &str) {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     let date = PrimitiveDateTime::parse(date, format).expect("a date").assume_utc();

@@ -5,7 +5,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault},
     response::text,
     service::OwnService,
@@ -42,17 +42,17 @@ async fn is_used_after_the_first_sdk_call() {
 
 #[tokio::test]
 async fn failed_read_falls_back_to_the_sdk() {
-    let log = OwnLog::start(LevelFilter::INFO);
+    let log = CapturedLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     for (fault, reason) in FAULTS {
         reads(&dynamodb);
-        log.records();
+        log.take_records();
         // With the SDK's first attempt, too.
         dynamodb.inject_at(fault, Some("BatchGetItem"), 0..2);
         service.me(&account.session).await.expect(200);
         assert_eq!(reads(&dynamodb), [true, false, false], "{fault:?}");
-        let records = log.records();
+        let records = log.take_records();
         let mut closed = records.iter().filter(|record| record["message"] == "the fast path is closed");
         assert_eq!(closed.next().map(|record| text(record, "reason")), Some(reason), "{fault:?}");
         // After a call of the SDK's that went well it is open again.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     dynamodb::Fault,
     response::Response,
     service::{OwnService, PASSWORD, key_path},
@@ -97,14 +97,14 @@ async fn incomplete_batch_returns_503_not_401() {
 
 #[tokio::test]
 async fn cancelled_transaction_returns_503_and_logs_the_reason() {
-    let log = OwnLog::start(LevelFilter::INFO);
+    let log = CapturedLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (_, made) = service.key(&account.session, json!({})).await;
     dynamodb.inject(Fault::Cancel("ValidationError"), Some("TransactWriteItems"));
-    log.records();
+    log.take_records();
     assert_unavailable(&service.delete(&key_path(&made), &account.session).await);
-    let records = log.records();
+    let records = log.take_records();
     let failed = records.iter().find(|record| record["Outcome"] == "failed").expect("a line");
     assert_eq!(failed["reason"], "DynamoDB failed: cancelled: ValidationError, None");
 }

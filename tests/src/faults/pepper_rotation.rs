@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Held, Fault},
     response::text,
     service::{Account, Credential, OwnService, PASSWORD, key_path},
@@ -68,14 +68,14 @@ async fn invalid_new_pepper_leaves_the_cached_peppers_in_use() {
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let before = versions(&service, &account.id, &record).await[0].clone();
-    let log = OwnLog::start(LevelFilter::INFO);
+    let log = CapturedLog::start(LevelFilter::INFO);
     change_to(&service, "too short").await;
     service.time.pass(300);
     service.me(&key).await.expect(200);
     let (_, made) = service.key(&account.session, json!({})).await;
     assert_eq!(versions(&service, &account.id, &made).await[0], before);
     let failed = || {
-        let records = log.records();
+        let records = log.take_records();
         let failed = records.iter().filter(|record| record["message"] == "the peppers could not be refreshed");
         failed.map(|record| text(record, "reason").to_owned()).collect::<Vec<_>>()
     };
@@ -98,7 +98,7 @@ async fn failed_fetch_of_one_version_leaves_both_cached_peppers_in_use() {
     })
     .await;
     let account = service.account().await;
-    let log = OwnLog::start(LevelFilter::INFO);
+    let log = CapturedLog::start(LevelFilter::INFO);
     service.time.pass(300);
     dynamodb.inject_at(
         Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
@@ -106,7 +106,7 @@ async fn failed_fetch_of_one_version_leaves_both_cached_peppers_in_use() {
         1..2,
     );
     service.me(&account.session).await.expect(200);
-    let records = log.records();
+    let records = log.take_records();
     let failed = records.iter().find(|record| record["message"] == "the peppers could not be refreshed");
     let reason = text(failed.expect("it failed"), "reason");
     assert_eq!(reason, "cannot get the pepper from Secrets Manager: error response: AccessDeniedException");

@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault},
     service::{OwnService, PASSWORD},
 };
@@ -20,17 +20,17 @@ async fn start(dynamodb: &DynamoDb) -> OwnService {
 
 #[tokio::test]
 async fn functions_that_read_batches_make_one_read() {
-    let log = OwnLog::start(LevelFilter::WARN);
+    let log = CapturedLog::start(LevelFilter::WARN);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let mut actions = dynamodb.actions();
     actions.remove("gateway");
     let read = || [format!("dynamodb:{READ}")].into();
     assert_eq!(actions, ["authorizer", "login", "password"].map(|name| (name.to_owned(), read())).into());
     assert_eq!(dynamodb.calls().iter().filter(|operation| *operation == READ).count(), 3);
-    assert_eq!(log.records(), [json!(null); 0]);
+    assert_eq!(log.take_records(), [json!(null); 0]);
     // None of it is of an invocation.
     service.request("GET", "/v1/health").send().await.expect(200);
-    assert_eq!(log.records()[0]["DynamoDBCalls"], 0);
+    assert_eq!(log.take_records()[0]["DynamoDBCalls"], 0);
 }
 
 #[tokio::test]
@@ -43,11 +43,11 @@ async fn table_stays_empty() {
 
 #[tokio::test]
 async fn unavailable_table_returns_503_until_recovery() {
-    let log = OwnLog::start(LevelFilter::WARN);
+    let log = CapturedLog::start(LevelFilter::WARN);
     let dynamodb = DynamoDb::start().await;
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
     let service = start(&dynamodb).await;
-    let failed = log.records();
+    let failed = log.take_records();
     assert_eq!(failed.len(), 3, "{failed:?}");
     for record in failed {
         assert_eq!(record["message"], "the warming read failed", "{record}");

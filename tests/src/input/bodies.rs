@@ -1,4 +1,4 @@
-//! Bodies that no route takes, on every route that takes one.
+//! Request bodies: malformed and invalid ones on every route that requires or allows a body.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,21 +11,21 @@ use crate::{
     target::Target,
 };
 
-/// A route that takes a body.
+/// A route with a request body.
 struct Route {
     method: &'static str,
     path: &'static str,
-    /// A body that it takes, and the status of the response then.
-    good: fn() -> Value,
+    valid_body: fn() -> Value,
+    /// The status of the response to the valid body.
     status: u16,
-    /// Members, each with values that it can't have.
-    bad: &'static [(&'static str, &'static [&'static str])],
+    /// The fields, each with invalid values in JSON.
+    invalid_values: &'static [(&'static str, &'static [&'static str])],
 }
 
-const NO_TEXT: &[&str] = &["null", "1", "true", "[]", "{}", r#"["text"]"#];
-const NO_NAME: &[&str] =
+const INVALID_TEXTS: &[&str] = &["null", "1", "true", "[]", "{}", r#"["text"]"#];
+const INVALID_NAMES: &[&str] =
     &["null", "1", "[]", "{}", r#""""#, r#"" \t ""#, r#""a\u0000b""#, r#""a\nb""#, r#""\u009f""#];
-const NO_PERMISSIONS: &[&str] = &[
+const INVALID_PERMISSIONS: &[&str] = &[
     "1",
     "{}",
     "[]",
@@ -36,13 +36,13 @@ const NO_PERMISSIONS: &[&str] = &[
     r#"["READ"]"#,
     r#"["read", ""]"#,
     r#"[["read"]]"#,
-    // A Cyrillic letter, a full-width one, and what has no width.
+    // A Cyrillic letter, a full-width letter, and a character without width.
     r#"["r\u0435ad"]"#,
     r#"["\uff52ead"]"#,
     r#"["read\u200b"]"#,
     r#"["read\u0000"]"#,
 ];
-const NO_EMAIL: &[&str] = &[
+const INVALID_EMAILS: &[&str] = &[
     "null",
     "1",
     "[]",
@@ -50,8 +50,8 @@ const NO_EMAIL: &[&str] = &[
     r#""nobody""#,
     r#""a@b@example.com""#,
     r#""ä@example.com""#,
-    // Letters that other letters are taken for, or become: a dotless i, a Kelvin sign, a long s, a ligature, a
-    // full-width letter, a Cyrillic one.
+    // Letters that look like ASCII letters or become ASCII letters when their case changes: a dotless i, a Kelvin sign, a
+    // long s, a ligature, full-width letters and Cyrillic letters.
     r#""m\u0131ke@example.com""#,
     r#""mi\u212ae@example.com""#,
     r#""u\u017fer@example.com""#,
@@ -66,10 +66,10 @@ const NO_EMAIL: &[&str] = &[
     r#""ann@example.com\n""#,
     r#"" ann@example.com""#,
 ];
-const NO_NEW_PASSWORD: &[&str] =
+const INVALID_NEW_PASSWORDS: &[&str] =
     &["null", "1", "[]", r#""""#, r#""fourteen chars""#, r#""passwordpassword""#];
-const NO_TYPE: &[&str] = &["null", "1", "[]", r#""""#, r#""LIVE""#, r#""production""#];
-const NO_SCOPE: &[&str] = &[
+const INVALID_TYPES: &[&str] = &["null", "1", "[]", r#""""#, r#""LIVE""#, r#""production""#];
+const INVALID_SCOPES: &[&str] = &[
     "1",
     "[]",
     "{}",
@@ -89,7 +89,7 @@ const NO_SCOPE: &[&str] = &[
     r#"{"projects": ["proj_a\u0000"]}"#,
     r#"{"projects": ["proj_a"], "all": true}"#,
 ];
-const NO_END: &[&str] = &[
+const INVALID_EXPIRIES: &[&str] = &[
     "1",
     "[]",
     r#""""#,
@@ -97,11 +97,11 @@ const NO_END: &[&str] = &[
     r#""2027-01-30""#,
     r#""2027-01-30T12:00:00""#,
     r#""2027-02-30T12:00:00Z""#,
-    // It has passed, or passes just now.
+    // A time in the past, and the present time.
     r#""2020-01-30T12:00:00Z""#,
     r#""2026-01-30T00:00:00Z""#,
 ];
-const NO_GRACE: &[&str] = &[
+const INVALID_GRACE_PERIODS: &[&str] = &[
     "null",
     "-1",
     "604801",
@@ -113,98 +113,107 @@ const NO_GRACE: &[&str] = &[
     "18446744073709551616",
     "-9223372036854775809",
 ];
-const NO_STATUS: &[&str] = &["1", "true", "[]", r#""""#, r#""ACTIVE""#, r#""removed""#];
+const INVALID_STATUSES: &[&str] = &["1", "true", "[]", r#""""#, r#""ACTIVE""#, r#""removed""#];
 
 const ROUTES: [Route; 8] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
-        good: || json!({"email": "{email}", "password": PASSWORD}),
+        valid_body: || json!({"email": "{email}", "password": PASSWORD}),
         status: 200,
-        bad: &[("email", NO_TEXT), ("password", NO_TEXT)],
+        invalid_values: &[("email", INVALID_TEXTS), ("password", INVALID_TEXTS)],
     },
     Route {
         method: "POST",
         path: "/v1/auth/password",
-        good: || json!({"current_password": PASSWORD, "new_password": PASSWORD}),
+        valid_body: || json!({"current_password": PASSWORD, "new_password": PASSWORD}),
         status: 204,
-        bad: &[("current_password", NO_TEXT), ("new_password", NO_NEW_PASSWORD)],
+        invalid_values: &[("current_password", INVALID_TEXTS), ("new_password", INVALID_NEW_PASSWORDS)],
     },
     Route {
         method: "POST",
         path: "/v1/api-keys",
-        good: || json!({"name": "A", "permissions": ["read"]}),
+        valid_body: || json!({"name": "A", "permissions": ["read"]}),
         status: 201,
-        bad: &[
-            ("name", NO_NAME),
-            ("permissions", NO_PERMISSIONS),
-            ("type", NO_TYPE),
-            ("scope", NO_SCOPE),
-            ("expires_at", NO_END),
+        invalid_values: &[
+            ("name", INVALID_NAMES),
+            ("permissions", INVALID_PERMISSIONS),
+            ("type", INVALID_TYPES),
+            ("scope", INVALID_SCOPES),
+            ("expires_at", INVALID_EXPIRIES),
         ],
     },
     Route {
         method: "POST",
         path: "/v1/api-keys/{key_id}/rotate",
-        good: || json!({"grace_period": 60}),
+        valid_body: || json!({"grace_period": 60}),
         status: 200,
-        bad: &[("grace_period", NO_GRACE)],
+        invalid_values: &[("grace_period", INVALID_GRACE_PERIODS)],
     },
     Route {
         method: "POST",
         path: "/v1/projects",
-        good: || json!({"name": "A"}),
+        valid_body: || json!({"name": "A"}),
         status: 201,
-        bad: &[("name", NO_NAME)],
+        invalid_values: &[("name", INVALID_NAMES)],
     },
     Route {
         method: "PATCH",
         path: "/v1/projects/{project_id}",
-        good: || json!({"name": "A"}),
+        valid_body: || json!({"name": "A"}),
         status: 200,
-        bad: &[("name", NO_NAME)],
+        invalid_values: &[("name", INVALID_NAMES)],
     },
     Route {
         method: "POST",
         path: "/v1/members",
-        good: || json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]}),
+        valid_body: || json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]}),
         status: 201,
-        bad: &[("email", NO_EMAIL), ("password", NO_NEW_PASSWORD), ("permissions", NO_PERMISSIONS)],
+        invalid_values: &[
+            ("email", INVALID_EMAILS),
+            ("password", INVALID_NEW_PASSWORDS),
+            ("permissions", INVALID_PERMISSIONS),
+        ],
     },
     Route {
         method: "PATCH",
         path: "/v1/members/{user_id}",
-        good: || json!({"permissions": ["read"], "status": "active"}),
+        valid_body: || json!({"permissions": ["read"], "status": "active"}),
         status: 200,
-        bad: &[("permissions", NO_PERMISSIONS), ("status", NO_STATUS)],
+        invalid_values: &[("permissions", INVALID_PERMISSIONS), ("status", INVALID_STATUSES)],
     },
 ];
 
-/// A body that the route takes, or none where it takes none.
-pub fn good(method: &str, path: &str) -> String {
+/// Returns a valid body for a route, or an empty string if the route has no body.
+pub fn valid_body(method: &str, path: &str) -> String {
     let route = ROUTES.iter().find(|route| (route.method, route.path) == (method, path));
-    route.map(|route| (route.good)().to_string()).unwrap_or_default()
+    route.map(|route| (route.valid_body)().to_string()).unwrap_or_default()
 }
 
-/// Sends a body that says to be JSON.
+/// Sends a body with the content type of JSON.
 async fn send(target: &Target, route: &Route, body: impl Into<Vec<u8>>) -> Response {
-    send_as(target, route, &["application/json"], body).await
+    send_with_types(target, route, &["application/json"], body).await
 }
 
-async fn send_as(target: &Target, route: &Route, content_types: &[&str], body: impl Into<Vec<u8>>) -> Response {
+async fn send_with_types(
+    target: &Target,
+    route: &Route,
+    content_types: &[&str],
+    body: impl Into<Vec<u8>>,
+) -> Response {
     let request = target.service.request(route.method, &target.fill(route.path));
     let request = request.with(&target.session).body(body);
     let typed = |request: Request, content_type: &&str| request.header("Content-Type", content_type);
     content_types.iter().fold(request, typed).send().await
 }
 
-/// `good` with one more member in front of the others.
-fn with_first(good: &Value, name: &str, value: &str) -> String {
-    good.to_string().replacen('{', &format!(r#"{{"{name}": {value}, "#), 1)
+/// Returns `body` with another field in front of its own.
+fn with_first_field(body: &Value, name: &str, value: &str) -> String {
+    body.to_string().replacen('{', &format!(r#"{{"{name}": {value}, "#), 1)
 }
 
 #[track_caller]
-fn assert_bad(response: &Response, case: &str) {
+fn assert_bad_request(response: &Response, case: &str) {
     assert_eq!(response.status, 400, "{case}: {}", response.text);
     response.assert_error(400, "BAD_REQUEST");
     assert!(response.body["error"].get("field").is_none(), "{case}: {}", response.text);
@@ -213,23 +222,24 @@ fn assert_bad(response: &Response, case: &str) {
 #[tokio::test]
 async fn every_route_with_a_body_is_covered() {
     let service = OwnService::start().await;
-    let takes = |method: &str, path: &str| method != "GET" && method != "DELETE" && path != "/v1/auth/logout";
+    let has_body =
+        |method: &str, path: &str| method != "GET" && method != "DELETE" && path != "/v1/auth/logout";
     let routes = service.gateway.routes().iter();
     let mut all: Vec<_> = routes
         .map(|route| (route.method.as_str(), route.path.as_str()))
-        .filter(|(method, path)| takes(method, path))
+        .filter(|(method, path)| has_body(method, path))
         .collect();
     all.sort_unstable();
-    let mut tried = ROUTES.map(|route| (route.method, route.path));
-    tried.sort_unstable();
-    assert_eq!(all, tried);
+    let mut covered = ROUTES.map(|route| (route.method, route.path));
+    covered.sort_unstable();
+    assert_eq!(all, covered);
 }
 
 #[tokio::test]
 async fn valid_body_is_accepted() {
     let target = Target::start().await;
     for route in ROUTES {
-        let response = send(&target, &route, target.fill(&(route.good)().to_string())).await;
+        let response = send(&target, &route, target.fill(&(route.valid_body)().to_string())).await;
         assert_eq!(response.status, route.status, "{}: {}", route.path, response.text);
     }
 }
@@ -243,8 +253,8 @@ async fn body_that_is_not_a_json_object_returns_400() {
     let long = format!(r#"{{"a": {}}}"#, "9".repeat(10_000));
     let nested = format!(r#"{{"name": {}1{}}}"#, "[".repeat(8_000), "]".repeat(8_000));
     for route in ROUTES {
-        let good = (route.good)().to_string();
-        let cut = &good[..good.len() - 1];
+        let valid = (route.valid_body)().to_string();
+        let cut = &valid[..valid.len() - 1];
         for body in [
             " ",
             "null",
@@ -259,9 +269,9 @@ async fn body_that_is_not_a_json_object_returns_400() {
             "\u{feff}{}",
             "{'a': 1}",
             cut,
-            &format!("[{good}]"),
-            &format!("{good} {good}"),
-            &format!("{good}x"),
+            &format!("[{valid}]"),
+            &format!("{valid} {valid}"),
+            &format!("{valid}x"),
             &format!("{cut}, }}"),
             r#"{"a": NaN}"#,
             r#"{"a": 01}"#,
@@ -277,7 +287,7 @@ async fn body_that_is_not_a_json_object_returns_400() {
             &deep_objects,
             &nested,
         ] {
-            assert_bad(&send(&target, &route, body).await, body);
+            assert_bad_request(&send(&target, &route, body).await, body);
         }
     }
     assert_eq!(target.state().await, before);
@@ -291,7 +301,7 @@ async fn empty_body_returns_400_if_a_body_is_required() {
         if route.path.ends_with("/rotate") {
             response.expect(200);
         } else {
-            assert_bad(&response, route.path);
+            assert_bad_request(&response, route.path);
         }
     }
 }
@@ -301,14 +311,14 @@ async fn body_that_is_not_utf_8_returns_400() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        let good = (route.good)().to_string();
+        let valid = (route.valid_body)().to_string();
         for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"] {
-            assert_bad(&send(&target, &route, bytes).await, route.path);
-            let text = [b"{\"", bytes, b"\": 1, ", &good.as_bytes()[1..]].concat();
-            assert_bad(&send(&target, &route, text).await, route.path);
+            assert_bad_request(&send(&target, &route, bytes).await, route.path);
+            let text = [b"{\"", bytes, b"\": 1, ", &valid.as_bytes()[1..]].concat();
+            assert_bad_request(&send(&target, &route, text).await, route.path);
         }
-        let utf_16: Vec<_> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_bad(&send(&target, &route, utf_16).await, route.path);
+        let utf_16: Vec<_> = valid.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_bad_request(&send(&target, &route, utf_16).await, route.path);
     }
     assert_eq!(target.state().await, before);
 }
@@ -318,8 +328,8 @@ async fn body_over_16_kib_returns_413() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        // What is just small enough is read, and found to have a member too many.
-        let unknown = with_first(&(route.good)(), "surprise", "1");
+        // A body of exactly 16 KiB is read, and rejected for its unknown field.
+        let unknown = with_first_field(&(route.valid_body)(), "surprise", "1");
         let body = |length: usize| unknown.clone() + &" ".repeat(length - unknown.len());
         send(&target, &route, body(16 * 1024)).await.assert_bad_field("surprise");
         for length in [16 * 1024 + 1, 100_000] {
@@ -344,7 +354,7 @@ async fn unknown_field_returns_400_with_its_name() {
     let before = target.state().await;
     for route in ROUTES {
         for name in ["surprise", "NAME", "Permissions", "id", "__proto__", "", "ä"] {
-            let body = with_first(&(route.good)(), name, "null");
+            let body = with_first_field(&(route.valid_body)(), name, "null");
             send(&target, &route, body).await.assert_bad_field(name);
         }
     }
@@ -365,9 +375,9 @@ async fn repeated_field_returns_400_with_its_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        let good = (route.good)();
-        for (name, value) in good.as_object().expect("an object") {
-            let body = with_first(&good, name, &value.to_string());
+        let valid = (route.valid_body)();
+        for (name, value) in valid.as_object().expect("an object") {
+            let body = with_first_field(&valid, name, &value.to_string());
             send(&target, &route, body).await.assert_bad_field(name);
         }
     }
@@ -379,19 +389,19 @@ async fn repeated_field_with_an_escaped_name_returns_400() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        let good = (route.good)();
-        for (name, value) in good.as_object().expect("an object") {
+        let valid = (route.valid_body)();
+        for (name, value) in valid.as_object().expect("an object") {
             let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
-            let body = with_first(&good, &escaped, &value.to_string());
+            let body = with_first_field(&valid, &escaped, &value.to_string());
             send(&target, &route, body).await.assert_bad_field(name);
         }
     }
-    let good = (ROUTES[2].good)();
+    let valid = (ROUTES[2].valid_body)();
     for scope in [
         r#"{"projects": ["proj_a"], "projects": ["proj_b"]}"#,
         r#"{"projects": ["proj_a"], "project\u0073": ["proj_b"]}"#,
     ] {
-        let body = with_first(&good, "scope", scope);
+        let body = with_first_field(&valid, "scope", scope);
         send(&target, &ROUTES[2], body).await.assert_error(400, "BAD_REQUEST");
     }
     assert_eq!(target.state().await, before);
@@ -402,9 +412,9 @@ async fn missing_field_returns_400_with_its_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES.iter().filter(|route| route.method == "POST" && !route.path.ends_with("/rotate")) {
-        let good = (route.good)();
-        for name in good.as_object().expect("an object").keys() {
-            let body = without(&good, name);
+        let valid = (route.valid_body)();
+        for name in valid.as_object().expect("an object").keys() {
+            let body = without(&valid, name);
             send(&target, route, body.to_string()).await.assert_bad_field(name);
         }
     }
@@ -416,10 +426,10 @@ async fn invalid_field_value_returns_400_with_the_field_name() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        for (name, values) in route.bad {
+        for (name, values) in route.invalid_values {
             for value in *values {
                 println!("{} {} {name}: {value}", route.method, route.path);
-                let mut body = (route.good)();
+                let mut body = (route.valid_body)();
                 body[*name] = serde_json::from_str(value).expect("JSON");
                 send(&target, &route, body.to_string()).await.assert_bad_field(name);
             }
@@ -434,14 +444,14 @@ async fn too_long_or_too_deep_field_value_returns_400_with_the_field_name() {
     let before = target.state().await;
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     for route in ROUTES {
-        for (name, _) in route.bad {
-            let mut body = (route.good)();
+        for (name, _) in route.invalid_values {
+            let mut body = (route.valid_body)();
             body[*name] = serde_json::from_str(&deep).expect("JSON");
             send(&target, &route, body.to_string()).await.assert_bad_field(name);
         }
-        if (route.good)().get("name").is_some() {
+        if (route.valid_body)().get("name").is_some() {
             for long in ["x".repeat(101), "ä".repeat(101), "x".repeat(16_000)] {
-                let mut body = (route.good)();
+                let mut body = (route.valid_body)();
                 body["name"] = json!(long);
                 send(&target, &route, body.to_string()).await.assert_bad_field("name");
             }
@@ -449,7 +459,7 @@ async fn too_long_or_too_deep_field_value_returns_400_with_the_field_name() {
     }
     let many: Vec<_> = (0..101).map(|n| format!("proj_{n}")).collect();
     for projects in [json!(many), json!([format!("proj_{}", "x".repeat(65))])] {
-        let mut body = (ROUTES[2].good)();
+        let mut body = (ROUTES[2].valid_body)();
         body["scope"] = json!({"projects": projects});
         send(&target, &ROUTES[2], body.to_string()).await.assert_bad_field("scope");
     }
@@ -460,9 +470,9 @@ async fn too_long_or_too_deep_field_value_returns_400_with_the_field_name() {
 async fn field_values_are_not_repeated_in_errors() {
     let target = Target::start().await;
     for route in ROUTES {
-        for (name, _) in route.bad {
+        for (name, _) in route.invalid_values {
             for value in [json!(["canary"]), json!("canary\u{7}"), json!({"projects": ["canary"]})] {
-                let mut body = (route.good)();
+                let mut body = (route.valid_body)();
                 body[*name] = value;
                 let response = send(&target, &route, body.to_string()).await;
                 assert!(response.status >= 400 && !response.text.contains("canary"), "{}", response.text);
@@ -476,7 +486,7 @@ async fn other_content_types_return_415() {
     let target = Target::start().await;
     let before = target.state().await;
     for route in ROUTES {
-        let good = (route.good)().to_string();
+        let valid = (route.valid_body)().to_string();
         for content_type in [
             "",
             "text/plain",
@@ -489,10 +499,10 @@ async fn other_content_types_return_415() {
             "json",
             "*/*",
         ] {
-            let response = send_as(&target, &route, &[content_type], good.clone()).await;
+            let response = send_with_types(&target, &route, &[content_type], valid.clone()).await;
             response.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
         }
-        send_as(&target, &route, &[], good).await.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
+        send_with_types(&target, &route, &[], valid).await.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
     }
     assert_eq!(target.state().await, before);
 }
@@ -507,23 +517,28 @@ async fn variants_of_the_json_content_type_are_accepted() {
     ] {
         let target = Target::start().await;
         for route in ROUTES {
-            let response =
-                send_as(&target, &route, &[content_type], target.fill(&(route.good)().to_string())).await;
+            let response = send_with_types(
+                &target,
+                &route,
+                &[content_type],
+                target.fill(&(route.valid_body)().to_string()),
+            )
+            .await;
             assert_eq!(response.status, route.status, "{content_type} {}: {}", route.path, response.text);
         }
     }
 }
 
-/// A good body in which one piece of text was replaced by another.
+/// Returns a route's index and its valid body in which a piece of text was replaced by another one.
 fn mangled() -> impl Strategy<Value = (usize, String)> {
     let piece = prop_oneof!["\\PC{0,4}", "[\\[\\]{}\",:0-9a-z\\\\]{0,6}"];
     (0..ROUTES.len(), any::<prop::sample::Index>(), 0..12_usize, piece).prop_map(
         |(route, at, length, piece)| {
-            let good: Vec<char> = (ROUTES[route].good)().to_string().chars().collect();
-            let start = at.index(good.len());
-            let end = (start + length).min(good.len());
-            let kept = |range: &[char]| range.iter().collect::<String>();
-            (route, kept(&good[..start]) + &piece + &kept(&good[end..]))
+            let valid: Vec<char> = (ROUTES[route].valid_body)().to_string().chars().collect();
+            let start = at.index(valid.len());
+            let end = (start + length).min(valid.len());
+            let text = |range: &[char]| range.iter().collect::<String>();
+            (route, text(&valid[..start]) + &piece + &text(&valid[end..]))
         },
     )
 }
@@ -535,7 +550,7 @@ fn mangled_body_never_returns_a_server_error() {
     seeded::cases(1, &mangled(), |_, (route, body)| {
         let route = &ROUTES[route];
         let status = runtime.block_on(send(&target, route, body)).status;
-        // It may be good still, or name an address or a password that is not the right one, and that too often.
+        // The mangled body may still be valid. It may also contain a wrong address or password, which is throttled later.
         assert!([route.status, 400, 401, 403, 409, 429].contains(&status), "{status}");
     });
 }

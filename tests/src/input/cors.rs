@@ -1,6 +1,6 @@
-//! Pages of another origin: which may call the API, and read what it responses.
+//! Cross-origin requests: which origins may call the API and read its responses.
 //!
-//! That a response is for pages of the allowed origin is asserted of every response to every test; here are all kinds.
+//! The test client checks the CORS headers of every response. These tests cover each kind of response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,15 +13,15 @@ use crate::{
     service::{OwnService, Service},
 };
 
-/// Asks what a page of `origin` may send to `path`, as a browser does before it sends anything.
-async fn preflight(service: &Service, path: &str, origin: &str, others: &[&[u8]]) -> Response {
+/// Sends a preflight request for a page of `origin`, with `more` headers besides the required ones.
+async fn preflight(service: &Service, path: &str, origin: &str, more: &[&[u8]]) -> Response {
     let origin = format!("Origin: {origin}");
-    let asked: [&[u8]; 3] = [
+    let headers: [&[u8]; 3] = [
         origin.as_bytes(),
         b"Access-Control-Request-Method: DELETE",
         b"Access-Control-Request-Headers: authorization,content-type",
     ];
-    let raw = service.exchange(&format!("OPTIONS {path}"), &[&asked, others].concat(), "").await;
+    let raw = service.exchange(&format!("OPTIONS {path}"), &[&headers, more].concat(), "").await;
     Response::parse_preflight(&raw)
 }
 
@@ -80,7 +80,7 @@ async fn other_origins_are_not_allowed() {
         let unknown = service.request("GET", "/v1/projects").header("Origin", origin).send().await;
         let health = service.request("GET", "/v1/health").header("Origin", origin).send().await;
         for response in [preflight, unknown, health] {
-            // The browser compares this with the page's origin, and keeps the response from it.
+            // The browser compares this header with the page's origin, and hides the response from the page.
             assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{origin}");
             assert_eq!(response.header("access-control-allow-credentials"), None, "{origin}");
         }
@@ -93,7 +93,7 @@ async fn every_kind_of_response_names_the_allowed_origin() {
     let session = service.account().await.session;
     let (reader, _) = service.key(&session, json!({"permissions": ["read"]})).await;
 
-    // Of functions.
+    // Responses of functions.
     let project = format!("/v1/projects/{}", service.project(&session).await);
     service.get(&project, &session).await.expect(200);
     service.delete(&project, &session).await.expect(204);
@@ -103,14 +103,14 @@ async fn every_kind_of_response_names_the_allowed_origin() {
     let wrong = json!({"email": "nobody@example.com", "password": "wrong"});
     service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(401);
 
-    // Of the gateway.
+    // Responses of the gateway.
     service.request("GET", "/v1/projects").send().await.assert_unauthorized();
     service.post("/v1/projects", &reader, json!({"name": "A"})).await.assert_forbidden();
     service.get("/v1/nothing", &session).await.assert_not_found();
     let long = format!("/v1/health?x={}", "x".repeat(11_000));
     service.request("GET", &long).send().await.expect(413);
 
-    // Of either, when something fails.
+    // Responses of both during an outage of the table.
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.request("POST", "/v1/auth/login").json(&wrong).send().await.expect(503);
     service.get("/v1/projects", &session).await.expect(503);

@@ -1,4 +1,4 @@
-//! Headers that are none of our business, and those that each response of a function has.
+//! Request headers that the service ignores, and the security headers of responses.
 
 use serde_json::json;
 

@@ -1,17 +1,19 @@
-//! Paths and methods that lead nowhere, and ids that name nothing.
+//! Unknown paths and methods, and malformed ids.
 
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::{input::bodies, operation_table, seeded, target::Target};
 
-/// All routes of the API: their method, their path as the template has it, and with the ids of things that are there.
-/// Whatever of a path were put right on the way would hit one of them.
+/// Returns all routes of the API: method, path in the template, and path with the ids of existing entities.
+///
+/// If the service normalized a path variant, the variant would match one of these paths.
 fn routes(target: &Target) -> Vec<(&'static str, &'static str, String)> {
     operation_table::routes().map(|(method, route)| (method, route, target.fill(route))).collect()
 }
 
-/// Sends a request whose path no client puts right, and that may do everything.
+/// Sends a request with the session of an admin and asserts that it gets 404. The path is sent byte for byte, as no HTTP
+/// client normalizes it.
 async fn assert_not_found(target: &Target, method: &str, path: &str, body: &str) {
     println!("{method} {path}");
     let authorization = format!("Authorization: {}", target.session.0);
@@ -19,8 +21,8 @@ async fn assert_not_found(target: &Target, method: &str, path: &str, body: &str)
     target.service.raw(&format!("{method} {path}"), &headers, body).await.assert_not_found();
 }
 
-/// Other ways to write a path, which must not lead where it leads.
-fn disguises(path: &str) -> Vec<String> {
+/// Returns variants of a path, such as other spellings and encodings, that must not match its route.
+fn variants(path: &str) -> Vec<String> {
     let (parent, last) = path.rsplit_once('/').expect("a path");
     let first = last.as_bytes()[0];
     vec![
@@ -44,7 +46,7 @@ fn disguises(path: &str) -> Vec<String> {
         format!("{parent}\\{last}"),
         format!("{parent}/%{first:02x}{}", &last[1..]),
         format!("{parent}/%25{first:02x}{}", &last[1..]),
-        // A slash that is too long, and what looks like one.
+        // An overlong encoding of the slash, and characters that look like a slash.
         format!("{parent}%c0%af{last}"),
         format!("{parent}%ef%bc%8f{last}"),
         format!("{parent}\u{2215}{last}"),
@@ -70,8 +72,8 @@ async fn variants_of_a_route_return_404_and_change_nothing() {
     let target = Target::start().await;
     let before = target.state().await;
     for (method, route, path) in routes(&target) {
-        for disguise in disguises(&path) {
-            assert_not_found(&target, method, &disguise, &bodies::good(method, route)).await;
+        for variant in variants(&path) {
+            assert_not_found(&target, method, &variant, &bodies::valid_body(method, route)).await;
         }
     }
     assert_eq!(target.state().await, before);
@@ -107,7 +109,7 @@ async fn unsupported_method_returns_404() {
     let routes = routes(&target);
     for (_, route, path) in &routes {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "FETCH"] {
-            if !routes.iter().any(|(with, of, _)| (*with, of) == (method, route)) {
+            if !routes.iter().any(|(supported, of, _)| (*supported, of) == (method, route)) {
                 assert_not_found(&target, method, path, "{}").await;
             }
         }
@@ -120,7 +122,8 @@ async fn head_returns_404_without_a_body() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}", target.session.0);
     for path in ["/v1/health", "/v1/projects", "/v1/auth/me"] {
-        let response = target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
+        let response =
+            target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
         assert!(response.starts_with("HTTP/1.1 404 ") && response.ends_with("\r\n\r\n"), "{response}");
         assert!(response.contains("\r\nx-request-id: "), "{response}");
     }
@@ -138,7 +141,7 @@ async fn malformed_id_returns_404() {
             "/v1/api-keys/" => "key_",
             "/v1/projects/" => "proj_",
             "/v1/members/" => "user_",
-            _ => panic!("nobody knows how ids of {resource} begin"),
+            _ => panic!("the prefix of ids of {resource} is not listed here"),
         };
         for id in [
             "x",
@@ -153,14 +156,14 @@ async fn malformed_id_returns_404() {
             &format!("{prefix}%c3%a4"),
             &format!("{prefix}000000000000000\u{e4}"),
             &format!("{prefix}0000000000000000%0a"),
-            // Longer than a policy can name, and than anything should be.
+            // Longer than an IAM policy can contain, and much longer than any id.
             &format!("{prefix}{}", "0".repeat(500)),
             &format!("{prefix}{}", "0".repeat(8_000)),
             &format!("{}0000000000000000", prefix.to_uppercase()),
             &format!("{prefix}{prefix}"),
         ] {
             let path = format!("{resource}{id}{rest}");
-            assert_not_found(&target, method, &path, &bodies::good(method, route)).await;
+            assert_not_found(&target, method, &path, &bodies::valid_body(method, route)).await;
         }
     }
     assert_eq!(target.state().await, before);
@@ -179,7 +182,7 @@ fn random_path_returns_404_unless_it_is_a_route() {
     let paths = prop::collection::vec(segment, 1..7);
     seeded::cases(1, &paths, |_, segments| {
         let path = format!("/{}", segments.join("/").replace(' ', "%20"));
-        // The dashboard is there.
+        // This is the route of the dashboard.
         if path == "/" {
             return;
         }

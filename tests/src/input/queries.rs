@@ -1,4 +1,4 @@
-//! Parameters of the query.
+//! Query parameters.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::{
     service::{Account, Credential, PASSWORD, Service, new_address},
 };
 
-/// A service whose account has at least two things on each list.
+/// Starts a service with an account that has at least two entities on each list.
 async fn start() -> (Service, Account) {
     let service = Service::start().await;
     let account = service.account().await;
@@ -26,10 +26,10 @@ async fn fill(service: &Service, account: &Account) {
     }
 }
 
-/// The cursor that the first page of a list ends with.
+/// Returns the `next_cursor` of a list's first page.
 async fn cursor(service: &Service, credential: &Credential, list: &str) -> String {
-    let and = if list.contains('?') { '&' } else { '?' };
-    let page = service.get(&format!("{list}{and}limit=1"), credential).await.expect(200);
+    let separator = if list.contains('?') { '&' } else { '?' };
+    let page = service.get(&format!("{list}{separator}limit=1"), credential).await.expect(200);
     text(&page, "next_cursor").to_owned()
 }
 
@@ -57,8 +57,8 @@ async fn limit_outside_1_to_100_returns_400() {
         }
         for limit in [1, 2, 100] {
             let page = service.get(&format!("{list}?limit={limit}"), &account.session).await.expect(200);
-            let found = page["data"].as_array().expect("a list").len();
-            assert!((limit.min(2)..=limit).contains(&found), "{list} {limit}: {page}");
+            let length = page["data"].as_array().expect("a list").len();
+            assert!((limit.min(2)..=limit).contains(&length), "{list} {limit}: {page}");
         }
     }
 }
@@ -67,9 +67,9 @@ async fn limit_outside_1_to_100_returns_400() {
 async fn malformed_cursor_returns_400() {
     let (service, account) = start().await;
     for list in lists() {
-        let good = cursor(&service, &account.session, list).await;
-        service.get(&format!("{list}?cursor={good}"), &account.session).await.expect(200);
-        for bad in [
+        let valid = cursor(&service, &account.session, list).await;
+        service.get(&format!("{list}?cursor={valid}"), &account.session).await.expect(200);
+        for malformed in [
             "",
             "x",
             "null",
@@ -77,14 +77,14 @@ async fn malformed_cursor_returns_400() {
             "%ff%fe",
             "..%2f..",
             "key_0000000000000000",
-            &format!("{good}="),
-            &format!("{good}AA"),
-            &format!("AA{good}"),
-            &good[..good.len() / 2],
-            &good.to_uppercase(),
+            &format!("{valid}="),
+            &format!("{valid}AA"),
+            &format!("AA{valid}"),
+            &valid[..valid.len() / 2],
+            &valid.to_uppercase(),
             &"A".repeat(8_000),
         ] {
-            let path = format!("{list}?cursor={bad}");
+            let path = format!("{list}?cursor={malformed}");
             println!("{path}");
             service.get(&path, &account.session).await.assert_bad_field("cursor");
         }
@@ -94,9 +94,9 @@ async fn malformed_cursor_returns_400() {
 #[tokio::test]
 async fn cursor_of_another_list_returns_400() {
     let (service, account) = start().await;
-    for of in lists() {
-        let cursor = cursor(&service, &account.session, of).await;
-        for list in lists().into_iter().filter(|list| *list != of) {
+    for source in lists() {
+        let cursor = cursor(&service, &account.session, source).await;
+        for list in lists().into_iter().filter(|list| *list != source) {
             let path = format!("{list}?cursor={cursor}");
             service.get(&path, &account.session).await.assert_bad_field("cursor");
         }

@@ -1,28 +1,28 @@
-//! Requests that no client sends: their bytes say two things at once, come by halves, or are none.
+//! Requests that no HTTP client sends: ambiguous, incomplete and malformed ones, written byte by byte.
 //!
-//! What is answered here is answered by the local gateway, which stands where API Gateway does; that whoever is let in is
-//! let in for one request, with one credential that came with it, holds for what lies behind.
+//! The local gateway receives them in place of API Gateway. The tests show that a credential never authorizes more than the
+//! one request that contains it.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{service::read_to_end, target::Target};
 
-/// The statuses of all responses that came over a connection, one behind the other.
+/// Returns the statuses of all responses that were received on a connection, in their order.
 fn statuses(responses: &str) -> Vec<u16> {
     let lines = responses.split("HTTP/1.1 ").skip(1);
     lines.map(|response| response[..3].parse().expect("a status")).collect()
 }
 
-/// A request that nobody may smuggle: it deletes a project, by a credential that may.
+/// Returns a request that an attacker might try to hide in another one: it deletes a project, with an admin's session.
 fn smuggled(target: &Target) -> String {
     let (path, session) = (target.fill("/v1/projects/{project_id}"), &target.session.0);
     format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {session}\r\n\r\n")
 }
 
-/// The last request of a connection: whatever comes before it, all responses were read when this one was.
+/// The last request on a connection. When its response has been read, so have all earlier ones.
 const LAST: &str = "GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Sends a request with these headers and this body, and behind it [`LAST`].
+/// Sends a request with these headers and this body, and then [`LAST`]. Returns the statuses of the responses.
 async fn send(target: &Target, headers: &str, body: &str) -> Vec<u16> {
     let request = format!("GET /v1/health HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}{LAST}");
     statuses(&target.service.send_bytes(request.as_bytes()).await)
@@ -50,16 +50,16 @@ async fn invalid_or_conflicting_content_length_returns_400_and_closes() {
         "18446744073709551616".to_owned(),
         String::new(),
     ] {
-        let seen = send(&target, &format!("Content-Length: {value}"), &smuggled).await;
-        assert_eq!(seen, [400], "{value:?}");
+        let statuses = send(&target, &format!("Content-Length: {value}"), &smuggled).await;
+        assert_eq!(statuses, [400], "{value:?}");
     }
     for name in
         ["Content-Length ", "Content-Length\t", " Content-Length", "Content Length", "Content-Length\0"]
     {
-        let seen = send(&target, &format!("{name}: {length}"), &smuggled).await;
-        assert_eq!(seen, [400], "{name:?}");
+        let statuses = send(&target, &format!("{name}: {length}"), &smuggled).await;
+        assert_eq!(statuses, [400], "{name:?}");
     }
-    // One that is said twice, or in another way, is one.
+    // A repeated or differently written length is valid if all its values are equal.
     for headers in [
         format!("Content-Length: {length}"),
         format!("Content-Length: {length}\r\nContent-Length: {length}"),
@@ -76,10 +76,10 @@ async fn content_length_with_chunked_encoding_is_ignored_and_closes() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
-    let behind_chunks = format!("0\r\n\r\n{smuggled}");
+    let after_the_chunks = format!("0\r\n\r\n{smuggled}");
     let in_a_chunk = format!("{:x}\r\n{smuggled}\r\n0\r\n\r\n", smuggled.len());
     let chunked = "Transfer-Encoding: chunked";
-    for (length, body) in [(behind_chunks.len(), &behind_chunks), (3, &in_a_chunk), (0, &in_a_chunk)] {
+    for (length, body) in [(after_the_chunks.len(), &after_the_chunks), (3, &in_a_chunk), (0, &in_a_chunk)] {
         let length = format!("Content-Length: {length}");
         for headers in [
             format!("{length}\r\n{chunked}"),
@@ -125,12 +125,15 @@ async fn transfer_encoding_other_than_chunked_returns_400_and_closes() {
             assert_eq!(send(&target, &headers, &body).await, [400], "{headers:?}");
         }
     }
-    let old = format!("GET /v1/health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n{body}{LAST}");
-    assert_eq!(statuses(&target.service.send_bytes(old.as_bytes()).await.replace("1.0 ", "1.1 ")), [400]);
+    let http_1_0 = format!("GET /v1/health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n{body}{LAST}");
+    assert_eq!(
+        statuses(&target.service.send_bytes(http_1_0.as_bytes()).await.replace("1.0 ", "1.1 ")),
+        [400]
+    );
     assert_eq!(target.state().await, before);
 }
 
-/// Sends a request that makes a project, with its body in these chunks, and behind it [`LAST`].
+/// Sends a request that creates a project, with these chunks as its body, and then [`LAST`].
 async fn send_chunks(target: &Target, chunks: &str) -> String {
     let session = &target.session.0;
     let head = format!("POST /v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: {session}\r\n");
@@ -160,7 +163,7 @@ async fn malformed_chunks_return_400_close_and_change_nothing() {
     let json = "{\"name\": \"A\"}";
     let many = format!("d;{}\r\n{json}\r\n0\r\n\r\n", "x".repeat(100_000));
     for chunks in [
-        // Sizes that are none, or larger than any can be.
+        // Sizes that are not hexadecimal numbers, or are too large.
         "-d\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "+d\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "0xd\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
@@ -168,7 +171,7 @@ async fn malformed_chunks_return_400_close_and_change_nothing() {
         "g\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "1000000000000000d\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "fffffffffffffffffd\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
-        // Line ends by which two readers would part.
+        // Line ends that two parsers might interpret differently.
         "d;a\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "d;a\nb\r\n{\"name\": \"A\"}\r\n0\r\n\r\n",
         "d\n{\"name\": \"A\"}\r\n0\r\n\r\n",
@@ -191,7 +194,7 @@ async fn trailers_are_not_used_as_headers() {
     for (headers, trailers, status) in [
         (String::new(), format!("Authorization: {session}"), 401),
         ("Trailer: Authorization\r\n".to_owned(), format!("Authorization: {session}"), 401),
-        // Nor does it make two of one.
+        // A trailer does not add a second credential or replace another header either.
         (format!("Authorization: {session}\r\n"), format!("Authorization: {session}"), 415),
         (format!("Authorization: {session}\r\n"), "Content-Type: application/json".to_owned(), 415),
         (format!("Authorization: {session}\r\n"), "Content-Length: 1000".to_owned(), 415),
@@ -231,7 +234,7 @@ async fn folded_or_malformed_header_line_returns_400() {
         let responses = target.service.send_bytes(request.as_bytes()).await;
         assert_eq!(statuses(&responses), [400], "{header:?}: {responses}");
     }
-    // A line may end in a line feed alone (RFC 9112, 2.2), and so two lines are two.
+    // A line may end with a single line feed (RFC 9112, 2.2), so each of these requests has two headers.
     for header in [
         format!("Authorization: {session}\nAuthorization: {session}"),
         format!("Authorization: {session}\nauthorization: Bearer x"),
@@ -247,16 +250,16 @@ async fn other_target_forms_do_not_bypass_the_authorizer() {
     let session = &target.session.0;
     let authorization = format!("Authorization: {session}\r\n");
     for (line, with, without) in [
-        // The same route, with the authorizer before it, whatever host it names.
+        // An absolute URL matches the same route and its authorizer, whatever its host is.
         ("GET http://127.0.0.1/v1/auth/me HTTP/1.1", 200, 401),
         ("GET http://evil.example:99/v1/auth/me HTTP/1.1", 200, 401),
         ("GET HTTP://user:password@evil.example/v1/auth/me HTTP/1.1", 200, 401),
-        // No route.
+        // Targets that match no route.
         ("GET http://evil.example//v1/auth/me HTTP/1.1", 404, 404),
         ("GET http://evil.example/x/../v1/auth/me HTTP/1.1", 404, 404),
         ("GET * HTTP/1.1", 404, 404),
         ("OPTIONS * HTTP/1.1", 404, 404),
-        // No target, and no HTTP/1.
+        // Invalid targets, and other versions of HTTP.
         ("GET v1/auth/me HTTP/1.1", 400, 400),
         ("GET \\v1\\auth\\me HTTP/1.1", 400, 400),
         ("GET /v1/auth/me\t HTTP/1.1", 400, 400),
@@ -286,7 +289,7 @@ async fn upgrade_and_connection_options_are_ignored() {
         );
         assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [401], "{upgrade}");
     }
-    // What a proxy is told to leave out is not left out of what is decided on.
+    // `Connection: Authorization` tells a proxy to remove the header. The decision uses the header nevertheless.
     let session = &target.session.0;
     for (headers, status) in [
         (format!("Authorization: {session}\r\nConnection: close, Authorization"), 200),
@@ -315,16 +318,16 @@ async fn too_many_or_too_long_headers_are_rejected() {
         (&format!("/v1/auth/me?{}", "x".repeat(20_000)), String::new(), &[413]),
         (&format!("/v1/auth/me?{}", "x".repeat(1 << 20)), String::new(), &[414, 431]),
     ] {
-        // Whatever comes behind it, the credential is in front.
+        // The credential is the first header, so only the length of the rest matters.
         let request =
             format!("GET {line} HTTP/1.1\r\nHost: x\r\n{authorization}Connection: close\r\n{headers}\r\n");
         let responses = target.service.send_bytes(request.as_bytes()).await;
-        let [status] = statuses(&responses)[..] else { panic!("one response: {responses}") };
+        let [status] = statuses(&responses)[..] else { panic!("not one response: {responses}") };
         assert!(expected.contains(&status), "{} {}: {responses}", line.len(), headers.len());
     }
 }
 
-/// The begin of a request that makes a project, whose body is `length` bytes long.
+/// Returns the head of a request that creates a project and has a body of `length` bytes.
 fn head(target: &Target, length: usize) -> String {
     format!(
         "POST /v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
@@ -343,8 +346,8 @@ async fn incomplete_request_changes_nothing() {
     let whole = format!("{head}{JSON}");
     for length in [10, head.len() / 2, head.len() - 2, head.len(), head.len() + 5, whole.len()] {
         let mut connection = target.service.connect().await;
-        connection.write_all(&whole.as_bytes()[..length]).await.expect("it is sent");
-        connection.shutdown().await.expect("no more comes");
+        connection.write_all(&whole.as_bytes()[..length]).await.expect("the bytes are sent");
+        connection.shutdown().await.expect("the connection is closed for writing");
         let response = read_to_end(&mut connection).await;
         assert!(statuses(&response).iter().all(|status| *status == 400), "{length}: {response}");
     }
@@ -358,7 +361,7 @@ async fn body_is_read_up_to_its_content_length() {
     let request = format!("{}{JSON}", head(&target, JSON.len() - 1));
     assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [400]);
     assert_eq!(target.state().await, before);
-    // What is behind it is no part of it, and no request.
+    // The bytes after the body belong neither to it nor to a valid request.
     let head = head(&target, JSON.len()).replace("Connection: close\r\n", "");
     let request = format!("{head}{JSON}{{}}\r\n\r\n{LAST}");
     assert_eq!(statuses(&target.service.send_bytes(request.as_bytes()).await), [201, 400]);
@@ -371,12 +374,12 @@ async fn slow_requests_succeed_and_do_not_delay_others() {
     let mut slow = Vec::new();
     for _ in 0..50 {
         let mut connection = target.service.connect().await;
-        connection.write_all(head.as_bytes()).await.expect("it is sent");
+        connection.write_all(head.as_bytes()).await.expect("the bytes are sent");
         slow.push(connection);
     }
     for byte in JSON.bytes() {
         for connection in &mut slow {
-            connection.write_all(&[byte]).await.expect("it is sent");
+            connection.write_all(&[byte]).await.expect("the bytes are sent");
         }
         target.service.me(&target.session).await.expect(200);
     }
@@ -391,10 +394,10 @@ async fn expect_header_returns_100_before_the_response() {
     let target = Target::start().await;
     let head = head(&target, JSON.len()).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
     let mut connection = target.service.connect().await;
-    connection.write_all(head.as_bytes()).await.expect("it is sent");
-    let mut told = [0; 25];
-    connection.read_exact(&mut told).await.expect("it is told");
-    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
-    connection.write_all(JSON.as_bytes()).await.expect("it is sent");
+    connection.write_all(head.as_bytes()).await.expect("the bytes are sent");
+    let mut interim = [0; 25];
+    connection.read_exact(&mut interim).await.expect("an interim response");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    connection.write_all(JSON.as_bytes()).await.expect("the bytes are sent");
     assert_eq!(statuses(&read_to_end(&mut connection).await), [201]);
 }
