@@ -1,6 +1,8 @@
-"""Who calls in `.ci/schemathesis`: the first member of an account with a session, or a key that may read one project
-alone, as `CALLER` says. Operations end sessions, remove members and disable passwords, the caller's own among them. Who is
-not let in any more is followed by a caller from another account.
+"""Supplies the credential of `.ci/schemathesis`.
+
+If `CALLER` is `session`, it is a session of an account's first member. If `CALLER` is `key`, it is a key that may only read
+one project. The tested operations can end the caller's session, remove the caller or disable the caller's password. When the
+credential is no longer valid, this module creates another account and uses a credential of that one.
 """
 
 import itertools
@@ -9,7 +11,7 @@ import os
 import requests
 import schemathesis
 
-# As in the description's examples, which so succeed.
+# The password in the examples of the OpenAPI document, so that these succeed.
 PASSWORD = "a lizard on the 7th wall"
 
 
@@ -45,6 +47,6 @@ def authorization(email):
 
 
 def post(path, body, authorization=None):
-    answer = requests.post(os.environ["API"] + path, json=body, headers={"Authorization": authorization}, timeout=30)
-    answer.raise_for_status()
-    return answer.json()
+    response = requests.post(os.environ["API"] + path, json=body, headers={"Authorization": authorization}, timeout=30)
+    response.raise_for_status()
+    return response.json()
