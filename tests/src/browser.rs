@@ -43,7 +43,7 @@ pub struct Browser {
 }
 
 /// How often something is looked for before a test fails, 50 milliseconds apart.
-const LOOKS: usize = 200;
+const POLL_ATTEMPTS: usize = 200;
 
 /// The element of a kind that is called `name`, among those that can be seen: in the dialog that is open, or on the page.
 const FIND: &str = r#"
@@ -81,7 +81,7 @@ impl Browser {
         let browser = Self::open().await;
         let account = browser.service.account().await;
         browser.log_in(&account.email).await;
-        browser.sees("Your servers use these keys to authenticate to the API.").await;
+        browser.wait_for_text("Your servers use these keys to authenticate to the API.").await;
         (browser, account)
     }
 
@@ -100,7 +100,7 @@ impl Browser {
     /// Looks at another screen.
     pub async fn go(&self, screen: &str) {
         self.click(screen).await;
-        self.until(
+        self.wait_until(
             &format!("the screen {screen}"),
             "return document.querySelector('h1')?.textContent === arguments[0]",
             &[json!(screen)],
@@ -114,22 +114,22 @@ impl Browser {
         self.has_ended = true;
         let expected: BTreeSet<String> = expected.iter().map(|&line| line.to_owned()).collect();
         async move {
-            assert_eq!(self.logged().await, expected);
+            assert_eq!(self.take_log().await, expected);
             self.driver.clone().close().await.expect("the browser ends");
         }
     }
 
     /// What the browser has logged since the last look, requests that failed as `STATUS PATH`.
-    pub async fn logged(&self) -> BTreeSet<String> {
+    pub async fn take_log(&self) -> BTreeSet<String> {
         let log = self.driver.issue_cmd(TakeLog).await.expect("the log");
         let entries = log.as_array().expect("entries");
         entries.iter().map(|entry| shortened(entry["message"].as_str().expect("a message"))).collect()
     }
 
     /// The same, as soon as there is something.
-    pub async fn logged_within(&self) -> String {
-        for _ in 0..LOOKS {
-            let log = self.logged().await;
+    pub async fn wait_for_log(&self) -> String {
+        for _ in 0..POLL_ATTEMPTS {
+            let log = self.take_log().await;
             if !log.is_empty() {
                 return log.into_iter().collect::<Vec<_>>().join("\n");
             }
@@ -144,7 +144,7 @@ impl Browser {
     }
 
     /// What `script` hands to its last argument.
-    pub async fn later_value(&self, script: &str) -> Value {
+    pub async fn async_value(&self, script: &str) -> Value {
         self.driver.execute_async(script, Vec::new()).await.expect("the script runs")
     }
 
@@ -164,36 +164,36 @@ impl Browser {
     }
 
     /// Waits until `script` returns true.
-    pub async fn until(&self, what: &str, script: &str, arguments: &[Value]) {
-        for _ in 0..LOOKS {
+    pub async fn wait_until(&self, what: &str, script: &str, arguments: &[Value]) {
+        for _ in 0..POLL_ATTEMPTS {
             if self.value(script, arguments).await == true {
                 return;
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("{what} never came. {}", self.shown().await);
+        panic!("{what} never came. {}", self.page_content().await);
     }
 
     /// What there is, to tell in a test that failed.
-    async fn shown(&self) -> String {
+    async fn page_content(&self) -> String {
         let text = self.value("return document.body.innerText", &[]).await;
-        format!("There is: {text}, and in the log: {:?}", self.logged().await)
+        format!("There is: {text}, and in the log: {:?}", self.take_log().await)
     }
 
     /// Waits until this text can be read.
-    pub async fn sees(&self, text: &str) {
+    pub async fn wait_for_text(&self, text: &str) {
         const SEES: &str = "return document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
-        self.until(&format!("“{text}”"), SEES, &[json!(text)]).await;
+        self.wait_until(&format!("“{text}”"), SEES, &[json!(text)]).await;
     }
 
     /// Waits until this text can't be read any more.
-    pub async fn sees_no_longer(&self, text: &str) {
+    pub async fn wait_until_gone(&self, text: &str) {
         const LACKS: &str = "return !document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
-        self.until(&format!("the end of “{text}”"), LACKS, &[json!(text)]).await;
+        self.wait_until(&format!("the end of “{text}”"), LACKS, &[json!(text)]).await;
     }
 
     /// Whether a button or link is called `name`.
-    pub async fn offers(&self, name: &str) -> bool {
+    pub async fn has_button(&self, name: &str) -> bool {
         !self.value(FIND, &[json!(BUTTONS), json!(name)]).await.is_null()
     }
 
@@ -203,14 +203,14 @@ impl Browser {
     }
 
     async fn find(&self, selector: &str, name: &str) -> Element {
-        for _ in 0..LOOKS {
+        for _ in 0..POLL_ATTEMPTS {
             let found = self.value(FIND, &[json!(selector), json!(name)]).await;
             if let Some(id) = found.get(ELEMENT).and_then(Value::as_str) {
                 return Element::from_element_id(self.driver.clone(), ElementRef::from(id.to_owned()));
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("nothing is called “{name}”. {}", self.shown().await);
+        panic!("nothing is called “{name}”. {}", self.page_content().await);
     }
 
     /// Clicks, once what is above is scrolled away.
@@ -254,7 +254,7 @@ impl Browser {
     }
 
     /// What stands in a field.
-    pub async fn written(&self, label: &str) -> String {
+    pub async fn field_value(&self, label: &str) -> String {
         self.field(label).await.prop("value").await.expect("a value").unwrap_or_default()
     }
 
@@ -272,12 +272,12 @@ impl Browser {
     }
 
     /// What the complaint about a field says, which a screen reader reads with the field.
-    pub async fn complaint(&self, label: &str) -> String {
+    pub async fn field_error(&self, label: &str) -> String {
         let field = self.field(label).await;
         let id = field.attr("aria-describedby").await.expect("attributes").unwrap_or_default();
         let id = id.split(' ').next_back().unwrap_or_default().to_owned();
         let text = "return document.getElementById(arguments[0])?.innerText ?? ''";
-        self.until(
+        self.wait_until(
             "a complaint",
             "return document.getElementById(arguments[0])?.innerText > ''",
             &[json!(id)],
@@ -288,7 +288,7 @@ impl Browser {
 
     /// The texts of a list's cells, row by row.
     pub async fn rows(&self) -> Vec<Vec<String>> {
-        self.until(
+        self.wait_until(
             "the list",
             "return document.querySelector('.list')?.getAttribute('aria-busy') === 'false'",
             &[],
@@ -300,8 +300,8 @@ impl Browser {
     }
 
     /// Waits until the list has so many rows.
-    pub async fn sees_rows(&self, count: usize) -> Vec<Vec<String>> {
-        for _ in 0..LOOKS {
+    pub async fn wait_for_rows(&self, count: usize) -> Vec<Vec<String>> {
+        for _ in 0..POLL_ATTEMPTS {
             let rows = self.rows().await;
             if rows.len() == count {
                 return rows;

@@ -1,4 +1,4 @@
-//! Somebody with one of each thing, for requests of any route that do what they can.
+//! A member who can send a successful request to every route, and every command to the operator's function.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use crate::{
     service::{Account, Credential, OwnService, PASSWORD, Request, Service, new_address},
 };
 
-/// The password that a member changes theirs to.
+/// The new password in a request that changes the password.
 pub const NEW_PASSWORD: &str = "two lizards on the wall";
 
-/// How many things are on a page of a list, which is less than there may be.
+/// The `limit` of list requests. A list may have more entries than that.
 pub const PAGE_SIZE: usize = 5;
 
-/// A member with all permissions who has just logged in, and one of each thing that they can do something to.
+/// A member with all permissions, a new session, and one entity of each kind that a route can refer to.
 #[derive(Clone)]
 pub struct Caller {
     pub account_id: String,
@@ -25,8 +25,8 @@ pub struct Caller {
     key: String,
     project: String,
     member: String,
-    /// Addresses that nobody has: for a new member, and for the first one of a new account.
-    free_addresses: [String; 2],
+    /// Addresses of no member: one for a new member, one for the first member of a new account.
+    unused_addresses: [String; 2],
 }
 
 impl Caller {
@@ -51,11 +51,11 @@ impl Caller {
             key: text(&key, "id").to_owned(),
             project,
             member,
-            free_addresses: [new_address(), new_address()],
+            unused_addresses: [new_address(), new_address()],
         }
     }
 
-    /// A request of this route that does what it can, where `credential` may.
+    /// A request to a route that succeeds if `credential` has the necessary permissions.
     pub fn request(&self, service: &Service, method: &str, path: &str, credential: &Credential) -> Request {
         let body = match (method, path) {
             ("POST", "/v1/auth/login") => json!({"email": self.email, "password": self.password}),
@@ -64,7 +64,7 @@ impl Caller {
             }
             ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
             ("POST", "/v1/members") => {
-                let email = &self.free_addresses[0];
+                let email = &self.unused_addresses[0];
                 json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]})
             }
             ("POST" | "PATCH", "/v1/projects" | "/v1/projects/{project_id}") => json!({"name": "A"}),
@@ -84,25 +84,25 @@ impl Caller {
         service.request(method, &path).with(credential).json(&body)
     }
 
-    /// A command of this name to the operator's function, that does what it can.
+    /// A command to the operator's function that succeeds.
     pub fn command(&self, name: &str) -> Value {
         let account_id = &self.account_id;
-        let of = match name {
+        let parameters = match name {
             "create_account" => {
-                json!({"name": "A", "email": self.free_addresses[1], "password": PASSWORD})
+                json!({"name": "A", "email": self.unused_addresses[1], "password": PASSWORD})
             }
             "suspend_account" | "restore_account" => json!({"account_id": account_id}),
             "set_limits" => json!({"account_id": account_id, "requests_per_minute": null}),
             "enable_password" => json!({"email": self.email}),
-            _ => panic!("nobody knows what {name} takes"),
+            _ => panic!("the parameters of {name} are unknown"),
         };
-        json!({name: of})
+        json!({name: parameters})
     }
 }
 
-/// The names of all commands, as the operator's function tells who sends another.
+/// The names of all commands. The operator's function lists them when it rejects an unknown command.
 pub async fn operator_commands(service: &Service) -> Vec<String> {
-    let refused = service.operate(json!({"none": {}})).await.expect_err("there is none").error_message;
-    let names = refused.rsplit_once("must be one of ").expect("a list of them").1;
+    let error = service.operate(json!({"unknown": {}})).await.expect_err("the command is unknown");
+    let names = error.error_message.rsplit_once("must be one of ").expect("a list of commands").1;
     names.split(", ").map(str::to_owned).collect()
 }

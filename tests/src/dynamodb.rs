@@ -1,10 +1,11 @@
-//! The `DynamoDB` of the tests, which is an embedded one unless [`external_dynamodb`] names another, and a proxy before
-//! it that a test can look at, hold up and inject. The proxy stands before a Secrets Manager, too, for those who
-//! ask for it there.
+//! The `DynamoDB` of the tests, with a proxy in front of it. The proxy records calls, can hold them, and can inject
+//! faults. It also forwards calls to Secrets Manager.
 //!
-//! Neither is quite that of AWS: both do one write after the other, so that none ever meets a transaction
-//! (see [`Fault::Conflict`]) and every read is consistent. `DynamoDB Local` deletes what has expired within
-//! seconds, where AWS takes days and the embedded one does not.
+//! The `DynamoDB` is embedded, unless [`external_dynamodb`] returns the URL of another. Both differ from the one of AWS:
+//!
+//! - They execute writes one after the other. So no write ever conflicts with a transaction (see [`Fault::Conflict`]),
+//!   and every read is consistent.
+//! - `DynamoDB Local` deletes expired items within seconds. AWS takes days, and the embedded one never deletes them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -42,67 +43,73 @@ use tokio::{
 
 use crate::deployment::signature::{Signer, assert_signed};
 
-/// What Secrets Manager is called where calls to it and their actions are named.
+/// The name of Secrets Manager in the `x-amz-target` header of its calls, and the prefix of its IAM actions.
 const SECRETS_MANAGER: &str = "secretsmanager";
 
-/// What it says when it refuses. Nobody is to hear it.
+/// The message of each injected error. It must not appear in any response or log.
 pub const CANARY: &str = "a detail of the table";
 
-/// Where the `DynamoDB` is that `DYNAMODB_URL` gives all tests instead of embedded ones.
-#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+/// The URL of the `DynamoDB` that all tests use instead of embedded ones: the environment variable `DYNAMODB_URL`.
+#[expect(clippy::disallowed_methods, reason = "only the environment of the test run names it")]
 pub fn external_dynamodb() -> Option<String> {
     std::env::var("DYNAMODB_URL").ok()
 }
 
-/// The `DynamoDB`.
+/// A `DynamoDB` behind a proxy of its own.
 pub struct DynamoDb {
+    /// The URL of the proxy.
     pub url: String,
     proxy: Arc<Proxy>,
-    /// Has the tables, unless they are external_dynamodb, and the secrets.
-    behind: Arc<Gateway>,
-    _open: Sender<()>,
-    served: JoinHandle<()>,
+    /// Provides the secrets and, unless there is an external `DynamoDB`, the tables.
+    backend: Arc<Gateway>,
+    /// Dropping it shuts the proxy down.
+    _shutdown: Sender<()>,
+    server: JoinHandle<()>,
 }
 
 struct Proxy {
+    /// The URL of the `DynamoDB`.
     target: String,
+    /// The URL of Secrets Manager.
     secrets_manager: String,
-    /// Who signs calls.
+    /// The credentials that every call must be signed with.
     signer: Signer,
     http: Client,
     calls: Mutex<Vec<Call>>,
+    /// The actions of each caller.
     actions: Mutex<BTreeMap<String, BTreeSet<String>>>,
     units: Mutex<Units>,
     holds: Mutex<VecDeque<Hold>>,
+    /// While [`DynamoDb::interleave`] runs: receives each call that waits for its turn.
     turns: Mutex<Option<UnboundedSender<Turn>>>,
-    disturbance: Mutex<Option<Disturbance>>,
+    injection: Mutex<Option<Injection>>,
     rejects_connections: AtomicBool,
 }
 
-/// A call that came.
+/// A call that the proxy received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// Who made it: the name of a function.
+    /// The name of the function that made the call.
     pub caller: String,
     pub operation: String,
-    /// Whether it came past the SDK, which numbers its calls.
+    /// True for a direct batch get, which does not use the SDK. The SDK gives each of its calls an invocation id.
     pub is_direct: bool,
-    /// What went wrong with it.
+    /// The fault that was injected into the call.
     pub fault: Option<Fault>,
 }
 
-/// What is wrong, with which calls.
-struct Disturbance {
+/// A fault, and the calls that it is injected into.
+struct Injection {
     fault: Fault,
-    /// With those of one operation alone.
+    /// If set, only calls of this operation are counted and affected.
     operation: Option<&'static str>,
-    /// With those that come to be these.
-    places: Range<usize>,
-    /// How many have come.
-    come: usize,
+    /// The positions of the affected calls, counted from 0.
+    positions: Range<usize>,
+    /// The number of calls so far.
+    count: usize,
 }
 
-/// What calls have consumed, as `DynamoDB` bills it.
+/// The capacity units that calls have consumed, as `DynamoDB` bills them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
     pub read: f64,
@@ -110,8 +117,8 @@ pub struct Units {
 }
 
 impl Units {
-    /// Those that an operation consumes, where it consumes any.
-    fn of(&mut self, operation: &str) -> Option<&mut f64> {
+    /// The counter of the units that an operation consumes, or `None` if the operation consumes none.
+    fn counter_for(&mut self, operation: &str) -> Option<&mut f64> {
         match operation {
             "GetItem" | "BatchGetItem" | "Query" | "Scan" => Some(&mut self.read),
             "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => {
@@ -122,126 +129,127 @@ impl Units {
     }
 }
 
-/// What is wrong with it.
+/// A fault of `DynamoDB` or Secrets Manager that the proxy simulates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// It answers with this status and error code.
+    /// The call is not executed. The response has this status and error code.
     Error(StatusCode, &'static str),
-    /// It does what it is called for, and answers so much later.
+    /// The call is executed, and the response is delayed by this duration.
     Delay(Duration),
-    /// It breaks the connection, and does nothing.
+    /// The call is not executed, and the connection is reset.
     Reset,
-    /// It does what it is called for, and breaks the connection after so many 256ths of its answer; before the first
-    /// byte where it is none.
+    /// The call is executed, and the connection is reset after this many 256ths of the response's body. If that is less
+    /// than a byte, the connection is reset before the first byte of the response.
     Truncate(u8),
-    /// It takes calls and answers none.
+    /// The call is not executed, and there is no response.
     Hang,
-    /// It does what it is called for, and answers nothing.
+    /// The call is executed, and there is no response.
     LoseResponse,
-    /// It answers a batch without the last item, and says that this is left to do.
+    /// The last key of a batch get is not read. The response lists it as unprocessed.
     UnprocessedKey,
-    /// It does no write, since each meets a transaction of another's.
+    /// The write is not executed, because it conflicts with another transaction.
     Conflict,
-    /// It does no transaction, for this reason that lies with the first write.
+    /// The transaction is not executed. This is the cancellation reason of its first write.
     Cancel(&'static str),
 }
 
+/// A request to hold the next call of an operation.
 struct Hold {
     operation: &'static str,
     arrive: Sender<()>,
     released: Receiver<()>,
 }
 
-/// A call that is held up. It goes on when this is dropped.
+/// A call that is held. Dropping this releases the call.
 pub struct Held {
     arrived: Receiver<()>,
     _release: Sender<()>,
 }
 
-/// A call that waits for its turn. It goes on when this is dropped.
+/// A call that waits for its turn. Dropping this releases the call.
 struct Turn {
     _release: Sender<()>,
 }
 
 impl Held {
-    /// Waits until the call has come, and with it whoever made it has read all that it reads before.
+    /// Waits until the proxy has received the call. By then, the caller has finished all its earlier calls.
     pub async fn arrived(&mut self) {
         let arrived = tokio::time::timeout(Duration::from_secs(20), &mut self.arrived).await;
-        arrived.expect("the call comes in time").expect("the call comes");
+        arrived.expect("the call arrives in time").expect("the call arrives");
     }
 }
 
 impl DynamoDb {
     pub async fn start() -> Self {
-        let behind = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
-        Self::before(Arc::new(behind)).await
+        let backend = Gateway::start(Options::ephemeral()).await.expect("a gateway starts");
+        Self::in_front_of(Arc::new(backend)).await
     }
 
-    /// Another proxy before the same tables and secrets.
+    /// Starts another proxy in front of the same tables and secrets.
     pub async fn another_proxy(&self) -> Self {
-        Self::before(Arc::clone(&self.behind)).await
+        Self::in_front_of(Arc::clone(&self.backend)).await
     }
 
-    async fn before(behind: Arc<Gateway>) -> Self {
+    async fn in_front_of(backend: Arc<Gateway>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Arc::new(Proxy {
-            target: external_dynamodb().unwrap_or_else(|| behind.dynamodb_url().to_owned()),
-            secrets_manager: behind.secrets_manager_url().to_owned(),
-            signer: Signer::new(&behind.environment()),
+            target: external_dynamodb().unwrap_or_else(|| backend.dynamodb_url().to_owned()),
+            secrets_manager: backend.secrets_manager_url().to_owned(),
+            signer: Signer::new(&backend.environment()),
             http: Client::new(),
             calls: Mutex::default(),
             actions: Mutex::default(),
             units: Mutex::default(),
             holds: Mutex::default(),
             turns: Mutex::default(),
-            disturbance: Mutex::default(),
+            injection: Mutex::default(),
             rejects_connections: AtomicBool::default(),
         });
-        let listener = Door { listener, proxy: Arc::clone(&proxy) };
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&proxy));
-        let (open, closed) = oneshot::channel();
-        let closed = async { drop(closed.await) };
-        let served = tokio::spawn(async {
-            axum::serve(listener, router).with_graceful_shutdown(closed).await.expect("it is served");
+        let listener = ResettingListener { listener, proxy: Arc::clone(&proxy) };
+        let router = Router::new().fallback(handle).with_state(Arc::clone(&proxy));
+        let (shutdown, shut_down) = oneshot::channel();
+        let shut_down = async { drop(shut_down.await) };
+        let server = tokio::spawn(async {
+            axum::serve(listener, router).with_graceful_shutdown(shut_down).await.expect("the proxy runs");
         });
-        Self { url, proxy, behind, _open: open, served }
+        Self { url, proxy, backend, _shutdown: shutdown, server }
     }
 
-    /// A client of the one that has the tables, without the proxy before it.
+    /// A client that bypasses the proxy.
     pub fn direct_client(&self) -> aws_sdk_dynamodb::Client {
-        let direct = self.behind.dynamodb().config().to_builder().endpoint_url(&self.proxy.target);
+        let direct = self.backend.dynamodb().config().to_builder().endpoint_url(&self.proxy.target);
         aws_sdk_dynamodb::Client::from_conf(direct.build())
     }
 
-    /// Ends it: nobody listens there any more.
+    /// Stops the proxy and closes its port.
     pub async fn stop(self) {
-        let Self { _open: open, served, .. } = self;
-        drop(open);
-        served.await.expect("it ends");
+        let Self { _shutdown: shutdown, server, .. } = self;
+        drop(shutdown);
+        server.await.expect("the proxy stops");
     }
 
-    /// The operations that were called since the last look.
+    /// Takes the operations of all calls since the last time that calls were taken.
     pub fn calls(&self) -> Vec<String> {
         self.detailed_calls().into_iter().map(|call| call.operation).collect()
     }
 
-    /// The same, with all that is known of each.
+    /// Takes all calls since the last time that calls were taken.
     pub fn detailed_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
     }
 
-    /// What was consumed since the last look.
+    /// Takes the units that were consumed since the last call of this function.
     pub fn units(&self) -> Units {
         std::mem::take(&mut self.proxy.units.lock().unwrap())
     }
 
-    /// The actions that each caller has done, such as `dynamodb:GetItem`.
+    /// The IAM actions that each caller has used, such as `dynamodb:GetItem`.
     pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.proxy.actions.lock().unwrap().clone()
     }
 
-    /// Holds the next call of `operation` up.
+    /// Holds the next call of `operation`.
     pub fn hold(&self, operation: &'static str) -> Held {
         let (arrive, arrived) = oneshot::channel();
         let (release, released) = oneshot::channel();
@@ -249,17 +257,17 @@ impl DynamoDb {
         Held { arrived, _release: release }
     }
 
-    /// Holds the call of `operation` after the next one up.
+    /// Holds the second call of `operation` from now on.
     pub fn hold_second_call(&self, operation: &'static str) -> Held {
-        // Nobody holds the first one.
+        // The first call is released immediately.
         drop(self.hold(operation));
         self.hold(operation)
     }
 
-    /// Does all `requests` at once, but lets one of them alone go on at a time, from one of its calls up to the next.
-    /// `choose` says which, by its place among those that are not done yet, when it is told how many they are.
+    /// Sends all `requests` concurrently, but lets only one at a time proceed, from one of its calls to the next.
     ///
-    /// So it says all of the order in which their calls meet, and no other order can come about than one of those.
+    /// `choose` receives the number of unfinished requests and returns the index of the one that proceeds. So `choose`
+    /// alone determines the order of all calls.
     pub async fn interleave<R: Send + 'static>(
         &self,
         requests: Vec<impl Future<Output = R> + Send + 'static>,
@@ -267,60 +275,60 @@ impl DynamoDb {
     ) -> Vec<R> {
         let (sender, mut turns) = mpsc::unbounded_channel();
         *self.proxy.turns.lock().unwrap() = Some(sender);
-        let mut done: Vec<_> = requests.iter().map(|_| None).collect();
-        let mut under_way = Vec::new();
-        for (place, request) in requests.into_iter().enumerate() {
+        let mut responses: Vec<_> = requests.iter().map(|_| None).collect();
+        let mut waiting = Vec::new();
+        for (index, request) in requests.into_iter().enumerate() {
             let request = tokio::spawn(request);
-            go_on(place, request, &mut turns, &mut under_way, &mut done).await;
+            proceed(index, request, &mut turns, &mut waiting, &mut responses).await;
         }
-        while !under_way.is_empty() {
-            under_way.sort_by_key(|(place, ..)| *place);
-            let (place, request, turn) = under_way.remove(choose(under_way.len()));
+        while !waiting.is_empty() {
+            waiting.sort_by_key(|(index, ..)| *index);
+            let (index, request, turn) = waiting.remove(choose(waiting.len()));
             drop(turn);
-            go_on(place, request, &mut turns, &mut under_way, &mut done).await;
+            proceed(index, request, &mut turns, &mut waiting, &mut responses).await;
         }
         *self.proxy.turns.lock().unwrap() = None;
-        done.into_iter().map(|answer| answer.expect("it is done")).collect()
+        responses.into_iter().map(|response| response.expect("the request is finished")).collect()
     }
 
-    /// Lets something go wrong with every call from now on, or with those of one operation.
+    /// Injects a fault into every call from now on, or into every call of one operation.
     pub fn inject(&self, fault: Fault, operation: Option<&'static str>) {
         self.inject_at(fault, operation, 0..usize::MAX);
     }
 
-    /// Lets something go wrong with those calls, of all from now on or of one operation's, that come to be these. The
-    /// first is call 0.
-    pub fn inject_at(&self, fault: Fault, operation: Option<&'static str>, places: Range<usize>) {
-        let disturbance = Disturbance { fault, operation, places, come: 0 };
-        *self.proxy.disturbance.lock().unwrap() = Some(disturbance);
+    /// Injects a fault into the calls at these positions. Position 0 is the next call or, with `operation`, the next call
+    /// of that operation.
+    pub fn inject_at(&self, fault: Fault, operation: Option<&'static str>, positions: Range<usize>) {
+        let injection = Injection { fault, operation, positions, count: 0 };
+        *self.proxy.injection.lock().unwrap() = Some(injection);
     }
 
-    /// Takes no connection any more. Those that are open stay.
+    /// Resets each new connection. Open connections stay open.
     pub fn reject_connections(&self) {
         self.proxy.rejects_connections.store(true, Ordering::SeqCst);
     }
 
-    /// Lets all go well again.
+    /// Removes the injected fault and accepts connections again.
     pub fn recover(&self) {
-        *self.proxy.disturbance.lock().unwrap() = None;
+        *self.proxy.injection.lock().unwrap() = None;
         self.proxy.rejects_connections.store(false, Ordering::SeqCst);
     }
 }
 
-/// Where connections come in. Each that ends is reset, as one is that breaks.
-struct Door {
+/// A listener whose connections are reset when they are closed, like broken ones.
+struct ResettingListener {
     listener: TcpListener,
     proxy: Arc<Proxy>,
 }
 
-impl Listener for Door {
+impl Listener for ResettingListener {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             let (stream, from) = Listener::accept(&mut self.listener).await;
-            // Who has gone already needs no reset.
+            // This fails if the client has closed the connection already.
             stream.set_zero_linger().ok();
             if !self.proxy.rejects_connections.load(Ordering::SeqCst) {
                 return (stream, from);
@@ -333,62 +341,65 @@ impl Listener for Door {
     }
 }
 
-/// A request that is under way: its place among all, and its call that waits.
-type UnderWay<R> = (usize, JoinHandle<R>, Turn);
+/// A request whose next call waits: its index among all requests, its task, and that call.
+type Waiting<R> = (usize, JoinHandle<R>, Turn);
 
-/// Lets a request go on up to its next call, or to its end.
-async fn go_on<R>(
-    place: usize,
+/// Waits until the request makes its next call or ends.
+async fn proceed<R>(
+    index: usize,
     mut request: JoinHandle<R>,
     turns: &mut UnboundedReceiver<Turn>,
-    under_way: &mut Vec<UnderWay<R>>,
-    done: &mut [Option<R>],
+    waiting: &mut Vec<Waiting<R>>,
+    responses: &mut [Option<R>],
 ) {
     tokio::select! {
-        Some(turn) = turns.recv() => under_way.push((place, request, turn)),
-        answer = &mut request => done[place] = Some(answer.expect("an answer")),
+        Some(turn) = turns.recv() => waiting.push((index, request, turn)),
+        response = &mut request => responses[index] = Some(response.expect("a response")),
     }
 }
 
-async fn answer(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let (api, operation) = target.rsplit_once('.').unwrap_or_default();
     let service = if api == SECRETS_MANAGER { api } else { "dynamodb" };
-    let done = actions(operation, &body).into_iter().map(|action| format!("{service}:{action}"));
-    proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(done);
+    let used = actions(operation, &body).into_iter().map(|action| format!("{service}:{action}"));
+    proxy.actions.lock().unwrap().entry(caller(&headers)).or_default().extend(used);
     if service == "dynamodb" {
         assert_signed(&headers, &body, &proxy.signer);
     }
-    assert_reads_consistently(operation, &body);
-    let fault = proxy.trouble_with(operation);
+    assert_consistent_reads(operation, &body);
+    let fault = proxy.fault_for(operation);
     let is_direct = !headers.contains_key("amz-sdk-invocation-id");
     let call = Call { caller: caller(&headers), operation: operation.to_owned(), is_direct, fault };
     proxy.calls.lock().unwrap().push(call);
     if let Some(fault) = fault {
-        let done = if fault.does() {
-            Some(proxy.pass_on(service, operation, &headers, body.clone()).await)
+        let response = if fault.executes_the_call() {
+            Some(proxy.forward(service, operation, &headers, body.clone()).await)
         } else {
             None
         };
-        return fault.answer(service, &body, done).await;
+        return fault.respond(service, &body, response).await;
     }
     proxy.wait_for_turn().await;
-    if let Some(hold) = proxy.hold_of(operation) {
-        // Whoever held it up may not be there any more.
+    if let Some(hold) = proxy.take_hold(operation) {
+        // The test may have dropped its `Held` already.
         hold.arrive.send(()).ok();
         hold.released.await.ok();
     }
-    proxy.pass_on(service, operation, &headers, body).await
+    proxy.forward(service, operation, &headers, body).await
 }
 
-/// Who made a call, as its SDK says.
+/// The name of the calling function, which the SDK sends as the application's name.
 fn caller(headers: &HeaderMap) -> String {
     let agent = headers.get("x-amz-user-agent").and_then(|value| value.to_str().ok()).expect("an agent");
     agent.split(' ').find_map(|part| part.strip_prefix("app/")).expect("its name").to_owned()
 }
 
-/// Every read sees what was written before it, which no answer of an engine that has one copy would show.
-fn assert_reads_consistently(operation: &str, body: &[u8]) {
+/// Panics unless each read is strongly consistent.
+///
+/// A response would not show the difference: neither the embedded `DynamoDB` nor `DynamoDB Local` has a second copy of
+/// the data that could be out of date.
+fn assert_consistent_reads(operation: &str, body: &[u8]) {
     let call: Value = serde_json::from_slice(body).expect("JSON");
     let reads: Vec<&Value> = match operation {
         "GetItem" | "Query" => vec![&call],
@@ -400,7 +411,7 @@ fn assert_reads_consistently(operation: &str, body: &[u8]) {
     }
 }
 
-/// The actions that a call needs: a transaction needs those of all its writes, and none of its own.
+/// The actions that a call requires. A transaction requires the actions of its writes, and no action of its own.
 fn actions(operation: &str, body: &[u8]) -> Vec<String> {
     if operation != "TransactWriteItems" {
         return vec![operation.to_owned()];
@@ -417,66 +428,67 @@ fn actions(operation: &str, body: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// An answer that breaks off with the connection, after so many 256ths of its body.
-async fn cut(answer: Response, part: u8) -> Response {
-    let (mut parts, body) = answer.into_parts();
+/// A response whose connection is reset after this many 256ths of its body.
+async fn truncate(response: Response, part: u8) -> Response {
+    let (mut parts, body) = response.into_parts();
     let mut body = to_bytes(body, usize::MAX).await.expect("a body");
     parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
     body.truncate(body.len() * usize::from(part) / 256);
     let (mut sender, channel) = Channel::new(1);
-    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
     if body.is_empty() {
-        sender.abort(broken);
+        sender.abort(reset);
     } else {
         tokio::spawn(async move {
             sender.send_data(body).await.ok();
-            // What was written goes out only when the server waits for more.
+            // The server flushes the data only once it waits for more.
             sleep(Duration::from_millis(5)).await;
-            sender.abort(broken);
+            sender.abort(reset);
         });
     }
     Response::from_parts(parts, Body::new(channel))
 }
 
-/// The answer to a batch of keys, but for the item at the last one, which is left to do.
-async fn without_the_last(done: Response, asked: &[u8]) -> Response {
-    let mut asked: Value = serde_json::from_slice(asked).expect("JSON");
-    let done = to_bytes(done.into_body(), usize::MAX).await.expect("a body");
-    let mut answer: Value = serde_json::from_slice(&done).expect("JSON");
-    for (table, asked) in asked["RequestItems"].as_object_mut().expect("tables") {
-        let left = asked["Keys"].as_array_mut().and_then(Vec::pop).expect("a key");
-        let is_left = |item: &Value| item["pk"] == left["pk"] && item["sk"] == left["sk"];
-        answer["Responses"][table].as_array_mut().expect("items").retain(|item| !is_left(item));
-        asked["Keys"] = json!([left]);
+/// The response to a batch get, changed as if the last key of each table had not been processed.
+async fn with_unprocessed_key(response: Response, call: &[u8]) -> Response {
+    let mut call: Value = serde_json::from_slice(call).expect("JSON");
+    let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    let mut response: Value = serde_json::from_slice(&body).expect("JSON");
+    for (table, request) in call["RequestItems"].as_object_mut().expect("tables") {
+        let key = request["Keys"].as_array_mut().and_then(Vec::pop).expect("a key");
+        let is_unprocessed = |item: &Value| item["pk"] == key["pk"] && item["sk"] == key["sk"];
+        response["Responses"][table].as_array_mut().expect("items").retain(|item| !is_unprocessed(item));
+        request["Keys"] = json!([key]);
     }
-    answer["UnprocessedKeys"] = asked["RequestItems"].take();
-    answer.to_string().into_response()
+    response["UnprocessedKeys"] = call["RequestItems"].take();
+    response.to_string().into_response()
 }
 
 impl Fault {
-    /// Whether the call is done all the same.
-    fn does(self) -> bool {
+    fn executes_the_call(self) -> bool {
         matches!(self, Self::Delay(_) | Self::Truncate(_) | Self::LoseResponse | Self::UnprocessedKey)
     }
 
-    /// The answer to a call with `body`, where it would have been `done`.
-    async fn answer(self, service: &str, body: &[u8], done: Option<Response>) -> Response {
-        match (self, done) {
-            (Self::Delay(time), Some(done)) => {
-                sleep(time).await;
-                done
+    /// Responds to a call with this body. `response` is the real response, if the call was executed.
+    async fn respond(self, service: &str, call: &[u8], response: Option<Response>) -> Response {
+        match (self, response) {
+            (Self::Delay(delay), Some(response)) => {
+                sleep(delay).await;
+                response
             }
-            (Self::Truncate(part), Some(done)) => cut(done, part).await,
-            (Self::UnprocessedKey, Some(done)) => without_the_last(done, body).await,
-            (fault, _) => fault.answer_undone(service, body).await,
+            (Self::Truncate(part), Some(response)) => truncate(response, part).await,
+            (Self::UnprocessedKey, Some(response)) => with_unprocessed_key(response, call).await,
+            (fault, _) => fault.respond_without_result(service, call).await,
         }
     }
 
-    async fn answer_undone(self, service: &str, body: &[u8]) -> Response {
+    async fn respond_without_result(self, service: &str, call: &[u8]) -> Response {
         match self {
             Self::Hang | Self::LoseResponse => std::future::pending().await,
-            Self::Reset => cut(CANARY.into_response(), 0).await,
-            Self::Delay(_) | Self::Truncate(_) | Self::UnprocessedKey => unreachable!("it is done"),
+            Self::Reset => truncate(CANARY.into_response(), 0).await,
+            Self::Delay(_) | Self::Truncate(_) | Self::UnprocessedKey => {
+                unreachable!("these faults have a result")
+            }
             Self::Error(status, code) => {
                 let namespace =
                     if service == SECRETS_MANAGER { "" } else { "com.amazonaws.dynamodb.v20120810#" };
@@ -484,9 +496,9 @@ impl Fault {
                 (status, error.to_string()).into_response()
             }
             Self::Conflict | Self::Cancel(_) => {
-                let asked: Value = serde_json::from_slice(body).expect("JSON");
+                let call: Value = serde_json::from_slice(call).expect("JSON");
                 let kind = |kind: &str| format!("com.amazonaws.dynamodb.v20120810#{kind}");
-                let error = match asked["TransactItems"].as_array() {
+                let error = match call["TransactItems"].as_array() {
                     None => json!({"__type": kind("TransactionConflictException"), "message": CANARY}),
                     Some(writes) => {
                         let code = if let Self::Cancel(code) = self { code } else { "TransactionConflict" };
@@ -506,66 +518,67 @@ impl Fault {
 }
 
 impl Proxy {
-    fn trouble_with(&self, operation: &str) -> Option<Fault> {
-        let mut disturbance = self.disturbance.lock().unwrap();
-        let Disturbance { fault, operation: only, places, come } = disturbance.as_mut()?;
+    fn fault_for(&self, operation: &str) -> Option<Fault> {
+        let mut injection = self.injection.lock().unwrap();
+        let Injection { fault, operation: only, positions, count } = injection.as_mut()?;
         if only.is_some_and(|only| only != operation) {
             return None;
         }
-        *come += 1;
-        places.contains(&(*come - 1)).then_some(*fault)
+        let position = *count;
+        *count += 1;
+        positions.contains(&position).then_some(*fault)
     }
 
-    fn hold_of(&self, operation: &str) -> Option<Hold> {
+    fn take_hold(&self, operation: &str) -> Option<Hold> {
         let mut holds = self.holds.lock().unwrap();
-        let place = holds.iter().position(|hold| hold.operation == operation)?;
-        holds.remove(place)
+        let index = holds.iter().position(|hold| hold.operation == operation)?;
+        holds.remove(index)
     }
 
-    /// Waits for the turn of a call, where they are let through one at a time.
+    /// While [`DynamoDb::interleave`] runs, waits for the turn of a call. Otherwise returns immediately.
     async fn wait_for_turn(&self) {
         let turns = self.turns.lock().unwrap().clone();
         if let Some(turns) = turns {
             let (release, released) = oneshot::channel();
-            // Whoever let them through may not be there any more.
+            // `interleave` may have ended already.
             turns.send(Turn { _release: release }).ok();
             released.await.ok();
         }
     }
 
-    async fn pass_on(&self, service: &str, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+    async fn forward(&self, service: &str, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
         let mut headers = headers.clone();
-        // They are told anew, for where it goes and how long it is then.
+        // The client sets both again, because the host and the length change.
         headers.remove(header::HOST);
         headers.remove(header::CONTENT_LENGTH);
-        let consumes = Units::default().of(operation).is_some();
-        let body = if consumes { asking_what_it_consumes(&body).into() } else { body };
+        let consumes_units = Units::default().counter_for(operation).is_some();
+        let body = if consumes_units { requesting_consumed_capacity(&body).into() } else { body };
         let target = if service == SECRETS_MANAGER { &self.secrets_manager } else { &self.target };
-        let answer = self.http.post(target).headers(headers).body(body).send().await;
-        let answer = answer.expect("the one behind it answers");
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
-        // A long answer comes in chunks, and goes on in one piece.
+        let response = self.http.post(target).headers(headers).body(body).send().await;
+        let response = response.expect("a response");
+        let (status, mut headers) = (response.status(), response.headers().clone());
+        // A long response arrives in chunks, but is forwarded as a whole.
         headers.remove(header::TRANSFER_ENCODING);
-        let body = answer.bytes().await.expect("a body");
-        if let Some(units) = self.units.lock().unwrap().of(operation) {
-            *units += consumed(&body);
+        let body = response.bytes().await.expect("a body");
+        if let Some(units) = self.units.lock().unwrap().counter_for(operation) {
+            *units += consumed_units(&body);
         }
         (status, headers, body).into_response()
     }
 }
 
-/// A call that asks to be told what it consumes.
-fn asking_what_it_consumes(call: &[u8]) -> String {
+/// The call, changed so that the response states the consumed capacity.
+fn requesting_consumed_capacity(call: &[u8]) -> String {
     let mut call: Value = serde_json::from_slice(call).expect("JSON");
     call["ReturnConsumedCapacity"] = "TOTAL".into();
     call.to_string()
 }
 
-/// What an answer says that its call consumed: of one table, or of each. One that failed says nothing.
-fn consumed(answer: &[u8]) -> f64 {
-    let answer: Value = serde_json::from_slice(answer).expect("JSON");
+/// The units that a response states, summed over all tables. An error response states none.
+fn consumed_units(response: &[u8]) -> f64 {
+    let response: Value = serde_json::from_slice(response).expect("JSON");
     let units = |table: &Value| table["CapacityUnits"].as_f64().expect("units");
-    match &answer["ConsumedCapacity"] {
+    match &response["ConsumedCapacity"] {
         Value::Null => 0.0,
         Value::Array(tables) => tables.iter().map(units).sum(),
         table => units(table),

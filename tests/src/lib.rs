@@ -1,6 +1,10 @@
-//! Tests of the whole service over HTTP. Each starts a gateway of its own, with the real functions and a real `DynamoDB` in
-//! memory or, with `DYNAMODB_URL`, in a table of its own there. Tests that need no clock of their own run against the
-//! service at `SERVICE_URL`, if that is set.
+//! Tests of the whole service over HTTP.
+//!
+//! Each test starts its own gateway, which runs the real functions with an embedded `DynamoDB`. Two environment variables
+//! change that:
+//!
+//! - `DYNAMODB_URL`: a `DynamoDB` that all tests use. Each test has its own tables there.
+//! - `SERVICE_URL`: a service that all tests use that do not need to control the clock or the table.
 #![cfg(test)]
 
 mod authorization;

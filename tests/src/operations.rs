@@ -1,4 +1,4 @@
-//! One file for each operation of the API, and for what several have in common.
+//! Tests of each operation of the API, and of features that several operations share, such as rate limits.
 
 pub mod api_keys_create;
 pub mod api_keys_get;

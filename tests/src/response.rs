@@ -1,18 +1,19 @@
-//! An answer, and what is expected of every one.
+//! A response of the service, and the assertions that hold for every response.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-/// The origin whose pages may read answers, where the template is deployed as it stands.
+/// The origin whose pages may read responses. This is the default of the template.
 pub const ALLOWED_ORIGIN: &str = "https://nobody.invalid";
 
-/// An answer. What the contract says of every answer was checked when it was read.
+/// A response that has the headers and the body that the contract requires of every response.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
-    /// The body, or null where there is none.
+    /// The body as JSON, or null if it is empty.
     pub body: Value,
+    /// The body as text.
     pub text: String,
 }
 
@@ -20,20 +21,21 @@ impl Response {
     pub async fn read(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let answer = Self::new(status, headers, response.text().await.expect("a body in UTF-8"));
-        answer.assert_well_formed();
-        answer
+        let response = Self::new(status, headers, response.text().await.expect("a body in UTF-8"));
+        response.assert_well_formed();
+        response
     }
 
-    /// Reads one as it came over the wire.
+    /// Parses the bytes of an HTTP/1.1 response.
     #[track_caller]
     pub fn parse(raw: &str) -> Self {
-        let answer = Self::parse_preflight(raw);
-        answer.assert_well_formed();
-        answer
+        let response = Self::parse_preflight(raw);
+        response.assert_well_formed();
+        response
     }
 
-    /// Reads one to a preflight, which has no `X-Request-Id`: no page gets to see it.
+    /// Parses the bytes of a response to a preflight request. Such a response has no `X-Request-Id`, because no page can
+    /// read it.
     #[track_caller]
     pub fn parse_preflight(raw: &str) -> Self {
         let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
@@ -52,7 +54,7 @@ impl Response {
         Self { status, headers, body, text }
     }
 
-    /// The body of an answer that has this status.
+    /// Returns the body. Panics if the status differs.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -93,20 +95,20 @@ impl Response {
         }
     }
 
-    /// An error with this status and code.
+    /// Panics unless this is an error with this status and code.
     #[track_caller]
     pub fn assert_error(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
     }
 
-    /// A 400 that names this member or parameter.
+    /// Panics unless this is a 400 that names this field or parameter.
     #[track_caller]
     pub fn assert_bad_field(&self, field: &str) {
         self.assert_error(400, "BAD_REQUEST");
         assert_eq!(self.body["error"]["field"], field, "{}", self.text);
     }
 
-    /// The contract's fixed 401.
+    /// Panics unless this is the 401 that the contract fixes.
     #[track_caller]
     pub fn assert_unauthorized(&self) {
         assert_eq!(self.status, 401, "{}", self.text);
@@ -115,7 +117,7 @@ impl Response {
         assert_eq!(self.header("www-authenticate"), Some("Bearer realm=\"medtwin\""));
     }
 
-    /// The contract's fixed 403.
+    /// Panics unless this is the 403 that the contract fixes.
     #[track_caller]
     pub fn assert_forbidden(&self) {
         assert_eq!(self.status, 403, "{}", self.text);
@@ -124,7 +126,7 @@ impl Response {
         assert_eq!(self.text, body);
     }
 
-    /// The 404 for everything that isn't there for the caller, whatever the reason.
+    /// Panics unless this is the 404 that a caller gets for everything that does not exist in the caller's account.
     #[track_caller]
     pub fn assert_not_found(&self) {
         assert_eq!(self.status, 404, "{}", self.text);
@@ -132,13 +134,13 @@ impl Response {
     }
 }
 
-/// The text that the member `name` of `record` is.
+/// The string in the field `name` of `record`.
 #[track_caller]
 pub fn text<'a>(record: &'a Value, name: &str) -> &'a str {
-    record[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {record}"))
+    record[name].as_str().unwrap_or_else(|| panic!("no string `{name}` in {record}"))
 }
 
-/// `record` without the member `name`, which it has.
+/// `record` without the field `name`. Panics if there is no such field.
 #[track_caller]
 pub fn without(record: &Value, name: &str) -> Value {
     let mut record = record.clone();

@@ -1,4 +1,4 @@
-//! Random cases that can be tried again: who fails says with which seed.
+//! Property tests that can be repeated: the message of a failure contains the seed.
 
 use std::fmt::Debug;
 
@@ -8,31 +8,32 @@ use proptest::{
 };
 use shared::primitives::random::Random;
 
-/// How many simpler cases are tried for one that fails.
+/// The maximum number of attempts to simplify a failing case.
 const MAX_SHRINKS: u32 = 200;
 
-/// Tries `test` on one case for every `part` of those that proptest tries otherwise: `PROPTEST_CASES`, or 256.
-pub fn cases<S>(part: u32, strategy: &S, test: impl Fn(&ProptestConfig, S::Value))
+/// Runs `test` on random cases, and panics if it fails for one. The number of cases is that of proptest
+/// (`PROPTEST_CASES`, 256 by default), divided by `divisor`.
+pub fn cases<S>(divisor: u32, strategy: &S, test: impl Fn(&ProptestConfig, S::Value))
 where
     S: Strategy<Value: Debug>,
 {
-    let said = ProptestConfig::default();
-    let seed = match said.rng_seed {
+    let default = ProptestConfig::default();
+    let seed = match default.rng_seed {
         RngSeed::Fixed(seed) => seed,
         RngSeed::Random => u64::from_be_bytes(Random::system().bytes()),
     };
     let config = ProptestConfig {
-        cases: (said.cases / part).max(1),
+        cases: (default.cases / divisor).max(1),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
-        max_shrink_iters: said.max_shrink_iters.min(MAX_SHRINKS),
-        ..said
+        max_shrink_iters: default.max_shrink_iters.min(MAX_SHRINKS),
+        ..default
     };
-    let tried = TestRunner::new(config.clone()).run(strategy, |case| {
+    let result = TestRunner::new(config.clone()).run(strategy, |case| {
         test(&config, case);
         Ok(())
     });
-    if let Err(failed) = tried {
-        panic!("with PROPTEST_RNG_SEED={seed}: {failed}");
+    if let Err(error) = result {
+        panic!("with PROPTEST_RNG_SEED={seed}: {error}");
     }
 }

@@ -1,4 +1,6 @@
-//! The service that a test speaks to, over HTTP alone, and one of the test's own, with a clock that it moves.
+//! The service under test. A test sends it HTTP requests.
+//!
+//! A [`Service`] may be shared by several tests. An [`OwnService`] belongs to one test, which controls its clock.
 
 use std::{
     collections::HashMap,
@@ -33,26 +35,26 @@ use crate::{
     response::{Response, text},
 };
 
-/// When every test with a clock begins.
+/// The initial time of every [`OwnService`].
 pub const START: OffsetDateTime = datetime!(2026-01-30 00:00:00 UTC);
-/// The password of every member whom a test makes.
+/// The password of every member that a test creates.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
-/// A service as its callers see it.
+/// A service that a test can only send requests to.
 pub struct Service {
-    /// Where it answers, such as `http://127.0.0.1:3000`.
+    /// The URL of the API, such as `http://127.0.0.1:3000`.
     pub url: String,
     http: Client,
-    /// The gateway of one that runs for this test.
-    _own: Option<Gateway>,
+    /// The gateway, if it runs in this process for this test.
+    _gateway: Option<Gateway>,
 }
 
-/// A service that runs for one test, with its functions in this process.
+/// A service that runs in this process for one test.
 pub struct OwnService {
     service: Service,
     pub gateway: Gateway,
     pub time: Time,
-    /// The name of its stack.
+    /// The name of the stack, which the names of its tables begin with.
     pub stack: String,
 }
 
@@ -64,50 +66,51 @@ impl Deref for OwnService {
     }
 }
 
-/// The time that the service sees. It stands still until a test moves it.
+/// The clock of the service. It stands still, except that each reading of the clock takes a millisecond.
 #[derive(Clone, Default)]
 pub struct Time(Arc<AtomicI64>);
 
 impl Time {
-    /// Moves on by `seconds`, or back where that is negative.
+    /// Moves the clock forward by `seconds`, or back if `seconds` is negative.
     pub fn pass(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
-    /// Moves on to the begin of the next second.
+    /// Moves the clock forward to the start of the next second.
     pub fn next_second(&self) {
-        let begin = (self.0.load(Ordering::SeqCst) / 1_000 + 1) * 1_000;
-        self.0.store(begin, Ordering::SeqCst);
+        let start = (self.0.load(Ordering::SeqCst) / 1_000 + 1) * 1_000;
+        self.0.store(start, Ordering::SeqCst);
     }
 
-    /// Goes back to the begin of the present second, so that it lasts for as long as a test looks around in it.
+    /// Moves the clock back to the start of the current second. So the next thousand readings of the clock are in this
+    /// second, too.
     pub fn back_to_second_start(&self) {
-        let begin = self.0.load(Ordering::SeqCst) / 1_000 * 1_000;
-        self.0.store(begin, Ordering::SeqCst);
+        let start = self.0.load(Ordering::SeqCst) / 1_000 * 1_000;
+        self.0.store(start, Ordering::SeqCst);
     }
 
-    /// How many milliseconds have passed.
+    /// The number of milliseconds since [`START`].
     pub fn elapsed_millis(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Goes to when so many milliseconds had passed.
+    /// Sets the clock to this many milliseconds after [`START`].
     pub fn set_elapsed_millis(&self, milliseconds: i64) {
         self.0.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// The time, `seconds` from now, as answers write it.
+    /// The time `seconds` from now, in the format of the API.
     pub fn in_seconds(&self, seconds: i64) -> String {
         shared::primitives::timestamp::Timestamp::from(self.now() + time::Duration::seconds(seconds))
             .to_string()
     }
 
-    /// The time now.
     pub fn now(&self) -> OffsetDateTime {
         START + time::Duration::milliseconds(self.0.load(Ordering::SeqCst))
     }
 
-    /// A clock that shows it. Each look takes a millisecond, so that what is made later has a later id.
+    /// The clock for the service. Each reading takes a millisecond, so that entities that are created later have greater
+    /// ids.
     pub fn clock(&self) -> Clock {
         let time = self.clone();
         Clock::new(move || {
@@ -118,15 +121,18 @@ impl Time {
     }
 }
 
-/// An account that a test made, and the session of its first member, who has all permissions.
+/// An account that a test created, with its first member, who has all permissions.
 pub struct Account {
     pub id: String,
+    /// The id of the first member.
     pub user_id: String,
+    /// The address of the first member.
     pub email: String,
+    /// A session of the first member.
     pub session: Credential,
 }
 
-/// A credential as it stands in the `Authorization` header.
+/// The value of an `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential(pub String);
 
@@ -139,7 +145,7 @@ impl Credential {
         Self(format!("Session {token}"))
     }
 
-    /// A well-formed key of this type, account and id, whose secret nobody gave out.
+    /// An API key with valid check digits for this type, account and id, and a random secret that was never issued.
     pub fn forged(environment: Environment, account: &str, key: &str) -> Self {
         let account = account.parse().expect("the id of an account");
         let key = key.parse().expect("the id of a key");
@@ -147,26 +153,26 @@ impl Credential {
     }
 }
 
-/// Where the service is that `SERVICE_URL` gives all tests that need none of their own.
-#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+/// The URL of the service that [`Service::start`] uses instead of starting one: the environment variable `SERVICE_URL`.
+#[expect(clippy::disallowed_methods, reason = "only the environment of the test run names it")]
 fn external_service() -> Option<String> {
     std::env::var("SERVICE_URL").ok()
 }
 
 impl OwnService {
-    /// Starts one with nothing in it.
+    /// Starts a service without data.
     pub async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
 
-    /// Starts one with nothing in it, and shows its `DynamoDB`.
+    /// Starts a service without data, with a proxy in front of its `DynamoDB`.
     pub async fn start_with_dynamodb() -> (Self, DynamoDb) {
         let dynamodb = DynamoDb::start().await;
         let service = Self::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await;
         (service, dynamodb)
     }
 
-    /// Starts one with other options.
+    /// Starts a service without data, after `change` has changed the gateway's options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let time = Time::default();
         let dynamodb = dynamodb::external_dynamodb();
@@ -181,11 +187,11 @@ impl OwnService {
     }
 }
 
-/// An item as the table has it.
+/// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
 
 impl OwnService {
-    /// Everything in its table.
+    /// All items of the table.
     pub async fn items(&self) -> Vec<Item> {
         let table = self.gateway.table("Table").expect("the table");
         let pages = self.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
@@ -193,66 +199,66 @@ impl OwnService {
     }
 }
 
-/// Tells whoever gave all tests a service which of them use it.
-fn report_service(service: &str) {
+/// If `SERVICE_URL` is set, prints which service the current test uses.
+fn report_service(place: &str) {
     if external_service().is_some() {
         let test = thread::current();
-        let line = format!("{} spoke to the service {service}\n", test.name().unwrap_or_default());
-        // Not by a macro, whose output is kept back until the test fails.
-        io::stderr().write_all(line.as_bytes()).expect("it is said");
+        let line = format!("{} used the service {place}\n", test.name().unwrap_or_default());
+        // The test harness captures the output of `eprintln!`, but not what is written to the stream itself.
+        io::stderr().write_all(line.as_bytes()).expect("standard error is open");
     }
 }
 
 impl Service {
-    /// The one at `SERVICE_URL`, or where none is given, one that runs for this test.
+    /// Returns the service at `SERVICE_URL`. If that is not set, starts a service for this test.
     ///
-    /// Others may use it too, and its clock is the real one: a test that says what time it is, or looks behind
-    /// the API, starts an [`OwnService`].
+    /// The service at `SERVICE_URL` may have other users, and it uses the real time. A test that sets the time, or that
+    /// needs more than the API, starts an [`OwnService`] instead.
     pub async fn start() -> Self {
         if let Some(url) = external_service() {
             report_service("at SERVICE_URL");
             return Self::at(url);
         }
         let OwnService { service, gateway, .. } = OwnService::start().await;
-        Self { _own: Some(gateway), ..service }
+        Self { _gateway: Some(gateway), ..service }
     }
 
     fn at(url: String) -> Self {
-        Self { url, http: Client::new(), _own: None }
+        Self { url, http: Client::new(), _gateway: None }
     }
 
-    /// A request without a credential.
+    /// Begins a request without a credential.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         Request(self.http.request(method, format!("{}{path}", self.url)))
     }
 
-    /// A `GET` with a credential.
+    /// Sends a `GET` with a credential.
     pub async fn get(&self, path: &str, credential: &Credential) -> Response {
         self.request("GET", path).with(credential).send().await
     }
 
-    /// A `POST` with a credential and a JSON body.
+    /// Sends a `POST` with a credential and a JSON body.
     pub async fn post(&self, path: &str, credential: &Credential, body: Value) -> Response {
         self.request("POST", path).with(credential).json(&body).send().await
     }
 
-    /// A `PATCH` with a credential and a JSON body.
+    /// Sends a `PATCH` with a credential and a JSON body.
     pub async fn patch(&self, path: &str, credential: &Credential, body: Value) -> Response {
         self.request("PATCH", path).with(credential).json(&body).send().await
     }
 
-    /// A `DELETE` with a credential.
+    /// Sends a `DELETE` with a credential.
     pub async fn delete(&self, path: &str, credential: &Credential) -> Response {
         self.request("DELETE", path).with(credential).send().await
     }
 
-    /// Who the service says a credential is of.
+    /// Requests the identity that a credential authenticates.
     pub async fn me(&self, credential: &Credential) -> Response {
         self.get("/v1/auth/me", credential).await
     }
 
-    /// Reads a list to its end, in pages of `limit`. Returns the ids on all of them.
+    /// Reads all pages of a list, with `limit` entries each. Returns the ids of all entries.
     pub async fn ids(&self, path: &str, credential: &Credential, limit: usize) -> Vec<String> {
         let first = format!("{path}{}limit={limit}", if path.contains('?') { '&' } else { '?' });
         let mut next = first.clone();
@@ -260,18 +266,18 @@ impl Service {
         loop {
             let page = self.get(&next, credential).await.expect(200);
             let data = page["data"].as_array().expect("a list");
-            ids.extend(data.iter().map(|thing| text(thing, "id").to_owned()));
+            ids.extend(data.iter().map(|entry| text(entry, "id").to_owned()));
             if page["next_cursor"].is_null() {
                 assert!(data.len() <= limit && (ids.is_empty() || !data.is_empty()), "{page}");
                 return ids;
             }
-            assert_eq!(data.len(), limit, "only the last page may have room left");
+            assert_eq!(data.len(), limit, "only the last page may have fewer entries");
             next = format!("{first}&cursor={}", text(&page, "next_cursor"));
         }
     }
 
-    /// Sends a request as no library would: `line` is its method and path, and each header stands there as
-    /// it is. Returns what comes back, to the byte.
+    /// Sends a request over a connection of its own and returns the unparsed response. `line` is the method and the path.
+    /// Unlike an HTTP library, this sends them and each line of `headers` unchanged.
     pub async fn exchange(&self, line: &str, headers: &[&[u8]], body: &str) -> String {
         let address = self.url.strip_prefix("http://").expect("a URL");
         let has_host = headers.iter().any(|header| header.starts_with(b"Host:"));
@@ -282,97 +288,100 @@ impl Service {
         self.send_bytes(&[&head, body.as_bytes()].concat()).await
     }
 
-    /// Sends these bytes over a connection of their own. Returns all that comes back until it is closed.
+    /// Sends these bytes over a connection of their own. Returns everything that is received until the connection closes.
     pub async fn send_bytes(&self, bytes: &[u8]) -> String {
         let mut connection = self.connect().await;
-        // It may be closed before it has taken all.
+        // The server may close the connection before it has read all bytes.
         connection.write_all(bytes).await.ok();
         read_to_end(&mut connection).await
     }
 
-    /// A connection to it.
+    /// Opens a TCP connection to the service.
     pub async fn connect(&self) -> TcpStream {
         let address = self.url.strip_prefix("http://").expect("a URL");
         TcpStream::connect(address).await.expect("a connection")
     }
 
-    /// The same, with the answer read.
+    /// Sends a request like [`Self::exchange`], parses the response, and checks it against the OpenAPI document.
     pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Response {
-        let answer = Response::parse(&self.exchange(line, headers, body).await);
+        let response = Response::parse(&self.exchange(line, headers, body).await);
         let (method, path) = line.split_once(' ').expect("a method and a path");
-        assert_described(method, path, &answer);
-        answer
+        assert_described(method, path, &response);
+        response
     }
 
-    /// Suspends an account.
     pub async fn suspend(&self, account: &Account) {
-        self.operate(json!({"suspend_account": {"account_id": account.id}})).await.expect("it is suspended");
+        self.operate(json!({"suspend_account": {"account_id": account.id}}))
+            .await
+            .expect("the account is suspended");
     }
 
-    /// Restores an account.
     pub async fn restore(&self, account: &Account) {
-        self.operate(json!({"restore_account": {"account_id": account.id}})).await.expect("it is restored");
+        self.operate(json!({"restore_account": {"account_id": account.id}}))
+            .await
+            .expect("the account is restored");
     }
 
-    /// Sends one command to the operator's function.
+    /// Sends a command to the `operator` function.
     pub async fn operate(&self, command: Value) -> Result<Value, FunctionError> {
         self.invoke("operator", &command).await
     }
 
-    /// Invokes a function through Lambda's own API.
+    /// Invokes a function through Lambda's Invoke API.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, FunctionError> {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
-        let answer = self.http.post(url).json(event).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        let failed = answer.headers().get("x-amz-function-error").cloned();
+        let response = self.http.post(url).json(event).send().await.expect("a response");
+        assert_eq!(response.status(), 200);
+        let failed = response.headers().get("x-amz-function-error").cloned();
         match failed {
-            None => Ok(answer.json().await.expect("JSON")),
+            None => Ok(response.json().await.expect("JSON")),
             Some(kind) => {
                 assert_eq!(kind, "Unhandled");
-                Err(answer.json().await.expect("an error"))
+                Err(response.json().await.expect("an error"))
             }
         }
     }
 
-    /// Makes an account, and logs its first member in.
+    /// Creates an account and logs its first member in.
     pub async fn account(&self) -> Account {
         self.account_with_email(new_address()).await
     }
 
-    /// The same, whose first member has this address.
+    /// Creates an account whose first member has this address, and logs that member in.
     pub async fn account_with_email(&self, email: String) -> Account {
         let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
-        let made = self.operate(command).await.expect("the account is made");
-        let text = |name: &str| made[name].as_str().expect(name).to_owned();
+        let created = self.operate(command).await.expect("the account is created");
+        let text = |name: &str| created[name].as_str().expect(name).to_owned();
         let session = self.login(&email).await;
         Account { id: text("account_id"), user_id: text("user_id"), email, session }
     }
 
-    /// Logs a member in who has the usual password.
+    /// Logs in a member whose password is [`PASSWORD`].
     pub async fn login(&self, email: &str) -> Credential {
         let body = json!({"email": email, "password": PASSWORD});
-        let answer = self.request("POST", "/v1/auth/login").json(&body).send().await;
-        Credential::session(answer.expect(200)["session_token"].as_str().expect("a token"))
+        let response = self.request("POST", "/v1/auth/login").json(&body).send().await;
+        Credential::session(response.expect(200)["session_token"].as_str().expect("a token"))
     }
 
-    /// Makes a key by `credential`, which has these members besides a name. Returns its record, with `key`.
-    pub async fn key(&self, credential: &Credential, members: Value) -> (Credential, Value) {
+    /// Creates an API key with `credential`. By default it has all permissions; `fields` are added to the request's body
+    /// or replace its fields. Returns the key's credential and the response, which contains the secret in `key`.
+    pub async fn key(&self, credential: &Credential, fields: Value) -> (Credential, Value) {
         let mut body = json!({"name": "A key", "permissions": ["read", "write", "delete", "admin"]});
-        let Value::Object(members) = members else { panic!("members are an object") };
-        body.as_object_mut().expect("an object").extend(members);
+        let Value::Object(fields) = fields else { panic!("the fields are an object") };
+        body.as_object_mut().expect("an object").extend(fields);
         let record = self.post("/v1/api-keys", credential, body).await.expect(201);
         (Credential::bearer(record["key"].as_str().expect("a key")), record)
     }
 
-    /// Rotates a key by `credential`, which the old secret outlives by `grace` seconds. Returns the new
-    /// secret, and the answer.
+    /// Rotates a key with `credential`. The old secret stays valid for `grace` seconds. Returns the credential with the
+    /// new secret, and the response.
     pub async fn rotate(&self, key: &Value, credential: &Credential, grace: u32) -> (Credential, Value) {
         let path = format!("{}/rotate", key_path(key));
         let rotated = self.post(&path, credential, json!({"grace_period": grace})).await.expect(200);
         (Credential::bearer(text(&rotated, "key")), rotated)
     }
 
-    /// Makes a member with these permissions by `credential`, and logs them in. Returns the id too.
+    /// Creates a member with `credential` and logs the member in. Returns the member's session and id.
     pub async fn member(&self, credential: &Credential, permissions: &[&str]) -> (Credential, String) {
         let email = new_address();
         let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
@@ -380,46 +389,48 @@ impl Service {
         (self.login(&email).await, record["id"].as_str().expect("an id").to_owned())
     }
 
-    /// Makes a project by `credential`. Returns its id.
+    /// Creates a project with `credential`. Returns its id.
     pub async fn project(&self, credential: &Credential) -> String {
         let record = self.post("/v1/projects", credential, json!({"name": "A project"})).await.expect(201);
         record["id"].as_str().expect("an id").to_owned()
     }
 }
 
-/// All that comes back until the connection is closed.
+/// Returns everything that is received until the connection closes.
 pub async fn read_to_end(connection: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    // One that is closed before all was read of it ends with an error, behind what has come.
-    let read = timeout(Duration::from_secs(20), connection.read_to_end(&mut answer));
-    read.await.unwrap_or_else(|_| panic!("it is not closed: {}", String::from_utf8_lossy(&answer))).ok();
-    String::from_utf8(answer).expect("UTF-8")
+    let mut response = Vec::new();
+    // If the server has not read all bytes, it resets the connection after the response. That error is ignored.
+    let read = timeout(Duration::from_secs(20), connection.read_to_end(&mut response));
+    read.await
+        .unwrap_or_else(|_| panic!("the connection stays open: {}", String::from_utf8_lossy(&response)))
+        .ok();
+    String::from_utf8(response).expect("UTF-8")
 }
 
-/// An e-mail address that nobody has yet.
+/// A new random e-mail address.
 pub fn new_address() -> String {
     format!("user{:016x}@example.com", u64::from_be_bytes(Random::system().bytes()))
 }
 
-/// The name of a stack that no other test has, whose tables lie in the same `DynamoDB`.
+/// A new random name of a stack. It keeps the tables of tests apart that use the same `DynamoDB`.
 pub fn new_stack() -> String {
     format!("test-{:032x}", u128::from_be_bytes(Random::system().bytes()))
 }
 
-/// Lets nothing be deleted because the real time has passed the end that a test's own time gave it.
+/// Disables the deletion of expired items. It compares `ttl` with the real time, not with the test's clock.
 async fn disable_ttl(gateway: &Gateway) {
     let (client, table) = (gateway.dynamodb(), gateway.table("Table").expect("the table"));
-    let told = client.describe_time_to_live().table_name(table).send().await.expect("it is told");
-    let ttl = told.time_to_live_description().expect("a description");
+    let described = client.describe_time_to_live().table_name(table).send().await.expect("a response");
+    let ttl = described.time_to_live_description().expect("a description");
     if let Some(attribute) = ttl.attribute_name() {
-        let off = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(false).build();
-        let off = off.expect("all that it needs");
-        let update = client.update_time_to_live().table_name(table).time_to_live_specification(off);
-        update.send().await.expect("it is off");
+        let disabled = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(false).build();
+        let disabled = disabled.expect("a complete specification");
+        let update = client.update_time_to_live().table_name(table).time_to_live_specification(disabled);
+        update.send().await.expect("TTL is disabled");
     }
 }
 
-/// A request that is being made.
+/// A request before it is sent.
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
@@ -443,13 +454,13 @@ impl Request {
         let (http, request) = self.0.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let answer = Response::read(http.execute(request).await.expect("an answer")).await;
-        assert_described(method.as_str(), &path, &answer);
-        answer
+        let response = Response::read(http.execute(request).await.expect("a response")).await;
+        assert_described(method.as_str(), &path, &response);
+        response
     }
 }
 
-/// The path of a key.
+/// The path of an API key.
 pub fn key_path(key: &Value) -> String {
     format!("/v1/api-keys/{}", text(key, "id"))
 }

@@ -1,4 +1,4 @@
-//! A service with one of each thing, for requests that must not change any.
+//! A service with one entity of each kind, for requests that must be rejected without changing anything.
 
 use serde_json::{Value, json};
 
@@ -9,9 +9,9 @@ use crate::{
 
 pub struct Target {
     pub service: Service,
-    /// Of whoever may do everything.
+    /// The session of a member with all permissions.
     pub session: Credential,
-    /// What stands for each parameter of a path or body.
+    /// The placeholders of paths and bodies, with their values.
     parameters: [(&'static str, String); 5],
 }
 
@@ -33,15 +33,15 @@ impl Target {
         Self { service, session, parameters }
     }
 
-    /// The path of a route, or a body, with the ids of things that are there.
+    /// Replaces the placeholders in a path or body with the ids of existing entities.
     pub fn fill(&self, text: &str) -> String {
         self.parameters.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 
-    /// Everything that a request could change.
+    /// The lists of everything that a request could change.
     pub async fn state(&self) -> [Value; 5] {
         let mut state = [const { Value::Null }; 5];
-        // A changed password stands in the audit trail alone.
+        // A change of the password is visible only in the audit trail.
         let lists = [
             "/v1/api-keys?status=all",
             "/v1/projects",

@@ -12,8 +12,8 @@ async fn rows_show_event_actor_and_source() {
     browser.service.rotate(&record, &account.session, 60).await;
     browser.service.key(&account.session, json!({"name": "Another"})).await;
     browser.go("Audit events").await;
-    browser.sees("API key Server rotated").await;
-    browser.sees(&format!("{} 127.0.0.1", account.email)).await;
+    browser.wait_for_text("API key Server rotated").await;
+    browser.wait_for_text(&format!("{} 127.0.0.1", account.email)).await;
     let rows = browser.rows().await;
     assert_eq!(
         rows[0][1],
@@ -24,12 +24,12 @@ async fn rows_show_event_actor_and_source() {
     assert!(rows.iter().any(|row| row[1].ends_with("account.created") && row[2] == "Operator"), "{rows:?}");
 
     browser.choose("Filter by API key", "API key Server").await;
-    let rows = browser.sees_rows(2).await;
+    let rows = browser.wait_for_rows(2).await;
     assert!(rows.iter().all(|row| row[1].starts_with("API key Server")), "{rows:?}");
     browser.reload().await;
-    browser.sees_rows(2).await;
+    browser.wait_for_rows(2).await;
     browser.choose("Filter by API key", "All events").await;
-    browser.sees("logged in").await;
+    browser.wait_for_text("logged in").await;
     browser.end(&[]).await;
 }
 
@@ -51,8 +51,8 @@ async fn rows_are_shown_before_names_are_loaded() {
     assert_eq!(rows[0][1], format!("API key {} revoked\napi_key.revoked", text(&record, "id")));
     assert_eq!(rows[0][2], account.user_id);
     browser.value("window.giveNames()", &[]).await;
-    browser.sees("API key Server revoked").await;
-    browser.sees(&format!("{} 127.0.0.1", account.email)).await;
+    browser.wait_for_text("API key Server revoked").await;
+    browser.wait_for_text(&format!("{} 127.0.0.1", account.email)).await;
     assert_eq!(browser.rows().await.len(), rows.len());
     browser.end(&[]).await;
 }

@@ -18,8 +18,8 @@ async fn created_key_is_shown_once_and_works() {
     browser.check("write").await;
     browser.click("Create key").await;
 
-    browser.sees("You won’t see it again").await;
-    let key = browser.written("Secret").await;
+    browser.wait_for_text("You won’t see it again").await;
+    let key = browser.field_value("Secret").await;
     let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
     assert_eq!(record["name"], "Production Server");
     assert_eq!(record["permissions"], json!(["read", "write"]));
@@ -27,22 +27,22 @@ async fn created_key_is_shown_once_and_works() {
         (&record["key_type"], &record["scope"], &record["expires_at"]),
         (&json!("live"), &Value::Null, &Value::Null)
     );
-    assert_eq!(browser.written("Environment variable").await, format!("MEDTWIN_API_KEY={key}"));
+    assert_eq!(browser.field_value("Environment variable").await, format!("MEDTWIN_API_KEY={key}"));
     let curl = format!("curl {}/v1/auth/me -H \"Authorization: Bearer {key}\"", browser.service.url);
-    assert_eq!(browser.written("Curl command").await, curl);
+    assert_eq!(browser.field_value("Curl command").await, curl);
 
     // Neither Escape nor the corner leaves it unasked, nor asks once and then leaves.
     for _ in 0..3 {
         browser.press(&Key::Escape).await;
-        browser.sees("Have you saved the secret?").await;
+        browser.wait_for_text("Have you saved the secret?").await;
     }
     browser.click("Not yet").await;
     browser.click("Close").await;
     browser.click("Not yet").await;
     // Nor does the browser's way to another screen take it away.
     browser.value("location.hash = '#/sessions'", &[]).await;
-    browser.until("the other screen", "return document.title.startsWith('Sessions')", &[]).await;
-    assert_eq!(browser.written("Secret").await, key);
+    browser.wait_until("the other screen", "return document.title.startsWith('Sessions')", &[]).await;
+    assert_eq!(browser.field_value("Secret").await, key);
     let may_leave = "return dispatchEvent(new Event('beforeunload', { cancelable: true }))";
     assert_eq!(browser.value(may_leave, &[]).await, false);
     browser.click("Done").await;
@@ -50,7 +50,7 @@ async fn created_key_is_shown_once_and_works() {
     assert_eq!(browser.value(may_leave, &[]).await, true);
     browser.value("location.hash = '#/api-keys'", &[]).await;
 
-    let rows = browser.sees_rows(1).await;
+    let rows = browser.wait_for_rows(1).await;
     assert!(rows[0][0].starts_with("Production Server\nmt_live_…"), "{rows:?}");
     let everything = "return document.documentElement.outerHTML + location.href + document.cookie
         + JSON.stringify({ ...sessionStorage, ...localStorage }) + [...document.querySelectorAll('input')].map((one) => one.value)";
@@ -80,24 +80,24 @@ async fn test_key_with_projects_and_expiry_is_created() {
     browser.check("Test").await;
     browser.check("Selected projects").await;
     browser.click("Create key").await;
-    browser.sees("Add at least one project, or select “All projects”.").await;
+    browser.wait_for_text("Add at least one project, or select “All projects”.").await;
     browser.fill("Project to add", "no project").await;
     browser.click("Add").await;
-    browser.sees("“no project” is not a project name or ID.").await;
+    browser.wait_for_text("“no project” is not a project name or ID.").await;
     // By its name, by its id, and one that is written and not added.
     browser.fill("Project to add", "trial").await;
     browser.press(&Key::Enter).await;
-    browser.until("the chip", "return document.querySelectorAll('.chip').length === 1", &[]).await;
+    browser.wait_until("the chip", "return document.querySelectorAll('.chip').length === 1", &[]).await;
     browser.fill("Project to add", "proj_gone").await;
     browser.click("Add").await;
     browser.click("Remove proj_gone").await;
     browser.fill("Project to add", "proj_other").await;
     browser.choose("Expires", "In 90 days").await;
-    browser.sees("The key expires on").await;
+    browser.wait_for_text("The key expires on").await;
     browser.click("Create key").await;
 
-    browser.sees("You won’t see it again").await;
-    let key = browser.written("Secret").await;
+    browser.wait_for_text("You won’t see it again").await;
+    let key = browser.field_value("Secret").await;
     let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
     assert_eq!(record["key_type"], "test");
     assert_eq!(record["scope"]["projects"], json!([made["id"], "proj_other"]));
@@ -116,9 +116,9 @@ async fn changing_the_type_clears_the_projects() {
     browser.check("Selected projects").await;
     browser.fill("Project to add", "proj_live").await;
     browser.click("Add").await;
-    browser.sees("proj_live").await;
+    browser.wait_for_text("proj_live").await;
     browser.check("Test").await;
-    browser.sees_no_longer("proj_live").await;
+    browser.wait_until_gone("proj_live").await;
     browser.end(&[]).await;
 }
 
@@ -128,22 +128,22 @@ async fn missing_input_shows_an_error_at_its_field() {
     let (browser, _) = Browser::logged_in().await;
     browser.click("Create API key").await;
     browser.click("Create key").await;
-    assert_eq!(browser.complaint("Name").await, "Enter a name.");
+    assert_eq!(browser.field_error("Name").await, "Enter a name.");
     assert_eq!(browser.focused().await, "Name");
     browser.fill("Name", "Server").await;
     browser.check("read").await;
     browser.click("Create key").await;
-    browser.sees("Select at least one permission.").await;
+    browser.wait_for_text("Select at least one permission.").await;
     browser.check("read").await;
     browser.choose("Expires", "On a date…").await;
     browser.click("Create key").await;
-    assert_eq!(browser.complaint("Expires").await, "Select a date.");
+    assert_eq!(browser.field_error("Expires").await, "Select a date.");
     // What only the API knows stands beside its field too.
     let past = "const day = document.querySelector('input[type=date]'); day.value = '2000-01-01';
         day.dispatchEvent(new Event('change'))";
     browser.value(past, &[]).await;
     browser.click("Create key").await;
-    browser.sees("It must be in the future.").await;
+    browser.wait_for_text("It must be in the future.").await;
     browser.click("Cancel").await;
     browser.end(&["400 /v1/api-keys"]).await;
 }
@@ -157,12 +157,12 @@ async fn copy_button_copies_to_the_clipboard() {
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("You won’t see it again").await;
-    let key = browser.written("Secret").await;
+    browser.wait_for_text("You won’t see it again").await;
+    let key = browser.field_value("Secret").await;
     browser.click("Copy environment variable").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
-    browser.until("it is said in the dialog", in_dialog, &[json!("Environment variable copied.")]).await;
-    let pasted = browser.later_value("navigator.clipboard.readText().then(arguments[0])").await;
+    browser.wait_until("it is said in the dialog", in_dialog, &[json!("Environment variable copied.")]).await;
+    let pasted = browser.async_value("navigator.clipboard.readText().then(arguments[0])").await;
     assert_eq!(pasted, format!("MEDTWIN_API_KEY={key}"));
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
@@ -178,15 +178,15 @@ async fn key_is_selected_if_the_browser_denies_copying() {
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("You won’t see it again").await;
+    browser.wait_for_text("You won’t see it again").await;
     browser.click("Copy secret").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
     browser
-        .until("it is said in the dialog", in_dialog, &[json!("The text is selected: press Ctrl+C")])
+        .wait_until("it is said in the dialog", in_dialog, &[json!("The text is selected: press Ctrl+C")])
         .await;
     let selected =
         "const one = document.activeElement; return one.value.slice(one.selectionStart, one.selectionEnd)";
-    assert_eq!(browser.value(selected, &[]).await, browser.written("Secret").await);
+    assert_eq!(browser.value(selected, &[]).await, browser.field_value("Secret").await);
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
     browser.end(&[]).await;
@@ -199,7 +199,7 @@ async fn retry_after_a_lost_response_creates_one_key() {
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.choose("Expires", "In 30 days").await;
-    // The answer to the first request is lost on its way.
+    // The response to the first request is lost on its way.
     let lose = "const send = window.fetch;
         window.fetch = async (...request) => {
           window.fetch = send;
@@ -208,14 +208,14 @@ async fn retry_after_a_lost_response_creates_one_key() {
         }";
     browser.value(lose, &[]).await;
     browser.click("Create key").await;
-    browser.sees("The service can’t be reached.").await;
+    browser.wait_for_text("The service can’t be reached.").await;
     // So that in 30 days is another second now.
     sleep(Duration::from_millis(1_100)).await;
     browser.click("Create key").await;
-    browser.sees("the connection failed before it arrived").await;
+    browser.wait_for_text("the connection failed before it arrived").await;
     browser.click("OK").await;
-    browser.sees_no_longer("the connection failed before it arrived").await;
-    browser.sees_rows(1).await;
+    browser.wait_until_gone("the connection failed before it arrived").await;
+    browser.wait_for_rows(1).await;
     assert_eq!(browser.service.ids("/v1/api-keys", &account.session, 50).await.len(), 1);
     browser.end(&[]).await;
 }

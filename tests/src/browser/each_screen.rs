@@ -32,15 +32,15 @@ fn pictures() -> PathBuf {
     folder
 }
 
-struct Looker<'a> {
+struct Inspector<'a> {
     browser: &'a Browser,
     axe: String,
     faults: Vec<String>,
 }
 
-impl Looker<'_> {
+impl Inspector<'_> {
     /// Looks at what there is, which is called `name`, in each theme and at each width.
-    async fn look(&mut self, name: &str) {
+    async fn inspect(&mut self, name: &str) {
         for theme in THEMES {
             let features = json!([{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
             self.browser.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
@@ -48,13 +48,13 @@ impl Looker<'_> {
                 let height = if width == 360 { 740 } else { 900 };
                 let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
                 self.browser.devtools("Emulation.setDeviceMetricsOverride", size).await;
-                self.judge(&format!("{name}-{theme}-{width}"), width).await;
+                self.inspect_at_width(&format!("{name}-{theme}-{width}"), width).await;
             }
         }
         self.browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
 
-    async fn judge(&mut self, name: &str, width: u32) {
+    async fn inspect_at_width(&mut self, name: &str, width: u32) {
         // What is wider than the screen, or hangs out of a dialog.
         let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, .table-wrapper, tbody, tbody tr, td, .field')];
             return all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map((one) => one.outerHTML.slice(0, 120))";
@@ -69,7 +69,7 @@ impl Looker<'_> {
             let run = "const done = arguments[0]; axe.run().then(({ violations, passes }) =>
                 done(passes.length < 10 ? ['axe has hardly looked'] : violations.map(({ id, nodes }) => `${id}: ${nodes.map((one) => `${one.html} ${one.failureSummary}`).join(' | ')}`)),
                 (error) => done([String(error)]))";
-            let found = self.browser.later_value(run).await;
+            let found = self.browser.async_value(run).await;
             for violation in found.as_array().expect("violations") {
                 self.faults.push(format!("{name}: {violation}"));
             }
@@ -82,32 +82,32 @@ impl Looker<'_> {
 async fn every_screen_fits_and_has_no_axe_violations() {
     let browser = Browser::open().await;
     let account = browser.service.account_with_email("ada@example.com".to_owned()).await;
-    let mut looker = Looker { browser: &browser, axe: axe(), faults: Vec::new() };
-    browser.sees("Log in to MedTWIN").await;
-    looker.look("login").await;
+    let mut inspector = Inspector { browser: &browser, axe: axe(), faults: Vec::new() };
+    browser.wait_for_text("Log in to MedTWIN").await;
+    inspector.inspect("login").await;
     browser.log_in_with(&account.email, "wrong").await;
-    browser.sees("Incorrect email or password.").await;
-    looker.look("login-refused").await;
+    browser.wait_for_text("Incorrect email or password.").await;
+    inspector.inspect("login-refused").await;
     browser.log_in(&account.email).await;
-    browser.sees("No API keys").await;
-    looker.look("keys-none").await;
+    browser.wait_for_text("No API keys").await;
+    inspector.inspect("keys-none").await;
     fill(&browser, &account.session).await;
 
     browser.reload().await;
-    browser.sees_rows(5).await;
-    looker.look("keys").await;
-    fill_to_the_brim(&browser, &account.session).await;
+    browser.wait_for_rows(5).await;
+    inspector.inspect("keys").await;
+    fill_with_long_names(&browser, &account.session).await;
     browser.check("Include revoked").await;
-    browser.sees_rows(8).await;
-    looker.look("keys-to-the-brim").await;
+    browser.wait_for_rows(8).await;
+    inspector.inspect("keys-long-names").await;
     browser.fill("Search by name, last 4 characters or project", "nothing").await;
-    browser.sees("No matching API keys").await;
-    looker.look("keys-none-found").await;
+    browser.wait_for_text("No matching API keys").await;
+    inspector.inspect("keys-none-found").await;
     browser.click("Clear filters").await;
 
     browser.click("Create API key").await;
     browser.fill("Name", "Production Server").await;
-    looker.look("create-key").await;
+    inspector.inspect("create-key").await;
     browser.check("Selected projects").await;
     browser.fill("Project to add", "Sleep and memory").await;
     browser.click("Add").await;
@@ -115,53 +115,53 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.click("Add").await;
     browser.fill("Project to add", "wrong").await;
     browser.click("Add").await;
-    browser.sees("“wrong” is not a project name or ID.").await;
-    looker.look("create-key-projects").await;
+    browser.wait_for_text("“wrong” is not a project name or ID.").await;
+    inspector.inspect("create-key-projects").await;
     browser.fill("Project to add", "").await;
     browser.click("Create key").await;
-    browser.sees("You won’t see it again").await;
-    looker.look("secret").await;
+    browser.wait_for_text("You won’t see it again").await;
+    inspector.inspect("secret").await;
     browser.click("Done").await;
-    looker.look("secret-saved").await;
+    inspector.inspect("secret-saved").await;
     browser.click("Yes, I saved it").await;
 
     browser.click("Rotate Ward server").await;
-    looker.look("rotate").await;
+    inspector.inspect("rotate").await;
     browser.click("Rotate key").await;
-    browser.sees("The old secret works until").await;
-    looker.look("rotated").await;
+    browser.wait_for_text("The old secret works until").await;
+    inspector.inspect("rotated").await;
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
     browser.click("Revoke Ward server").await;
     browser.click("Revoke key").await;
-    browser.sees("The name doesn’t match.").await;
-    looker.look("revoke").await;
+    browser.wait_for_text("The name doesn’t match.").await;
+    inspector.inspect("revoke").await;
     browser.click("Cancel").await;
 
     browser.go("Team members").await;
-    browser.sees_rows(3).await;
-    looker.look("members").await;
+    browser.wait_for_rows(3).await;
+    inspector.inspect("members").await;
     browser.click("Add member").await;
-    looker.look("add-member").await;
+    inspector.inspect("add-member").await;
     browser.click("Cancel").await;
     browser.click("Edit grace@example.com").await;
-    looker.look("change-member").await;
+    inspector.inspect("change-member").await;
     browser.press(&Key::Escape).await;
     browser.go("Audit events").await;
     browser.rows().await;
-    looker.look("audit-events").await;
+    inspector.inspect("audit-events").await;
     browser.go("Sessions").await;
     browser.rows().await;
-    looker.look("sessions").await;
+    inspector.inspect("sessions").await;
     browser.go("Password").await;
-    looker.look("password").await;
+    inspector.inspect("password").await;
 
     let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;
     browser.click("Menu").await;
-    browser.sees("Log out").await;
-    looker.judge("menu-dark-360", 360).await;
-    let faults = looker.faults;
+    browser.wait_for_text("Log out").await;
+    inspector.inspect_at_width("menu-dark-360", 360).await;
+    let faults = inspector.faults;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     browser.end(&["401 /v1/auth/login"]).await;
 }
@@ -198,7 +198,7 @@ async fn fill(browser: &Browser, session: &Credential) {
 }
 
 /// Keys whose names and projects have no end.
-async fn fill_to_the_brim(browser: &Browser, session: &Credential) {
+async fn fill_with_long_names(browser: &Browser, session: &Credential) {
     let name = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung";
     let projects = json!({"projects": [format!("proj_{}", "a".repeat(64)), "proj_b"]});
     browser.service.key(session, json!({"name": name, "scope": projects})).await;

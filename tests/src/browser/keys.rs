@@ -8,10 +8,10 @@ use crate::{browser::Browser, response::text};
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn empty_list_explains_api_keys() {
     let (browser, _) = Browser::logged_in().await;
-    browser.sees("No API keys").await;
-    browser.sees("Your servers use API keys to call the API.").await;
+    browser.wait_for_text("No API keys").await;
+    browser.wait_for_text("Your servers use API keys to call the API.").await;
     browser.click("Create your first key").await;
-    browser.sees("Where you will use the key").await;
+    browser.wait_for_text("Where you will use the key").await;
     browser.end(&[]).await;
 }
 
@@ -28,7 +28,7 @@ async fn rows_show_all_properties_of_a_key() {
     service.me(&used).await.expect(200);
     browser.reload().await;
 
-    let rows = browser.sees_rows(2).await;
+    let rows = browser.wait_for_rows(2).await;
     let server = format!("Server\n{}", text(&record, "hint"));
     let all = "read\nwrite\ndelete\nadmin";
     let actions = "Rotate\nRevoke";
@@ -39,7 +39,7 @@ async fn rows_show_all_properties_of_a_key() {
     let study = format!("Study A\n{}", text(&scoped, "hint"));
     assert_eq!(rows[1][..5], [&study, "test", "read\ndelete", "proj_a and 2 more", "active"]);
     assert_eq!((&*rows[1][6], rows[1][7].starts_with("in ")), ("Never", true), "{rows:?}");
-    browser.sees("2 shown").await;
+    browser.wait_for_text("2 shown").await;
     let exact = browser.value("return document.querySelector('tbody time').title", &[]).await;
     assert!(exact.as_str().is_some_and(|exact| exact.contains("20") && exact.contains(':')), "{exact}");
     browser.end(&[]).await;
@@ -55,18 +55,18 @@ async fn list_can_be_filtered_by_text_type_and_status() {
     let (_, revoked) = browser.service.key(&account.session, json!({"name": "Green server"})).await;
     browser.service.delete(&crate::service::key_path(&revoked), &account.session).await.expect(204);
     browser.reload().await;
-    browser.sees_rows(3).await;
+    browser.wait_for_rows(3).await;
 
     browser.fill("Search by name, last 4 characters or project", "BLUE").await;
-    browser.sees_rows(2).await;
+    browser.wait_for_rows(2).await;
     browser.choose("Filter by type", "Test").await;
-    assert!(browser.sees_rows(1).await[0][0].starts_with("Blue trial\n"));
+    assert!(browser.wait_for_rows(1).await[0][0].starts_with("Blue trial\n"));
     browser.fill("Search by name, last 4 characters or project", "nothing").await;
-    browser.sees("No matching API keys").await;
+    browser.wait_for_text("No matching API keys").await;
     browser.click("Clear filters").await;
-    browser.sees_rows(3).await;
+    browser.wait_for_rows(3).await;
     browser.check("Include revoked").await;
-    let rows = browser.sees_rows(4).await;
+    let rows = browser.wait_for_rows(4).await;
     assert_eq!((&*rows[0][4], &*rows[0][8]), ("revoked", ""));
     browser.end(&[]).await;
 }
@@ -79,13 +79,13 @@ async fn list_is_paginated() {
         browser.service.key(&account.session, json!({"name": format!("Key {number:02}")})).await;
     }
     browser.reload().await;
-    browser.sees_rows(25).await;
-    browser.sees("First 25 shown").await;
+    browser.wait_for_rows(25).await;
+    browser.wait_for_text("First 25 shown").await;
     browser.click("Show more").await;
-    browser.sees_rows(50).await;
+    browser.wait_for_rows(50).await;
     browser.click("Show more").await;
-    let rows = browser.sees_rows(53).await;
-    assert!(!browser.offers("Show more").await);
+    let rows = browser.wait_for_rows(53).await;
+    assert!(!browser.has_button("Show more").await);
     let names: Vec<_> = rows.iter().map(|row| &row[0][..6]).collect();
     let expected: Vec<_> = (0..53).rev().map(|number| format!("Key {number:02}")).collect();
     assert_eq!(names, expected);
@@ -104,11 +104,11 @@ async fn actions_without_permission_are_not_offered() {
         json!({"email": email, "password": crate::service::PASSWORD, "permissions": ["read", "write"]});
     browser.service.post("/v1/members", &account.session, member).await.expect(201);
     browser.log_in(&email).await;
-    browser.sees_rows(2).await;
-    assert!(browser.offers("Rotate Weak").await && !browser.offers("Rotate Strong").await);
-    assert!(browser.offers("Revoke Weak").await && browser.offers("Revoke Strong").await);
+    browser.wait_for_rows(2).await;
+    assert!(browser.has_button("Rotate Weak").await && !browser.has_button("Rotate Strong").await);
+    assert!(browser.has_button("Revoke Weak").await && browser.has_button("Revoke Strong").await);
     for screen in ["Team members", "Audit events"] {
-        assert!(!browser.offers(screen).await, "{screen}");
+        assert!(!browser.has_button(screen).await, "{screen}");
     }
     browser.click("Create API key").await;
     for (permission, offered) in [("read", true), ("write", true), ("delete", false), ("admin", false)] {
@@ -125,9 +125,9 @@ async fn failed_load_can_be_retried() {
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline(true)).await;
     browser.check("Include revoked").await;
-    browser.sees("The service can’t be reached.").await;
+    browser.wait_for_text("The service can’t be reached.").await;
     browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
     browser.click("Try again").await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/api-keys"]).await;
 }

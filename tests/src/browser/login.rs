@@ -17,23 +17,23 @@ fn offline() -> Value {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn correct_password_shows_the_keys_and_logout_ends_the_session() {
     let (browser, account) = Browser::logged_in().await;
-    browser.sees("No API keys").await;
-    browser.sees(&account.email).await;
+    browser.wait_for_text("No API keys").await;
+    browser.wait_for_text(&account.email).await;
     assert_eq!(browser.title().await, "API keys · MedTWIN");
     assert_eq!(browser.focused().await, "API keys");
 
     // The session outlives the page.
     browser.reload().await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
 
     let token = browser.value("return sessionStorage.session", &[]).await;
     browser.click("Log out").await;
-    browser.sees("Log in to MedTWIN").await;
+    browser.wait_for_text("Log in to MedTWIN").await;
     browser.service.me(&Credential::session(token.as_str().expect("a token"))).await.assert_unauthorized();
     assert_eq!(browser.value("return sessionStorage.length + localStorage.length", &[]).await, 0);
     browser.service.me(&account.session).await.expect(200);
     browser.reload().await;
-    browser.sees("Log in to MedTWIN").await;
+    browser.wait_for_text("Log in to MedTWIN").await;
     browser.end(&[]).await;
 }
 
@@ -43,11 +43,11 @@ async fn wrong_password_and_unknown_address_show_the_same_error() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.log_in_with(&account.email, "a lizard on the 8th wall").await;
-    browser.sees("Incorrect email or password.").await;
+    browser.wait_for_text("Incorrect email or password.").await;
     assert_eq!(browser.focused().await, "Password");
-    assert_eq!(browser.written("Password").await, "");
+    assert_eq!(browser.field_value("Password").await, "");
     browser.log_in_with("nobody@example.com", "a lizard on the 8th wall").await;
-    browser.sees("Incorrect email or password.").await;
+    browser.wait_for_text("Incorrect email or password.").await;
     browser.end(&["401 /v1/auth/login"]).await;
 }
 
@@ -58,9 +58,9 @@ async fn throttled_login_shows_how_long_to_wait() {
     let account = browser.service.account().await;
     for _ in 0..5 {
         browser.log_in_with(&account.email, "a lizard on the 8th wall").await;
-        browser.sees("Incorrect email or password.").await;
+        browser.wait_for_text("Incorrect email or password.").await;
         browser
-            .until(
+            .wait_until(
                 "the button",
                 "return document.querySelector('button[type=submit]').ariaDisabled === 'false'",
                 &[],
@@ -68,8 +68,8 @@ async fn throttled_login_shows_how_long_to_wait() {
             .await;
     }
     browser.log_in(&account.email).await;
-    browser.sees("Too many login attempts with this email or from your network. Wait ").await;
-    browser.sees("Try again in 2").await;
+    browser.wait_for_text("Too many login attempts with this email or from your network. Wait ").await;
+    browser.wait_for_text("Try again in 2").await;
     browser.end(&["401 /v1/auth/login", "429 /v1/auth/login"]).await;
 }
 
@@ -80,7 +80,7 @@ async fn suspended_account_shows_an_error() {
     let account = browser.service.account().await;
     browser.service.suspend(&account).await;
     browser.log_in(&account.email).await;
-    browser.sees("Your access is suspended. Contact an admin of your account").await;
+    browser.wait_for_text("Your access is suspended. Contact an admin of your account").await;
     browser.end(&["403 /v1/auth/login"]).await;
 }
 
@@ -90,9 +90,9 @@ async fn suspension_during_a_session_shows_an_error() {
     let (browser, account) = Browser::logged_in().await;
     browser.service.suspend(&account).await;
     browser.go("Sessions").await;
-    browser.sees("You don’t have permission to do this.").await;
+    browser.wait_for_text("You don’t have permission to do this.").await;
     browser.reload().await;
-    browser.sees("Your account is suspended. Contact support to restore it.").await;
+    browser.wait_for_text("Your account is suspended. Contact support to restore it.").await;
     browser.end(&["403 /v1/auth/sessions", "403 /v1/auth/me"]).await;
 }
 
@@ -109,11 +109,11 @@ async fn ended_session_leads_to_the_login_and_back() {
         }
     }
     browser.click("Sessions").await;
-    browser.sees("Your session has ended. Log in again to continue.").await;
+    browser.wait_for_text("Your session has ended. Log in again to continue.").await;
     assert_eq!(browser.value("return sessionStorage.length", &[]).await, 0);
     browser.log_in(&account.email).await;
     // Where one was.
-    browser.sees("Where you are logged in.").await;
+    browser.wait_for_text("Where you are logged in.").await;
     browser.end(&["401 /v1/auth/sessions"]).await;
 }
 
@@ -124,7 +124,7 @@ async fn unreachable_service_shows_an_error() {
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline()).await;
     browser.log_in("ada@example.com").await;
-    browser.sees("The service can’t be reached. Check your connection and try again.").await;
+    browser.wait_for_text("The service can’t be reached. Check your connection and try again.").await;
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/login"]).await;
 }
 
@@ -132,12 +132,14 @@ async fn unreachable_service_shows_an_error() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn logout_without_a_connection_clears_the_browser() {
     let (browser, account) = Browser::logged_in().await;
-    browser.sees(&account.email).await;
+    browser.wait_for_text(&account.email).await;
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline()).await;
     browser.click("Log out").await;
-    browser.sees("You are logged out in this browser, but the service couldn’t end your session.").await;
-    browser.sees_no_longer(&account.email).await;
+    browser
+        .wait_for_text("You are logged out in this browser, but the service couldn’t end your session.")
+        .await;
+    browser.wait_until_gone(&account.email).await;
     assert_eq!(browser.value("return sessionStorage.length + localStorage.length", &[]).await, 0);
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/logout"]).await;
 }
@@ -148,19 +150,23 @@ async fn logout_is_offered_on_every_screen() {
     let (browser, _) = Browser::logged_in().await;
     for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {
         browser.go(screen).await;
-        assert!(browser.offers("Log out").await, "{screen}");
+        assert!(browser.has_button("Log out").await, "{screen}");
     }
     // Where there is no room, the menu is called up.
     let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
     browser.click("Menu").await;
-    browser.until("the menu", "return document.querySelector('#menu').matches(':popover-open')", &[]).await;
+    browser
+        .wait_until("the menu", "return document.querySelector('#menu').matches(':popover-open')", &[])
+        .await;
     // It goes away although one stays on the screen where one is.
     browser.go("API keys").await;
-    browser.until("no menu", "return !document.querySelector('#menu').matches(':popover-open')", &[]).await;
+    browser
+        .wait_until("no menu", "return !document.querySelector('#menu').matches(':popover-open')", &[])
+        .await;
     browser.click("Menu").await;
     browser.click("Log out").await;
-    browser.sees("Log in to MedTWIN").await;
+    browser.wait_for_text("Log in to MedTWIN").await;
     browser.end(&[]).await;
 }
 
@@ -169,11 +175,11 @@ async fn logout_is_offered_on_every_screen() {
 async fn login_works_with_the_keyboard_only() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
-    browser.sees("Log in to MedTWIN").await;
+    browser.wait_for_text("Log in to MedTWIN").await;
     assert_eq!(browser.focused().await, "Email");
     browser.press(&(account.email.as_str() + &Key::Tab)).await;
     assert_eq!(browser.focused().await, "Password");
     browser.press(&(PASSWORD + &Key::Enter)).await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     browser.end(&[]).await;
 }

@@ -70,7 +70,9 @@ async fn rejected_change_shows_the_reason() {
     browser.check("admin").await;
     browser.click("Save").await;
     browser.wait_for_text("admin").await;
-    browser.wait_until("a reason", "return document.querySelector('dialog .alert')?.innerText > ''", &[]).await;
+    browser
+        .wait_until("a reason", "return document.querySelector('dialog .alert')?.innerText > ''", &[])
+        .await;
     browser.click("Cancel").await;
     let me = format!("409 /v1/members/{}", account.user_id);
     browser.end(&["400 /v1/members", "409 /v1/members", &me]).await;

@@ -15,15 +15,15 @@ async fn change_ends_the_other_sessions() {
         Some("text")
     );
     browser.click("Change password").await;
-    browser.sees("Password changed. Your other sessions have ended.").await;
-    assert_eq!(browser.written("New password").await, "");
+    browser.wait_for_text("Password changed. Your other sessions have ended.").await;
+    assert_eq!(browser.field_value("New password").await, "");
     browser.service.me(&account.session).await.assert_unauthorized();
     // This one goes on.
     browser.go("API keys").await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     browser.click("Log out").await;
     browser.log_in_with(&account.email, "two lizards on the wall").await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     browser.end(&[]).await;
 }
 
@@ -33,18 +33,18 @@ async fn invalid_password_shows_an_error_at_its_field() {
     let (browser, _) = Browser::logged_in().await;
     browser.go("Password").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("Current password").await, "Enter your current password.");
+    assert_eq!(browser.field_error("Current password").await, "Enter your current password.");
     browser.fill("Current password", "a lizard on the 8th wall").await;
     browser.fill("New password", "short").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("New password").await, "Use at least 15 characters.");
+    assert_eq!(browser.field_error("New password").await, "Use at least 15 characters.");
     browser.fill("New password", "two lizards on the wall").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("Current password").await, "Incorrect password.");
+    assert_eq!(browser.field_error("Current password").await, "Incorrect password.");
     browser.fill("Current password", PASSWORD).await;
     browser.fill("New password", "passwordpassword").await;
     browser.click("Change password").await;
-    assert_eq!(browser.complaint("New password").await, "It is too common or too easily guessed.");
+    assert_eq!(browser.field_error("New password").await, "It is too common or too easily guessed.");
     browser.end(&["403 /v1/auth/password", "400 /v1/auth/password"]).await;
 }
 

@@ -11,18 +11,18 @@ async fn revocation_requires_the_name_and_ends_the_key() {
     let (key, _) = browser.service.key(&account.session, json!({"name": "Old  Server"})).await;
     browser.reload().await;
     browser.click("Revoke Old Server").await;
-    browser.sees("You can’t restore a revoked key.").await;
+    browser.wait_for_text("You can’t restore a revoked key.").await;
     for wrong in ["", "old server"] {
         browser.fill("Type the name to confirm", wrong).await;
         browser.click("Revoke key").await;
-        assert_eq!(browser.complaint("Type the name to confirm").await, "The name doesn’t match.");
+        assert_eq!(browser.field_error("Type the name to confirm").await, "The name doesn’t match.");
         browser.service.me(&key).await.expect(200);
     }
     browser.fill("Type the name to confirm", "Old Server").await;
     browser.click("Revoke key").await;
-    browser.sees("Revoked Old Server").await;
+    browser.wait_for_text("Revoked Old Server").await;
     browser.service.me(&key).await.assert_unauthorized();
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     assert_eq!(browser.focused().await, "API keys");
     browser.end(&[]).await;
 }
@@ -36,12 +36,12 @@ async fn dialog_can_be_cancelled() {
     for leave in ["Cancel", "Close"] {
         browser.click("Revoke Server").await;
         browser.click(leave).await;
-        browser.sees_no_longer("You can’t restore a revoked key.").await;
+        browser.wait_until_gone("You can’t restore a revoked key.").await;
         assert_eq!(browser.focused().await, "Revoke Server", "the focus is where it was");
     }
     browser.click("Revoke Server").await;
     browser.press(&fantoccini::key::Key::Escape).await;
-    browser.sees_no_longer("You can’t restore a revoked key.").await;
+    browser.wait_until_gone("You can’t restore a revoked key.").await;
     browser.service.me(&key).await.expect(200);
     browser.end(&[]).await;
 }

@@ -19,18 +19,18 @@ async fn hostile_names_are_displayed_as_text() {
     login.json(&body).send().await.expect(200);
     browser.reload().await;
 
-    browser.sees(hostile).await;
+    browser.wait_for_text(hostile).await;
     browser.click(&format!("Rotate {hostile}")).await;
-    browser.sees(&format!("Rotate {hostile}")).await;
+    browser.wait_for_text(&format!("Rotate {hostile}")).await;
     browser.click("Cancel").await;
     browser.click(&format!("Revoke {hostile}")).await;
-    browser.sees(&format!("Revoke {hostile}")).await;
+    browser.wait_for_text(&format!("Revoke {hostile}")).await;
     browser.click("Cancel").await;
     browser.click("Create API key").await;
     browser.check("Selected projects").await;
     browser.fill("Project to add", hostile).await;
     browser.click("Add").await;
-    browser.sees(hostile).await;
+    browser.wait_for_text(hostile).await;
     browser.click("Cancel").await;
     for screen in ["Audit events", "Sessions"] {
         browser.go(screen).await;
@@ -42,7 +42,7 @@ async fn hostile_names_are_displayed_as_text() {
     }
     let path = format!("#/audit-events?key_id={}", crate::response::text(&key, "id"));
     browser.value("location.hash = arguments[0]", &[json!(path)]).await;
-    browser.sees_rows(1).await;
+    browser.wait_for_rows(1).await;
     browser.end(&[]).await;
 }
 
@@ -50,7 +50,7 @@ async fn hostile_names_are_displayed_as_text() {
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn content_security_policy_blocks_markup_and_other_origins() {
     let (browser, _) = Browser::logged_in().await;
-    assert!(browser.logged().await.is_empty());
+    assert!(browser.take_log().await.is_empty());
     for (attempt, refusal) in [
         ("document.body.innerHTML = '<p>'", "TrustedHTML"),
         (
@@ -70,7 +70,7 @@ async fn content_security_policy_blocks_markup_and_other_origins() {
     ] {
         let attempt = format!("try {{ {attempt} }} catch (error) {{ console.error(String(error)) }}");
         browser.value(&attempt, &[]).await;
-        let log = browser.logged_within().await;
+        let log = browser.wait_for_log().await;
         assert!(log.contains(refusal), "{attempt}: {log}");
     }
     browser.end(&[]).await;

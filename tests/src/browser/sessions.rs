@@ -19,12 +19,12 @@ async fn another_session_can_be_ended() {
         crate::service::Credential::session(crate::response::text(&login.expect(200), "session_token"));
 
     browser.go("Sessions").await;
-    let rows = browser.sees_rows(3).await;
+    let rows = browser.wait_for_rows(3).await;
     let own = rows.iter().filter(|row| row[0].contains("this session")).collect::<Vec<_>>();
     assert!(own.len() == 1 && own[0][0].starts_with("Chrome on Linux") && own[0][4].is_empty(), "{rows:?}");
     browser.click("End session on Firefox on Windows").await;
-    browser.sees("Session ended").await;
-    browser.sees_rows(2).await;
+    browser.wait_for_text("Session ended").await;
+    browser.wait_for_rows(2).await;
     browser.service.me(&other).await.assert_unauthorized();
     browser.service.me(&account.session).await.expect(200);
     browser.end(&[]).await;

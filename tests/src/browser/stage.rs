@@ -15,7 +15,7 @@ use crate::{browser::Browser, service::OwnService};
 async fn beneath_a_stage(State(url): State<String>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(path) = parts.uri.path_and_query().and_then(|path| path.as_str().strip_prefix("/live")) else {
-        return Response::builder().status(403).body(Body::empty()).expect("an answer");
+        return Response::builder().status(403).body(Body::empty()).expect("a response");
     };
     let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
     let http =
@@ -26,12 +26,12 @@ async fn beneath_a_stage(State(url): State<String>, request: Request) -> Respons
             asked = asked.header(name, value);
         }
     }
-    let answer = asked.send().await.expect("an answer");
-    let mut response = Response::builder().status(answer.status());
-    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
-        response = response.header(name, value);
+    let response = asked.send().await.expect("a response");
+    let mut forwarded = Response::builder().status(response.status());
+    for (name, value) in response.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
+        forwarded = forwarded.header(name, value);
     }
-    response.body(Body::from(answer.bytes().await.expect("a body"))).expect("an answer")
+    forwarded.body(Body::from(response.bytes().await.expect("a body"))).expect("a response")
 }
 
 #[tokio::test]
@@ -46,15 +46,15 @@ async fn login_and_key_creation_work_below_a_stage() {
 
     let browser = Browser::open_at(service, &format!("{stage}/")).await;
     browser.log_in(&account.email).await;
-    browser.sees("No API keys").await;
+    browser.wait_for_text("No API keys").await;
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.click("Create key").await;
-    browser.sees("You won’t see it again").await;
-    assert!(browser.written("Curl command").await.starts_with(&format!("curl {stage}/v1/auth/me ")));
+    browser.wait_for_text("You won’t see it again").await;
+    assert!(browser.field_value("Curl command").await.starts_with(&format!("curl {stage}/v1/auth/me ")));
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
-    browser.sees_rows(1).await;
+    browser.wait_for_rows(1).await;
     let url = browser.driver.current_url().await.expect("an address");
     assert_eq!(url.as_str(), format!("{stage}/dashboard"));
     browser.end(&[]).await;

@@ -146,13 +146,13 @@ async fn invalid_field_returns_400_and_creates_nothing() {
         ("key", json!(["mt_live_mine"])),
     ] {
         for value in values.as_array().unwrap() {
-            let answer = service.post(PATH, &account.session, body(json!({member: value}))).await;
-            answer.assert_bad_field(member);
+            let response = service.post(PATH, &account.session, body(json!({member: value}))).await;
+            response.assert_bad_field(member);
         }
     }
     for required in ["name", "permissions"] {
-        let answer = service.post(PATH, &account.session, without(&body(json!({})), required)).await;
-        answer.assert_bad_field(required);
+        let response = service.post(PATH, &account.session, without(&body(json!({})), required)).await;
+        response.assert_bad_field(required);
     }
     assert_eq!(service.ids(PATH, &account.session, 100).await, [""; 0]);
 }
@@ -177,8 +177,8 @@ async fn expiry_not_in_the_future_returns_400() {
     let account = service.account().await;
     for seconds in [-86_400, -1, 0] {
         let expires_at = service.time.in_seconds(seconds);
-        let answer = service.post(PATH, &account.session, body(json!({"expires_at": expires_at}))).await;
-        answer.assert_bad_field("expires_at");
+        let response = service.post(PATH, &account.session, body(json!({"expires_at": expires_at}))).await;
+        response.assert_bad_field("expires_at");
     }
     assert_eq!(service.ids(PATH, &account.session, 100).await, [""; 0]);
 }
@@ -214,17 +214,17 @@ async fn secret_is_returned_only_once() {
     let (key, made) = service.key(&account.session, json!({})).await;
     let secret = text(&made, "key");
     let path = key_path(&made);
-    let answers = [
+    let responses = [
         service.get(PATH, &account.session).await,
         service.get(&path, &account.session).await,
         service.get(&path, &key).await,
         service.me(&key).await,
     ];
-    for answer in answers {
-        assert_eq!(answer.status, 200);
+    for response in responses {
+        assert_eq!(response.status, 200);
         // All digits behind the prefix, of which the last four may show in the hint.
-        assert!(!answer.text.contains(&secret[secret.len() - 38..secret.len() - 4]), "{}", answer.text);
-        assert!(!answer.text.contains("\"key\""), "{}", answer.text);
+        assert!(!response.text.contains(&secret[secret.len() - 38..secret.len() - 4]), "{}", response.text);
+        assert!(!response.text.contains("\"key\""), "{}", response.text);
     }
 }
 
@@ -250,8 +250,8 @@ async fn more_permissions_than_the_creator_returns_403() {
     let (member, _) = service.member(&account.session, &["write", "admin"]).await;
     for maker in [key, member] {
         for exceeding in [json!(["read"]), json!(["write", "delete"]), json!(["read", "write", "admin"])] {
-            let answer = service.post(PATH, &maker, body(json!({"permissions": exceeding}))).await;
-            answer.assert_forbidden();
+            let response = service.post(PATH, &maker, body(json!({"permissions": exceeding}))).await;
+            response.assert_forbidden();
         }
         for within in [json!(["write"]), json!(["admin"]), json!(["admin", "write"])] {
             service.post(PATH, &maker, body(json!({"permissions": within}))).await.expect(201);

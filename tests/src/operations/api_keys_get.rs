@@ -60,11 +60,11 @@ async fn admin_key_reads_only_keys_within_its_type_and_scope() {
     ] {
         let (_, key) = service.key(&account.session, members.clone()).await;
         for (caller, reached) in [&live, &test, &scoped].into_iter().zip(reached) {
-            let answer = service.get(&key_path(&key), caller).await;
+            let response = service.get(&key_path(&key), caller).await;
             if reached {
-                assert_eq!(answer.expect(200), without(&key, "key"), "{members}");
+                assert_eq!(response.expect(200), without(&key, "key"), "{members}");
             } else {
-                answer.assert_not_found();
+                response.assert_not_found();
             }
         }
     }

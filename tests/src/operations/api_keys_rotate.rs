@@ -160,8 +160,8 @@ async fn grace_period_other_than_a_whole_number_up_to_a_week_returns_400() {
     let (key, made) = service.key(&account.session, json!({})).await;
     for grace in [json!(-1), json!(604_801), json!(1.5), json!("1"), json!(null), json!([1]), json!(u64::MAX)]
     {
-        let answer = rotate(&service, &made, &account.session, json!({"grace_period": grace})).await;
-        answer.assert_bad_field("grace_period");
+        let response = rotate(&service, &made, &account.session, json!({"grace_period": grace})).await;
+        response.assert_bad_field("grace_period");
     }
     rotate(&service, &made, &account.session, json!({"grace": 1})).await.assert_bad_field("grace");
     assert_eq!(age(&service, &key).await, "current");
@@ -223,11 +223,11 @@ async fn of_key_with_more_permissions_than_the_caller_returns_403() {
             (json!(["read", "write", "delete", "admin"]), false),
         ] {
             let (old, made) = service.key(&account.session, json!({"permissions": permissions})).await;
-            let answer = rotate(&service, &made, &caller, json!({})).await;
+            let response = rotate(&service, &made, &caller, json!({})).await;
             if allowed {
-                answer.expect(200);
+                response.expect(200);
             } else {
-                answer.assert_forbidden();
+                response.assert_forbidden();
                 assert_eq!(age(&service, &old).await, "current", "{permissions}");
             }
         }
@@ -280,10 +280,10 @@ async fn concurrent_rotations_leave_only_the_latest_secrets_valid() {
     let (one, two, three, ()) = tokio::join!(asked(), asked(), asked(), all_have_read);
 
     let (won, lost): (Vec<_>, Vec<_>) =
-        [one, two, three].into_iter().partition(|answer| answer.status == 200);
+        [one, two, three].into_iter().partition(|response| response.status == 200);
     assert_eq!(won.len(), 1);
-    for answer in lost {
-        answer.assert_error(409, "CONFLICT");
+    for response in lost {
+        response.assert_error(409, "CONFLICT");
     }
     assert_eq!(age(&service, &Credential::bearer(text(&won[0].body, "key"))).await, "current");
     assert_eq!(age(&service, &old).await, "previous");

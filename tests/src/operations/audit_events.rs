@@ -260,13 +260,13 @@ async fn event_of_an_operator_command_is_written_in_the_same_transaction_as_the_
 async fn event_contains_the_request_id() {
     let (service, account) = start().await;
     let body = json!({"name": "A", "permissions": ["read"]});
-    let answer = service.post("/v1/api-keys", &account.session, body).await;
+    let response = service.post("/v1/api-keys", &account.session, body).await;
     let newest = &events(&service, &account.session, "").await[0];
     assert_eq!(
         (text(newest, "type"), newest["request_id"].as_str()),
-        ("api_key.created", answer.header("x-request-id"))
+        ("api_key.created", response.header("x-request-id"))
     );
-    answer.expect(201);
+    response.expect(201);
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn only_refused_attempts_expire() {
         )
         .send()
         .await
-        .expect("it answers");
+        .expect("it responses");
     let ends: Vec<_> = items
         .items()
         .iter()

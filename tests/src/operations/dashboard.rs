@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::service::Service;
 
-/// An answer that is a page or one of its files.
+/// A response that is a page or one of its files.
 struct Page {
     status: u16,
     head: String,
@@ -61,10 +61,15 @@ impl Page {
 #[tokio::test]
 async fn root_redirects_to_the_dashboard() {
     let service = Service::start().await;
-    let answer = Page::get(&service, "/", &[]).await;
-    assert_eq!((answer.status, answer.header("location")), (302, Some("./dashboard")), "{}", answer.head);
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    answer.assert_protected();
+    let response = Page::get(&service, "/", &[]).await;
+    assert_eq!(
+        (response.status, response.header("location")),
+        (302, Some("./dashboard")),
+        "{}",
+        response.head
+    );
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    response.assert_protected();
 }
 
 /// As API Gateway asks where the API's own domain is, or the stage is in front of the path.
@@ -75,10 +80,10 @@ async fn root_below_a_stage_redirects_to_the_dashboard() {
         let context = json!({"httpMethod": "GET", "path": path, "requestId": "1", "resourcePath": "/", "stage": "live"});
         let event = json!({"httpMethod": "GET", "path": "/", "resource": "/", "headers": {}, "multiValueHeaders": {},
             "requestContext": context, "isBase64Encoded": false});
-        let answer = service.invoke("dashboard", &event).await.expect("an answer");
-        assert_eq!(answer["statusCode"], 302, "{answer}");
-        let headers = [&answer["headers"]["location"], &answer["multiValueHeaders"]["location"][0]];
-        assert!(headers.contains(&&json!(location)), "{path}: {answer}");
+        let response = service.invoke("dashboard", &event).await.expect("a response");
+        assert_eq!(response["statusCode"], 302, "{response}");
+        let headers = [&response["headers"]["location"], &response["multiValueHeaders"]["location"][0]];
+        assert!(headers.contains(&&json!(location)), "{path}: {response}");
     }
 }
 
@@ -100,17 +105,17 @@ async fn files_return_200_and_may_be_cached_forever() {
     let files = page.files();
     assert!(files.len() > 5, "{}", page.text);
     for file in files {
-        let answer = Page::get(&service, &format!("/{file}"), &[]).await;
+        let response = Page::get(&service, &format!("/{file}"), &[]).await;
         let media_type = match file.rsplit_once('.') {
             Some((_, "css")) => "text/css; charset=utf-8",
             Some((_, "js")) => "text/javascript; charset=utf-8",
             Some((_, "svg")) => "image/svg+xml; charset=utf-8",
             _ => panic!("{file}"),
         };
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{file}");
-        assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"), "{file}");
-        assert!(!answer.text.is_empty(), "{file}");
-        answer.assert_protected();
+        assert_eq!((response.status, response.header("content-type")), (200, Some(media_type)), "{file}");
+        assert_eq!(response.header("cache-control"), Some("public, max-age=31536000, immutable"), "{file}");
+        assert!(!response.text.is_empty(), "{file}");
+        response.assert_protected();
     }
 }
 

@@ -14,8 +14,8 @@ fn between(before: &str, after: &str) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn returns_committed_page_with_security_headers() {
-    let answer = Service::start().await.exchange("GET /docs", &[], "").await;
-    let (head, page) = answer.split_once("\r\n\r\n").expect("the end of the headers");
+    let response = Service::start().await.exchange("GET /docs", &[], "").await;
+    let (head, page) = response.split_once("\r\n\r\n").expect("the end of the headers");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert_eq!(page, openapi::PAGE);
     let style = between("<style>", "</style>")[0];

@@ -38,9 +38,9 @@ async fn logout_ends_the_session_of_a_login() {
     let (service, _) = start().await;
     let data = r#"{"email": "user@example.com", "password": "a lizard on the 7th wall"}"#;
     let request = service.request("POST", "/v1/auth/login").header("Content-Type", "application/json");
-    let answer = request.body(data).send().await.expect(200);
-    let token = text(&answer, "session_token");
-    assert_eq!(answer, json!({"session_token": token, "expires_at": "2026-01-30T12:00:00Z"}));
+    let response = request.body(data).send().await.expect(200);
+    let token = text(&response, "session_token");
+    assert_eq!(response, json!({"session_token": token, "expires_at": "2026-01-30T12:00:00Z"}));
     let session = Credential(format!("Session {token}"));
     service.get("/v1/projects", &session).await.expect(200);
     service.request("POST", "/v1/auth/logout").with(&session).send().await.expect(204);

@@ -7,6 +7,6 @@ use crate::service::Service;
 #[tokio::test]
 async fn without_credential_returns_200() {
     let service = Service::start().await;
-    let answer = service.request("GET", "/v1/health").send().await;
-    assert_eq!(answer.expect(200), json!({"status": "ok"}));
+    let response = service.request("GET", "/v1/health").send().await;
+    assert_eq!(response.expect(200), json!({"status": "ok"}));
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    deployment::logs::OwnLog,
+    deployment::logs::CapturedLog,
     operations::login_throttling::set_failures,
     response::Response,
     service::{Credential, OwnService, PASSWORD, Service, new_address},
@@ -183,7 +183,7 @@ async fn session_expires_after_exactly_12_hours() {
 
 #[tokio::test]
 async fn every_failure_makes_the_same_calls_and_hashes_once() {
-    let log = OwnLog::start(LevelFilter::DEBUG);
+    let log = CapturedLog::start(LevelFilter::DEBUG);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let [account, suspended, disabled] =
         [service.account().await, service.account().await, service.account().await];
@@ -205,11 +205,11 @@ async fn every_failure_makes_the_same_calls_and_hashes_once() {
         ("a disabled password and the right one", &disabled.email, PASSWORD),
     ] {
         dynamodb.calls();
-        log.records();
+        log.take_records();
         assert_wrong_login(&attempt(&service, email, password).await);
         let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
         assert_eq!(dynamodb.calls(), calls, "{case}");
-        let records = log.records();
+        let records = log.take_records();
         let turns = records.iter().filter(|record| record["message"] == PASSWORDS_TURN).count();
         assert_eq!(turns, 1, "{case}: {records:?}");
     }
@@ -269,16 +269,16 @@ async fn password_that_matches_only_up_to_a_nul_returns_401() {
 
 #[tokio::test]
 async fn password_of_a_megabyte_returns_413_without_calls_or_hashing() {
-    let log = OwnLog::start(LevelFilter::DEBUG);
+    let log = CapturedLog::start(LevelFilter::DEBUG);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    log.records();
+    log.take_records();
     dynamodb.calls();
     for password in ["x".repeat(1 << 20), "\u{1d15e}".repeat(1 << 18)] {
         attempt(&service, &account.email, &password).await.assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
-    let records = log.records();
+    let records = log.take_records();
     assert!(!records.iter().any(|record| record["message"] == PASSWORDS_TURN), "{records:?}");
     // One that is as long as a body may be is not hashed as it stands.
     assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);

@@ -4,7 +4,7 @@ use std::{env, iter, process::Command};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use shared::credentials::password;
+use shared::runtime::password_workers;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const HOME: &str = "192.0.2.1";
 const WRONG: &str = "a lizard on the 8th wall";
 
-/// An answer that came through Lambda's Invoke API, by which a test can say where a request comes from.
+/// A response that came through Lambda's Invoke API, by which a test can say where a request comes from.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     status: u64,
@@ -42,12 +42,12 @@ async fn from(service: &OwnService, source: &str, email: &str, password: &str) -
         "body": json!({"email": email, "password": password}).to_string(),
         "isBase64Encoded": false,
     });
-    let answer = service.gateway.invoke("login", event).await.expect("an answer");
-    let retry_after = answer["multiValueHeaders"]["retry-after"][0].as_str();
+    let response = service.gateway.invoke("login", event).await.expect("a response");
+    let retry_after = response["multiValueHeaders"]["retry-after"][0].as_str();
     Told {
-        status: answer["statusCode"].as_u64().expect("a status"),
+        status: response["statusCode"].as_u64().expect("a status"),
         retry_after: retry_after.map(|seconds| seconds.parse().expect("seconds")),
-        body: text(&answer, "body").to_owned(),
+        body: text(&response, "body").to_owned(),
     }
 }
 
@@ -124,15 +124,15 @@ async fn five_failures_return_429_for_a_delay_that_doubles_up_to_an_hour() {
                 service.time.pass(passes);
                 // Not even the right password helps, nor is it told from a wrong one.
                 for password in [WRONG, PASSWORD] {
-                    let answer = attempt(&service, email, password).await;
-                    answer.assert_error(429, "RATE_LIMITED");
-                    assert_eq!(answer.header("retry-after"), Some(left.to_string().as_str()), "{email}");
-                    assert_eq!(answer.body["error"]["message"], "Too many requests");
+                    let response = attempt(&service, email, password).await;
+                    response.assert_error(429, "RATE_LIMITED");
+                    assert_eq!(response.header("retry-after"), Some(left.to_string().as_str()), "{email}");
+                    assert_eq!(response.body["error"]["message"], "Too many requests");
                 }
             }
             service.time.next_second();
-            let answer = attempt(&service, email, WRONG).await;
-            answer.assert_error(401, "UNAUTHORIZED");
+            let response = attempt(&service, email, WRONG).await;
+            response.assert_error(401, "UNAUTHORIZED");
         }
         service.time.pass(3_600);
     }
@@ -263,11 +263,11 @@ async fn concurrent_attempts_get_no_more_guesses_than_consecutive_ones() {
             let body = json!({"email": email, "password": WRONG});
             guesses.spawn(service.request("POST", "/v1/auth/login").json(&body).send());
         }
-        let answers = guesses.join_all().await;
-        let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+        let responses = guesses.join_all().await;
+        let of = |status| responses.iter().filter(|response| response.status == status).count();
         let failed = of(401);
         assert!(failed <= 5, "{failed}");
-        // A slow machine may leave some without an answer in time, after which they count as failed.
+        // A slow machine may leave some without a response in time, after which they count as failed.
         assert_eq!(failed + of(429) + of(503), 20, "{email}");
         // Those that met too many others have left the rest of the five.
         let mut more = 0;
@@ -291,7 +291,7 @@ async fn concurrent_attempts_from_one_source_stay_within_its_limit() {
         let body = json!({"email": new_address(), "password": WRONG});
         guesses.spawn(service.request("POST", "/v1/auth/login").json(&body).send());
     }
-    let statuses: Vec<_> = guesses.join_all().await.iter().map(|answer| answer.status).collect();
+    let statuses: Vec<_> = guesses.join_all().await.iter().map(|response| response.status).collect();
     let of = |status| statuses.iter().filter(|is| **is == status).count();
     assert!(of(401) <= 3, "{statuses:?}");
     // Where other tests keep the cores busy, some are told to come back.
@@ -344,8 +344,8 @@ async fn password_enabled_during_an_attempt_stays_enabled() {
         service.operate(command).await.expect("it is enabled");
         drop(claim);
     };
-    let (answer, ()) = tokio::join!(attempt(&service, &account.email, WRONG), under_way);
-    answer.expect(401);
+    let (response, ()) = tokio::join!(attempt(&service, &account.email, WRONG), under_way);
+    response.expect(401);
     attempt(&service, &account.email, PASSWORD).await.expect(200);
 }
 
@@ -375,8 +375,8 @@ async fn common_new_password_is_not_a_failure() {
     let account = service.account().await;
     let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
     for _ in 0..7 {
-        let answer = service.post("/v1/auth/password", &account.session, body.clone()).await;
-        answer.assert_bad_field("new_password");
+        let response = service.post("/v1/auth/password", &account.session, body.clone()).await;
+        response.assert_bad_field("new_password");
     }
     attempt(&service, &account.email, PASSWORD).await.expect(200);
 }
@@ -421,9 +421,9 @@ async fn wrong_current_password_counts_as_a_failed_login() {
     for _ in 0..2 {
         attempt(&service, &account.email, WRONG).await.expect(401);
     }
-    let answer = change(PASSWORD, new).await;
-    answer.assert_error(429, "RATE_LIMITED");
-    assert_eq!(answer.header("retry-after"), Some("30"));
+    let response = change(PASSWORD, new).await;
+    response.assert_error(429, "RATE_LIMITED");
+    assert_eq!(response.header("retry-after"), Some("30"));
     attempt(&service, &account.email, PASSWORD).await.expect(429);
     service.time.pass(30);
     // A success ends the row here, too.
@@ -495,7 +495,7 @@ async fn enable_password_rejects_unknown_addresses_and_malformed_commands() {
 fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
     // All tests of this process stand in its one queue, so it is filled in a process of its own.
     let tests = env::current_exe().expect("the path of this program");
-    let name = "login_throttling::in_a_process_with_a_full_hash_queue";
+    let name = "operations::login_throttling::in_a_process_with_a_full_hash_queue";
     let done = Command::new(tests).args(["--ignored", "--exact", name]).output().expect("it ends");
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(
@@ -510,7 +510,7 @@ fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
 async fn in_a_process_with_a_full_hash_queue() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let places: Vec<_> = iter::from_fn(|| password::acquire_permit().ok()).collect();
+    let places: Vec<_> = iter::from_fn(|| password_workers::acquire_permit().ok()).collect();
     dynamodb.calls();
     for _ in 0..5 {
         attempt(&service, &account.email, WRONG).await.assert_error(503, "UNAVAILABLE");
@@ -518,8 +518,8 @@ async fn in_a_process_with_a_full_hash_queue() {
     assert_eq!(dynamodb.calls(), [""; 0]);
     let change = json!({"current_password": WRONG, "new_password": "two lizards on the wall"});
     for _ in 0..5 {
-        let answer = service.post("/v1/auth/password", &account.session, change.clone()).await;
-        answer.assert_error(503, "UNAVAILABLE");
+        let response = service.post("/v1/auth/password", &account.session, change.clone()).await;
+        response.assert_error(503, "UNAVAILABLE");
     }
     // The fifth failure would have made the next attempt wait.
     drop(places);

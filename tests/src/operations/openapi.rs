@@ -19,7 +19,7 @@ use crate::{
 /// The description, from the functions' types as they are.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
 
-/// The same, with answers that have no members but those it names.
+/// The same, with responses that have no members but those it names.
 static STRICT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = DOCUMENT.clone();
     for schema in document["components"]["schemas"].as_object_mut().expect("schemas").values_mut() {
@@ -73,14 +73,14 @@ fn operation(method: &str, path: &str) -> Option<String> {
     Some(format!("/paths/{}/{method}", template.replace('/', "~1")))
 }
 
-/// Checks that the description knows this answer to a request.
+/// Checks that the description knows this response to a request.
 #[track_caller]
-pub fn assert_described(method: &str, path: &str, answer: &Response) {
+pub fn assert_described(method: &str, path: &str, response: &Response) {
     let Some(operation) = operation(method, path) else { return };
-    let Some((response, described)) = part(&format!("{operation}/responses/{}", answer.status)) else {
-        panic!("{method} {path} answers {}, of which nothing is said", answer.status);
+    let Some((pointer, described)) = part(&format!("{operation}/responses/{}", response.status)) else {
+        panic!("{method} {path} responses {}, of which nothing is said", response.status);
     };
-    for header in answer.headers.keys().map(HeaderName::as_str) {
+    for header in response.headers.keys().map(HeaderName::as_str) {
         let is_general = [
             "content-type",
             "content-length",
@@ -97,32 +97,37 @@ pub fn assert_described(method: &str, path: &str, answer: &Response) {
             .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(header)));
         assert!(
             is_general || named || header.starts_with("access-control-") || header.starts_with("x-amz"),
-            "{method} {path} answers {} with {header}, of which nothing is said",
-            answer.status
+            "{method} {path} responses {} with {header}, of which nothing is said",
+            response.status
         );
     }
     let Some(content) = described.get("content") else {
         assert!(
-            answer.text.is_empty(),
+            response.text.is_empty(),
             "{method} {path} has a body, of which nothing is said: {}",
-            answer.text
+            response.text
         );
         return;
     };
     let content = content.get("application/json").expect("JSON");
     if let Some(code) = content.pointer("/example/error/code") {
-        assert_eq!(&answer.body["error"]["code"], code, "{method} {path} answers {}", answer.status);
+        assert_eq!(&response.body["error"]["code"], code, "{method} {path} responses {}", response.status);
     }
-    let validator = validator(format!("{response}/content/application~1json/schema"));
-    let errors: Vec<_> = validator.iter_errors(&answer.body).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{method} {path} answers {}, and {errors:?}: {}", answer.status, answer.text);
+    let validator = validator(format!("{pointer}/content/application~1json/schema"));
+    let errors: Vec<_> = validator.iter_errors(&response.body).map(|error| error.to_string()).collect();
+    assert!(
+        errors.is_empty(),
+        "{method} {path} responses {}, and {errors:?}: {}",
+        response.status,
+        response.text
+    );
 }
 
 #[tokio::test]
 async fn get_returns_the_committed_document() {
-    let answer = Service::start().await.request("GET", "/v1/openapi.json").send().await;
-    assert_eq!(answer.text, openapi::DOCUMENT);
-    assert_eq!(answer.expect(200)["openapi"], "3.1.1");
+    let response = Service::start().await.request("GET", "/v1/openapi.json").send().await;
+    assert_eq!(response.text, openapi::DOCUMENT);
+    assert_eq!(response.expect(200)["openapi"], "3.1.1");
 }
 
 #[test]

@@ -62,10 +62,10 @@ async fn wrong_current_password_returns_403_and_changes_nothing() {
     let account = service.account().await;
     let other = service.login(&account.email).await;
     for current in ["", NEW, &"x".repeat(129)] {
-        let answer = change(&service, &account.session, current, NEW).await;
-        assert_eq!(answer.status, 403, "{}", answer.text);
+        let response = change(&service, &account.session, current, NEW).await;
+        assert_eq!(response.status, 403, "{}", response.text);
         let body = r#"{"error": {"code": "FORBIDDEN", "message": "Current password is wrong"}}"#;
-        assert_eq!(answer.text, body);
+        assert_eq!(response.text, body);
     }
     service.me(&other).await.expect(200);
     assert_eq!(login(&service, &account, PASSWORD).await, 200);
@@ -94,8 +94,8 @@ async fn new_password_must_have_15_to_128_characters() {
     // Characters, not bytes: each of these has two.
     let of = |length: usize| "Ägßéłñøþ1ŷžőųķđ".chars().cycle().take(length).collect::<String>();
     for length in [0, 14, 129] {
-        let answer = change(&service, &account.session, PASSWORD, &of(length)).await;
-        answer.assert_bad_field("new_password");
+        let response = change(&service, &account.session, PASSWORD, &of(length)).await;
+        response.assert_bad_field("new_password");
     }
     change(&service, &account.session, PASSWORD, &of(15)).await.expect(204);
     change(&service, &account.session, &of(15), &of(128)).await.expect(204);
@@ -114,8 +114,8 @@ async fn new_password_of_any_composition_returns_204() {
         "~|`^<&%>;{=}*?:#!",
         "\u{1f98e}\u{1f33f}\u{1f4a1}\u{1f9f1}\u{1fa9f}\u{1f319}\u{2602}\u{1f511}\u{1f407}\u{1f344}\u{1f30a}\u{1f3af}\u{1f9ca}\u{1f525}\u{1f6f6}",
     ] {
-        let answer = change(&service, &account.session, current, new).await;
-        assert_eq!(answer.status, 204, "{new}: {}", answer.text);
+        let response = change(&service, &account.session, current, new).await;
+        assert_eq!(response.status, 204, "{new}: {}", response.text);
         current = new;
     }
     assert_eq!(login(&service, &account, current).await, 200);
@@ -126,9 +126,9 @@ async fn common_new_password_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
     for common in ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaaaa", "qwertyuiopasdfg"] {
-        let answer = change(&service, &account.session, PASSWORD, common).await;
-        answer.assert_bad_field("new_password");
-        assert!(!answer.text.contains(common), "{}", answer.text);
+        let response = change(&service, &account.session, PASSWORD, common).await;
+        response.assert_bad_field("new_password");
+        assert!(!response.text.contains(common), "{}", response.text);
     }
     assert_eq!(login(&service, &account, PASSWORD).await, 200);
 }

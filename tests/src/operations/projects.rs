@@ -77,13 +77,13 @@ async fn each_method_requires_exactly_one_permission() {
                 let path =
                     if on_list { PATH.to_owned() } else { path(&service.project(&account.session).await) };
                 let request = service.request(method, &path).with(&key).json(&json!({"name": "A"}));
-                let answer = request.send().await;
+                let response = request.send().await;
                 if allowed {
-                    assert!(answer.status < 300, "{method} {path} {permission}: {}", answer.status);
+                    assert!(response.status < 300, "{method} {path} {permission}: {}", response.status);
                 } else {
-                    answer.assert_forbidden();
+                    response.assert_forbidden();
                     let scope = "Bearer realm=\"medtwin\", error=\"insufficient_scope\"";
-                    assert_eq!(answer.header("www-authenticate"), Some(scope));
+                    assert_eq!(response.header("www-authenticate"), Some(scope));
                 }
             }
         }

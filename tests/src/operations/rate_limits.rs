@@ -32,14 +32,17 @@ async fn start(live: u32) -> (OwnService, Account) {
 }
 
 #[track_caller]
-fn assert_told(answer: &Response, policy: &str, limit: &str) {
-    assert_eq!((answer.header("ratelimit-policy"), answer.header("ratelimit")), (Some(policy), Some(limit)));
+fn assert_told(response: &Response, policy: &str, limit: &str) {
+    assert_eq!(
+        (response.header("ratelimit-policy"), response.header("ratelimit")),
+        (Some(policy), Some(limit))
+    );
 }
 
 #[track_caller]
-fn assert_limited(answer: &Response, retry_after: &str) {
-    answer.assert_error(429, "RATE_LIMITED");
-    assert_eq!(answer.header("retry-after"), Some(retry_after));
+fn assert_limited(response: &Response, retry_after: &str) {
+    response.assert_error(429, "RATE_LIMITED");
+    assert_eq!(response.header("retry-after"), Some(retry_after));
 }
 
 /// How many requests were let in.
@@ -55,11 +58,11 @@ struct LetIn {
 async fn ask(service: &Service, key: &Credential, requests: usize) -> LetIn {
     let mut let_in = LetIn::default();
     for _ in 0..requests {
-        let answer = service.me(key).await;
-        match (answer.status, answer.header("ratelimit")) {
+        let response = service.me(key).await;
+        match (response.status, response.header("ratelimit")) {
             (200, Some(_)) => let_in.counted += 1,
             (200, None) => let_in.uncounted += 1,
-            (status, _) => assert_eq!(status, 429, "{}", answer.text),
+            (status, _) => assert_eq!(status, 429, "{}", response.text),
         }
     }
     let_in
@@ -78,11 +81,11 @@ async fn default_limit_is_6000_for_live_and_100_for_test_keys() {
     let account = service.account().await;
     for (kind, limit) in [("live", 6_000), ("test", 100)] {
         let (key, _) = service.key(&account.session, json!({"type": kind})).await;
-        let answer = service.me(&key).await;
+        let response = service.me(&key).await;
         let (policy, left) =
             (format!("\"default\";q={limit};w=60"), format!("\"default\";r={};t=60", limit - 1));
-        assert_told(&answer, &policy, &left);
-        answer.expect(200);
+        assert_told(&response, &policy, &left);
+        response.expect(200);
     }
     let (key, _) = service.key(&account.session, json!({"type": "test"})).await;
     assert_eq!(let_in(&service, &key, 103).await, 100);
@@ -95,9 +98,9 @@ async fn exceeded_limit_returns_429_until_the_minute_ends() {
     service.time.pass(18);
     assert_eq!(let_in(&service, &key, 10).await, 8);
     for path in ["/v1/projects", "/v1/auth/me"] {
-        let answer = service.get(path, &key).await;
-        assert_limited(&answer, "42");
-        assert_told(&answer, "\"default\";q=8;w=60", "\"default\";r=0;t=42");
+        let response = service.get(path, &key).await;
+        assert_limited(&response, "42");
+        assert_told(&response, "\"default\";q=8;w=60", "\"default\";r=0;t=42");
     }
     service.time.pass(41);
     assert_limited(&service.me(&key).await, "1");
@@ -130,9 +133,9 @@ async fn each_key_has_its_own_limit_and_sessions_have_none() {
     assert_eq!(let_in(&service, &other, 4).await, 2);
     assert_eq!(let_in(&service, &test, 4).await, 1);
     for _ in 0..10 {
-        let answer = service.me(&account.session).await;
-        assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), (None, None));
-        answer.expect(200);
+        let response = service.me(&account.session).await;
+        assert_eq!((response.header("ratelimit"), response.header("ratelimit-policy")), (None, None));
+        response.expect(200);
     }
 }
 
@@ -173,8 +176,8 @@ async fn changed_limit_applies_to_the_next_request() {
     let usual = json!({"set_limits": {"account_id": account.id, "requests_per_minute": null}});
     let done = service.operate(usual).await.expect("it is done");
     assert_eq!(done, json!({"account_id": account.id, "requests_per_minute": null}));
-    let answer = service.me(&key).await;
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=6000;w=60"));
+    let response = service.me(&key).await;
+    assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=6000;w=60"));
     let seen = service.get("/v1/audit-events?limit=1", &account.session).await.expect(200);
     assert_eq!(seen["data"][0]["type"], "account.limits_changed");
     assert_eq!(seen["data"][0]["requests_per_minute"], Value::Null);
@@ -261,15 +264,13 @@ async fn requests_are_authorized_if_the_counter_cannot_be_written() {
     let account = service.account().await;
     limit(&service, &account, 2).await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    dynamodb.inject(
-        Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
-        Some("UpdateItem"),
-    );
+    dynamodb
+        .inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some("UpdateItem"));
     for credential in [&key, &account.session] {
         for _ in 0..4 {
-            let answer = service.me(credential).await;
-            assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), (None, None));
-            answer.expect(200);
+            let response = service.me(credential).await;
+            assert_eq!((response.header("ratelimit"), response.header("ratelimit-policy")), (None, None));
+            response.expect(200);
         }
     }
     // Whose credential is valid is told all the same.
@@ -298,15 +299,15 @@ async fn requests_that_a_key_prevents_from_being_counted_return_429() {
             under_way.arrived().await;
             dynamodb.inject(Fault::Conflict, Some("UpdateItem"));
             for _ in 0..6 {
-                let answer = service.me(&key).await;
-                assert_limited(&answer, "1");
-                assert_told(&answer, "\"default\";q=4;w=60", "\"default\";r=0;t=1");
+                let response = service.me(&key).await;
+                assert_limited(&response, "1");
+                assert_told(&response, "\"default\";q=4;w=60", "\"default\";r=0;t=1");
             }
             dynamodb.recover();
             drop(under_way);
         };
-        let (answer, ()) = tokio::join!(service.post(&path, &key, body), flood);
-        assert!(answer.status < 300, "{path}: {}", answer.text);
+        let (response, ()) = tokio::join!(service.post(&path, &key, body), flood);
+        assert!(response.status < 300, "{path}: {}", response.text);
         // What was refused was not counted, and what was done was.
         assert_eq!(let_in(&service, &key, 4).await, 2, "{path}");
         assert_eq!(let_in(&service, &other, 1).await, 1);
@@ -320,9 +321,9 @@ async fn unresponsive_counter_delays_a_request_only_briefly() {
     let (key, _) = service.key(&account.session, json!({})).await;
     dynamodb.inject(Fault::Hang, Some("UpdateItem"));
     let began = Instant::now();
-    let answer = service.me(&key).await;
+    let response = service.me(&key).await;
     // It waits for a second. The SDK alone would for five.
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    assert_eq!(answer.header("ratelimit"), None);
-    answer.expect(200);
+    assert_eq!(response.header("ratelimit"), None);
+    response.expect(200);
 }

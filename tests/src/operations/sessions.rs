@@ -20,8 +20,8 @@ async fn id(service: &Service, session: &Credential) -> String {
 async fn login_as(service: &Service, email: &str, user_agent: &str) -> Credential {
     let body = json!({"email": email, "password": PASSWORD});
     let request = service.request("POST", "/v1/auth/login").header("User-Agent", user_agent);
-    let answer = request.json(&body).send().await.expect(200);
-    Credential::session(answer["session_token"].as_str().expect("a token"))
+    let response = request.json(&body).send().await.expect(200);
+    Credential::session(response["session_token"].as_str().expect("a token"))
 }
 
 #[tokio::test]
@@ -80,8 +80,8 @@ async fn long_user_agent_is_truncated_and_invalid_one_is_null() {
 
     let body = json!({"email": account.email, "password": PASSWORD}).to_string();
     let headers: [&[u8]; 2] = [b"User-Agent: \xff\xfe", b"Content-Type: application/json"];
-    let answer = service.raw("POST /v1/auth/login", &headers, &body).await.expect(200);
-    let session = Credential::session(answer["session_token"].as_str().expect("a token"));
+    let response = service.raw("POST /v1/auth/login", &headers, &body).await.expect(200);
+    let session = Credential::session(response["session_token"].as_str().expect("a token"));
     assert_eq!(list(&service, &session).await[0]["user_agent"], Value::Null);
 }
 
