@@ -1,4 +1,4 @@
-//! Values with rules of their own, which everything else is made of.
+//! Basic value types, such as ids, names and timestamps. Their constructors check their format, so a value is always valid.
 
 pub(crate) mod base62;
 pub mod clock;

@@ -50,7 +50,7 @@ pub struct KeyPrincipal {
 pub enum SecretAge {
     /// The secret that was issued last.
     Current,
-    /// The secret that the last rotation replaced. It is valid until the end of its overlap.
+    /// The secret that the last rotation replaced. It stays valid until the grace period ends.
     Previous,
 }
 

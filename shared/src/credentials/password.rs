@@ -1,14 +1,10 @@
 //! Passwords: the rules for new ones, and their Argon2id hashes (RFC 9106).
 //!
 //! Length rules follow NIST SP 800-63B-4, and Argon2's parameters the OWASP Password Storage Cheat Sheet. Every hash and
-//! every verification is exactly one Argon2 run in a worker pool that limits how many run at once.
+//! every verification is exactly one Argon2 run, which takes about 20 ms and 19 MiB: call them through
+//! `runtime::password_workers`.
 
-mod worker_pool;
-
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{fmt, sync::LazyLock};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
@@ -16,16 +12,10 @@ use argon2::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinError;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::credentials::password::worker_pool::WORKERS;
-pub use crate::credentials::password::worker_pool::{HashPermit, acquire_permit};
-use crate::{
-    credentials::pepper::{Pepper, Peppers, UnknownPepper},
-    primitives::random::Random,
-};
+use crate::credentials::pepper::{Pepper, Peppers, UnknownPepper};
 
 /// The minimum length of a new password (NIST SP 800-63B-4, 3.1.1.2, for passwords that are the only factor).
 const MIN_PASSWORD_CHARS: usize = 15;
@@ -41,6 +31,9 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
+
+/// The random bytes that make two hashes of one password differ.
+pub type Salt = [u8; SALT_BYTES];
 
 /// A hash with the current parameters, which is verified if there is no stored hash, so that both cases take the same time.
 /// No password is known to match it: its output is 32 arbitrary bytes that were not computed with Argon2.
@@ -101,24 +94,15 @@ impl TryFrom<String> for NewPassword {
 }
 
 impl NewPassword {
-    /// Checks that the password is not easily guessed, and hashes it with the current pepper and a new salt.
+    /// Checks that the password is not easily guessed, and hashes it with the current pepper.
     ///
     /// # Errors
-    /// Returns an error if the password is easily guessed, too many jobs wait for the worker pool, or Argon2 fails.
-    pub async fn hash(
-        self,
-        peppers: Arc<Peppers>,
-        random: &Random,
-    ) -> Result<PasswordHash, NewPasswordError> {
-        let salt: [u8; SALT_BYTES] = random.bytes();
-        WORKERS
-            .run(acquire_permit()?, move || {
-                if self.is_common() {
-                    return Err(NewPasswordError::Common);
-                }
-                Ok(PasswordHash::of(&self.0, peppers.current(), &salt)?)
-            })
-            .await?
+    /// Returns an error if the password is easily guessed or Argon2 fails.
+    pub fn hash(&self, peppers: &Peppers, salt: &Salt) -> Result<PasswordHash, NewPasswordError> {
+        if self.is_common() {
+            return Err(NewPasswordError::Common);
+        }
+        Ok(PasswordHash::of(&self.0, peppers.current(), salt)?)
     }
 
     /// Returns true if the beginning of the password would be guessed within a hundred million attempts, as `zxcvbn`
@@ -150,16 +134,10 @@ pub enum HashError {
     TooCostly,
     #[error(transparent)]
     Pepper(#[from] UnknownPepper),
-    /// The queue of the worker pool is full.
-    #[error("too many Argon2 runs are waiting")]
-    Busy,
-    /// The hashing task panicked or was cancelled.
-    #[error(transparent)]
-    Task(#[from] JoinError),
 }
 
 impl PasswordHash {
-    fn of(password: &Password, pepper: &Pepper, salt: &[u8]) -> Result<Self, HashError> {
+    fn of(password: &Password, pepper: &Pepper, salt: &Salt) -> Result<Self, HashError> {
         let hash = argon2(pepper, |argon2| argon2.hash_password_with_salt(password.0.as_bytes(), salt))
             .map_err(HashError::Argon2)?;
         Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
@@ -189,13 +167,12 @@ impl PasswordHash {
 pub struct VerifiedPassword(Password);
 
 impl VerifiedPassword {
-    /// Hashes the password with the current pepper, the current parameters and a new salt.
+    /// Hashes the password with the current pepper and the current parameters.
     ///
     /// # Errors
-    /// Returns an error if too many jobs wait for the worker pool, or Argon2 fails.
-    pub async fn hash(self, peppers: Arc<Peppers>, random: &Random) -> Result<PasswordHash, HashError> {
-        let salt: [u8; SALT_BYTES] = random.bytes();
-        WORKERS.run(acquire_permit()?, move || PasswordHash::of(&self.0, peppers.current(), &salt)).await?
+    /// Returns an error if Argon2 fails.
+    pub fn hash(&self, peppers: &Peppers, salt: &Salt) -> Result<PasswordHash, HashError> {
+        PasswordHash::of(&self.0, peppers.current(), salt)
     }
 }
 
@@ -207,32 +184,27 @@ impl VerifiedPassword {
 /// # Errors
 /// Returns an error if Argon2 fails, the pepper of the hash is not available, or the hash has higher parameters than the
 /// current ones.
-pub async fn verify(
-    permit: HashPermit,
+pub fn verify(
     hash: Option<PasswordHash>,
     password: Password,
-    peppers: Arc<Peppers>,
+    peppers: &Peppers,
 ) -> Result<Option<VerifiedPassword>, HashError> {
-    WORKERS
-        .run(permit, move || {
-            let hash = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
-            let parsed = hash.as_ref().map(PasswordHash::parse).transpose()?;
-            let phc = match &parsed {
-                Some((_, params)) if exceeds_current_cost(params) => return Err(HashError::TooCostly),
-                Some((phc, _)) => phc,
-                None => &DECOY,
-            };
-            let (pepper, typed) = match &hash {
-                Some(hash) => (peppers.by_version(&hash.pepper)?, password.0.as_bytes()),
-                None => (peppers.current(), &[][..]),
-            };
-            match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
-                Ok(()) => Ok(hash.map(|_| VerifiedPassword(password))),
-                Err(password_hash::Error::PasswordInvalid) => Ok(None),
-                Err(error) => Err(HashError::Argon2(error)),
-            }
-        })
-        .await?
+    let hash = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
+    let parsed = hash.as_ref().map(PasswordHash::parse).transpose()?;
+    let phc = match &parsed {
+        Some((_, params)) if exceeds_current_cost(params) => return Err(HashError::TooCostly),
+        Some((phc, _)) => phc,
+        None => &DECOY,
+    };
+    let (pepper, typed) = match &hash {
+        Some(hash) => (peppers.by_version(&hash.pepper)?, password.0.as_bytes()),
+        None => (peppers.current(), &[][..]),
+    };
+    match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
+        Ok(()) => Ok(hash.map(|_| VerifiedPassword(password))),
+        Err(password_hash::Error::PasswordInvalid) => Ok(None),
+        Err(error) => Err(HashError::Argon2(error)),
+    }
 }
 
 fn params() -> Params {
@@ -270,11 +242,9 @@ redacted!(Password NewPassword PasswordHash VerifiedPassword);
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, time::Duration};
+    use std::cell::Cell;
 
     use proptest::prelude::*;
-    use rand::{SeedableRng, rngs::StdRng};
-    use tokio::{runtime, task::spawn_blocking};
 
     use super::*;
     use crate::credentials::pepper::tests::peppers;
@@ -284,35 +254,23 @@ mod tests {
         pub(super) static RUNS: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// Runs `work` and returns its output and the number of its Argon2 runs. The runtime is new and has a single blocking
-    /// thread, so all runs on other threads are counted there.
-    fn count_runs<W: Future>(work: W) -> (W::Output, u32) {
-        let runtime = runtime::Builder::new_current_thread()
-            .max_blocking_threads(1)
-            .thread_keep_alive(Duration::from_hours(1))
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let before = RUNS.get();
-            let output = work.await;
-            (output, RUNS.get() - before + spawn_blocking(|| RUNS.get()).await.unwrap())
-        })
+    /// Runs `work` and returns its output and the number of its Argon2 runs.
+    fn count_runs<T>(work: impl FnOnce() -> T) -> (T, u32) {
+        let before = RUNS.get();
+        let output = work();
+        (output, RUNS.get() - before)
     }
 
     fn new(typed: &str) -> Result<NewPassword, InvalidPasswordLength> {
         NewPassword::try_from(typed.to_owned())
     }
 
-    async fn hashed(typed: &str, version: &str) -> PasswordHash {
-        let random = Random::new(StdRng::seed_from_u64(1));
-        new(typed).unwrap().hash(Arc::new(peppers(version)), &random).await.unwrap()
+    fn hashed(typed: &str, version: &str) -> PasswordHash {
+        new(typed).unwrap().hash(&peppers(version), &[1; SALT_BYTES]).unwrap()
     }
 
-    async fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
-        verify(acquire_permit().unwrap(), hash.cloned(), typed.to_owned().into(), Arc::new(peppers("1")))
-            .await
-            .unwrap()
-            .is_some()
+    fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
+        verify(hash.cloned(), typed.to_owned().into(), &peppers("1")).unwrap().is_some()
     }
 
     #[test]
@@ -348,9 +306,9 @@ mod tests {
         assert!(!new("nedtvom12345678").unwrap().is_common());
     }
 
-    #[tokio::test]
-    async fn hash_is_argon2id_with_the_parameters_of_owasp() {
-        let hash = hashed("correct horse battery", "1").await;
+    #[test]
+    fn hash_is_argon2id_with_the_parameters_of_owasp() {
+        let hash = hashed("correct horse battery", "1");
         assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
         assert_eq!(hash.pepper_version(), "1");
         let [salt, output] = [4, 5].map(|part| hash.phc.split('$').nth(part).unwrap().len());
@@ -358,35 +316,35 @@ mod tests {
         assert_eq!((salt, output), (22, 43));
     }
 
-    #[tokio::test]
-    async fn hash_verifies_only_its_own_password() {
-        let hash = hashed("correct horse battery", "1").await;
-        assert!(verifies(Some(&hash), "correct horse battery").await);
-        assert!(!verifies(Some(&hash), "correct horse batterz").await);
-        assert!(!verifies(Some(&hash), "").await);
-        assert!(!verifies(Some(&hash), &"x".repeat(10_000)).await);
+    #[test]
+    fn hash_verifies_only_its_own_password() {
+        let hash = hashed("correct horse battery", "1");
+        assert!(verifies(Some(&hash), "correct horse battery"));
+        assert!(!verifies(Some(&hash), "correct horse batterz"));
+        assert!(!verifies(Some(&hash), ""));
+        assert!(!verifies(Some(&hash), &"x".repeat(10_000)));
     }
 
-    #[tokio::test]
-    async fn hash_does_not_verify_with_another_pepper_of_the_same_version() {
+    #[test]
+    fn hash_does_not_verify_with_another_pepper_of_the_same_version() {
         let right = "correct horse battery";
-        let hash = hashed(right, "1").await;
+        let hash = hashed(right, "1");
         let other = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
-        let other = Arc::new(Peppers::new(other, None));
-        let verified = verify(acquire_permit().unwrap(), Some(hash), right.to_owned().into(), other).await;
+        let other = Peppers::new(other, None);
+        let verified = verify(Some(hash), right.to_owned().into(), &other);
         assert!(verified.unwrap().is_none());
     }
 
-    #[tokio::test]
-    async fn no_password_verifies_without_a_hash() {
-        assert!(!verifies(None, "").await);
-        assert!(!verifies(None, "correct horse battery").await);
+    #[test]
+    fn no_password_verifies_without_a_hash() {
+        assert!(!verifies(None, ""));
+        assert!(!verifies(None, "correct horse battery"));
     }
 
     #[test]
     fn hashing_and_verifying_take_one_argon2_run_for_every_input() {
         let right = "correct horse battery";
-        let (hash, runs) = count_runs(hashed(right, "1"));
+        let (hash, runs) = count_runs(|| hashed(right, "1"));
         assert_eq!(runs, 1);
         let too_long = "x".repeat(MAX_PASSWORD_CHARS + 1);
         for (hash, typed, verified) in [
@@ -399,7 +357,7 @@ mod tests {
             (None, &too_long, false),
         ] {
             let has_hash = hash.is_some();
-            assert_eq!(count_runs(verifies(hash, typed)), (verified, 1), "{typed:?}, {has_hash}");
+            assert_eq!(count_runs(|| verifies(hash, typed)), (verified, 1), "{typed:?}, {has_hash}");
         }
     }
 
@@ -410,20 +368,16 @@ mod tests {
         assert_eq!(DECOY.hash.unwrap().len(), Params::DEFAULT_OUTPUT_LEN);
     }
 
-    #[tokio::test]
-    async fn password_verifies_in_composed_and_decomposed_unicode_form() {
-        let hash = hashed("correct horse B\u{e4}tterie", "1").await;
-        assert!(verifies(Some(&hash), "correct horse Ba\u{308}tterie").await);
+    #[test]
+    fn password_verifies_in_composed_and_decomposed_unicode_form() {
+        let hash = hashed("correct horse B\u{e4}tterie", "1");
+        assert!(verifies(Some(&hash), "correct horse Ba\u{308}tterie"));
     }
 
-    #[tokio::test]
-    async fn hash_with_an_unknown_pepper_cannot_be_verified() {
-        let hash = hashed("correct horse battery", "2").await;
-        assert!(
-            verify(acquire_permit().unwrap(), Some(hash), "x".to_owned().into(), Arc::new(peppers("1")))
-                .await
-                .is_err()
-        );
+    #[test]
+    fn hash_with_an_unknown_pepper_cannot_be_verified() {
+        let hash = hashed("correct horse battery", "2");
+        assert!(verify(Some(hash), "x".to_owned().into(), &peppers("1")).is_err());
     }
 
     /// Returns a hash of `correct horse battery` with these parameters.
@@ -436,39 +390,34 @@ mod tests {
         PasswordHash { pepper: "1".to_owned(), phc: hash.to_string() }
     }
 
-    #[tokio::test]
-    async fn hash_with_lower_parameters_verifies_and_is_outdated() {
+    #[test]
+    fn hash_with_lower_parameters_verifies_and_is_outdated() {
         let current = hashed_with(MEMORY_KIB, PASSES, LANES);
         assert!(!current.is_outdated(&peppers("1")));
         assert!(current.is_outdated(&peppers("2")));
         for older in [hashed_with(MEMORY_KIB, PASSES - 1, LANES), hashed_with(MEMORY_KIB / 2, PASSES, LANES)]
         {
             assert!(older.is_outdated(&peppers("1")));
-            assert!(verifies(Some(&older), "correct horse battery").await);
-            assert!(!verifies(Some(&older), "correct horse batterz").await);
+            assert!(verifies(Some(&older), "correct horse battery"));
+            assert!(!verifies(Some(&older), "correct horse batterz"));
         }
     }
 
-    #[tokio::test]
-    async fn hash_with_higher_parameters_is_rejected() {
-        let hash = hashed("correct horse battery", "1").await;
+    #[test]
+    fn hash_with_higher_parameters_is_rejected() {
+        let hash = hashed("correct horse battery", "1");
         for (current, higher) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
             assert!(hash.phc.contains(current));
             let costly = PasswordHash { phc: hash.phc.replace(current, higher), ..hash.clone() };
-            let peppers = Arc::new(peppers("1"));
-            let rejected =
-                verify(acquire_permit().unwrap(), Some(costly), "x".to_owned().into(), peppers).await;
+            let rejected = verify(Some(costly), "x".to_owned().into(), &peppers("1"));
             assert!(matches!(rejected, Err(HashError::TooCostly)), "{higher}");
         }
     }
 
-    #[tokio::test]
-    async fn debug_output_shows_nothing_of_passwords_and_hashes() {
-        let shown = format!(
-            "{:?} {:?}",
-            new("correct horse battery").unwrap(),
-            hashed("correct horse battery", "1").await
-        );
+    #[test]
+    fn debug_output_shows_nothing_of_passwords_and_hashes() {
+        let shown =
+            format!("{:?} {:?}", new("correct horse battery").unwrap(), hashed("correct horse battery", "1"));
         assert_eq!(shown, "NewPassword(…) PasswordHash(…)");
     }
 

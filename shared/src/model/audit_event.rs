@@ -26,7 +26,7 @@ pub struct AuditEvent {
     pub id: EventId,
     /// When the event happened.
     pub created_at: Timestamp,
-    /// Who caused the event, or null if the request had no valid credential.
+    /// Who caused the event, or null for a failed login.
     pub actor: Option<Actor>,
     /// What happened.
     #[serde(flatten)]
@@ -122,7 +122,7 @@ pub enum Action {
 pub enum LoginRefusal {
     /// The password was wrong.
     WrongPassword,
-    /// The password is disabled. Whether the one in the request was right is not checked.
+    /// The password is disabled, so the one in the request was not checked.
     PasswordDisabled,
     /// The password was right, but the member or the account is suspended.
     Suspended,

@@ -1,4 +1,4 @@
-//! The only place that knows what time it is.
+//! The current time. All code takes it from a [`Clock`], so that tests can set it.
 
 use std::{fmt, sync::Arc};
 
@@ -6,31 +6,31 @@ use time::OffsetDateTime;
 
 use crate::primitives::timestamp::Timestamp;
 
-/// A source of the current time, handed to whoever needs it.
+/// A source of the current time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> OffsetDateTime + Send + Sync>);
 
 impl Clock {
-    /// The clock of the machine.
+    /// Returns the system clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one home of the system clock")]
+    #[expect(clippy::disallowed_methods, reason = "only this function reads the system clock")]
     pub fn system() -> Self {
         Self::new(OffsetDateTime::now_utc)
     }
 
-    /// A clock that reads as `now` says.
+    /// Returns a clock that calls `now` for the current time.
     #[must_use]
     pub fn new(now: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The current time in UTC, as precise as the clock is. Ids are made from it.
+    /// Returns the current time in UTC with the full precision of the clock. Ids contain it in milliseconds.
     #[must_use]
     pub fn now_utc(&self) -> OffsetDateTime {
         (self.0)()
     }
 
-    /// The current time in whole seconds. All rules are decided by it.
+    /// Returns the current time in whole seconds. All rules about time use this precision.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from(self.now_utc())

@@ -1,14 +1,14 @@
-//! E-mail addresses, which people log in with.
+//! Email addresses. Members log in with them.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An e-mail address in lower case.
+/// An email address in lower case.
 ///
-/// ASCII alone: Unicode has letters that become others when their case changes, and two addresses that
-/// looked different would be one (CVE-2019-19844).
+/// Only ASCII is accepted. Some Unicode letters become ASCII letters when their case is changed, so two different addresses
+/// could be treated as the same one (CVE-2019-19844).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(
     inline,
@@ -18,13 +18,11 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String")]
 pub struct EmailAddress(String);
 
-/// The text is no e-mail address that can log in here.
 #[derive(Debug, thiserror::Error)]
-#[error("must be an e-mail address in ASCII, such as user@example.com")]
+#[error("must be an email address in ASCII, such as user@example.com")]
 pub struct InvalidEmailAddress;
 
 impl EmailAddress {
-    /// The address as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -35,7 +33,7 @@ impl TryFrom<String> for EmailAddress {
     type Error = InvalidEmailAddress;
 
     fn try_from(mut text: String) -> Result<Self, InvalidEmailAddress> {
-        // No display name, and no address literal such as user@[127.0.0.1].
+        // Rejects display names and address literals such as user@[127.0.0.1].
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         if !text.is_ascii() || email_address::EmailAddress::parse_with_options(&text, options).is_err() {
             return Err(InvalidEmailAddress);
@@ -45,15 +43,15 @@ impl TryFrom<String> for EmailAddress {
     }
 }
 
-// Personal data: a log must not get it by a slip.
+// An address is personal data, so `Debug` does not show it: it could appear in a log by mistake.
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(…)")
     }
 }
 
-/// What its text is like, but for how long its parts may be. Not `format: email`, of which some think otherwise than
-/// RFC 5321, and which no two check alike.
+/// Returns a regular expression for addresses. It does not limit the length of their parts. The schema does not use
+/// `format: email`, because validators interpret it differently and not always as RFC 5321 does.
 fn pattern() -> String {
     let atom = "[!#-'*+/-9=?A-Z^-~-]";
     let quoted = r#""([\t !#-\[\]-~]|\\[!-~])+""#;
@@ -72,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn case_does_not_matter() {
+    fn address_is_converted_to_lower_case() {
         assert_eq!(address("User@Example.COM").as_deref(), Some("user@example.com"));
     }
 
     #[test]
-    fn letters_that_only_look_alike_are_refused() {
-        // A Kelvin sign, a dotless i, a ligature, a full-width letter.
+    fn address_with_lookalike_unicode_letters_is_rejected() {
+        // A Kelvin sign, a dotless i, a ligature and a full-width letter.
         for text in [
             "\u{212a}im@example.com",
             "m\u{131}ke@example.com",
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn text_that_is_not_an_address_is_rejected() {
         for text in [
             "",
             "user",
@@ -105,22 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_it_is_shown() {
+    fn debug_output_shows_nothing_of_the_address() {
         let address = EmailAddress::try_from("user@example.com".to_owned()).unwrap();
         assert_eq!(format!("{address:?}"), "EmailAddress(…)");
     }
 
     proptest! {
         #[test]
-        fn an_address_made_again_is_the_same(text in "[A-Za-z0-9.+-]{1,10}@[A-Za-z0-9-]{1,10}\\.(com|ORG)") {
+        fn parsing_an_address_again_returns_the_same_address(text in "[A-Za-z0-9.+-]{1,10}@[A-Za-z0-9-]{1,10}\\.(com|ORG)") {
             if let Some(once) = address(&text) {
                 prop_assert_eq!(address(&once), Some(once));
             }
         }
 
-        /// Whatever comes in, what is made of it differs from it by the case of ASCII letters alone.
         #[test]
-        fn no_text_becomes_the_address_of_another(text in "\\PC{0,8}(@|\u{ff20})\\PC{0,8}|[a-z\u{212a}\u{130}\u{131}\u{17f}\u{fb01}\u{ff41}\u{430}]{1,6}@[a-z\u{212a}.]{1,6}") {
+        fn parsed_address_differs_from_its_text_only_in_ascii_case(text in "\\PC{0,8}(@|\u{ff20})\\PC{0,8}|[a-z\u{212a}\u{130}\u{131}\u{17f}\u{fb01}\u{ff41}\u{430}]{1,6}@[a-z\u{212a}.]{1,6}") {
             if let Some(made) = address(&text) {
                 prop_assert!(made.is_ascii() && made.eq_ignore_ascii_case(&text), "{} of {}", made, text);
                 prop_assert_eq!(address(&made), Some(made));

@@ -1,4 +1,4 @@
-//! Live and test: the two worlds of an account's data.
+//! The two environments of an account: live and test. Their data is separate.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,8 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// Both.
     pub const ALL: [Self; 2] = [Self::Live, Self::Test];
 
-    /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,7 +25,7 @@ impl Environment {
         }
     }
 
-    /// The one with this name.
+    /// Returns the environment with this exact name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|environment| environment.as_str() == name)

@@ -1,4 +1,5 @@
-//! Identifiers: a prefix that says what they name, and sixteen base62 digits that sort by age.
+//! Identifiers. An id has a prefix for the kind of its entity, and 16 base62 digits: 8 for the time of its creation and 8
+//! random ones. Ids of the same kind sort by the time of their creation.
 
 use std::{borrow::Cow, fmt, hash, marker::PhantomData, str, str::FromStr};
 
@@ -7,32 +8,31 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::primitives::{base62, clock::Clock, random::Random};
 
-/// How many digits tell when an id was made: milliseconds since 1970, enough until the year 8888.
+/// The digits of the creation time, in milliseconds since 1970. They suffice until the year 8888.
 const TIME_DIGITS: usize = 8;
-/// How many digits are random. They keep apart what is made in the same millisecond.
+/// The random digits. They distinguish ids that are created in the same millisecond.
 const RANDOM_DIGITS: usize = 8;
-/// How many digits follow the prefix.
+/// All digits after the prefix.
 pub const ID_DIGITS: usize = TIME_DIGITS + RANDOM_DIGITS;
 
-/// What an id can name.
+/// A kind of entity that has ids.
 pub trait IdKind {
-    /// What its ids begin with.
+    /// The beginning of its ids, such as `key_`.
     const PREFIX: &'static str;
 }
 
-/// The id of a `T`, for example `key_0VpZbQ3kd81xTq7M`. Younger ids sort behind older ones.
+/// The id of an entity of kind `T`, such as `key_0VpZbQ3kd81xTq7M`. Newer ids sort after older ones.
 pub struct Id<T> {
     digits: [u8; ID_DIGITS],
-    names: PhantomData<fn() -> T>,
+    kind: PhantomData<fn() -> T>,
 }
 
-/// The kinds of entity that an id can name.
+/// The kinds of entities that have ids.
 pub mod kind {
     use super::IdKind;
 
     macro_rules! kinds {
         ($($kind:ident $prefix:literal)*) => {$(
-            #[doc = concat!("Ids begin with `", $prefix, "`.")]
             pub enum $kind {}
 
             impl IdKind for $kind {
@@ -43,47 +43,47 @@ pub mod kind {
     kinds!(Account "acct_" ApiKey "key_" Member "user_" Session "sid_" AuditEvent "event_" Project "proj_");
 }
 
-/// The id of an account, `acct_…`.
+/// `acct_…`
 pub type AccountId = Id<kind::Account>;
-/// The id of an API key, `key_…`.
+/// `key_…`
 pub type KeyId = Id<kind::ApiKey>;
-/// The id of a member, `user_…`.
+/// `user_…`: the id of a member.
 pub type UserId = Id<kind::Member>;
-/// The id of a session, `sid_…`. It identifies a session and is not a credential.
+/// `sid_…`: the id of a session. It is not a credential.
 pub type SessionId = Id<kind::Session>;
-/// The id of an event in an audit trail, `event_…`.
+/// `event_…`: the id of an event of the audit trail.
 pub type EventId = Id<kind::AuditEvent>;
 
-/// The text is not an id of this kind.
+/// The text is not an id of the expected kind.
 #[derive(Debug, thiserror::Error)]
-#[error("is not an id of this kind")]
+#[error("is not a valid id")]
 pub struct InvalidId;
 
 impl<T> Id<T> {
-    /// A new id, made of the time and of randomness.
+    /// Creates an id from the current time and random digits.
     #[must_use]
     pub fn new(clock: &Clock, random: &Random) -> Self {
         let milliseconds = clock.now_utc().unix_timestamp_nanos() / 1_000_000;
         let mut digits = [0; ID_DIGITS];
-        let (time, rest) = digits.split_at_mut(TIME_DIGITS);
+        let (time, random_part) = digits.split_at_mut(TIME_DIGITS);
         time.copy_from_slice(&base62::digits::<TIME_DIGITS>(u64::try_from(milliseconds).unwrap_or(0)));
-        rest.copy_from_slice(&base62::random_digits::<RANDOM_DIGITS>(random));
-        Self { digits, names: PhantomData }
+        random_part.copy_from_slice(&base62::random_digits::<RANDOM_DIGITS>(random));
+        Self { digits, kind: PhantomData }
     }
 
-    /// The id with these digits, as a token holds them.
+    /// Returns the id with these digits. Tokens contain ids in this form, without the prefix.
     ///
     /// # Errors
-    /// When they are not [`ID_DIGITS`] base62 digits.
+    /// Returns an error if `digits` is not [`ID_DIGITS`] base62 digits.
     pub fn from_digits(digits: &str) -> Result<Self, InvalidId> {
         let digits: [u8; ID_DIGITS] = digits.as_bytes().try_into().map_err(|_| InvalidId)?;
-        if base62::is_base62(&digits) { Ok(Self { digits, names: PhantomData }) } else { Err(InvalidId) }
+        if base62::is_base62(&digits) { Ok(Self { digits, kind: PhantomData }) } else { Err(InvalidId) }
     }
 
-    /// What follows the prefix.
+    /// Returns the part after the prefix.
     ///
     /// # Panics
-    /// Never: base62 digits are ASCII.
+    /// Never panics, because base62 digits are ASCII.
     #[must_use]
     pub fn digits(&self) -> &str {
         str::from_utf8(&self.digits).expect("base62 digits are ASCII")
@@ -111,7 +111,7 @@ impl<T: IdKind> fmt::Debug for Id<T> {
     }
 }
 
-// Written out, because a derive would ask the same of `T`.
+// These traits are not derived, because a derive would require them of `T`, too.
 impl<T> Clone for Id<T> {
     fn clone(&self) -> Self {
         *self
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_another_kind_or_length_is_refused() {
+    fn id_of_another_kind_or_length_is_rejected() {
         assert!("key_0123456789abcdef".parse::<KeyId>().is_ok());
         for text in ["", "key_", "user_0123456789abcdef", "key_0123456789abcde", "key_0123456789abcde-"] {
             assert!(text.parse::<KeyId>().is_err(), "{text}");
@@ -180,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn younger_ids_sort_behind_older_ones() {
+    fn newer_ids_sort_after_older_ones() {
         let random = Random::new(StdRng::seed_from_u64(1));
         let at = |milliseconds: i64| {
             Clock::new(move || OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(milliseconds))
         };
         let older = KeyId::new(&at(1_999_999_999_999), &random).to_string();
-        let younger = KeyId::new(&at(2_000_000_000_000), &random).to_string();
-        assert!(older < younger);
+        let newer = KeyId::new(&at(2_000_000_000_000), &random).to_string();
+        assert!(older < newer);
     }
 }

@@ -1,9 +1,9 @@
-//! What people call their keys, projects and accounts.
+//! Names that people give to keys, projects and accounts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A name: 1 to 100 characters without control characters, and without white space around it.
+/// A name of 1 to 100 characters, without control characters and without white space at its start and end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(
     inline,
@@ -13,16 +13,13 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
 
-/// The text is no name.
 #[derive(Debug, thiserror::Error)]
 #[error("must have 1 to {MAX_NAME_CHARS} characters after trimming, and no control characters")]
 pub struct InvalidName;
 
 impl Name {
-    /// The name as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,7 +36,8 @@ impl TryFrom<String> for Name {
     }
 }
 
-/// What its text is like, in any engine of regular expressions: `\s` and `\p` are not the same in all.
+/// Returns a regular expression for names. It lists all characters explicitly, because regular expression engines interpret
+/// `\s` and `\p` differently.
 fn pattern() -> String {
     let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*";
     let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
@@ -64,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_made_again_is_the_same(text in any::<String>()) {
+        fn parsing_a_name_again_returns_the_same_name(text in any::<String>()) {
             if let Ok(name) = Name::try_from(text) {
                 prop_assert_eq!(Name::try_from(name.as_str().to_owned()).unwrap(), name);
             }

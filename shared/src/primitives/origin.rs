@@ -1,26 +1,25 @@
-//! The web origin whose pages may read our answers (Cross-Origin Resource Sharing,
+//! The web origin whose pages may read the service's responses (Cross-Origin Resource Sharing, CORS,
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
 use std::str::FromStr;
 
 use lambda_http::http::{HeaderMap, HeaderValue, header};
 
-/// The headers of ours that pages may read, beside those that a browser shows to all.
+/// The response headers that pages may read in addition to the CORS-safelisted ones.
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
 
-/// A web origin, such as `https://app.example.com`. Neither `*` nor `null` is one.
+/// A web origin, such as `https://app.example.com`. The values `*` and `null` are not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
-/// A text is no origin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an origin such as https://app.example.com")]
 pub struct InvalidOrigin;
 
 impl Origin {
-    /// Says in an answer that pages of this origin may read it. Whoever asks is told the same: the browser
-    /// compares, and no answer depends on what a request says of itself.
+    /// Adds the CORS headers that allow pages of this origin to read a response. They are the same for every request: the
+    /// browser compares the origin, so responses do not depend on the request's `Origin` header.
     pub fn insert_cors_headers(&self, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
@@ -33,8 +32,8 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let is_host = |host: &str| {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:".contains(&b);
-            !host.is_empty() && host.bytes().all(plain)
+            let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:".contains(&b);
+            !host.is_empty() && host.bytes().all(is_allowed)
         };
         host.filter(|host| is_host(host))
             .and_then(|_| HeaderValue::from_str(text).ok())
@@ -48,14 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_a_scheme_and_a_host() {
+    fn scheme_and_host_are_parsed_as_an_origin() {
         for text in ["https://app.example.com", "https://a:8443", "http://localhost:5173"] {
             assert_eq!(text.parse(), Ok(Origin(HeaderValue::from_static(text))));
         }
     }
 
     #[test]
-    fn what_lets_in_more_than_one_is_none() {
+    fn text_that_is_not_exactly_one_origin_is_rejected() {
         for text in [
             "",
             "*",

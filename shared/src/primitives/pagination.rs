@@ -1,34 +1,37 @@
-//! Lists come in pages; a cursor says where the next one begins.
+//! Pagination: the pages of a list, and the cursors that clients send to get the next page.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-/// Which list a cursor belongs to: what is listed, and whose. A cursor opens nothing, since every list is
-/// read from its caller's own partition; but one of another list is refused instead of misread.
+
+/// The list that a cursor belongs to.
+///
+/// A cursor grants no access, because every list is read from the caller's own partition. Cursors name their list so that a
+/// cursor of another list is rejected.
 pub struct List(String);
 
-/// The cursor is none that this list gave.
+/// The cursor is malformed or belongs to another list.
 #[derive(Debug, thiserror::Error)]
-#[error("is none that this list gave")]
+#[error("is not a cursor of this list")]
 pub struct InvalidCursor;
 
 impl List {
-    /// The list of `things` of `owner`.
+    /// Returns the list of the `entities` of `owner`, for example of the projects of an account.
     #[must_use]
-    pub fn new(things: impl fmt::Display, owner: impl fmt::Display) -> Self {
-        Self(format!("{things} {owner}"))
+    pub fn new(entities: impl fmt::Display, owner: impl fmt::Display) -> Self {
+        Self(format!("{entities} {owner}"))
     }
 
-    /// The cursor of the page behind the thing `id`.
+    /// Returns the cursor of the page that begins after the entity `id`.
     #[must_use]
     pub fn cursor_after(&self, id: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{} {id}", self.0))
     }
 
-    /// The id behind which the page of `cursor` begins.
+    /// Returns the id of the entity after which the page of `cursor` begins.
     ///
     /// # Errors
-    /// When the cursor is malformed or belongs to another list.
+    /// Returns an error if the cursor is malformed or belongs to another list.
     pub fn after(&self, cursor: &str) -> Result<String, InvalidCursor> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
         let text = String::from_utf8(bytes).map_err(|_| InvalidCursor)?;
@@ -39,12 +42,12 @@ impl List {
     }
 }
 
-/// Which page of a list is asked for.
+/// The page that a request asks for.
 #[derive(Debug)]
 pub struct Paging {
-    /// The most things in it.
+    /// The maximum number of entities on the page.
     pub limit: usize,
-    /// The id behind which it begins, or `None` for the first.
+    /// The id of the entity after which the page begins, or `None` for the first page.
     pub after: Option<String>,
 }
 
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_of_another_list_is_refused() {
+    fn cursor_of_another_list_is_rejected() {
         let cursor = List::new("api-keys", "acct_1").cursor_after("key_1");
         assert_eq!(List::new("api-keys", "acct_1").after(&cursor).unwrap(), "key_1");
         assert!(List::new("api-keys", "acct_2").after(&cursor).is_err());
@@ -71,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_id_can_be_is_refused() {
+    fn cursor_with_a_malformed_id_is_rejected() {
         let list = List::new("api-keys", "acct_1");
         let (longest, longer) = ("a".repeat(80), "a".repeat(81));
-        for (id, is_one) in [
+        for (id, is_valid) in [
             ("key_1", true),
             (&longest, true),
             (&longer, false),
@@ -82,13 +85,13 @@ mod tests {
             ("key 1", false),
             ("key#1", false),
         ] {
-            assert_eq!(list.after(&list.cursor_after(id)).is_ok(), is_one, "{id}");
+            assert_eq!(list.after(&list.cursor_after(id)).is_ok(), is_valid, "{id}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(cursor: String) {
+        fn arbitrary_text_is_rejected_as_a_cursor(cursor: String) {
             prop_assert!(List::new("api-keys", "acct_1").after(&cursor).is_err());
         }
     }

@@ -1,4 +1,4 @@
-//! What a credential may do.
+//! Permissions, and sets of them.
 
 use std::fmt;
 
@@ -21,10 +21,9 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// All there are, in the order in which answers name them.
+    /// All permissions, in the order in which responses contain them.
     pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Delete, Self::Admin];
 
-    /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +34,7 @@ impl Permission {
         }
     }
 
-    /// The one with this name.
+    /// Returns the permission with this exact name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.as_str() == name)
@@ -47,19 +46,17 @@ impl Permission {
 #[schemars(inline, extend("minItems" = 1), description = "One or more permissions.")]
 pub struct Permissions(#[schemars(with = "Vec<Permission>")] u8);
 
-/// No permission was named.
 #[derive(Debug, thiserror::Error)]
-#[error("must name at least one of read, write, delete, admin")]
+#[error("must contain at least one of read, write, delete, admin")]
 pub struct EmptyPermissions;
 
 impl Permissions {
-    /// All four.
     pub const ALL: Self = Self(15);
 
-    /// The set of these, each counted once.
+    /// Creates a set. Duplicates are ignored.
     ///
     /// # Errors
-    /// When there are none.
+    /// Returns an error if `permissions` is empty.
     pub fn new(permissions: impl IntoIterator<Item = Permission>) -> Result<Self, EmptyPermissions> {
         match permissions.into_iter().fold(0, |bits, permission| bits | permission as u8) {
             0 => Err(EmptyPermissions),
@@ -67,19 +64,17 @@ impl Permissions {
         }
     }
 
-    /// Whether `permission` is among them.
     #[must_use]
     pub fn contains(self, permission: Permission) -> bool {
         self.0 & permission as u8 != 0
     }
 
-    /// Whether every one of `others` is among them.
     #[must_use]
     pub fn contains_all(self, others: Self) -> bool {
         others.0 & !self.0 == 0
     }
 
-    /// Those that are not among `others`, or `None` where all are.
+    /// Returns the permissions that are not in `others`, or `None` if there are none.
     #[must_use]
     pub fn without(self, others: Self) -> Option<Self> {
         match self.0 & !others.0 {
@@ -88,7 +83,7 @@ impl Permissions {
         }
     }
 
-    /// Each of them, in the order read, write, delete, admin.
+    /// Iterates over the permissions in the order read, write, delete, admin.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |permission| self.contains(*permission))
     }
@@ -123,7 +118,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_permission_holds_for_itself_alone() {
+    fn permission_does_not_imply_another() {
         for one in Permission::ALL {
             for other in Permission::ALL {
                 assert_eq!(Permissions::new([one]).unwrap().contains(other), one == other);
@@ -132,7 +127,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn each_is_found_by_its_name_and_no_other() {
+    fn permission_is_found_only_by_its_exact_name() {
         assert_eq!(Permission::ALL.map(Permission::as_str), ["read", "write", "delete", "admin"]);
         assert_eq!(
             ["read", "write", "delete", "admin"].map(Permission::from_name),
@@ -142,13 +137,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn they_come_back_in_order_and_each_once() {
+    fn permissions_serialize_in_fixed_order_without_duplicates() {
         let permissions: Permissions = serde_json::from_str(r#"["admin", "read", "admin"]"#).unwrap();
         assert_eq!(serde_json::to_string(&permissions).unwrap(), r#"["read","admin"]"#);
     }
 
     #[test]
-    fn none_and_unknown_ones_are_refused() {
+    fn empty_and_unknown_permissions_are_rejected() {
         for text in ["[]", r#"["root"]"#, r#"["READ"]"#, r#""read""#, "null", "[null]"] {
             assert!(serde_json::from_str::<Permissions>(text).is_err(), "{text}");
         }
@@ -156,11 +151,11 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn what_is_left_over_is_what_the_other_lacks(one in any_permissions(), other in any_permissions()) {
+        fn difference_contains_exactly_the_permissions_that_the_other_set_lacks(one in any_permissions(), other in any_permissions()) {
             prop_assert_eq!(one.without(other).is_none(), other.contains_all(one));
             for permission in Permission::ALL {
-                let left = one.without(other).is_some_and(|left| left.contains(permission));
-                prop_assert_eq!(left, one.contains(permission) && !other.contains(permission));
+                let is_in_difference = one.without(other).is_some_and(|rest| rest.contains(permission));
+                prop_assert_eq!(is_in_difference, one.contains(permission) && !other.contains(permission));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The ids of projects.
+//! Ids of projects. Their format is wider than that of other [ids](crate::primitives::id).
 
 use std::{fmt, str::FromStr};
 
@@ -12,11 +12,13 @@ use crate::primitives::{
     random::Random,
 };
 
-/// The longest project id, without its prefix.
+/// The maximum length of a project id without its prefix.
 const MAX_DIGITS: usize = 64;
 
-/// The id of a project: `proj_` and 1 to 64 letters and digits. Wider than [`Id`], because keys may be
-/// limited to projects that are not kept here.
+/// The id of a project: `proj_` and 1 to 64 ASCII letters and digits.
+///
+/// This service creates project ids in the format of [`Id`]. It accepts others, because a key's scope may contain projects
+/// that another service stores.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(
     inline,
@@ -28,13 +30,12 @@ const MAX_DIGITS: usize = 64;
 pub struct ProjectId(String);
 
 impl ProjectId {
-    /// A new id. Younger ones sort behind older ones.
+    /// Creates an id. Newer ids sort after older ones.
     #[must_use]
     pub fn new(clock: &Clock, random: &Random) -> Self {
         Self(Id::<Project>::new(clock, random).to_string())
     }
 
-    /// The id as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_1_to_64_letters_and_digits() {
+    fn project_id_has_1_to_64_letters_and_digits() {
         assert!("proj_abc123".parse::<ProjectId>().is_ok());
         assert!(format!("proj_{}", "a".repeat(64)).parse::<ProjectId>().is_ok());
         for text in ["", "proj_", "abc", "proj_a/b", "proj_ä", "PROJ_a", &format!("proj_{}", "a".repeat(65))]

@@ -1,4 +1,4 @@
-//! Quotas: how many requests of an API key are authorized in each window of time.
+//! Quotas: how many requests of an API key are authorized per window of one minute.
 
 use std::num::NonZeroU32;
 
@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::primitives::{environment::Environment, timestamp::Timestamp};
 
-/// How long a window is, in seconds.
 pub const WINDOW_SECONDS: u32 = 60;
 
 /// How many requests per minute an API key may send.
@@ -25,7 +24,7 @@ pub struct Quotas {
     pub test: Quota,
 }
 
-/// A minute, counted from 1970.
+/// A window of time, as its number since 1970. The first one is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Window(pub(crate) i64);
@@ -33,7 +32,7 @@ pub struct Window(pub(crate) i64);
 /// The reserved part of a window's quota, as stored in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// The window. It never goes back, whatever clocks do.
+    /// The window that is being counted. It never moves back, even if clocks differ.
     pub window: Window,
     /// The number of reserved requests in the window.
     #[serde(rename = "taken")]
@@ -41,7 +40,7 @@ pub struct Counter {
 }
 
 impl Quotas {
-    /// The quota of a key of this type.
+    /// Returns the quota of keys of this environment.
     #[must_use]
     pub fn of(self, environment: Environment) -> Quota {
         match environment {
@@ -52,13 +51,13 @@ impl Quotas {
 }
 
 impl Quota {
-    /// `requests` a window.
+    /// Creates a quota of `requests` per window.
     #[must_use]
     pub fn new(requests: NonZeroU32) -> Self {
         Self(requests)
     }
 
-    /// The requests.
+    /// Returns the number of requests per window.
     #[must_use]
     pub fn get(self) -> u32 {
         self.0.get()
@@ -66,19 +65,20 @@ impl Quota {
 }
 
 impl Window {
-    /// The window that it is at `now`.
+    /// Returns the window that contains `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(now.unix_seconds().div_euclid(WINDOW_SECONDS.into()))
     }
 
-    /// How many seconds after `now` the next one begins.
+    /// Returns the number of seconds from `now` to the end of the window. It is at least 1.
     #[must_use]
     pub fn ends_in(self, now: Timestamp) -> u32 {
         let end = (self.0 + 1) * i64::from(WINDOW_SECONDS);
         u32::try_from(end - now.unix_seconds()).unwrap_or(0).max(1)
     }
 
+    /// Returns true if this window is the one directly after `other`.
     #[must_use]
     pub(crate) fn follows(self, other: Self) -> bool {
         self.0 == other.0 + 1

@@ -1,4 +1,4 @@
-//! The only source of randomness.
+//! Random numbers. All code takes them from a [`Random`], so that tests can set them.
 
 use std::{
     fmt,
@@ -7,31 +7,30 @@ use std::{
 
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 
-/// A source of cryptographic randomness, handed to whoever needs it.
+/// A cryptographically secure source of random bytes.
 #[derive(Clone)]
 pub struct Random(Arc<Mutex<dyn CryptoRng + Send>>);
 
 impl Random {
-    /// The operating system's randomness. A system that has none to give ends the program: there is no
-    /// safe way on.
+    /// Returns the random number generator of the operating system. If it fails, [`fill`](Self::fill) panics, because there
+    /// is no safe replacement.
     #[must_use]
     pub fn system() -> Self {
         Self::new(UnwrapErr(SysRng))
     }
 
-    /// Randomness from `rng`.
     #[must_use]
     pub fn new(rng: impl CryptoRng + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(rng)))
     }
 
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     pub fn fill(&self, bytes: &mut [u8]) {
-        // A panic elsewhere while the lock was held leaves no broken state in a generator.
+        // A poisoned lock is safe to use: a panic of another thread leaves the generator in a valid state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
     }
 
-    /// As many random bytes as the type asks for.
+    /// Returns `N` random bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

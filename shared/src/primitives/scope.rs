@@ -1,23 +1,23 @@
-//! Which projects a key reaches.
+//! The scope of an API key: the projects that it may access.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::primitives::project_id::ProjectId;
 
-/// Which projects a key reaches. "Every project" has a name of its own, so that a value that is missing
-/// never means full power.
+/// The projects that a key may access. Access to every project is an explicit value, so that a missing value never means
+/// unlimited access.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Every project of the account.
     All,
-    /// These alone.
+    /// Only these projects.
     Projects(Projects),
 }
 
 impl Scope {
-    /// Whether it reaches `project`.
+    /// Returns true if the scope includes `project`.
     #[must_use]
     pub fn reaches(&self, project: &ProjectId) -> bool {
         match self {
@@ -26,7 +26,7 @@ impl Scope {
         }
     }
 
-    /// Whether it reaches nothing that `other` does not reach.
+    /// Returns true if `other` includes every project of this scope.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         match (self, other) {
@@ -37,22 +37,19 @@ impl Scope {
     }
 }
 
-/// 1 to 100 projects, each once, in the order in which they were given.
+/// 1 to 100 project ids without duplicates, in the order in which the caller listed them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline, extend("minItems" = 1, "maxItems" = MAX_PROJECTS))]
 #[serde(try_from = "Vec<ProjectId>")]
 pub struct Projects(Vec<ProjectId>);
 
-/// The most projects that a key can be limited to.
 pub const MAX_PROJECTS: usize = 100;
 
-/// There were no projects, or too many.
 #[derive(Debug, thiserror::Error)]
-#[error("must hold 1 to {MAX_PROJECTS} project ids")]
+#[error("must contain 1 to {MAX_PROJECTS} project ids")]
 pub struct InvalidProjects;
 
 impl Projects {
-    /// Their ids.
     #[must_use]
     pub fn as_slice(&self) -> &[ProjectId] {
         &self.0
@@ -105,7 +102,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Of few projects, so that scopes often overlap.
+    /// Generates scopes of few different projects, so that they often overlap.
     pub(crate) fn any_scope() -> impl Strategy<Value = Scope> {
         prop_oneof![
             Just(Scope::All),
@@ -117,19 +114,19 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn projects_are_kept_in_order_and_each_once() {
+    fn projects_keep_their_order_without_duplicates() {
         let scope: ProjectScope =
             serde_json::from_str(r#"{"projects": ["proj_b", "proj_a", "proj_b"]}"#).unwrap();
         assert_eq!(serde_json::to_string(&scope).unwrap(), r#"{"projects":["proj_b","proj_a"]}"#);
     }
 
     #[test]
-    fn a_scope_reaches_its_projects_alone_and_lies_within_wider_ones() {
-        let of = |ids: &[&str]| {
+    fn scope_reaches_only_its_projects_and_is_within_wider_scopes() {
+        let scope_of = |ids: &[&str]| {
             let ids: Vec<ProjectId> = ids.iter().map(|id| id.parse().unwrap()).collect();
             Scope::Projects(ids.try_into().unwrap())
         };
-        let (wider, narrower) = (of(&["proj_a", "proj_b"]), of(&["proj_a"]));
+        let (wider, narrower) = (scope_of(&["proj_a", "proj_b"]), scope_of(&["proj_a"]));
         for (id, is_reached) in [("proj_a", true), ("proj_b", true), ("proj_c", false)] {
             assert_eq!(wider.reaches(&id.parse().unwrap()), is_reached, "{id}");
             assert!(Scope::All.reaches(&id.parse().unwrap()));
@@ -141,24 +138,24 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn empty_huge_and_unknown_ones_are_refused() {
-        let huge = format!(r#"{{"projects": [{}]}}"#, vec![r#""proj_a""#; 101].join(","));
+    fn scope_with_no_too_many_or_malformed_projects_is_rejected() {
+        let too_many = format!(r#"{{"projects": [{}]}}"#, vec![r#""proj_a""#; 101].join(","));
         for text in [
             r#"{"projects": []}"#,
             "{}",
             r#"{"projects": ["x"]}"#,
             r#"{"projects": ["proj_a"], "x": 1}"#,
-            &huge,
+            &too_many,
         ] {
             assert!(serde_json::from_str::<ProjectScope>(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_scope_that_is_missing_in_the_table_is_not_full_power() {
+    fn item_with_a_missing_or_null_scope_is_rejected() {
         #[derive(Debug, Deserialize)]
         struct Item {
-            #[expect(dead_code, reason = "only whether it can be read matters")]
+            #[expect(dead_code, reason = "the test only checks whether deserialization succeeds")]
             scope: Scope,
         }
         assert!(serde_json::from_str::<Item>("{}").is_err());
@@ -167,7 +164,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn what_lies_within_reaches_no_further(inner in any_scope(), outer in any_scope(), project in "proj_[a-e]") {
+        fn inner_scope_reaches_only_projects_of_the_outer_scope(inner in any_scope(), outer in any_scope(), project in "proj_[a-e]") {
             let project: ProjectId = project.parse().unwrap();
             if inner.is_within(&outer) && inner.reaches(&project) {
                 prop_assert!(outer.reaches(&project));

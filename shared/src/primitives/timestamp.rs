@@ -1,4 +1,4 @@
-//! A moment in UTC, in whole seconds: RFC 3339 with a `Z`, in answers and in the table alike.
+//! Timestamps in UTC, in whole seconds. Responses and the table contain them in the format of RFC 3339 with a `Z`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,26 +6,25 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-/// A moment in UTC, in whole seconds, from 1970 to 9999.
+/// A date and time in UTC, in whole seconds, from 1970 to 9999.
 ///
-/// Its text has a fixed length, so texts sort as the moments do.
+/// All texts have the same length, so they sort in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(inline, extend("format" = "date-time"), description = "A date and time in UTC, in whole seconds (RFC 3339).")]
 pub struct Timestamp(#[schemars(with = "String")] OffsetDateTime);
 
-/// The text is not an RFC 3339 date and time between 1970 and 9999.
 #[derive(Debug, thiserror::Error)]
-#[error("must be a date and time as RFC 3339 writes it, such as 2027-01-30T12:00:00Z")]
+#[error("must be an RFC 3339 date and time from 1970 to 9999, such as 2027-01-30T12:00:00Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// This moment, `seconds` later. It stops at the end of the year 9999.
+    /// Returns the time `seconds` later, or the end of the year 9999 if that is earlier.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {
         Self::from(self.0.saturating_add(Duration::seconds(seconds.into())))
     }
 
-    /// Seconds since 1970, as DynamoDB's time to live wants it.
+    /// Returns the number of seconds since 1970, the format of DynamoDB's time to live.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.unix_timestamp()
@@ -42,7 +41,7 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        // The parser takes any character between date and time.
+        // The parser accepts any character between date and time. Only `T` and `t` are allowed here.
         let has_t = text.as_bytes().get(10).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
         let moment = OffsetDateTime::parse(text, &Rfc3339)
             .ok()
@@ -82,13 +81,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn offsets_and_fractions_become_utc_and_whole_seconds() {
+    fn time_with_offset_and_fraction_becomes_utc_in_whole_seconds() {
         let timestamp: Timestamp = "2027-01-30T13:00:00.999+01:00".parse().unwrap();
         assert_eq!(timestamp.to_string(), "2027-01-30T12:00:00Z");
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn text_that_is_not_an_rfc_3339_time_is_rejected() {
         for text in [
             "",
             "2027-01-30",
@@ -102,7 +101,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_not_passed() {
+    fn plus_seconds_saturates_at_the_end_of_year_9999() {
         let last: Timestamp = "9999-12-31T23:59:59Z".parse().unwrap();
         assert_eq!(last.plus_seconds(1).to_string(), "9999-12-31T23:59:59Z");
     }
@@ -114,12 +113,12 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn text_and_moment_are_the_same(timestamp in any_timestamp()) {
+        fn timestamp_parses_back_from_its_text(timestamp in any_timestamp()) {
             prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);
         }
 
         #[test]
-        fn texts_sort_as_moments_do(one in any_timestamp(), other in any_timestamp()) {
+        fn texts_sort_in_chronological_order(one in any_timestamp(), other in any_timestamp()) {
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
         }
     }
