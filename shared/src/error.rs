@@ -246,7 +246,7 @@ impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
             // Secrets Manager has not returned this pepper.
-            HashError::Busy | HashError::Pepper(_) => Self::unavailable(error),
+            HashError::Pepper(_) => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }

@@ -6,4 +6,5 @@ pub mod config;
 pub mod function;
 pub mod invocation;
 pub mod lookup;
+pub mod password_workers;
 mod pepper_source;

@@ -8,7 +8,7 @@ use shared::{
     authorization::denial::Unauthenticated,
     credentials::{
         digest::TokenDigest,
-        password::{self, Password, PasswordHash, VerifiedPassword},
+        password::{Password, PasswordHash, VerifiedPassword},
         pepper::Peppers,
         token::NewToken,
     },
@@ -25,7 +25,7 @@ use shared::{
     },
     primitives::{email::EmailAddress, id::SessionId, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, password_workers},
     store::{self, StoreError},
     telemetry::log::TARGET,
 };
@@ -100,12 +100,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let normalized = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
     let attempt = Attempt::new(normalized, request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
-    let permit = password::acquire_permit()?;
+    let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
     let enabled = loaded.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    let verified = password::verify(permit, hash, password, Arc::clone(&peppers)).await?;
+    let verified = password_workers::verify(permit, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = loaded else {
         app.store.write_decoy_event().await?;
         return Err(Error::login_failed(Unauthenticated::UnknownAddress));
@@ -167,7 +167,7 @@ async fn rehash(
     verified: VerifiedPassword,
     peppers: Arc<Peppers>,
 ) -> Result<(), Error> {
-    let rehashed = verified.hash(peppers, &app.random).await?;
+    let rehashed = password_workers::rehash(verified, peppers, &app.random).await?;
     Ok(app.store.replace_password_hash(credentials, &rehashed).await?)
 }
 

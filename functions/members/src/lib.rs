@@ -19,7 +19,7 @@ use shared::{
     },
     model::member::{Member, MemberStatus},
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, password_workers},
 };
 
 pub const OPERATIONS: &[Operation] = &[
@@ -37,7 +37,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "A page of members.",
-            body: Some((schema_of::<PageView<MemberView>>, || examples::page(examples::member()))),
+            body: Some((schema_of::<PageView<MemberView>>, || examples::page(&examples::member()))),
         },
         errors: &[],
     },
@@ -116,7 +116,10 @@ pub const OPERATIONS: &[Operation] = &[
                 403,
                 "The caller may not update members, or lacks a permission that the member would gain. A suspended member who becomes active again gains all of their permissions.",
             ),
-            (409, "The account would have no active member with `admin`, or a concurrent change came first."),
+            (
+                409,
+                "The account would have no active member with `admin`, or a concurrent request changed the member first.",
+            ),
         ],
     },
     Operation {
@@ -133,7 +136,10 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success::NO_CONTENT,
         errors: &[
             (403, "The caller may not remove members."),
-            (409, "The account would have no active member with `admin`, or a concurrent change came first."),
+            (
+                409,
+                "The account would have no active member with `admin`, or a concurrent request changed the member first.",
+            ),
         ],
     },
 ];
@@ -198,10 +204,7 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         created_at: app.clock.now(),
         session_epoch: 0,
     };
-    let hash = password
-        .hash(app.peppers().await?, &app.random)
-        .await
-        .map_err(|cause| Error::password_not_hashed("password", cause))?;
+    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     app.store.create_member(&member, &hash, principal, &request.audit_context(app)).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }

@@ -22,7 +22,7 @@ use shared::{
         quota::Quotas,
     },
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function, invocation::Invocation},
+    runtime::{app::App, function::Function, invocation::Invocation, password_workers},
     telemetry::metrics::Outcome,
 };
 
@@ -171,10 +171,7 @@ async fn create_account(
         created_at: account.created_at,
         session_epoch: 0,
     };
-    let hash = password
-        .hash(app.peppers().await?, &app.random)
-        .await
-        .map_err(|cause| Error::password_not_hashed("password", cause))?;
+    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     app.store.create_account(&account, &member, &hash, audit_context).await?;
     Ok(CommandResult::Member { account_id: account.id, user_id: member.id })
 }

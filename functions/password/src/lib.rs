@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     authorization::{denial::Unauthenticated, principal::Principal},
-    credentials::password::{self, NewPassword, Password, PasswordHash},
+    credentials::password::{NewPassword, Password, PasswordHash},
     error::Error,
     http::{
         self, Event, Request, Response, examples,
@@ -14,7 +14,7 @@ use shared::{
     },
     model::audit_event::Action,
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, password_workers},
     store::{self, StoreError},
 };
 
@@ -37,7 +37,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     errors: &[
         (
             403,
-            "The current password is wrong, and the message is `Current password is wrong`. Or the caller is an API key.",
+            "The current password is wrong (the message is `Current password is wrong`), or the caller is an API key.",
         ),
         (409, "The password was changed or the session was ended by a concurrent request."),
         (
@@ -68,7 +68,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let attempt =
         Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &*app.peppers().await?);
     // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
-    let permit = password::acquire_permit()?;
+    let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
     // The session may have ended after the authorizer checked it. If it ends later, the condition of the write fails.
     let credentials = loaded
@@ -81,25 +81,28 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .filter(|credentials| !credentials.is_disabled())
         .map(|credentials| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    if password::verify(permit, hash, current_password, peppers).await?.is_none() {
+    if password_workers::verify(permit, hash, current_password, peppers).await?.is_none() {
         let rejected = Action::PasswordRefused { user_id: session.user_id };
         app.store
             .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
             .await?;
         return Err(Error::forbidden_with_message("Current password is wrong"));
     }
-    let new_hash = match new_password.hash(app.peppers().await?, &app.random).await {
-        Ok(hash) => hash,
-        Err(error) => {
-            // The current password was right, so the attempt doesn't count as failed.
-            return Err(match app.store.record_correct_password(&reservation, &credentials.member).await {
-                Ok(()) => Error::password_not_hashed("new_password", error),
-                // The member was removed in the meantime.
-                Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),
-                Err(error) => error.into(),
-            });
-        }
-    };
+    let new_hash =
+        match password_workers::hash(new_password, "new_password", app.peppers().await?, &app.random).await {
+            Ok(hash) => hash,
+            Err(error) => {
+                // The current password was right, so the attempt doesn't count as failed.
+                return Err(
+                    match app.store.record_correct_password(&reservation, &credentials.member).await {
+                        Ok(()) => error,
+                        // The member was removed in the meantime.
+                        Err(StoreError::NotFound) => Error::unauthorized(Unauthenticated::SessionEnded),
+                        Err(error) => error.into(),
+                    },
+                );
+            }
+        };
     app.store.change_password(&credentials, &new_hash, &reservation, session, &audit_context).await?;
     Ok(http::no_content())
 }

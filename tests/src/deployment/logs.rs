@@ -508,7 +508,7 @@ async fn debug_output_of_secret_types_is_redacted() {
     let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");
     let peppers = Arc::new(Peppers::new(pepper, None));
     let new_password = || NewPassword::try_from(secret.to_owned()).expect("a valid password");
-    let hash = new_password().hash(Arc::clone(&peppers), &random).await.expect("a hash");
+    let hash = new_password().hash(&peppers, &random.bytes()).expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
     let token = NewToken::for_key(Environment::Live, account, key, &random);
