@@ -31,7 +31,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "createApiKey",
     summary: "Create an API key",
-    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys within that scope, and a test key can only create test keys.",
+    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys whose scope is within its own, and a test key can only create test keys.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[http::idempotency::PARAMETER],
@@ -70,7 +70,7 @@ struct NewKey {
     #[serde(rename = "type", default = "live")]
     environment: Environment,
     /// The projects that the key can access. If left out or null, it can access all projects. A key with a scope can only
-    /// create keys within that scope.
+    /// create keys whose scope is within its own.
     scope: Option<ProjectScope>,
     /// When the key expires. Must be in the future. If left out or null, the key never expires.
     expires_at: Option<Timestamp>,

@@ -19,7 +19,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "getApiKey",
     summary: "Get an API key",
-    description: "Returns an API key without its secret. Requires a session, an API key with `admin`, or the key itself. For an API key with `admin`, keys of the other type and keys that are not within its scope don't exist.",
+    description: "Returns an API key without its secret. Requires a session, an API key with `admin` that can access the key, or the key itself.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],

@@ -20,7 +20,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "listApiKeys",
     summary: "List API keys",
-    description: "Returns the account's API keys without their secrets, newest first. Requires a session, or an API key with `admin`. An API key sees only keys of its own type that are within its scope.",
+    description: "Returns the account's API keys without their secrets, newest first. Requires a session, or an API key with `admin`. An API key only gets the keys that it can access.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[
@@ -37,7 +37,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     success: Success {
         status: 200,
         description: "A page of API keys.",
-        body: Some((schema_of::<PageView<ApiKeyView>>, || examples::page(examples::api_key()))),
+        body: Some((schema_of::<PageView<ApiKeyView>>, || examples::page(&examples::api_key()))),
     },
     errors: &[],
 }];

@@ -18,7 +18,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "revokeApiKey",
     summary: "Revoke an API key",
-    description: "Revokes an API key permanently. All of its secrets are invalid as soon as this request returns. Revoking a revoked key has no effect. Requires a session, an API key with `admin`, or the key itself.",
+    description: "Revokes an API key permanently. All of its secrets are invalid as soon as this request returns. Revoking a revoked key has no effect. Requires a session, an API key with `admin` that can access the key, or the key itself.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],

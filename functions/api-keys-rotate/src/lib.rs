@@ -28,7 +28,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "rotateApiKey",
     summary: "Rotate an API key",
-    description: "Creates a new secret for an API key and returns the key with the new secret, which is shown only once. Everything else about the key stays the same. The previous secret stays valid for `grace_period` seconds, but not beyond the key's own expiry. Only one previous secret can be valid: rotating again during the grace period invalidates the older one immediately. Requires a session, an API key with `admin`, or the key itself. A caller other than the key itself must hold all permissions of the key.",
+    description: "Creates a new secret for an API key and returns the key with the new secret, which is shown only once. Everything else about the key stays the same. The previous secret stays valid for `grace_period` seconds, but not beyond the key's own expiry. Only one previous secret can be valid: rotating again during the grace period invalidates the older one immediately. Requires a session, an API key with `admin` that can access the key, or the key itself. A caller other than the key itself must hold all permissions of the key.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[http::idempotency::PARAMETER],

@@ -30,7 +30,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         Parameter {
             name: "key_id",
             location: Location::Query,
-            description: "Return only the events that this API key caused and the changes to this key.",
+            description: "Only return events that this API key caused, and changes to this key.",
             schema: schema_of::<KeyId>,
         },
     ],
@@ -40,7 +40,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         description: "A page of audit events.",
         body: Some((schema_of::<PageView<AuditEvent>>, || {
             examples::page(
-                json!({"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}),
+                &json!({"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}),
             )
         })),
     },

@@ -34,7 +34,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "A page of projects.",
-            body: Some((schema_of::<PageView<Project>>, || examples::page(examples::project()))),
+            body: Some((schema_of::<PageView<Project>>, || examples::page(&examples::project()))),
         },
         errors: &[],
     },

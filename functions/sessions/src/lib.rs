@@ -31,7 +31,7 @@ pub const OPERATIONS: &[Operation] = &[
             description: "A page of sessions.",
             body: Some((schema_of::<PageView<SessionView>>, || {
                 examples::page(
-                    json!({"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}),
+                    &json!({"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}),
                 )
             })),
         },

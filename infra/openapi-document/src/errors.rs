@@ -1,4 +1,4 @@
-//! The answers to what is not done, which are the same in all operations.
+//! Error responses and response headers, which all operations share.
 use serde_json::{Map, Value, json};
 use shared::{
     authorization::denial::{Forbidden, Unauthenticated},
@@ -8,63 +8,68 @@ use shared::{
         openapi::{Credentials, Location, Operation},
         response,
     },
+    store::StoreError,
 };
 
-/// All refusals, each with when it comes.
+use crate::accepts_idempotency_key;
+
+/// An example of each error, and when it is returned.
 fn all() -> [(Error, &'static str); 11] {
-    const NO_CAUSE: &str = "an example";
+    const CAUSE: &str = "an example";
     [
         (Error::bad_field("name", "is required"), "The body or a parameter is malformed or out of range."),
         (
             Error::unauthorized(Unauthenticated::Unknown),
-            "No credential, or one that is malformed, unknown, expired, revoked or logged out.",
+            "The credential is missing, malformed, unknown, expired or revoked, or the session has ended.",
         ),
         (
             Error::forbidden(Forbidden::ExceedsCaller),
-            "A valid credential without the permission, outside its project scope, or of a suspended account.",
+            "The credential is valid, but it lacks the required permission, the project is outside its scope, or the account is suspended.",
         ),
-        (Error::not_found(), "No such thing in the caller's account."),
+        (Error::not_found(), "The caller's account has no such resource."),
         (
-            Error::conflict("Another change came first"),
-            "Lost a race with another change of the same thing, or its state forbids it.",
+            StoreError::Conflict.into(),
+            "A concurrent request changed the same resource first, or the state of the resource doesn't allow the request.",
         ),
         (Error::payload_too_large(), "The body is larger than 16 KiB."),
-        (Error::unsupported_media_type(), "The body is not said to be JSON."),
+        (Error::unsupported_media_type(), "The `Content-Type` of the request is not `application/json`."),
         (
             Error::idempotency_key_reused(),
-            "The same `Idempotency-Key` came with another request within a day.",
+            "The `Idempotency-Key` was used for a different request within the last 24 hours.",
         ),
-        (Error::rate_limited(1), "The key is over its limit of requests, or the service is over its own."),
-        (Error::internal(NO_CAUSE), "Our fault."),
-        (Error::unavailable(NO_CAUSE), "Something that we ask is down."),
+        (
+            Error::rate_limited(1),
+            "The API key exceeded its rate limit, or the service received too many requests.",
+        ),
+        (Error::internal(CAUSE), "An unexpected error occurred in the service."),
+        (Error::unavailable(CAUSE), "The service is temporarily unavailable."),
     ]
 }
 
-/// The body that tells a caller.
 fn body(error: &Error) -> Value {
-    serde_json::from_slice(response::error(error).body()).expect("a refusal is JSON")
+    serde_json::from_slice(response::error(error).body()).expect("the body of an error is JSON")
 }
 
-/// The statuses of the refusals of `operation`.
-pub(crate) fn of(operation: &Operation) -> impl Iterator<Item = u16> {
-    let takes_a_credential = operation.credentials != Credentials::None;
-    let has_a_query = operation.parameters.iter().any(|parameter| parameter.location == Location::Query);
-    let statuses = all().map(|(error, _)| error.status().as_u16()).into_iter();
-    statuses.filter(move |status| {
-        operation.errors.iter().any(|(own, _)| own == status)
+/// The statuses of the errors that `operation` can return.
+pub(crate) fn statuses(operation: &Operation) -> impl Iterator<Item = u16> {
+    let requires_credential = operation.credentials != Credentials::None;
+    let has_query = operation.parameters.iter().any(|parameter| parameter.location == Location::Query);
+    all().map(|(error, _)| error.status().as_u16()).into_iter().filter(move |status| {
+        operation.errors.iter().any(|(specific, _)| specific == status)
             || match status {
-                400 => operation.body.is_some() || has_a_query,
-                401 | 403 => takes_a_credential,
+                400 => operation.body.is_some() || has_query,
+                401 | 403 => requires_credential,
                 404 => operation.id.is_some(),
                 415 => operation.body.is_some(),
-                // The gateway takes no larger one, and no more than so many at once, whatever the operation.
+                422 => accepts_idempotency_key(operation),
+                // API Gateway and the service limit the size and the number of all requests.
                 413 | 429 | 500 | 503 => true,
                 _ => false,
             }
     })
 }
 
-/// The schema of their bodies.
+/// The schema of the body of an error.
 pub(crate) fn schema() -> Value {
     json!({
         "type": "object",
@@ -75,15 +80,15 @@ pub(crate) fn schema() -> Value {
                 "required": ["code", "message"],
                 "properties": {
                     "code": {"type": "string", "enum": all().map(|(error, _)| body(&error)["error"]["code"].take())},
-                    "message": {"type": "string", "description": "For people."},
-                    "field": {"type": "string", "description": "The member or parameter that is at fault."},
+                    "message": {"type": "string", "description": "An explanation for developers. The text may change, so programs should only evaluate `code`."},
+                    "field": {"type": "string", "description": "The name of the invalid field, parameter or header. Missing if the error is not about one of them."},
                 },
             },
         },
     })
 }
 
-/// Each, by its status.
+/// The response of each error, by status.
 pub(crate) fn responses() -> Map<String, Value> {
     all().map(|(error, description)| {
         let status = error.status().as_u16();
@@ -99,31 +104,31 @@ pub(crate) fn responses() -> Map<String, Value> {
         }
         let content = json!({"schema": {"$ref": "#/components/schemas/Error"}, "example": body(&error)});
         let response =
-            json!({"description": description, "headers": named(&headers), "content": {"application/json": content}});
+            json!({"description": description, "headers": header_references(&headers), "content": {"application/json": content}});
         (status.to_string(), response)
     })
     .into_iter()
     .collect()
 }
 
-/// Headers of answers.
+/// The response headers that operations can refer to.
 pub(crate) fn headers() -> Value {
     let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
     json!({
-        "X-Request-Id": text("On every answer: the request, as the log and the audit trail know it."),
+        "X-Request-Id": text("The id of the request, on every response. It also appears in the logs and in the audit trail."),
         "Retry-After": {
-            "description": "After how many seconds the request is worth another try.",
+            "description": "How many seconds to wait before the request is sent again.",
             "schema": {"type": "integer", "minimum": 0},
         },
-        "RateLimit-Policy": text("Where the request was counted against its key's limit: that limit, such as `\"default\";q=100;w=60` for 100 requests in 60 seconds."),
-        "RateLimit": text("Where the request was counted against its key's limit: how that stands, such as `\"default\";r=42;t=18` for 42 requests that are left, and 18 seconds until there are all again."),
-        "WWW-Authenticate": text("Which credential is asked for (RFC 6750, 3), where the answer comes before the operation is looked at."),
-        "Idempotency-Replayed": text("`true` where this is the answer that the same request was given before."),
+        "RateLimit-Policy": text("The rate limit of the API key, if the request counted against it. For example, `\"default\";q=100;w=60` allows 100 requests in 60 seconds."),
+        "RateLimit": text("What remains of the rate limit of the API key, if the request counted against it. For example, `\"default\";r=42;t=18` means that 42 requests remain and that the limit resets in 18 seconds."),
+        "WWW-Authenticate": text("The accepted kind of credential (RFC 6750, section 3), if the request was rejected before it reached the operation."),
+        "Idempotency-Replayed": text("`true` if this response repeats the response to an earlier request with the same `Idempotency-Key`."),
     })
 }
 
 /// References to the headers with these names.
-pub(crate) fn named(names: &[&str]) -> Map<String, Value> {
+pub(crate) fn header_references(names: &[&str]) -> Map<String, Value> {
     let reference =
         |name: &&str| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
     names.iter().map(reference).collect()

@@ -1,4 +1,4 @@
-//! Writes the API's description and the page of it: `cargo run -p openapi-document`.
+//! Writes the OpenAPI document and the API reference page: `cargo run -p openapi-document`.
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {

@@ -1,12 +1,12 @@
-//! The page on which people read the description: all that the document says, as HTML without a script.
+//! The API reference page: the OpenAPI document as HTML, without scripts.
 
 mod curl;
 mod markdown;
 mod schema;
 use self::{
     curl::curl,
-    markdown::{block, line},
-    schema::{Side, components, members},
+    markdown::{block, inline},
+    schema::{Side, components, fields},
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
@@ -14,10 +14,10 @@ use shared::http::openapi::Operation;
 
 use crate::{method_and_path, operations_by_tag};
 
-/// Its style, which stands in the page.
+/// Style sheet, which is part of the page.
 const STYLE: &str = include_str!("page/style.css");
 
-/// The page of `document`.
+/// Renders the page for `document`.
 pub(crate) fn page(document: &Value) -> String {
     let info = &document["info"];
     let tags: Vec<_> = operations_by_tag().collect();
@@ -32,7 +32,7 @@ pub(crate) fn page(document: &Value) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                a.skip href="#content" { "To the content" }
+                a.skip href="#content" { "Skip to content" }
                 header {
                     p.title { a href="#content" { (text(info, "title")) } " " span.version { (text(info, "version")) } }
                     p { a href="./v1/openapi.json" { "openapi.json" } }
@@ -57,18 +57,18 @@ pub(crate) fn page(document: &Value) -> String {
                         dl.rows {
                             @for scheme in entries(&document["components"]["securitySchemes"]) {
                                 dt { code { "Authorization: " @if scheme.0 == "apiKey" { "Bearer …" } @else { "Session …" } } }
-                                dd { (line(text(scheme.1, "description"))) }
+                                dd { (inline(text(scheme.1, "description"))) }
                             }
                         }
                         p {
-                            "Examples take " code { "$API" } ", which is the address of this page without "
-                            code { "/docs" } ", and " code { "$KEY" } " or " code { "$SESSION" } "."
+                            "In the examples, " code { "$API" } " is the URL of this page without " code { "/docs" } ", "
+                            code { "$KEY" } " is an API key, and " code { "$SESSION" } " is a session token."
                         }
                     }
                     @for (tag, operations) in &tags {
                         section {
                             h2 #(anchor(tag.name())) { (tag.name()) }
-                            p { (line(tag.description())) }
+                            p { (inline(tag.description())) }
                             (contents(document, operations, "index"))
                             @for operation in operations {
                                 @let (method, path) = method_and_path(operation);
@@ -81,7 +81,7 @@ pub(crate) fn page(document: &Value) -> String {
                         dl.rows {
                             @for (name, header) in entries(&document["components"]["headers"]) {
                                 dt { code { (name) } }
-                                dd { (line(text(header, "description"))) }
+                                dd { (inline(text(header, "description"))) }
                             }
                         }
                     }
@@ -96,14 +96,14 @@ pub(crate) fn page(document: &Value) -> String {
     markup.into_string() + "\n"
 }
 
-/// Where each of these operations stands.
+/// Links to these operations.
 fn contents(document: &Value, operations: &[&Operation], class: &str) -> Markup {
     html! {
         ul.(class) {
             @for operation in operations {
                 @let (method, path) = method_and_path(operation);
                 @let summary = text(&document["paths"][path][method.to_ascii_lowercase()], "summary");
-                li { a href={"#" (operation.name)} { (verb(method)) " " (summary) } }
+                li { a href={"#" (operation.name)} { (method_label(method)) " " (summary) } }
             }
         }
     }
@@ -117,45 +117,45 @@ fn operation(document: &Value, method: &str, path: &str) -> Markup {
     let request = json(body);
     html! {
         article aria-labelledby=(id) {
-            div.told {
+            div.details {
                 h3 #(id) { a href={"#" (id)} { (summary) } }
-                p.route { (verb(method)) " " code { (breakable(path)) } }
+                p.route { (method_label(method)) " " code { (breakable(path)) } }
                 (block(text(described, "description")))
                 p.credentials { (credentials(&described["security"])) }
                 @if !parameters.is_empty() {
                     h4 { "Parameters" }
-                    dl.members {
+                    dl.fields {
                         @for parameter in parameters {
-                            @let place = match text(parameter, "in") {
+                            @let location = match text(parameter, "in") {
                                 "path" => "in the path",
                                 "query" => "in the query",
-                                _ => "a header",
+                                _ => "as a header",
                             };
                             (schema::row(
                                 text(parameter, "name"),
                                 &parameter["schema"],
                                 text(parameter, "description"),
-                                place,
+                                location,
                             ))
                         }
                     }
                 }
                 @if let Some(request) = request {
-                    h4 { "Body" @if body["required"] != true { ", which may be left out" } }
-                    (members(&request["schema"], Side::Request))
+                    h4 { "Body" @if body["required"] != true { " (optional)" } }
+                    (fields(&request["schema"], Side::Request))
                 }
                 h4 { "Responses" }
                 dl.rows.statuses {
                     @for (status, response) in entries(&described["responses"]) {
-                        (answer(document, status, response))
+                        (response_row(document, status, response))
                     }
                 }
             }
-            div.shown {
+            div.examples {
                 (example("Request", &curl(described, method, path, request)))
                 @for (status, response) in entries(&described["responses"]) {
                     @if let Some(content) = json(response) {
-                        (example(&format!("Response, {status}"), &pretty(&content["example"])))
+                        (example(&format!("Response ({status})"), &pretty(&content["example"])))
                     }
                 }
             }
@@ -163,38 +163,38 @@ fn operation(document: &Value, method: &str, path: &str) -> Markup {
     }
 }
 
-fn answer(document: &Value, status: &str, response: &Value) -> Markup {
+fn response_row(document: &Value, status: &str, response: &Value) -> Markup {
     let shared = resolved(document, response);
-    // What stands beside a reference goes before what stands behind it.
+    // A description next to a reference overrides the description of its target.
     let description = response
         .get("description")
-        .map_or(text(shared, "description"), |own| own.as_str().unwrap_or_default());
+        .map_or(text(shared, "description"), |specific| specific.as_str().unwrap_or_default());
     let schema = json(response).map(|content| &content["schema"]);
     let code = json(shared).and_then(|content| content["example"]["error"]["code"].as_str());
     let retry = shared["headers"].get("Retry-After").is_some();
     html! {
         dt { code.{"status s" (&status[..1])} { (status) } }
         dd {
-            (line(description))
+            (inline(description))
             @if let Some(schema) = schema.filter(|schema| schema.get("$ref").is_some()) { " " (schema::kind(schema)) "." }
-            @if let Some(code) = code { span.also { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
+            @if let Some(code) = code { span.error-code { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
         }
     }
 }
 
-/// What the operation asks for.
+/// States which credentials an operation requires.
 fn credentials(security: &Value) -> Markup {
-    let asks_for =
+    let accepts =
         |scheme: &str| security.as_array().is_some_and(|all| all.iter().any(|one| one.get(scheme).is_some()));
-    let credentials = match (asks_for("apiKey"), asks_for("session")) {
-        (true, _) => "Asks for an API key or a session.",
-        (false, true) => "Asks for a session.",
-        (false, false) => return html! { "Asks for no credential." },
+    let credentials = match (accepts("apiKey"), accepts("session")) {
+        (true, _) => "Requires an API key or a session.",
+        (false, true) => "Requires a session.",
+        (false, false) => return html! { "Requires no credential." },
     };
     html! { a href="#credentials" { (credentials) } }
 }
 
-/// What a keyboard can scroll, where it is wider than its place.
+/// An example with its title. It can be focused, so that the keyboard can scroll it if it is too wide.
 fn example(title: &str, text: &str) -> Markup {
     html! {
         figure {
@@ -204,16 +204,16 @@ fn example(title: &str, text: &str) -> Markup {
     }
 }
 
-fn verb(method: &str) -> Markup {
-    html! { span.{"verb " (method.to_ascii_lowercase())} { (method) } }
+fn method_label(method: &str) -> Markup {
+    html! { span.{"method " (method.to_ascii_lowercase())} { (method) } }
 }
 
-/// A path that breaks before its slashes, if it has to.
+/// A path that can wrap before each slash.
 fn breakable(path: &str) -> Markup {
     html! { @for segment in path.split('/').skip(1) { wbr; "/" (segment) } }
 }
 
-/// What a title is called in addresses.
+/// The URL fragment for a heading.
 fn anchor(title: &str) -> String {
     title.to_ascii_lowercase().replace(' ', "-")
 }
@@ -222,14 +222,14 @@ fn pretty(example: &Value) -> String {
     format!("{example:#}")
 }
 
-/// What stands behind the reference, or the part itself.
+/// Follows the reference that `part` consists of. Returns `part` itself if it is not a reference.
 fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
     let reference = part.get("$ref").and_then(Value::as_str);
-    let pointer = reference.map(|reference| reference.strip_prefix('#').expect("a part of the document"));
-    pointer.map_or(part, |pointer| document.pointer(pointer).expect("what it refers to"))
+    let pointer = reference.map(|reference| reference.strip_prefix('#').expect("the reference is local"));
+    pointer.map_or(part, |pointer| document.pointer(pointer).expect("the referenced part exists"))
 }
 
-/// What a request or an answer holds as JSON.
+/// The JSON content of a request body or a response.
 fn json(part: &Value) -> Option<&Value> {
     part.get("content")?.get("application/json")
 }
@@ -238,6 +238,6 @@ fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
     object.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
-fn text<'a>(object: &'a Value, member: &str) -> &'a str {
-    object[member].as_str().unwrap_or_default()
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object[field].as_str().unwrap_or_default()
 }

@@ -19,7 +19,7 @@ pub fn api_key() -> Value {
     })
 }
 
-/// The secret that is shown once, in the field `key`.
+/// The secret of an API key.
 pub const SECRET: &str = "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
 
 #[must_use]
@@ -44,22 +44,22 @@ pub fn project_body() -> Value {
     json!({"name": "Study A"})
 }
 
-/// A password that is accepted.
+/// A password that the service accepts.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
-/// The last page of a list, with one entity.
+/// The last page of a list. It contains only `item`.
 #[must_use]
-pub fn page(entity: Value) -> Value {
-    json!({"data": [entity], "next_cursor": null})
+pub fn page(item: &Value) -> Value {
+    json!({"data": [item], "next_cursor": null})
 }
 
-/// `example` with the fields of `changes` in place of its own or added to them.
+/// Returns `example` with the fields of `changes` added or replaced.
 ///
 /// # Panics
-/// When either is not an object.
+/// If `example` or `changes` is not an object.
 #[must_use]
 pub fn with(mut example: Value, changes: Value) -> Value {
-    let Value::Object(changes) = changes else { panic!("changes are an object") };
-    example.as_object_mut().expect("an example is an object").extend(changes);
+    let Value::Object(changes) = changes else { panic!("`changes` is not an object") };
+    example.as_object_mut().expect("the example is an object").extend(changes);
     example
 }

@@ -68,7 +68,7 @@ impl Tag {
     pub fn description(self) -> &'static str {
         match self {
             Self::Sessions => "Log in and out, manage your sessions and your password, and get the caller.",
-            Self::ApiKeys => "Credentials for programs.",
+            Self::ApiKeys => "Credentials for programs. An API key with `admin` can only access keys of its own type whose scope is within its own. For all other keys it gets 404.",
             Self::Projects => "The resource that credentials give access to in this service.",
             Self::Members => {
                 "The people who belong to an account. All operations require `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."

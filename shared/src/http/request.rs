@@ -57,7 +57,7 @@ pub const PAGING: [Parameter; 2] = [
 pub const ENVIRONMENT: Parameter = Parameter {
     name: "environment",
     location: Location::Query,
-    description: "Whether to access live or test data. A session can choose, and uses `live` if this is left out. An API key always uses its own type; any other value is a 403.",
+    description: "Whether to access live or test data. A session can choose, and uses `live` if this is left out. An API key always accesses data of its own type, and gets 403 for any other value.",
     schema: schema_of::<Environment>,
 };
 

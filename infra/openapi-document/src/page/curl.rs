@@ -1,10 +1,10 @@
-//! Requests as a shell makes them.
+//! Example requests as curl commands.
 
 use serde_json::Value;
 
 use super::{pretty, text};
 
-/// The request as a line of curl's.
+/// Returns the curl command that sends the example request of an operation.
 pub(super) fn curl(described: &Value, method: &str, path: &str, request: Option<&Value>) -> String {
     let mut path = path.to_owned();
     let mut lines = Vec::new();
@@ -16,7 +16,7 @@ pub(super) fn curl(described: &Value, method: &str, path: &str, request: Option<
         let name = text(parameter, "name");
         match text(parameter, "in") {
             "path" => path = path.replace(&format!("{{{name}}}"), example(parameter)),
-            // The one that there is wants another value each time.
+            // The only header parameter is `Idempotency-Key`, which needs a new value for each request.
             "header" => lines.push(format!("-H \"{name}: $(uuidgen)\"")),
             _ => {}
         }
@@ -34,5 +34,5 @@ pub(super) fn curl(described: &Value, method: &str, path: &str, request: Option<
 }
 
 fn example(parameter: &Value) -> &str {
-    parameter["schema"]["examples"][0].as_str().expect("ids have examples")
+    parameter["schema"]["examples"][0].as_str().expect("the schema of an id has an example")
 }

@@ -1,22 +1,22 @@
-//! Descriptions, which are Markdown (<https://spec.commonmark.org>).
+//! Renders descriptions, which are Markdown (<https://spec.commonmark.org>).
 
 use maud::{Markup, PreEscaped};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, html::push_html};
 
-/// Paragraphs and whatever else there is.
+/// Renders a text of several paragraphs.
 pub(super) fn block(text: &str) -> Markup {
-    written(Parser::new(text))
+    render(Parser::new(text))
 }
 
-/// One paragraph, without what makes it one.
-pub(super) fn line(text: &str) -> Markup {
+/// Renders a text of one paragraph without the `<p>` element around it.
+pub(super) fn inline(text: &str) -> Markup {
     let is_paragraph =
         |event: &Event| matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph));
-    written(Parser::new(text).filter(|event| !is_paragraph(event)))
+    render(Parser::new(text).filter(|event| !is_paragraph(event)))
 }
 
-fn written<'a>(events: impl Iterator<Item = Event<'a>>) -> Markup {
-    // What looks like HTML is text.
+fn render<'a>(events: impl Iterator<Item = Event<'a>>) -> Markup {
+    // Descriptions contain no HTML, so anything that looks like HTML is text.
     let events = events.map(|event| match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
         event => event,

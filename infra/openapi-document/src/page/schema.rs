@@ -1,31 +1,31 @@
-//! What things are made of: JSON Schema as people read it.
+//! Renders JSON Schemas for people.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{entries, markdown::line, text};
+use super::{entries, markdown::inline, text};
 
-/// The longest pattern that says something to people.
-const READABLE: usize = 40;
+/// Longer patterns are not shown, because they are hard to read.
+const MAX_PATTERN_CHARS: usize = 40;
 
-/// Where something stands.
+/// Whether a schema belongs to a request or to a response.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
-    /// In a request, where what is required is worth a word.
+    /// Required fields are marked.
     Request,
-    /// In an answer, where what may be missing is.
-    Answer,
+    /// Fields that may be missing are marked.
+    Response,
 }
 
-/// All schemas that have a name. They are those of answers.
+/// Renders the named schemas, which belong to responses.
 pub(super) fn components(schemas: &Value) -> Markup {
     html! {
         @for (name, schema) in entries(schemas) {
             article.schema aria-labelledby={"schema-" (name)} {
                 h3 #{"schema-" (name)} { a href={"#schema-" (name)} { (name) } }
-                @if schema.get("description").is_some() { p { (line(text(schema, "description"))) } }
+                @if schema.get("description").is_some() { p { (inline(text(schema, "description"))) } }
                 @if schema.get("properties").is_some() || schema.get("oneOf").is_some() {
-                    (members(schema, Side::Answer))
+                    (fields(schema, Side::Response))
                 } @else {
                     p { (kind(schema)) }
                 }
@@ -34,51 +34,51 @@ pub(super) fn components(schemas: &Value) -> Markup {
     }
 }
 
-/// The members of an object, or its forms.
-pub(super) fn members(schema: &Value, side: Side) -> Markup {
+/// Renders the fields of an object, and its variants if it has several.
+pub(super) fn fields(schema: &Value, side: Side) -> Markup {
     let required: Vec<_> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut properties: Vec<_> = entries(&schema["properties"]).collect();
-    // In the order in which answers have them.
+    // The required fields are listed in the order in which responses contain them.
     properties
         .sort_by_key(|(name, _)| required.iter().position(|required| required == name).unwrap_or(usize::MAX));
     html! {
         @if !properties.is_empty() {
-            dl.members {
+            dl.fields {
                 @for (name, property) in properties {
                     (row(name, property, text(property, "description"), match (side, required.contains(&name)) {
                         (Side::Request, true) => "required",
-                        (Side::Answer, false) => "not always there",
+                        (Side::Response, false) => "may be missing",
                         _ => "",
                     }))
-                    @if property.get("properties").is_some() { dd.inner { (members(property, side)) } }
+                    @if property.get("properties").is_some() { dd.nested { (fields(property, side)) } }
                 }
             }
         }
-        @if let Some(forms) = schema["oneOf"].as_array() {
-            dl.rows { @for form in forms { (self::form(form, side)) } }
+        @if let Some(variants) = schema["oneOf"].as_array() {
+            dl.rows { @for variant in variants { (self::variant(variant, side)) } }
         }
     }
 }
 
-/// One of several forms of a thing: a value, or an object that says by one value which it is.
-fn form(form: &Value, side: Side) -> Markup {
-    let fixed = entries(&form["properties"]).find(|(_, property)| property.get("const").is_some());
-    let (name, value) = fixed.unwrap_or(("", form));
-    let mut rest = form.clone();
+/// Renders one variant of a schema: a constant, or an object that a constant field identifies.
+fn variant(variant: &Value, side: Side) -> Markup {
+    let fixed = entries(&variant["properties"]).find(|(_, property)| property.get("const").is_some());
+    let (name, value) = fixed.unwrap_or(("", variant));
+    let mut rest = variant.clone();
     if let Some(properties) = rest["properties"].as_object_mut() {
         properties.remove(name);
     }
     html! {
         dt { @if fixed.is_some() { code { (name) } " " } code.value { (text(value, "const")) } }
         dd {
-            (line(text(form, "description")))
-            (members(&rest, side))
+            (inline(text(variant, "description")))
+            (fields(&rest, side))
         }
     }
 }
 
-/// A member or a parameter, with a note on it.
+/// Renders a field or a parameter. `note` is shown next to its type.
 pub(super) fn row(name: &str, schema: &Value, description: &str, note: &str) -> Markup {
     let default =
         schema.get("default").map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
@@ -89,12 +89,12 @@ pub(super) fn row(name: &str, schema: &Value, description: &str, note: &str) -> 
             @if !note.is_empty() { " " span.note { (note) } }
         }
         dd {
-            (line(description))
-            @if let Some(default) = default { " Left out: " code { (default) } "." }
+            (inline(description))
+            @if let Some(default) = default { " Default: " code { (default) } "." }
             @if let Some(values) = values(schema).or_else(|| values(&schema["items"])) {
                 ul.values {
                     @for value in values {
-                        li { code.value { (text(value, "const")) } " " (line(text(value, "description"))) }
+                        li { code.value { (text(value, "const")) } " " (inline(text(value, "description"))) }
                     }
                 }
             }
@@ -102,7 +102,7 @@ pub(super) fn row(name: &str, schema: &Value, description: &str, note: &str) -> 
     }
 }
 
-/// The values that it can have, where each has a description.
+/// Returns the constants that the schema allows, if it is a list of constants with descriptions.
 fn values(schema: &Value) -> Option<&[Value]> {
     let any = schema.get("anyOf").and_then(Value::as_array);
     let schema = any.and_then(|any| any.first()).unwrap_or(schema);
@@ -110,7 +110,7 @@ fn values(schema: &Value) -> Option<&[Value]> {
     values.iter().all(|value| value.get("const").is_some()).then_some(values)
 }
 
-/// What it is, in a few words.
+/// Describes the type that a schema allows, in a few words.
 pub(super) fn kind(schema: &Value) -> Markup {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let name = reference.rsplit('/').next().unwrap_or_default();
@@ -143,13 +143,13 @@ pub(super) fn kind(schema: &Value) -> Markup {
             }
         }
         (range(schema))
-        @if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| pattern.len() <= READABLE) {
+        @if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| pattern.len() <= MAX_PATTERN_CHARS) {
             " " code { (pattern) }
         }
     }
 }
 
-/// Between which bounds it lies.
+/// Describes the bounds that a schema sets for a number, a length or a number of items.
 fn range(schema: &Value) -> Markup {
     for (least, most, unit) in [
         ("minimum", "maximum", ""),
