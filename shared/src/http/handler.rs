@@ -11,7 +11,7 @@ use lambda_http::{
 use crate::{
     authorization::{context::MalformedContext, principal::Principal},
     error::Error,
-    http::{Event, Request, Response, rate_limit_headers, response, security_headers},
+    http::{Event, Request, Response, cors, rate_limit_headers, response, security_headers},
     rate_limit::decision::RateLimitDecision,
     runtime::{app::App, function::Function, invocation::Invocation},
 };
@@ -88,7 +88,7 @@ where
     // that it does neither.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     security_headers::add_common(headers);
-    app.allowed_origin.insert_cors_headers(headers);
+    cors::insert(headers, &app.allowed_origin);
     Ok(response)
 }
 
