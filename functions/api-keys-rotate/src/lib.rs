@@ -67,15 +67,14 @@ struct Rotation {
     grace_period: GracePeriod,
 }
 
-/// How many seconds the previous secret stays valid.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline, extend("minimum" = 0, "maximum" = MAX_GRACE, "default" = DEFAULT_GRACE))]
 #[serde(try_from = "i64")]
 struct GracePeriod(u32);
 
-/// One day.
+/// One day, in seconds.
 const DEFAULT_GRACE: u32 = 24 * 60 * 60;
-/// One week.
+/// One week, in seconds.
 const MAX_GRACE: u32 = 7 * 24 * 60 * 60;
 
 impl Default for GracePeriod {

@@ -51,8 +51,8 @@ struct Path {
 }
 
 impl AuthorizerRequest {
-    /// Returns the value of the `Authorization` header, or `None` if the request has no such header or has several values
-    /// for it, in any form.
+    /// Returns the value of the `Authorization` header. Returns `None` if the request has no such header, or several values
+    /// for it, whatever the case of their names.
     pub(crate) fn authorization(&self) -> Option<&str> {
         let mut values = self.authorizations.as_ref()?.0.iter().flatten();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -102,7 +102,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for HeadersVisitor<V> {
     }
 }
 
-/// Whether the name of a header is `Authorization`. Deserializing it doesn't allocate the name.
+/// Whether the name of a header is `Authorization`. The name itself is not stored.
 struct IsAuthorization(bool);
 
 impl<'de> Deserialize<'de> for IsAuthorization {

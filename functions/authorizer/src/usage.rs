@@ -48,12 +48,12 @@ pub(crate) async fn record_key_use(
         return Ok(None);
     };
     if let Some(state) = key.rehashed(token.expose(), peppers) {
-        best_effort(app.store.rehash_key(key, &state)).await;
+        best_effort(app.store.replace_key_digests(key, &state)).await;
     }
     Ok(Some(leases.record_reservation(key.id, reserved, quota, now)))
 }
 
-/// Stores that the session is used, unless that was stored recently.
+/// Stores when the session was last used, unless it was stored recently.
 pub(crate) async fn record_session_use(
     app: &App,
     loaded: &LoadedSession,
@@ -65,7 +65,7 @@ pub(crate) async fn record_session_use(
     if session.should_record_use(now) {
         let rehashed = session.digest.rehashed(token.expose(), peppers);
         let digest = rehashed.as_ref().unwrap_or(&session.digest);
-        best_effort(app.store.use_session(session, digest, now)).await;
+        best_effort(app.store.record_session_use(session, digest, now)).await;
     }
 }
 

@@ -91,8 +91,8 @@ struct LoggedIn<'a> {
     expires_at: Timestamp,
 }
 
-/// Every failed login makes the same reads, the same attempt reservation, one Argon2 run and one write. Neither the
-/// response nor its time therefore reveals whether the address belongs to a member (OWASP ASVS 5.0.0, 6.3.8).
+/// Every failed login makes the same reads, reserves one attempt, runs Argon2 once and makes one write. Therefore neither
+/// the response nor its duration reveals whether the address belongs to a member (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Login { email, password } = request.body()?;
     let audit_context = request.audit_context(&app);
@@ -171,7 +171,7 @@ async fn rehash(
     Ok(app.store.replace_password_hash(credentials, &rehashed).await?)
 }
 
-/// The member was removed during the login, so the address is unknown now.
+/// Converts the error of a write. `NotFound` means that the member was removed during the login, so the address is unknown.
 fn login_failed_if_removed(error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::login_failed(Unauthenticated::UnknownAddress),

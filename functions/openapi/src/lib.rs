@@ -1,4 +1,4 @@
-//! `GET /v1/openapi.json`: the OpenAPI document, and `GET /docs`: the same as a web page. `infra/openapi-document`
+//! `GET /v1/openapi.json`: the OpenAPI document, and `GET /docs`: the same content as a web page. `infra/openapi-document`
 //! generates both files.
 use std::sync::{Arc, LazyLock};
 

@@ -70,7 +70,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
     let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
-    // The session may have ended after the authorizer checked it. If it ends later, the condition of the write fails.
+    // The session may have ended since the authorizer checked it. If it ends after this check, the write below fails.
     let credentials = loaded
         .map(|(credentials, _)| credentials)
         .filter(|store::Credentials { member, .. }| {

@@ -120,7 +120,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, handle)
 }
 
-/// The table partition that contains the projects which the request is for.
+/// The account and the environment whose projects the request accesses. Each pair has its own partition in the table.
 struct Partition {
     account_id: AccountId,
     environment: Environment,

@@ -62,7 +62,7 @@ pub(crate) fn statuses(operation: &Operation) -> impl Iterator<Item = u16> {
                 404 => operation.id.is_some(),
                 415 => operation.body.is_some(),
                 422 => accepts_idempotency_key(operation),
-                // API Gateway and the service limit the size and the number of all requests.
+                // Every operation can return these.
                 413 | 429 | 500 | 503 => true,
                 _ => false,
             }
