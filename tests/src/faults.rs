@@ -1,4 +1,4 @@
-//! What happens when DynamoDB, Secrets Manager or the service itself fails.
+//! Faults: failures of DynamoDB and Secrets Manager, restarts, and pepper rotations.
 
 pub mod direct_batch_get;
 pub mod each_call;

@@ -18,7 +18,7 @@ async fn granted_actions_are_exactly_the_used_actions() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     use_every_action(&service).await;
     // A login after a pepper rotation rehashes the password.
-    pepper_rotation::change(&service).await;
+    pepper_rotation::rotate_pepper(&service).await;
     let account = service.account().await;
     service.time.pass(300);
     service.login(&account.email).await;

@@ -46,13 +46,13 @@ pub fn assert_signed(headers: &HeaderMap, body: &[u8], signer: &Signer) {
     assert_eq!(part("Credential"), format!("{}/{scope}", signer.access_key_id));
     assert_eq!(header("x-amz-security-token"), signer.session_token);
     let names = part("SignedHeaders");
-    let signed: Vec<_> = names.split(';').collect();
+    let signed_headers: Vec<_> = names.split(';').collect();
     let must_be_signed = |name: &&str| *name == "host" || name.starts_with("x-amz-");
     for name in headers.keys().map(HeaderName::as_str).filter(must_be_signed) {
-        assert!(signed.contains(&name), "{name} is not signed");
+        assert!(signed_headers.contains(&name), "{name} is not signed");
     }
 
-    let headers: Vec<_> = signed.iter().map(|name| format!("{name}:{}", header(name))).collect();
+    let headers: Vec<_> = signed_headers.iter().map(|name| format!("{name}:{}", header(name))).collect();
     let headers = headers.join("\n");
     let request = format!("POST\n/\n\n{headers}\n\n{names}\n{}", hex(&Sha256::digest(body)));
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(&request)));

@@ -1,4 +1,4 @@
-//! What is read together is read past the SDK, as long as that goes well.
+//! Direct batch gets: batches of items are read without the SDK, as long as such reads succeed.
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
     service::OwnService,
 };
 
-/// What can go wrong with a read, and how the log calls it.
+/// The faults of a read, each with its reason in the log.
 const FAULTS: [(Fault, &str); 5] = [
     (Fault::Error(StatusCode::BAD_REQUEST, "ThrottlingException"), "refused: 400"),
     (Fault::Reset, "no connection"),
@@ -20,8 +20,8 @@ const FAULTS: [(Fault, &str); 5] = [
     (Fault::UnprocessedKey, "an incomplete answer"),
 ];
 
-/// The reads since the last look: whether each came by the fast path.
-fn reads(dynamodb: &DynamoDb) -> Vec<bool> {
+/// Takes the batch reads since the last call, each as true if it was a direct batch get.
+fn take_reads(dynamodb: &DynamoDb) -> Vec<bool> {
     let calls = dynamodb.detailed_calls().into_iter().filter(|call| call.operation == "BatchGetItem");
     calls.map(|call| call.is_direct).collect()
 }
@@ -29,14 +29,14 @@ fn reads(dynamodb: &DynamoDb) -> Vec<bool> {
 #[tokio::test]
 async fn is_used_after_the_first_sdk_call() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    // Those that need it make one as they start.
-    assert_eq!(reads(&dynamodb), [false; 3]);
+    // Three functions make a read with the SDK when they start.
+    assert_eq!(take_reads(&dynamodb), [false; 3]);
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    reads(&dynamodb);
+    take_reads(&dynamodb);
     for credential in [&key, &account.session] {
         service.me(credential).await.expect(200);
-        assert_eq!(reads(&dynamodb), [true]);
+        assert_eq!(take_reads(&dynamodb), [true]);
     }
 }
 
@@ -46,18 +46,19 @@ async fn failed_read_falls_back_to_the_sdk() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     for (fault, reason) in FAULTS {
-        reads(&dynamodb);
+        take_reads(&dynamodb);
         log.take_records();
-        // With the SDK's first attempt, too.
+        // The direct batch get and the first attempt of the SDK fail.
         dynamodb.inject_at(fault, Some("BatchGetItem"), 0..2);
         service.me(&account.session).await.expect(200);
-        assert_eq!(reads(&dynamodb), [true, false, false], "{fault:?}");
+        assert_eq!(take_reads(&dynamodb), [true, false, false], "{fault:?}");
         let records = log.take_records();
-        let mut closed = records.iter().filter(|record| record["message"] == "the fast path is closed");
-        assert_eq!(closed.next().map(|record| text(record, "reason")), Some(reason), "{fault:?}");
-        // After a call of the SDK's that went well it is open again.
+        let message = "direct batch gets are off until the SDK has made a successful call";
+        let mut disabled = records.iter().filter(|record| record["message"] == message);
+        assert_eq!(disabled.next().map(|record| text(record, "reason")), Some(reason), "{fault:?}");
+        // The successful call of the SDK has enabled direct batch gets again.
         service.me(&account.session).await.expect(200);
-        assert_eq!(reads(&dynamodb), [true], "{fault:?}");
+        assert_eq!(take_reads(&dynamodb), [true], "{fault:?}");
     }
 }
 
@@ -65,10 +66,10 @@ async fn failed_read_falls_back_to_the_sdk() {
 async fn is_not_used_while_the_sdk_fails() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    reads(&dynamodb);
+    take_reads(&dynamodb);
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     service.me(&account.session).await.expect(503);
-    assert_eq!(reads(&dynamodb), [true, false, false, false]);
+    assert_eq!(take_reads(&dynamodb), [true, false, false, false]);
     service.me(&account.session).await.expect(503);
-    assert_eq!(reads(&dynamodb), [false; 3]);
+    assert_eq!(take_reads(&dynamodb), [false; 3]);
 }

@@ -1,13 +1,16 @@
-//! `DynamoDB` and Secrets Manager fail at any call of any operation, in any way, once or for the rest of the operation.
+//! Faults of `DynamoDB` and Secrets Manager at each call of each operation, once or until the operation has ended.
 //!
-//! Whatever fails: what was asked for is done as a whole or not at all, and together with its event in the audit trail;
-//! nobody is shown a secret of which the table knows nothing, let in without a decision, or told of a fault of
-//! their own; and who asks again comes to what they asked for.
+//! Whatever fails, the following must hold:
+//! - The operation is complete, with its event in the audit trail, or it has changed nothing.
+//! - No response contains a secret that is not stored.
+//! - No request is authorized without a decision.
+//! - The response is the one of a run without faults, or a 503. (A key's request gets 429 if it cannot be counted.)
+//! - The same request, sent again, leads to the result of a run without faults.
 //!
-//! Every case begins with the same table, time and randomness. So what it leaves can be compared, to the byte, with the
-//! table as it was and as it is where nothing fails. Two things are left out of that. What the use of a credential
-//! leaves behind ([`is_use`]) is not written down where that fails, and the request goes on. And an attempt at a
-//! password is claimed before it is looked at, so it may be counted where nothing came of it.
+//! Every case starts with the same table, time and randomness. Therefore the table after the case can be compared, byte for
+//! byte, with the table before and after a run without faults. Two kinds of data are excluded from the comparison. The
+//! record of a credential's use ([`is_usage`]) is best effort, so its failure does not fail the request. A password attempt
+//! is reserved before the password is verified, so it may be counted even if the operation changes nothing.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -34,31 +37,31 @@ use crate::{
     service::{Credential, Item, OwnService, PASSWORD, new_address, new_stack},
 };
 
-/// How many cases are played of each call, which are others each time, unless `FAULTS=all`.
-const SAMPLE: usize = 2;
+/// The number of random cases for each call. With `FAULTS=all`, all cases run.
+const CASES_PER_CALL: usize = 2;
 
-/// How many services there are. Their cases wait most of the time.
-const SERVICES: usize = 10;
+/// The number of services that run cases at the same time. Most of the time, the cases wait for a timeout.
+const CONCURRENT_SERVICES: usize = 10;
 
-/// After how long API Gateway gives up.
-const LONGEST: Duration = Duration::from_secs(29);
+/// The time after which API Gateway ends a request.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// The SDK waits longer for a response, even where the machine has much else to do.
-const LATE: Duration = Duration::from_millis(500);
+/// The delay of a slow response. It is shorter than the SDK's timeout, even on a busy machine.
+const DELAY: Duration = Duration::from_millis(500);
 
-/// How many requests a minute a key may send. The authorizer takes so little of it at once that it writes for each
-/// request, as it does at first of any other.
-const QUOTA: u32 = 7;
+/// The number of requests per minute of the key. With so few, the authorizer reserves a batch of one, and so makes a write for
+/// each request.
+const KEY_QUOTA: u32 = 7;
 
-/// An operation, and who asks for it.
+/// An operation with a session or with a key.
 struct Operation {
-    /// As the operation table calls it.
+    /// The name in the operation table.
     name: String,
     by_key: bool,
     events: usize,
-    again: u16,
-    /// How many events being asked again leaves.
-    events_again: usize,
+    repeated_status: u16,
+    /// The number of events that the repeated request writes.
+    repeated_events: usize,
 }
 
 impl fmt::Display for Operation {
@@ -68,7 +71,7 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// All that there are: each route of the API, and each command of the operator's.
+    /// Returns each route of the API and each command of the operator.
     async fn all(service: &OwnService) -> Vec<Arc<Self>> {
         let routes = operation_table::routes().map(|(method, path)| format!("{method} {path}"));
         let commands = operator_commands(service).await;
@@ -86,11 +89,11 @@ impl Operation {
 
     fn new(row: &Row, by_key: bool) -> Self {
         let Row { events, repeated_status, repeated_events, .. } = *row;
-        Self { name: row.name(), by_key, events, again: repeated_status, events_again: repeated_events }
+        Self { name: row.name(), by_key, events, repeated_status, repeated_events }
     }
 
-    /// Whether an authorizer decides on who asks.
-    fn asks_authorizer(&self) -> bool {
+    /// Returns true if the operation needs a credential.
+    fn needs_authorizer(&self) -> bool {
         let is_public = operation_table::public_routes()
             .iter()
             .any(|(method, path)| self.name == format!("{method} {path}"));
@@ -98,51 +101,51 @@ impl Operation {
     }
 }
 
-/// What somebody was told.
+/// The status and body of a response or of a command's result, without the times of last use.
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
+struct ComparableResponse {
     status: u16,
     body: Value,
 }
 
-impl Told {
+impl ComparableResponse {
     fn unavailable() -> Self {
         Self { status: 503, body: json!({"code": "UNAVAILABLE", "message": "The service is unavailable"}) }
     }
 
-    fn limited() -> Self {
+    fn rate_limited() -> Self {
         Self { status: 429, body: json!({"code": "RATE_LIMITED", "message": "Too many requests"}) }
     }
 
-    /// The secret that was given out, as a credential.
+    /// Returns the credential that the response contains, if there is one.
     fn secret(&self) -> Option<Credential> {
         let key = self.body["key"].as_str().map(Credential::bearer);
         key.or_else(|| self.body["session_token"].as_str().map(Credential::session))
     }
 }
 
-impl From<Response> for Told {
+impl From<Response> for ComparableResponse {
     fn from(response: Response) -> Self {
         if [429, 503].contains(&response.status) {
             assert_eq!(response.header("retry-after"), Some("1"), "{response:?}");
         }
         let body = if response.status < 300 { response.body } else { response.body["error"].clone() };
-        Self { status: response.status, body: without_use(body) }
+        Self { status: response.status, body: without_last_use(body) }
     }
 }
 
-/// `body` without when credentials were last used.
-fn without_use(mut body: Value) -> Value {
+/// Removes the times of last use from a body.
+fn without_last_use(mut body: Value) -> Value {
     match &mut body {
-        Value::Object(members) => {
-            members.remove("last_used_at");
-            for member in members.values_mut() {
-                *member = without_use(member.take());
+        Value::Object(fields) => {
+            fields.remove("last_used_at");
+            for field in fields.values_mut() {
+                *field = without_last_use(field.take());
             }
         }
         Value::Array(elements) => {
             for element in elements {
-                *element = without_use(element.take());
+                *element = without_last_use(element.take());
             }
         }
         _ => {}
@@ -150,11 +153,11 @@ fn without_use(mut body: Value) -> Value {
     body
 }
 
-/// All that is in a table, by partition and sort key.
+/// The items of a table, by partition and sort key.
 type Items = BTreeMap<[String; 2], Item>;
 
-/// Whether an item's attribute says how a credential is used, or how often a password was tried.
-fn is_use(sort_key: &str, attribute: &str) -> bool {
+/// Returns true if an attribute records the use of a credential or the number of failed password attempts.
+fn is_usage(sort_key: &str, attribute: &str) -> bool {
     match attribute {
         "last_used_at" => sort_key.starts_with("KEY#") || sort_key.starts_with("SESSION#"),
         "counter" => sort_key.starts_with("KEY#"),
@@ -163,40 +166,40 @@ fn is_use(sort_key: &str, attribute: &str) -> bool {
     }
 }
 
-/// What is compared of a table.
-fn compared(items: &Items) -> Items {
+/// Returns the items without the attempt histories of logins and without the [usage](is_usage) attributes.
+fn without_usage(items: &Items) -> Items {
     let mut items = items.clone();
     items.retain(|[partition, _], _| !partition.starts_with("ATTEMPTS#"));
     for ([_, sort_key], item) in &mut items {
-        item.retain(|name, _| !is_use(sort_key, name));
+        item.retain(|name, _| !is_usage(sort_key, name));
     }
     items
 }
 
-/// How many items there are of each kind.
-fn kinds(items: &Items) -> BTreeMap<&str, usize> {
-    let mut kinds = BTreeMap::new();
+/// Counts the items by kind, which is the prefix of the sort key.
+fn count_by_kind(items: &Items) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
     for [_, sort_key] in items.keys() {
-        *kinds.entry(sort_key.split('#').next().unwrap_or_default()).or_default() += 1;
+        *counts.entry(sort_key.split('#').next().unwrap_or_default()).or_default() += 1;
     }
-    kinds
+    counts
 }
 
-/// Randomness that can begin anew.
+/// A random number generator that can be reset.
 #[derive(Clone)]
-struct Dice(Arc<Mutex<StdRng>>);
+struct ResettableRng(Arc<Mutex<StdRng>>);
 
-impl Dice {
+impl ResettableRng {
     fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    fn begin(&self, seed: u64) {
+    fn reset(&self, seed: u64) {
         *self.0.lock().unwrap() = StdRng::seed_from_u64(seed);
     }
 }
 
-impl TryRng for Dice {
+impl TryRng for ResettableRng {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -213,98 +216,98 @@ impl TryRng for Dice {
     }
 }
 
-impl TryCryptoRng for Dice {}
+impl TryCryptoRng for ResettableRng {}
 
-/// What every case begins with.
-struct World {
+/// The state with which every case starts.
+struct InitialState {
     seed: u64,
     items: Items,
-    /// How many milliseconds have passed.
+    /// In milliseconds since the start of the test's clock.
     time: i64,
     caller: Caller,
     key: Credential,
 }
 
-/// A service for one case after the other.
-struct Stage {
+/// A service that runs cases in sequence.
+struct Harness {
     service: OwnService,
     dynamodb: DynamoDb,
-    dice: Dice,
-    /// Reaches the table without the proxy before it.
+    rng: ResettableRng,
+    /// Accesses the table without the proxy.
     client: aws_sdk_dynamodb::Client,
     table: String,
 }
 
-/// How an operation goes where nothing fails.
-struct Clean {
-    told: Told,
+/// The response, the calls and the table before and after an operation without faults.
+struct FaultFreeRun {
+    response: ComparableResponse,
     calls: Vec<Call>,
     before: Items,
     after: Items,
 }
 
-/// What goes wrong with an operation.
+/// An operation with a fault at one of its calls.
 #[derive(Clone)]
 struct Case {
     operation: Arc<Operation>,
-    clean: Arc<Clean>,
+    expected: Arc<FaultFreeRun>,
     fault: Fault,
-    /// With calls of this kind alone, where it can go wrong with no other.
-    only: Option<&'static str>,
-    /// With which of them first.
-    place: usize,
-    /// Whether it goes wrong with all that follow, too.
-    lasts: bool,
+    /// The only kind of call that the fault affects, if it can't affect other kinds.
+    call_filter: Option<&'static str>,
+    /// The index of the first call that fails, among the calls of that kind.
+    index: usize,
+    /// True if all later calls fail, too.
+    is_permanent: bool,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, fault, only, place, lasts, .. } = self;
-        let calls = only.unwrap_or("call");
-        let lasts = if *lasts { " and after" } else { "" };
-        write!(f, "{operation}: {fault:?} at {calls} {place}{lasts}")
+        let Self { operation, fault, call_filter, index, is_permanent, .. } = self;
+        let calls = call_filter.unwrap_or("call");
+        let extent = if *is_permanent { " and all later ones" } else { "" };
+        write!(f, "{operation}: {fault:?} at {calls} {index}{extent}")
     }
 }
 
-impl Stage {
-    async fn open(dynamodb: DynamoDb, seed: u64) -> Self {
-        let dice = Dice::new(seed);
+impl Harness {
+    async fn start(dynamodb: DynamoDb, seed: u64) -> Self {
+        let rng = ResettableRng::new(seed);
         let service = OwnService::start_with(|options| {
             options.dynamodb = Some(dynamodb.url.clone());
             options.secrets_manager = Some(dynamodb.url.clone());
-            options.random = Random::new(dice.clone());
+            options.random = Random::new(rng.clone());
         })
         .await;
         let client = dynamodb.direct_client();
         let table = service.gateway.table("Table").expect("the table").to_owned();
-        Self { service, dynamodb, dice, client, table }
+        Self { service, dynamodb, rng, client, table }
     }
 
-    /// Makes a world with one of each thing.
-    async fn make_world(&self, seed: u64) -> World {
+    /// Creates an account with one entity of each kind.
+    async fn create_initial_state(&self, seed: u64) -> InitialState {
         let service = &self.service;
         let account = service.account().await;
         let caller = Caller::new(service, &account).await;
         let (key, _) = service.key(&caller.session, json!({})).await;
-        let limits = json!({"live": QUOTA, "test": QUOTA});
+        let limits = json!({"live": KEY_QUOTA, "test": KEY_QUOTA});
         let limits = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
-        service.operate(limits).await.expect("it is done");
-        // So much that the next use of the session is written down.
+        service.operate(limits).await.expect("the command succeeds");
+        // After two minutes, the next use of the session is recorded.
         service.time.pass(120);
-        World { seed, items: self.items().await, time: service.time.elapsed_millis(), caller, key }
+        InitialState { seed, items: self.items().await, time: service.time.elapsed_millis(), caller, key }
     }
 
     async fn items(&self) -> Items {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await;
-        let scan = scan.expect("it is read");
-        assert!(scan.last_evaluated_key().is_none(), "it is small");
+        let scan = scan.expect("the items");
+        assert!(scan.last_evaluated_key().is_none(), "one page contains all items");
         let key = |item: &Item| ["pk", "sk"].map(|name| item[name].as_s().expect("a text").clone());
         scan.items.unwrap_or_default().into_iter().map(|item| (key(&item), item)).collect()
     }
 
-    /// Makes the table hold these.
+    /// Replaces the content of the table by these items.
     async fn restore(&self, items: &Items) {
-        let now = self.items().await;
+        let present = self.items().await;
         let put = |item: &Item| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build().expect("a put");
             WriteRequest::builder().put_request(put).build()
@@ -315,45 +318,48 @@ impl Stage {
             WriteRequest::builder().delete_request(delete).build()
         };
         let changed =
-            items.iter().filter(|(key, item)| now.get(*key) != Some(item)).map(|(_, item)| put(item));
-        let added = now.keys().filter(|key| !items.contains_key(*key)).map(delete);
+            items.iter().filter(|(key, item)| present.get(*key) != Some(item)).map(|(_, item)| put(item));
+        let added = present.keys().filter(|key| !items.contains_key(*key)).map(delete);
         let writes: Vec<_> = changed.chain(added).collect();
         for writes in writes.chunks(25) {
             let write = self.client.batch_write_item().request_items(&self.table, writes.to_vec());
-            let left = write.send().await.expect("it is written").unprocessed_items;
-            assert!(left.is_none_or(|left| left.is_empty()), "all of it is");
+            let unprocessed = write.send().await.expect("the batch is written").unprocessed_items;
+            assert!(unprocessed.is_none_or(|items| items.is_empty()), "all items are written");
         }
     }
 
-    async fn begin(&self, world: &World) {
-        self.restore(&world.items).await;
-        self.begin_again(world);
+    async fn reset(&self, initial: &InitialState) {
+        self.restore(&initial.items).await;
+        self.reset_time_and_randomness(initial);
         self.dynamodb.detailed_calls();
     }
 
-    /// With the same time and randomness, the same request does the same.
-    fn begin_again(&self, world: &World) {
-        self.service.time.set_elapsed_millis(world.time);
-        self.dice.begin(world.seed);
+    /// Resets the time and the randomness, so that the same request has the same result.
+    fn reset_time_and_randomness(&self, initial: &InitialState) {
+        self.service.time.set_elapsed_millis(initial.time);
+        self.rng.reset(initial.seed);
     }
 
-    async fn send(&self, world: &World, operation: &Operation) -> Told {
+    async fn send(&self, initial: &InitialState, operation: &Operation) -> ComparableResponse {
         let (method, path) = operation.name.split_once(' ').expect("two words");
         if method == "operator" {
-            return match self.service.operate(world.caller.command(path)).await {
-                Ok(body) => Told { status: 200, body },
+            return match self.service.operate(initial.caller.command(path)).await {
+                Ok(body) => ComparableResponse { status: 200, body },
                 Err(error) => {
                     let status = match error.error_type.as_str() {
                         "UNAVAILABLE" => 503,
                         "CONFLICT" => 409,
                         other => panic!("{operation} ended with {other}"),
                     };
-                    Told { status, body: json!({"code": error.error_type, "message": error.error_message}) }
+                    ComparableResponse {
+                        status,
+                        body: json!({"code": error.error_type, "message": error.error_message}),
+                    }
                 }
             };
         }
-        let credential = if operation.by_key { &world.key } else { &world.caller.session };
-        let mut request = world.caller.request(&self.service, method, path, credential);
+        let credential = if operation.by_key { &initial.key } else { &initial.caller.session };
+        let mut request = initial.caller.request(&self.service, method, path, credential);
         if ["/v1/api-keys", "/v1/api-keys/{key_id}/rotate", "/v1/projects"].contains(&path)
             && method == "POST"
         {
@@ -362,146 +368,153 @@ impl Stage {
         request.send().await.into()
     }
 
-    /// Lets nothing fail.
-    async fn clean(&self, world: &World, operation: &Operation) -> Clean {
-        self.begin(world).await;
-        let told = self.send(world, operation).await;
+    /// Runs an operation without faults.
+    async fn run_without_faults(&self, initial: &InitialState, operation: &Operation) -> FaultFreeRun {
+        self.reset(initial).await;
+        let response = self.send(initial, operation).await;
         let calls = self.dynamodb.detailed_calls();
         let after = self.items().await;
-        assert!(told.status < 300, "{operation}: {told:?}");
-        assert!(!operation.asks_authorizer() || !calls.is_empty(), "{operation}");
-        if let Some(secret) = told.secret() {
+        assert!(response.status < 300, "{operation}: {response:?}");
+        assert!(!operation.needs_authorizer() || !calls.is_empty(), "{operation}");
+        if let Some(secret) = response.secret() {
             self.service.me(&secret).await.expect(200);
         }
-        let (before, after) = (compared(&world.items), compared(&after));
-        let events = |items: &Items| kinds(items).get("EVENT").copied().unwrap_or_default();
+        let (before, after) = (without_usage(&initial.items), without_usage(&after));
+        let events = |items: &Items| count_by_kind(items).get("EVENT").copied().unwrap_or_default();
         assert_eq!(events(&after) - events(&before), operation.events, "{operation}");
-        Clean { told, calls, before, after }
+        FaultFreeRun { response, calls, before, after }
     }
 
-    /// Lets something fail, and says what is wrong with what came of it.
-    async fn play(&self, world: &World, case: &Case) -> Result<(), Wrong> {
-        let Case { operation, clean, fault, only, place, lasts } = case;
-        let Clean { before, after, .. } = &**clean;
-        self.begin(world).await;
-        let end = if *lasts { usize::MAX } else { place + 1 };
-        self.dynamodb.inject_at(*fault, *only, *place..end);
-        let began = Instant::now();
-        let told = self.send(world, operation).await;
-        let took = began.elapsed();
+    /// Runs a case, and sends the request again if it failed. Returns the first requirement that does not hold.
+    async fn run(&self, initial: &InitialState, case: &Case) -> Result<(), Failure> {
+        let Case { operation, expected, fault, call_filter, index, is_permanent } = case;
+        let FaultFreeRun { before, after, .. } = &**expected;
+        self.reset(initial).await;
+        let end = if *is_permanent { usize::MAX } else { index + 1 };
+        self.dynamodb.inject_at(*fault, *call_filter, *index..end);
+        let started = Instant::now();
+        let response = self.send(initial, operation).await;
+        let elapsed = started.elapsed();
         self.dynamodb.recover();
         let calls = self.dynamodb.detailed_calls();
         let all = self.items().await;
-        let items = compared(&all);
-        let said = || format!("{} {} after {took:?}", told.status, told.body);
+        let items = without_usage(&all);
+        let outcome = || format!("{} {} after {elapsed:?}", response.status, response.body);
 
-        in_time(calls.iter().any(|call| call.fault.is_some()), || "nothing went wrong".to_owned())?;
-        check(took < LONGEST, || format!("it took {took:?}"))?;
-        check(items == *before || items == *after, || {
-            format!("{}, and something else is in the table: {}", said(), difference(before, after, &items))
+        ensure_in_time(calls.iter().any(|call| call.fault.is_some()), || "no call failed".to_owned())?;
+        ensure(elapsed < GATEWAY_TIMEOUT, || format!("the response took {elapsed:?}"))?;
+        ensure(items == *before || items == *after, || {
+            format!("{}, and the table is in another state: {}", outcome(), difference(before, after, &items))
         })?;
-        check(
-            all.iter().all(|(key, item)| failures(item) <= 1 + world.items.get(key).map_or(0, failures)),
-            || "one attempt is counted twice".to_owned(),
+        ensure(
+            all.iter().all(|(key, item)| failures(item) <= 1 + initial.items.get(key).map_or(0, failures)),
+            || "one password attempt was counted twice".to_owned(),
         )?;
-        if operation.asks_authorizer() && !calls.iter().any(is_decided) {
-            check(calls.iter().all(|call| call.caller == "authorizer"), || {
-                "it was let in undecided".to_owned()
+        if operation.needs_authorizer() && !calls.iter().any(is_decisive_read) {
+            ensure(calls.iter().all(|call| call.caller == "authorizer"), || {
+                "the function was called without a decision".to_owned()
             })?;
-            check(told == Told::unavailable(), || format!("{}, and nothing was decided", said()))?;
+            ensure(response == ComparableResponse::unavailable(), || {
+                format!("{}, without a decision", outcome())
+            })?;
         }
         let deletions = calls.iter().filter(|call| call.operation == "DeleteItem").count();
-        if told == clean.told {
-            check(items == *after, || format!("{}, and it is not done", said()))?;
+        if response == expected.response {
+            ensure(items == *after, || format!("{}, but the operation is not complete", outcome()))?;
             return Ok(());
-        } else if told.status == 404 && operation.again == 404 && deletions > 1 {
-            check(items == *after, || format!("{}, and it is not done", said()))?;
-        } else if told.status == 429 {
-            check(told == Told::limited() && calls.last().is_some_and(is_uncounted), said)?;
-            in_time(*lasts, || "it is told of what passed".to_owned())?;
-            check(items == *before, || format!("{}, and it is done", said()))?;
+        } else if response.status == 404 && operation.repeated_status == 404 && deletions > 1 {
+            ensure(items == *after, || format!("{}, but the operation is not complete", outcome()))?;
+        } else if response.status == 429 {
+            let is_contended = calls.last().is_some_and(is_contended_count);
+            ensure(response == ComparableResponse::rate_limited() && is_contended, outcome)?;
+            ensure_in_time(*is_permanent, || "a temporary fault caused a 429".to_owned())?;
+            ensure(items == *before, || format!("{}, but the operation is complete", outcome()))?;
         } else {
-            check(told == Told::unavailable(), said)?;
-            let passes = !*lasts || matches!(fault, Fault::Delay(_));
-            in_time(!passes, || "it is told of what passed".to_owned())?;
+            ensure(response == ComparableResponse::unavailable(), outcome)?;
+            let is_harmless = !*is_permanent || matches!(fault, Fault::Delay(_));
+            ensure_in_time(!is_harmless, || "a temporary fault caused a 503".to_owned())?;
         }
 
         if items == *before {
-            self.begin_again(world);
-            let told = self.send(world, operation).await;
-            in_time(told != Told::unavailable(), || "asked again, it is a 503".to_owned())?;
-            check(told == clean.told, || format!("asked again, it responses {} {}", told.status, told.body))?;
-            let items = compared(&self.items().await);
-            return check(items == *after, || {
-                format!("asked again, something else is there: {}", difference(before, after, &items))
+            self.reset_time_and_randomness(initial);
+            let response = self.send(initial, operation).await;
+            ensure_in_time(response != ComparableResponse::unavailable(), || "a retry got 503".to_owned())?;
+            ensure(response == expected.response, || {
+                format!("a retry got {} {}", response.status, response.body)
+            })?;
+            let items = without_usage(&self.items().await);
+            return ensure(items == *after, || {
+                format!("after a retry, the table is in another state: {}", difference(before, after, &items))
             });
         }
         self.service.time.pass(1);
-        let told = self.send(world, operation).await;
-        in_time(told != Told::unavailable(), || "it was done, and asked again, it is a 503".to_owned())?;
-        check(told.status == operation.again, || {
-            format!("it was done, and asked again, it responses {} {}", told.status, told.body)
+        let response = self.send(initial, operation).await;
+        ensure_in_time(response != ComparableResponse::unavailable(), || {
+            "a repetition of the complete operation got 503".to_owned()
         })?;
-        check(told.body.get("key").is_none(), || "a secret is shown twice".to_owned())?;
-        let mut items = compared(&self.items().await);
+        ensure(response.status == operation.repeated_status, || {
+            format!("a repetition of the complete operation got {} {}", response.status, response.body)
+        })?;
+        ensure(response.body.get("key").is_none(), || "a secret was returned twice".to_owned())?;
+        let mut items = without_usage(&self.items().await);
         let added: Vec<_> =
             items.extract_if(.., |key, _| !after.contains_key(key)).map(|(key, _)| key).collect();
-        check(items == *after, || {
-            format!("it was done, and asked again, it does more: {}", difference(before, after, &items))
+        ensure(items == *after, || {
+            format!("a repetition of the complete operation changed: {}", difference(before, after, &items))
         })?;
         let events = added.iter().filter(|[_, sort_key]| sort_key.starts_with("EVENT#")).count();
         let sessions = added.iter().filter(|[_, sort_key]| sort_key.starts_with("SESSION#")).count();
         let is_login = operation.name.ends_with("/login");
-        check((events, sessions) == (operation.events_again, usize::from(is_login)), || {
-            format!("added: {added:?}")
+        ensure((events, sessions) == (operation.repeated_events, usize::from(is_login)), || {
+            format!("the repetition added {added:?}")
         })?;
-        check(added.len() == events + sessions, || format!("added: {added:?}"))
+        ensure(added.len() == events + sessions, || format!("the repetition added {added:?}"))
     }
 }
 
-/// Whether the authorizer has read by it all that it decides with.
-fn is_decided(call: &Call) -> bool {
+/// Returns true if the call is a successful read of everything that the authorizer needs for its decision.
+fn is_decisive_read(call: &Call) -> bool {
     let is_read = call.caller == "authorizer" && call.operation == "BatchGetItem";
     is_read && call.fault.is_none_or(|fault| matches!(fault, Fault::Delay(_)))
 }
 
-/// Whether a key's request could not be counted, since other writes got in the way. Those are of the key's own holder,
-/// who would pass uncounted if it were let in.
-fn is_uncounted(call: &Call) -> bool {
+/// Returns true if the call is the contended write that counts a request of a key. Such a request gets 429: the other
+/// writes come from the same key, so its holder could otherwise send more requests than its limit.
+fn is_contended_count(call: &Call) -> bool {
     let is_count = call.caller == "authorizer" && call.operation == "UpdateItem";
     is_count && matches!(call.fault, Some(Fault::Conflict))
 }
 
-/// What is wrong with what came of a case.
-enum Wrong {
-    /// What must not be.
-    Always(String),
-    /// A 503 where nothing failed for long enough. It may be that the machine had too much else to do to response within
-    /// the SDK's two seconds; then it is another thing when the case is played alone.
-    WhenAlone(String),
+/// A requirement that does not hold in a case, as a sentence.
+enum Failure {
+    /// The case has failed.
+    Definite(String),
+    /// The response was a 503, but the fault should not have caused one. A busy machine may have exceeded the SDK's timeout of
+    /// two seconds instead. The case has failed if it fails again while no other case runs.
+    MaybeTimeout(String),
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Always(wrong) | Self::WhenAlone(wrong)) = self;
-        f.write_str(wrong)
+        let (Self::Definite(message) | Self::MaybeTimeout(message)) = self;
+        f.write_str(message)
     }
 }
 
-fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
-    if holds { Ok(()) } else { Err(Wrong::Always(otherwise())) }
+fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::Definite(message())) }
 }
 
-fn in_time(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
-    if holds { Ok(()) } else { Err(Wrong::WhenAlone(otherwise())) }
+fn ensure_in_time(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::MaybeTimeout(message())) }
 }
 
-/// How many failures in a row of a member's are counted.
+/// Returns the number of consecutive failed password attempts in a member's item.
 fn failures(item: &Item) -> u32 {
     item.get("failures").and_then(|failures| failures.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
-/// The items in which a table differs from the one before or the one after, whichever is more like it.
+/// Lists the differences between a table and the table before or after the operation, whichever has fewer.
 fn difference(before: &Items, after: &Items, items: &Items) -> String {
     let from = |other: &Items| {
         let keys = items.keys().chain(other.keys()).filter(|key| items.get(*key) != other.get(*key));
@@ -511,141 +524,149 @@ fn difference(before: &Items, after: &Items, items: &Items) -> String {
     differences.into_iter().min_by_key(Vec::len).unwrap_or_default().join("; ")
 }
 
-/// All that can go wrong with call `place` of an operation to `DynamoDB`, each with the calls that it can go wrong with.
-fn faults(calls: &[Call], place: usize, part: u8) -> Vec<(Fault, Option<&'static str>, usize)> {
-    let operation = calls[place].operation.as_str();
-    let mut faults: Vec<_> = failing("ProvisionedThroughputExceededException", "InternalServerError", part)
-        .map(|fault| (fault, None, place))
-        .into();
-    let of_its_kind = calls[..place].iter().filter(|call| call.operation == operation).count();
-    let mut with =
-        |fault, only| faults.push((fault, only, if only.is_some() { of_its_kind } else { place }));
+/// Returns the possible faults of the call to `DynamoDB` at `index`. Each has the only kind of call that it can affect, if it
+/// can't affect all, and the index among these.
+fn dynamodb_faults(
+    calls: &[Call],
+    index: usize,
+    truncation: u8,
+) -> Vec<(Fault, Option<&'static str>, usize)> {
+    let operation = calls[index].operation.as_str();
+    let mut faults: Vec<_> =
+        common_faults("ProvisionedThroughputExceededException", "InternalServerError", truncation)
+            .map(|fault| (fault, None, index))
+            .into();
+    let index_in_kind = calls[..index].iter().filter(|call| call.operation == operation).count();
     match operation {
         "GetItem" | "Query" => {}
-        "BatchGetItem" => with(Fault::UnprocessedKey, Some("BatchGetItem")),
+        "BatchGetItem" => faults.push((Fault::UnprocessedKey, Some("BatchGetItem"), index_in_kind)),
         write => {
-            with(Fault::Truncate(0), None);
-            with(Fault::LoseResponse, None);
+            faults.extend([(Fault::Truncate(0), None, index), (Fault::LoseResponse, None, index)]);
             let writes = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
-            with(Fault::Conflict, Some(*writes.iter().find(|name| **name == write).expect("a write")));
+            let write = *writes.iter().find(|name| **name == write).expect("a write");
+            faults.push((Fault::Conflict, Some(write), index_in_kind));
             if write == "TransactWriteItems" {
-                with(Fault::Cancel("ThrottlingError"), Some("TransactWriteItems"));
+                faults.push((Fault::Cancel("ThrottlingError"), Some(write), index_in_kind));
             }
         }
     }
     faults
 }
 
-/// What can go wrong with a call of any kind.
-fn failing(throttled: &'static str, broken: &'static str, part: u8) -> [Fault; 6] {
+/// Returns the faults that can affect any call, with the service's codes for throttling and for an internal error.
+fn common_faults(throttling: &'static str, internal: &'static str, truncation: u8) -> [Fault; 6] {
     [
-        Fault::Error(StatusCode::BAD_REQUEST, throttled),
-        Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, broken),
-        Fault::Delay(LATE),
+        Fault::Error(StatusCode::BAD_REQUEST, throttling),
+        Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, internal),
+        Fault::Delay(DELAY),
         Fault::Reset,
-        Fault::Truncate(part),
+        Fault::Truncate(truncation),
         Fault::Hang,
     ]
 }
 
-/// A seed that is another each time, unless `FAULTS_SEED` gives the one of a run that failed.
-#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+/// Returns the seed in `FAULTS_SEED`, with which a failed run can be repeated, or a new random seed.
+#[expect(clippy::disallowed_methods, reason = "settings of a test run are environment variables")]
 fn seed() -> u64 {
-    let given = std::env::var("FAULTS_SEED").ok().map(|seed| seed.parse().expect("FAULTS_SEED is a number"));
-    given.unwrap_or_else(|| u64::from_be_bytes(Random::system().bytes()))
+    let seed = std::env::var("FAULTS_SEED").ok().map(|seed| seed.parse().expect("FAULTS_SEED is a number"));
+    seed.unwrap_or_else(|| u64::from_be_bytes(Random::system().bytes()))
 }
 
-/// Whether `FAULTS` asks for all cases.
-#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
-fn all_are_wanted() -> bool {
+/// Returns true if `FAULTS=all`.
+#[expect(clippy::disallowed_methods, reason = "settings of a test run are environment variables")]
+fn run_all_cases() -> bool {
     std::env::var("FAULTS").is_ok_and(|which| which == "all")
 }
 
-/// Which cases are played.
-struct Chosen {
+/// The cases to run.
+struct CaseSelection {
     rng: StdRng,
     cases: Vec<Case>,
 }
 
-impl Chosen {
+impl CaseSelection {
     fn new(seed: u64) -> Self {
         Self { rng: StdRng::seed_from_u64(seed), cases: Vec::new() }
     }
 
-    /// Where a response is cut, a different place for each.
-    fn part(&mut self) -> u8 {
-        u8::try_from(1 + self.rng.next_u32() % 255).expect("it fits")
+    /// Returns a random argument for [`Fault::Truncate`].
+    fn truncation(&mut self) -> u8 {
+        u8::try_from(1 + self.rng.next_u32() % 255).expect("at most 255")
     }
 
-    /// Chooses from what can go wrong with one call.
-    fn choose(
+    /// Adds cases for some of the faults of one call.
+    fn add(
         &mut self,
         operation: &Arc<Operation>,
-        clean: &Arc<Clean>,
+        expected: &Arc<FaultFreeRun>,
         faults: impl IntoIterator<Item = (Fault, Option<&'static str>, usize)>,
     ) {
         let mut cases = Vec::new();
-        for (fault, only, place) in faults {
-            for lasts in [false, true] {
-                let (operation, clean) = (Arc::clone(operation), Arc::clone(clean));
-                cases.push(Case { operation, clean, fault, only, place, lasts });
+        for (fault, call_filter, index) in faults {
+            for is_permanent in [false, true] {
+                let (operation, expected) = (Arc::clone(operation), Arc::clone(expected));
+                cases.push(Case { operation, expected, fault, call_filter, index, is_permanent });
             }
         }
         cases.shuffle(&mut self.rng);
-        if !all_are_wanted() {
-            cases.truncate(SAMPLE);
+        if !run_all_cases() {
+            cases.truncate(CASES_PER_CALL);
         }
         self.cases.append(&mut cases);
     }
 
-    /// All that were chosen, in any order but for those that take long, which come first, so that none is waited for
-    /// in the end.
-    fn in_order(mut self) -> VecDeque<Case> {
+    /// Returns the cases in random order, except that cases with a timeout come first. So the run does not end with services
+    /// that are idle while one waits.
+    fn into_queue(mut self) -> VecDeque<Case> {
         self.cases.shuffle(&mut self.rng);
-        let waits = |case: &Case| matches!(case.fault, Fault::Hang | Fault::LoseResponse);
-        self.cases.sort_by_key(|case| (!waits(case), !case.lasts));
+        let has_timeout = |case: &Case| matches!(case.fault, Fault::Hang | Fault::LoseResponse);
+        self.cases.sort_by_key(|case| (!has_timeout(case), !case.is_permanent));
         self.cases.into()
     }
 }
 
-/// Plays what was chosen, many at a time, and fails where one does.
-async fn play_all<P>(first: Stage, world: World, chosen: Chosen, play: fn(Arc<Stage>, Arc<World>, Case) -> P)
-where
-    P: Future<Output = Result<(), Wrong>> + Send + 'static,
+/// Runs all cases, several at a time. Fails if one of them fails.
+async fn run_all<P>(
+    first: Harness,
+    initial: InitialState,
+    selection: CaseSelection,
+    run: fn(Arc<Harness>, Arc<InitialState>, Case) -> P,
+) where
+    P: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let (seed, world) = (world.seed, Arc::new(world));
-    let cases = chosen.in_order();
+    let (seed, initial) = (initial.seed, Arc::new(initial));
+    let cases = selection.into_queue();
     println!("FAULTS_SEED={seed}: {} cases", cases.len());
     let cases = Arc::new(Mutex::new(cases));
     let first = Arc::new(first);
     let mut running = JoinSet::new();
-    for number in 0..SERVICES {
-        let (first, world, cases) = (Arc::clone(&first), Arc::clone(&world), Arc::clone(&cases));
+    for number in 0..CONCURRENT_SERVICES {
+        let (first, initial, cases) = (Arc::clone(&first), Arc::clone(&initial), Arc::clone(&cases));
         running.spawn(async move {
-            let stage = if number == 0 {
+            let harness = if number == 0 {
                 first
             } else {
-                Arc::new(Stage::open(first.dynamodb.another_proxy().await, seed).await)
+                Arc::new(Harness::start(first.dynamodb.another_proxy().await, seed).await)
             };
-            let (mut failed, mut late) = (Vec::new(), Vec::new());
+            let (mut failed, mut unclear) = (Vec::new(), Vec::new());
             loop {
-                let Some(case) = cases.lock().unwrap().pop_front() else { return (failed, late) };
-                // In a task of its own, so that a panic says which case it is of.
-                let played = tokio::spawn(play(Arc::clone(&stage), Arc::clone(&world), case.clone()));
-                match played.await {
+                let Some(case) = cases.lock().unwrap().pop_front() else { return (failed, unclear) };
+                // Each case runs in its own task, so that a panic is reported with its case.
+                let task = tokio::spawn(run(Arc::clone(&harness), Arc::clone(&initial), case.clone()));
+                match task.await {
                     Ok(Ok(())) => {}
-                    Ok(Err(Wrong::WhenAlone(_))) => late.push(case),
-                    Ok(Err(wrong)) => failed.push(format!("{case}: {wrong}")),
+                    Ok(Err(Failure::MaybeTimeout(_))) => unclear.push(case),
+                    Ok(Err(failure)) => failed.push(format!("{case}: {failure}")),
                     Err(panic) => failed.push(format!("{case}: {panic}")),
                 }
             }
         });
     }
-    let (failed, late): (Vec<_>, Vec<_>) = running.join_all().await.into_iter().unzip();
+    let (failed, unclear): (Vec<_>, Vec<_>) = running.join_all().await.into_iter().unzip();
     let mut failed = failed.concat();
-    for case in late.concat() {
-        if let Err(wrong) = play(Arc::clone(&first), Arc::clone(&world), case.clone()).await {
-            failed.push(format!("{case}: {wrong}"));
+    for case in unclear.concat() {
+        if let Err(failure) = run(Arc::clone(&first), Arc::clone(&initial), case.clone()).await {
+            failed.push(format!("{case}: {failure}"));
         }
     }
     assert!(failed.is_empty(), "FAULTS_SEED={seed}: {} failed:\n{}", failed.len(), failed.join("\n"));
@@ -654,86 +675,100 @@ where
 #[tokio::test(flavor = "multi_thread")]
 async fn dynamodb_fault_leaves_the_operation_complete_or_undone() {
     let seed = seed();
-    let stage = Stage::open(DynamoDb::start().await, seed).await;
-    let world = stage.make_world(seed).await;
-    let mut chosen = Chosen::new(seed);
-    for operation in Operation::all(&stage.service).await {
-        let clean = Arc::new(stage.clean(&world, &operation).await);
-        for place in 0..clean.calls.len() {
-            let faults = faults(&clean.calls, place, chosen.part());
-            chosen.choose(&operation, &clean, faults);
+    let harness = Harness::start(DynamoDb::start().await, seed).await;
+    let initial = harness.create_initial_state(seed).await;
+    let mut selection = CaseSelection::new(seed);
+    for operation in Operation::all(&harness.service).await {
+        let expected = Arc::new(harness.run_without_faults(&initial, &operation).await);
+        for index in 0..expected.calls.len() {
+            let faults = dynamodb_faults(&expected.calls, index, selection.truncation());
+            selection.add(&operation, &expected, faults);
         }
     }
-    // The other routes are of pages, which ask nobody.
-    for route in stage.service.gateway.routes().iter().filter(|route| !route.path.starts_with("/v1/")) {
-        stage.dynamodb.detailed_calls();
-        stage.service.exchange(&format!("{} {}", route.method, route.path), &[], "").await;
-        assert!(stage.dynamodb.detailed_calls().is_empty(), "{}", route.path);
+    // The other routes return pages, and make no calls.
+    for route in harness.service.gateway.routes().iter().filter(|route| !route.path.starts_with("/v1/")) {
+        harness.dynamodb.detailed_calls();
+        harness.service.exchange(&format!("{} {}", route.method, route.path), &[], "").await;
+        assert!(harness.dynamodb.detailed_calls().is_empty(), "{}", route.path);
     }
-    play_all(stage, world, chosen, |stage, world, case| async move { stage.play(&world, &case).await }).await;
+    run_all(harness, initial, selection, |harness, initial, case| async move {
+        harness.run(&initial, &case).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
     const FETCH: &str = "GetSecretValue";
-    /// After so many seconds the peppers at hand are old.
-    const OLD: i64 = 301;
+    /// After this many seconds, cached peppers are fetched again.
+    const REFRESH_AFTER: i64 = 301;
 
-    async fn send(stage: &Stage, world: &World, operation: &Operation) -> (Told, Items) {
-        stage.restore(&world.items).await;
-        stage.service.time.pass(OLD);
-        let told = stage.send(world, operation).await;
-        (told, compared(&stage.items().await))
+    async fn send(
+        harness: &Harness,
+        initial: &InitialState,
+        operation: &Operation,
+    ) -> (ComparableResponse, Items) {
+        harness.restore(&initial.items).await;
+        harness.service.time.pass(REFRESH_AFTER);
+        let response = harness.send(initial, operation).await;
+        (response, without_usage(&harness.items().await))
     }
 
-    async fn play(stage: &Stage, world: &World, case: &Case) -> Result<(), Wrong> {
-        let Case { operation, clean, fault, only, place, lasts } = case;
-        let end = if *lasts { usize::MAX } else { place + 1 };
-        stage.dynamodb.detailed_calls();
-        stage.dynamodb.inject_at(*fault, *only, *place..end);
-        let (told, items) = send(stage, world, operation).await;
-        stage.dynamodb.recover();
-        let calls = stage.dynamodb.detailed_calls();
-        in_time(told.status != 503, || "it is a 503".to_owned())?;
-        check(calls.iter().any(|call| call.fault.is_some()), || "nothing went wrong".to_owned())?;
-        check(told.status == clean.told.status, || format!("{} {}", told.status, told.body))?;
-        check(kinds(&items) == kinds(&clean.after), || "it is not done".to_owned())?;
-        let Some(secret) = told.secret() else { return Ok(()) };
-        let used = stage.service.me(&secret).await.status;
-        in_time(used != 503, || "its use is a 503".to_owned())?;
-        check(used == 200, || "the secret is none".to_owned())
+    async fn run(harness: &Harness, initial: &InitialState, case: &Case) -> Result<(), Failure> {
+        let Case { operation, expected, fault, call_filter, index, is_permanent } = case;
+        let end = if *is_permanent { usize::MAX } else { index + 1 };
+        harness.dynamodb.detailed_calls();
+        harness.dynamodb.inject_at(*fault, *call_filter, *index..end);
+        let (response, items) = send(harness, initial, operation).await;
+        harness.dynamodb.recover();
+        let calls = harness.dynamodb.detailed_calls();
+        ensure_in_time(response.status != 503, || "the response is a 503".to_owned())?;
+        ensure(calls.iter().any(|call| call.fault.is_some()), || "no call failed".to_owned())?;
+        ensure(response.status == expected.response.status, || {
+            format!("{} {}", response.status, response.body)
+        })?;
+        ensure(count_by_kind(&items) == count_by_kind(&expected.after), || {
+            "the operation is not complete".to_owned()
+        })?;
+        let Some(secret) = response.secret() else { return Ok(()) };
+        let status = harness.service.me(&secret).await.status;
+        ensure_in_time(status != 503, || "a request with the returned credential got 503".to_owned())?;
+        ensure(status == 200, || format!("a request with the returned credential got {status}"))
     }
 
     let seed = seed();
-    let stage = Stage::open(DynamoDb::start().await, seed).await;
-    let mut world = stage.make_world(seed).await;
-    // The time goes on with each case, and sessions would end.
-    for ([_, sort_key], item) in &mut world.items {
+    let harness = Harness::start(DynamoDb::start().await, seed).await;
+    let mut initial = harness.create_initial_state(seed).await;
+    // Time passes in each case. Without this change, the sessions would expire.
+    for ([_, sort_key], item) in &mut initial.items {
         if sort_key.starts_with("SESSION#") {
             for name in ["expires_at", "last_used_at"] {
                 item.insert(name.to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
             }
         }
     }
-    let mut chosen = Chosen::new(seed);
-    for operation in Operation::all(&stage.service).await {
-        stage.dynamodb.detailed_calls();
-        let (told, after) = send(&stage, &world, &operation).await;
-        assert!(told.status < 300, "{operation}: {told:?}");
-        let mut calls = stage.dynamodb.detailed_calls();
+    let mut selection = CaseSelection::new(seed);
+    for operation in Operation::all(&harness.service).await {
+        harness.dynamodb.detailed_calls();
+        let (response, after) = send(&harness, &initial, &operation).await;
+        assert!(response.status < 300, "{operation}: {response:?}");
+        let mut calls = harness.dynamodb.detailed_calls();
         calls.retain(|call| call.operation == FETCH);
         let count = calls.len();
-        let clean = Arc::new(Clean { told, calls, before: compared(&world.items), after });
-        for place in 0..count {
-            let faults = failing("ThrottlingException", "InternalServiceError", chosen.part());
-            chosen.choose(&operation, &clean, faults.map(|fault| (fault, Some(FETCH), place)));
+        let expected =
+            Arc::new(FaultFreeRun { response, calls, before: without_usage(&initial.items), after });
+        for index in 0..count {
+            let faults = common_faults("ThrottlingException", "InternalServiceError", selection.truncation());
+            selection.add(&operation, &expected, faults.map(|fault| (fault, Some(FETCH), index)));
         }
     }
-    play_all(stage, world, chosen, |stage, world, case| async move { play(&stage, &world, &case).await })
-        .await;
+    run_all(harness, initial, selection, |harness, initial, case| async move {
+        run(&harness, &initial, &case).await
+    })
+    .await;
 }
 
-/// A service whose calls to Secrets Manager, too, go through the proxy.
+/// Starts a service that calls both `DynamoDB` and Secrets Manager through the proxy.
 async fn start(dynamodb: &DynamoDb) -> OwnService {
     OwnService::start_with(|options| {
         options.dynamodb = Some(dynamodb.url.clone());
@@ -745,17 +780,17 @@ async fn start(dynamodb: &DynamoDb) -> OwnService {
 #[tokio::test]
 async fn dynamodb_fault_at_start_returns_503_until_recovery() {
     let dynamodb = DynamoDb::start().await;
-    let faults = failing("ProvisionedThroughputExceededException", "InternalServerError", 100);
+    let faults = common_faults("ProvisionedThroughputExceededException", "InternalServerError", 100);
     for fault in faults.into_iter().filter(|fault| !matches!(fault, Fault::Delay(_))) {
         println!("{fault:?}");
-        // The first operation of those who read at the start.
+        // This is the operation that functions call when they start.
         dynamodb.inject(fault, Some("BatchGetItem"));
         let service = start(&dynamodb).await;
         let login = json!({"email": "ada@example.com", "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
-        assert_eq!(Told::from(login().await), Told::unavailable());
+        assert_eq!(ComparableResponse::from(login().await), ComparableResponse::unavailable());
         let forged = Credential::forged(Environment::Live, "acct_0000000000000001", "key_0000000000000001");
-        assert_eq!(Told::from(service.me(&forged).await), Told::unavailable());
+        assert_eq!(ComparableResponse::from(service.me(&forged).await), ComparableResponse::unavailable());
         dynamodb.recover();
         login().await.assert_error(401, "UNAUTHORIZED");
         service.me(&service.account().await.session).await.expect(200);
@@ -766,23 +801,23 @@ async fn dynamodb_fault_at_start_returns_503_until_recovery() {
 #[tokio::test]
 async fn secrets_manager_fault_at_start_prevents_the_start() {
     let dynamodb = DynamoDb::start().await;
-    for fault in failing("ThrottlingException", "InternalServiceError", 100) {
+    for fault in common_faults("ThrottlingException", "InternalServiceError", 100) {
         println!("{fault:?}");
-        for place in [0, 1] {
-            // One that passes is tried again.
-            dynamodb.inject_at(fault, Some("GetSecretValue"), place..place + 1);
+        for index in [0, 1] {
+            // A temporary fault is followed by a retry.
+            dynamodb.inject_at(fault, Some("GetSecretValue"), index..index + 1);
             let service = start(&dynamodb).await;
             service.me(&service.account().await.session).await.expect(200);
             if matches!(fault, Fault::Delay(_)) {
                 continue;
             }
-            dynamodb.inject_at(fault, Some("GetSecretValue"), place..usize::MAX);
+            dynamodb.inject_at(fault, Some("GetSecretValue"), index..usize::MAX);
             let stack = new_stack();
             let url = || Some(dynamodb.url.clone());
             let options = Options { dynamodb: url(), secrets_manager: url(), stack, ..Options::ephemeral() };
-            let error = Gateway::start(options).await.err().expect("it does not start");
+            let error = Gateway::start(options).await.err().expect("the gateway does not start");
             assert!(matches!(error, StartError::Function { .. }), "{error}");
-            assert!(error.to_string().contains("the pepper can't be had"), "{error}");
+            assert!(error.to_string().contains("cannot get the pepper"), "{error}");
         }
     }
 }
@@ -792,14 +827,17 @@ async fn secrets_manager_fault_without_a_cached_pepper_returns_503_not_401() {
     let dynamodb = DynamoDb::start().await;
     let service = start(&dynamodb).await;
     let account = service.account().await;
-    let faults = failing("ThrottlingException", "InternalServiceError", 100);
+    let faults = common_faults("ThrottlingException", "InternalServiceError", 100);
     for fault in faults.into_iter().filter(|fault| !matches!(fault, Fault::Delay(_))) {
         println!("{fault:?}");
         service.time.pass(300);
-        // The authorizer looks for peppers now, and the others only when there is a new one.
+        // The authorizer refreshes its peppers now. The other functions do so after the rotation.
         service.me(&account.session).await.expect(200);
-        pepper_rotation::change_to(&service, &format!("a new pepper, which is called {}", new_address()))
-            .await;
+        pepper_rotation::rotate_pepper_to(
+            &service,
+            &format!("a new pepper with a random part {}", new_address()),
+        )
+        .await;
         let (key, _) = service.key(&account.session, json!({})).await;
         let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
         service.post("/v1/members", &account.session, member.clone()).await.expect(201);
@@ -808,8 +846,8 @@ async fn secrets_manager_fault_without_a_cached_pepper_returns_503_not_401() {
         dynamodb.inject(fault, Some("GetSecretValue"));
         let login = json!({"email": member["email"], "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
-        assert_eq!(Told::from(service.me(&key).await), Told::unavailable());
-        assert_eq!(Told::from(login().await), Told::unavailable());
+        assert_eq!(ComparableResponse::from(service.me(&key).await), ComparableResponse::unavailable());
+        assert_eq!(ComparableResponse::from(login().await), ComparableResponse::unavailable());
         service.me(&account.session).await.expect(200);
         dynamodb.recover();
         service.time.pass(10);
@@ -828,18 +866,18 @@ async fn connection_fault_leaves_open_connections_usable() {
     for _ in 0..3 {
         service.me(&key).await.expect(200);
     }
-    // So many at once that there is no connection for some.
-    dynamodb.inject(Fault::Delay(LATE), Some("BatchGetItem"));
+    // There are more concurrent requests than open connections.
+    dynamodb.inject(Fault::Delay(DELAY), Some("BatchGetItem"));
     let service = Arc::new(service);
-    let mut asked = JoinSet::new();
+    let mut requests = JoinSet::new();
     for _ in 0..16 {
         let (service, key) = (Arc::clone(&service), key.clone());
-        asked.spawn(async move { Told::from(service.me(&key).await) });
+        requests.spawn(async move { ComparableResponse::from(service.me(&key).await) });
     }
     let (passed, failed): (Vec<_>, Vec<_>) =
-        asked.join_all().await.into_iter().partition(|told| told.status == 200);
+        requests.join_all().await.into_iter().partition(|response| response.status == 200);
     assert!(!passed.is_empty() && !failed.is_empty(), "{} passed", passed.len());
-    assert!(failed.iter().all(|told| *told == Told::unavailable()), "{failed:?}");
+    assert!(failed.iter().all(|response| *response == ComparableResponse::unavailable()), "{failed:?}");
     dynamodb.recover();
     service.me(&key).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! The table is down: 503 for whoever needs it, never a 401 or 403, and no word of why.
+//! Outages of the table. Requests that need it get 503 without a reason, never 401 or 403.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use crate::{
     service::{OwnService, PASSWORD, key_path},
 };
 
-const REFUSALS: [(StatusCode, &str); 5] = [
+/// Errors that the table can return: status and code.
+const TABLE_ERRORS: [(StatusCode, &str); 5] = [
     (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
     (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
     (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException"),
@@ -24,7 +25,10 @@ const REFUSALS: [(StatusCode, &str); 5] = [
 #[track_caller]
 fn assert_unavailable(response: &Response) {
     assert_eq!(response.status, 503, "{}", response.text);
-    assert_eq!(response.text, r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#);
+    assert_eq!(
+        response.text,
+        r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#
+    );
     assert_eq!(response.header("retry-after"), Some("1"));
     assert_eq!(response.header("www-authenticate"), None);
 }
@@ -38,7 +42,7 @@ async fn unavailable_table_returns_503_until_recovery() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    for (status, code) in REFUSALS {
+    for (status, code) in TABLE_ERRORS {
         dynamodb.inject(Fault::Error(status, code), None);
         for path in ["/v1/auth/me", "/v1/projects", "/v1/api-keys", "/v1/members"] {
             for credential in [&key, &account.session] {
@@ -75,12 +79,12 @@ async fn unresponsive_table_returns_503_before_the_gateway_times_out() {
     let account = service.account().await;
     dynamodb.inject(Fault::Hang, None);
     let login = service.request("POST", "/v1/auth/login").json(&login(&account.email, PASSWORD)).send();
-    let began = Instant::now();
-    let me = async { (service.me(&account.session).await, began.elapsed()) };
-    let ((me, took), login) = tokio::join!(me, login);
+    let started = Instant::now();
+    let me = async { (service.me(&account.session).await, started.elapsed()) };
+    let ((me, elapsed), login) = tokio::join!(me, login);
     assert_unavailable(&me);
-    // By itself: Lambda would end it after ten, which looks the same.
-    assert!(took < Duration::from_secs(9), "{took:?}");
+    // After ten seconds, Lambda would end the invocation, with the same response.
+    assert!(elapsed < Duration::from_secs(9), "{elapsed:?}");
     assert_unavailable(&login);
 }
 
@@ -100,10 +104,10 @@ async fn cancelled_transaction_returns_503_and_logs_the_reason() {
     let log = CapturedLog::start(LevelFilter::INFO);
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let (_, made) = service.key(&account.session, json!({})).await;
+    let (_, record) = service.key(&account.session, json!({})).await;
     dynamodb.inject(Fault::Cancel("ValidationError"), Some("TransactWriteItems"));
     log.take_records();
-    assert_unavailable(&service.delete(&key_path(&made), &account.session).await);
+    assert_unavailable(&service.delete(&key_path(&record), &account.session).await);
     let records = log.take_records();
     let failed = records.iter().find(|record| record["Outcome"] == "failed").expect("a line");
     assert_eq!(failed["reason"], "DynamoDB failed: cancelled: ValidationError, None");
@@ -125,10 +129,10 @@ async fn malformed_credential_returns_401_without_the_table() {
 async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let (key, made) = service.key(&account.session, json!({})).await;
+    let (key, record) = service.key(&account.session, json!({})).await;
     let project = format!("/v1/projects/{}", service.project(&account.session).await);
     let member = format!("/v1/members/{}", account.user_id);
-    let (path, rotation) = (key_path(&made), format!("{}/rotate", key_path(&made)));
+    let (path, rotation) = (key_path(&record), format!("{}/rotate", key_path(&record)));
     let new_member = json!({"email": "new@example.com", "password": PASSWORD, "permissions": ["read"]});
     let password = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     for (method, path, body, operation) in [
@@ -153,8 +157,8 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
         ("POST", "/v1/auth/logout", Value::Null, "DeleteItem"),
         ("POST", "/v1/auth/password", password, "TransactWriteItems"),
     ] {
-        let refused = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
-        dynamodb.inject(refused, Some(operation));
+        let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+        dynamodb.inject(fault, Some(operation));
         let request = service.request(method, path).with(&account.session);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await;

@@ -1,23 +1,25 @@
-//! The pepper can be changed while the service runs.
+//! Pepper rotations while the service is running.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use shared::primitives::environment::Environment;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::CapturedLog,
-    dynamodb::{DynamoDb, Held, Fault},
+    dynamodb::{DynamoDb, Fault, Held},
     response::text,
     service::{Account, Credential, OwnService, PASSWORD, key_path},
 };
 
-/// Makes another pepper the current one, as `aws secretsmanager put-secret-value` does.
-pub async fn change(service: &OwnService) {
-    change_to(service, "another pepper, as long as one has to be at least").await;
+/// Makes a new pepper the current one, as `aws secretsmanager put-secret-value` does.
+pub async fn rotate_pepper(service: &OwnService) {
+    rotate_pepper_to(service, "a new pepper that has more than the 32 bytes of the minimum").await;
 }
 
-/// The same, with this one.
-pub async fn change_to(service: &OwnService, pepper: &str) {
+/// Makes this pepper the current one.
+pub async fn rotate_pepper_to(service: &OwnService, pepper: &str) {
     let secret = json!({"SecretId": "Pepper", "SecretString": pepper});
     let response = reqwest::Client::new()
         .post(service.gateway.secrets_manager_url())
@@ -30,21 +32,23 @@ pub async fn change_to(service: &OwnService, pepper: &str) {
     assert_eq!(response.status(), 200);
 }
 
-/// The versions of the peppers in the table: of the key's current secret, and of the member's password.
-async fn versions(service: &OwnService, account: &str, key: &Value) -> [String; 2] {
+/// Reads the pepper versions of the current secret of a key and of the password of the account's only member.
+async fn pepper_versions(service: &OwnService, account: &str, key: &Value) -> [String; 2] {
     let table = service.gateway.table("Table").expect("a table");
     let response = service.gateway.dynamodb().scan().table_name(table).send().await.expect("a response");
     let items = response.items();
     let item = |sk: String| items.iter().find(|item| item["sk"].as_s() == Ok(&sk)).expect("an item").clone();
     let key = item(format!("KEY#{}", text(key, "id")));
-    let user = items.iter().find(|item| {
+    let member = items.iter().find(|item| {
         item["pk"].as_s() == Ok(&format!("ACCOUNT#{account}"))
             && item["sk"].as_s().is_ok_and(|sk| sk.starts_with("MEMBER#"))
     });
-    let version = |of: &aws_sdk_dynamodb::types::AttributeValue| {
-        of.as_m().expect("a map")["pepper"].as_s().expect("a version").clone()
-    };
-    [version(&key["state"].as_m().expect("a map")["current"]), version(&user.expect("a member")["password"])]
+    let version =
+        |digest: &AttributeValue| digest.as_m().expect("a map")["pepper"].as_s().expect("a version").clone();
+    [
+        version(&key["state"].as_m().expect("a map")["current"]),
+        version(&member.expect("a member")["password"]),
+    ]
 }
 
 #[tokio::test]
@@ -52,12 +56,12 @@ async fn credentials_with_the_previous_pepper_stay_valid() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    change(&service).await;
+    rotate_pepper(&service).await;
     for _ in 0..2 {
         service.me(&key).await.expect(200);
         service.me(&account.session).await.expect(200);
         service.login(&account.email).await;
-        // What is at hand is old then, and is fetched for the requests after.
+        // The cached peppers are now older than five minutes and are fetched again for the next requests.
         service.time.pass(301);
     }
 }
@@ -67,26 +71,27 @@ async fn invalid_new_pepper_leaves_the_cached_peppers_in_use() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
-    let before = versions(&service, &account.id, &record).await[0].clone();
+    let before = pepper_versions(&service, &account.id, &record).await[0].clone();
     let log = CapturedLog::start(LevelFilter::INFO);
-    change_to(&service, "too short").await;
+    rotate_pepper_to(&service, "too short").await;
     service.time.pass(300);
     service.me(&key).await.expect(200);
-    let (_, made) = service.key(&account.session, json!({})).await;
-    assert_eq!(versions(&service, &account.id, &made).await[0], before);
-    let failed = || {
+    let (_, created) = service.key(&account.session, json!({})).await;
+    assert_eq!(pepper_versions(&service, &account.id, &created).await[0], before);
+    let failures = || {
         let records = log.take_records();
-        let failed = records.iter().filter(|record| record["message"] == "the peppers could not be refreshed");
-        failed.map(|record| text(record, "reason").to_owned()).collect::<Vec<_>>()
+        let failures =
+            records.iter().filter(|record| record["message"] == "the peppers could not be refreshed");
+        failures.map(|record| text(record, "reason").to_owned()).collect::<Vec<_>>()
     };
-    // The authorizer has tried, and the function that makes keys.
-    assert_eq!(failed(), ["the pepper has fewer than 32 bytes"; 2]);
+    // The authorizer and the function that creates keys have each tried to fetch it.
+    assert_eq!(failures(), ["the pepper has fewer than 32 bytes"; 2]);
     service.time.pass(9);
     service.me(&key).await.expect(200);
-    assert_eq!(failed(), [""; 0]);
+    assert_eq!(failures(), [""; 0]);
     service.time.pass(1);
     service.me(&key).await.expect(200);
-    assert_eq!(failed().len(), 1, "it is tried again soon");
+    assert_eq!(failures().len(), 1, "the authorizer tries again after ten seconds");
 }
 
 #[tokio::test]
@@ -107,8 +112,8 @@ async fn failed_fetch_of_one_version_leaves_both_cached_peppers_in_use() {
     );
     service.me(&account.session).await.expect(200);
     let records = log.take_records();
-    let failed = records.iter().find(|record| record["message"] == "the peppers could not be refreshed");
-    let reason = text(failed.expect("it failed"), "reason");
+    let failure = records.iter().find(|record| record["message"] == "the peppers could not be refreshed");
+    let reason = text(failure.expect("a failure"), "reason");
     assert_eq!(reason, "cannot get the pepper from Secrets Manager: error response: AccessDeniedException");
 }
 
@@ -117,13 +122,13 @@ async fn key_created_with_the_new_pepper_is_valid_at_once() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
-    let [old, _] = versions(&service, &account.id, &record).await;
-    change(&service).await;
-    // After five minutes, the function that makes keys fetches the new one for its first request already.
+    let [old, _] = pepper_versions(&service, &account.id, &record).await;
+    rotate_pepper(&service).await;
+    // After five minutes, the function that creates keys fetches the new pepper for the next request.
     service.time.pass(300);
-    let (young, made) = service.key(&account.session, json!({})).await;
-    assert_ne!(versions(&service, &account.id, &made).await[0], old);
-    service.me(&young).await.expect(200);
+    let (new_key, created) = service.key(&account.session, json!({})).await;
+    assert_ne!(pepper_versions(&service, &account.id, &created).await[0], old);
+    service.me(&new_key).await.expect(200);
     service.me(&key).await.expect(200);
 }
 
@@ -140,11 +145,11 @@ async fn secret_rehashed_by_another_authorizer_is_valid_at_once() {
     let (key, record) = service.key(&account.session, json!({})).await;
     service.rotate(&record, &account.session, 86_400).await;
     other.me(&key).await.expect(200);
-    change(&service).await;
-    // One fetches the new one and digests with it the secret in its overlap; the newest stays as it is.
+    rotate_pepper(&service).await;
+    // This authorizer fetches the new pepper and rehashes the previous secret with it. The current secret stays as it is.
     service.time.pass(300);
     service.me(&key).await.expect(200);
-    // The other would not look for five minutes.
+    // The other authorizer would not refresh its peppers for five minutes, but the unknown version makes it do so.
     other.time.pass(10);
     other.me(&key).await.expect(200);
 }
@@ -154,20 +159,20 @@ async fn keys_and_sessions_are_rehashed_at_their_next_use() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({})).await;
-    let (overlapped, rotated) = service.key(&account.session, json!({})).await;
+    let (previous, rotated) = service.key(&account.session, json!({})).await;
     service.rotate(&rotated, &account.session, 86_400).await;
-    let mut before = versions(&service, &account.id, &record).await[0].clone();
-    change(&service).await;
-    // Once more, and nothing of the first pepper is at hand: what was not digested anew could not be verified.
+    let mut before = pepper_versions(&service, &account.id, &record).await[0].clone();
+    rotate_pepper(&service).await;
+    // After the second rotation, the first pepper is not available. A digest that still used it could not be verified.
     for _ in 0..3 {
         service.time.pass(300);
-        for credential in [&key, &overlapped, &account.session] {
+        for credential in [&key, &previous, &account.session] {
             service.me(credential).await.expect(200);
         }
-        let now = versions(&service, &account.id, &record).await[0].clone();
+        let now = pepper_versions(&service, &account.id, &record).await[0].clone();
         assert_ne!(now, before);
         before = now;
-        change(&service).await;
+        rotate_pepper(&service).await;
     }
 }
 
@@ -179,33 +184,30 @@ async fn secret_with_an_ended_overlap_returns_401_without_its_pepper() {
     let (new, _) = service.rotate(&record, &account.session, 60).await;
     service.time.pass(60);
     for _ in 0..2 {
-        change(&service).await;
+        rotate_pepper(&service).await;
         service.time.pass(300);
         service.me(&new).await.expect(200);
     }
     service.me(&old).await.assert_unauthorized();
-    let environment = shared::primitives::environment::Environment::Live;
-    service
-        .me(&Credential::forged(environment, &account.id, text(&record, "id")))
-        .await
-        .assert_unauthorized();
+    let forged = Credential::forged(Environment::Live, &account.id, text(&record, "id"));
+    service.me(&forged).await.assert_unauthorized();
 }
 
-/// A key whose next use digests it anew, and that use's second write, which does so, held up.
-async fn about_to_be_digested_anew() -> (OwnService, DynamoDb, Account, (Credential, Value), Held) {
+/// Creates a key whose next use rehashes its secret, and holds that write.
+async fn before_rehash() -> (OwnService, DynamoDb, Account, (Credential, Value), Held) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let key = service.key(&account.session, json!({})).await;
-    change(&service).await;
+    rotate_pepper(&service).await;
     service.time.pass(300);
-    // The first one takes from the key's quota.
+    // The first write reserves a batch of the key's quota.
     let held = dynamodb.hold_second_call("UpdateItem");
     (service, dynamodb, account, key, held)
 }
 
 #[tokio::test]
 async fn key_revoked_during_its_rehash_stays_revoked() {
-    let (service, _dynamodb, account, (key, record), mut held) = about_to_be_digested_anew().await;
+    let (service, _dynamodb, account, (key, record), mut held) = before_rehash().await;
     let revoke = async {
         held.arrived().await;
         service.delete(&key_path(&record), &account.session).await.expect(204);
@@ -214,14 +216,14 @@ async fn key_revoked_during_its_rehash_stays_revoked() {
     let (used, ()) = tokio::join!(service.me(&key), revoke);
     used.expect(200);
     service.me(&key).await.assert_unauthorized();
-    let shown = service.get(&key_path(&record), &account.session).await.expect(200);
-    assert_eq!(shown["status"], "revoked");
+    let stored = service.get(&key_path(&record), &account.session).await.expect(200);
+    assert_eq!(stored["status"], "revoked");
 }
 
 #[tokio::test]
 async fn key_rotated_during_its_rehash_keeps_the_secrets_of_the_rotation() {
     for (grace, old_secret) in [(0, None), (60, Some("previous"))] {
-        let (service, _dynamodb, account, (old, record), mut held) = about_to_be_digested_anew().await;
+        let (service, _dynamodb, account, (old, record), mut held) = before_rehash().await;
         let rotate = async {
             held.arrived().await;
             let (new, _) = service.rotate(&record, &account.session, grace).await;
@@ -243,12 +245,12 @@ async fn password_is_rehashed_at_the_next_login() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;
-    let before = versions(&service, &account.id, &record).await;
+    let before = pepper_versions(&service, &account.id, &record).await;
     assert_eq!(before[0], before[1]);
-    change(&service).await;
+    rotate_pepper(&service).await;
     service.time.pass(300);
     service.login(&account.email).await;
-    let now = versions(&service, &account.id, &record).await;
+    let now = pepper_versions(&service, &account.id, &record).await;
     assert_eq!(now[0], before[0]);
     assert_ne!(now[1], before[1]);
     service.login(&account.email).await;

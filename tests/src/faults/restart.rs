@@ -1,4 +1,4 @@
-//! A gateway that keeps its data in a folder takes it up again after a restart.
+//! Restarts of a gateway that stores its data in a folder.
 
 use std::{ffi::OsStr, fs, path::Path};
 
@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use crate::service::{OwnService, key_path};
 
-/// Starts on the data in `folder`, and on the same tables where they aren't in it.
+/// Starts a service with the data in `folder`. The folder's name is the name of the stack, so that tables in an external
+/// `DynamoDB` are found again.
 async fn start(folder: &Path) -> OwnService {
     let name = folder.file_name().and_then(OsStr::to_str).expect("a name");
     OwnService::start_with(|options| {
@@ -28,14 +29,14 @@ async fn valid_credentials_stay_valid_and_revoked_ones_stay_revoked() {
     let service = start(folder.path()).await;
     let account = service.account().await;
     let (key, record) = service.key(&account.session, json!({"name": "Kept"})).await;
-    let (revoked, gone) = service.key(&account.session, json!({})).await;
-    service.delete(&key_path(&gone), &account.session).await.expect(204);
+    let (revoked, revoked_record) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&revoked_record), &account.session).await.expect(204);
     let logged_out = service.login(&account.email).await;
     service.request("POST", "/v1/auth/logout").with(&logged_out).send().await.expect(204);
     let project = format!("/v1/projects/{}", service.project(&key).await);
-    let kept = [&key, &account.session];
+    let valid = [&key, &account.session];
     let mut before = Vec::new();
-    for credential in kept {
+    for credential in valid {
         before.push(service.me(credential).await.expect(200));
     }
     let list = service.get("/v1/api-keys?status=all", &account.session).await.expect(200);
@@ -44,14 +45,14 @@ async fn valid_credentials_stay_valid_and_revoked_ones_stay_revoked() {
     let service = start(folder.path()).await;
     service.time.pass(60);
     assert_eq!(service.get("/v1/api-keys?status=all", &account.session).await.expect(200), list);
-    for (credential, before) in kept.into_iter().zip(before) {
+    for (credential, before) in valid.into_iter().zip(before) {
         assert_eq!(service.me(credential).await.expect(200), before);
     }
     for credential in [revoked, logged_out] {
         service.me(&credential).await.assert_unauthorized();
     }
     service.get(&project, &key).await.expect(200);
-    // The pepper is in every password hash too.
+    // Password hashes depend on the pepper, too.
     service.login(&account.email).await;
     service.delete(&key_path(&record), &account.session).await.expect(204);
     service.me(&key).await.assert_unauthorized();
@@ -81,9 +82,9 @@ async fn missing_pepper_returns_503() {
     let service = start(folder.path()).await;
     let account = service.account().await;
     service.gateway.stop().await;
-    fs::remove_file(folder.path().join("secrets.json")).expect("the pepper was kept");
+    fs::remove_file(folder.path().join("secrets.json")).expect("the file with the pepper");
 
-    // Not a 401: the credential may well be valid.
+    // The status is not 401, because the credential may be valid.
     let service = start(folder.path()).await;
     service.me(&account.session).await.assert_error(503, "UNAVAILABLE");
 }

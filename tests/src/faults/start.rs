@@ -1,4 +1,4 @@
-//! What functions do when they start, before there is a request.
+//! The start of the functions, before their first request.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ async fn functions_that_read_batches_make_one_read() {
     assert_eq!(actions, ["authorizer", "login", "password"].map(|name| (name.to_owned(), read())).into());
     assert_eq!(dynamodb.calls().iter().filter(|operation| *operation == READ).count(), 3);
     assert_eq!(log.take_records(), [json!(null); 0]);
-    // None of it is of an invocation.
+    // The calls at the start are not counted for the first invocation.
     service.request("GET", "/v1/health").send().await.expect(200);
     assert_eq!(log.take_records()[0]["DynamoDBCalls"], 0);
 }
@@ -47,9 +47,9 @@ async fn unavailable_table_returns_503_until_recovery() {
     let dynamodb = DynamoDb::start().await;
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), Some(READ));
     let service = start(&dynamodb).await;
-    let failed = log.take_records();
-    assert_eq!(failed.len(), 3, "{failed:?}");
-    for record in failed {
+    let records = log.take_records();
+    assert_eq!(records.len(), 3, "{records:?}");
+    for record in records {
         assert_eq!(record["message"], "the warming read failed", "{record}");
         assert_eq!(record["level"], "WARN", "{record}");
         assert_eq!(record["reason"], "DynamoDB failed: error response: InternalServerError", "{record}");
@@ -61,7 +61,7 @@ async fn unavailable_table_returns_503_until_recovery() {
     let operator = service.operate(
         json!({"create_account": {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}}),
     );
-    operator.await.expect("another operation goes well");
+    operator.await.expect("other calls succeed");
     dynamodb.recover();
     let session = service.login("ada@example.com").await;
     service.me(&session).await.expect(200);
@@ -73,9 +73,9 @@ async fn unavailable_table_returns_503_until_recovery() {
 async fn unresponsive_table_delays_the_start_by_less_than_nine_seconds() {
     let dynamodb = DynamoDb::start().await;
     dynamodb.inject(Fault::Hang, Some(READ));
-    let began = Instant::now();
+    let started = Instant::now();
     let service = start(&dynamodb).await;
-    // Three functions start one after the other. Without a limit of its own, each would wait for five seconds.
-    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    // Three functions start in sequence. Without the shorter timeout of the warming read, each would wait for five seconds.
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
     service.request("GET", "/v1/health").send().await.expect(200);
 }
