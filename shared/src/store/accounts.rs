@@ -1,4 +1,4 @@
-//! Accounts in the table.
+//! Writes of accounts.
 
 use crate::{
     credentials::password::PasswordHash,
@@ -18,10 +18,10 @@ use crate::{
 };
 
 impl Store {
-    /// Puts a new account and its first member into the table.
+    /// Creates an account and its first member.
     ///
     /// # Errors
-    /// When the member's address is taken, or the table can't be written.
+    /// If the member's email address is in use, or the write fails.
     pub async fn create_account(
         &self,
         account: &Account,
@@ -37,13 +37,13 @@ impl Store {
         let mut writes = new_member(member, password)?;
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
         writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
     /// Suspends or restores an account.
     ///
     /// # Errors
-    /// When there is none, or the table can't be written.
+    /// If the account does not exist, or the write fails.
     pub async fn set_account_status(
         &self,
         account: AccountId,
@@ -59,13 +59,13 @@ impl Store {
             AccountStatus::Suspended => Action::AccountSuspended,
         };
         let event = event_write(account, Actor::Operator, action, audit_context)?;
-        self.table.write_together(vec![update, event]).await
+        self.table.transact(vec![update, event]).await
     }
 
-    /// Gives an account's keys other quotas, or the usual ones again.
+    /// Sets the quotas of an account's API keys. With `None`, the default quotas apply again.
     ///
     /// # Errors
-    /// When there is no such account, or the table can't be written.
+    /// If the account does not exist, or the write fails.
     pub async fn set_account_quotas(
         &self,
         account: AccountId,
@@ -78,6 +78,6 @@ impl Store {
             .value(":quotas", quotas)?;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
         let event = event_write(account, Actor::Operator, action, audit_context)?;
-        self.table.write_together(vec![update, event]).await
+        self.table.transact(vec![update, event]).await
     }
 }

@@ -1,4 +1,4 @@
-//! API keys in the table.
+//! Reads and writes of API keys.
 
 use crate::{
     authorization::principal::Principal,
@@ -28,14 +28,14 @@ use crate::{
 };
 
 impl Store {
-    /// Puts a new key into the table, which `maker` makes, and keeps the outcome.
+    /// Creates an API key on behalf of `creator` and stores the idempotency record.
     ///
     /// # Errors
-    /// When the same request came first, the maker is no longer let in, or the table can't be written.
+    /// If a request with the same idempotency key was made first, the creator is no longer authorized, or the write fails.
     pub async fn create_key(
         &self,
         key: &ApiKey,
-        maker: &Principal,
+        creator: &Principal,
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
@@ -48,89 +48,91 @@ impl Store {
             scope: (&key.scope).into(),
             expires_at: key.expires_at,
         };
-        let event = event_write(key.account_id, maker.into(), created, audit_context)?;
+        let event = event_write(key.account_id, creator.into(), created, audit_context)?;
         let mut writes = vec![put, event];
-        writes.extend(still_authorized(maker, audit_context.at)?);
+        writes.extend(still_authorized(creator, audit_context.at)?);
         writes.extend(idempotency.map(store_result).transpose()?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// The key with this id.
+    /// Loads an API key.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the read fails.
     pub async fn key(&self, account: AccountId, key: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.table.get(Key::api_key(account, key)).await?.map(to_entity).transpose()
     }
 
-    /// The account's keys that pass `keep`, newest first.
+    /// Lists the account's API keys that match `filter`, newest first.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If a read fails.
     pub async fn keys(
         &self,
         account: AccountId,
         paging: &Paging,
-        keep: impl Fn(&ApiKey) -> bool,
+        filter: impl Fn(&ApiKey) -> bool,
     ) -> Result<Page<ApiKey>, StoreError> {
-        self.table.list(account_partition(account), keys::API_KEYS, paging, keep).await
+        self.table.list(account_partition(account), keys::API_KEYS, paging, filter).await
     }
 
-    /// Puts `rotated` in the place of `seen`, the same key before, as `caller` asks. Its previous secret works
-    /// until `previous_expires_at`. Keeps the outcome.
+    /// Replaces `before` by the rotated key `after` on behalf of `caller` and stores the idempotency record. The previous
+    /// secret works until `previous_expires_at`.
     ///
     /// # Errors
-    /// When another change came first, the caller is no longer let in, or the table can't be written.
+    /// If the stored key is no longer as in `before`, the caller is no longer authorized, or the write fails.
     pub async fn rotate_key(
         &self,
-        seen: &ApiKey,
-        rotated: &ApiKey,
+        before: &ApiKey,
+        after: &ApiKey,
         previous_expires_at: Timestamp,
         caller: &Principal,
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
         let update =
-            Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :state, #hint = :hint")
-                .condition("#state = :seen", || StoreError::Conflict)
+            Write::update(Key::api_key(before.account_id, before.id), "SET #state = :state, #hint = :hint")
+                .condition("#state = :expected", || StoreError::Conflict)
                 .name("#state", "state")
                 .name("#hint", "hint")
-                .value(":seen", &seen.state)?
-                .value(":state", &rotated.state)?
-                .value(":hint", &rotated.hint)?;
-        let action = Action::KeyRotated { key_id: seen.id, previous_expires_at };
-        let mut writes = vec![update, event_write(seen.account_id, caller.into(), action, audit_context)?];
-        if matches!(caller, Principal::ApiKey(key) if key.key_id == seen.id) {
-            // Whether a key is let in that rotates itself was seen, and the update's condition holds it.
-            writes.push(account_still_active(seen.account_id)?);
+                .value(":expected", &before.state)?
+                .value(":state", &after.state)?
+                .value(":hint", &after.hint)?;
+        let action = Action::KeyRotated { key_id: before.id, previous_expires_at };
+        let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
+        if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
+            // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
+            // ensures that the stored key has not changed since.
+            writes.push(account_still_active(before.account_id)?);
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);
         }
         writes.extend(idempotency.map(store_result).transpose()?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// Revokes the key that was `seen`, whatever secrets it has, as `caller` asks: they are gone from the
-    /// table, so that no rotation that was under way can bring one back. Again, it changes nothing.
+    /// Revokes an API key on behalf of `caller`. A key that is already revoked stays as it is.
+    ///
+    /// The digests of all its secrets are removed from the table, so a concurrent rotation cannot make one valid again.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the write fails.
     pub async fn revoke_key(
         &self,
-        seen: &ApiKey,
+        key: &ApiKey,
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let update = Write::update(Key::api_key(seen.account_id, seen.id), "SET #state = :revoked")
+        let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :revoked")
             .condition("#state.#status = :active", || StoreError::Conflict)
             .name("#state", "state")
             .name("#status", "status")
             .value(":active", "active")?
             .value(":revoked", KeyState::Revoked)?;
-        let action = Action::KeyRevoked { key_id: seen.id };
-        let event = event_write(seen.account_id, caller.into(), action, audit_context)?;
-        match self.table.write_together(vec![update, event]).await {
-            // A key is never deleted, so what came first was a revocation.
+        let action = Action::KeyRevoked { key_id: key.id };
+        let event = event_write(key.account_id, caller.into(), action, audit_context)?;
+        match self.table.transact(vec![update, event]).await {
+            // A key is never deleted, so the condition only fails if the key is already revoked.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! The audit trail in the table. An event is put in the same transaction as the change that it tells of.
+//! Reads and writes of the audit trail. The event of a change is written in the same transaction as the change.
 
 use crate::{
     model::audit_event::{Action, Actor, AuditContext, AuditEvent},
@@ -18,28 +18,28 @@ use crate::{
     },
 };
 
-/// How long a refusal stays in the trail, in seconds: 90 days. Anybody can cause one, so they may not pile up
-/// for ever; all else stays.
+/// How long the event of a rejected attempt is stored, in seconds: 90 days. Anyone can cause such an event, so the events
+/// must not accumulate. All other events are stored permanently.
 const REJECTION_LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 impl Store {
-    /// The account's events that pass `keep`, newest first.
+    /// Lists the account's audit events that match `filter`, newest first.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If a read fails.
     pub async fn audit_events(
         &self,
         account: AccountId,
         paging: &Paging,
-        keep: impl Fn(&AuditEvent) -> bool,
+        filter: impl Fn(&AuditEvent) -> bool,
     ) -> Result<Page<AuditEvent>, StoreError> {
-        self.table.list(audit_partition(account), keys::AUDIT_EVENTS, paging, keep).await
+        self.table.list(audit_partition(account), keys::AUDIT_EVENTS, paging, filter).await
     }
 
-    /// Leaves in the trail of `account` that `actor` was refused something.
+    /// Records a rejected attempt in the audit trail of `account`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the write fails.
     pub async fn record_rejection(
         &self,
         account: AccountId,
@@ -50,17 +50,17 @@ impl Store {
         self.table.write(rejection_write(account, actor, action, audit_context)?).await.map(drop)
     }
 
-    /// Writes where nobody reads. A refusal takes as long where there is no account in whose trail it could
-    /// stand.
+    /// Writes an item that is never read. A rejected attempt that belongs to no account makes this write instead of
+    /// [`Store::record_rejection`], so that both take the same time.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the write fails.
     pub async fn write_decoy_event(&self) -> Result<(), StoreError> {
         self.table.write(Write::put(Key::decoy_event().into_attributes())).await.map(drop)
     }
 }
 
-/// The write that leaves in the trail of `account` that `actor` was refused something.
+/// The write that records a rejected attempt in the audit trail of `account`.
 pub(super) fn rejection_write(
     account: AccountId,
     actor: Option<Actor>,
@@ -74,7 +74,7 @@ pub(super) fn rejection_write(
     Ok(Write::put(item))
 }
 
-/// The write that leaves in the trail of `account` what `actor` did.
+/// The write that records an action of `actor` in the audit trail of `account`.
 pub(super) fn event_write(
     account: AccountId,
     actor: Actor,

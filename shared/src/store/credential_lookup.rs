@@ -1,4 +1,4 @@
-//! What the authorizer reads: all it needs for a credential, in one strongly consistent round trip.
+//! The reads of the authorizer. One strongly consistent `BatchGetItem` loads everything that it needs for a credential.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use crate::{
     },
 };
 
-/// How long a warming read may take: Lambda gives the whole start ten seconds.
-const WARMING_LIMIT: Duration = Duration::from_secs(2);
+/// How long the warming read may take. Lambda limits the whole start of a function to ten seconds.
+const WARMING_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Store {
-    /// Reads as the authorizer does, though nothing: what is costly about a first call, the TLS handshake above all,
-    /// is done then before a request waits for it, and the fast path is open.
+    /// Makes the warming read: a `BatchGetItem` of a key that does not exist. The costly parts of a first call, such as the
+    /// TLS handshake, then happen before a request waits for them. The read also enables direct batch gets.
     ///
     /// # Errors
-    /// When the table can't be read, or not in time.
+    /// If the read fails or takes too long.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let nothing = [Key::decoy()];
-        let read = timeout(WARMING_LIMIT, self.table.batch_get(&nothing));
-        read.await.map_err(|late| StoreError::Unavailable(late.into()))?.map(drop)
+        let keys = [Key::decoy()];
+        let read = timeout(WARMING_TIMEOUT, self.table.batch_get(&keys));
+        read.await.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))?.map(drop)
     }
 
-    /// Finds an API key and its account.
+    /// Loads an API key and its account.
     ///
     /// # Errors
-    /// When the table can't be read: then nothing is known of the key.
+    /// If the read fails. It is then unknown whether the key exists.
     pub async fn load_key(&self, account: AccountId, key: KeyId) -> Result<Option<LoadedKey>, StoreError> {
-        match self.table.get_together([Key::api_key(account, key), Key::account(account)]).await? {
+        match self.table.get_many([Key::api_key(account, key), Key::account(account)]).await? {
             [Some(key), Some(account)] => {
                 Ok(Some(LoadedKey { key: to_entity(key)?, account: to_entity(account)? }))
             }
@@ -42,10 +42,10 @@ impl Store {
         }
     }
 
-    /// Finds a session, its member and their account.
+    /// Loads a session, its member and their account.
     ///
     /// # Errors
-    /// When the table can't be read: then nothing is known of the session.
+    /// If the read fails. It is then unknown whether the session exists.
     pub async fn load_session(
         &self,
         account: AccountId,
@@ -53,7 +53,7 @@ impl Store {
         session: SessionId,
     ) -> Result<Option<LoadedSession>, StoreError> {
         let keys = [Key::session(account, user, session), Key::member(account, user), Key::account(account)];
-        match self.table.get_together(keys).await? {
+        match self.table.get_many(keys).await? {
             [Some(session), member, Some(account)] => Ok(Some(LoadedSession {
                 session: to_entity(session)?,
                 member: member.map(to_entity).transpose()?,

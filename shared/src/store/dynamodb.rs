@@ -1,4 +1,4 @@
-//! The engine below the store: keys, items, reads and writes. It knows no entity.
+//! Access to `DynamoDB`: keys, items, reads and writes. This module does not depend on any entity.
 
 pub(super) mod attributes;
 mod direct_batch_get;
@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::Client;
 use self::direct_batch_get::DirectBatchGet;
 pub use self::direct_batch_get::DynamoDb;
 
-/// A table of DynamoDB.
+/// A table.
 pub(super) struct Table {
     client: Client,
     direct_batch_get: Arc<DirectBatchGet>,

@@ -1,4 +1,4 @@
-//! Why the table did not do what it was asked.
+//! The errors of the store.
 
 use std::error;
 
@@ -8,39 +8,39 @@ use crate::{rate_limit::login_throttle::Throttled, telemetry::sdk_error::safe_su
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
-/// Why the table did not do what it was asked.
+/// The reason why a read or write failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The thing that was to be changed isn't there.
-    #[error("there is no such thing")]
+    /// The entity to change does not exist.
+    #[error("the entity does not exist")]
     NotFound,
-    /// Another change of the same thing came first.
-    #[error("another change came first")]
+    /// A concurrent change was made first, or the caller is no longer authorized.
+    #[error("another change was made first")]
     Conflict,
-    /// The address belongs to a member already, of this account or another.
-    #[error("the address is taken")]
+    /// The email address belongs to a member of this or another account.
+    #[error("the email address already belongs to a member")]
     AddressTaken,
-    /// The account would be left without an active admin.
-    #[error("the last active admin")]
+    /// The change would leave the account without an active admin.
+    #[error("the account would have no active admin")]
     LastAdmin,
-    /// Somebody tried to log in too often.
-    #[error("tried too often")]
+    /// There were too many login attempts.
+    #[error("too many login attempts")]
     Throttled {
-        /// In how many seconds it can be tried again.
+        /// Seconds until the next attempt is possible.
         retry_after: u32,
     },
-    /// Other writes of the same item, or too many, were in the way, time and again. Nothing was done, and nothing is known
-    /// of the condition either.
-    #[error("other writes of the same item were in the way")]
+    /// Every attempt to write failed because of concurrent writes to the same item or because of throttling. Nothing was
+    /// written, and the condition of the write may or may not hold.
+    #[error("every attempt to write failed because of concurrent writes or throttling")]
     Contended,
-    /// `DynamoDB` did not answer, or could not.
+    /// `DynamoDB` did not respond or returned an error.
     #[error("DynamoDB failed")]
     Unavailable(#[source] Cause),
-    /// What stands in the table is not what we write.
+    /// An item in the table does not have the expected form.
     #[error("an item is malformed")]
     Malformed(#[source] Cause),
-    /// We asked for what can't be.
-    #[error("a request that DynamoDB can't take")]
+    /// The service built an invalid request.
+    #[error("the request to DynamoDB is invalid")]
     Bug(#[source] Cause),
 }
 
@@ -49,9 +49,9 @@ impl StoreError {
         Self::Malformed(cause.into())
     }
 
-    /// New ids are random, so that one is taken is our fault.
+    /// The error if a new id already exists. New ids are random, so this is a bug.
     pub(super) fn id_taken() -> Self {
-        Self::bug("a new id is taken")
+        Self::bug("a new id already exists")
     }
 
     pub(super) fn bug(cause: impl Into<Cause>) -> Self {

@@ -1,4 +1,4 @@
-//! Idempotency records in the table.
+//! Reads and writes of idempotency records.
 
 use crate::{
     idempotency::{IdempotencyKey, IdempotencyRecord, IdempotencyResult},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Store {
-    /// The record for this key. It may have stopped counting.
+    /// Loads the record for this key. The record may have expired.
     pub(crate) async fn idempotency_record(
         &self,
         key: &IdempotencyKey,
@@ -23,8 +23,8 @@ impl Store {
     }
 }
 
-/// The write that stores a result, for the transaction that carries the request out. It fails if a request with the same
-/// key came first.
+/// The write that stores the result of a request, for the same transaction as the change that the request makes. It fails
+/// if a request with the same key was made first.
 pub(super) fn store_result(result: &IdempotencyResult) -> Result<Write, StoreError> {
     Write::put(to_item(Key::idempotency_record(&result.key), &result.record)?)
         .condition("attribute_not_exists(pk) OR #ttl <= :now", || StoreError::Conflict)

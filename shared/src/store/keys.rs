@@ -1,4 +1,4 @@
-//! The primary key of each entity, and the only code that makes one.
+//! The primary key of each entity. Only this module builds primary keys.
 
 use crate::{
     idempotency::IdempotencyKey,
@@ -35,32 +35,34 @@ impl Key {
         Self { pk: format!("EMAIL#{}", address.as_str()), sk: "EMAIL".to_owned() }
     }
 
-    /// A key at which nothing is: for a read that finds nothing and takes as long as one that does.
+    /// A key without an item. Reading it takes as long as reading an existing item.
     pub fn decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING".to_owned() }
     }
 
-    /// Another one, since a batch may not name one key twice.
+    /// A second key without an item, because a batch must not contain the same key twice.
     pub fn second_decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
-    /// A key at which something may be that nobody reads: for a write that only takes its time.
+    /// The key of an item that is never read. It is written instead of an audit event if there is no account, so that the
+    /// request takes as long.
     pub fn decoy_event() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
     }
 
-    /// What is remembered of the attempts with the address of `attempt`.
+    /// The key of the history of login attempts with the address of `attempt`.
     pub fn attempt_history(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "HISTORY".to_owned() }
     }
 
-    /// A key at which something may be that nobody reads, for a write where the address is nobody's.
+    /// The key of an item that is never read. It is written instead of the member's failures if the address is unknown, so
+    /// that the request takes as long.
     pub fn decoy_member(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "NOBODY".to_owned() }
     }
 
-    /// How often somebody from the source of `attempt` has failed in its hour.
+    /// The key of the number of failed attempts from the source of `attempt` in the same hour of the clock.
     pub fn source_hour(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.source), sk: format!("HOUR#{}", attempt.hour()) }
     }
@@ -91,7 +93,7 @@ pub(super) fn session_partition(account: AccountId, user: UserId) -> String {
     format!("ACCOUNT#{account}#USER#{user}")
 }
 
-/// Live and test data lie in partitions of their own: a request of one environment can't name the other's.
+/// Live and test data are in different partitions, so a request of one environment cannot reach data of the other.
 pub(super) fn project_partition(account: AccountId, environment: Environment) -> String {
     format!("ACCOUNT#{account}#{}", environment.as_str())
 }

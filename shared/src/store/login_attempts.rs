@@ -1,4 +1,4 @@
-//! Attempts to log in, as the table remembers them. Each is claimed before its password is looked at.
+//! Reads and writes of login attempts. An attempt is reserved before its password is checked.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,8 @@ use crate::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::{
-        AdmittedAttempt, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES, SourceHistory,
+        AdmittedAttempt, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES,
+        SourceHistory,
     },
     store::{
         Store,
@@ -31,26 +32,28 @@ use crate::{
     },
 };
 
-/// An attempt that was let through. It counts as a failure until it has succeeded.
+/// An admitted login attempt. It counts as a failure until it is marked as successful.
 pub struct AttemptReservation {
     attempt: Attempt,
+    /// Whether the address did not recognize the source.
     is_unrecognized: bool,
 }
 
-/// How many attempts of a source have failed or are under way in one hour, each while the source was strange.
+/// The number of attempts from a source in one hour of the clock that have failed or are in progress, and that the tried
+/// address did not recognize.
 #[derive(Default, Serialize, Deserialize)]
 struct SourceHour {
     failures: u32,
 }
 
 impl Store {
-    /// Claims an attempt to log in with `address`, and finds the credentials of the member who has it, and their
-    /// account.
+    /// Reserves a login attempt with `address`. Returns the reservation, and the member's credentials and account if the address
+    /// is known.
     ///
-    /// It takes the same calls whether or not there is such a member, so that the time they take tells nothing.
+    /// It makes the same calls for an unknown address, so that its duration does not reveal whether the address is known.
     ///
     /// # Errors
-    /// When it was tried too often, or the table can't be read or written.
+    /// If the attempt is throttled, or a read or write fails.
     pub async fn reserve_login_attempt(
         &self,
         address: Option<&EmailAddress>,
@@ -60,40 +63,44 @@ impl Store {
             pause_before(round).await;
             let owner = address.map_or_else(Key::decoy, Key::email);
             let keys = [owner, Key::attempt_history(&attempt), Key::source_hour(&attempt)];
-            let [owner, history, hour] = self.table.get_together(keys).await?;
+            let [owner, history, hour] = self.table.get_many(keys).await?;
             let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
             let hour: SourceHour = hour.map(to_entity).transpose()?.unwrap_or_default();
             let admitted = history.admit(&attempt, hour.failures)?;
-            let found = self.credentials_of(owner).await?;
-            let credentials = found.as_ref().map(|(credentials, _)| credentials);
-            match self.table.write_together(reservation_writes(&attempt, &admitted, credentials)?).await {
+            let loaded = self.load_credentials(owner).await?;
+            let credentials = loaded.as_ref().map(|(credentials, _)| credentials);
+            match self.table.transact(reservation_writes(&attempt, &admitted, credentials)?).await {
                 Ok(()) => {
                     return Ok((
                         AttemptReservation { attempt, is_unrecognized: admitted.is_unrecognized },
-                        found,
+                        loaded,
                     ));
                 }
-                // Another attempt came between. Whether this one may go on is to be seen anew.
+                // A concurrent attempt was reserved first. Check the limits again with the new history.
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
         }
-        // There are too many of them at this moment.
+        // There are too many concurrent attempts.
         Err(StoreError::Throttled { retry_after: 1 })
     }
 
-    /// The attempt had the right password of `member`, though nothing came of it.
+    /// Marks an attempt as successful: its password was correct, but the request failed for another reason.
     ///
     /// # Errors
-    /// When the member is gone, or the table can't be written.
-    pub async fn record_correct_password(&self, reservation: &AttemptReservation, member: &Member) -> Result<(), StoreError> {
-        self.table.write_together(correct_password_writes(reservation, member.account_id, member.id)?).await
+    /// If the member no longer exists, or the write fails.
+    pub async fn record_correct_password(
+        &self,
+        reservation: &AttemptReservation,
+        member: &Member,
+    ) -> Result<(), StoreError> {
+        self.table.transact(correct_password_writes(reservation, member.account_id, member.id)?).await
     }
 
-    /// The attempt had the right password of a member who may not log in.
+    /// Marks an attempt as successful and records that the login was rejected because the member or account is suspended.
     ///
     /// # Errors
-    /// When the member is gone, or the table can't be written.
+    /// If the member no longer exists, or the write fails.
     pub async fn reject_suspended_login(
         &self,
         reservation: &AttemptReservation,
@@ -101,21 +108,21 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
-        let refused = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+        let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
-        writes.push(rejection_write(account_id, None, refused, audit_context)?);
-        self.table.write_together(writes).await
+        writes.push(rejection_write(account_id, None, rejected, audit_context)?);
+        self.table.transact(writes).await
     }
 
-    /// Lets the password of the member who has `address` work again, where failures have disabled it, and knows the
-    /// source of `from` as theirs. Returns who they are.
+    /// Enables a password that failures have disabled. If there is a `recognized` attempt, the address recognizes its source
+    /// from now on. Returns the account and the member.
     ///
     /// # Errors
-    /// When there is no such member, an attempt came between, or the table can't be read or written.
+    /// If no member has this address, a concurrent attempt was made, or a read or write fails.
     pub async fn enable_password(
         &self,
         address: &EmailAddress,
-        from: Option<&Attempt>,
+        recognized: Option<&Attempt>,
         audit_context: &AuditContext,
     ) -> Result<(AccountId, UserId), StoreError> {
         let owner = self.table.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
@@ -123,17 +130,22 @@ impl Store {
         let enabled = Action::PasswordEnabled { user_id };
         let event = event_write(account_id, Actor::Operator, enabled, audit_context)?;
         let mut writes = vec![reset_failures_write(account_id, user_id)?, event];
-        if let Some(attempt) = from {
-            let history: AttemptHistory =
-                self.table.get(Key::attempt_history(attempt)).await?.map(to_entity).transpose()?.unwrap_or_default();
+        if let Some(attempt) = recognized {
+            let history: AttemptHistory = self
+                .table
+                .get(Key::attempt_history(attempt))
+                .await?
+                .map(to_entity)
+                .transpose()?
+                .unwrap_or_default();
             writes.push(history_write(attempt, &history.with_recognized_source(attempt))?);
         }
-        self.table.write_together(writes).await?;
+        self.table.transact(writes).await?;
         Ok((account_id, user_id))
     }
 }
 
-/// The writes that claim an attempt, each only if nothing came between that it did not see.
+/// The writes that reserve an attempt. They fail if a concurrent attempt was reserved first.
 fn reservation_writes(
     attempt: &Attempt,
     admitted: &AdmittedAttempt,
@@ -143,10 +155,10 @@ fn reservation_writes(
     let password = match credentials {
         Some(Credentials { member, failures, .. }) => {
             Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
-                .condition("#failures = :seen", || StoreError::Conflict)
+                .condition("#failures = :expected", || StoreError::Conflict)
                 .name("#failures", FAILURES)
                 .value(":failures", MAX_CONSECUTIVE_FAILURES.min(failures + 1))?
-                .value(":seen", failures)?
+                .value(":expected", failures)?
         }
         None => Write::put(with_expiry(Key::decoy_member(attempt).into_attributes(), &admitted.history)?),
     };
@@ -164,15 +176,15 @@ fn reservation_writes(
     Ok(writes)
 }
 
-/// The write that puts `history` in the place of the one before it.
+/// The write that replaces the attempt history by its next revision.
 fn history_write(attempt: &Attempt, history: &AttemptHistory) -> Result<Write, StoreError> {
     Write::put(with_expiry(to_item(Key::attempt_history(attempt), history)?, history)?)
-        .condition("attribute_not_exists(pk) OR #revision = :seen", || StoreError::Conflict)
+        .condition("attribute_not_exists(pk) OR #revision = :expected", || StoreError::Conflict)
         .name("#revision", "revision")
-        .value(":seen", history.revision - 1)
+        .value(":expected", history.revision - 1)
 }
 
-/// `item`, which is deleted when `history` is forgotten.
+/// Adds the attribute that makes `DynamoDB` delete `item` when `history` expires.
 fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreError> {
     if let Some(end) = history.expires_at() {
         item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
@@ -180,33 +192,33 @@ fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreEr
     Ok(item)
 }
 
-/// The writes that turn a claimed attempt into a success, but for the member's own failures in a row.
+/// The writes that mark an attempt as successful, except the reset of the member's failures.
 pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
     let AttemptReservation { attempt, is_unrecognized } = reservation;
     let source = SourceHistory::recognized(attempt.at);
     let end = source.recognized_until().map(Timestamp::unix_seconds);
     let history = Write::update(
         Key::attempt_history(attempt),
-        "SET #sources.#source = :known, #revision = #revision + :one, #ttl = :end",
+        "SET #sources.#source = :recognized, #revision = #revision + :one, #ttl = :end",
     )
     .name("#sources", "sources")
     .name("#source", &attempt.source)
     .name("#revision", "revision")
     .name("#ttl", "ttl")
-    .value(":known", source)?
+    .value(":recognized", source)?
     .value(":one", 1)?
     .value(":end", end)?;
     let mut writes = vec![history];
     if *is_unrecognized {
-        let hour = Write::update(Key::source_hour(attempt), "ADD #failures :less")
+        let hour = Write::update(Key::source_hour(attempt), "ADD #failures :minus_one")
             .name("#failures", "failures")
-            .value(":less", -1)?;
+            .value(":minus_one", -1)?;
         writes.push(hour);
     }
     Ok(writes)
 }
 
-/// The writes after an attempt with the right password of the member.
+/// The writes that mark an attempt with the member's correct password as successful.
 pub(super) fn correct_password_writes(
     reservation: &AttemptReservation,
     account: AccountId,
@@ -217,10 +229,10 @@ pub(super) fn correct_password_writes(
     Ok(writes)
 }
 
-/// The write after which no failures of the member are counted.
+/// The write that resets the member's consecutive failures.
 fn reset_failures_write(account: AccountId, user: UserId) -> Result<Write, StoreError> {
-    Write::update(Key::member(account, user), "SET #failures = :none")
+    Write::update(Key::member(account, user), "SET #failures = :zero")
         .if_exists()
         .name("#failures", FAILURES)
-        .value(":none", 0)
+        .value(":zero", 0)
 }

@@ -1,4 +1,4 @@
-//! What a member logs in with, in the table: an address and a password.
+//! Reads of the credentials that a member logs in with: an email address and a password.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,41 +18,39 @@ use crate::{
     },
 };
 
-/// Whose an address is. Addresses are unique over all accounts, because a login names no account.
+/// The member who has an email address. An address is unique over all accounts, because a login does not name an account.
 #[derive(Serialize, Deserialize)]
 pub(super) struct AddressOwner {
     pub account_id: AccountId,
     pub user_id: UserId,
 }
 
-/// A member, the hash of their password, and how often that was tried in vain.
+/// A member with their password hash and consecutive failures.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The member.
     pub member: Member,
-    /// The hash.
     pub password: PasswordHash,
-    /// The failures in a row up to the attempt that has read this, but for itself.
+    /// The number of consecutive failures before the current attempt.
     pub failures: u32,
 }
 
 impl Credentials {
-    /// Whether failures have disabled the password: then no attempt is compared with it.
+    /// Returns true if failures have disabled the password. It must then not be compared with an attempt.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.failures >= MAX_CONSECUTIVE_FAILURES
     }
 }
 
-/// The attribute of a member that holds the hash of the password.
+/// The attribute of a member that contains the password hash.
 pub(super) const PASSWORD: &str = "password";
-/// The one that holds how many attempts in a row have failed or are under way.
+/// The attribute of a member that contains the number of consecutive attempts that have failed or are in progress.
 pub(super) const FAILURES: &str = "failures";
 
 impl Store {
-    /// The credentials of the member who has the address `owner`, and their account. It takes a read where there is
-    /// none, too.
-    pub(super) async fn credentials_of(
+    /// Loads the credentials and the account of the member who has an address. If there is no `owner`, it reads decoys, which
+    /// takes as long.
+    pub(super) async fn load_credentials(
         &self,
         owner: Option<BatchItem>,
     ) -> Result<Option<(Credentials, Account)>, StoreError> {
@@ -62,13 +60,14 @@ impl Store {
             }
             None => [Key::decoy(), Key::second_decoy()],
         };
-        let [Some(member), Some(account)] = self.table.get_together(keys).await? else { return Ok(None) };
+        let [Some(member), Some(account)] = self.table.get_many(keys).await? else { return Ok(None) };
         Ok(Some((credentials(member)?, to_entity(account)?)))
     }
 }
 
 fn credentials(mut item: BatchItem) -> Result<Credentials, StoreError> {
-    let mut take = |name| item.remove(name).ok_or_else(|| StoreError::malformed("a member has no password"));
-    let (password, failures) = (value(take(PASSWORD)?)?, value(take(FAILURES)?)?);
+    let mut remove =
+        |name| item.remove(name).ok_or_else(|| StoreError::malformed("a member has no password or failures"));
+    let (password, failures) = (value(remove(PASSWORD)?)?, value(remove(FAILURES)?)?);
     Ok(Credentials { password, failures, member: to_entity(item)? })
 }

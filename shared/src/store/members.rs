@@ -1,4 +1,4 @@
-//! Members in the table.
+//! Reads and writes of members.
 
 use crate::{
     authorization::principal::Principal,
@@ -30,26 +30,26 @@ use crate::{
 };
 
 impl Store {
-    /// The member with this id.
+    /// Loads a member.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the read fails.
     pub async fn member(&self, account: AccountId, user: UserId) -> Result<Option<Member>, StoreError> {
         self.table.get(Key::member(account, user)).await?.map(to_entity).transpose()
     }
 
-    /// The account's members, newest first.
+    /// Lists the account's members, newest first.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If a read fails.
     pub async fn members(&self, account: AccountId, paging: &Paging) -> Result<Page<Member>, StoreError> {
         self.table.list(account_partition(account), keys::MEMBERS, paging, |_| true).await
     }
 
-    /// Puts a new member into the table, whom `caller` makes.
+    /// Creates a member on behalf of `caller`.
     ///
     /// # Errors
-    /// When the address is taken, the caller is no longer let in, or the table can't be written.
+    /// If the email address is in use, the caller is no longer authorized, or the write fails.
     pub async fn create_member(
         &self,
         member: &Member,
@@ -66,14 +66,14 @@ impl Store {
             permissions: member.permissions,
         };
         writes.push(event_write(member.account_id, caller.into(), created, audit_context)?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// Puts `after` in the place of `before`, the same member before the change, as `caller` asks.
+    /// Changes the member from `before` to `after` on behalf of `caller`.
     ///
     /// # Errors
-    /// When another change came first, the caller is no longer let in, the account would lose its last
-    /// active admin, or the table can't be written.
+    /// If the stored member is no longer as in `before`, the caller is no longer authorized, the account would lose its last
+    /// active admin, or the write fails.
     pub async fn change_member(
         &self,
         before: &Member,
@@ -94,31 +94,31 @@ impl Store {
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// Removes a member as they were seen, and frees their address, as `caller` asks.
+    /// Removes a member on behalf of `caller`. The member's email address can then be used again.
     ///
     /// # Errors
-    /// When another change came first, the caller is no longer let in, the account would lose its last
-    /// active admin, or the table can't be written.
+    /// If the stored member is no longer as in `member`, the caller is no longer authorized, the account would lose its last
+    /// active admin, or the write fails.
     pub async fn remove_member(
         &self,
-        seen: &Member,
+        member: &Member,
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let member = Write::delete(Key::member(seen.account_id, seen.id));
-        let mut writes = vec![if_unchanged(member, seen)?, Write::delete(Key::email(&seen.email))];
-        writes.extend(credential_still_authorized_to_change(caller, seen, audit_context.at)?);
-        writes.push(count_admins(seen.account_id, Some(seen), None)?);
-        let removed = Action::MemberRemoved { user_id: seen.id };
-        writes.push(event_write(seen.account_id, caller.into(), removed, audit_context)?);
-        self.table.write_together(writes).await
+        let delete = Write::delete(Key::member(member.account_id, member.id));
+        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(Key::email(&member.email))];
+        writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
+        writes.push(count_admins(member.account_id, Some(member), None)?);
+        let removed = Action::MemberRemoved { user_id: member.id };
+        writes.push(event_write(member.account_id, caller.into(), removed, audit_context)?);
+        self.table.transact(writes).await
     }
 }
 
-/// The writes that put a new member into the table.
+/// The writes that create a member.
 pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec<Write>, StoreError> {
     let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
     let mut member_item = to_item(Key::member(member.account_id, member.id), member)?;
@@ -131,22 +131,24 @@ pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec
     ])
 }
 
-/// `write`, only if the member is as it was seen.
-fn if_unchanged(write: Write, seen: &Member) -> Result<Write, StoreError> {
-    const UNCHANGED: &str = "#permissions = :seen_permissions AND #status = :seen_status \
-                             AND #session_epoch = :seen_session_epoch";
+/// Adds the condition that the stored member is still as in `expected`.
+fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
+    const UNCHANGED: &str = "#permissions = :expected_permissions AND #status = :expected_status \
+                             AND #session_epoch = :expected_session_epoch";
     write
         .condition(UNCHANGED, || StoreError::Conflict)
         .name("#permissions", "permissions")
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")
-        .value(":seen_permissions", seen.permissions)?
-        .value(":seen_status", seen.status)?
-        .value(":seen_session_epoch", seen.session_epoch)
+        .value(":expected_permissions", expected.permissions)?
+        .value(":expected_status", expected.status)?
+        .value(":expected_session_epoch", expected.session_epoch)
 }
 
-/// The write to the account where a change of a member adds an active admin or takes one away, which fails where it would
-/// take away the last; and where it does neither, a check. Both are done only while the account is let in.
+/// The write to the account for the change of a member from `before` to `after`.
+///
+/// It updates the number of active admins if the change adds or removes one, and fails if it would remove the last one. It
+/// also fails if the account is not active. If the number stays the same, it only checks that the account is active.
 fn count_admins(
     account: AccountId,
     before: Option<&Member>,

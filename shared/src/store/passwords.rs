@@ -1,4 +1,4 @@
-//! What people log in with: addresses and passwords in the table.
+//! Writes of passwords.
 
 use crate::{
     authorization::principal::SessionPrincipal,
@@ -18,32 +18,32 @@ use crate::{
 };
 
 impl Store {
-    /// Gives a member another password, whose present one `claim` has tried, and ends all of their sessions but the
-    /// one of `caller`.
+    /// Changes a member's password, ends all of the member's sessions except that of `caller`, and marks the attempt with the
+    /// current password as successful.
     ///
     /// # Errors
-    /// When another change came first, or the table can't be written.
+    /// If the stored password has changed or the caller's session has ended in the meantime, or the write fails.
     pub async fn change_password(
         &self,
-        seen: &Credentials,
+        current: &Credentials,
         new: &PasswordHash,
         reservation: &AttemptReservation,
         caller: &SessionPrincipal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let Member { account_id, id, session_epoch, .. } = seen.member;
+        let Member { account_id, id, session_epoch, .. } = current.member;
         let member = Write::update(
             Key::member(account_id, id),
-            "SET #password = :new, #session_epoch = :next, #failures = :none",
+            "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
-        .condition("#password = :seen AND #session_epoch = :epoch", || StoreError::Conflict)
+        .condition("#password = :expected AND #session_epoch = :epoch", || StoreError::Conflict)
         .name("#password", PASSWORD)
         .name("#session_epoch", "session_epoch")
         .name("#failures", FAILURES)
-        .value(":none", 0)?
+        .value(":zero", 0)?
         .value(":new", new)?
         .value(":next", session_epoch + 1)?
-        .value(":seen", &seen.password)?
+        .value(":expected", &current.password)?
         .value(":epoch", session_epoch)?;
         let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
             .condition("attribute_exists(pk)", || StoreError::Conflict)
@@ -53,25 +53,25 @@ impl Store {
         let event = event_write(account_id, caller.into(), action, audit_context)?;
         let mut writes = vec![member, session, event];
         writes.extend(success_writes(reservation)?);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// Puts a hash of the same password in the place of the one that was seen. Where the password was
-    /// changed meanwhile, that stays.
+    /// Replaces a password hash by `rehashed`, which is a hash of the same password. If the stored password has changed in the
+    /// meantime, it stays.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the write fails.
     pub async fn replace_password_hash(
         &self,
-        seen: &Credentials,
+        current: &Credentials,
         rehashed: &PasswordHash,
     ) -> Result<(), StoreError> {
-        let Member { account_id, id, .. } = seen.member;
+        let Member { account_id, id, .. } = current.member;
         let update = Write::update(Key::member(account_id, id), "SET #password = :rehashed")
-            .condition("#password = :seen", || StoreError::Conflict)
+            .condition("#password = :expected", || StoreError::Conflict)
             .name("#password", PASSWORD)
             .value(":rehashed", rehashed)?
-            .value(":seen", &seen.password)?;
+            .value(":expected", &current.password)?;
         match self.table.write(update).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),

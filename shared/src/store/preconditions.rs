@@ -1,6 +1,6 @@
-//! That a caller is still who the authorizer let in, checked in the same transaction as what they do: a key
-//! that was revoked or has expired, a session that was ended, an admin who was demoted or an account that was
-//! suspended a moment ago hands out nothing more.
+//! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
+//! authorizer decided, the key was revoked or has expired, the session has ended, the member's permissions have changed, or
+//! the account was suspended.
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},
@@ -15,15 +15,17 @@ use crate::{
     },
 };
 
-/// The checks that `caller` may still do what the authorizer let them do.
+/// The checks that the credential of `caller` is still authorized and the account is still active.
 pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     let mut checks = credential_still_authorized(caller, now)?;
     checks.push(account_still_active(caller.account_id())?);
     Ok(checks)
 }
 
-/// The check that the account is not suspended. A transaction may not name one item twice, so where the account itself
-/// is changed, the condition of that is to hold this.
+/// The check that the account is not suspended.
+///
+/// A transaction must not contain an item twice. A transaction that changes the account includes this condition in that write
+/// instead.
 pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreError> {
     Write::check(Key::account(account))
         .condition("#status = :active", || StoreError::Conflict)
@@ -31,7 +33,7 @@ pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreErr
         .value(":active", AccountStatus::Active)
 }
 
-/// The checks of the credential alone, for a transaction that sees to the account itself.
+/// The checks that the credential of `caller` is still authorized, without the check of the account.
 pub(super) fn credential_still_authorized(
     caller: &Principal,
     now: Timestamp,
@@ -55,32 +57,38 @@ pub(super) fn credential_still_authorized(
     }
 }
 
-/// The same, of a caller who changes the member `seen`: where they change themselves, what was seen of them is
-/// compared here, and the change's own condition holds it.
+/// The checks that the credential of `caller` is still authorized, for a transaction that changes or deletes `member`.
+///
+/// If the caller changes themselves, their permissions and status are checked here against `member`, because a transaction
+/// must not contain an item twice. The condition of the change ensures that the stored member is still as in `member`.
 pub(super) fn credential_still_authorized_to_change(
     caller: &Principal,
-    seen: &Member,
+    member: &Member,
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
     match caller {
-        Principal::Session(session) if session.user_id == seen.id => {
-            let as_let_in =
-                seen.accepts_session_epoch(session.session_epoch) && seen.permissions == session.permissions;
-            if as_let_in { Ok(vec![session_still_valid(session, now)?]) } else { Err(StoreError::Conflict) }
+        Principal::Session(session) if session.user_id == member.id => {
+            let is_authorized = member.accepts_session_epoch(session.session_epoch)
+                && member.permissions == session.permissions;
+            if is_authorized {
+                Ok(vec![session_still_valid(session, now)?])
+            } else {
+                Err(StoreError::Conflict)
+            }
         }
         _ => credential_still_authorized(caller, now),
     }
 }
 
-/// The check that the secret that a key came with works, and the key has not expired.
+/// The check that the secret that the caller used is still valid and the key has not expired.
 fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, StoreError> {
-    // As `ApiKey::still_authorizes` and `ApiKey::has_expired` have it.
-    const WORKS: &str = "#state.#status = :active \
+    // This is the same rule as `delegation::still_authorizes` and `ApiKey::has_expired`.
+    const IS_VALID: &str = "#state.#status = :active \
                          AND (#state.#generation = :generation \
                               OR (#state.#generation = :next AND #state.#previous.#ends_at > :now)) \
                          AND (attribute_type(#expires_at, :null) OR #expires_at > :now)";
     Write::check(Key::api_key(key.account_id, key.key_id))
-        .condition(WORKS, || StoreError::Conflict)
+        .condition(IS_VALID, || StoreError::Conflict)
         .name("#state", "state")
         .name("#status", "status")
         .name("#generation", "generation")
@@ -94,7 +102,7 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
         .value(":now", now)
 }
 
-/// The check that a session was not ended by name, and is not over for its age.
+/// The check that a session still exists in its epoch and has not expired.
 fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     Write::check(Key::session(session.account_id, session.user_id, session.session_id))
         .condition("#epoch = :epoch AND #expires_at > :now", || StoreError::Conflict)

@@ -1,4 +1,4 @@
-//! Projects in the table.
+//! Reads and writes of projects.
 
 use crate::{
     idempotency::IdempotencyResult,
@@ -24,10 +24,10 @@ use crate::{
 };
 
 impl Store {
-    /// Puts a new project into the table, and keeps the outcome.
+    /// Creates a project and stores the idempotency record.
     ///
     /// # Errors
-    /// When the same request came first, or the table can't be written.
+    /// If a request with the same idempotency key was made first, or the write fails.
     pub async fn create_project(
         &self,
         account: AccountId,
@@ -35,18 +35,18 @@ impl Store {
         project: &Project,
         idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
-        // Without a condition: the id is new, and a repeated attempt puts the same.
+        // This needs no condition: the id is new, and a retry writes the same item.
         let put = Write::put(to_item(Key::project(account, environment, &project.id), project)?);
         match idempotency {
             None => self.table.write(put).await.map(drop),
-            Some(result) => self.table.write_together(vec![put, store_result(result)?]).await,
+            Some(result) => self.table.transact(vec![put, store_result(result)?]).await,
         }
     }
 
-    /// The project with this id.
+    /// Loads a project.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the read fails.
     pub async fn project(
         &self,
         account: AccountId,
@@ -56,10 +56,10 @@ impl Store {
         self.table.get(Key::project(account, environment, project)).await?.map(to_entity).transpose()
     }
 
-    /// The account's projects, newest first.
+    /// Lists the account's projects, newest first.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If a read fails.
     pub async fn projects(
         &self,
         account: AccountId,
@@ -69,10 +69,10 @@ impl Store {
         self.table.list(project_partition(account, environment), keys::PROJECTS, paging, |_| true).await
     }
 
-    /// Those of the projects `ids`, at most 100, that exist, newest first.
+    /// Lists the projects among `ids` that exist, newest first. There may be at most 100 ids.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the read fails.
     pub async fn projects_among(
         &self,
         account: AccountId,
@@ -83,20 +83,20 @@ impl Store {
         let behind = |id: &&ProjectId| paging.after.as_deref().is_none_or(|after| id.as_str() < after);
         let keys: Vec<_> =
             ids.iter().filter(behind).map(|id| Key::project(account, environment, id)).collect();
-        // A batch may not be empty.
+        // A batch must not be empty.
         let items = if keys.is_empty() { Vec::new() } else { self.table.batch_get(&keys).await? };
         let mut entities = items.into_iter().map(to_entity).collect::<Result<Vec<Project>, _>>()?;
         entities.sort_by(|one, other| other.id.cmp(&one.id));
-        let more = entities.len() > paging.limit;
+        let has_more = entities.len() > paging.limit;
         entities.truncate(paging.limit);
-        let next = entities.last().filter(|_| more).map(|last| last.id.to_string());
+        let next = entities.last().filter(|_| has_more).map(|last| last.id.to_string());
         Ok(Page { entities, next })
     }
 
-    /// Gives a project another name. Returns it as it is then.
+    /// Renames a project. Returns the changed project.
     ///
     /// # Errors
-    /// When there is none, or the table can't be written.
+    /// If the project does not exist, or the write fails.
     pub async fn rename_project(
         &self,
         account: AccountId,
@@ -114,7 +114,7 @@ impl Store {
     /// Deletes a project.
     ///
     /// # Errors
-    /// When there is none, or the table can't be written.
+    /// If the project does not exist, or the write fails.
     pub async fn delete_project(
         &self,
         account: AccountId,

@@ -1,4 +1,4 @@
-//! Sessions in the table.
+//! Reads and writes of sessions.
 
 use crate::{
     model::{
@@ -24,11 +24,10 @@ use crate::{
 };
 
 impl Store {
-    /// Puts a new session of a member who logged in by `claim` into the table. `DynamoDB` deletes it some time after
-    /// its end.
+    /// Creates a session and marks the login attempt as successful. `DynamoDB` deletes the session some time after it expires.
     ///
     /// # Errors
-    /// When the member is gone, or the table can't be written.
+    /// If the member no longer exists, or the write fails.
     pub async fn create_session(
         &self,
         session: &Session,
@@ -44,27 +43,27 @@ impl Store {
         let session = Write::put_new(item, StoreError::id_taken);
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
         writes.extend([session, event]);
-        self.table.write_together(writes).await
+        self.table.transact(writes).await
     }
 
-    /// The member's sessions that pass `keep`, newest first.
+    /// Lists the member's sessions that match `filter`, newest first.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If a read fails.
     pub async fn sessions(
         &self,
         account: AccountId,
         user: UserId,
         paging: &Paging,
-        keep: impl Fn(&Session) -> bool,
+        filter: impl Fn(&Session) -> bool,
     ) -> Result<Page<Session>, StoreError> {
-        self.table.list(session_partition(account, user), keys::SESSIONS, paging, keep).await
+        self.table.list(session_partition(account, user), keys::SESSIONS, paging, filter).await
     }
 
     /// Ends a session.
     ///
     /// # Errors
-    /// When there is none, or the table can't be written.
+    /// If the session does not exist, or the write fails.
     pub async fn end_session(
         &self,
         account: AccountId,

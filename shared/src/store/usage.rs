@@ -1,5 +1,5 @@
-//! What the use of a credential leaves in the table: of a key, how much of its limit was taken; of either, when it was
-//! last used.
+//! Writes that record the use of a credential: the reserved part of an API key's quota, and the time of the last use of an
+//! API key or a session.
 
 use serde::Deserialize;
 
@@ -26,19 +26,19 @@ use crate::{
     },
 };
 
-/// What is needed of a key's item.
+/// The attribute of an API key that contains its counter.
 #[derive(Deserialize)]
-struct Counted {
+struct KeyCounter {
     counter: Option<Counter>,
 }
 
 impl Store {
-    /// Takes a batch of the key's quota, or what is left of it, and writes down that the key is used `now`.
+    /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key.
     ///
-    /// An attempt whose answer was lost takes again: what it took the first time is lost, and no more.
+    /// If the response to a write is lost, the retry reserves the batch again. The first reservation is then never spent.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the write fails.
     pub async fn reserve_quota(
         &self,
         key: &ApiKey,
@@ -46,24 +46,24 @@ impl Store {
         quota: Quota,
         now: Timestamp,
     ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
-        let mut seen = key.counter;
+        let mut counter = key.counter;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            let taking = match Reservation::plan(wanted, seen, quota) {
-                Ok(taking) => taking,
+            let reservation = match Reservation::plan(wanted, counter, quota) {
+                Ok(reservation) => reservation,
                 Err(counter) => return Ok(Err(NoReservation::Exhausted(counter))),
             };
-            match self.table.write(reservation_write(key, taking, now)?).await {
+            match self.table.write(reservation_write(key, reservation, now)?).await {
                 Ok(item) => {
-                    let counter =
-                        item.map(to_entity::<Counted>).transpose()?.and_then(|counted| counted.counter);
-                    let counter = counter.ok_or_else(|| StoreError::malformed("a counter is gone"))?;
-                    return Ok(Ok(ReservedBatch { size: taking.batch().size, counter }));
+                    let counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
+                    let counter = counter
+                        .ok_or_else(|| StoreError::malformed("a key has no counter after a reservation"))?;
+                    return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter }));
                 }
                 Err(StoreError::Conflict) => {
-                    // As the authorizer reads, so that it needs no other permission.
-                    let [item] = self.table.get_together([Key::api_key(key.account_id, key.id)]).await?;
-                    seen = item.map(to_entity::<Counted>).transpose()?.and_then(|counted| counted.counter);
+                    // Uses `BatchGetItem`, so that the authorizer needs no permission for `GetItem`.
+                    let [item] = self.table.get_many([Key::api_key(key.account_id, key.id)]).await?;
+                    counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
                 }
                 Err(StoreError::Contended) => break,
                 Err(error) => return Err(error),
@@ -72,29 +72,29 @@ impl Store {
         Ok(Err(NoReservation::Contended))
     }
 
-    /// Puts `rehashed` in the place of the state that was seen of `key`, which is of the same secrets. Where it was
-    /// changed meanwhile, that stays.
+    /// Replaces the state of `key` by `rehashed`, which contains digests of the same secrets. If the stored state has changed
+    /// in the meantime, it stays.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn rehash_key(&self, key: &ApiKey, rehashed: &KeyState) -> Result<(), StoreError> {
+    /// If the write fails.
+    pub async fn replace_key_digests(&self, key: &ApiKey, rehashed: &KeyState) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :rehashed")
-            .condition("#state = :seen", || StoreError::Conflict)
+            .condition("#state = :expected", || StoreError::Conflict)
             .name("#state", "state")
             .value(":rehashed", rehashed)?
-            .value(":seen", &key.state)?;
+            .value(":expected", &key.state)?;
         match self.table.write(update).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Writes down that `session` is used `now`, and keeps `digest` of its token from now on. Where it was ended
-    /// meanwhile, it stays so.
+    /// Records the use of `session` and stores `digest` as the digest of its token. A session that has ended in the meantime
+    /// stays ended.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn use_session(
+    /// If the write fails.
+    pub async fn record_session_use(
         &self,
         session: &Session,
         digest: &TokenDigest,
@@ -114,10 +114,10 @@ impl Store {
     }
 }
 
-fn reservation_write(key: &ApiKey, taking: Reservation, now: Timestamp) -> Result<Write, StoreError> {
+fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> Result<Write, StoreError> {
     let item = Key::api_key(key.account_id, key.id);
     let conflict = || StoreError::Conflict;
-    let write = match taking {
+    let write = match reservation {
         Reservation::StartWindow(Batch { window, size }) => {
             Write::update(item, "SET #counter = :counter, #last_used_at = :now")
                 .condition(

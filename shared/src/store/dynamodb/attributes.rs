@@ -1,4 +1,4 @@
-//! Our types as `DynamoDB`'s attributes, and back.
+//! The conversion between Rust types and `DynamoDB` attributes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,24 +12,24 @@ use crate::store::{
     error::StoreError,
 };
 
-/// The item that holds `thing` at `key`.
+/// Converts `entity` to an item with this primary key.
 pub(in crate::store) fn to_item(key: Key, entity: impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = aws_sdk_dynamodb_1::to_item(entity).map_err(StoreError::bug)?;
     item.extend(key.into_attributes());
     Ok(item)
 }
 
-/// `value` as an attribute.
+/// Converts `value` to an attribute.
 pub(in crate::store) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
     aws_sdk_dynamodb_1::to_attribute_value(value).map_err(StoreError::bug)
 }
 
-/// What `item` holds.
+/// Converts an item to an entity.
 pub(in crate::store) fn to_entity<T: DeserializeOwned>(item: impl Into<BatchItem>) -> Result<T, StoreError> {
     from_item(item).map_err(StoreError::malformed)
 }
 
-/// What `attribute` holds.
+/// Converts an attribute to a value.
 pub(in crate::store) fn value<T: DeserializeOwned>(
     attribute: serde_dynamo::AttributeValue,
 ) -> Result<T, StoreError> {

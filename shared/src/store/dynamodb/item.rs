@@ -1,4 +1,4 @@
-//! Items, as the SDK and as a direct `BatchGetItem` represent them.
+//! The types of items.
 
 use std::collections::HashMap;
 
@@ -7,5 +7,5 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// An item as the SDK represents it.
 pub(in crate::store) type Item = HashMap<String, AttributeValue>;
 
-/// An item as a `BatchGetItem` returned it, by way of the SDK or directly.
+/// An item that a `BatchGetItem` returned, through the SDK or directly.
 pub(in crate::store) type BatchItem = serde_dynamo::Item;

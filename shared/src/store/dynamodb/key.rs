@@ -14,7 +14,7 @@ pub(in crate::store) struct Key {
     pub sk: String,
 }
 
-/// Writes a string as DynamoDB's JSON represents it.
+/// Serializes a string as a string attribute in `DynamoDB`'s JSON format.
 fn as_attribute<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map([("S", text)])
 }
@@ -28,14 +28,14 @@ impl Key {
     }
 }
 
-/// A kind of item that is listed: its items share a partition, and their sort keys are a prefix and an id.
+/// A kind of item that can be listed. Items of one kind share a partition, and their sort keys consist of a prefix and an id.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct ItemKind {
     pub sort_key_prefix: &'static str,
 }
 
 impl ItemKind {
-    /// The id in the sort key of an item of this kind.
+    /// Extracts the id from the sort key of an item of this kind.
     pub fn id(self, item: &Item) -> Result<String, StoreError> {
         let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
         let id = sk.and_then(|sk| sk.strip_prefix(self.sort_key_prefix));
@@ -43,7 +43,7 @@ impl ItemKind {
             .ok_or_else(|| StoreError::malformed("a listed item has the sort key of another kind"))
     }
 
-    /// The key of the item of this kind with `id`, in the partition `pk`.
+    /// The primary key of the item of this kind with `id`, in the partition `pk`.
     pub fn key(self, pk: String, id: impl std::fmt::Display) -> Key {
         Key { pk, sk: format!("{}{id}", self.sort_key_prefix) }
     }

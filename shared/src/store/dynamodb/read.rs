@@ -1,4 +1,4 @@
-//! Reads, all strongly consistent: one item, several together, a page of a list.
+//! Reads of one item, of several items, and of a page of a list. All are strongly consistent.
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::de::DeserializeOwned;
@@ -17,16 +17,16 @@ use crate::{
     },
 };
 
-/// How many reads a page of a list takes at most.
-const LIST_READS: usize = 4;
+/// The most queries that one page of a list makes.
+const MAX_LIST_READS: usize = 4;
 
-/// How many times as much as the one before each of them takes, up to the 1 MB that `DynamoDB` gives at once.
+/// The factor by which the limit of each query of a page grows. A query returns at most 1 MB in any case.
 const LIST_READ_GROWTH: i32 = 4;
 
 impl Table {
-    /// The item at `key`.
+    /// Reads one item.
     pub(in crate::store) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(&self.name)
@@ -34,77 +34,78 @@ impl Table {
             .consistent_read(true)
             .send()
             .await?;
-        Ok(answer.item)
+        Ok(response.item)
     }
 
-    /// The items at `keys`, each where it exists.
-    pub(in crate::store) async fn get_together<const N: usize>(
+    /// Reads the items with `keys`. The results are in the order of the keys, with `None` for an item that does not exist.
+    pub(in crate::store) async fn get_many<const N: usize>(
         &self,
         keys: [Key; N],
     ) -> Result<[Option<BatchItem>; N], StoreError> {
-        let mut found = self.batch_get(&keys).await?;
-        // No two of them share a sort key, so it tells them apart.
+        let mut items = self.batch_get(&keys).await?;
+        // The sort keys are unique among `keys`, so they identify the items.
         Ok(keys.map(|Key { sk, .. }| {
             let sk = serde_dynamo::AttributeValue::S(sk);
-            let place = found.iter().position(|item| item.get("sk") == Some(&sk))?;
-            Some(found.swap_remove(place))
+            let index = items.iter().position(|item| item.get("sk") == Some(&sk))?;
+            Some(items.swap_remove(index))
         }))
     }
 
-    /// The items at `keys` that exist, in any order: by the fast path, or else by the SDK.
+    /// Reads the items with `keys` that exist, in any order. Uses a direct batch get, and the SDK if that fails.
     pub(in crate::store) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
         match self.direct_batch_get.batch_get(&self.name, keys).await {
             Ok(items) => Ok(items),
-            // On the heap, because an SDK's futures are large.
-            Err(_) => Box::pin(self.batch_get_by_sdk(keys)).await,
+            // Boxed, because the SDK's futures are large.
+            Err(_) => Box::pin(self.batch_get_with_sdk(keys)).await,
         }
     }
 
-    /// A batch may be answered in part; what is left out is asked for again, since it must not be taken for missing.
-    async fn batch_get_by_sdk(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
+    /// Reads the items with `keys` that exist. A response may leave keys unprocessed. They are requested again, because their
+    /// items must not count as missing.
+    async fn batch_get_with_sdk(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
         let mut keys: Vec<_> = keys.iter().cloned().map(Key::into_attributes).collect();
         let mut items = Vec::with_capacity(keys.len());
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            let wanted = KeysAndAttributes::builder()
+            let request = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
                 .build()
                 .map_err(StoreError::bug)?;
-            let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await?;
+            let response = self.client.batch_get_item().request_items(&self.name, request).send().await?;
             items.extend(
-                answer.responses.into_iter().flatten().flat_map(|(_, items)| items).map(BatchItem::from),
+                response.responses.into_iter().flatten().flat_map(|(_, items)| items).map(BatchItem::from),
             );
-            let left = answer.unprocessed_keys.and_then(|mut left| left.remove(&self.name));
-            keys = left.map(|left| left.keys).unwrap_or_default();
+            let unprocessed = response.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+            keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
             if keys.is_empty() {
                 return Ok(items);
             }
         }
-        Err(StoreError::Unavailable("a batch stayed incomplete".into()))
+        Err(StoreError::Unavailable("every response to the batch left keys unprocessed".into()))
     }
 
-    /// The things of `kind` in the partition `pk` that pass `keep`, newest first, beginning behind
+    /// Reads a page of the entities of `kind` in the partition `pk` that match `filter`, newest first, starting after
     /// `paging.after`.
     ///
-    /// Ids begin with the time, so the order of the sort keys is that of age. The first read takes what
-    /// usually suffices; where some of it does not pass, each next one takes [`LIST_READ_GROWTH`] times as much. A
-    /// page for which [`LIST_READS`] did not suffice stays short, and the next one begins where it ends. So what a
-    /// page costs has a limit, however long the list is.
+    /// Ids start with the creation time, so sort keys order the items by age. The first query reads just enough items for a
+    /// page. If the filter removes some, each further query reads [`LIST_READ_GROWTH`] times as many. If
+    /// [`MAX_LIST_READS`] queries do not fill the page, the page stays shorter and the next one starts where it ends. This
+    /// limits the cost of a page of a long list.
     pub(in crate::store) async fn list<T: DeserializeOwned>(
         &self,
         pk: String,
         kind: ItemKind,
         paging: &Paging,
-        keep: impl Fn(&T) -> bool,
+        filter: impl Fn(&T) -> bool,
     ) -> Result<Page<T>, StoreError> {
         let mut entities = Vec::with_capacity(paging.limit);
         let mut next = paging.after.clone();
-        // One more than a page holds, to see whether there is a next one.
+        // One item more than the page has, to find out whether there is a next page.
         let mut limit = i32::try_from(paging.limit + 1).map_err(StoreError::bug)?;
-        for _ in 0..LIST_READS {
+        for _ in 0..MAX_LIST_READS {
             let start = next.as_ref().map(|id| kind.key(pk.clone(), id).into_attributes());
-            let answer = self
+            let response = self
                 .client
                 .query()
                 .table_name(&self.name)
@@ -117,10 +118,10 @@ impl Table {
                 .limit(limit)
                 .send()
                 .await?;
-            for item in answer.items.into_iter().flatten() {
+            for item in response.items.into_iter().flatten() {
                 let id = kind.id(&item)?;
                 let entity = to_entity(item)?;
-                if keep(&entity) {
+                if filter(&entity) {
                     if entities.len() == paging.limit {
                         return Ok(Page { entities, next });
                     }
@@ -128,7 +129,7 @@ impl Table {
                 }
                 next = Some(id);
             }
-            if answer.last_evaluated_key.is_none() {
+            if response.last_evaluated_key.is_none() {
                 return Ok(Page { entities, next: None });
             }
             limit = limit.saturating_mul(LIST_READ_GROWTH);

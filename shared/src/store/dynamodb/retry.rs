@@ -1,13 +1,13 @@
-//! How often, and when, what the SDK does not try again by itself is tried.
+//! Retries of operations that the SDK does not retry.
 
 use std::time::Duration;
 
-/// How many there are.
+/// The number of attempts, including the first.
 pub(in crate::store) const ATTEMPTS: u32 = 4;
-/// How long the first pause between two of them is; each further one is twice as long.
+/// The pause before the second attempt. Each further pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Waits until it is time for `attempt`. The first is attempt 0, before which there is no pause.
+/// Waits before `attempt`. There is no pause before attempt 0, the first one.
 pub(in crate::store) async fn pause_before(attempt: u32) {
     if let Some(pauses) = attempt.checked_sub(1) {
         tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(pauses)).await;
@@ -21,12 +21,12 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn each_pause_is_twice_as_long_as_the_one_before() {
+    async fn pause_doubles_with_each_attempt() {
         let mut pauses = Vec::new();
         for attempt in 0..ATTEMPTS {
-            let began = Instant::now();
+            let start = Instant::now();
             pause_before(attempt).await;
-            pauses.push(began.elapsed());
+            pauses.push(start.elapsed());
         }
         assert_eq!(pauses, [0, 20, 40, 80].map(Duration::from_millis));
     }

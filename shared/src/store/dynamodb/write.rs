@@ -101,8 +101,16 @@ impl Write {
 
     /// Only where `condition` holds; else it fails with what `condition_error` makes of the item as it was found. For an update
     /// in a transaction.
-    pub fn condition_with_item(self, condition: &'static str, condition_error: fn(Item) -> StoreError) -> Self {
-        Self { condition: Some(condition), condition_error: ConditionError::WithItem(condition_error), ..self }
+    pub fn condition_with_item(
+        self,
+        condition: &'static str,
+        condition_error: fn(Item) -> StoreError,
+    ) -> Self {
+        Self {
+            condition: Some(condition),
+            condition_error: ConditionError::WithItem(condition_error),
+            ..self
+        }
     }
 
     /// Only where there is an item.
@@ -188,7 +196,7 @@ impl Table {
     }
 
     /// Does all of `writes` or none.
-    pub(in crate::store) async fn write_together(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             match self.transact_once(&writes).await {
