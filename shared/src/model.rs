@@ -1,4 +1,4 @@
-//! The entities of the service, as the table stores them, and the rules of their changes.
+//! The entities of the service as the table stores them, and the rules for changing them.
 
 pub mod account;
 pub mod api_key;

@@ -203,7 +203,7 @@ fn find_matching_secret(
     match (is_previous, previous) {
         (Ok(true), _) => Ok(Some(SecretAge::Previous)),
         (Err(unknown), Some(previous)) if now < previous.ends_at => Err(unknown),
-        // The secret is wrong only if the comparison with the current secret was possible. After the overlap, it does not
+        // The secret is wrong only if the comparison with the current secret was possible. After the grace period, it does not
         // matter whether the comparison with the previous secret was possible.
         _ => is_current.map(|_| None),
     }

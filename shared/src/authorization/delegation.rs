@@ -105,7 +105,8 @@ mod tests {
     };
 
     #[test]
-    fn caller_stays_authorized_with_the_current_secret_and_with_the_previous_one_until_the_overlap_ends() {
+    fn caller_stays_authorized_with_the_current_secret_and_until_the_grace_period_ends_with_the_previous_one()
+    {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
         let with = |generation| {

@@ -18,7 +18,7 @@ pub enum Unauthenticated {
     /// The key or session exists, but this is not one of its secrets.
     #[error("wrong secret")]
     WrongSecret,
-    /// A rotation replaced the secret, and the overlap has ended.
+    /// A rotation replaced the secret, and the grace period has ended.
     #[error("secret replaced")]
     SecretReplaced,
     #[error("revoked")]

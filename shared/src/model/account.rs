@@ -1,42 +1,34 @@
-//! Accounts: who owns the members, keys and projects.
+//! Accounts. An account owns members, keys and projects.
 
 use serde::{Deserialize, Serialize};
 
 use crate::primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp};
 
-/// An account, as the table holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Account {
-    /// Its id.
     pub id: AccountId,
-    /// Its name.
     pub name: Name,
-    /// Whether its credentials are let in.
     pub status: AccountStatus,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// How many of its members are active and have `admin`. Counted here, so that one condition can keep
-    /// the last of them.
+    /// The number of active members with `admin`. It is stored with the account, so that a condition of a write can ensure
+    /// that at least one remains.
     pub active_admins: u32,
-    /// The quotas of its keys, where they are not the usual ones.
+    /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
 }
 
-/// What the authorizer needs to know of an account.
+/// The part of an account that the authorizer needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct AccountSummary {
-    /// Whether its credentials are let in.
     pub status: AccountStatus,
-    /// The quotas of its keys, where they are not the usual ones.
+    /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
 }
 
-/// Whether an account's credentials are let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
-    /// They are.
     Active,
-    /// They are not, until an operator restores the account.
+    /// No credential of the account is authorized until an operator restores it.
     Suspended,
 }

@@ -1,4 +1,4 @@
-//! API keys: what a server calls with.
+//! API keys, the credentials of programs. A rotation replaces the secret of a key and keeps the key.
 
 use std::iter;
 
@@ -17,57 +17,50 @@ use crate::{
     },
 };
 
-/// An API key, as the table holds it. Its id, type, permissions, scope and expiry never change; a rotation
-/// changes its secret.
+/// An API key. Its id, environment, permissions, scope and expiry never change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Its id.
     pub id: KeyId,
-    /// Whose it is. Keys outlive the member who made them.
+    /// The account that owns the key. The key stays valid if the member who created it is removed.
     pub account_id: AccountId,
-    /// What people call it.
     pub name: Name,
-    /// Its type: which data it sees.
+    /// The API calls this the key's type.
     #[serde(rename = "type")]
     pub environment: Environment,
-    /// What it may do.
     pub permissions: Permissions,
-    /// Which projects it reaches.
     pub scope: Scope,
-    /// What is shown of its current token.
+    /// The beginning and the end of the current token, such as `mt_live_…x7Qd`.
     pub hint: String,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends, or `None` for never.
+    /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, where that is known.
+    /// The last recorded use, or `None` if no use was recorded.
     pub last_used_at: Option<Timestamp>,
     /// How much of its limit was taken, once it was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
-    /// Which secrets it has.
     pub state: KeyState,
 }
 
-/// Which secrets a key has. A revoked one has none, so nothing can match it.
+/// The secrets of a key. A revoked key has none, so no token can match it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum KeyState {
-    /// It works.
+    /// Not revoked. The key may still have expired.
     Active {
-        /// The secret that was given out last.
+        /// The digest of the token that was issued last.
         current: TokenDigest,
-        /// The one before it, in the overlap after a rotation.
+        /// The secret that the last rotation replaced, if there was a grace period.
         previous: Option<PreviousSecret>,
-        /// How many there were before it.
+        /// The number of rotations of the key.
         generation: u32,
     },
-    /// It is over for good.
+    /// Revoked for good.
     Revoked,
 }
 
 impl KeyState {
-    /// What is kept of the secret that was given out last, and of the one before it.
+    /// Returns the current digest and the previous secret, if the key has them.
     pub(crate) fn secrets(&self) -> (Option<&TokenDigest>, Option<&PreviousSecret>) {
         match self {
             Self::Active { current, previous, .. } => (Some(current), previous.as_ref()),
@@ -76,26 +69,23 @@ impl KeyState {
     }
 }
 
-/// A secret that a rotation replaced.
+/// A secret that a rotation replaced. It stays valid during the grace period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousSecret {
-    /// What is kept of its token.
     pub digest: TokenDigest,
-    /// From when on it no longer works.
+    /// The end of the grace period. The secret is invalid from this time on.
     pub ends_at: Timestamp,
 }
 
-/// Why a key can't be rotated.
+/// The reason why a key cannot be rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRotatable {
-    /// It has expired.
     Expired,
-    /// It was revoked.
     Revoked,
 }
 
 impl NotRotatable {
-    /// What a caller is told.
+    /// Returns the message for the caller.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
@@ -106,32 +96,31 @@ impl NotRotatable {
 }
 
 impl ApiKey {
-    /// Whether it is over for its age.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
-    /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         matches!(self.state, KeyState::Revoked)
     }
 
-    /// Whether a secret of `generation` works: the current one, or the one before it in its overlap.
+    /// Returns true if the key's secret of this generation is valid at `now`. This is the case for the current secret, and
+    /// during the grace period for the previous one.
     #[must_use]
-    pub(crate) fn accepts_generation(&self, of: u32, now: Timestamp) -> bool {
+    pub(crate) fn accepts_generation(&self, generation: u32, now: Timestamp) -> bool {
         match &self.state {
-            KeyState::Active { generation, .. } if *generation == of => true,
-            KeyState::Active { previous: Some(previous), generation, .. } => {
-                *generation == of.saturating_add(1) && now < previous.ends_at
+            KeyState::Active { generation: current, .. } if generation == *current => true,
+            KeyState::Active { previous: Some(previous), generation: current, .. } => {
+                generation.saturating_add(1) == *current && now < previous.ends_at
             }
             _ => false,
         }
     }
 
-    /// Its state with the digest of `token`, one of its secrets, made anew, where an older pepper than the current one
-    /// made it.
+    /// Returns the state with a new digest of `token` that uses the current pepper. Returns `None` if `token` is not one of
+    /// the key's secrets, or its digest uses the current pepper already.
     #[must_use]
     pub fn rehashed(&self, token: &str, peppers: &Peppers) -> Option<KeyState> {
         let mut state = self.state.clone();
@@ -142,16 +131,18 @@ impl ApiKey {
         Some(state)
     }
 
-    /// The key with a new secret. The one it had works for `grace` seconds more, but not past the key's own
-    /// end; the one before that ends at once. Returns also when the overlap ends.
+    /// Returns the key with the secret `new`, and the end of the grace period.
+    ///
+    /// The current secret becomes the previous one and stays valid for `grace_period` seconds, but not longer than the key
+    /// itself. A secret that was replaced by an earlier rotation becomes invalid at once.
     ///
     /// # Errors
-    /// When the key has expired or was revoked.
+    /// Returns an error if the key has expired or was revoked.
     pub fn rotated(
         &self,
         new: TokenDigest,
         hint: String,
-        grace: u32,
+        grace_period: u32,
         now: Timestamp,
     ) -> Result<(Self, Timestamp), NotRotatable> {
         if self.has_expired(now) {
@@ -160,8 +151,8 @@ impl ApiKey {
         let KeyState::Active { current, generation, .. } = &self.state else {
             return Err(NotRotatable::Revoked);
         };
-        let wanted = now.plus_seconds(grace);
-        let ends_at = self.expires_at.map_or(wanted, |expires_at| wanted.min(expires_at));
+        let requested = now.plus_seconds(grace_period);
+        let ends_at = self.expires_at.map_or(requested, |expires_at| requested.min(expires_at));
         let previous = (ends_at > now).then_some(PreviousSecret { digest: current.clone(), ends_at });
         Ok((
             Self {
@@ -208,26 +199,26 @@ pub(crate) mod tests {
     pub(crate) fn rotated(
         key: &ApiKey,
         token: &str,
-        grace: u32,
+        grace_period: u32,
         now: i64,
     ) -> Result<(ApiKey, Timestamp), NotRotatable> {
-        key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace, timestamp(now))
+        key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace_period, timestamp(now))
     }
 
     #[test]
-    fn a_third_secret_ends_the_first() {
+    fn second_rotation_invalidates_the_first_secret() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let (key, ends_at) = rotated(&key, "three", 100, 20).unwrap();
-        let superseded = PreviousSecret { digest: digest("two"), ends_at: timestamp(120) };
+        let previous = PreviousSecret { digest: digest("two"), ends_at: timestamp(120) };
         assert_eq!(ends_at, timestamp(120));
         assert_eq!(
             key.state,
-            KeyState::Active { current: digest("three"), previous: Some(superseded), generation: 2 }
+            KeyState::Active { current: digest("three"), previous: Some(previous), generation: 2 }
         );
     }
 
     #[test]
-    fn without_grace_nothing_is_left_of_the_old_secret() {
+    fn rotation_without_grace_period_removes_the_old_secret() {
         let (key, ends_at) = rotated(&api_key(), "two", 0, 10).unwrap();
         assert_eq!(ends_at, timestamp(10));
         assert_eq!(key.state, KeyState::Active { current: digest("two"), previous: None, generation: 1 });
@@ -235,7 +226,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn expired_and_revoked_keys_are_not_rotated() {
+    fn rotation_of_an_expired_or_revoked_key_is_rejected() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
         let revoked = ApiKey { state: KeyState::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
@@ -243,17 +234,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_secret_that_came_is_digested_anew_and_no_other() {
+    fn rehash_changes_only_the_digest_of_the_presented_secret() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let newer = Peppers::new(pepper("2"), Some(pepper("1")));
         let KeyState::Active { current, previous: Some(previous), generation } = key.state.clone() else {
-            panic!("it was rotated")
+            panic!("the key was rotated")
         };
-        let anew = |token| TokenDigest::of(token, &newer);
-        let superseded = PreviousSecret { digest: anew("one"), ..previous.clone() };
+        let rehashed = |token| TokenDigest::of(token, &newer);
+        let previous_rehashed = PreviousSecret { digest: rehashed("one"), ..previous.clone() };
         for (token, state) in [
-            ("two", Some(KeyState::Active { current: anew("two"), previous: Some(previous), generation })),
-            ("one", Some(KeyState::Active { current, previous: Some(superseded), generation })),
+            (
+                "two",
+                Some(KeyState::Active { current: rehashed("two"), previous: Some(previous), generation }),
+            ),
+            ("one", Some(KeyState::Active { current, previous: Some(previous_rehashed), generation })),
             ("three", None),
         ] {
             assert_eq!(key.rehashed(token, &newer), state, "{token}");
@@ -263,17 +257,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn not_rotatable_says_why() {
+    fn not_rotatable_message_names_the_reason() {
         assert_eq!(NotRotatable::Expired.message(), "The key has expired");
         assert_eq!(NotRotatable::Revoked.message(), "The key was revoked");
     }
 
     proptest! {
         #[test]
-        fn the_overlap_never_outlives_the_key(grace in 0..604_801_u32, expires_at in 11..1_000_000_i64) {
+        fn grace_period_never_ends_after_the_key_expires(grace_period in 0..604_801_u32, expires_at in 11..1_000_000_i64) {
             let key = ApiKey { expires_at: Some(timestamp(expires_at)), ..api_key() };
-            let (_, ends_at) = rotated(&key, "two", grace, 10).unwrap();
-            prop_assert_eq!(ends_at, timestamp(expires_at.min(10 + i64::from(grace))));
+            let (_, ends_at) = rotated(&key, "two", grace_period, 10).unwrap();
+            prop_assert_eq!(ends_at, timestamp(expires_at.min(10 + i64::from(grace_period))));
         }
     }
 }

@@ -128,9 +128,8 @@ pub enum LoginRefusal {
     Suspended,
 }
 
-/// The context of a change: when it is made, by which request, and from where.
+/// The context of a change: its time, its request and the address of the caller.
 pub struct AuditContext {
-    /// When it is made.
     pub at: Timestamp,
     event_id: EventId,
     request_id: String,
@@ -138,7 +137,7 @@ pub struct AuditContext {
 }
 
 impl AuditEvent {
-    /// What `actor` did on `audit_context`.
+    /// Creates the event for an action of `actor`. `actor` is `None` if the request has no valid credential.
     #[must_use]
     pub fn new(actor: Option<Actor>, action: Action, audit_context: &AuditContext) -> Self {
         let AuditContext { at, event_id, request_id, source_ip } = audit_context;
@@ -152,22 +151,22 @@ impl AuditEvent {
         }
     }
 
-    /// Whether it tells of the key `id`: of what was done to it, or of what it did.
+    /// Returns true if the event changed the key `id` or was caused by it.
     #[must_use]
     pub fn is_about_key(&self, id: KeyId) -> bool {
-        let done_to = match self.action {
+        let affected = match self.action {
             Action::KeyCreated { key_id, .. }
             | Action::KeyRotated { key_id, .. }
             | Action::KeyRevoked { key_id } => Some(key_id),
             _ => None,
         };
-        done_to == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
+        affected == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
     }
 }
 
 impl AuditContext {
-    /// The context of a change that the request `request_id` makes now. `source_ip` is where the request came from, if
-    /// that is known.
+    /// Creates the context of a change that the request `request_id` makes now. `source_ip` is the IP address that the
+    /// request came from, if it is known.
     #[must_use]
     pub fn now(clock: &Clock, random: &Random, request_id: &str, source_ip: Option<&str>) -> Self {
         Self {
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_about_the_key_that_did_it_and_the_one_that_it_was_done_to() {
+    fn event_is_about_its_acting_key_and_its_affected_key() {
         let [one, other, third]: [KeyId; 3] =
             ["key_0000000000000001", "key_0000000000000002", "key_0000000000000003"]
                 .map(|id| id.parse().unwrap());

@@ -1,4 +1,4 @@
-//! Members: the people of an account.
+//! Members: the people who belong to an account.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,23 +10,17 @@ use crate::primitives::{
     timestamp::Timestamp,
 };
 
-/// A member, as the table holds it, without the password.
+/// A member. The password is stored separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Their id.
     pub id: UserId,
-    /// Their account.
     pub account_id: AccountId,
-    /// The address they log in with.
+    /// The address that the member logs in with.
     pub email: EmailAddress,
-    /// What they may do.
     pub permissions: Permissions,
-    /// Whether they may log in.
     pub status: MemberStatus,
-    /// When they were made a member.
     pub created_at: Timestamp,
-    /// Which of their sessions count: those of this epoch. A step ends all earlier ones at once, however
-    /// many there are.
+    /// The epoch of the member's valid sessions. Incrementing it ends all existing sessions in one write.
     pub session_epoch: u32,
 }
 
@@ -41,34 +35,34 @@ pub enum MemberStatus {
 }
 
 impl Member {
-    /// Whether they are one of those of whom an account keeps at least one.
+    /// Returns true if the member is active and has `admin`. An account always keeps at least one such member.
     #[must_use]
     pub fn is_active_admin(&self) -> bool {
         self.is_active() && self.permissions.contains(Permission::Admin)
     }
 
-    /// Whether they may log in.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == MemberStatus::Active
     }
 
-    /// Whether their sessions of `epoch` count.
+    /// Returns true if the member's sessions of `epoch` are valid.
     #[must_use]
     pub fn accepts_session_epoch(&self, epoch: u32) -> bool {
         self.is_active() && self.session_epoch == epoch
     }
 
-    /// The member after a change. A suspension ends their sessions for good: they don't come back with
-    /// the member.
+    /// Returns the member with these permissions and this status. A suspension ends all sessions for good: they stay ended
+    /// when the suspension ends.
     #[must_use]
     pub fn changed(&self, permissions: Permissions, status: MemberStatus) -> Self {
-        let suspended = self.is_active() && status == MemberStatus::Suspended;
-        let session_epoch = self.session_epoch + u32::from(suspended);
+        let is_suspended_now = self.is_active() && status == MemberStatus::Suspended;
+        let session_epoch = self.session_epoch + u32::from(is_suspended_now);
         Self { permissions, status, session_epoch, ..self.clone() }
     }
 
-    /// What this member can do that `before`, the same member earlier, could not.
+    /// Returns the permissions that the change from `before` to this member grants, or `None` if it grants none. Ending a
+    /// suspension grants all of the member's permissions.
     pub(crate) fn permissions_gained_since(&self, before: &Self) -> Option<Permissions> {
         if self.is_active() && !before.is_active() {
             Some(self.permissions)
@@ -103,7 +97,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn only_who_is_active_is_an_admin_and_has_sessions(member in any_member(), epoch in 0..3_u32) {
+        fn only_active_member_is_an_admin_and_accepts_sessions(member in any_member(), epoch in 0..3_u32) {
             let is_active = member.status == MemberStatus::Active;
             prop_assert_eq!(member.is_active(), is_active);
             let is_admin = member.permissions.contains(Permission::Admin);
@@ -112,7 +106,7 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn a_suspension_alone_ends_the_sessions(
+        fn only_suspension_ends_the_sessions(
             member in any_member(),
             permissions in any_permissions(),
             status in select(&STATUSES[..]),
@@ -124,14 +118,14 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn what_is_gained_is_what_they_can_do_now_and_could_not(before in any_member(), after in any_member()) {
+        fn gained_permissions_include_all_newly_usable_and_no_already_usable_ones(before in any_member(), after in any_member()) {
             let can = |member: &Member, permission| member.is_active() && member.permissions.contains(permission);
             for permission in Permission::ALL {
                 let gained = after.permissions_gained_since(&before).is_some_and(|gained| gained.contains(permission));
                 if can(&after, permission) && !can(&before, permission) {
                     prop_assert!(gained);
                 }
-                // What a suspended member has is gained already, though it can be used only later.
+                // A permission granted to a suspended member counts as gained, although it cannot be used yet.
                 if !after.permissions.contains(permission) || (before.is_active() && before.permissions.contains(permission)) {
                     prop_assert!(!gained);
                 }

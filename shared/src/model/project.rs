@@ -1,4 +1,4 @@
-//! Projects: the resource that the credentials protect here.
+//! Projects: the resources that the credentials of an account give access to.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

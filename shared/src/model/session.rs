@@ -1,4 +1,4 @@
-//! Sessions: what a member holds between login and logout.
+//! Sessions, the credentials of members. A login creates one.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,47 +10,44 @@ use crate::{
     },
 };
 
-/// How long a session lives, in seconds: 12 hours (NIST SP 800-63B-4 allows 24 at AAL2).
+/// The lifetime of a session in seconds: 12 hours. NIST SP 800-63B-4 recommends at most 24 hours at AAL2.
 pub const SESSION_LIFETIME: u32 = 12 * 60 * 60;
-/// How long a session lives without use, in seconds: 1 hour (NIST SP 800-63B-4 at AAL2).
+/// The time after which an unused session expires, in seconds: 1 hour, as NIST SP 800-63B-4 recommends at AAL2.
 const IDLE_LIFETIME: u32 = 60 * 60;
-/// How old what is known of a session's last use grows before it is written anew, in seconds.
+/// The minimum time between two records of a session's use, in seconds.
 const LAST_USE_PRECISION: u32 = 60;
-/// How much is kept of the name that a browser gives itself, in characters.
+/// The maximum length of a stored user agent. Longer ones are truncated.
 pub const MAX_USER_AGENT_CHARS: usize = 256;
 
-/// A session, as the table holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
-    /// Its id. It names the session and opens nothing.
+    /// The id of the session. It is not a credential.
     pub id: SessionId,
-    /// Whose account.
     pub account_id: AccountId,
-    /// Whose.
+    /// The member who logged in.
     pub user_id: UserId,
-    /// What is kept of its token.
+    /// The digest of the session's token.
     pub digest: TokenDigest,
-    /// Of which [`session_epoch`](crate::model::member::Member::session_epoch) it is.
+    /// The member's [`session_epoch`](crate::model::member::Member::session_epoch) at login.
     pub epoch: u32,
-    /// When its member logged in.
+    /// The time of the login.
     pub created_at: Timestamp,
-    /// When it ends.
     pub expires_at: Timestamp,
-    /// When it was last used, once it was: at most a minute ago when it was used since.
+    /// The last recorded use, or `None` if no use was recorded. The last use may be up to a minute later.
     pub last_used_at: Option<Timestamp>,
-    /// What the browser called itself at login.
+    /// The `User-Agent` header of the login.
     pub user_agent: Option<String>,
 }
 
 impl Session {
-    /// Whether it is over, for its age or because it was not used.
+    /// Returns true if the session has reached its maximum lifetime or has been unused for too long.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         let last_used_at = self.last_used_at.unwrap_or(self.created_at);
         now >= self.expires_at || now >= last_used_at.plus_seconds(IDLE_LIFETIME)
     }
 
-    /// Whether a use `now` is to be written down.
+    /// Returns true if a use at `now` should be recorded, because the last record is at least a minute old.
     #[must_use]
     pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|last| now >= last.plus_seconds(LAST_USE_PRECISION))
@@ -79,7 +76,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn it_ends_after_an_hour_without_use_and_after_twelve_hours() {
+    fn session_expires_after_one_idle_hour_or_twelve_hours() {
         for (last_used_at, now, has_expired) in [
             (None, 3_599, false),
             (None, 3_600, true),
@@ -94,12 +91,11 @@ pub(crate) mod tests {
                 "{last_used_at:?} {now}"
             );
         }
-        let lives = Timestamp::from(time::OffsetDateTime::UNIX_EPOCH).plus_seconds(SESSION_LIFETIME);
-        assert_eq!(lives, timestamp(END));
+        assert_eq!(timestamp(0).plus_seconds(SESSION_LIFETIME), timestamp(END));
     }
 
     #[test]
-    fn a_use_is_news_once_a_minute() {
+    fn use_is_recorded_once_a_minute() {
         assert!(session(None).should_record_use(timestamp(0)));
         assert!(!session(Some(100)).should_record_use(timestamp(159)));
         assert!(session(Some(100)).should_record_use(timestamp(160)));

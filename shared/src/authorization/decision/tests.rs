@@ -83,7 +83,7 @@ fn current_secret_is_accepted_and_another_is_rejected() {
 }
 
 #[test]
-fn previous_secret_is_accepted_until_the_overlap_ends() {
+fn previous_secret_is_accepted_until_the_grace_period_ends() {
     let old = token(1);
     let during =
         decide_on_key(&old, |_| with_secrets(&token(2), Some((&old, NOW + 1))), AccountStatus::Active);
@@ -93,7 +93,7 @@ fn previous_secret_is_accepted_until_the_overlap_ends() {
 }
 
 #[test]
-fn pepper_of_the_previous_secret_is_required_until_the_overlap_ends() {
+fn pepper_of_the_previous_secret_is_required_until_the_grace_period_ends() {
     let old = token(1);
     let value = format!("Bearer {}", old.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
