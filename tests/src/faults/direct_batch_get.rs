@@ -13,11 +13,11 @@ use crate::{
 
 /// The faults of a read, each with its reason in the log.
 const FAULTS: [(Fault, &str); 5] = [
-    (Fault::Error(StatusCode::BAD_REQUEST, "ThrottlingException"), "refused: 400"),
-    (Fault::Reset, "no connection"),
-    (Fault::Truncate(128), "an answer that can't be read"),
-    (Fault::Hang, "no answer in time"),
-    (Fault::UnprocessedKey, "an incomplete answer"),
+    (Fault::Error(StatusCode::BAD_REQUEST, "ThrottlingException"), "error response: 400"),
+    (Fault::Reset, "connection failed"),
+    (Fault::Truncate(128), "unreadable response"),
+    (Fault::Hang, "timeout"),
+    (Fault::UnprocessedKey, "incomplete response"),
 ];
 
 /// Takes the batch reads since the last call, each as true if it was a direct batch get.
@@ -53,7 +53,7 @@ async fn failed_read_falls_back_to_the_sdk() {
         service.me(&account.session).await.expect(200);
         assert_eq!(take_reads(&dynamodb), [true, false, false], "{fault:?}");
         let records = log.take_records();
-        let message = "direct batch gets are off until the SDK has made a successful call";
+        let message = "direct batch gets are disabled until the SDK has made a successful call";
         let mut disabled = records.iter().filter(|record| record["message"] == message);
         assert_eq!(disabled.next().map(|record| text(record, "reason")), Some(reason), "{fault:?}");
         // The successful call of the SDK has enabled direct batch gets again.

@@ -1,15 +1,18 @@
-//! The fast path of reading items together, as the authorizer does on every request.
+//! Direct batch gets: `BatchGetItem` requests that are sent without the SDK's orchestration. The authorizer makes one on
+//! every request.
 //!
-//! Most of what a call costs by way of the SDK is the SDK's own work: for each it finds out anew where `DynamoDB` is and how
-//! to sign, and leads the request past its interceptors, timers and retries. So once the SDK has made a `BatchGetItem`, further
-//! ones are sent as that first one was: to the same address, with the same headers but those that number the SDK's attempts,
-//! over the same connections, and as the identity that the SDK keeps fresh.
+//! Most of the CPU time of an SDK call is spent in the SDK: for each call, it resolves the endpoint and the signing
+//! configuration, and it runs interceptors, timers and retries. Therefore the first `BatchGetItem` of the SDK is recorded, and
+//! further ones are built from that recording. They have the same URL and headers, except the headers that number the SDK's
+//! attempts. They use the same connections and the credentials that the SDK caches and refreshes.
 //!
-//! It decides nothing: what does not come to a whole answer at the one attempt, for whatever reason, is asked for by way of the
-//! SDK. The path is closed then, and open again once the SDK has made a call that went well, so an outage costs one attempt
-//! more and not one for each read. Two things the SDK does for its calls are left out: it signs with a clock that it has set by
-//! `DynamoDB`'s, so where this one is five minutes off, each read takes two calls, as the log and the metrics tell; and it
-//! passes X-Ray's trace on, which only a service needs that calls others.
+//! A direct batch get makes one attempt. If that does not return a complete response, for any reason, the caller repeats the
+//! read with the SDK. Direct batch gets are then disabled until the SDK has made a successful call, so an outage costs one
+//! additional attempt, not one for each read.
+//!
+//! Two features of SDK calls are missing. The SDK corrects its clock by `DynamoDB`'s. A direct batch get does not, so if the
+//! clock is wrong by more than five minutes, each read takes two calls, which the log and the metrics show. The SDK also passes
+//! on X-Ray trace headers, which are only useful to services that call other services.
 
 use std::{
     collections::HashMap,
@@ -50,17 +53,17 @@ use crate::{
     telemetry::{dynamodb_calls, error_chain::error_chain, log::TARGET},
 };
 
-/// How long its one attempt may take. The SDK then has its whole time.
-const LIMIT: Duration = Duration::from_secs(1);
-/// What `DynamoDB` knows the call by.
+/// The timeout of a direct batch get. It does not reduce the timeout of the SDK call that may follow.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The value of the header `x-amz-target` for this operation.
 const BATCH_GET_ITEM: &str = "DynamoDB_20120810.BatchGetItem";
 /// The name of `DynamoDB` in a signature.
 const SERVICE: &str = "dynamodb";
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
-/// The headers that are of one call alone.
-const OWN_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
+/// The headers that differ between requests and are not recorded.
+const UNRECORDED_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
 
-/// `DynamoDB`, by way of the SDK and past it.
+/// A client of `DynamoDB` that also makes direct batch gets.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     pub(in crate::store) client: Client,
@@ -68,55 +71,55 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// A client with this configuration, and its fast path.
+    /// A client with this configuration.
     #[must_use]
     pub fn new(config: Builder) -> Self {
         let direct_batch_get = Arc::<DirectBatchGet>::default();
-        // Weak, because the fast path holds the client's interceptors.
+        // Weak, because the recorded request refers to the client's interceptors.
         let config = config.interceptor(RequestRecorder(Arc::downgrade(&direct_batch_get)));
         Self { client: Client::from_conf(config.build()), direct_batch_get }
     }
 
-    /// The client alone.
+    /// Returns the SDK client.
     #[must_use]
     pub fn into_client(self) -> Client {
         self.client
     }
 }
 
-/// The fast path.
+/// Sends direct batch gets.
 #[derive(Debug, Default)]
 pub(in crate::store) struct DirectBatchGet {
-    call: OnceLock<RecordedRequest>,
-    is_open: AtomicBool,
+    recorded: OnceLock<RecordedRequest>,
+    is_enabled: AtomicBool,
 }
 
-/// A call as the SDK made it, as far as further ones are alike.
+/// A request that the SDK made, as a template for further requests.
 #[derive(Debug)]
 struct RecordedRequest {
-    /// Without a body.
+    /// The request without its body.
     request: HttpRequest,
     region: Region,
     connector: SharedHttpConnector,
     components: RuntimeComponents,
 }
 
-/// Why the fast path did not lead to a whole answer.
+/// The reason why a direct batch get did not return a complete response.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::store) enum DirectBatchGetError {
-    #[error("it is closed")]
-    Closed,
-    #[error("the request can't be made")]
-    NotMade(#[from] BoxError),
-    #[error("no connection")]
-    NoConnection,
-    #[error("no answer in time")]
-    Late,
-    #[error("refused: {0}")]
-    Refused(u16),
-    #[error("an answer that can't be read")]
+    #[error("disabled")]
+    Disabled,
+    #[error("request could not be built")]
+    NotBuilt(#[from] BoxError),
+    #[error("connection failed")]
+    ConnectionFailed,
+    #[error("timeout")]
+    Timeout,
+    #[error("error response: {0}")]
+    ErrorResponse(u16),
+    #[error("unreadable response")]
     Unreadable,
-    #[error("an incomplete answer")]
+    #[error("incomplete response")]
     Incomplete,
 }
 
@@ -141,28 +144,29 @@ struct BatchResponse {
 }
 
 impl DirectBatchGet {
-    /// The items of `table` at `keys` that exist, in any order.
+    /// Reads the items of `table` with `keys` that exist, in any order.
     ///
     /// # Errors
-    /// When they did not all come at once.
+    /// If direct batch gets are disabled, or the one attempt does not return a complete response.
     pub(in crate::store) async fn batch_get(
         &self,
         table: &str,
         keys: &[Key],
     ) -> Result<Vec<BatchItem>, DirectBatchGetError> {
-        let call = self
-            .call
+        let recorded = self
+            .recorded
             .get()
-            .filter(|_| self.is_open.load(Ordering::Relaxed))
-            .ok_or(DirectBatchGetError::Closed)?;
-        let found =
-            timeout(LIMIT, call.batch_get(table, keys)).await.unwrap_or(Err(DirectBatchGetError::Late));
-        if let Err(error) = &found
-            && self.is_open.swap(false, Ordering::Relaxed)
+            .filter(|_| self.is_enabled.load(Ordering::Relaxed))
+            .ok_or(DirectBatchGetError::Disabled)?;
+        let result = timeout(TIMEOUT, recorded.batch_get(table, keys))
+            .await
+            .unwrap_or(Err(DirectBatchGetError::Timeout));
+        if let Err(error) = &result
+            && self.is_enabled.swap(false, Ordering::Relaxed)
         {
-            warn!(target: TARGET, reason = error_chain(error), "direct batch gets are off until the SDK has made a successful call");
+            warn!(target: TARGET, reason = error_chain(error), "direct batch gets are disabled until the SDK has made a successful call");
         }
-        found
+        result
     }
 }
 
@@ -172,11 +176,12 @@ impl RecordedRequest {
         let body = serde_json::to_vec(&Request { request_items }).map_err(BoxError::from)?;
         let request = self.signed(body).await?;
         dynamodb_calls::count_one();
-        let answer = self.connector.call(request).await.map_err(|_| DirectBatchGetError::NoConnection)?;
-        if !answer.status().is_success() {
-            return Err(DirectBatchGetError::Refused(answer.status().as_u16()));
+        let response =
+            self.connector.call(request).await.map_err(|_| DirectBatchGetError::ConnectionFailed)?;
+        if !response.status().is_success() {
+            return Err(DirectBatchGetError::ErrorResponse(response.status().as_u16()));
         }
-        let body = ByteStream::new(answer.into_body())
+        let body = ByteStream::new(response.into_body())
             .collect()
             .await
             .map_err(|_| DirectBatchGetError::Unreadable)?;
@@ -188,17 +193,17 @@ impl RecordedRequest {
         responses.remove(table).ok_or(DirectBatchGetError::Unreadable)
     }
 
-    /// The request with this body.
+    /// Builds and signs a request with this body.
     async fn signed(&self, body: Vec<u8>) -> Result<HttpRequest, BoxError> {
-        let identities = self.components.identity_resolver(SIGV4).ok_or("no identity")?;
+        let resolver = self.components.identity_resolver(SIGV4).ok_or("no identity resolver")?;
         let cache = self.components.identity_cache();
-        let nothing = ConfigBag::base();
-        let identity = cache.resolve_cached_identity(identities, &self.components, &nothing).await?;
+        let config = ConfigBag::base();
+        let identity = cache.resolve_cached_identity(resolver, &self.components, &config).await?;
         let params = SigningParams::builder()
             .identity(&identity)
             .region(self.region.as_ref())
             .name(SERVICE)
-            .time(self.components.time_source().ok_or("no clock")?.now())
+            .time(self.components.time_source().ok_or("no time source")?.now())
             .settings(SigningSettings::default())
             .build()?
             .into();
@@ -209,7 +214,7 @@ impl RecordedRequest {
             SignableBody::Bytes(&body),
         )?;
         let (signature, _) = sign(signable, &params)?.into_parts();
-        let mut request = self.request.try_clone().ok_or("it can't be repeated")?;
+        let mut request = self.request.try_clone().ok_or("the recorded request cannot be cloned")?;
         for header in signature.into_parts().0 {
             request.headers_mut().insert(header.name(), header.value().to_owned());
         }
@@ -218,7 +223,7 @@ impl RecordedRequest {
     }
 }
 
-/// What opens the fast path, as it sees what the SDK does.
+/// Records the first `BatchGetItem` of the SDK, and enables direct batch gets after each successful call.
 #[derive(Debug)]
 struct RequestRecorder(Weak<DirectBatchGet>);
 
@@ -234,11 +239,11 @@ impl Intercept for RequestRecorder {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(direct_batch_get) = self.0.upgrade()
-            && direct_batch_get.call.get().is_none()
-            && let Some(call) = call(context.request(), components, config)
+            && direct_batch_get.recorded.get().is_none()
+            && let Some(request) = record(context.request(), components, config)
         {
-            // Another may have come first, which is as good.
-            direct_batch_get.call.set(call).ok();
+            // This fails if a concurrent call has been recorded first, which is equivalent.
+            direct_batch_get.recorded.set(request).ok();
         }
         Ok(())
     }
@@ -252,19 +257,19 @@ impl Intercept for RequestRecorder {
         if let Some(direct_batch_get) = self.0.upgrade()
             && context.output_or_error().is_ok()
         {
-            direct_batch_get.is_open.store(true, Ordering::Relaxed);
+            direct_batch_get.is_enabled.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// What further calls take from this one, if it is a `BatchGetItem`.
-fn call(sent: &HttpRequest, components: &RuntimeComponents, config: &ConfigBag) -> Option<RecordedRequest> {
+/// Records a request of the SDK if it is a `BatchGetItem`.
+fn record(sent: &HttpRequest, components: &RuntimeComponents, config: &ConfigBag) -> Option<RecordedRequest> {
     sent.headers().get("x-amz-target").filter(|target| *target == BATCH_GET_ITEM)?;
     let mut request = HttpRequest::empty();
     request.set_method(sent.method()).ok()?;
     request.set_uri(sent.uri()).ok()?;
-    for (name, value) in sent.headers().iter().filter(|(name, _)| !OWN_HEADERS.contains(name)) {
+    for (name, value) in sent.headers().iter().filter(|(name, _)| !UNRECORDED_HEADERS.contains(name)) {
         request.headers_mut().append(name.to_owned(), value.to_owned());
     }
     let timeouts = config.load::<TimeoutConfig>()?;

@@ -1,4 +1,4 @@
-//! Writes: one alone, with its condition, or several as a transaction, of which all are done or none.
+//! Conditional writes: a single one, or several in a transaction that is applied completely or not at all.
 
 use std::collections::HashMap;
 
@@ -23,9 +23,10 @@ use crate::store::{
     error::StoreError,
 };
 
-/// A write, the condition under which it is done, and what it means where that fails.
+/// A write with its condition and the error if the condition fails.
 ///
-/// A condition that also holds after its own write lets an attempt whose answer was lost be repeated.
+/// A write is repeated if its response is lost. If it was applied the first time, the repetition succeeds only if the
+/// condition also holds after the write.
 #[derive(Clone)]
 pub(in crate::store) struct Write {
     change: Change,
@@ -35,12 +36,12 @@ pub(in crate::store) struct Write {
     values: Option<HashMap<String, AttributeValue>>,
 }
 
-/// What it means where a condition fails.
+/// The error if a condition fails.
 #[derive(Clone, Copy)]
 enum ConditionError {
-    /// This, whatever the item holds.
+    /// The same error for every item.
     Always(fn() -> StoreError),
-    /// It depends on the item as it was found, in a transaction's update only.
+    /// An error that depends on the stored item. Only an update in a transaction supports this.
     WithItem(fn(Item) -> StoreError),
 }
 
@@ -49,11 +50,11 @@ enum Change {
     Put(Item),
     Update(Item, &'static str),
     Delete(Item),
-    /// Changes nothing: the condition alone counts. In a transaction only.
+    /// Only checks the condition. Only a transaction supports this.
     Check(Item),
 }
 
-/// A request's builder with a write's condition. A macro, because the SDK's builders share no trait.
+/// Adds a write's condition to a request builder. This is a macro, because the SDK's builders share no trait.
 macro_rules! with_condition {
     ($builder:ident, $condition:ident, $names:ident, $values:ident) => {
         $builder
@@ -69,62 +70,54 @@ impl Write {
         Self { change, condition: None, condition_error, names: None, values: None }
     }
 
-    /// Puts `item`.
+    /// Creates or replaces an item.
     pub fn put(item: Item) -> Self {
         Self::new(Change::Put(item))
     }
 
-    /// Puts `item` where none is; where its place is taken, it fails with `taken`.
-    pub fn put_new(item: Item, taken: fn() -> StoreError) -> Self {
-        Self::put(item).condition("attribute_not_exists(pk)", taken)
+    /// Creates an item. Fails with `error` if an item with this key exists.
+    pub fn put_new(item: Item, error: fn() -> StoreError) -> Self {
+        Self::put(item).condition("attribute_not_exists(pk)", error)
     }
 
-    /// Changes the item at `key` as `expression` says.
+    /// Updates the item with this key by an update expression.
     pub fn update(key: Key, expression: &'static str) -> Self {
         Self::new(Change::Update(key.into_attributes(), expression))
     }
 
-    /// Deletes the item at `key`.
     pub fn delete(key: Key) -> Self {
         Self::new(Change::Delete(key.into_attributes()))
     }
 
-    /// Changes nothing at `key`, but the transaction fails where its condition does.
+    /// Changes nothing. The transaction fails if the condition of this check fails.
     pub fn check(key: Key) -> Self {
         Self::new(Change::Check(key.into_attributes()))
     }
 
-    /// Only where `condition` holds; else it fails with `condition_error`.
-    pub fn condition(self, condition: &'static str, condition_error: fn() -> StoreError) -> Self {
-        Self { condition: Some(condition), condition_error: ConditionError::Always(condition_error), ..self }
+    /// Sets the condition expression and the error if it fails.
+    pub fn condition(self, condition: &'static str, error: fn() -> StoreError) -> Self {
+        Self { condition: Some(condition), condition_error: ConditionError::Always(error), ..self }
     }
 
-    /// Only where `condition` holds; else it fails with what `condition_error` makes of the item as it was found. For an update
-    /// in a transaction.
-    pub fn condition_with_item(
-        self,
-        condition: &'static str,
-        condition_error: fn(Item) -> StoreError,
-    ) -> Self {
-        Self {
-            condition: Some(condition),
-            condition_error: ConditionError::WithItem(condition_error),
-            ..self
-        }
+    /// Sets the condition expression and a function that returns the error for the stored item if the condition fails.
+    ///
+    /// Only an update in a transaction supports this.
+    pub fn condition_with_item(self, condition: &'static str, error: fn(Item) -> StoreError) -> Self {
+        Self { condition: Some(condition), condition_error: ConditionError::WithItem(error), ..self }
     }
 
-    /// Only where there is an item.
+    /// Sets the condition that the item exists.
     pub fn if_exists(self) -> Self {
         self.condition("attribute_exists(pk)", || StoreError::NotFound)
     }
 
-    /// In its expressions, `placeholder` is the attribute `name`.
+    /// Defines the attribute name that a placeholder in the expressions stands for.
     pub fn name(mut self, placeholder: &'static str, name: impl Into<String>) -> Self {
         self.names.get_or_insert_default().insert(placeholder.to_owned(), name.into());
         self
     }
 
-    /// In its expressions, `placeholder` is `value`.
+    /// Defines the value that a placeholder in the expressions stands for.
     pub fn value(mut self, placeholder: &'static str, value: impl Serialize) -> Result<Self, StoreError> {
         self.values.get_or_insert_default().insert(placeholder.to_owned(), attribute(value)?);
         Ok(self)
@@ -141,7 +134,8 @@ impl Write {
             Change::Update(key, expression) => {
                 let update =
                     Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
-                let update = update.set_return_values_on_condition_check_failure(condition_error.returned());
+                let update =
+                    update.set_return_values_on_condition_check_failure(condition_error.return_values());
                 write.update(with_condition!(update, condition, names, values).build()?)
             }
             Change::Delete(key) => {
@@ -158,44 +152,43 @@ impl Write {
 }
 
 impl ConditionError {
-    /// What `DynamoDB` is to return where the condition fails.
-    fn returned(self) -> Option<ReturnValuesOnConditionCheckFailure> {
+    /// What `DynamoDB` returns if the condition fails.
+    fn return_values(self) -> Option<ReturnValuesOnConditionCheckFailure> {
         matches!(self, Self::WithItem(_)).then_some(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// The error, where the condition failed of this item.
-    fn error(self, found: Option<&Item>) -> StoreError {
+    /// The error if the condition failed for `item`.
+    fn error(self, item: Option<&Item>) -> StoreError {
         match self {
             Self::Always(error) => error(),
-            Self::WithItem(error) => error(found.cloned().unwrap_or_default()),
+            Self::WithItem(error) => error(item.cloned().unwrap_or_default()),
         }
     }
 }
 
-/// Why an attempt to write failed.
+/// The reason why an attempt to write failed.
 enum WriteError {
-    /// Another write of the same item was under way, or there were too many. Nothing was done, so it can be tried again.
+    /// There was a concurrent write to the same item, or the write was throttled. Nothing was written.
     Retryable,
-    /// It failed for good.
     Permanent(StoreError),
 }
 
 impl Table {
-    /// Does `write`. Returns the item as an update left it.
+    /// Makes a single write. Returns the item after an update, and `None` after any other write.
     pub(in crate::store) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             match self.write_once(write.clone()).await {
                 Ok(item) => return Ok(item),
                 Err(WriteError::Permanent(error)) => return Err(error),
-                // The SDK does not try that again.
+                // The SDK does not retry this error.
                 Err(WriteError::Retryable) => {}
             }
         }
         Err(StoreError::Contended)
     }
 
-    /// Does all of `writes` or none.
+    /// Makes all of `writes` or none of them.
     pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
@@ -220,19 +213,19 @@ impl Table {
                 let update = self.client.update_item().table_name(&self.name).set_key(Some(key));
                 let update = update.update_expression(expression).return_values(ReturnValue::AllNew);
                 let sent = with_condition!(update, condition, names, values).send().await;
-                sent.map(|done| done.attributes).map_err(|error| write_error(error, condition_error))
+                sent.map(|output| output.attributes).map_err(|error| write_error(error, condition_error))
             }
             Change::Delete(key) => {
                 let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
                 let sent = with_condition!(delete, condition, names, values).send().await;
                 sent.map(|_| None).map_err(|error| write_error(error, condition_error))
             }
-            Change::Check(_) => Err(WriteError::Permanent(StoreError::bug("a check stands alone"))),
+            Change::Check(_) => Err(WriteError::Permanent(StoreError::bug("a check outside a transaction"))),
         }
     }
 
-    /// The SDK gives each call a token of its own, so that an attempt whose answer was lost changes nothing
-    /// twice.
+    /// Makes one attempt at a transaction. The SDK adds a client request token, so if it retries after a lost response, the
+    /// transaction is not applied twice.
     async fn transact_once(&self, writes: &[Write]) -> Result<(), WriteError> {
         let items: Result<Vec<_>, _> =
             writes.iter().map(|write| write.clone().into_transaction_item(&self.name)).collect();
@@ -260,7 +253,7 @@ impl Table {
     }
 }
 
-/// Whether a transaction that was cancelled for this reason may come through later. The SDK does not look at it.
+/// Returns true if a transaction that was cancelled for this reason can be retried. The SDK does not inspect the reasons.
 fn is_retryable(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
