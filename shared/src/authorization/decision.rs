@@ -203,8 +203,8 @@ fn find_matching_secret(
     match (is_previous, previous) {
         (Ok(true), _) => Ok(Some(SecretAge::Previous)),
         (Err(unknown), Some(previous)) if now < previous.ends_at => Err(unknown),
-        // The secret is wrong only if the comparison with the current secret was possible. After the grace period, it does not
-        // matter whether the comparison with the previous secret was possible.
+        // The secret counts as wrong only if it could be compared with the current one. After the grace period, a failed
+        // comparison with the previous one does not matter, because that secret is invalid anyway.
         _ => is_current.map(|_| None),
     }
 }

@@ -15,8 +15,10 @@ use crate::{
     },
 };
 
-/// Returns true if `creator` may create a key with this environment, these permissions and this scope. None of them may
-/// exceed the creator's own.
+/// Returns true if `creator` may create a key with this environment, these permissions and this scope.
+///
+/// The permissions must be a subset of the creator's. For a key as the creator, the scope must be within its own, and a
+/// test key may only create test keys.
 #[must_use]
 pub fn may_create_key(
     creator: &Principal,

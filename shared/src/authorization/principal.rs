@@ -21,9 +21,9 @@ use crate::{
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
-    /// A program with an API key.
+    /// A program that uses an API key.
     ApiKey(KeyPrincipal),
-    /// A person with a session.
+    /// A member who uses a session.
     Session(SessionPrincipal),
 }
 
@@ -124,7 +124,7 @@ impl Principal {
         }
     }
 
-    /// Returns the session of the caller, on routes for sessions only.
+    /// Returns the caller's session, for routes that accept only sessions.
     ///
     /// # Errors
     /// Returns an error if the caller is a key.

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_shows_nothing_of_the_digest() {
+    fn debug_output_does_not_reveal_the_digest() {
         assert_eq!(format!("{:?}", TokenDigest::of("token", &peppers("1"))), "TokenDigest(…)");
     }
 

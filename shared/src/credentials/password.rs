@@ -302,12 +302,12 @@ mod tests {
         for rest in ["12345678", "password", "medtwin1", "20262026"] {
             assert!(new(&format!("medtwin{rest}")).unwrap().is_common(), "{rest}");
         }
-        // A word in no dictionary in place of the name makes the password acceptable.
+        // The same password is acceptable with a word that is in no dictionary instead of the name.
         assert!(!new("nedtvom12345678").unwrap().is_common());
     }
 
     #[test]
-    fn hash_is_argon2id_with_the_parameters_of_owasp() {
+    fn hash_is_argon2id_with_the_parameters_that_owasp_recommends() {
         let hash = hashed("correct horse battery", "1");
         assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
         assert_eq!(hash.pepper_version(), "1");
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_shows_nothing_of_passwords_and_hashes() {
+    fn debug_output_does_not_reveal_passwords_and_hashes() {
         let shown =
             format!("{:?} {:?}", new("correct horse battery").unwrap(), hashed("correct horse battery", "1"));
         assert_eq!(shown, "NewPassword(…) PasswordHash(…)");

@@ -107,7 +107,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn debug_output_shows_nothing_of_the_pepper() {
+    fn debug_output_does_not_reveal_the_pepper() {
         assert_eq!(format!("{:?}", pepper("1")), "Pepper(…)");
     }
 }

@@ -69,7 +69,7 @@ impl NewToken {
         Self::new(SESSION_PREFIX, &[account.digits(), user.digits(), session.digits()], random)
     }
 
-    /// Returns the token itself, for its digest and for the one response that contains it.
+    /// Returns the text of the token, for its digest and for the one response that contains it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -96,7 +96,7 @@ pub enum Token<'a> {
     Session(SessionToken<'a>),
 }
 
-/// The token of an API key. Its fields are claims until its digest is verified.
+/// The token of an API key. Its fields are only claims until the token is verified against the key's digest.
 pub struct ApiKeyToken<'a> {
     text: &'a str,
     pub environment: Environment,
@@ -104,7 +104,7 @@ pub struct ApiKeyToken<'a> {
     pub key_id: KeyId,
 }
 
-/// The token of a session. Its fields are claims until its digest is verified.
+/// The token of a session. Its fields are only claims until the token is verified against the session's digest.
 pub struct SessionToken<'a> {
     text: &'a str,
     pub account_id: AccountId,
@@ -112,7 +112,7 @@ pub struct SessionToken<'a> {
     pub session_id: SessionId,
 }
 
-/// The account and principal that a token names. They are not verified, because anybody can make up a token.
+/// The account and the principal that a token names. They are not verified: anybody can construct such a token.
 pub struct Claims {
     pub account_id: AccountId,
     /// The id of the key or of the member.
@@ -204,7 +204,7 @@ fn parse_id<T>(digits: &str) -> Result<Id<T>, MalformedToken> {
 }
 
 impl ApiKeyToken<'_> {
-    /// Returns the token itself, for its digest.
+    /// Returns the text of the token, for its digest.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text
@@ -212,7 +212,7 @@ impl ApiKeyToken<'_> {
 }
 
 impl SessionToken<'_> {
-    /// Returns the token itself, for its digest.
+    /// Returns the text of the token, for its digest.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text

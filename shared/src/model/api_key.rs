@@ -36,7 +36,7 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// The last recorded use, or `None` if no use was recorded.
     pub last_used_at: Option<Timestamp>,
-    /// How much of its limit was taken, once it was used.
+    /// The use of the key's quota, or `None` if the key was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
     pub state: KeyState,

@@ -137,7 +137,7 @@ pub struct AuditContext {
 }
 
 impl AuditEvent {
-    /// Creates the event for an action of `actor`. `actor` is `None` if the request has no valid credential.
+    /// Creates the event for an action of `actor`, which is `None` for a failed login.
     #[must_use]
     pub fn new(actor: Option<Actor>, action: Action, audit_context: &AuditContext) -> Self {
         let AuditContext { at, event_id, request_id, source_ip } = audit_context;

@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::primitives::{base62, clock::Clock, random::Random};
 
-/// The digits of the creation time, in milliseconds since 1970. They suffice until the year 8888.
+/// The number of digits for the creation time in milliseconds since 1970. Eight digits suffice until the year 8888.
 const TIME_DIGITS: usize = 8;
-/// The random digits. They distinguish ids that are created in the same millisecond.
+/// The number of random digits. They distinguish ids that are created in the same millisecond.
 const RANDOM_DIGITS: usize = 8;
-/// All digits after the prefix.
+/// The number of digits after the prefix.
 pub const ID_DIGITS: usize = TIME_DIGITS + RANDOM_DIGITS;
 
 /// A kind of entity that has ids.

@@ -1,4 +1,4 @@
-//! Random numbers. All code takes them from a [`Random`], so that tests can set them.
+//! Random bytes. All code takes them from a [`Random`], so that tests can make them predictable.
 
 use std::{
     fmt,

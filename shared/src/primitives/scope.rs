@@ -138,7 +138,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn scope_with_no_too_many_or_malformed_projects_is_rejected() {
+    fn scope_without_projects_or_with_too_many_or_invalid_ones_is_rejected() {
         let too_many = format!(r#"{{"projects": [{}]}}"#, vec![r#""proj_a""#; 101].join(","));
         for text in [
             r#"{"projects": []}"#,

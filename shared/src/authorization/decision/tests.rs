@@ -75,7 +75,7 @@ fn secret_age(decision: &Result<Principal, Denial>) -> Option<SecretAge> {
 }
 
 #[test]
-fn current_secret_is_accepted_and_another_is_rejected() {
+fn current_secret_is_accepted_and_wrong_secret_is_rejected() {
     let decision = decide_on_key(&token(1), |_| with_secrets(&token(1), None), AccountStatus::Active);
     assert_eq!(secret_age(&decision), Some(SecretAge::Current));
     let decision = decide_on_key(&token(2), |_| with_secrets(&token(1), None), AccountStatus::Active);
