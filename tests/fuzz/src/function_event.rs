@@ -1,4 +1,4 @@
-//! The event that API Gateway invokes a function with.
+//! The input is an event with which API Gateway invokes a function behind the authorizer.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,22 @@ use shared::{authorization::context, rate_limit::decision::RateLimitDecision};
 
 use crate::rest_event;
 
-/// A function behind the authorizer lets nobody in but whom a well-formed context of the authorizer names, and what is read
-/// of that context is what is written into one.
+/// The function returns 401 unless the event contains a well-formed authorizer context. A context that parses can be
+/// written and parsed again without a change.
 pub(crate) fn check(input: &[u8]) {
-    let answer = match rest_event::invoke("me", input.to_vec()) {
-        Ok(answer) => answer,
-        Err(kind) => return assert_eq!(kind, "Runtime.InvalidEvent"),
+    let response = match rest_event::invoke("me", input.to_vec()) {
+        Ok(response) => response,
+        Err(error_type) => return assert_eq!(error_type, "Runtime.InvalidEvent"),
     };
-    let status = answer["statusCode"].as_u64().expect("a status");
-    assert!(matches!(status, 200 | 401 | 429), "answers {answer}");
-    let event: Value = serde_json::from_slice(input).expect("it was read");
+    let status = response["statusCode"].as_u64().expect("a status");
+    assert!(matches!(status, 200 | 401 | 429), "unexpected status: {response}");
+    let event: Value = serde_json::from_slice(input).expect("an accepted event is JSON");
     let fields = event["requestContext"]["authorizer"].as_object().cloned().unwrap_or_default();
     let fields: HashMap<_, _> = fields.into_iter().collect();
     let Ok((caller, limit)) = context::read(&fields) else {
-        // A second payload has its context elsewhere.
-        let lambda = event["requestContext"]["authorizer"]["lambda"].is_object();
-        return assert!(status == 401 || lambda, "lets nobody in: {answer}");
+        // An event of payload version 2 has its context in another field.
+        let is_version_2 = event["requestContext"]["authorizer"]["lambda"].is_object();
+        return assert!(status == 401 || is_version_2, "authorized without a context: {response}");
     };
     let written = context::write(&caller, limit);
     let received: HashMap<_, _> =
@@ -30,7 +30,7 @@ pub(crate) fn check(input: &[u8]) {
     assert_eq!(context::read(&received).ok(), Some((caller.clone(), limit)));
     if status == 200 {
         assert!(!matches!(limit, Some(RateLimitDecision::Exceeded(_))));
-        let me: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+        let me: Value = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
         assert_eq!(me["account_id"], caller.account_id().to_string());
     }
 }

@@ -1,9 +1,10 @@
-//! What must hold for all input: of the credentials, events, bodies and cursors that come from outside, and of the
-//! template that the gateway reads.
+//! Rules that must hold for every input. The inputs are credentials, events, request bodies and cursors, which come
+//! from callers, and the template that the gateway reads.
 //!
-//! A target takes any bytes and panics where something does not hold. [LibFuzzer](https://llvm.org/docs/LibFuzzer.html)
-//! looks for such bytes, guided by which code they reach (`tests/fuzz/run`). What it found that reaches code of its own
-//! is in `corpus`, in a folder of the target's name, and is tried again by `cargo test`.
+//! A target checks one rule: its function takes arbitrary bytes and panics if they violate the rule.
+//! [LibFuzzer](https://llvm.org/docs/LibFuzzer.html) searches for such bytes, guided by the code that they reach
+//! (`tests/fuzz/run`). The folder `corpus/TARGET` contains inputs that each reach different code. `cargo test` checks
+//! them again.
 
 mod authorizer_event;
 mod body;
@@ -18,63 +19,61 @@ mod yaml;
 
 use crate::body::Operation;
 
-/// Something that must hold for all input.
+/// A rule that must hold for every input.
 pub struct Target {
-    /// Its name, and that of its folder in `corpus`.
+    /// The name of the target and of its folder in `corpus`.
     pub name: &'static str,
-    what: What,
+    rule: Rule,
 }
 
-/// What must hold.
-enum What {
-    /// This.
-    Of(fn(&[u8])),
-    /// That an operation takes the bodies that its description lets it take, and no others.
-    OfBodies(Operation),
+enum Rule {
+    /// The function panics if an input violates the rule.
+    Check(fn(&[u8])),
+    /// The operation accepts exactly the bodies that match its schema in the OpenAPI document.
+    RequestBody(Operation),
 }
 
-/// All there are.
 pub const TARGETS: [Target; 16] = [
-    of("token", token::check),
-    of("authorizer-event", authorizer_event::check),
-    of("function-event", function_event::check),
-    of("cursor", cursor::check),
-    of("values", values::check),
-    of_bodies("login", "login", "post", "/v1/auth/login"),
-    of_bodies("password", "password", "post", "/v1/auth/password"),
-    of_bodies("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
-    of_bodies("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),
-    of_bodies("members-create", "members", "post", "/v1/members"),
-    of_bodies("members-change", "members", "patch", "/v1/members/{user_id}"),
-    of_bodies("projects-create", "projects", "post", "/v1/projects"),
-    of_bodies("projects-change", "projects", "patch", "/v1/projects/{project_id}"),
-    of("operator", operator::check),
-    of("yaml", yaml::check),
-    of("template", template::check),
+    check("token", token::check),
+    check("authorizer-event", authorizer_event::check),
+    check("function-event", function_event::check),
+    check("cursor", cursor::check),
+    check("values", values::check),
+    request_body("login", "login", "post", "/v1/auth/login"),
+    request_body("password", "password", "post", "/v1/auth/password"),
+    request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
+    request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),
+    request_body("members-create", "members", "post", "/v1/members"),
+    request_body("members-change", "members", "patch", "/v1/members/{user_id}"),
+    request_body("projects-create", "projects", "post", "/v1/projects"),
+    request_body("projects-change", "projects", "patch", "/v1/projects/{project_id}"),
+    check("operator", operator::check),
+    check("yaml", yaml::check),
+    check("template", template::check),
 ];
 
-const fn of(name: &'static str, check: fn(&[u8])) -> Target {
-    Target { name, what: What::Of(check) }
+const fn check(name: &'static str, check: fn(&[u8])) -> Target {
+    Target { name, rule: Rule::Check(check) }
 }
 
-const fn of_bodies(
+const fn request_body(
     name: &'static str,
     function: &'static str,
     method: &'static str,
     path: &'static str,
 ) -> Target {
-    Target { name, what: What::OfBodies(Operation { function, method, path }) }
+    Target { name, rule: Rule::RequestBody(Operation { function, method, path }) }
 }
 
 impl Target {
-    /// Checks that it holds for `input`.
+    /// Checks that the rule holds for `input`.
     ///
     /// # Panics
-    /// Where it does not.
+    /// If `input` violates the rule.
     pub fn check(&self, input: &[u8]) {
-        match &self.what {
-            What::Of(check) => check(input),
-            What::OfBodies(operation) => operation.check(input),
+        match &self.rule {
+            Rule::Check(check) => check(input),
+            Rule::RequestBody(operation) => operation.check(input),
         }
     }
 }
@@ -91,11 +90,11 @@ mod tests {
     fn inputs(target: &Target) -> Vec<Vec<u8>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
         let files = fs::read_dir(folder).expect("each target has a corpus");
-        files.map(|file| fs::read(file.expect("a file").path()).expect("it is read")).collect()
+        files.map(|file| fs::read(file.expect("an entry").path()).expect("a readable file")).collect()
     }
 
     #[test]
-    fn all_holds_for_the_corpus() {
+    fn every_target_accepts_its_corpus() {
         for target in &TARGETS {
             let inputs = inputs(target);
             assert!(!inputs.is_empty(), "{}", target.name);
@@ -106,18 +105,18 @@ mod tests {
     }
 
     #[test]
-    fn every_body_of_the_description_has_a_target() {
+    fn every_request_body_of_the_openapi_document_has_a_target() {
         let document: Value = serde_json::from_str(openapi::DOCUMENT).expect("JSON");
         let paths = document["paths"].as_object().expect("paths").iter();
-        let described = paths.flat_map(|(path, methods)| {
+        let documented = paths.flat_map(|(path, methods)| {
             let methods = methods.as_object().expect("methods").iter();
             let with_bodies = methods.filter(|(_, operation)| operation.get("requestBody").is_some());
             with_bodies.map(|(method, _)| (method.as_str(), path.as_str()))
         });
-        let tried = TARGETS.iter().filter_map(|target| match &target.what {
-            What::Of(_) => None,
-            What::OfBodies(operation) => Some((operation.method, operation.path)),
+        let covered = TARGETS.iter().filter_map(|target| match &target.rule {
+            Rule::Check(_) => None,
+            Rule::RequestBody(operation) => Some((operation.method, operation.path)),
         });
-        assert_eq!(tried.collect::<BTreeSet<_>>(), described.collect());
+        assert_eq!(covered.collect::<BTreeSet<_>>(), documented.collect());
     }
 }

@@ -1,4 +1,4 @@
-//! LibFuzzer, with the target that `--target=NAME` names. It takes libFuzzer's own options too.
+//! Runs libFuzzer with the target that `--target=NAME` names. All other options are libFuzzer's.
 
 #![no_main]
 
@@ -9,9 +9,9 @@ use libfuzzer_sys::fuzz_target;
 
 static TARGET: LazyLock<&Target> = LazyLock::new(|| {
     let name = env::args().find_map(|argument| argument.strip_prefix("--target=").map(str::to_owned));
-    let name = name.expect("--target=NAME says what to try");
-    TARGETS.iter().find(|target| target.name == name).expect("a target has this name")
+    let name = name.expect("--target=NAME is missing");
+    TARGETS.iter().find(|target| target.name == name).expect("no target has this name")
 });
 
-// What a target needs is there before the time of an input is taken.
+// The first check starts what the target needs, so that libFuzzer does not count that time as time of an input.
 fuzz_target!(init: TARGET.check(b""), |input: &[u8]| TARGET.check(input));

@@ -1,10 +1,10 @@
-//! A command of the operator.
+//! The input is a command of the operator.
 
 use serde_json::{Map, Value};
 
 use crate::rest_event;
 
-/// The commands, each with the members that it needs and those that it may have.
+/// The name of each command, its required fields and its optional fields.
 const COMMANDS: [(&str, &[&str], &[&str]); 5] = [
     ("create_account", &["name", "email", "password"], &[]),
     ("suspend_account", &["account_id"], &[]),
@@ -13,36 +13,36 @@ const COMMANDS: [(&str, &[&str], &[&str]); 5] = [
     ("set_limits", &["account_id", "requests_per_minute"], &[]),
 ];
 
-/// What is carried out is one command, with the members that it needs and none that it does not know. A mistake is the
-/// operator's to know, and never a fault.
+/// Every accepted event contains exactly one command, with all its required fields and no unknown ones. Every other
+/// event is rejected as a mistake of the operator, and never as an internal error.
 pub(crate) fn check(input: &[u8]) {
     match rest_event::invoke("operator", input.to_vec())
-        .expect_err("nothing can be done without a table")
+        .expect_err("no command can succeed without a table")
         .as_str()
     {
-        // It needs a table or peppers.
+        // The event was accepted, and the command failed because it needs a table or peppers.
         "INTERNAL" | "UNAVAILABLE" => {
-            let event: Value = serde_json::from_slice(input).expect("it was read");
+            let event: Value = serde_json::from_slice(input).expect("an accepted event is JSON");
             let mut commands = event.as_object().expect("one object").iter();
             let (name, command) = commands.next().expect("a command");
             assert!(commands.next().is_none());
-            let (_, needed, allowed) =
-                COMMANDS.iter().find(|(known, ..)| known == name).expect("it is known");
+            let (_, required, optional) =
+                COMMANDS.iter().find(|(known, ..)| known == name).expect("a known command");
             let command = command.as_object().expect("an object");
-            assert!(needed.iter().all(|member| command.contains_key(*member)));
-            assert!(command.keys().all(|member| needed.contains(&&**member) || allowed.contains(&&**member)));
-            keeps_within_limits(command);
+            assert!(required.iter().all(|field| command.contains_key(*field)));
+            assert!(command.keys().all(|field| required.contains(&&**field) || optional.contains(&&**field)));
+            assert_within_limits(command);
         }
         "BAD_REQUEST" | "PAYLOAD_TOO_LARGE" | "Runtime.InvalidEvent" => {}
-        kind => panic!("ends with {kind}"),
+        error_type => panic!("the function failed with {error_type}"),
     }
 }
 
-fn keeps_within_limits(command: &Map<String, Value>) {
-    for (member, value) in command {
-        match member.as_str() {
+fn assert_within_limits(command: &Map<String, Value>) {
+    for (field, value) in command {
+        match field.as_str() {
             "name" => {
-                let length = value.as_str().expect("a text").trim().chars().count();
+                let length = value.as_str().expect("a string").trim().chars().count();
                 assert!((1..=100).contains(&length));
             }
             "account_id" => assert_eq!(value.as_str().map(str::len), Some("acct_0000000000000001".len())),

@@ -1,5 +1,5 @@
-//! Functions as API Gateway invokes them, without a table and without peppers: a request that gets so far that it needs
-//! one ends there, with a 5xx.
+//! Invokes functions as API Gateway does, but without a table and without peppers. A request that needs one of them
+//! gets a 5xx.
 
 use std::{
     collections::HashMap,
@@ -16,16 +16,18 @@ use shared::{
 };
 use tokio::runtime::Runtime;
 
-/// What functions run on.
+/// The async runtime of all functions.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// Invokes a function with an event. Returns its answer, or its error's kind.
+/// Invokes a function with an event. Returns its response, or the type of its error.
 pub(crate) fn invoke(function: &'static str, event: Vec<u8>) -> Result<Value, String> {
     static FUNCTIONS: LazyLock<Mutex<HashMap<&str, Handler>>> = LazyLock::new(Mutex::default);
-    let mut functions = FUNCTIONS.lock().expect("no other panicked");
+    let mut functions = FUNCTIONS.lock().expect("no thread panicked");
     let handler = functions.entry(function).or_insert_with(|| start(function));
-    let answer = RUNTIME.block_on(handler(event, Context::default()));
-    answer.map(|answer| serde_json::from_slice(&answer).expect("JSON")).map_err(|error| error.error_type)
+    let response = RUNTIME.block_on(handler(event, Context::default()));
+    response
+        .map(|response| serde_json::from_slice(&response).expect("JSON"))
+        .map_err(|error| error.error_type)
 }
 
 fn start(function: &str) -> Handler {
@@ -34,16 +36,16 @@ fn start(function: &str) -> Handler {
         "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
         _ => None,
     });
-    // Without a region, a call fails before anything is sent.
-    let nowhere = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-    let aws = Aws::new(&nowhere, &nowhere);
-    let app = App::new(config.expect("it is complete"), aws, Clock::system(), Random::system());
-    let app = RUNTIME.block_on(app).expect("it starts");
+    // Without a region, a call fails before a request is sent.
+    let without_region = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+    let aws = Aws::new(&without_region, &without_region);
+    let app = App::new(config.expect("a complete configuration"), aws, Clock::system(), Random::system());
+    let app = RUNTIME.block_on(app).expect("the function starts");
     let linked = FUNCTIONS.iter().find(|linked| linked.name == function);
-    (linked.expect("a function of ours").handler)(app.into())
+    (linked.expect("a function of the gateway").handler)(app.into())
 }
 
-/// The event of a request with `body` to a route, on which the authorizer said `context`.
+/// Returns the event of a request with `body` to `route`, with `context` as the authorizer's context.
 pub(crate) fn event(method: &str, route: &str, body: &str, context: &Value) -> Value {
     json!({
         "resource": route,
@@ -73,7 +75,7 @@ pub(crate) fn event(method: &str, route: &str, body: &str, context: &Value) -> V
     })
 }
 
-/// What the authorizer says of a session that may do everything.
+/// Returns the authorizer's context of a session with all permissions.
 pub(crate) fn session() -> Value {
     json!({
         "type": "session",

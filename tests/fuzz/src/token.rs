@@ -1,21 +1,21 @@
-//! The value of an `Authorization` header.
+//! The input is the value of an `Authorization` header.
 
 use shared::credentials::token::Token;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECKSUM_DIGITS: usize = 6;
 
-/// A credential that is read is printed again byte for byte from what was read of it.
+/// A token that parses can be rebuilt, byte for byte, from its parsed parts.
 pub(crate) fn check(input: &[u8]) {
     let Ok(value) = str::from_utf8(input) else { return };
-    is_printed_again(value);
-    // A guess of 36 bits is beyond a fuzzer, so each input is tried with the right checksum too.
-    if let Some(signed) = signed(value) {
-        is_printed_again(&signed);
+    check_round_trip(value);
+    // A fuzzer cannot guess a checksum of 36 bits, so each input is also checked with the correct one.
+    if let Some(corrected) = with_correct_checksum(value) {
+        check_round_trip(&corrected);
     }
 }
 
-fn is_printed_again(value: &str) {
+fn check_round_trip(value: &str) {
     let Ok(token) = Token::from_authorization(value) else { return };
     let (scheme, prefix, ids, text) = match &token {
         Token::ApiKey(token) => (
@@ -34,11 +34,11 @@ fn is_printed_again(value: &str) {
     let (before, after) = value.split_once(' ').expect("a scheme and a token");
     assert!(before.eq_ignore_ascii_case(scheme));
     assert_eq!(after.trim_matches(' '), text);
-    // 32 digits of a secret are all that an id does not tell.
+    // Besides the ids, the token contains only a secret of 32 digits and the checksum.
     let secret = &text[prefix.len() + ids.len()..][..32];
     assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    let unsigned = format!("{prefix}{ids}{secret}");
-    assert_eq!(format!("{unsigned}{}", checksum(&unsigned)), text);
+    let without_checksum = format!("{prefix}{ids}{secret}");
+    assert_eq!(format!("{without_checksum}{}", checksum(&without_checksum)), text);
 
     let claims = token.claims();
     let (account, principal) = (claims.account_id.to_string(), claims.principal_id);
@@ -47,11 +47,11 @@ fn is_printed_again(value: &str) {
     assert!(ids[16..].starts_with(principal.split_once('_').expect("a prefix").1));
 }
 
-/// `value`, with its end replaced by the checksum of the token in it.
-fn signed(value: &str) -> Option<String> {
-    let unsigned = value.get(..value.len().checked_sub(CHECKSUM_DIGITS)?)?;
-    let (_, token) = unsigned.split_once(' ')?;
-    Some(format!("{unsigned}{}", checksum(token.trim_start_matches(' '))))
+/// Replaces the last digits of `value` with the checksum of its token.
+fn with_correct_checksum(value: &str) -> Option<String> {
+    let without_checksum = value.get(..value.len().checked_sub(CHECKSUM_DIGITS)?)?;
+    let (_, token) = without_checksum.split_once(' ')?;
+    Some(format!("{without_checksum}{}", checksum(token.trim_start_matches(' '))))
 }
 
 fn checksum(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! The values that requests and the authorizer's context are made of.
+//! The input is a single value of a request or of the authorizer's context.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use shared::primitives::{
     timestamp::Timestamp,
 };
 
-/// A value that is read from a text and printed is read again as the same, and keeps within its limits.
+/// A parsed value is within its limits, and its printed text parses to the same value.
 pub(crate) fn check(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
-    for read in [
+    for printed in [
         text.parse::<AccountId>().map(|id| id.to_string()).ok(),
         text.parse::<KeyId>().map(|id| id.to_string()).ok(),
         text.parse::<UserId>().map(|id| id.to_string()).ok(),
@@ -27,29 +27,33 @@ pub(crate) fn check(input: &[u8]) {
     .into_iter()
     .flatten()
     {
-        assert_eq!(read, text, "these have one spelling alone");
+        assert_eq!(printed, text, "these values have only one spelling");
     }
 
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        let printed = moment.to_string();
-        assert_eq!(printed.len(), "2027-01-30T12:00:00Z".len(), "texts sort as the moments do");
-        is_same(&moment, printed.parse());
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        let printed = timestamp.to_string();
+        assert_eq!(
+            printed.len(),
+            "2027-01-30T12:00:00Z".len(),
+            "all have the same length, so that they sort by time"
+        );
+        assert_parses_to(&timestamp, printed.parse());
     }
     if let Ok(name) = Name::try_from(text.to_owned()) {
         let printed = name.as_str();
         assert!((1..=MAX_NAME_CHARS).contains(&printed.chars().count()));
         assert!(!printed.contains(char::is_control) && printed.trim() == printed);
-        is_same(&name, printed.to_owned().try_into());
+        assert_parses_to(&name, printed.to_owned().try_into());
     }
     if let Ok(address) = EmailAddress::try_from(text.to_owned()) {
         let printed = address.as_str();
         assert!(printed.is_ascii() && printed.to_ascii_lowercase() == printed);
         let (user, domain) = printed.rsplit_once('@').expect("a user and a domain");
         assert!((1..=64).contains(&user.len()) && (1..=254).contains(&domain.len()));
-        is_same(&address, printed.to_owned().try_into());
+        assert_parses_to(&address, printed.to_owned().try_into());
     }
 }
 
-fn is_same<T: PartialEq + fmt::Debug, E: fmt::Debug>(value: &T, again: Result<T, E>) {
-    assert_eq!(*value, again.expect("what is printed is read"));
+fn assert_parses_to<T: PartialEq + fmt::Debug, E: fmt::Debug>(value: &T, parsed: Result<T, E>) {
+    assert_eq!(*value, parsed.expect("the printed text is valid"));
 }

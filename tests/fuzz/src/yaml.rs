@@ -1,11 +1,11 @@
-//! A text of YAML.
+//! The input is a YAML document.
 
 use gateway::yaml::parse;
 
-/// What is read is printed as JSON, which is YAML too, and read again as the same.
+/// A parsed document, printed as JSON, is valid YAML and parses to the same value.
 pub(crate) fn check(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     let Ok(value) = parse(text) else { return };
     let printed = value.to_string();
-    assert_eq!(parse(&printed).expect("what is printed is read"), value, "{printed}");
+    assert_eq!(parse(&printed).expect("printed JSON is valid YAML"), value, "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Logins that fail: does the time of one tell why?
+//! Measures whether the time of a failed login reveals why it failed.
 
 use std::{
     sync::{
@@ -16,100 +16,101 @@ use serde_json::{Value, json};
 use shared::primitives::clock::Clock;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::{Error, tested::Tested};
+use crate::{Error, comparison::Comparison};
 
 const START: OffsetDateTime = datetime!(2026-01-30 00:00:00 UTC);
 const PASSWORD: &str = "a lizard on the 7th wall";
-const WRONG: &str = "a lizard on the 8th wall";
+const WRONG_PASSWORD: &str = "a lizard on the 8th wall";
 
-/// How many rounds go before those that count.
-const WARMING: usize = 5;
-/// So many failures in a row disable a password.
-const DISABLING: usize = 100;
-/// How many hours lie between two rounds, so that none is delayed for what failed before.
-const HOURS_BETWEEN: i64 = 2;
+/// The number of rounds that are not measured, at the beginning.
+const WARM_UP_ROUNDS: usize = 5;
+/// The number of consecutive failures that disable a password.
+const FAILURES_THAT_DISABLE: usize = 100;
+/// The hours between two logins. Earlier failures no longer delay a login after them.
+const HOURS_BETWEEN_LOGINS: i64 = 2;
 
-/// The class that the others are compared with.
+/// The case with which the others are compared.
 const USUAL: &str = "a wrong password";
-/// The class that differs on purpose.
+/// The case whose time differs on purpose.
 const CONTROL: &str = "a wrong password, and 4 ms more";
-/// How much longer that takes: a fifth of what Argon2 does.
-const MORE: std::time::Duration = std::time::Duration::from_millis(4);
+/// The additional time of the control, a fifth of the time of Argon2.
+const CONTROL_DELAY: std::time::Duration = std::time::Duration::from_millis(4);
 
-/// A kind of login that fails.
-struct Class {
+/// A reason for which a login fails.
+struct Case {
     name: &'static str,
     email: String,
     password: &'static str,
     times: Vec<f64>,
 }
 
-/// A service, and its time.
+/// A running service with a clock that the test sets.
 struct Service {
     gateway: Gateway,
     hours: Arc<AtomicI64>,
 }
 
-/// Measures so many logins of each class, one by one in an order that is another in each round.
-pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Tested>, Error> {
+/// Measures `rounds` logins of each case, one after the other. Each round has another order.
+pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Comparison>, Error> {
     let service = Service::start().await?;
     let [usual, suspended, removed, disabled] =
         ["usual@example.com", "suspended@example.com", "removed@example.com", "disabled@example.com"];
     for email in [usual, disabled] {
-        service.make_account(email).await?;
+        service.create_account(email).await?;
     }
-    let account = service.make_account(suspended).await?;
+    let account = service.create_account(suspended).await?;
     service.operate(json!({"suspend_account": {"account_id": account}})).await?;
-    service.make_removed_member(usual, removed).await?;
-    for _ in 0..DISABLING {
-        service.pass();
-        service.fail(disabled, WRONG).await?;
+    service.create_removed_member(usual, removed).await?;
+    for _ in 0..FAILURES_THAT_DISABLE {
+        service.advance_clock();
+        service.fail_to_log_in(disabled, WRONG_PASSWORD).await?;
     }
-    let class = |name, email: &str, password| Class {
+    let case = |name, email: &str, password| Case {
         name,
         email: email.to_owned(),
         password,
         times: Vec::with_capacity(rounds),
     };
-    let mut classes = [
-        class(USUAL, usual, WRONG),
-        class("an unknown address", "nobody@example.com", WRONG),
-        class("no address", "nobody", WRONG),
-        class("a removed member", removed, PASSWORD),
-        class("a suspended account", suspended, WRONG),
-        class("a disabled password, and a wrong one", disabled, WRONG),
-        class("a disabled password, and the right one", disabled, PASSWORD),
-        class(CONTROL, usual, WRONG),
+    let mut cases = [
+        case(USUAL, usual, WRONG_PASSWORD),
+        case("an unknown address", "nobody@example.com", WRONG_PASSWORD),
+        case("a malformed address", "nobody", WRONG_PASSWORD),
+        case("a removed member", removed, PASSWORD),
+        case("a suspended account", suspended, WRONG_PASSWORD),
+        case("a disabled password, and a wrong one in the request", disabled, WRONG_PASSWORD),
+        case("a disabled password, and the same in the request", disabled, PASSWORD),
+        case(CONTROL, usual, WRONG_PASSWORD),
     ];
-    let mut order: Vec<usize> = (0..classes.len()).collect();
-    for round in 0..WARMING + rounds {
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    for round in 0..WARM_UP_ROUNDS + rounds {
         order.shuffle(rng);
-        for turn in &order {
-            let Class { name, email, password, times } = &mut classes[*turn];
-            // One that failed just now with the same address may have made a delay.
-            service.pass();
+        for index in &order {
+            let Case { name, email, password, times } = &mut cases[*index];
+            // The previous login may have failed with the same address, which delays the next one.
+            service.advance_clock();
             if [usual, suspended].contains(&email.as_str()) && round % 20 == 0 {
                 service.operate(json!({"enable_password": {"email": email}})).await?;
             }
-            let began = Instant::now();
-            service.fail(email, password).await?;
+            let start = Instant::now();
+            service.fail_to_log_in(email, password).await?;
             if *name == CONTROL {
-                thread::sleep(MORE);
+                thread::sleep(CONTROL_DELAY);
             }
-            let took = began.elapsed();
-            if round >= WARMING {
-                times.push(took.as_secs_f64() * 1e9);
+            let time = start.elapsed();
+            if round >= WARM_UP_ROUNDS {
+                times.push(time.as_secs_f64() * 1e9);
             }
         }
     }
     service.gateway.stop().await;
 
-    let (usual, others) = classes.split_first().expect("there are some");
-    let tested = others.iter().map(|other| {
-        let tested = Tested::new("a login", [usual.name, other.name], [&usual.times, &other.times]);
-        if other.name == CONTROL { tested.on_purpose() } else { tested }
+    let (usual, others) = cases.split_first().expect("there are cases");
+    let comparisons = others.iter().map(|other| {
+        let comparison =
+            Comparison::new("a failed login", [usual.name, other.name], [&usual.times, &other.times]);
+        if other.name == CONTROL { comparison.control() } else { comparison }
     });
-    Ok(tested.collect())
+    Ok(comparisons.collect())
 }
 
 impl Service {
@@ -123,40 +124,44 @@ impl Service {
         Ok(Self { gateway, hours })
     }
 
-    /// Lets the time pass after which nothing is delayed any more.
-    fn pass(&self) {
-        self.hours.fetch_add(HOURS_BETWEEN, Ordering::SeqCst);
+    /// Advances the clock until earlier failures no longer delay a login.
+    fn advance_clock(&self) {
+        self.hours.fetch_add(HOURS_BETWEEN_LOGINS, Ordering::SeqCst);
     }
 
     async fn operate(&self, command: Value) -> Result<Value, Error> {
         Ok(self.gateway.invoke("operator", command).await?)
     }
 
-    /// Makes an account whose first member has this address. Returns its id.
-    async fn make_account(&self, email: &str) -> Result<String, Error> {
+    /// Creates an account whose first member has this address. Returns the account's id.
+    async fn create_account(&self, email: &str) -> Result<String, Error> {
         let command = json!({"create_account": {"name": "Timing", "email": email, "password": PASSWORD}});
-        let made = self.operate(command).await?;
-        Ok(made["account_id"].as_str().ok_or("an account has no id")?.to_owned())
+        let created = self.operate(command).await?;
+        Ok(created["account_id"].as_str().ok_or("the account has no id")?.to_owned())
     }
 
-    /// Makes a member with the address `email` of the account whose admin is `admin`, and removes them.
-    async fn make_removed_member(&self, admin: &str, email: &str) -> Result<(), Error> {
-        let answer = self.log_in(admin, PASSWORD).await?;
-        let session: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-        let session = format!("Session {}", session["session_token"].as_str().ok_or("no login")?);
+    /// Adds a member with the address `email` to the account of `admin`, and removes the member.
+    async fn create_removed_member(&self, admin: &str, email: &str) -> Result<(), Error> {
+        let response = self.log_in(admin, PASSWORD).await?;
+        let session: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default())?;
+        let session = format!("Session {}", session["session_token"].as_str().ok_or("the login failed")?);
         let (client, members) = (Client::new(), format!("{}/v1/members", self.gateway.url()));
         let member = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-        let made = client.post(&members).header("Authorization", &session).json(&member).send().await?;
-        let made: Value = made.error_for_status()?.json().await?;
-        let member = format!("{members}/{}", made["id"].as_str().ok_or("a member has no id")?);
+        let created = client.post(&members).header("Authorization", &session).json(&member).send().await?;
+        let created: Value = created.error_for_status()?.json().await?;
+        let member = format!("{members}/{}", created["id"].as_str().ok_or("the member has no id")?);
         client.delete(member).header("Authorization", session).send().await?.error_for_status()?;
         Ok(())
     }
 
-    /// Logs in where that has to fail.
-    async fn fail(&self, email: &str, password: &str) -> Result<(), Error> {
-        let answer = self.log_in(email, password).await?;
-        if answer["statusCode"] == 401 { Ok(()) } else { Err(format!("{email} is answered {answer}").into()) }
+    /// Sends a login that must fail with 401.
+    async fn fail_to_log_in(&self, email: &str, password: &str) -> Result<(), Error> {
+        let response = self.log_in(email, password).await?;
+        if response["statusCode"] == 401 {
+            Ok(())
+        } else {
+            Err(format!("the login of {email} returned {response}").into())
+        }
     }
 
     async fn log_in(&self, email: &str, password: &str) -> Result<Value, Error> {

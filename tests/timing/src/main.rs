@@ -1,11 +1,11 @@
-//! Whether the time that a refusal takes tells why: `cargo run --release -p timing`.
+//! Measures whether response times reveal why a credential was rejected: `cargo run --release -p timing`.
 //!
-//! Two kinds of refusal take turns as chance has it, and Welch's t-test says whether their times differ. What differs
-//! on purpose is measured beside them, and has to be found. It ends with a failure where two differ that should not (see
-//! [`tested`]), or where such a one is not found.
+//! Each comparison measures two cases of a rejection in random order. Welch's t-test then decides whether their times
+//! differ. Controls are comparisons whose times differ on purpose. The program fails if the times of a comparison
+//! differ although they must not (see [`comparison`]), or if it does not detect the difference of a control.
 
+mod comparison;
 mod logins;
-mod tested;
 mod tokens;
 mod welch;
 
@@ -15,20 +15,20 @@ use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
 use shared::primitives::random::Random;
 
-use crate::tested::Tested;
+use crate::comparison::Comparison;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Measures whether the time that a refusal takes tells why.
+/// Measures whether response times reveal why a credential was rejected.
 #[derive(Parser)]
 struct Arguments {
-    /// How many times each comparison of what is computed for a token is measured, or 0 for none.
+    /// Number of measurements for each comparison of tokens. 0 skips them.
     #[arg(long, default_value_t = 500_000)]
     tokens: usize,
-    /// How many logins of each kind are measured, or 0 for none.
+    /// Number of logins of each case. 0 skips them.
     #[arg(long, default_value_t = 400)]
     logins: usize,
-    /// What the order of the turns is made of, or left out for another one each time.
+    /// Seed of the random order. Each run uses another one by default.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("timing: a time tells what it should not, or what tells on purpose was not found");
+            eprintln!("timing: a comparison found a leak, or a control was not detected");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -48,23 +48,23 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures and tells. Returns whether all is well.
+/// Runs and prints all comparisons. Returns true if each has the expected result.
 async fn run(Arguments { tokens, logins, seed }: Arguments) -> Result<bool, Error> {
     let seed = seed.unwrap_or_else(|| u64::from_be_bytes(Random::system().bytes()));
     println!("seed {seed}\n");
     let rng = &mut StdRng::seed_from_u64(seed);
-    let mut is_well = true;
-    let mut tell = |tested: Vec<Tested>| {
-        for tested in tested {
-            print!("{tested}");
-            is_well &= tested.is_well();
+    let mut all_as_expected = true;
+    let mut report = |comparisons: Vec<Comparison>| {
+        for comparison in comparisons {
+            print!("{comparison}");
+            all_as_expected &= comparison.is_as_expected();
         }
     };
     if tokens > 0 {
-        tell(tokens::test(rng, tokens));
+        report(tokens::test(rng, tokens));
     }
     if logins > 0 {
-        tell(logins::test(rng, logins).await?);
+        report(logins::test(rng, logins).await?);
     }
-    Ok(is_well)
+    Ok(all_as_expected)
 }

@@ -1,4 +1,4 @@
-//! What is computed for a wrong token: does the time of it tell how wrong it is, or what there is?
+//! Measures whether the time to reject a token reveals how much of it is correct, or whether its key or session exists.
 
 use std::{hint::black_box, time::Instant};
 
@@ -29,14 +29,14 @@ use shared::{
     },
 };
 
-use crate::tested::Tested;
+use crate::comparison::Comparison;
 
-/// How many measurements go before those that count.
-const WARMING: usize = 10_000;
-/// How many times one measurement does the work: less of it is the clock's then.
+/// The number of measurements that are not used, at the beginning.
+const WARM_UP_MEASUREMENTS: usize = 10_000;
+/// How often one measurement repeats the work. This reduces the share of the time that reading the clock takes.
 const REPEATS: u32 = 4;
 
-/// What tokens are of.
+/// The ids in the tokens.
 struct Ids {
     account: AccountId,
     key: KeyId,
@@ -44,26 +44,29 @@ struct Ids {
     session: SessionId,
 }
 
-/// Measures so many times of each comparison.
-pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
+/// Runs all comparisons of tokens, with this number of measurements for each.
+pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Comparison> {
     let (clock, random) = (Clock::system(), Random::system());
     let secret = vec![b'k'; MIN_PEPPER_BYTES].into();
-    let peppers = Peppers::new(Pepper::new("version".to_owned(), secret).expect("it is long enough"), None);
+    let peppers = Peppers::new(
+        Pepper::new("version".to_owned(), secret).expect("a pepper of the minimum length"),
+        None,
+    );
     let ids = Ids {
         account: AccountId::new(&clock, &random),
         key: KeyId::new(&clock, &random),
         user: UserId::new(&clock, &random),
         session: SessionId::new(&clock, &random),
     };
-    let new = || NewToken::for_key(Environment::Live, ids.account, ids.key, &random);
-    let wrong = new();
+    let new_token = || NewToken::for_key(Environment::Live, ids.account, ids.key, &random);
+    let wrong = new_token();
     let authorization = format!("Bearer {}", wrong.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&authorization) else {
-        panic!("no key's token")
+        panic!("the token of a key is malformed")
     };
-    let digest = || TokenDigest::of(new().expose(), &peppers);
+    let digest = || TokenDigest::of(new_token().expose(), &peppers);
     let now = clock.now();
-    let asked = AuthorizationRequest {
+    let request = AuthorizationRequest {
         method: "GET",
         route: "/v1/auth/me",
         key_id: None,
@@ -71,104 +74,109 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Tested> {
         environments: &[],
     };
     let active = |previous| KeyState::Active { current: digest(), previous, generation: 1 };
-    #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
-    let of_key = |found: &Option<&LoadedKey>| match found {
-        Some(found) => authorize_key(&asked, &token, found, &peppers, now).map(drop),
+    #[expect(clippy::ref_option_ref, reason = "`measure` passes each input as a reference")]
+    let decide_key = |loaded: &Option<&LoadedKey>| match loaded {
+        Some(loaded) => authorize_key(&request, &token, loaded, &peppers, now).map(drop),
         None => Err(deny_unknown_key(&token, &peppers, now)),
     };
-    let superseded = PreviousSecret { digest: digest(), ends_at: now.plus_seconds(60) };
-    let [with_one, with_two, revoked] = [active(None), active(Some(superseded)), KeyState::Revoked]
-        .map(|state| found_key(&ids, &clock, &wrong, state));
-    let [with_one, with_two, revoked] = [&with_one, &with_two, &revoked].map(Some);
-    let keys = "a key's token with a wrong secret";
-    let one_secret = "of a key with one secret";
+    let previous = PreviousSecret { digest: digest(), ends_at: now.plus_seconds(60) };
+    let [one_secret, two_secrets, revoked] = [active(None), active(Some(previous)), KeyState::Revoked]
+        .map(|state| loaded_key(&ids, &clock, &wrong, state));
+    let [one_secret, two_secrets, revoked] = [&one_secret, &two_secrets, &revoked].map(Some);
+    let key_token = "a key's token with a wrong secret";
+    let usual_key = "the key has one secret";
 
-    let mac = |place: usize| {
+    let mac_with_wrong_byte = |index: usize| {
         let mut mac = mac_of(&TokenDigest::of(wrong.expose(), &peppers));
-        mac[place] ^= 1;
+        mac[index] ^= 1;
         mac
     };
-    let macs = [mac(0), mac(31)];
-    let kept = macs.map(|mac| kept(&mac));
-    let right = mac_of(&TokenDigest::of(wrong.expose(), &peppers));
-    let bytes = ["the first byte is wrong", "the last byte is wrong"];
+    let macs = [mac_with_wrong_byte(0), mac_with_wrong_byte(31)];
+    let digests = macs.map(|mac| digest_of_mac(&mac));
+    let right_mac = mac_of(&TokenDigest::of(wrong.expose(), &peppers));
+    let wrong_bytes = ["the first byte is wrong", "the last byte is wrong"];
     let matches = |digest: &TokenDigest| digest.matches(wrong.expose(), &peppers);
 
     let session = NewToken::for_session(ids.account, ids.user, ids.session, &random);
     let presented = NewToken::for_session(ids.account, ids.user, ids.session, &random);
     let presented = format!("Session {}", presented.expose());
     let Ok(Token::Session(presented)) = Token::from_authorization(&presented) else {
-        panic!("no session's token")
+        panic!("the token of a session is malformed")
     };
-    #[expect(clippy::ref_option_ref, reason = "what is measured is handed over as a reference")]
-    let of_session = |found: &Option<&LoadedSession>| match found {
-        Some(found) => authorize_session(&asked, &presented, found, &peppers, now).map(drop),
+    #[expect(clippy::ref_option_ref, reason = "`measure` passes each input as a reference")]
+    let decide_session = |loaded: &Option<&LoadedSession>| match loaded {
+        Some(loaded) => authorize_session(&request, &presented, loaded, &peppers, now).map(drop),
         None => Err(deny_unknown_session(&presented, &peppers)),
     };
-    let session = found_session(&ids, &clock, TokenDigest::of(session.expose(), &peppers));
+    let session = loaded_session(&ids, &clock, TokenDigest::of(session.expose(), &peppers));
 
-    let mut compare = Comparing { rng, measurements };
-    vec![
-        compare.of("a digest", bytes, &kept, matches),
-        compare
-            .of("a digest, and its bytes one by one until one differs", bytes, &macs, |mac| {
-                black_box(matches(&kept[0])).is_ok() && leaky(mac, &right)
-            })
-            .on_purpose(),
-        compare.of(keys, [one_secret, "of no key"], &[with_one, None], of_key).once(),
-        compare.of(keys, [one_secret, "of a key with two"], &[with_one, with_two], of_key).once(),
-        compare.of(keys, [one_secret, "of a revoked key"], &[with_one, revoked], of_key).once(),
-        compare
-            .of(
-                "a session's token with a wrong secret",
-                ["of a session", "of no session"],
-                &[Some(&session), None],
-                of_session,
-            )
-            .once(),
-    ]
+    let mut stopwatch = Stopwatch { rng, measurements };
+    let digest = stopwatch.measure("a wrong digest", wrong_bytes, &digests, matches);
+    let control = stopwatch.measure(
+        "a wrong digest, and a comparison that stops at the first wrong byte",
+        wrong_bytes,
+        &macs,
+        |mac| black_box(matches(&digests[0])).is_ok() && leaky_equals(mac, &right_mac),
+    );
+    let mut compare_keys = |case, key| {
+        let inputs = [one_secret, key];
+        stopwatch.measure(key_token, [usual_key, case], &inputs, decide_key).tolerating_unmeasurable()
+    };
+    let [missing, with_two, revoked] = [
+        compare_keys("the key does not exist", None),
+        compare_keys("the key has two secrets", two_secrets),
+        compare_keys("the key is revoked", revoked),
+    ];
+    let sessions = stopwatch.measure(
+        "a session's token with a wrong secret",
+        ["the session exists", "the session does not exist"],
+        &[Some(&session), None],
+        decide_session,
+    );
+    vec![digest, control.control(), missing, with_two, revoked, sessions.tolerating_unmeasurable()]
 }
 
-/// Compares as nobody should: until a byte differs.
-fn leaky(one: &[u8; 32], other: &[u8; 32]) -> bool {
+/// Compares byte by byte and stops at the first difference, which leaks its position. Only the control uses this.
+fn leaky_equals(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.iter().zip(other).all(|(one, other)| black_box(one) == black_box(other))
 }
 
-struct Comparing<'a> {
+struct Stopwatch<'a> {
     rng: &'a mut StdRng,
     measurements: usize,
 }
 
-impl Comparing<'_> {
-    /// Compares the times that `work` takes with each of `inputs`. Chance says whose turn it is.
+impl Stopwatch<'_> {
+    /// Compares the times that `work` takes for each of the two inputs, which it uses in random order.
     ///
-    /// Each turn is of a copy. Of a digest the allocator puts it where that of the last one was, since how far things are
-    /// from each other in memory takes time, too; of a key or session it is a reference, and each stays where it is.
-    fn of<I: Clone, R>(
+    /// Each measurement clones its input. The allocator places the clone of a digest where the previous one was, so the
+    /// location in memory does not influence the time. The input for a key or a session is a reference, and its clone
+    /// refers to the same memory.
+    fn measure<I: Clone, R>(
         &mut self,
-        what: &'static str,
-        names: [&'static str; 2],
+        subject: &'static str,
+        cases: [&'static str; 2],
         inputs: &[I; 2],
         work: impl Fn(&I) -> R,
-    ) -> Tested {
+    ) -> Comparison {
         let mut times = [Vec::new(), Vec::new()];
-        for n in 0..WARMING + self.measurements {
-            let class = usize::from(self.rng.random::<bool>());
-            let input = inputs[class].clone();
-            let began = Instant::now();
+        for n in 0..WARM_UP_MEASUREMENTS + self.measurements {
+            let index = usize::from(self.rng.random::<bool>());
+            let input = inputs[index].clone();
+            let start = Instant::now();
             for _ in 0..REPEATS {
                 black_box(work(black_box(&input)));
             }
-            let took = began.elapsed();
-            if n >= WARMING {
-                times[class].push((took / REPEATS).as_secs_f64() * 1e9);
+            let time = start.elapsed();
+            if n >= WARM_UP_MEASUREMENTS {
+                times[index].push((time / REPEATS).as_secs_f64() * 1e9);
             }
         }
-        Tested::new(what, names, [&times[0], &times[1]])
+        Comparison::new(subject, cases, [&times[0], &times[1]])
     }
 }
 
-fn found_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> LoadedKey {
+fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> LoadedKey {
     let key = ApiKey {
         id: ids.key,
         account_id: ids.account,
@@ -186,7 +194,7 @@ fn found_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Loa
     LoadedKey { key, account: AccountSummary { status: AccountStatus::Active, quotas: None } }
 }
 
-fn found_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSession {
+fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSession {
     let now = clock.now();
     let session = Session {
         id: ids.session,
@@ -206,13 +214,12 @@ fn found_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSession
     }
 }
 
-/// The digest's own bytes, which it shows to the table alone.
+/// Returns the bytes of the digest, which are only accessible in its stored form.
 fn mac_of(digest: &TokenDigest) -> [u8; 32] {
-    let item = serde_json::to_value(digest).expect("it can be written");
+    let item = serde_json::to_value(digest).expect("a digest serializes");
     serde_json::from_value(item["mac"].clone()).expect("32 bytes")
 }
 
-/// A digest of these bytes.
-fn kept(mac: &[u8; 32]) -> TokenDigest {
+fn digest_of_mac(mac: &[u8; 32]) -> TokenDigest {
     serde_json::from_value(json!({"pepper": "version", "mac": mac})).expect("a digest")
 }
