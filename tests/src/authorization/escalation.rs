@@ -1,9 +1,9 @@
-//! Nobody gets more by asking: whatever chain of new keys, new secrets, new members and narrower scopes begins at a
-//! credential, none that comes of it gets through where that one did not.
+//! Privilege escalation. A credential can create keys, rotate keys, create members and change permissions. However these
+//! operations are combined, no derived credential can do anything that the first credential could not do.
 //!
-//! "Through" is what requests are answered, not what records say. Two things are more than they look, by the contract:
-//! a live key stands above test data, since it may make test keys; and how long a key works is no bound, since keys
-//! outlive whoever made them.
+//! The tests compare what requests achieve, not what records say. By the contract, two differences are no escalation. A live
+//! key includes access to test data, because it may create test keys. And a derived key may be valid for longer, because keys
+//! outlive their creator.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,11 +14,11 @@ use tokio::runtime::Runtime;
 
 use crate::{
     races::{
-        histories::{environment, rights},
+        histories::{environment, permissions},
         model::{
-            Caller, RIGHTS, Rights, Scope,
-            operation::{Operation, What},
-            pair::Pair,
+            ALL_PERMISSIONS, Caller, Permissions, Scope,
+            comparison::Comparison,
+            operation::{Operation, Resource},
         },
     },
     response::Response,
@@ -26,38 +26,38 @@ use crate::{
     service::{Account, Credential, OwnService, Service, key_path},
 };
 
-/// Who made the account.
+/// The session of the account's first member.
 const OWNER: Caller = Caller::Session(0);
-/// How many places there are for projects. Scopes are of places.
-const PLACES: usize = 2;
-/// How long a key lives that does not live for good.
-const LIFE: i64 = 3_600;
+/// The number of groups of projects. Scopes consist of whole groups.
+const PROJECT_GROUPS: usize = 2;
+/// The lifetime of a key that expires, in seconds.
+const KEY_LIFETIME: i64 = 3_600;
 
-/// One thing that is asked for, and whether the response tells that it got through.
+/// An operation, and a function that returns true if its response shows that it was authorized.
 struct Probe {
-    asks: Operation,
-    is_through: Box<dyn Fn(&Response) -> bool>,
+    operation: Operation,
+    is_successful: Box<dyn Fn(&Response) -> bool>,
 }
 
 impl Probe {
-    fn new(asks: Operation, through: u16) -> Self {
-        Self { asks, is_through: Box::new(move |response| response.status == through) }
+    fn new(operation: Operation, success: u16) -> Self {
+        Self { operation, is_successful: Box::new(move |response| response.status == success) }
     }
 }
 
-/// What a credential gets through with.
+/// The numbers of the probes that are successful with a credential.
 #[derive(Clone, Debug, Default)]
-struct Power {
-    /// With live data and live keys, by the number of the probe.
+struct Capabilities {
+    /// Probes of live data and live keys.
     live: BTreeSet<usize>,
-    /// With the same of test.
+    /// The same probes of test data and test keys.
     test: BTreeSet<usize>,
-    /// With what is the whole account's.
+    /// Probes of data of the whole account.
     account: BTreeSet<usize>,
 }
 
-impl Power {
-    /// Whether it is no more than `other`, which stands above test where it stands above live.
+impl Capabilities {
+    /// Returns true if `other` includes all of these capabilities. A live capability includes the test one.
     fn is_within(&self, other: &Self) -> bool {
         self.live.is_subset(&other.live)
             && self.test.is_subset(&(&other.test | &other.live))
@@ -65,273 +65,275 @@ impl Power {
     }
 }
 
-/// The account in which all this happens.
-struct Ground {
-    pair: Pair,
-    /// The projects that a place stands for: a live one, a test one, and one that is not there.
-    places: Vec<[usize; 3]>,
-    /// Keys of others, which the chain may reach for.
-    others: Vec<usize>,
-    /// Such keys again, for the probes alone: their numbers by type. They differ in nothing else. The last was revoked.
-    targets: [Vec<usize>; 2],
-    /// A member who may read.
+/// An account with the entities that probes and derivations refer to.
+struct Scenario {
+    comparison: Comparison,
+    /// The groups of projects: a live project, a test project and a deleted one.
+    groups: Vec<[usize; 3]>,
+    /// Keys that the owner created, and that derivations may rotate.
+    other_keys: Vec<usize>,
+    /// Keys for the probes, by type: equal to `other_keys`, but never rotated by derivations. The last one is revoked.
+    probed_keys: [Vec<usize>; 2],
+    /// A member with `read`.
     colleague: usize,
-    /// The credentials that came of the first one, and that one.
-    gained: Vec<Caller>,
-    /// The members who did.
-    members: Vec<usize>,
+    /// The first credential and all credentials that were derived from it.
+    derived: Vec<Caller>,
+    /// The members that were created with derived credentials.
+    derived_members: Vec<usize>,
 }
 
-/// What somebody asks for who wants more.
+/// An operation by which a credential may try to extend its access.
 #[derive(Clone, Debug)]
-enum Wish {
-    Key {
-        rights: Rights,
+enum Derivation {
+    CreateKey {
+        permissions: Permissions,
         environment: Environment,
-        places: Vec<usize>,
-        lives: Option<i64>,
+        groups: Vec<usize>,
+        lifetime: Option<i64>,
     },
-    /// A new secret of another's key, or one that came of the first one.
-    Secret {
-        of_another: bool,
-        key: prop::sample::Index,
-        grace: i64,
-    },
-    /// A member, and a session of theirs.
-    Member {
-        rights: Rights,
-    },
-    /// More permissions for a member that came of the first one, or for the caller.
-    Rights {
-        member: prop::sample::Index,
-        rights: Rights,
-    },
+    /// Rotates one of the other keys or of the derived keys.
+    RotateKey { is_other_key: bool, key: prop::sample::Index, grace_period: i64 },
+    /// Creates a member, who then logs in.
+    CreateMember { permissions: Permissions },
+    /// Changes the permissions of a derived member or of the colleague.
+    ChangePermissions { member: prop::sample::Index, permissions: Permissions },
 }
 
-/// Where a chain begins.
+/// The credential from which all others are derived.
 #[derive(Clone, Debug)]
-enum Parent {
-    Session {
-        rights: Rights,
-    },
-    /// A key that the owner makes.
-    Key(Wish),
+enum FirstCredential {
+    /// The session of a new member.
+    Session { permissions: Permissions },
+    /// A new key, as a [`Derivation::CreateKey`] by the owner.
+    Key(Derivation),
 }
 
-impl Ground {
-    async fn prepare(service: Arc<OwnService>) -> Self {
-        let mut pair = Pair::begin(service, 1).await;
-        let mut places = Vec::new();
-        for _ in 0..PLACES {
-            let mut place = [0; 3];
-            for (project, environment) in place.iter_mut().zip([Live, Test, Live]) {
-                pair.ask(&Operation::CreateProject { by: OWNER, environment }).await;
-                *project = pair.model.projects.len() - 1;
+impl Scenario {
+    async fn create(service: Arc<OwnService>) -> Self {
+        let mut comparison = Comparison::start(service, 1).await;
+        let mut groups = Vec::new();
+        for _ in 0..PROJECT_GROUPS {
+            let mut group = [0; 3];
+            for (project, environment) in group.iter_mut().zip([Live, Test, Live]) {
+                comparison.apply(&Operation::CreateProject { by: OWNER, environment }).await;
+                *project = comparison.model.projects.len() - 1;
             }
-            let [.., gone] = place;
-            pair.ask(&Operation::DeleteProject { by: OWNER, project: gone, environment: Live }).await;
-            places.push(place);
+            let [.., gone] = group;
+            comparison.apply(&Operation::DeleteProject { by: OWNER, project: gone, environment: Live }).await;
+            groups.push(group);
         }
-        pair.ask(&Operation::CreateMember { by: OWNER, rights: ["read"].into() }).await;
-        let mut ground = Self {
-            colleague: pair.model.members.len() - 1,
-            pair,
-            places,
-            others: Vec::new(),
-            targets: [Vec::new(), Vec::new()],
-            gained: Vec::new(),
-            members: Vec::new(),
+        comparison.apply(&Operation::CreateMember { by: OWNER, permissions: ["read"].into() }).await;
+        let mut scenario = Self {
+            colleague: comparison.model.members.len() - 1,
+            comparison,
+            groups,
+            other_keys: Vec::new(),
+            probed_keys: [Vec::new(), Vec::new()],
+            derived: Vec::new(),
+            derived_members: Vec::new(),
         };
         for (of_type, environment) in Environment::ALL.into_iter().enumerate() {
             let kinds: [(&[_], &[_]); 4] = [
                 (&["read", "write"], &[]),
                 (&["write", "delete", "admin"], &[0]),
-                (&RIGHTS, &[]),
+                (&ALL_PERMISSIONS, &[]),
                 (&["read"], &[0]),
             ];
-            for (rights, places) in kinds {
-                let key = ground.new_key(OWNER, rights.iter().copied().collect(), environment, places, None);
+            for (permissions, groups) in kinds {
+                let key =
+                    scenario.new_key(OWNER, permissions.iter().copied().collect(), environment, groups, None);
                 for _ in 0..2 {
-                    ground.pair.ask(&key).await;
+                    scenario.comparison.apply(&key).await;
                 }
-                let newest = ground.pair.model.keys.len() - 1;
-                ground.others.push(newest - 1);
-                ground.targets[of_type].push(newest);
+                let newest = scenario.comparison.model.keys.len() - 1;
+                scenario.other_keys.push(newest - 1);
+                scenario.probed_keys[of_type].push(newest);
             }
-            let key = *ground.targets[of_type].last().expect("a key");
-            ground.pair.ask(&Operation::RevokeKey { by: OWNER, key }).await;
+            let key = *scenario.probed_keys[of_type].last().expect("a key");
+            scenario.comparison.apply(&Operation::RevokeKey { by: OWNER, key }).await;
         }
-        ground
+        scenario
     }
 
-    /// Every project of these places, or every project where there is none.
-    fn scope(&self, places: &[usize]) -> Scope {
-        (!places.is_empty()).then(|| places.iter().flat_map(|place| self.places[*place]).collect())
+    /// Returns the scope with the projects of these groups, or `None` for an empty list.
+    fn scope(&self, groups: &[usize]) -> Scope {
+        (!groups.is_empty()).then(|| groups.iter().flat_map(|group| self.groups[*group]).collect())
     }
 
     fn new_key(
         &self,
         by: Caller,
-        rights: Rights,
+        permissions: Permissions,
         environment: Environment,
-        places: &[usize],
-        lives: Option<i64>,
+        groups: &[usize],
+        lifetime: Option<i64>,
     ) -> Operation {
-        Operation::CreateKey { by, rights, environment, scope: self.scope(places), lives }
+        Operation::CreateKey { by, permissions, environment, scope: self.scope(groups), lifetime }
     }
 
-    /// Sends an operation of which nobody says what comes. What comes of it is the sender's.
+    /// Sends an operation without a comparison. A credential in the response becomes a derived one.
     async fn send(&mut self, operation: &Operation) -> Response {
-        let Pair { service, model, names, .. } = &mut self.pair;
+        let Comparison { service, model, mapping, .. } = &mut self.comparison;
         service.time.back_to_second_start();
-        let response = names.send(service, model.now, operation).await;
-        let shown = names.learn(operation, &response);
-        self.gained.extend(shown);
+        let response = mapping.send(service, model.now, operation).await;
+        let credential = mapping.add_from_response(operation, &response);
+        self.derived.extend(credential);
         response
     }
 
-    /// The same, by who wishes for it. A new member logs in.
-    async fn grant(&mut self, by: Caller, wish: &Wish) {
-        let response = match wish {
-            Wish::Key { rights, environment, places, lives } => {
-                let key = self.new_key(by, rights.clone(), *environment, places, *lives);
+    /// Sends the operation of a derivation. A new member logs in.
+    async fn derive(&mut self, by: Caller, derivation: &Derivation) {
+        let response = match derivation {
+            Derivation::CreateKey { permissions, environment, groups, lifetime } => {
+                let key = self.new_key(by, permissions.clone(), *environment, groups, *lifetime);
                 self.send(&key).await
             }
-            Wish::Secret { of_another, key, grace } => {
-                let own = self.gained.iter().filter_map(|caller| match caller {
+            Derivation::RotateKey { is_other_key, key, grace_period } => {
+                let own = self.derived.iter().filter_map(|caller| match caller {
                     Caller::Key(key, _) => Some(*key),
                     Caller::Session(_) => None,
                 });
-                let keys: Vec<_> = if *of_another { self.others.clone() } else { own.collect() };
+                let keys: Vec<_> = if *is_other_key { self.other_keys.clone() } else { own.collect() };
                 if keys.is_empty() {
                     return;
                 }
-                self.send(&Operation::RotateKey { by, key: *key.get(&keys), grace: *grace }).await
+                self.send(&Operation::RotateKey { by, key: *key.get(&keys), grace_period: *grace_period })
+                    .await
             }
-            Wish::Member { rights } => {
-                self.send(&Operation::CreateMember { by, rights: rights.clone() }).await
+            Derivation::CreateMember { permissions } => {
+                self.send(&Operation::CreateMember { by, permissions: permissions.clone() }).await
             }
-            Wish::Rights { member, rights } => {
-                let members = [&self.members[..], &[self.colleague]].concat();
-                let (member, rights) = (*member.get(&members), Some(rights.clone()));
-                self.send(&Operation::ChangeMember { by, member, rights, suspended: None }).await
+            Derivation::ChangePermissions { member, permissions } => {
+                let members = [&self.derived_members[..], &[self.colleague]].concat();
+                let (member, permissions) = (*member.get(&members), Some(permissions.clone()));
+                self.send(&Operation::ChangeMember { by, member, permissions, suspended: None }).await
             }
         };
-        if matches!(wish, Wish::Member { .. }) && response.status == 201 {
-            let member = self.pair.names.newest_member();
-            self.members.push(member);
+        if matches!(derivation, Derivation::CreateMember { .. }) && response.status == 201 {
+            let member = self.comparison.mapping.newest_member();
+            self.derived_members.push(member);
             self.send(&Operation::LogIn { member, password: 0 }).await;
         }
     }
 
-    /// Begins the chain.
-    async fn begin(&mut self, parent: &Parent) {
-        match parent {
-            Parent::Session { rights } => self.grant(OWNER, &Wish::Member { rights: rights.clone() }).await,
-            Parent::Key(wish) => self.grant(OWNER, wish).await,
+    /// Creates the first credential.
+    async fn start(&mut self, first_credential: &FirstCredential) {
+        match first_credential {
+            FirstCredential::Session { permissions } => {
+                self.derive(OWNER, &Derivation::CreateMember { permissions: permissions.clone() }).await
+            }
+            FirstCredential::Key(derivation) => self.derive(OWNER, derivation).await,
         }
     }
 
-    /// What a credential is asked about, with data and keys of one type.
+    /// Returns the probes of data and keys of one type.
     fn probes(&self, by: Caller, environment: Environment) -> Vec<Probe> {
-        let (of_type, targets) = match environment {
-            Live => (0, &self.targets[0]),
-            Test => (1, &self.targets[1]),
+        let (of_type, probed_keys) = match environment {
+            Live => (0, &self.probed_keys[0]),
+            Test => (1, &self.probed_keys[1]),
         };
         let mut probes = vec![Probe::new(Operation::CreateProject { by, environment }, 201)];
-        for place in &self.places {
-            let (project, gone) = (place[of_type], place[2]);
-            let id = self.pair.names.project(project).to_owned();
-            let lists = Operation::Show { by, what: What::Projects(environment) };
+        for group in &self.groups {
+            let (project, gone) = (group[of_type], group[2]);
+            let id = self.comparison.mapping.project(project).to_owned();
+            let list = Operation::Read { by, resource: Resource::Projects(environment) };
             probes.extend([
-                Probe { asks: lists, is_through: Box::new(move |response| response.text.contains(&id)) },
-                Probe::new(Operation::Show { by, what: What::Project(project, environment) }, 200),
+                Probe {
+                    operation: list,
+                    is_successful: Box::new(move |response| response.text.contains(&id)),
+                },
+                Probe::new(Operation::Read { by, resource: Resource::Project(project, environment) }, 200),
                 Probe::new(Operation::RenameProject { by, project, environment, name: 0 }, 200),
-                // It is not there, and only who may delete is told so.
+                // The project does not exist, but the response is a 404 only if the deletion is authorized.
                 Probe::new(Operation::DeleteProject { by, project: gone, environment }, 404),
             ]);
         }
-        let (revoked, active) = targets.split_last().expect("keys");
+        let (revoked, active) = probed_keys.split_last().expect("keys");
         for key in active {
-            probes.push(Probe::new(Operation::Show { by, what: What::Key(*key) }, 200));
-            probes.push(Probe::new(Operation::RotateKey { by, key: *key, grace: 0 }, 200));
+            probes.push(Probe::new(Operation::Read { by, resource: Resource::Key(*key) }, 200));
+            probes.push(Probe::new(Operation::RotateKey { by, key: *key, grace_period: 0 }, 200));
         }
         probes.push(Probe::new(Operation::RevokeKey { by, key: *revoked }, 204));
-        let kinds =
-            RIGHTS.map(|right| (right, &[][..])).into_iter().chain([("read", &[0][..]), ("read", &[1])]);
-        for (right, places) in kinds {
-            // It would have ended before, and only who may make such a key is told so.
-            let key = self.new_key(by, [right].into(), environment, places, Some(-1));
+        let kinds = ALL_PERMISSIONS
+            .map(|permission| (permission, &[][..]))
+            .into_iter()
+            .chain([("read", &[0][..]), ("read", &[1])]);
+        for (permission, groups) in kinds {
+            // The expiry is in the past, but the response is a 400 only if creating such a key is authorized.
+            let key = self.new_key(by, [permission].into(), environment, groups, Some(-1));
             probes.push(Probe::new(key, 400));
         }
         probes
     }
 
     fn account_probes(&self, by: Caller) -> Vec<Probe> {
-        let same = Operation::ChangeMember { by, member: self.colleague, rights: None, suspended: None };
+        let same = Operation::ChangeMember { by, member: self.colleague, permissions: None, suspended: None };
         vec![
-            Probe::new(Operation::Show { by, what: What::Members }, 200),
-            Probe::new(Operation::Show { by, what: What::Events }, 200),
+            Probe::new(Operation::Read { by, resource: Resource::Members }, 200),
+            Probe::new(Operation::Read { by, resource: Resource::Events }, 200),
             Probe::new(same, 200),
         ]
     }
 
-    /// The numbers of the probes that get through.
-    async fn through(&mut self, probes: Vec<Probe>) -> BTreeSet<usize> {
-        let Pair { service, model, names, .. } = &self.pair;
-        let mut through = BTreeSet::new();
-        for (n, Probe { asks, is_through }) in probes.into_iter().enumerate() {
+    /// Sends probes. Returns the numbers of the successful ones.
+    async fn run(&mut self, probes: Vec<Probe>) -> BTreeSet<usize> {
+        let Comparison { service, model, mapping, .. } = &self.comparison;
+        let mut successful = BTreeSet::new();
+        for (n, Probe { operation, is_successful }) in probes.into_iter().enumerate() {
             service.time.back_to_second_start();
-            if is_through(&names.send(service, model.now, &asks).await) {
-                through.insert(n);
+            if is_successful(&mapping.send(service, model.now, &operation).await) {
+                successful.insert(n);
             }
         }
-        through
+        successful
     }
 
-    async fn power(&mut self, by: Caller) -> Power {
-        if self.send(&Operation::Show { by, what: What::Me }).await.status == 401 {
-            return Power::default();
+    async fn capabilities(&mut self, by: Caller) -> Capabilities {
+        if self.send(&Operation::Read { by, resource: Resource::Me }).await.status == 401 {
+            return Capabilities::default();
         }
-        Power {
-            live: self.through(self.probes(by, Live)).await,
-            test: self.through(self.probes(by, Test)).await,
-            account: self.through(self.account_probes(by)).await,
+        Capabilities {
+            live: self.run(self.probes(by, Live)).await,
+            test: self.run(self.probes(by, Test)).await,
+            account: self.run(self.account_probes(by)).await,
         }
     }
 }
 
-/// Places, or none for every project.
-fn places() -> impl Strategy<Value = Vec<usize>> {
+/// Generates the groups of a scope. An empty list means all projects.
+fn groups() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![2 => Just(Vec::new()), 1 => Just(vec![0]), 1 => Just(vec![1]), 1 => Just(vec![0, 1])]
 }
 
-fn key() -> impl Strategy<Value = Wish> {
-    let lives = prop::option::weighted(0.3, Just(LIFE));
-    (rights(), environment(), places(), lives).prop_map(|(rights, environment, places, lives)| Wish::Key {
-        rights,
-        environment,
-        places,
-        lives,
-    })
+fn key() -> impl Strategy<Value = Derivation> {
+    let lifetime = prop::option::weighted(0.3, Just(KEY_LIFETIME));
+    (permissions(), environment(), groups(), lifetime).prop_map(
+        |(permissions, environment, groups, lifetime)| Derivation::CreateKey {
+            permissions,
+            environment,
+            groups,
+            lifetime,
+        },
+    )
 }
 
-fn parent() -> impl Strategy<Value = Parent> {
+fn first_credential() -> impl Strategy<Value = FirstCredential> {
     prop_oneof![
-        2 => rights().prop_map(|rights| Parent::Session { rights }),
-        3 => key().prop_map(Parent::Key),
+        2 => permissions().prop_map(|permissions| FirstCredential::Session { permissions }),
+        3 => key().prop_map(FirstCredential::Key),
     ]
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
-    let secret = (any::<bool>(), any::<prop::sample::Index>(), select(vec![0, 604_800]))
-        .prop_map(|(of_another, key, grace)| Wish::Secret { of_another, key, grace });
+fn derivation() -> impl Strategy<Value = Derivation> {
+    let rotate = (any::<bool>(), any::<prop::sample::Index>(), select(vec![0, 604_800])).prop_map(
+        |(is_other_key, key, grace_period)| Derivation::RotateKey { is_other_key, key, grace_period },
+    );
     prop_oneof![
         3 => key(),
-        2 => secret,
-        1 => rights().prop_map(|rights| Wish::Member { rights }),
-        2 => (any::<prop::sample::Index>(), rights())
-            .prop_map(|(member, rights)| Wish::Rights { member, rights }),
+        2 => rotate,
+        1 => permissions().prop_map(|permissions| Derivation::CreateMember { permissions }),
+        2 => (any::<prop::sample::Index>(), permissions())
+            .prop_map(|(member, permissions)| Derivation::ChangePermissions { member, permissions }),
     ]
 }
 
@@ -339,41 +341,47 @@ fn wish() -> impl Strategy<Value = Wish> {
 fn derived_credentials_never_exceed_the_first_one() {
     let runtime = Runtime::new().expect("a runtime");
     let service = Arc::new(runtime.block_on(OwnService::start_with(|options| {
-        // The probes ask more of a test key than it may ask by default.
+        // The probes are more requests than the default limit of a test key.
         options.parameters.insert("TestRequestsPerMinute".to_owned(), "6000".to_owned());
     })));
-    let wishes = vec((any::<prop::sample::Index>(), wish()), 1..8);
-    seeded::cases(32, &(parent(), wishes), |_, (parent, wishes)| {
+    let derivations = vec((any::<prop::sample::Index>(), derivation()), 1..8);
+    seeded::cases(32, &(first_credential(), derivations), |_, (first_credential, derivations)| {
         runtime.block_on(async {
-            let mut ground = Ground::prepare(Arc::clone(&service)).await;
-            ground.begin(&parent).await;
-            let first = ground.gained[0];
-            let at_first = ground.power(first).await;
-            for (by, wish) in &wishes {
-                let by = *by.get(&ground.gained);
-                ground.grant(by, wish).await;
+            let mut scenario = Scenario::create(Arc::clone(&service)).await;
+            scenario.start(&first_credential).await;
+            let first = scenario.derived[0];
+            let initial = scenario.capabilities(first).await;
+            for (by, derivation) in &derivations {
+                let by = *by.get(&scenario.derived);
+                scenario.derive(by, derivation).await;
             }
-            for caller in ground.gained.clone() {
-                let power = ground.power(caller).await;
-                assert!(power.is_within(&at_first), "{caller:?}: {power:?}, and {first:?}: {at_first:?}");
+            for caller in scenario.derived.clone() {
+                let capabilities = scenario.capabilities(caller).await;
+                assert!(
+                    capabilities.is_within(&initial),
+                    "{caller:?} has {capabilities:?}, but {first:?} has {initial:?}"
+                );
             }
 
-            // And no secret of a key outlives it.
-            let Parent::Key(Wish::Key { lives: Some(_), .. }) = parent else { return };
-            ground.pair.pass(LIFE);
+            // No secret of the first key is valid after the key has expired.
+            let FirstCredential::Key(Derivation::CreateKey { lifetime: Some(_), .. }) = first_credential
+            else {
+                return;
+            };
+            scenario.comparison.pass(KEY_LIFETIME);
             let is_first = |caller: &Caller| match (caller, first) {
                 (Caller::Key(key, _), Caller::Key(first, _)) => *key == first,
                 _ => false,
             };
-            for by in ground.gained.clone().into_iter().filter(is_first) {
-                ground.send(&Operation::Show { by, what: What::Me }).await.assert_unauthorized();
+            for by in scenario.derived.clone().into_iter().filter(is_first) {
+                scenario.send(&Operation::Read { by, resource: Resource::Me }).await.assert_unauthorized();
             }
         });
     });
 }
 
-/// A member who has made a key that may write, and what happens to them then.
-struct Maker {
+/// A member and a key with `write` that they have created.
+struct MemberWithKey {
     service: Service,
     account: Account,
     session: Credential,
@@ -383,7 +391,7 @@ struct Maker {
     record: Value,
 }
 
-impl Maker {
+impl MemberWithKey {
     async fn start() -> Self {
         let service = Service::start().await;
         let account = service.account().await;
@@ -392,46 +400,46 @@ impl Maker {
         Self { service, account, session, path: format!("/v1/members/{id}"), key, record }
     }
 
-    /// The status when somebody makes a project.
-    async fn writes(&self, by: &Credential) -> u16 {
+    /// Returns the status of a request that creates a project.
+    async fn project_status(&self, by: &Credential) -> u16 {
         self.service.post("/v1/projects", by, json!({"name": "A project"})).await.status
     }
 }
 
 #[tokio::test]
 async fn demotion_restricts_the_members_session_but_not_their_key() {
-    let maker = Maker::start().await;
-    let Maker { service, account, session, key, record, .. } = &maker;
-    assert_eq!((maker.writes(session).await, maker.writes(key).await), (201, 201));
+    let test = MemberWithKey::start().await;
+    let MemberWithKey { service, account, session, key, record, .. } = &test;
+    assert_eq!((test.project_status(session).await, test.project_status(key).await), (201, 201));
     let demotion = json!({"permissions": ["read"]});
-    service.patch(&maker.path, &account.session, demotion).await.expect(200);
-    assert_eq!((maker.writes(session).await, maker.writes(key).await), (403, 201));
-    // They get no new secret of it any more, though they may end it, as every session may.
+    service.patch(&test.path, &account.session, demotion).await.expect(200);
+    assert_eq!((test.project_status(session).await, test.project_status(key).await), (403, 201));
+    // The member can no longer rotate the key, but can revoke it, as every session can.
     let rotation = format!("{}/rotate", key_path(record));
     service.post(&rotation, session, json!({})).await.assert_forbidden();
     service.delete(&key_path(record), session).await.expect(204);
-    assert_eq!(maker.writes(key).await, 401);
+    assert_eq!(test.project_status(key).await, 401);
 }
 
 #[tokio::test]
 async fn keys_of_a_suspended_or_removed_member_stay_valid_and_are_in_the_audit_trail() {
     for change in [Some(json!({"status": "suspended"})), None] {
-        let maker = Maker::start().await;
-        let Maker { service, account, session, path, key, record } = &maker;
+        let test = MemberWithKey::start().await;
+        let MemberWithKey { service, account, session, path, key, record } = &test;
         match &change {
             Some(change) => service.patch(path, &account.session, change.clone()).await.expect(200),
             None => service.delete(path, &account.session).await.expect(204),
         };
-        assert_eq!((maker.writes(session).await, maker.writes(key).await), (401, 201));
+        assert_eq!((test.project_status(session).await, test.project_status(key).await), (401, 201));
 
         let events = service.get("/v1/audit-events", &account.session).await.expect(200);
-        let theirs = events["data"].as_array().expect("a list").iter().filter(|event| {
+        let created = events["data"].as_array().expect("a list").iter().filter(|event| {
             event["type"] == "api_key.created" && path.ends_with(event["actor"]["user_id"].as_str().unwrap())
         });
-        let keys: Vec<_> = theirs.map(|event| &event["key_id"]).collect();
+        let keys: Vec<_> = created.map(|event| &event["key_id"]).collect();
         assert_eq!(keys, [&record["id"]]);
-        // Whoever knows its secret from them does nothing with it any more.
+        // A rotation ends the secret that the member knows.
         let (new, _) = service.rotate(record, &account.session, 0).await;
-        assert_eq!((maker.writes(key).await, maker.writes(&new).await), (401, 201));
+        assert_eq!((test.project_status(key).await, test.project_status(&new).await), (401, 201));
     }
 }

@@ -1,5 +1,6 @@
-//! Random histories of the whole API, one request after the other: the service responses each as the reference model
-//! does, and lets in afterwards whom that lets in, and shows what that holds.
+//! Random histories: sequences of operations of the whole API, applied to the service and to the reference model.
+//!
+//! Each response must be the one of the model. At the end, requests with every credential must show the state of the model.
 
 use std::{ffi::OsStr, fmt::Debug, sync::Arc};
 
@@ -18,37 +19,37 @@ use tokio::runtime::Runtime;
 
 use crate::{
     races::model::{
-        Caller, Model, RIGHTS, Rights, Status,
-        operation::{Operation, What},
-        pair::Pair,
+        ALL_PERMISSIONS, Caller, Model, Permissions, Status,
+        comparison::Comparison,
+        operation::{Operation, Resource},
     },
     seeded,
     service::OwnService,
 };
 
-/// How many accounts there are.
+/// The number of accounts.
 const ACCOUNTS: usize = 2;
-/// How many members there are at most, since each costs an Argon2 run.
+/// The maximum number of members. Each of them costs an Argon2 run.
 const MAX_MEMBERS: usize = 5;
-/// How many seconds pass at once: about all ends of sessions, overlaps and keys, and far behind them.
-const PASSING: [i64; 12] = [1, 2, 5, 30, 58, 59, 60, 600, 3_598, 3_599, 43_199, 86_400];
-/// How long keys live.
-const LIVES: [i64; 6] = [1, 2, 5, 60, 3_600, 100_000];
-/// How long overlaps last.
-const GRACES: [i64; 6] = [0, 1, 5, 60, 3_600, 604_800];
+/// The possible lengths of a pause, in seconds. Some end just before or after the end of a session, an overlap or a key.
+const TIME_STEPS: [i64; 12] = [1, 2, 5, 30, 58, 59, 60, 600, 3_598, 3_599, 43_199, 86_400];
+/// The possible lifetimes of keys, in seconds.
+const LIFETIMES: [i64; 6] = [1, 2, 5, 60, 3_600, 100_000];
+/// The possible grace periods of rotations, in seconds.
+const GRACE_PERIODS: [i64; 6] = [0, 1, 5, 60, 3_600, 604_800];
 
 /// A step of a history.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Something is asked for, a second after what was before.
-    Ask(Operation),
-    /// So many seconds pass.
+    /// An operation, one second after the step before.
+    Apply(Operation),
+    /// A pause of this many seconds.
     Pass(i64),
-    /// The service stops, and starts again on what it kept.
+    /// A restart of the service with its stored data.
     Restart,
 }
 
-/// The reference model, as proptest makes histories of it.
+/// The reference model as a state machine, from which proptest generates histories.
 struct Reference;
 
 impl ReferenceStateMachine for Reference {
@@ -56,7 +57,7 @@ impl ReferenceStateMachine for Reference {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Model> {
-        Just(Model::begun(ACCOUNTS)).boxed()
+        Just(Model::with_accounts(ACCOUNTS)).boxed()
     }
 
     fn transitions(model: &Model) -> BoxedStrategy<Step> {
@@ -65,7 +66,7 @@ impl ReferenceStateMachine for Reference {
 
     fn apply(mut model: Model, step: &Step) -> Model {
         match step {
-            Step::Ask(operation) => {
+            Step::Apply(operation) => {
                 model.now += 1;
                 model.apply(operation);
             }
@@ -76,13 +77,13 @@ impl ReferenceStateMachine for Reference {
     }
 
     fn preconditions(model: &Model, step: &Step) -> bool {
-        let Step::Ask(operation) = step else { return true };
-        // Wrong passwords are throttled, which the model knows nothing of.
+        let Step::Apply(operation) = step else { return true };
+        // The model does not describe the throttling of wrong passwords.
         let is_right = |member: usize, password: u8| {
             let member = &model.members[member];
             member.password == password && member.status != Status::Removed
         };
-        operation.makes_sense(model)
+        operation.refers_to_known_entities(model)
             && match operation {
                 Operation::LogIn { member, password } => is_right(*member, *password),
                 Operation::ChangePassword { by: Caller::Session(session), current, .. } => {
@@ -94,52 +95,54 @@ impl ReferenceStateMachine for Reference {
     }
 }
 
-/// A credential: most often one that is valid.
+/// Generates a credential, in most cases a valid one.
 fn caller(model: &Model) -> BoxedStrategy<Caller> {
     let all = model.callers();
-    let valid: Vec<_> = all.iter().copied().filter(|caller| model.knows(*caller)).collect();
-    often(valid, all)
+    let valid: Vec<_> = all.iter().copied().filter(|caller| model.is_valid(*caller)).collect();
+    mostly(valid, all)
 }
 
-/// A credential and the number of something, of which `accounts` says whose they are: most often its own account's.
-fn caller_and(model: &Model, accounts: &[usize]) -> BoxedStrategy<(Caller, usize)> {
+/// Generates a credential and the number of an entity, in most cases one of the credential's own account. `accounts` contains the
+/// account of each entity.
+fn caller_and_entity(model: &Model, accounts: &[usize]) -> BoxedStrategy<(Caller, usize)> {
     let with_any = |by: Caller| (0..accounts.len()).map(move |n| (by, n));
     let all: Vec<_> = model.callers().into_iter().flat_map(with_any).collect();
-    let own = |(by, n): &(Caller, usize)| model.knows(*by) && model.account_of(*by) == accounts[*n];
-    often(all.iter().copied().filter(own).collect(), all)
+    let own = |(by, n): &(Caller, usize)| model.is_valid(*by) && model.account_of(*by) == accounts[*n];
+    mostly(all.iter().copied().filter(own).collect(), all)
 }
 
-/// One of `these`, or now and then one of `all`.
-fn often<T: Clone + Debug + 'static>(these: Vec<T>, all: Vec<T>) -> BoxedStrategy<T> {
-    if these.is_empty() {
+/// Generates one of `preferred` in most cases, and one of `all` otherwise.
+fn mostly<T: Clone + Debug + 'static>(preferred: Vec<T>, all: Vec<T>) -> BoxedStrategy<T> {
+    if preferred.is_empty() {
         select(all).boxed()
     } else {
-        prop_oneof![7 => select(these), 1 => select(all)].boxed()
+        prop_oneof![7 => select(preferred), 1 => select(all)].boxed()
     }
 }
 
-pub fn rights() -> impl Strategy<Value = Rights> {
-    // As many as can be, often: else keys of keys could soon do nothing.
-    let some = subsequence(RIGHTS.to_vec(), 1..=RIGHTS.len()).prop_map(Rights::from_iter);
-    prop_oneof![1 => Just(Rights::from(RIGHTS)), 2 => some]
+pub fn permissions() -> impl Strategy<Value = Permissions> {
+    // One in three has all permissions. Otherwise, keys that were created by keys would soon have none.
+    let some =
+        subsequence(ALL_PERMISSIONS.to_vec(), 1..=ALL_PERMISSIONS.len()).prop_map(Permissions::from_iter);
+    prop_oneof![1 => Just(Permissions::from(ALL_PERMISSIONS)), 2 => some]
 }
 
 pub fn environment() -> impl Strategy<Value = Environment> + Clone {
     select(Environment::ALL.to_vec())
 }
 
-/// The next step of a history that has led to `model`.
+/// Generates the next step of a history, given the model after the steps before.
 fn steps(model: &Model) -> BoxedStrategy<Step> {
-    let operations = [of_people(model), of_keys(model), of_projects(model)].concat();
-    let ask = Union::new_weighted(operations).prop_map(Step::Ask);
-    let pass = select(PASSING.to_vec()).prop_map(Step::Pass);
-    prop_oneof![40 => ask, 8 => pass, 1 => Just(Step::Restart)].boxed()
+    let operations = [account_operations(model), key_operations(model), project_operations(model)].concat();
+    let apply = Union::new_weighted(operations).prop_map(Step::Apply);
+    let pass = select(TIME_STEPS.to_vec()).prop_map(Step::Pass);
+    prop_oneof![40 => apply, 8 => pass, 1 => Just(Step::Restart)].boxed()
 }
 
-/// Operations, and how often each is to come.
+/// Operations with their weights.
 type Operations = Vec<(u32, BoxedStrategy<Operation>)>;
 
-fn of_people(model: &Model) -> Operations {
+fn account_operations(model: &Model) -> Operations {
     let by = || caller(model);
     let accounts: Vec<_> = model.members.iter().map(|member| member.account).collect();
     let passwords: Vec<_> = model.members.iter().map(|member| member.password).collect();
@@ -152,12 +155,15 @@ fn of_people(model: &Model) -> Operations {
     });
     let end_session =
         (by(), 0..model.sessions.len()).prop_map(|(by, session)| Operation::EndSession { by, session });
-    let create = (by(), rights()).prop_map(|(by, rights)| Operation::CreateMember { by, rights });
-    let patch = (prop::option::of(rights()), prop::option::of(any::<bool>()));
-    let change = (caller_and(model, &accounts), patch).prop_map(|((by, member), (rights, suspended))| {
-        Operation::ChangeMember { by, member, rights, suspended }
-    });
-    let remove = caller_and(model, &accounts).prop_map(|(by, member)| Operation::RemoveMember { by, member });
+    let create =
+        (by(), permissions()).prop_map(|(by, permissions)| Operation::CreateMember { by, permissions });
+    let patch = (prop::option::of(permissions()), prop::option::of(any::<bool>()));
+    let change =
+        (caller_and_entity(model, &accounts), patch).prop_map(|((by, member), (permissions, suspended))| {
+            Operation::ChangeMember { by, member, permissions, suspended }
+        });
+    let remove =
+        caller_and_entity(model, &accounts).prop_map(|(by, member)| Operation::RemoveMember { by, member });
     let account = 0..model.accounts.len();
     vec![
         (4, log_in.boxed()),
@@ -172,118 +178,127 @@ fn of_people(model: &Model) -> Operations {
     ]
 }
 
-fn of_keys(model: &Model) -> Operations {
+fn key_operations(model: &Model) -> Operations {
     let by = || caller(model);
     let scope = prop::option::weighted(0.4, btree_set(0..model.projects.len(), 1..3));
-    let lives = prop::option::weighted(0.4, select(LIVES.to_vec()));
-    let create =
-        (by(), rights(), environment(), scope, lives).prop_map(|(by, rights, environment, scope, lives)| {
-            Operation::CreateKey { by, rights, environment, scope, lives }
-        });
+    let lifetime = prop::option::weighted(0.4, select(LIFETIMES.to_vec()));
+    let create = (by(), permissions(), environment(), scope, lifetime).prop_map(
+        |(by, permissions, environment, scope, lifetime)| Operation::CreateKey {
+            by,
+            permissions,
+            environment,
+            scope,
+            lifetime,
+        },
+    );
     let mut operations = vec![(6, create.boxed())];
     let accounts: Vec<_> = model.keys.iter().map(|key| key.account).collect();
     if !accounts.is_empty() {
-        let grace = || select(GRACES.to_vec());
-        let rotate = (caller_and(model, &accounts), grace())
-            .prop_map(|((by, key), grace)| Operation::RotateKey { by, key, grace });
-        // The key itself needs no permission for it.
+        let grace_period = || select(GRACE_PERIODS.to_vec());
+        let rotate = (caller_and_entity(model, &accounts), grace_period())
+            .prop_map(|((by, key), grace_period)| Operation::RotateKey { by, key, grace_period });
+        // A key needs no permission to rotate itself.
         let secrets = model.callers().into_iter().filter_map(|caller| match caller {
             Caller::Key(key, _) => Some((caller, key)),
             Caller::Session(_) => None,
         });
-        let itself = (select(secrets.collect::<Vec<_>>()), grace())
-            .prop_map(|((by, key), grace)| Operation::RotateKey { by, key, grace });
-        let revoke = caller_and(model, &accounts).prop_map(|(by, key)| Operation::RevokeKey { by, key });
+        let itself = (select(secrets.collect::<Vec<_>>()), grace_period())
+            .prop_map(|((by, key), grace_period)| Operation::RotateKey { by, key, grace_period });
+        let revoke =
+            caller_and_entity(model, &accounts).prop_map(|(by, key)| Operation::RevokeKey { by, key });
         operations.extend([(6, rotate.boxed()), (3, itself.boxed()), (1, revoke.boxed())]);
     }
     operations
 }
 
-fn of_projects(model: &Model) -> Operations {
+fn project_operations(model: &Model) -> Operations {
     let accounts: Vec<_> = model.projects.iter().map(|project| project.account).collect();
-    let named = || (caller_and(model, &accounts), environment());
+    let caller_and_project = || (caller_and_entity(model, &accounts), environment());
     let create = (caller(model), environment())
         .prop_map(|(by, environment)| Operation::CreateProject { by, environment });
-    let rename = (named(), 0..3_u8).prop_map(|(((by, project), environment), name)| {
+    let rename = (caller_and_project(), 0..3_u8).prop_map(|(((by, project), environment), name)| {
         Operation::RenameProject { by, project, environment, name }
     });
-    let delete = named().prop_map(|((by, project), environment)| Operation::DeleteProject {
+    let delete = caller_and_project().prop_map(|((by, project), environment)| Operation::DeleteProject {
         by,
         project,
         environment,
     });
-    let list = caller(model).prop_map(|by| Operation::Show { by, what: What::Keys });
+    let list = caller(model).prop_map(|by| Operation::Read { by, resource: Resource::Keys });
     vec![(3, create.boxed()), (2, rename.boxed()), (1, delete.boxed()), (1, list.boxed())]
 }
 
-/// A service and a model that have gone through a history.
-struct Stage {
-    /// None while the service starts anew.
-    pair: Option<Pair>,
+/// The service and the model during a history.
+struct HistoryTest {
+    /// `None` during a restart.
+    comparison: Option<Comparison>,
     folder: TempDir,
     runtime: Runtime,
 }
 
-impl Stage {
+impl HistoryTest {
     fn start(runtime: &Runtime, folder: &TempDir) -> Arc<OwnService> {
         let name = folder.path().file_name().and_then(OsStr::to_str).expect("a name");
         let service = runtime.block_on(OwnService::start_with(|options| {
             options.data = Data::Folder(folder.path().to_owned());
             options.stack = format!("test{name}");
-            // The last look asks more of a test key than it may ask by default.
+            // The requests at the end are more than the default limit of a test key.
             options.parameters.insert("TestRequestsPerMinute".to_owned(), "6000".to_owned());
         }));
         Arc::new(service)
     }
 
     fn restart(&mut self) {
-        let Pair { service, model, names, past } = self.pair.take().expect("it runs");
+        let Comparison { service, model, mapping, ignored } =
+            self.comparison.take().expect("the service is running");
         let now = service.time.now().unix_timestamp();
-        let service = Arc::into_inner(service).expect("all requests are answered");
+        let service = Arc::into_inner(service).expect("no request is in progress");
         self.runtime.block_on(service.gateway.stop());
         let service = Self::start(&self.runtime, &self.folder);
         service.time.pass(now - service.time.now().unix_timestamp());
-        self.pair = Some(Pair { service, model, names, past });
+        self.comparison = Some(Comparison { service, model, mapping, ignored });
     }
 }
 
-impl StateMachineTest for Stage {
+impl StateMachineTest for HistoryTest {
     type SystemUnderTest = Self;
     type Reference = Reference;
 
     fn init_test(_: &Model) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
-        let pair = runtime.block_on(Pair::begin(Self::start(&runtime, &folder), ACCOUNTS));
-        Self { pair: Some(pair), folder, runtime }
+        let comparison = runtime.block_on(Comparison::start(Self::start(&runtime, &folder), ACCOUNTS));
+        Self { comparison: Some(comparison), folder, runtime }
     }
 
-    fn apply(mut stage: Self, _: &Model, step: Step) -> Self {
-        let pair = stage.pair.as_mut().expect("it runs");
+    fn apply(mut test: Self, _: &Model, step: Step) -> Self {
+        let comparison = test.comparison.as_mut().expect("the service is running");
         match step {
-            Step::Ask(operation) => stage.runtime.block_on(pair.ask(&operation)),
+            Step::Apply(operation) => test.runtime.block_on(comparison.apply(&operation)),
             Step::Pass(seconds) => {
-                let all = pair.model.callers().into_iter();
-                let valid: Vec<_> = all.filter(|caller| pair.model.knows(*caller)).collect();
-                pair.pass(seconds);
-                // Who was let in until then asks at once.
-                for by in valid.into_iter().filter(|caller| !pair.model.knows(*caller)).collect::<Vec<_>>() {
-                    let asks = Operation::Show { by, what: What::Me };
-                    stage.runtime.block_on(pair.ask_at_once(&asks));
+                let all = comparison.model.callers().into_iter();
+                let valid: Vec<_> = all.filter(|caller| comparison.model.is_valid(*caller)).collect();
+                comparison.pass(seconds);
+                // Credentials that have just expired are used at once.
+                for by in
+                    valid.into_iter().filter(|caller| !comparison.model.is_valid(*caller)).collect::<Vec<_>>()
+                {
+                    let read = Operation::Read { by, resource: Resource::Me };
+                    test.runtime.block_on(comparison.apply_now(&read));
                 }
             }
-            Step::Restart => stage.restart(),
+            Step::Restart => test.restart(),
         }
-        stage
+        test
     }
 
-    /// Every credential that was ever shown asks for everything.
-    fn teardown(mut stage: Self, _: Model) {
-        let pair = stage.pair.as_mut().expect("it runs");
-        for by in pair.model.callers() {
-            pair.service.time.back_to_second_start();
-            for probe in pair.model.probes(by) {
-                stage.runtime.block_on(pair.ask_at_once(&probe));
+    /// Every credential that was issued reads everything that the model describes.
+    fn teardown(mut test: Self, _: Model) {
+        let comparison = test.comparison.as_mut().expect("the service is running");
+        for by in comparison.model.callers() {
+            comparison.service.time.back_to_second_start();
+            for probe in comparison.model.probes(by) {
+                test.runtime.block_on(comparison.apply_now(&probe));
             }
         }
     }
@@ -292,7 +307,7 @@ impl StateMachineTest for Stage {
 #[test]
 fn random_history_matches_the_model() {
     let histories = Reference::sequential_strategy(20..40);
-    seeded::cases(32, &histories, |config: &Config, (model, steps, seen)| {
-        Stage::test_sequential(config.clone(), model, steps, seen);
+    seeded::cases(32, &histories, |config: &Config, (model, steps, counter)| {
+        HistoryTest::test_sequential(config.clone(), model, steps, counter);
     });
 }

@@ -1,7 +1,7 @@
-//! Operations at the same moment: in whatever order their calls to the table meet, there is an order of the operations
-//! in which the reference model gives the same responses, and in which it ends as the service does.
+//! Concurrent operations. Whatever the order of their calls to the table, the result is serializable: there is an order of the
+//! operations in which the reference model returns the same responses and ends in the same state.
 //!
-//! Few operations meet in every order that there is, more of them in some.
+//! Tests of two operations run every order of their calls. The random tests run some orders.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,45 +12,46 @@ use tokio::runtime::Runtime;
 use crate::{
     dynamodb::DynamoDb,
     races::model::{
-        Caller, Model, RIGHTS, Rights,
-        names::{Names, Seen, seen},
-        operation::{Operation, What},
-        pair::Pair,
+        ALL_PERMISSIONS, Caller, Model, Permissions,
+        comparison::Comparison,
+        mapping::{Mapping, ObservedResponse, observe},
+        operation::{Operation, Resource},
     },
     response::Response,
     seeded,
     service::OwnService,
 };
 
-/// Who made the account.
+/// The session of the account's first member.
 const OWNER: Caller = Caller::Session(0);
 
-/// All ways to choose, one after the other: the last choice that has another way takes it.
+/// Enumerates all sequences of choices. Each sequence differs from the one before in the last choice that has an alternative.
 #[derive(Default)]
 struct Choices {
-    /// What was chosen, and among how many.
-    made: Vec<(usize, usize)>,
-    place: usize,
+    /// The choices of the present sequence: the chosen alternative and the number of alternatives.
+    sequence: Vec<(usize, usize)>,
+    /// The index of the next choice.
+    next: usize,
 }
 
 impl Choices {
-    fn choose(&mut self, among: usize) -> usize {
-        if self.place == self.made.len() {
-            self.made.push((0, among));
+    fn choose(&mut self, alternatives: usize) -> usize {
+        if self.next == self.sequence.len() {
+            self.sequence.push((0, alternatives));
         }
-        let (chosen, as_before) = self.made[self.place];
-        assert_eq!(among, as_before, "the same choices lead to the same");
-        self.place += 1;
+        let (chosen, before) = self.sequence[self.next];
+        assert_eq!(alternatives, before, "the same choices lead to the same alternatives");
+        self.next += 1;
         chosen
     }
 
-    /// Whether there is another way.
-    fn next(&mut self) -> bool {
-        self.made.truncate(self.place);
-        self.place = 0;
-        while let Some((chosen, among)) = self.made.pop() {
-            if chosen + 1 < among {
-                self.made.push((chosen + 1, among));
+    /// Starts the next sequence. Returns false if there is none.
+    fn advance(&mut self) -> bool {
+        self.sequence.truncate(self.next);
+        self.next = 0;
+        while let Some((chosen, alternatives)) = self.sequence.pop() {
+            if chosen + 1 < alternatives {
+                self.sequence.push((chosen + 1, alternatives));
                 return true;
             }
         }
@@ -58,227 +59,251 @@ impl Choices {
     }
 }
 
-/// What the credentials are told, by which one it is and what it asks for.
-type Sight = BTreeMap<String, Seen>;
+/// The responses to read operations, by resource and credential.
+type Observations = BTreeMap<String, ObservedResponse>;
 
-/// One way in which it may have come about: the model after the operations in some order.
+/// An order of the operations that explains their responses: the model after it.
 #[derive(Clone)]
 struct Explanation {
     model: Model,
-    names: Names,
+    mapping: Mapping,
 }
 
-/// All orders of `0..length`.
-fn orders(length: usize) -> Vec<Vec<usize>> {
+/// Returns all permutations of `0..length`.
+fn permutations(length: usize) -> Vec<Vec<usize>> {
     let Some(last) = length.checked_sub(1) else { return vec![Vec::new()] };
-    let shorter = orders(last);
+    let shorter = permutations(last);
     let with_last = |order: &Vec<usize>| {
         let order = order.clone();
-        (0..length).map(move |place| {
+        (0..length).map(move |position| {
             let mut order = order.clone();
-            order.insert(place, last);
+            order.insert(position, last);
             order
         })
     };
     shorter.iter().flat_map(with_last).collect()
 }
 
-/// Whether `operation` may have been refused because another came between: before its write, or before it looked for
-/// what is gone, as a key never is.
-fn was_overtaken(operation: &Operation, response: &Response) -> bool {
+/// Returns true if the operation may have been rejected because of a concurrent change: a conflict of its write, or an entity
+/// that was deleted before it was read. Keys are never deleted.
+fn may_be_conflict(operation: &Operation, response: &Response) -> bool {
     let is_of_key = matches!(operation, Operation::RotateKey { .. } | Operation::RevokeKey { .. });
     response.status == 404 && !is_of_key
         || response.status == 409 && response.body["error"]["message"] == "Another change was made first"
 }
 
 impl Explanation {
-    /// Whether the operations, in this order, are answered like this.
-    fn of(pair: &Pair, operations: &[Operation], responses: &[Response], order: &[usize]) -> Option<Self> {
-        let mut explanation = Self { model: pair.model.clone(), names: pair.names.clone() };
+    /// Applies the operations in this order. Returns `None` if the model does not return these responses.
+    fn of(
+        comparison: &Comparison,
+        operations: &[Operation],
+        responses: &[Response],
+        order: &[usize],
+    ) -> Option<Self> {
+        let mut explanation = Self { model: comparison.model.clone(), mapping: comparison.mapping.clone() };
         let mut was_changed = false;
         for n in order {
             let (operation, response) = (&operations[*n], &responses[*n]);
             if let Some(next) = explanation.after(operation, response) {
                 explanation = next;
-                was_changed |= response.status < 300 && !matches!(operation, Operation::Show { .. });
-            } else if !(was_changed && was_overtaken(operation, response)) {
+                was_changed |= response.status < 300 && !matches!(operation, Operation::Read { .. });
+            } else if !(was_changed && may_be_conflict(operation, response)) {
                 return None;
             }
         }
         Some(explanation)
     }
 
-    /// With one more operation, if that is answered like this.
+    /// Applies another operation. Returns `None` if the model does not return this response.
     fn after(&self, operation: &Operation, response: &Response) -> Option<Self> {
-        let Self { mut model, mut names } = self.clone();
-        let outcome = model.apply(operation);
-        if outcome.status != response.status {
+        let Self { mut model, mut mapping } = self.clone();
+        let model_response = model.apply(operation);
+        if model_response.status != response.status {
             return None;
         }
-        names.learn(operation, response);
-        let is_as_expected = names.expected(&model, &outcome) == seen(response, outcome.shows_something());
-        is_as_expected.then_some(Self { model, names })
+        mapping.add_from_response(operation, response);
+        let expected = mapping.expected_response(&model, &model_response);
+        let observed = observe(response, model_response.has_content());
+        (observed == expected).then_some(Self { model, mapping })
     }
 
-    /// What is asked afterwards: by all credentials but those of the `past` who they are, and by somebody what there is.
-    fn looks(&self, (sessions, keys): (usize, usize)) -> Vec<Operation> {
+    /// Returns the operations that read the state afterwards: every new credential reads its own identity, and one session
+    /// reads the lists. Credentials are new if their numbers are not below those of the `ignored` sessions and keys.
+    fn reads(&self, (ignored_sessions, ignored_keys): (usize, usize)) -> Vec<Operation> {
         let is_new = |caller: &Caller| match caller {
-            Caller::Session(session) => *session >= sessions,
-            Caller::Key(key, _) => *key >= keys,
+            Caller::Session(session) => *session >= ignored_sessions,
+            Caller::Key(key, _) => *key >= ignored_keys,
         };
-        let all = self.model.callers();
-        let asked: Vec<_> = all.into_iter().filter(|caller| *caller == OWNER || is_new(caller)).collect();
-        let mut looks: Vec<_> = asked.iter().map(|by| show(*by, What::Me)).collect();
-        if let Some(by) = asked.iter().find(|by| matches!(by, Caller::Session(_)) && self.model.knows(**by)) {
-            let lists = [What::Keys, What::Members, What::Sessions, What::Projects(Live)];
-            looks.extend(lists.map(|what| show(*by, what)));
+        let mut callers = self.model.callers();
+        callers.retain(|caller| *caller == OWNER || is_new(caller));
+        let mut reads: Vec<_> = callers.iter().map(|by| read(*by, Resource::Me)).collect();
+        let is_valid_session = |by: &&Caller| matches!(by, Caller::Session(_)) && self.model.is_valid(**by);
+        if let Some(by) = callers.iter().find(is_valid_session) {
+            let lists = [Resource::Keys, Resource::Members, Resource::Sessions, Resource::Projects(Live)];
+            reads.extend(lists.map(|resource| read(*by, resource)));
         }
-        looks
+        reads
     }
 
-    fn sight_of(&self, look: &Operation, seen: Seen) -> (String, Seen) {
-        let Operation::Show { by, what } = look else { panic!("a look") };
-        (format!("{what:?} with {}", self.names.credential(*by).0), seen)
+    /// Returns the key of a read operation in [`Observations`].
+    fn observation_key(&self, operation: &Operation) -> String {
+        let Operation::Read { by, resource } = operation else { panic!("{operation:?} is not a read") };
+        format!("{resource:?} with {}", self.mapping.credential(*by).0)
     }
 
-    /// What is seen of the service.
-    async fn look(&self, service: &Arc<OwnService>, looks: &[Operation]) -> Sight {
-        let mut sight = Sight::new();
-        for look in looks {
-            let response = self.names.send(service, self.model.now, look).await;
-            sight.extend([self.sight_of(look, seen(&response, true))]);
+    /// Returns the responses of the service.
+    async fn observe(&self, service: &Arc<OwnService>, reads: &[Operation]) -> Observations {
+        let mut observations = Observations::new();
+        for operation in reads {
+            let response = self.mapping.send(service, self.model.now, operation).await;
+            observations.insert(self.observation_key(operation), observe(&response, true));
         }
-        sight
+        observations
     }
 
-    /// What would be seen, if this is how it came about.
-    fn foresee(&mut self, looks: &[Operation]) -> Sight {
-        let foreseen = looks.iter().map(|look| {
-            let outcome = self.model.apply(look);
-            self.sight_of(look, self.names.expected(&self.model, &outcome))
-        });
-        foreseen.collect()
+    /// Returns the responses of the model.
+    fn predict(&mut self, reads: &[Operation]) -> Observations {
+        let mut predictions = Observations::new();
+        for operation in reads {
+            let model_response = self.model.apply(operation);
+            let response = self.mapping.expected_response(&self.model, &model_response);
+            predictions.insert(self.observation_key(operation), response);
+        }
+        predictions
     }
 }
 
-/// Lets `operations` meet as `choose` says, and takes the model on to what explains what came of it.
+/// Runs operations concurrently, with the order of their calls as `choose` determines it. Then the model continues with an
+/// explanation of the responses and of the state.
 async fn race(
-    pair: &mut Pair,
+    comparison: &mut Comparison,
     dynamodb: &DynamoDb,
     operations: &[Operation],
     choose: impl FnMut(usize) -> usize,
 ) {
-    pair.service.time.back_to_second_start();
-    let asked = operations.iter().map(|operation| pair.names.send(&pair.service, pair.model.now, operation));
-    let responses = dynamodb.interleave(asked.collect(), choose).await;
+    comparison.service.time.back_to_second_start();
+    let requests = operations
+        .iter()
+        .map(|operation| comparison.mapping.send(&comparison.service, comparison.model.now, operation));
+    let responses = dynamodb.interleave(requests.collect(), choose).await;
 
-    let said: Vec<_> = responses.iter().map(|response| (response.status, &response.text)).collect();
-    let explain = |order: Vec<usize>| Explanation::of(pair, operations, &responses, &order);
-    let mut explanations: Vec<_> = orders(operations.len()).into_iter().filter_map(explain).collect();
-    assert!(!explanations.is_empty(), "no order of {operations:?} is answered {said:?}");
+    let summary: Vec<_> = responses.iter().map(|response| (response.status, &response.text)).collect();
+    let explain = |order: Vec<usize>| Explanation::of(comparison, operations, &responses, &order);
+    let mut explanations: Vec<_> = permutations(operations.len()).into_iter().filter_map(explain).collect();
+    assert!(!explanations.is_empty(), "no order of {operations:?} explains {summary:?}");
 
-    // Of a suspended account little is to be seen until it is restored.
+    // The state of a suspended account can be read after it is restored.
     for restore in [None, Some(Operation::RestoreAccount { account: 0 })] {
         if let Some(restore) = restore {
             if !operations.iter().any(|operation| matches!(operation, Operation::SuspendAccount { .. })) {
                 break;
             }
-            pair.names.send(&pair.service, pair.model.now, &restore).await;
+            comparison.mapping.send(&comparison.service, comparison.model.now, &restore).await;
             for explanation in &mut explanations {
                 explanation.model.apply(&restore);
             }
         }
-        let looks = explanations[0].looks(pair.past);
-        let sight = explanations[0].look(&pair.service, &looks).await;
-        explanations.retain_mut(|explanation| explanation.foresee(&looks) == sight);
-        assert!(!explanations.is_empty(), "after no order of {operations:?}, answered {said:?}: {sight:#?}");
+        let reads = explanations[0].reads(comparison.ignored);
+        let observations = explanations[0].observe(&comparison.service, &reads).await;
+        explanations.retain_mut(|explanation| explanation.predict(&reads) == observations);
+        assert!(
+            !explanations.is_empty(),
+            "no order of {operations:?} explains {summary:?} and then {observations:#?}"
+        );
     }
-    let Explanation { model, names } = explanations.swap_remove(0);
-    (pair.model, pair.names) = (model, names);
+    let Explanation { model, mapping } = explanations.swap_remove(0);
+    (comparison.model, comparison.mapping) = (model, mapping);
 }
 
-/// Lets operations meet in every order of their calls. `set_up` makes, each time anew, what they are about.
-async fn in_every_order(set_up: impl AsyncFn(&mut Pair) -> Vec<Operation>) {
+/// Runs concurrent operations in every order of their calls. For each order, `set_up` creates the entities and returns the
+/// operations.
+async fn race_in_every_order(set_up: impl AsyncFn(&mut Comparison) -> Vec<Operation>) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let mut pair = Pair::begin(Arc::new(service), 1).await;
-    pair.ask_at_once(&show(OWNER, What::Me)).await;
+    let mut comparison = Comparison::start(Arc::new(service), 1).await;
+    comparison.apply_now(&read(OWNER, Resource::Me)).await;
     let mut choices = Choices::default();
     loop {
-        pair.leave_behind();
-        pair.service.time.back_to_second_start();
-        let operations = set_up(&mut pair).await;
-        race(&mut pair, &dynamodb, &operations, |among| choices.choose(among)).await;
-        if !choices.next() {
+        comparison.ignore_existing_credentials();
+        comparison.service.time.back_to_second_start();
+        let operations = set_up(&mut comparison).await;
+        race(&mut comparison, &dynamodb, &operations, |alternatives| choices.choose(alternatives)).await;
+        if !choices.advance() {
             return;
         }
     }
 }
 
-fn rights<const N: usize>(names: [&'static str; N]) -> Rights {
+fn permissions<const N: usize>(names: [&'static str; N]) -> Permissions {
     names.into()
 }
 
-fn new_key<const N: usize>(by: Caller, names: [&'static str; N]) -> Operation {
-    Operation::CreateKey { by, rights: rights(names), environment: Live, scope: None, lives: None }
+fn new_key<const N: usize>(by: Caller, permissions: [&'static str; N]) -> Operation {
+    Operation::CreateKey {
+        by,
+        permissions: permissions.into(),
+        environment: Live,
+        scope: None,
+        lifetime: None,
+    }
 }
 
-fn show(by: Caller, what: What) -> Operation {
-    Operation::Show { by, what }
+fn read(by: Caller, resource: Resource) -> Operation {
+    Operation::Read { by, resource }
 }
 
-fn rotate(by: Caller, key: usize, grace: i64) -> Operation {
-    Operation::RotateKey { by, key, grace }
+fn rotate(by: Caller, key: usize, grace_period: i64) -> Operation {
+    Operation::RotateKey { by, key, grace_period }
 }
 
 fn demote(by: Caller, member: usize) -> Operation {
-    Operation::ChangeMember { by, member, rights: Some(rights(["read"])), suspended: None }
+    Operation::ChangeMember { by, member, permissions: Some(permissions(["read"])), suspended: None }
 }
 
 fn suspend(by: Caller, member: usize) -> Operation {
-    Operation::ChangeMember { by, member, rights: None, suspended: Some(true) }
+    Operation::ChangeMember { by, member, permissions: None, suspended: Some(true) }
 }
 
-/// A new key of the owner's, which may do everything. Returns its number.
-async fn key(pair: &mut Pair) -> usize {
-    pair.ask_at_once(&new_key(OWNER, RIGHTS)).await;
-    pair.model.keys.len() - 1
+/// Creates an unscoped key with all permissions. Returns its number.
+async fn key(comparison: &mut Comparison) -> usize {
+    comparison.apply_now(&new_key(OWNER, ALL_PERMISSIONS)).await;
+    comparison.model.keys.len() - 1
 }
 
-/// A new key that has a secret in its overlap, too.
-async fn rotated_key(pair: &mut Pair) -> usize {
-    let key = key(pair).await;
-    pair.ask_at_once(&rotate(OWNER, key, 60)).await;
+/// Creates a key and rotates it, so that its previous secret is valid for another minute. Returns its number.
+async fn rotated_key(comparison: &mut Comparison) -> usize {
+    let key = key(comparison).await;
+    comparison.apply_now(&rotate(OWNER, key, 60)).await;
     key
 }
 
-/// A new session of a member.
-async fn session(pair: &mut Pair, member: usize) -> Caller {
-    let password = pair.model.members[member].password;
-    pair.ask_at_once(&Operation::LogIn { member, password }).await;
-    let session = Caller::Session(pair.model.sessions.len() - 1);
-    // Its first use is written down. With that done, there are fewer orders.
-    pair.ask_at_once(&show(session, What::Me)).await;
+/// Logs a member in and returns the session.
+async fn session(comparison: &mut Comparison, member: usize) -> Caller {
+    let password = comparison.model.members[member].password;
+    comparison.apply_now(&Operation::LogIn { member, password }).await;
+    let session = Caller::Session(comparison.model.sessions.len() - 1);
+    // The service records the first use of a session. Without that call, the race has fewer orders.
+    comparison.apply_now(&read(session, Resource::Me)).await;
     session
 }
 
-/// A new member who may do everything, and their session.
-async fn colleague(pair: &mut Pair) -> (usize, Caller) {
-    pair.ask_at_once(&Operation::CreateMember { by: OWNER, rights: RIGHTS.into() }).await;
-    let member = pair.model.members.len() - 1;
-    (member, session(pair, member).await)
+/// Creates a member with all permissions. Returns their number and a session.
+async fn colleague(comparison: &mut Comparison) -> (usize, Caller) {
+    comparison.apply_now(&Operation::CreateMember { by: OWNER, permissions: ALL_PERMISSIONS.into() }).await;
+    let member = comparison.model.members.len() - 1;
+    (member, session(comparison, member).await)
 }
 
-/// A new account, whose owner has one colleague.
-async fn two_admins(pair: &mut Pair) -> (usize, Caller) {
-    *pair = Pair::begin(Arc::clone(&pair.service), 1).await;
-    pair.ask_at_once(&show(OWNER, What::Me)).await;
-    colleague(pair).await
+/// Creates an account with two admins. Returns the number of the second one and a session.
+async fn two_admins(comparison: &mut Comparison) -> (usize, Caller) {
+    *comparison = Comparison::start(Arc::clone(&comparison.service), 1).await;
+    comparison.apply_now(&read(OWNER, Resource::Me)).await;
+    colleague(comparison).await
 }
 
 #[tokio::test]
 async fn two_rotations_are_serializable() {
-    in_every_order(async |pair| {
-        let key = rotated_key(pair).await;
+    race_in_every_order(async |comparison| {
+        let key = rotated_key(comparison).await;
         vec![rotate(OWNER, key, 60), rotate(OWNER, key, 0)]
     })
     .await;
@@ -286,8 +311,8 @@ async fn two_rotations_are_serializable() {
 
 #[tokio::test]
 async fn rotations_by_the_owner_and_the_key_itself_are_serializable() {
-    in_every_order(async |pair| {
-        let key = rotated_key(pair).await;
+    race_in_every_order(async |comparison| {
+        let key = rotated_key(comparison).await;
         vec![rotate(OWNER, key, 60), rotate(Caller::Key(key, 0), key, 60)]
     })
     .await;
@@ -295,8 +320,8 @@ async fn rotations_by_the_owner_and_the_key_itself_are_serializable() {
 
 #[tokio::test]
 async fn rotation_and_revocation_are_serializable() {
-    in_every_order(async |pair| {
-        let key = rotated_key(pair).await;
+    race_in_every_order(async |comparison| {
+        let key = rotated_key(comparison).await;
         vec![rotate(OWNER, key, 60), Operation::RevokeKey { by: OWNER, key }]
     })
     .await;
@@ -304,10 +329,10 @@ async fn rotation_and_revocation_are_serializable() {
 
 #[tokio::test]
 async fn revocation_and_use_of_the_key_are_serializable() {
-    for of in [|by| show(by, What::Me), |by| new_key(by, ["read"])] {
-        in_every_order(async |pair| {
-            let key = key(pair).await;
-            vec![Operation::RevokeKey { by: OWNER, key }, of(Caller::Key(key, 0))]
+    for operation in [|by| read(by, Resource::Me), |by| new_key(by, ["read"])] {
+        race_in_every_order(async |comparison| {
+            let key = key(comparison).await;
+            vec![Operation::RevokeKey { by: OWNER, key }, operation(Caller::Key(key, 0))]
         })
         .await;
     }
@@ -315,16 +340,16 @@ async fn revocation_and_use_of_the_key_are_serializable() {
 
 #[tokio::test]
 async fn account_suspension_and_use_of_a_key_are_serializable() {
-    for name in ["look", "make", "rotate"] {
-        in_every_order(async |pair| {
-            let key = key(pair).await;
+    for name in ["read", "create", "rotate"] {
+        race_in_every_order(async |comparison| {
+            let key = key(comparison).await;
             let by = Caller::Key(key, 0);
-            let of = match name {
-                "look" => show(by, What::Me),
-                "make" => new_key(OWNER, ["read"]),
+            let operation = match name {
+                "read" => read(by, Resource::Me),
+                "create" => new_key(OWNER, ["read"]),
                 _ => rotate(by, key, 60),
             };
-            vec![Operation::SuspendAccount { account: 0 }, of]
+            vec![Operation::SuspendAccount { account: 0 }, operation]
         })
         .await;
     }
@@ -332,8 +357,8 @@ async fn account_suspension_and_use_of_a_key_are_serializable() {
 
 #[tokio::test]
 async fn demotion_and_key_creation_by_the_member_are_serializable() {
-    in_every_order(async |pair| {
-        let (member, by) = colleague(pair).await;
+    race_in_every_order(async |comparison| {
+        let (member, by) = colleague(comparison).await;
         vec![demote(OWNER, member), new_key(by, ["read", "admin"])]
     })
     .await;
@@ -341,9 +366,9 @@ async fn demotion_and_key_creation_by_the_member_are_serializable() {
 
 #[tokio::test]
 async fn removal_and_rotation_by_the_member_are_serializable() {
-    in_every_order(async |pair| {
-        let (member, by) = colleague(pair).await;
-        let key = key(pair).await;
+    race_in_every_order(async |comparison| {
+        let (member, by) = colleague(comparison).await;
+        let key = key(comparison).await;
         vec![Operation::RemoveMember { by: OWNER, member }, rotate(by, key, 0)]
     })
     .await;
@@ -351,8 +376,8 @@ async fn removal_and_rotation_by_the_member_are_serializable() {
 
 #[tokio::test]
 async fn two_changes_of_one_member_are_serializable() {
-    in_every_order(async |pair| {
-        let (member, _) = colleague(pair).await;
+    race_in_every_order(async |comparison| {
+        let (member, _) = colleague(comparison).await;
         vec![demote(OWNER, member), suspend(OWNER, member)]
     })
     .await;
@@ -360,8 +385,8 @@ async fn two_changes_of_one_member_are_serializable() {
 
 #[tokio::test]
 async fn mutual_removal_of_two_admins_is_serializable() {
-    in_every_order(async |pair| {
-        let (member, by) = two_admins(pair).await;
+    race_in_every_order(async |comparison| {
+        let (member, by) = two_admins(comparison).await;
         vec![Operation::RemoveMember { by: OWNER, member }, Operation::RemoveMember { by, member: 0 }]
     })
     .await;
@@ -369,8 +394,8 @@ async fn mutual_removal_of_two_admins_is_serializable() {
 
 #[tokio::test]
 async fn self_demotion_of_two_admins_is_serializable() {
-    in_every_order(async |pair| {
-        let (member, by) = two_admins(pair).await;
+    race_in_every_order(async |comparison| {
+        let (member, by) = two_admins(comparison).await;
         vec![demote(OWNER, 0), demote(by, member)]
     })
     .await;
@@ -379,21 +404,21 @@ async fn self_demotion_of_two_admins_is_serializable() {
 #[tokio::test]
 async fn creation_and_listing_are_serializable() {
     let project = Operation::CreateProject { by: OWNER, environment: Live };
-    let member = Operation::CreateMember { by: OWNER, rights: rights(["read"]) };
+    let member = Operation::CreateMember { by: OWNER, permissions: permissions(["read"]) };
     for (new, list) in [
-        (new_key(OWNER, ["read"]), What::Keys),
-        (project, What::Projects(Live)),
-        (member, What::Members),
-        (Operation::LogIn { member: 0, password: 0 }, What::Sessions),
+        (new_key(OWNER, ["read"]), Resource::Keys),
+        (project, Resource::Projects(Live)),
+        (member, Resource::Members),
+        (Operation::LogIn { member: 0, password: 0 }, Resource::Sessions),
     ] {
-        in_every_order(async |_| vec![new.clone(), show(OWNER, list)]).await;
+        race_in_every_order(async |_| vec![new.clone(), read(OWNER, list)]).await;
     }
 }
 
 #[tokio::test]
 async fn logout_and_use_of_the_session_are_serializable() {
-    in_every_order(async |pair| {
-        let by = session(pair, 0).await;
+    race_in_every_order(async |comparison| {
+        let by = session(comparison, 0).await;
         vec![Operation::LogOut { by }, new_key(by, ["read"])]
     })
     .await;
@@ -404,43 +429,44 @@ fn password_change_and_login_are_serializable() {
     let runtime = Runtime::new().expect("a runtime");
     let (service, dynamodb) = runtime.block_on(OwnService::start_with_dynamodb());
     let service = Arc::new(service);
-    let names_another = select(vec!["log in", "change", "make"]);
-    seeded::cases(24, &(names_another, vec(any::<u8>(), 20)), |_, (another, schedule)| {
+    let name = select(vec!["log in", "change password", "create key"]);
+    seeded::cases(24, &(name, vec(any::<u8>(), 20)), |_, (name, schedule)| {
         runtime.block_on(async {
-            let mut pair = Pair::begin(Arc::clone(&service), 1).await;
-            let by = session(&mut pair, 0).await;
-            let another = match another {
+            let mut comparison = Comparison::start(Arc::clone(&service), 1).await;
+            let by = session(&mut comparison, 0).await;
+            let operation = match name {
                 "log in" => Operation::LogIn { member: 0, password: 0 },
-                "change" => Operation::ChangePassword { by, current: 0, new: 2 },
+                "change password" => Operation::ChangePassword { by, current: 0, new: 2 },
                 _ => new_key(by, ["read"]),
             };
-            let operations = [Operation::ChangePassword { by: OWNER, current: 0, new: 1 }, another];
+            let operations = [Operation::ChangePassword { by: OWNER, current: 0, new: 1 }, operation];
             let mut choices = schedule.into_iter().cycle();
-            let choose = |among| usize::from(choices.next().expect("a cycle")) % among;
-            race(&mut pair, &dynamodb, &operations, choose).await;
+            let choose = |alternatives| usize::from(choices.next().expect("an endless cycle")) % alternatives;
+            race(&mut comparison, &dynamodb, &operations, choose).await;
         });
     });
 }
 
-/// One of what two admins and two keys may ask for at the same moment. The first key has a secret in its overlap.
+/// Generates an operation of one of two admins or two keys. The previous secret of the first key is valid.
 ///
-/// What hands out nothing is done even if its caller is let in no more by then, so where each of two takes from the other,
-/// both may be done, as in no order. So it is asked for by the owner alone, whom nothing here takes from; and no list is
-/// asked for, nor is a session ended or the account suspended.
+/// An operation that grants nothing succeeds even if its caller has lost access by the time of its write. If two callers take
+/// access from each other, two such operations can both succeed, which no order explains. Therefore, only the owner, who
+/// never loses access here, revokes keys and creates projects. No operation reads a list, ends a session or suspends the
+/// account.
 fn any_operation() -> impl Strategy<Value = Operation> {
-    const OTHER: usize = 1;
+    const OTHER_ADMIN: usize = 1;
     let by =
         || select(vec![OWNER, Caller::Session(1), Caller::Key(0, 0), Caller::Key(0, 1), Caller::Key(1, 0)]);
     let key = || 0..2_usize;
     prop_oneof![
-        4 => (by(), key(), select(vec![0, 60])).prop_map(|(by, key, grace)| rotate(by, key, grace)),
+        4 => (by(), key(), select(vec![0, 60])).prop_map(|(by, key, grace_period)| rotate(by, key, grace_period)),
         2 => key().prop_map(|key| Operation::RevokeKey { by: OWNER, key }),
         3 => by().prop_map(|by| new_key(by, ["read", "admin"])),
         1 => Just(Operation::CreateProject { by: OWNER, environment: Live }),
-        1 => by().prop_map(|by| demote(by, OTHER)),
-        1 => by().prop_map(|by| suspend(by, OTHER)),
-        1 => by().prop_map(|by| Operation::RemoveMember { by, member: OTHER }),
-        2 => by().prop_map(|by| show(by, What::Me)),
+        1 => by().prop_map(|by| demote(by, OTHER_ADMIN)),
+        1 => by().prop_map(|by| suspend(by, OTHER_ADMIN)),
+        1 => by().prop_map(|by| Operation::RemoveMember { by, member: OTHER_ADMIN }),
+        2 => by().prop_map(|by| read(by, Resource::Me)),
     ]
 }
 
@@ -451,21 +477,21 @@ fn operations_of_two_admins_and_two_keys_are_serializable() {
     let service = Arc::new(service);
     seeded::cases(24, &(vec(any_operation(), 2..4), vec(any::<u8>(), 20)), |_, (operations, schedule)| {
         runtime.block_on(async {
-            let mut pair = Pair::begin(Arc::clone(&service), 1).await;
-            colleague(&mut pair).await;
-            rotated_key(&mut pair).await;
+            let mut comparison = Comparison::start(Arc::clone(&service), 1).await;
+            colleague(&mut comparison).await;
+            rotated_key(&mut comparison).await;
             let scope = Some([0].into());
             let narrow = Operation::CreateKey {
                 by: OWNER,
-                rights: rights(["read", "write", "admin"]),
+                permissions: permissions(["read", "write", "admin"]),
                 environment: Test,
                 scope,
-                lives: Some(60),
+                lifetime: Some(60),
             };
-            pair.ask_at_once(&narrow).await;
+            comparison.apply_now(&narrow).await;
             let mut choices = schedule.into_iter().cycle();
-            let choose = |among| usize::from(choices.next().expect("a cycle")) % among;
-            race(&mut pair, &dynamodb, &operations, choose).await;
+            let choose = |alternatives| usize::from(choices.next().expect("an endless cycle")) % alternatives;
+            race(&mut comparison, &dynamodb, &operations, choose).await;
         });
     });
 }

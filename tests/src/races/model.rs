@@ -1,38 +1,37 @@
-//! The service as the contract describes it, where one operation follows the other: a reference model.
+//! A reference model of the service: it applies operations in sequence, as the API contract describes them.
 //!
-//! It knows no HTTP, no table and no race, and shares no rule with the service. Things are named by their number, in
-//! order of age; [`names`] knows what the service calls them.
+//! The model has no HTTP, no table and no concurrency, and shares no code for its rules with the service. Entities are numbered
+//! in the order of their creation. A [`mapping`] translates these numbers to the ids and credentials of the service.
 
-pub mod names;
+pub mod comparison;
+pub mod mapping;
 pub mod operation;
-pub mod pair;
 
 use std::collections::BTreeSet;
 
 use shared::primitives::environment::Environment;
 
-use crate::races::model::operation::{Operation, What};
+use crate::races::model::operation::{Operation, Resource};
 
-/// A session ends so many seconds after its login.
+/// The time from the login to the end of a session, in seconds.
 const SESSION_LIFETIME: i64 = 12 * 60 * 60;
-/// And so many after its last use.
+/// The time from the last recorded use to the end of a session, in seconds.
 const IDLE_LIFETIME: i64 = 60 * 60;
-/// A use is written down where the last one was so many seconds ago.
+/// The minimum time between two recorded uses of a session, in seconds.
 const LAST_USE_PRECISION: i64 = 60;
 
-/// All permissions, in the order in which responses have them.
-pub const RIGHTS: [&str; 4] = ["read", "write", "delete", "admin"];
+/// All permissions, in the order of responses.
+pub const ALL_PERMISSIONS: [&str; 4] = ["read", "write", "delete", "admin"];
 
-/// Some permissions.
-pub type Rights = BTreeSet<&'static str>;
+pub type Permissions = BTreeSet<&'static str>;
 
-/// The projects that a key reaches, or all of them.
+/// The projects of a key, or `None` for all projects.
 pub type Scope = Option<BTreeSet<usize>>;
 
-/// All there is.
+/// The state of the modeled service.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// How many seconds have passed.
+    /// In seconds since the model was created, as all times of the model.
     pub now: i64,
     pub accounts: Vec<Account>,
     pub members: Vec<Member>,
@@ -49,11 +48,11 @@ pub struct Account {
 #[derive(Clone, Debug)]
 pub struct Member {
     pub account: usize,
-    pub rights: Rights,
+    pub permissions: Permissions,
     pub status: Status,
-    /// Which of their passwords counts.
+    /// The number of the current password.
     pub password: u8,
-    made: i64,
+    created_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,70 +65,70 @@ pub enum Status {
 #[derive(Clone, Debug)]
 pub struct Session {
     pub member: usize,
-    made: i64,
-    last_used: Option<i64>,
+    created_at: i64,
+    last_used_at: Option<i64>,
     state: SessionState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SessionState {
-    /// It counts until its age ends it.
-    Open,
-    /// A change of its member ended it. Its member may still name it.
-    Dead,
-    /// It was ended by name: there is nothing of it.
-    Gone,
+    /// The session is valid unless it is too old or was idle for too long.
+    Active,
+    /// A change of the member has ended the session, but its item still exists. The member can still delete it.
+    Invalidated,
+    /// A logout or a `DELETE` request has deleted the session.
+    Deleted,
 }
 
 #[derive(Clone, Debug)]
 pub struct Key {
     pub account: usize,
-    pub rights: Rights,
+    pub permissions: Permissions,
     pub environment: Environment,
     pub scope: Scope,
     expires_at: Option<i64>,
     pub revoked: bool,
-    /// When each of its secrets ends, or `None` for never. The last one is the current one.
+    /// The expiry of each secret that the key has had, `None` if it has no overlap to end. The last secret is the current one.
     pub secrets: Vec<Option<i64>>,
-    made: i64,
+    created_at: i64,
 }
 
 #[derive(Clone, Debug)]
 pub struct Project {
     pub account: usize,
     pub environment: Environment,
-    /// Which of its names it has.
+    /// The number of the current name.
     pub name: u8,
-    /// Whether it is there, or was deleted, or never was.
-    pub there: bool,
-    made: i64,
+    /// False if the project was deleted or was never created.
+    pub exists: bool,
+    created_at: i64,
 }
 
-/// A credential that was shown to somebody.
+/// A credential that the service has issued, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caller {
     Session(usize),
-    /// A key, by the secret with this number.
+    /// A key and one of its secrets.
     Key(usize, usize),
 }
 
-/// Who calls, once that is known.
-struct Who {
+/// The caller of an authenticated request.
+struct Principal {
     account: usize,
-    rights: Rights,
-    is: Is,
+    permissions: Permissions,
+    kind: PrincipalKind,
 }
 
-enum Is {
+enum PrincipalKind {
     Session { session: usize, member: usize },
     Key { key: usize, environment: Environment, scope: Scope },
 }
 
 impl Session {
-    fn is_over(&self, now: i64) -> bool {
-        self.state != SessionState::Open
-            || now >= self.made + SESSION_LIFETIME
-            || now >= self.last_used.unwrap_or(self.made) + IDLE_LIFETIME
+    fn has_ended(&self, now: i64) -> bool {
+        self.state != SessionState::Active
+            || now >= self.created_at + SESSION_LIFETIME
+            || now >= self.last_used_at.unwrap_or(self.created_at) + IDLE_LIFETIME
     }
 }
 
@@ -138,12 +137,12 @@ impl Key {
         self.expires_at.is_some_and(|end| now >= end)
     }
 
-    fn lets_in(&self, secret: usize, now: i64) -> bool {
+    fn accepts(&self, secret: usize, now: i64) -> bool {
         !self.revoked && !self.has_expired(now) && self.secrets[secret].is_none_or(|end| now < end)
     }
 }
 
-/// Whether `inner` reaches nothing that `outer` does not reach.
+/// Returns true if `outer` contains all projects of `inner`.
 fn is_within(inner: &Scope, outer: &Scope) -> bool {
     match (inner, outer) {
         (_, None) => true,
@@ -152,91 +151,91 @@ fn is_within(inner: &Scope, outer: &Scope) -> bool {
     }
 }
 
-impl Who {
-    fn has(&self, right: &str) -> bool {
-        self.rights.contains(right)
+impl Principal {
+    fn has(&self, permission: &str) -> bool {
+        self.permissions.contains(permission)
     }
 
     fn is_session(&self) -> bool {
-        matches!(self.is, Is::Session { .. })
+        matches!(self.kind, PrincipalKind::Session { .. })
     }
 
-    /// Whether they may look after members.
+    /// Returns true if the caller may manage members.
     fn is_account_admin(&self) -> bool {
         self.has("admin")
-            && match &self.is {
-                Is::Session { .. } => true,
-                Is::Key { environment, scope, .. } => *environment == Environment::Live && scope.is_none(),
+            && match &self.kind {
+                PrincipalKind::Session { .. } => true,
+                PrincipalKind::Key { environment, scope, .. } => {
+                    *environment == Environment::Live && scope.is_none()
+                }
             }
     }
 
-    /// Whether they may look after keys, or are the key `named`.
-    fn may_manage_keys(&self, named: Option<usize>) -> bool {
-        match self.is {
-            Is::Session { .. } => true,
-            Is::Key { key, .. } => self.has("admin") || named == Some(key),
+    /// Returns true if the caller may manage keys, or is the key that the path names.
+    fn may_manage_keys(&self, key_in_path: Option<usize>) -> bool {
+        match self.kind {
+            PrincipalKind::Session { .. } => true,
+            PrincipalKind::Key { key, .. } => self.has("admin") || key_in_path == Some(key),
         }
     }
 
-    fn is_key(&self, named: usize) -> bool {
-        matches!(self.is, Is::Key { key, .. } if key == named)
+    fn is_key(&self, number: usize) -> bool {
+        matches!(self.kind, PrincipalKind::Key { key, .. } if key == number)
     }
 
-    /// Whether their projects are those of `environment`. A session chooses.
-    fn sees(&self, environment: Environment) -> bool {
-        match self.is {
-            Is::Session { .. } => true,
-            Is::Key { environment: own, .. } => own == environment,
+    /// Returns true if the caller may access projects of this environment. A session may access both.
+    fn can_use(&self, environment: Environment) -> bool {
+        match self.kind {
+            PrincipalKind::Session { .. } => true,
+            PrincipalKind::Key { environment: own, .. } => own == environment,
         }
     }
 
     fn scope(&self) -> &Scope {
-        match &self.is {
-            Is::Session { .. } => &None,
-            Is::Key { scope, .. } => scope,
+        match &self.kind {
+            PrincipalKind::Session { .. } => &None,
+            PrincipalKind::Key { scope, .. } => scope,
         }
     }
 }
 
 impl Model {
-    /// So many accounts, each with a first member who may do everything and is logged in, and with a project that is
-    /// not there.
-    pub fn begun(accounts: usize) -> Self {
+    /// Creates accounts. Each has a first member with all permissions and a session, and a project that does not exist.
+    pub fn with_accounts(accounts: usize) -> Self {
         let mut model = Self::default();
         for account in 0..accounts {
             model.accounts.push(Account::default());
             model.members.push(Member {
                 account,
-                rights: RIGHTS.into(),
+                permissions: ALL_PERMISSIONS.into(),
                 status: Status::Active,
                 password: 0,
-                made: 0,
+                created_at: 0,
             });
             model.open_session(account);
             model.projects.push(Project {
                 account,
                 environment: Environment::Live,
                 name: 0,
-                there: false,
-                made: 0,
+                exists: false,
+                created_at: 0,
             });
         }
         model
     }
 
-    /// Every credential that was ever shown.
+    /// Returns every credential that was issued, including those that are no longer valid.
     pub fn callers(&self) -> Vec<Caller> {
         let sessions = (0..self.sessions.len()).map(Caller::Session);
         let secrets = |key: usize| (0..self.keys[key].secrets.len()).map(move |n| Caller::Key(key, n));
         sessions.chain((0..self.keys.len()).flat_map(secrets)).collect()
     }
 
-    /// Whether a credential is valid.
-    pub fn knows(&self, by: Caller) -> bool {
-        self.who(by).is_some()
+    pub fn is_valid(&self, by: Caller) -> bool {
+        self.principal(by).is_some()
     }
 
-    /// The account of a credential.
+    /// Returns the number of the account that a credential belongs to.
     pub fn account_of(&self, by: Caller) -> usize {
         match by {
             Caller::Session(session) => self.members[self.sessions[session].member].account,
@@ -244,100 +243,112 @@ impl Model {
         }
     }
 
-    /// What shows all that a credential is let into, and changes nothing where that is as the model has it.
+    /// Returns operations whose responses show everything that a credential is authorized to do. If the service conforms to the
+    /// model, they change nothing.
     pub fn probes(&self, by: Caller) -> Vec<Operation> {
-        let show = |what| Operation::Show { by, what };
-        let mut probes: Vec<_> = [What::Me, What::Sessions, What::Keys, What::Members, What::Events]
-            .into_iter()
-            .chain(Environment::ALL.map(What::Projects))
-            .map(show)
-            .collect();
-        if !self.knows(by) {
+        let read = |resource| Operation::Read { by, resource };
+        let mut probes: Vec<_> =
+            [Resource::Me, Resource::Sessions, Resource::Keys, Resource::Members, Resource::Events]
+                .into_iter()
+                .chain(Environment::ALL.map(Resource::Projects))
+                .map(read)
+                .collect();
+        if !self.is_valid(by) {
             return probes;
         }
-        for (key, of) in self.keys.iter().enumerate() {
-            probes.push(show(What::Key(key)));
-            if of.revoked {
-                probes.push(Operation::RevokeKey { by, key });
+        for (n, key) in self.keys.iter().enumerate() {
+            probes.push(read(Resource::Key(n)));
+            if key.revoked {
+                probes.push(Operation::RevokeKey { by, key: n });
             }
         }
         for member in 0..self.members.len() {
-            probes.push(show(What::Member(member)));
-            probes.push(Operation::ChangeMember { by, member, rights: None, suspended: None });
+            probes.push(read(Resource::Member(member)));
+            probes.push(Operation::ChangeMember { by, member, permissions: None, suspended: None });
         }
-        for (project, of) in self.projects.iter().enumerate() {
-            let (environment, name) = (of.environment, of.name);
-            probes.push(show(What::Project(project, environment)));
-            probes.push(Operation::RenameProject { by, project, environment, name });
-            if !of.there {
-                probes.push(Operation::DeleteProject { by, project, environment });
+        for (n, project) in self.projects.iter().enumerate() {
+            let (environment, name) = (project.environment, project.name);
+            probes.push(read(Resource::Project(n, environment)));
+            probes.push(Operation::RenameProject { by, project: n, environment, name });
+            if !project.exists {
+                probes.push(Operation::DeleteProject { by, project: n, environment });
             }
         }
         probes
     }
 
     fn open_session(&mut self, member: usize) {
-        let state = SessionState::Open;
-        self.sessions.push(Session { member, made: self.now, last_used: None, state });
+        let state = SessionState::Active;
+        self.sessions.push(Session { member, created_at: self.now, last_used_at: None, state });
     }
 
-    /// Ends the sessions of a member, but for one.
-    fn end_sessions(&mut self, of: usize, but: Option<usize>) {
+    /// Ends the sessions of a member, except for one if it is given.
+    fn end_sessions(&mut self, member: usize, except: Option<usize>) {
         for (n, session) in self.sessions.iter_mut().enumerate() {
-            if session.member == of && session.state == SessionState::Open && Some(n) != but {
-                session.state = SessionState::Dead;
+            if session.member == member && session.state == SessionState::Active && Some(n) != except {
+                session.state = SessionState::Invalidated;
             }
         }
     }
 
-    fn who(&self, by: Caller) -> Option<Who> {
+    /// Returns the caller if the credential is valid.
+    fn principal(&self, by: Caller) -> Option<Principal> {
         match by {
             Caller::Session(n) => {
                 let session = &self.sessions[n];
                 let member = &self.members[session.member];
-                let is = Is::Session { session: n, member: session.member };
-                let who = Who { account: member.account, rights: member.rights.clone(), is };
-                (!session.is_over(self.now) && member.status == Status::Active).then_some(who)
+                let kind = PrincipalKind::Session { session: n, member: session.member };
+                let principal =
+                    Principal { account: member.account, permissions: member.permissions.clone(), kind };
+                (!session.has_ended(self.now) && member.status == Status::Active).then_some(principal)
             }
             Caller::Key(n, secret) => {
                 let key = &self.keys[n];
-                let is = Is::Key { key: n, environment: key.environment, scope: key.scope.clone() };
-                let who = Who { account: key.account, rights: key.rights.clone(), is };
-                key.lets_in(secret, self.now).then_some(who)
+                let kind =
+                    PrincipalKind::Key { key: n, environment: key.environment, scope: key.scope.clone() };
+                let principal =
+                    Principal { account: key.account, permissions: key.permissions.clone(), kind };
+                key.accepts(secret, self.now).then_some(principal)
             }
         }
     }
 
-    /// Lets a credential in where it is valid, its account is not suspended and it `may`; else says with which status it
-    /// is turned away.
-    fn admit(&mut self, by: Caller, may: impl FnOnce(&Who) -> bool) -> Result<Who, u16> {
-        let who = self.who(by).ok_or(401_u16)?;
-        if self.accounts[who.account].suspended || !may(&who) {
+    /// Authorizes a request if its credential is valid, the account is not suspended, and `is_allowed` returns true. Records
+    /// the use of a session. Returns the status of the response if it denies the request.
+    fn authorize(
+        &mut self,
+        by: Caller,
+        is_allowed: impl FnOnce(&Principal) -> bool,
+    ) -> Result<Principal, u16> {
+        let principal = self.principal(by).ok_or(401_u16)?;
+        if self.accounts[principal.account].suspended || !is_allowed(&principal) {
             return Err(403);
         }
-        if let Is::Session { session, .. } = who.is {
+        if let PrincipalKind::Session { session, .. } = principal.kind {
             let session = &mut self.sessions[session];
-            if session.last_used.is_none_or(|last| self.now >= last + LAST_USE_PRECISION) {
-                session.last_used = Some(self.now);
+            if session.last_used_at.is_none_or(|last| self.now >= last + LAST_USE_PRECISION) {
+                session.last_used_at = Some(self.now);
             }
         }
-        Ok(who)
+        Ok(principal)
     }
 
-    /// Whether a key is there for somebody.
-    fn reaches(&self, who: &Who, key: usize) -> bool {
-        let of = &self.keys[key];
-        of.account == who.account
-            && match &who.is {
-                Is::Session { .. } => true,
-                Is::Key { key: own, environment, scope } => {
-                    *own == key
-                        || (who.has("admin") && *environment == of.environment && is_within(&of.scope, scope))
+    /// Returns true if the key exists for the caller.
+    fn reaches(&self, principal: &Principal, number: usize) -> bool {
+        let key = &self.keys[number];
+        key.account == principal.account
+            && match &principal.kind {
+                PrincipalKind::Session { .. } => true,
+                PrincipalKind::Key { key: own, environment, scope } => {
+                    *own == number
+                        || (principal.has("admin")
+                            && *environment == key.environment
+                            && is_within(&key.scope, scope))
                 }
             }
     }
 
-    /// How many members of an account are active and have `admin`.
+    /// Returns the number of active members of an account with `admin`.
     fn active_admins(&self, account: usize) -> usize {
         self.members.iter().filter(|member| member.account == account && member.is_active_admin()).count()
     }
@@ -345,6 +356,6 @@ impl Model {
 
 impl Member {
     fn is_active_admin(&self) -> bool {
-        self.status == Status::Active && self.rights.contains("admin")
+        self.status == Status::Active && self.permissions.contains("admin")
     }
 }

@@ -1,12 +1,13 @@
-//! What can be asked of the service, and what the contract says that comes of it.
+//! The operations of the service, and their results in the model.
 
 use shared::primitives::environment::Environment;
 
 use crate::races::model::{
-    Account, Caller, Is, Key, Member, Model, Project, Rights, Scope, SessionState, Status, Who, is_within,
+    Account, Caller, Key, Member, Model, Permissions, Principal, PrincipalKind, Project, Scope, SessionState,
+    Status, is_within,
 };
 
-/// One request, or one command of the operator.
+/// A request or a command of the operator. Entities are referred to by number.
 #[derive(Clone, Debug)]
 pub enum Operation {
     LogIn {
@@ -27,16 +28,16 @@ pub enum Operation {
     },
     CreateKey {
         by: Caller,
-        rights: Rights,
+        permissions: Permissions,
         environment: Environment,
         scope: Scope,
-        /// For how many seconds it lives, where not for good.
-        lives: Option<i64>,
+        /// In seconds. `None` for a key that never expires.
+        lifetime: Option<i64>,
     },
     RotateKey {
         by: Caller,
         key: usize,
-        grace: i64,
+        grace_period: i64,
     },
     RevokeKey {
         by: Caller,
@@ -44,12 +45,12 @@ pub enum Operation {
     },
     CreateMember {
         by: Caller,
-        rights: Rights,
+        permissions: Permissions,
     },
     ChangeMember {
         by: Caller,
         member: usize,
-        rights: Option<Rights>,
+        permissions: Option<Permissions>,
         suspended: Option<bool>,
     },
     RemoveMember {
@@ -71,9 +72,9 @@ pub enum Operation {
         project: usize,
         environment: Environment,
     },
-    Show {
+    Read {
         by: Caller,
-        what: What,
+        resource: Resource,
     },
     SuspendAccount {
         account: usize,
@@ -83,9 +84,9 @@ pub enum Operation {
     },
 }
 
-/// What can be read.
+/// A resource that can be read.
 #[derive(Clone, Copy, Debug)]
-pub enum What {
+pub enum Resource {
     Me,
     Sessions,
     Keys,
@@ -97,53 +98,53 @@ pub enum What {
     Events,
 }
 
-/// What comes of an operation.
+/// The response to an operation according to the model.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ModelResponse {
     pub status: u16,
-    pub shows: Shows,
+    pub content: Content,
 }
 
-/// What a response shows of what there is.
+/// The entities in a response.
 #[derive(Debug)]
-pub enum Shows {
-    /// Nothing that the model knows.
-    Nothing,
-    One(Thing),
-    All(Vec<Thing>),
+pub enum Content {
+    /// The response contains nothing that the model describes.
+    Unmodeled,
+    One(Entity),
+    List(Vec<Entity>),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Thing {
+pub enum Entity {
     Me(Caller),
     Key(usize),
-    /// A key, and when the secret ends that was its current one.
+    /// A key with the expiry of its previous secret.
     RotatedKey(usize),
     Member(usize),
     Project(usize),
-    /// A session, and the one that it is seen from.
+    /// A session, and the session that the request was made with.
     Session(usize, usize),
 }
 
-impl Outcome {
-    fn done(status: u16) -> Self {
-        Self { status, shows: Shows::Nothing }
+impl ModelResponse {
+    fn without_content(status: u16) -> Self {
+        Self { status, content: Content::Unmodeled }
     }
 
-    fn one(status: u16, thing: Thing) -> Self {
-        Self { status, shows: Shows::One(thing) }
+    fn with_entity(status: u16, entity: Entity) -> Self {
+        Self { status, content: Content::One(entity) }
     }
 
-    /// Whether the model knows what the response shows.
-    pub fn shows_something(&self) -> bool {
-        !matches!(self.shows, Shows::Nothing)
+    /// Returns true if the model describes the content of the response.
+    pub fn has_content(&self) -> bool {
+        !matches!(self.content, Content::Unmodeled)
     }
 }
 
 impl Operation {
-    /// Whether all is there that it names.
-    pub fn makes_sense(&self, model: &Model) -> bool {
-        let by = |by: Caller| match by {
+    /// Returns true if the model has all entities to which the operation refers.
+    pub fn refers_to_known_entities(&self, model: &Model) -> bool {
+        let is_known = |caller: Caller| match caller {
             Caller::Session(session) => session < model.sessions.len(),
             Caller::Key(key, secret) => model.keys.get(key).is_some_and(|key| secret < key.secrets.len()),
         };
@@ -153,25 +154,25 @@ impl Operation {
             Self::LogOut { by: caller }
             | Self::ChangePassword { by: caller, .. }
             | Self::CreateMember { by: caller, .. }
-            | Self::CreateProject { by: caller, .. } => by(*caller),
-            Self::EndSession { by: caller, session } => by(*caller) && *session < model.sessions.len(),
-            Self::CreateKey { by: caller, scope, .. } => by(*caller) && in_scope(scope),
+            | Self::CreateProject { by: caller, .. } => is_known(*caller),
+            Self::EndSession { by: caller, session } => is_known(*caller) && *session < model.sessions.len(),
+            Self::CreateKey { by: caller, scope, .. } => is_known(*caller) && in_scope(scope),
             Self::RotateKey { by: caller, key, .. } | Self::RevokeKey { by: caller, key } => {
-                by(*caller) && *key < model.keys.len()
+                is_known(*caller) && *key < model.keys.len()
             }
             Self::ChangeMember { by: caller, member, .. } | Self::RemoveMember { by: caller, member } => {
-                by(*caller) && *member < model.members.len()
+                is_known(*caller) && *member < model.members.len()
             }
             Self::RenameProject { by: caller, project, .. }
             | Self::DeleteProject { by: caller, project, .. } => {
-                by(*caller) && *project < model.projects.len()
+                is_known(*caller) && *project < model.projects.len()
             }
-            Self::Show { by: caller, what } => {
-                by(*caller)
-                    && match what {
-                        What::Key(key) => *key < model.keys.len(),
-                        What::Member(member) => *member < model.members.len(),
-                        What::Project(project, _) => *project < model.projects.len(),
+            Self::Read { by: caller, resource } => {
+                is_known(*caller)
+                    && match resource {
+                        Resource::Key(key) => *key < model.keys.len(),
+                        Resource::Member(member) => *member < model.members.len(),
+                        Resource::Project(project, _) => *project < model.projects.len(),
                         _ => true,
                     }
             }
@@ -183,206 +184,214 @@ impl Operation {
 }
 
 impl Model {
-    /// Does what `operation` asks for, if it may be.
-    pub fn apply(&mut self, operation: &Operation) -> Outcome {
-        self.perform(operation).unwrap_or_else(Outcome::done)
+    /// Applies an operation if it is authorized and valid. Returns the response.
+    pub fn apply(&mut self, operation: &Operation) -> ModelResponse {
+        self.perform(operation).unwrap_or_else(ModelResponse::without_content)
     }
 
-    /// The same, where an error is the status of a refusal.
-    fn perform(&mut self, operation: &Operation) -> Result<Outcome, u16> {
+    /// Applies an operation. An error is the status of the response to a rejected one.
+    fn perform(&mut self, operation: &Operation) -> Result<ModelResponse, u16> {
         match operation {
             Operation::LogIn { member, password } => self.log_in(*member, *password),
             Operation::LogOut { by } => {
-                let Is::Session { session, .. } = self.admit(*by, Who::is_session)?.is else {
-                    return Err(403);
-                };
-                self.sessions[session].state = SessionState::Gone;
-                Ok(Outcome::done(204))
+                let (session, _) = self.authorize_session(*by)?;
+                self.sessions[session].state = SessionState::Deleted;
+                Ok(ModelResponse::without_content(204))
             }
             Operation::EndSession { by, session } => self.end_session(*by, *session),
             Operation::ChangePassword { by, current, new } => self.change_password(*by, *current, *new),
-            Operation::CreateKey { by, rights, environment, scope, lives } => {
-                self.create_key(*by, rights, *environment, scope, *lives)
+            Operation::CreateKey { by, permissions, environment, scope, lifetime } => {
+                self.create_key(*by, permissions, *environment, scope, *lifetime)
             }
-            Operation::RotateKey { by, key, grace } => self.rotate_key(*by, *key, *grace),
+            Operation::RotateKey { by, key, grace_period } => self.rotate_key(*by, *key, *grace_period),
             Operation::RevokeKey { by, key } => {
-                let who = self.admit(*by, |who| who.may_manage_keys(Some(*key)))?;
-                if !self.reaches(&who, *key) {
+                let principal = self.authorize(*by, |principal| principal.may_manage_keys(Some(*key)))?;
+                if !self.reaches(&principal, *key) {
                     return Err(404);
                 }
                 self.keys[*key].revoked = true;
-                Ok(Outcome::done(204))
+                Ok(ModelResponse::without_content(204))
             }
-            Operation::CreateMember { by, rights } => {
-                let who = self.admit(*by, Who::is_account_admin)?;
-                if !rights.is_subset(&who.rights) {
+            Operation::CreateMember { by, permissions } => {
+                let principal = self.authorize(*by, Principal::is_account_admin)?;
+                if !permissions.is_subset(&principal.permissions) {
                     return Err(403);
                 }
-                let (account, rights) = (who.account, rights.clone());
-                let (status, made) = (Status::Active, self.now);
-                self.members.push(Member { account, rights, status, password: 0, made });
-                Ok(Outcome::one(201, Thing::Member(self.members.len() - 1)))
+                let (account, permissions) = (principal.account, permissions.clone());
+                let (status, created_at) = (Status::Active, self.now);
+                self.members.push(Member { account, permissions, status, password: 0, created_at });
+                Ok(ModelResponse::with_entity(201, Entity::Member(self.members.len() - 1)))
             }
-            Operation::ChangeMember { by, member, rights, suspended } => {
-                self.change_member(*by, *member, rights.as_ref(), *suspended)
+            Operation::ChangeMember { by, member, permissions, suspended } => {
+                self.change_member(*by, *member, permissions.as_ref(), *suspended)
             }
             Operation::RemoveMember { by, member } => {
-                let who = self.admit(*by, Who::is_account_admin)?;
-                let mut after = self.member_of(&who, *member)?.clone();
+                let principal = self.authorize(*by, Principal::is_account_admin)?;
+                let mut after = self.find_member(&principal, *member)?.clone();
                 after.status = Status::Removed;
                 self.replace_member(*member, after)?;
-                Ok(Outcome::done(204))
+                Ok(ModelResponse::without_content(204))
             }
             Operation::CreateProject { by, environment } => {
-                let may = |who: &Who| who.has("write") && who.sees(*environment) && who.scope().is_none();
-                let Who { account, .. } = self.admit(*by, may)?;
-                let (environment, made) = (*environment, self.now);
-                self.projects.push(Project { account, environment, name: 0, there: true, made });
-                Ok(Outcome::one(201, Thing::Project(self.projects.len() - 1)))
+                let is_allowed = |principal: &Principal| {
+                    principal.has("write") && principal.can_use(*environment) && principal.scope().is_none()
+                };
+                let Principal { account, .. } = self.authorize(*by, is_allowed)?;
+                let (environment, created_at) = (*environment, self.now);
+                self.projects.push(Project { account, environment, name: 0, exists: true, created_at });
+                Ok(ModelResponse::with_entity(201, Entity::Project(self.projects.len() - 1)))
             }
             Operation::RenameProject { by, project, environment, name } => {
-                let renamed = self.reach_project(*by, "write", *project, *environment)?;
-                renamed.name = *name;
-                Ok(Outcome::one(200, Thing::Project(*project)))
+                self.find_project(*by, "write", *project, *environment)?.name = *name;
+                Ok(ModelResponse::with_entity(200, Entity::Project(*project)))
             }
             Operation::DeleteProject { by, project, environment } => {
-                self.reach_project(*by, "delete", *project, *environment)?.there = false;
-                Ok(Outcome::done(204))
+                self.find_project(*by, "delete", *project, *environment)?.exists = false;
+                Ok(ModelResponse::without_content(204))
             }
-            Operation::Show { by, what } => self.show(*by, *what),
+            Operation::Read { by, resource } => self.read(*by, *resource),
             Operation::SuspendAccount { account } => Ok(self.suspend(*account, true)),
             Operation::RestoreAccount { account } => Ok(self.suspend(*account, false)),
         }
     }
 
-    fn suspend(&mut self, account: usize, suspended: bool) -> Outcome {
+    fn suspend(&mut self, account: usize, suspended: bool) -> ModelResponse {
         self.accounts[account] = Account { suspended };
-        Outcome::done(200)
+        ModelResponse::without_content(200)
     }
 
-    fn log_in(&mut self, member: usize, password: u8) -> Result<Outcome, u16> {
-        let of = &self.members[member];
-        if of.status == Status::Removed || of.password != password {
+    /// Authorizes a request that needs a session. Returns the numbers of the session and of its member.
+    fn authorize_session(&mut self, by: Caller) -> Result<(usize, usize), u16> {
+        match self.authorize(by, Principal::is_session)?.kind {
+            PrincipalKind::Session { session, member } => Ok((session, member)),
+            PrincipalKind::Key { .. } => Err(403),
+        }
+    }
+
+    fn log_in(&mut self, member: usize, password: u8) -> Result<ModelResponse, u16> {
+        let Member { account, status, password: current, .. } = self.members[member];
+        if status == Status::Removed || password != current {
             return Err(401);
         }
-        if of.status == Status::Suspended || self.accounts[of.account].suspended {
+        if status == Status::Suspended || self.accounts[account].suspended {
             return Err(403);
         }
         self.open_session(member);
-        Ok(Outcome::done(200))
+        Ok(ModelResponse::without_content(200))
     }
 
-    fn end_session(&mut self, by: Caller, session: usize) -> Result<Outcome, u16> {
-        let Is::Session { member, .. } = self.admit(by, Who::is_session)?.is else { return Err(403) };
-        let ended = &mut self.sessions[session];
-        if ended.member != member || ended.state == SessionState::Gone {
+    fn end_session(&mut self, by: Caller, session: usize) -> Result<ModelResponse, u16> {
+        let (_, member) = self.authorize_session(by)?;
+        let session = &mut self.sessions[session];
+        if session.member != member || session.state == SessionState::Deleted {
             return Err(404);
         }
-        ended.state = SessionState::Gone;
-        Ok(Outcome::done(204))
+        session.state = SessionState::Deleted;
+        Ok(ModelResponse::without_content(204))
     }
 
-    fn change_password(&mut self, by: Caller, current: u8, new: u8) -> Result<Outcome, u16> {
-        let Is::Session { session, member } = self.admit(by, Who::is_session)?.is else { return Err(403) };
+    fn change_password(&mut self, by: Caller, current: u8, new: u8) -> Result<ModelResponse, u16> {
+        let (session, member) = self.authorize_session(by)?;
         if self.members[member].password != current {
             return Err(403);
         }
         self.members[member].password = new;
         self.end_sessions(member, Some(session));
-        Ok(Outcome::done(204))
+        Ok(ModelResponse::without_content(204))
     }
 
     fn create_key(
         &mut self,
         by: Caller,
-        rights: &Rights,
+        permissions: &Permissions,
         environment: Environment,
         scope: &Scope,
-        lives: Option<i64>,
-    ) -> Result<Outcome, u16> {
-        let who = self.admit(by, |who| who.may_manage_keys(None))?;
-        let within = match &who.is {
-            Is::Session { .. } => true,
-            Is::Key { environment: own, scope: outer, .. } => {
+        lifetime: Option<i64>,
+    ) -> Result<ModelResponse, u16> {
+        let principal = self.authorize(by, |principal| principal.may_manage_keys(None))?;
+        let is_within_caller = match &principal.kind {
+            PrincipalKind::Session { .. } => true,
+            PrincipalKind::Key { environment: own, scope: outer, .. } => {
                 is_within(scope, outer) && (*own == Environment::Live || environment == Environment::Test)
             }
         };
-        if !rights.is_subset(&who.rights) || !within {
+        if !permissions.is_subset(&principal.permissions) || !is_within_caller {
             return Err(403);
         }
         self.keys.push(Key {
-            account: who.account,
-            rights: rights.clone(),
+            account: principal.account,
+            permissions: permissions.clone(),
             environment,
             scope: scope.clone(),
-            expires_at: lives.map(|seconds| self.now + seconds),
+            expires_at: lifetime.map(|seconds| self.now + seconds),
             revoked: false,
             secrets: vec![None],
-            made: self.now,
+            created_at: self.now,
         });
-        Ok(Outcome::one(201, Thing::Key(self.keys.len() - 1)))
+        Ok(ModelResponse::with_entity(201, Entity::Key(self.keys.len() - 1)))
     }
 
-    fn rotate_key(&mut self, by: Caller, key: usize, grace: i64) -> Result<Outcome, u16> {
-        let who = self.admit(by, |who| who.may_manage_keys(Some(key)))?;
-        if !self.reaches(&who, key) {
+    fn rotate_key(&mut self, by: Caller, key: usize, grace_period: i64) -> Result<ModelResponse, u16> {
+        let principal = self.authorize(by, |principal| principal.may_manage_keys(Some(key)))?;
+        if !self.reaches(&principal, key) {
             return Err(404);
         }
         let now = self.now;
         let rotated = &mut self.keys[key];
-        if !who.is_key(key) && !rotated.rights.is_subset(&who.rights) {
+        if !principal.is_key(key) && !rotated.permissions.is_subset(&principal.permissions) {
             return Err(403);
         }
         if rotated.revoked || rotated.has_expired(now) {
             return Err(409);
         }
-        let end = (now + grace).min(rotated.expires_at.unwrap_or(i64::MAX));
+        let end = (now + grace_period).min(rotated.expires_at.unwrap_or(i64::MAX));
         // A third secret ends the first at once.
         for secret in &mut rotated.secrets {
             *secret = Some(secret.map_or(end, |earlier| earlier.min(now)));
         }
         rotated.secrets.push(None);
-        Ok(Outcome::one(200, Thing::RotatedKey(key)))
+        Ok(ModelResponse::with_entity(200, Entity::RotatedKey(key)))
     }
 
     fn change_member(
         &mut self,
         by: Caller,
         member: usize,
-        rights: Option<&Rights>,
+        permissions: Option<&Permissions>,
         suspended: Option<bool>,
-    ) -> Result<Outcome, u16> {
-        let who = self.admit(by, Who::is_account_admin)?;
-        let before = self.member_of(&who, member)?;
+    ) -> Result<ModelResponse, u16> {
+        let principal = self.authorize(by, Principal::is_account_admin)?;
+        let before = self.find_member(&principal, member)?;
         let mut after = before.clone();
-        if let Some(rights) = rights {
-            after.rights.clone_from(rights);
+        if let Some(permissions) = permissions {
+            after.permissions.clone_from(permissions);
         }
         if let Some(suspended) = suspended {
             after.status = if suspended { Status::Suspended } else { Status::Active };
         }
-        let wakes = before.status == Status::Suspended && after.status == Status::Active;
-        let held = if wakes { Rights::new() } else { before.rights.clone() };
-        if !(&after.rights - &held).is_subset(&who.rights) {
+        // A suspended member has no permissions, so restoring one grants all of them.
+        let is_restored = before.status == Status::Suspended && after.status == Status::Active;
+        let present = if is_restored { Permissions::new() } else { before.permissions.clone() };
+        if !(&after.permissions - &present).is_subset(&principal.permissions) {
             return Err(403);
         }
         self.replace_member(member, after)?;
-        Ok(Outcome::one(200, Thing::Member(member)))
+        Ok(ModelResponse::with_entity(200, Entity::Member(member)))
     }
 
-    /// The member that somebody names, where there is one for them.
-    fn member_of(&self, who: &Who, member: usize) -> Result<&Member, u16> {
-        let named = &self.members[member];
-        let there = named.account == who.account && named.status != Status::Removed;
-        there.then_some(named).ok_or(404)
+    /// Returns the member with this number if it exists in the caller's account, or else 404.
+    fn find_member(&self, principal: &Principal, number: usize) -> Result<&Member, u16> {
+        let member = &self.members[number];
+        let exists = member.account == principal.account && member.status != Status::Removed;
+        exists.then_some(member).ok_or(404)
     }
 
-    /// Puts `after` in the place of a member, unless no active admin would be left. Who is active no more has no
-    /// sessions.
+    /// Replaces a member, unless its account would lose its last active admin. Ends the sessions of a member that is no longer
+    /// active.
     fn replace_member(&mut self, member: usize, after: Member) -> Result<(), u16> {
         let before = &self.members[member];
-        let falls = before.is_active_admin() && !after.is_active_admin();
-        if falls && self.active_admins(before.account) == 1 {
+        let loses_admin = before.is_active_admin() && !after.is_active_admin();
+        if loses_admin && self.active_admins(before.account) == 1 {
             return Err(409);
         }
         if after.status != Status::Active {
@@ -392,71 +401,79 @@ impl Model {
         Ok(())
     }
 
-    /// The project that somebody names in an environment, where they have `right` over it and it is there.
-    fn reach_project(
+    /// Authorizes a request for a project in an environment, which needs `permission`. Returns the project if it exists there,
+    /// or else 404.
+    fn find_project(
         &mut self,
         by: Caller,
-        right: &str,
-        project: usize,
+        permission: &str,
+        number: usize,
         environment: Environment,
     ) -> Result<&mut Project, u16> {
-        let may = |who: &Who| {
-            let scope = who.scope().as_ref();
-            who.has(right) && who.sees(environment) && scope.is_none_or(|scope| scope.contains(&project))
+        let is_allowed = |principal: &Principal| {
+            let scope = principal.scope().as_ref();
+            principal.has(permission)
+                && principal.can_use(environment)
+                && scope.is_none_or(|scope| scope.contains(&number))
         };
-        let who = self.admit(by, may)?;
-        let named = &mut self.projects[project];
-        let there = named.account == who.account && named.environment == environment && named.there;
-        if there { Ok(named) } else { Err(404) }
+        let principal = self.authorize(by, is_allowed)?;
+        let project = &mut self.projects[number];
+        let exists =
+            project.account == principal.account && project.environment == environment && project.exists;
+        if exists { Ok(project) } else { Err(404) }
     }
 
-    fn show(&mut self, by: Caller, what: What) -> Result<Outcome, u16> {
-        let may = |who: &Who| match what {
-            // A project is asked for below, as for all that is done to one.
-            What::Me | What::Project(..) => true,
-            What::Sessions => who.is_session(),
-            What::Keys => who.may_manage_keys(None),
-            What::Key(key) => who.may_manage_keys(Some(key)),
-            What::Members | What::Member(_) | What::Events => who.is_account_admin(),
-            What::Projects(environment) => who.has("read") && who.sees(environment),
+    fn read(&mut self, by: Caller, resource: Resource) -> Result<ModelResponse, u16> {
+        let is_allowed = |principal: &Principal| match resource {
+            // `find_project` authorizes the request for a project.
+            Resource::Me | Resource::Project(..) => true,
+            Resource::Sessions => principal.is_session(),
+            Resource::Keys => principal.may_manage_keys(None),
+            Resource::Key(key) => principal.may_manage_keys(Some(key)),
+            Resource::Members | Resource::Member(_) | Resource::Events => principal.is_account_admin(),
+            Resource::Projects(environment) => principal.has("read") && principal.can_use(environment),
         };
-        if let What::Project(project, environment) = what {
-            self.reach_project(by, "read", project, environment)?;
-            return Ok(Outcome::one(200, Thing::Project(project)));
+        if let Resource::Project(project, environment) = resource {
+            self.find_project(by, "read", project, environment)?;
+            return Ok(ModelResponse::with_entity(200, Entity::Project(project)));
         }
-        let who = self.admit(by, may)?;
-        let all = match what {
-            What::Me => return Ok(Outcome::one(200, Thing::Me(by))),
-            What::Events => return Ok(Outcome::done(200)),
-            What::Key(key) if self.reaches(&who, key) => return Ok(Outcome::one(200, Thing::Key(key))),
-            What::Key(_) | What::Project(..) => return Err(404),
-            What::Member(member) => {
-                self.member_of(&who, member)?;
-                return Ok(Outcome::one(200, Thing::Member(member)));
+        let principal = self.authorize(by, is_allowed)?;
+        let entities = match resource {
+            Resource::Me => return Ok(ModelResponse::with_entity(200, Entity::Me(by))),
+            Resource::Events => return Ok(ModelResponse::without_content(200)),
+            Resource::Key(key) if self.reaches(&principal, key) => {
+                return Ok(ModelResponse::with_entity(200, Entity::Key(key)));
             }
-            What::Sessions => self.sessions_of(&who),
-            What::Keys => {
-                (0..self.keys.len()).filter(|key| self.reaches(&who, *key)).map(Thing::Key).collect()
+            Resource::Key(_) | Resource::Project(..) => return Err(404),
+            Resource::Member(member) => {
+                self.find_member(&principal, member)?;
+                return Ok(ModelResponse::with_entity(200, Entity::Member(member)));
             }
-            What::Members => {
-                let there = |member: &usize| self.member_of(&who, *member).is_ok();
-                (0..self.members.len()).filter(there).map(Thing::Member).collect()
+            Resource::Sessions => self.sessions_of(&principal),
+            Resource::Keys => {
+                (0..self.keys.len()).filter(|key| self.reaches(&principal, *key)).map(Entity::Key).collect()
             }
-            What::Projects(environment) => {
-                let there = |project: &usize| {
-                    let of = &self.projects[*project];
-                    let in_scope = who.scope().as_ref().is_none_or(|scope| scope.contains(project));
-                    of.account == who.account && of.environment == environment && of.there && in_scope
+            Resource::Members => {
+                let exists = |member: &usize| self.find_member(&principal, *member).is_ok();
+                (0..self.members.len()).filter(exists).map(Entity::Member).collect()
+            }
+            Resource::Projects(environment) => {
+                let exists = |project: &usize| {
+                    let Project { account, environment: own, exists, .. } = self.projects[*project];
+                    let in_scope = principal.scope().as_ref().is_none_or(|scope| scope.contains(project));
+                    account == principal.account && own == environment && exists && in_scope
                 };
-                (0..self.projects.len()).filter(there).map(Thing::Project).collect()
+                (0..self.projects.len()).filter(exists).map(Entity::Project).collect()
             }
         };
-        Ok(Outcome { status: 200, shows: Shows::All(all) })
+        Ok(ModelResponse { status: 200, content: Content::List(entities) })
     }
 
-    fn sessions_of(&self, who: &Who) -> Vec<Thing> {
-        let Is::Session { session: current, member } = who.is else { return Vec::new() };
-        let own = |n: &usize| self.sessions[*n].member == member && !self.sessions[*n].is_over(self.now);
-        (0..self.sessions.len()).filter(own).map(|session| Thing::Session(session, current)).collect()
+    /// Returns the valid sessions of the member whose session the caller is.
+    fn sessions_of(&self, principal: &Principal) -> Vec<Entity> {
+        let PrincipalKind::Session { session: current, member } = principal.kind else { return Vec::new() };
+        let is_valid =
+            |n: &usize| self.sessions[*n].member == member && !self.sessions[*n].has_ended(self.now);
+        (0..self.sessions.len()).filter(is_valid).map(|session| Entity::Session(session, current)).collect()
     }
 }

@@ -1,5 +1,5 @@
-//! What the service calls the things of the model, how operations are sent to it, and what its responses would be if it
-//! were the model.
+//! The mapping from the model to the service: ids and credentials by the numbers of the entities, the requests of operations,
+//! and the responses that the service must return if it conforms to the model.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -13,46 +13,45 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     races::model::{
-        Caller, Model, RIGHTS, Rights, SESSION_LIFETIME, Scope, Status,
-        operation::{Operation, Outcome, Shows, Thing, What},
+        ALL_PERMISSIONS, Caller, Model, Permissions, SESSION_LIFETIME, Scope, Status,
+        operation::{Content, Entity, ModelResponse, Operation, Resource},
     },
     response::{Response, text},
     service::{Credential, OwnService, PASSWORD, Request, new_address},
 };
 
-/// A response that is to come.
-pub type AuthorizationRequest = Pin<Box<dyn Future<Output = Response> + Send>>;
+/// A request whose response is awaited later.
+pub type PendingResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// What of a response the model knows.
-pub type Seen = (u16, Value);
+/// The status of a response, and the part of its body that the model describes.
+pub type ObservedResponse = (u16, Value);
 
-/// What the service calls the things of the model.
+/// The ids and credentials of the service, by the numbers of the entities in the model.
 #[derive(Clone, Debug)]
-pub struct Names {
-    /// When the model began.
-    began: OffsetDateTime,
+pub struct Mapping {
+    /// The time 0 of the model.
+    start: OffsetDateTime,
     accounts: Vec<String>,
-    members: Vec<Person>,
-    sessions: Vec<Shown>,
+    members: Vec<MappedMember>,
+    sessions: Vec<MappedSession>,
     /// The id of each key, and its secrets.
     keys: Vec<(String, Vec<Credential>)>,
     projects: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Person {
+struct MappedMember {
     id: String,
     email: String,
 }
 
-/// A session's token, as it was shown.
 #[derive(Clone, Debug)]
-struct Shown {
+struct MappedSession {
     id: String,
     token: Credential,
 }
 
-impl Shown {
+impl MappedSession {
     fn new(token: Credential) -> Self {
         let Ok(Token::Session(session)) = Token::from_authorization(&token.0) else {
             panic!("not a session");
@@ -62,7 +61,7 @@ impl Shown {
     }
 }
 
-/// A password that is neither common nor like another.
+/// Returns the password with this number. All are valid and differ from each other.
 fn password(n: u8) -> String {
     if n == 0 { PASSWORD.to_owned() } else { format!("{PASSWORD}, and {n} more") }
 }
@@ -71,17 +70,18 @@ fn project_name(n: u8) -> String {
     format!("Project {n}")
 }
 
-/// Permissions in the order in which responses have them.
-fn in_order(rights: &Rights) -> Vec<&'static str> {
-    RIGHTS.into_iter().filter(|right| rights.contains(right)).collect()
+/// Returns permissions in the order of responses.
+fn ordered(permissions: &Permissions) -> Vec<&'static str> {
+    ALL_PERMISSIONS.into_iter().filter(|permission| permissions.contains(permission)).collect()
 }
 
-impl Names {
-    /// Those of [`Model::begun`], which begins now.
-    pub async fn begin(service: &OwnService, accounts: usize) -> Self {
+impl Mapping {
+    /// Creates accounts in the service and maps those of [`Model::with_accounts`] to them. The time 0 of the model is the next
+    /// second.
+    pub async fn create_accounts(service: &OwnService, accounts: usize) -> Self {
         service.time.next_second();
-        let mut names = Self {
-            began: service.time.now(),
+        let mut mapping = Self {
+            start: service.time.now(),
             accounts: Vec::new(),
             members: Vec::new(),
             sessions: Vec::new(),
@@ -90,12 +90,12 @@ impl Names {
         };
         for n in 0..accounts {
             let account = service.account().await;
-            names.accounts.push(account.id);
-            names.members.push(Person { id: account.user_id, email: account.email });
-            names.sessions.push(Shown::new(account.session));
-            names.projects.push(format!("proj_nothing{n}"));
+            mapping.accounts.push(account.id);
+            mapping.members.push(MappedMember { id: account.user_id, email: account.email });
+            mapping.sessions.push(MappedSession::new(account.session));
+            mapping.projects.push(format!("proj_nothing{n}"));
         }
-        names
+        mapping
     }
 
     pub fn credential(&self, by: Caller) -> &Credential {
@@ -105,8 +105,9 @@ impl Names {
         }
     }
 
-    fn moment(&self, seconds: i64) -> String {
-        Timestamp::from(self.began + Duration::seconds(seconds)).to_string()
+    /// Formats a time of the model as in responses.
+    fn timestamp(&self, seconds: i64) -> String {
+        Timestamp::from(self.start + Duration::seconds(seconds)).to_string()
     }
 
     fn scope(&self, scope: &Scope) -> Value {
@@ -116,8 +117,8 @@ impl Names {
         })
     }
 
-    /// Sends an operation, at the time `now` of the model. The response is to be waited for.
-    pub fn send(&self, service: &Arc<OwnService>, now: i64, operation: &Operation) -> AuthorizationRequest {
+    /// Returns a request for an operation at the time `now` of the model. Awaiting it sends the request.
+    pub fn send(&self, service: &Arc<OwnService>, now: i64, operation: &Operation) -> PendingResponse {
         let by =
             |method: &str, path: &str, by: &Caller| service.request(method, path).with(self.credential(*by));
         let key = |n: &usize| format!("/v1/api-keys/{}", self.keys[*n].0);
@@ -138,27 +139,27 @@ impl Names {
                 let body = json!({"current_password": password(*current), "new_password": password(*new)});
                 by("POST", "/v1/auth/password", caller).json(&body)
             }
-            Operation::CreateKey { by: caller, rights, environment, scope, lives } => {
+            Operation::CreateKey { by: caller, permissions, environment, scope, lifetime } => {
                 let body = json!({
                     "name": "A key",
-                    "permissions": rights,
+                    "permissions": permissions,
                     "type": environment,
                     "scope": self.scope(scope),
-                    "expires_at": lives.map(|seconds| self.moment(now + seconds)),
+                    "expires_at": lifetime.map(|seconds| self.timestamp(now + seconds)),
                 });
                 by("POST", "/v1/api-keys", caller).json(&body)
             }
-            Operation::RotateKey { by: caller, key: n, grace } => {
-                by("POST", &format!("{}/rotate", key(n)), caller).json(&json!({"grace_period": grace}))
+            Operation::RotateKey { by: caller, key: n, grace_period } => {
+                by("POST", &format!("{}/rotate", key(n)), caller).json(&json!({"grace_period": grace_period}))
             }
             Operation::RevokeKey { by: caller, key: n } => by("DELETE", &key(n), caller),
-            Operation::CreateMember { by: caller, rights } => {
-                let body = json!({"email": new_address(), "password": PASSWORD, "permissions": rights});
+            Operation::CreateMember { by: caller, permissions } => {
+                let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
                 by("POST", "/v1/members", caller).json(&body)
             }
-            Operation::ChangeMember { by: caller, member: n, rights, suspended } => {
+            Operation::ChangeMember { by: caller, member: n, permissions, suspended } => {
                 let status = suspended.map(|suspended| if suspended { "suspended" } else { "active" });
-                by("PATCH", &member(n), caller).json(&json!({"permissions": rights, "status": status}))
+                by("PATCH", &member(n), caller).json(&json!({"permissions": permissions, "status": status}))
             }
             Operation::RemoveMember { by: caller, member: n } => by("DELETE", &member(n), caller),
             Operation::CreateProject { by: caller, environment } => {
@@ -172,7 +173,7 @@ impl Names {
             Operation::DeleteProject { by: caller, project: n, environment } => {
                 by("DELETE", &project(n, environment), caller)
             }
-            Operation::Show { by: caller, what } => by("GET", &self.path(*what), caller),
+            Operation::Read { by: caller, resource } => by("GET", &self.path(*resource), caller),
             Operation::SuspendAccount { account } => {
                 return self.operate(service, "suspend_account", *account);
             }
@@ -183,31 +184,31 @@ impl Names {
         Box::pin(Request::send(request))
     }
 
-    /// The path of what is read.
-    fn path(&self, what: What) -> String {
-        match what {
-            What::Me => "/v1/auth/me".to_owned(),
-            What::Sessions => "/v1/auth/sessions?limit=100".to_owned(),
-            What::Keys => "/v1/api-keys?status=all&limit=100".to_owned(),
-            What::Key(key) => format!("/v1/api-keys/{}", self.keys[key].0),
-            What::Members => "/v1/members?limit=100".to_owned(),
-            What::Member(member) => format!("/v1/members/{}", self.members[member].id),
-            What::Projects(environment) => {
+    /// Returns the path of a resource.
+    fn path(&self, resource: Resource) -> String {
+        match resource {
+            Resource::Me => "/v1/auth/me".to_owned(),
+            Resource::Sessions => "/v1/auth/sessions?limit=100".to_owned(),
+            Resource::Keys => "/v1/api-keys?status=all&limit=100".to_owned(),
+            Resource::Key(key) => format!("/v1/api-keys/{}", self.keys[key].0),
+            Resource::Members => "/v1/members?limit=100".to_owned(),
+            Resource::Member(member) => format!("/v1/members/{}", self.members[member].id),
+            Resource::Projects(environment) => {
                 format!("/v1/projects?limit=100&environment={}", environment.as_str())
             }
-            What::Project(project, environment) => {
+            Resource::Project(project, environment) => {
                 format!("/v1/projects/{}?environment={}", self.projects[project], environment.as_str())
             }
-            What::Events => "/v1/audit-events?limit=1".to_owned(),
+            Resource::Events => "/v1/audit-events?limit=1".to_owned(),
         }
     }
 
-    /// A command of the operator, answered as a request would be.
-    fn operate(&self, service: &Arc<OwnService>, command: &str, account: usize) -> AuthorizationRequest {
+    /// Returns a command of the operator as a request. Its result becomes a response with status 200.
+    fn operate(&self, service: &Arc<OwnService>, command: &str, account: usize) -> PendingResponse {
         let command = json!({command: {"account_id": self.accounts[account]}});
         let service = Arc::clone(service);
         Box::pin(async move {
-            let body = service.operate(command).await.expect("it is done");
+            let body = service.operate(command).await.expect("the command succeeds");
             Response { status: 200, headers: HeaderMap::new(), text: body.to_string(), body }
         })
     }
@@ -216,20 +217,19 @@ impl Names {
         &self.projects[n]
     }
 
-    /// The number of the member who was made last.
+    /// Returns the number of the last created member.
     pub fn newest_member(&self) -> usize {
         self.members.len() - 1
     }
 
-    /// Learns from the response to `operation` what the service calls the thing that came of it. Returns the credential
-    /// that it shows, if it shows one.
-    pub fn learn(&mut self, operation: &Operation, response: &Response) -> Option<Caller> {
+    /// Adds the id and the credential in the response to an operation. Returns the credential if there is one.
+    pub fn add_from_response(&mut self, operation: &Operation, response: &Response) -> Option<Caller> {
         let id = || text(&response.body, "id").to_owned();
         let secret = || Credential::bearer(text(&response.body, "key"));
         match (operation, response.status) {
             (Operation::LogIn { .. }, 200) => {
                 let token = Credential::session(text(&response.body, "session_token"));
-                self.sessions.push(Shown::new(token));
+                self.sessions.push(MappedSession::new(token));
                 return Some(Caller::Session(self.sessions.len() - 1));
             }
             (Operation::CreateKey { .. }, 201) => {
@@ -242,7 +242,7 @@ impl Names {
                 return Some(Caller::Key(*key, secrets.len() - 1));
             }
             (Operation::CreateMember { .. }, 201) => {
-                self.members.push(Person { id: id(), email: text(&response.body, "email").to_owned() });
+                self.members.push(MappedMember { id: id(), email: text(&response.body, "email").to_owned() });
             }
             (Operation::CreateProject { .. }, 201) => self.projects.push(id()),
             _ => {}
@@ -250,36 +250,37 @@ impl Names {
         None
     }
 
-    /// What the service responses, if it is the model.
-    pub fn expected(&self, model: &Model, outcome: &Outcome) -> Seen {
-        let body = match &outcome.shows {
-            Shows::Nothing => Value::Null,
-            Shows::One(thing) => self.record(model, *thing),
-            Shows::All(things) => {
-                let mut records: Vec<_> = things.iter().map(|thing| self.record(model, *thing)).collect();
-                sort_by_id(&mut records);
+    /// Returns the response that the service must return if it conforms to the model.
+    pub fn expected_response(&self, model: &Model, model_response: &ModelResponse) -> ObservedResponse {
+        let body = match &model_response.content {
+            Content::Unmodeled => Value::Null,
+            Content::One(entity) => self.body(model, *entity),
+            Content::List(entities) => {
+                let mut records: Vec<_> = entities.iter().map(|entity| self.body(model, *entity)).collect();
+                sort_newest_first(&mut records);
                 records.into()
             }
         };
-        (outcome.status, body)
+        (model_response.status, body)
     }
 
-    fn record(&self, model: &Model, thing: Thing) -> Value {
-        let moment = |seconds: i64| self.moment(seconds);
-        match thing {
-            Thing::Me(Caller::Session(n)) => {
+    /// Returns the body of a response that contains an entity.
+    fn body(&self, model: &Model, entity: Entity) -> Value {
+        let timestamp = |seconds: i64| self.timestamp(seconds);
+        match entity {
+            Entity::Me(Caller::Session(n)) => {
                 let session = &model.sessions[n];
-                let (member, person) = (&model.members[session.member], &self.members[session.member]);
+                let (member, mapped) = (&model.members[session.member], &self.members[session.member]);
                 json!({
                     "type": "session",
                     "account_id": self.accounts[member.account],
-                    "user_id": person.id,
-                    "email": person.email,
-                    "permissions": in_order(&member.rights),
-                    "expires_at": moment(session.made + SESSION_LIFETIME),
+                    "user_id": mapped.id,
+                    "email": mapped.email,
+                    "permissions": ordered(&member.permissions),
+                    "expires_at": timestamp(session.created_at + SESSION_LIFETIME),
                 })
             }
-            Thing::Me(Caller::Key(n, secret)) => {
+            Entity::Me(Caller::Key(n, secret)) => {
                 let key = &model.keys[n];
                 json!({
                     "type": "api_key",
@@ -287,13 +288,13 @@ impl Names {
                     "key_id": self.keys[n].0,
                     "name": "A key",
                     "key_type": key.environment,
-                    "permissions": in_order(&key.rights),
+                    "permissions": ordered(&key.permissions),
                     "scope": self.scope(&key.scope),
-                    "expires_at": key.expires_at.map(moment),
+                    "expires_at": key.expires_at.map(timestamp),
                     "secret": if secret + 1 == key.secrets.len() { "current" } else { "previous" },
                 })
             }
-            Thing::Key(n) => {
+            Entity::Key(n) => {
                 let key = &model.keys[n];
                 let status = match key {
                     key if key.revoked => "revoked",
@@ -304,44 +305,44 @@ impl Names {
                     "id": self.keys[n].0,
                     "name": "A key",
                     "type": key.environment,
-                    "permissions": in_order(&key.rights),
+                    "permissions": ordered(&key.permissions),
                     "scope": self.scope(&key.scope),
                     "status": status,
-                    "created_at": moment(key.made),
-                    "expires_at": key.expires_at.map(moment),
+                    "created_at": timestamp(key.created_at),
+                    "expires_at": key.expires_at.map(timestamp),
                 })
             }
-            Thing::RotatedKey(n) => {
-                let mut record = self.record(model, Thing::Key(n));
+            Entity::RotatedKey(n) => {
+                let mut record = self.body(model, Entity::Key(n));
                 let previous = model.keys[n].secrets.iter().rev().nth(1).copied().flatten();
-                record["previous_expires_at"] = previous.map(moment).into();
+                record["previous_expires_at"] = previous.map(timestamp).into();
                 record
             }
-            Thing::Member(n) => {
-                let (member, person) = (&model.members[n], &self.members[n]);
+            Entity::Member(n) => {
+                let (member, mapped) = (&model.members[n], &self.members[n]);
                 json!({
-                    "id": person.id,
-                    "email": person.email,
-                    "permissions": in_order(&member.rights),
+                    "id": mapped.id,
+                    "email": mapped.email,
+                    "permissions": ordered(&member.permissions),
                     "status": if member.status == Status::Active { "active" } else { "suspended" },
-                    "created_at": moment(member.made),
+                    "created_at": timestamp(member.created_at),
                 })
             }
-            Thing::Project(n) => {
+            Entity::Project(n) => {
                 let project = &model.projects[n];
                 json!({
                     "id": self.projects[n],
                     "name": project_name(project.name),
-                    "created_at": moment(project.made),
+                    "created_at": timestamp(project.created_at),
                 })
             }
-            Thing::Session(n, current) => {
+            Entity::Session(n, current) => {
                 let session = &model.sessions[n];
                 json!({
                     "id": self.sessions[n].id,
-                    "created_at": moment(session.made),
-                    "last_used_at": session.last_used.map(moment),
-                    "expires_at": moment(session.made + SESSION_LIFETIME),
+                    "created_at": timestamp(session.created_at),
+                    "last_used_at": session.last_used_at.map(timestamp),
+                    "expires_at": timestamp(session.created_at + SESSION_LIFETIME),
                     "current": n == current,
                 })
             }
@@ -349,25 +350,25 @@ impl Names {
     }
 }
 
-/// What of a response the model knows, which is all it `shows`, if that is anything.
-pub fn seen(response: &Response, shows: bool) -> Seen {
-    let body = if response.status >= 300 || !shows {
+/// Returns the parts of a response that the model describes. `has_content` is false if the model does not describe the body.
+pub fn observe(response: &Response, has_content: bool) -> ObservedResponse {
+    let body = if response.status >= 300 || !has_content {
         Value::Null
     } else if let Some(list) = response.body["data"].as_array() {
-        assert!(response.body["next_cursor"].is_null(), "there is more: {}", response.text);
-        let mut records: Vec<_> = list.iter().cloned().map(known).collect();
+        assert!(response.body["next_cursor"].is_null(), "the list has another page: {}", response.text);
+        let mut records: Vec<_> = list.iter().cloned().map(modeled_fields).collect();
         let as_listed = records.clone();
-        sort_by_id(&mut records);
-        assert_eq!(as_listed, records, "newest first");
+        sort_newest_first(&mut records);
+        assert_eq!(as_listed, records, "lists start with the newest entity");
         records.into()
     } else {
-        known(response.body.clone())
+        modeled_fields(response.body.clone())
     };
     (response.status, body)
 }
 
-/// A record without what the model does not know.
-fn known(mut record: Value) -> Value {
+/// Removes the fields that the model does not describe.
+fn modeled_fields(mut record: Value) -> Value {
     let is_session = record.get("current").is_some();
     if let Some(record) = record.as_object_mut() {
         for name in ["hint", "key", "user_agent"] {
@@ -380,7 +381,7 @@ fn known(mut record: Value) -> Value {
     record
 }
 
-/// Newest first.
-fn sort_by_id(records: &mut [Value]) {
+/// Sorts entities by descending id, which is the order of lists.
+fn sort_newest_first(records: &mut [Value]) {
     records.sort_by(|one, other| other["id"].as_str().cmp(&one["id"].as_str()));
 }
