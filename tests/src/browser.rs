@@ -1,9 +1,9 @@
-//! The dashboard in a real browser, against the gateway: each test is a person who clicks and types, and finds things
-//! by the names that a screen reader says. They need Chromium and its driver: `bash .ci/browser` installs both, and runs
-//! them.
+//! Tests of the dashboard in Chromium. A test clicks and types like a user, and finds elements by their accessible names.
 //!
-//! Whatever the browser logs fails a test that did not expect it: an exception, a request that failed, or what the
-//! page's policy refused.
+//! The tests need Chromium and its driver. `bash .ci/browser` installs both and runs the tests.
+//!
+//! A test fails if the browser logs a message that the test does not expect: an exception, a failed request, or a
+//! violation of the content security policy.
 
 mod audit_events;
 mod chromedriver;
@@ -34,18 +34,20 @@ use crate::{
     service::{Account, OwnService, PASSWORD},
 };
 
-/// A browser that looks at a service of its own.
+/// A browser that displays the dashboard of a service of its own.
 pub struct Browser {
     pub service: OwnService,
     pub driver: Client,
+    /// Whether the test has called [`Browser::end`].
     has_ended: bool,
     _chromedriver: Chromedriver,
 }
 
-/// How often something is looked for before a test fails, 50 milliseconds apart.
+/// The number of attempts to find an element or text before a test fails. They are 50 milliseconds apart.
 const POLL_ATTEMPTS: usize = 200;
 
-/// The element of a kind that is called `name`, among those that can be seen: in the dialog that is open, or on the page.
+/// A script that returns the visible element with this selector and name, or null. It searches the open dialog or, if there
+/// is none, the page.
 const FIND: &str = r#"
     const [selector, name] = arguments;
     const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document;
@@ -56,13 +58,13 @@ const FIND: &str = r#"
     return [...root.querySelectorAll(selector)]
       .find((element) => nameOf(element) === name && element.checkVisibility({ visibilityProperty: true })) ?? null;
 "#;
-/// How `WebDriver` calls a reference to an element.
+/// The field that contains the id in `WebDriver`'s reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const BUTTONS: &str = "button, a[href]";
 const FIELDS: &str = "input, select";
 
 impl Browser {
-    /// Opens the dashboard of a service of its own, whose clock is the browser's.
+    /// Starts a service with the real time and opens its dashboard.
     pub async fn open() -> Self {
         let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
         let url = format!("{}/", service.url);
@@ -76,7 +78,7 @@ impl Browser {
         Self { service, driver, has_ended: false, _chromedriver: chromedriver }
     }
 
-    /// The same, with an account, whose first member logs in.
+    /// Starts a service with an account, opens its dashboard, and logs in as the account's first member.
     pub async fn logged_in() -> (Self, Account) {
         let browser = Self::open().await;
         let account = browser.service.account().await;
@@ -85,19 +87,18 @@ impl Browser {
         (browser, account)
     }
 
-    /// Logs somebody in who has the usual password.
+    /// Logs in as a member whose password is [`PASSWORD`].
     pub async fn log_in(&self, email: &str) {
         self.log_in_with(email, PASSWORD).await;
     }
 
-    /// Logs somebody in.
     pub async fn log_in_with(&self, email: &str, password: &str) {
         self.fill("Email", email).await;
         self.fill("Password", password).await;
         self.click("Log in").await;
     }
 
-    /// Looks at another screen.
+    /// Opens a screen by its link in the menu.
     pub async fn go(&self, screen: &str) {
         self.click(screen).await;
         self.wait_until(
@@ -108,25 +109,25 @@ impl Browser {
         .await;
     }
 
-    /// Ends the test. The browser must have logged nothing but `expected`.
+    /// Ends the test. Panics unless the browser's log consists of exactly the messages in `expected`.
     #[track_caller]
     pub fn end(mut self, expected: &[&str]) -> impl Future<Output = ()> {
         self.has_ended = true;
         let expected: BTreeSet<String> = expected.iter().map(|&line| line.to_owned()).collect();
         async move {
             assert_eq!(self.take_log().await, expected);
-            self.driver.clone().close().await.expect("the browser ends");
+            self.driver.clone().close().await.expect("the browser closes");
         }
     }
 
-    /// What the browser has logged since the last look, requests that failed as `STATUS PATH`.
+    /// Takes the messages that the browser has logged since the last call. A failed request is `STATUS PATH`.
     pub async fn take_log(&self) -> BTreeSet<String> {
         let log = self.driver.issue_cmd(TakeLog).await.expect("the log");
         let entries = log.as_array().expect("entries");
         entries.iter().map(|entry| shortened(entry["message"].as_str().expect("a message"))).collect()
     }
 
-    /// The same, as soon as there is something.
+    /// Waits until the browser has logged messages, and takes them.
     pub async fn wait_for_log(&self) -> String {
         for _ in 0..POLL_ATTEMPTS {
             let log = self.take_log().await;
@@ -138,12 +139,12 @@ impl Browser {
         panic!("the browser logs nothing");
     }
 
-    /// What `script` returns.
+    /// Runs a script and returns its result.
     pub async fn value(&self, script: &str, arguments: &[Value]) -> Value {
         self.driver.execute(script, arguments.to_vec()).await.expect("the script runs")
     }
 
-    /// What `script` hands to its last argument.
+    /// Runs a script and returns the value that it passes to its last argument, a callback.
     pub async fn async_value(&self, script: &str) -> Value {
         self.driver.execute_async(script, Vec::new()).await.expect("the script runs")
     }
@@ -153,51 +154,49 @@ impl Browser {
         self.driver.issue_cmd(Execute { method, parameters }).await.expect(method);
     }
 
-    /// Loads the page anew.
     pub async fn reload(&self) {
         self.driver.refresh().await.expect("the page");
     }
 
-    /// The page's title.
     pub async fn title(&self) -> String {
         self.driver.title().await.expect("a title")
     }
 
-    /// Waits until `script` returns true.
-    pub async fn wait_until(&self, what: &str, script: &str, arguments: &[Value]) {
+    /// Waits until `script` returns true. `description` says what it waits for, in case of a timeout.
+    pub async fn wait_until(&self, description: &str, script: &str, arguments: &[Value]) {
         for _ in 0..POLL_ATTEMPTS {
             if self.value(script, arguments).await == true {
                 return;
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("{what} never came. {}", self.page_content().await);
+        panic!("timed out waiting for {description}. {}", self.page_content().await);
     }
 
-    /// What there is, to tell in a test that failed.
+    /// The text of the page and the browser's log, for the message of a failed test.
     async fn page_content(&self) -> String {
         let text = self.value("return document.body.innerText", &[]).await;
-        format!("There is: {text}, and in the log: {:?}", self.take_log().await)
+        format!("The page contains: {text}. The log contains: {:?}", self.take_log().await)
     }
 
-    /// Waits until this text can be read.
+    /// Waits until the page contains this text.
     pub async fn wait_for_text(&self, text: &str) {
-        const SEES: &str = "return document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
-        self.wait_until(&format!("“{text}”"), SEES, &[json!(text)]).await;
+        const CONTAINS: &str = "return document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
+        self.wait_until(&format!("“{text}”"), CONTAINS, &[json!(text)]).await;
     }
 
-    /// Waits until this text can't be read any more.
+    /// Waits until the page does not contain this text.
     pub async fn wait_until_gone(&self, text: &str) {
         const LACKS: &str = "return !document.body.innerText.replace(/\\s+/g, ' ').includes(arguments[0])";
-        self.wait_until(&format!("the end of “{text}”"), LACKS, &[json!(text)]).await;
+        self.wait_until(&format!("a page without “{text}”"), LACKS, &[json!(text)]).await;
     }
 
-    /// Whether a button or link is called `name`.
+    /// Returns true if there is a visible button or link with this name.
     pub async fn has_button(&self, name: &str) -> bool {
         !self.value(FIND, &[json!(BUTTONS), json!(name)]).await.is_null()
     }
 
-    /// Whether there is a field with this label.
+    /// Returns true if there is a visible field with this label.
     pub async fn has_field(&self, label: &str) -> bool {
         !self.value(FIND, &[json!(FIELDS), json!(label)]).await.is_null()
     }
@@ -210,75 +209,76 @@ impl Browser {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("nothing is called “{name}”. {}", self.page_content().await);
+        panic!("no visible element is named “{name}”. {}", self.page_content().await);
     }
 
-    /// Clicks, once what is above is scrolled away.
+    /// Scrolls the element to the center of the window, so that nothing covers it, and clicks it.
     async fn click_on(element: &Element) {
         let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
         let reference = json!({ELEMENT: String::from(element.element_id())});
-        element.clone().client().execute(scroll, vec![reference]).await.expect("it is there");
-        element.click().await.expect("it can be clicked");
+        element.clone().client().execute(scroll, vec![reference]).await.expect("the element exists");
+        element.click().await.expect("the element can be clicked");
     }
 
-    /// Clicks on a button or link.
+    /// Clicks a button or link.
     pub async fn click(&self, name: &str) {
         Self::click_on(&self.find(BUTTONS, name).await).await;
     }
 
-    /// Clicks on the button that sends a form, which what opened it may be called like.
+    /// Clicks the submit button of a form. Unlike [`Self::click`], this ignores a button of the same name that opened the
+    /// form.
     pub async fn submit(&self, name: &str) {
         Self::click_on(&self.find("form button[type=submit]", name).await).await;
     }
 
-    /// A field, by its label.
+    /// Finds a field by its label.
     pub async fn field(&self, label: &str) -> Element {
         self.find(FIELDS, label).await
     }
 
-    /// Types a text into a field, instead of what is in it.
+    /// Replaces the content of a field by typing.
     pub async fn fill(&self, label: &str, text: &str) {
         let field = self.field(label).await;
-        field.clear().await.expect("it can be written to");
-        field.send_keys(text).await.expect("it can be written to");
+        field.clear().await.expect("the field is editable");
+        field.send_keys(text).await.expect("the field is editable");
     }
 
-    /// Clicks on a checkbox or radio button.
+    /// Clicks a checkbox or radio button.
     pub async fn check(&self, label: &str) {
         Self::click_on(&self.field(label).await).await;
     }
 
-    /// Chooses one of a list.
+    /// Selects an option of a drop-down list.
     pub async fn choose(&self, label: &str, option: &str) {
-        self.field(label).await.select_by_label(option).await.expect("it can be chosen");
+        self.field(label).await.select_by_label(option).await.expect("the option exists");
     }
 
-    /// What stands in a field.
+    /// The content of a field.
     pub async fn field_value(&self, label: &str) -> String {
         self.field(label).await.prop("value").await.expect("a value").unwrap_or_default()
     }
 
-    /// Presses keys, wherever the focus is.
+    /// Sends keys to the focused element.
     pub async fn press(&self, keys: &str) {
-        let focused = self.driver.active_element().await.expect("something has the focus");
-        focused.send_keys(keys).await.expect("they are pressed");
+        let focused = self.driver.active_element().await.expect("a focused element");
+        focused.send_keys(keys).await.expect("the keys are pressed");
     }
 
-    /// What a screen reader says has the focus.
+    /// The accessible name of the focused element.
     pub async fn focused(&self) -> String {
         const FOCUSED: &str = "const one = document.activeElement;
             return one.ariaLabel ?? (one.labels?.[0] ?? one).textContent.replace(/\\s+/g, ' ').trim()";
         self.value(FOCUSED, &[]).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// What the complaint about a field says, which a screen reader reads with the field.
+    /// Waits for the error message of a field, which `aria-describedby` refers to, and returns it.
     pub async fn field_error(&self, label: &str) -> String {
         let field = self.field(label).await;
         let id = field.attr("aria-describedby").await.expect("attributes").unwrap_or_default();
         let id = id.split(' ').next_back().unwrap_or_default().to_owned();
         let text = "return document.getElementById(arguments[0])?.innerText ?? ''";
         self.wait_until(
-            "a complaint",
+            "an error message",
             "return document.getElementById(arguments[0])?.innerText > ''",
             &[json!(id)],
         )
@@ -286,7 +286,7 @@ impl Browser {
         self.value(text, &[json!(id)]).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The texts of a list's cells, row by row.
+    /// Waits until the list is loaded, and returns the texts of its cells by rows.
     pub async fn rows(&self) -> Vec<Vec<String>> {
         self.wait_until(
             "the list",
@@ -299,7 +299,7 @@ impl Browser {
         serde_json::from_value(self.value(rows, &[]).await).expect("rows of cells")
     }
 
-    /// Waits until the list has so many rows.
+    /// Waits until the list has `count` rows, and returns the texts of their cells.
     pub async fn wait_for_rows(&self, count: usize) -> Vec<Vec<String>> {
         for _ in 0..POLL_ATTEMPTS {
             let rows = self.rows().await;
@@ -308,23 +308,24 @@ impl Browser {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("there are never {count} rows: {:?}", self.rows().await);
+        panic!("the list does not have {count} rows: {:?}", self.rows().await);
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        assert!(self.has_ended || thread::panicking(), "a test has to say what the browser may have logged");
+        assert!(self.has_ended || thread::panicking(), "a test must end with `Browser::end`");
     }
 }
 
-/// A line of the log, without what is different each time.
+/// Shortens the message of a failed request to `STATUS PATH`, because the rest differs between runs. Returns other messages
+/// unchanged.
 fn shortened(message: &str) -> String {
-    let Some((url, failed)) = message.split_once(" - Failed to load resource: ") else {
+    let Some((url, reason)) = message.split_once(" - Failed to load resource: ") else {
         return message.to_owned();
     };
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
-    let status = failed.split_once("a status of ").map_or(failed, |(_, status)| &status[..3]);
+    let status = reason.split_once("a status of ").map_or(reason, |(_, status)| &status[..3]);
     format!("{status} /{path}")
 }

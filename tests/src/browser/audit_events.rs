@@ -1,4 +1,4 @@
-//! Audit Events.
+//! The screen “Audit Events”.
 
 use serde_json::json;
 

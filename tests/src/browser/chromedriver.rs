@@ -1,4 +1,4 @@
-//! The browser's driver: the program, and those of its commands that are Chromium's own.
+//! ChromeDriver: its process, and its commands that are not part of WebDriver.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,34 +14,34 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-/// The program that tells the browser what to do.
+/// A process of ChromeDriver, which controls the browser.
 pub struct Chromedriver {
     process: Child,
     port: u16,
 }
 
 impl Chromedriver {
-    /// Starts it, and a browser.
+    /// Starts ChromeDriver and a browser.
     pub async fn start() -> (Self, Client) {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().expect("chromedriver, which bash .ci/browser installs");
+        let mut process = command.spawn().expect("chromedriver, which `bash .ci/browser` installs");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let port = lines.find_map(|line| {
             let line = line.expect("a line");
             let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
             port.trim_end_matches('.').parse().ok()
         });
-        // Else it would wait for somebody to read on.
+        // ChromeDriver would block if nobody read its output.
         thread::spawn(move || lines.count());
-        let chromedriver = Self { process, port: port.expect("chromedriver says where it listens") };
+        let chromedriver = Self { process, port: port.expect("ChromeDriver prints its port") };
 
         let arguments = [
             "--headless=new",
             "--window-size=1280,900",
             "--lang=en",
             "--force-prefers-reduced-motion",
-            // Its sandbox can't be had as root, nor in some containers. All that it opens is ours.
+            // The sandbox does not work for root, nor in some containers. The tests open only pages of this repository.
             "--no-sandbox",
             "--disable-dev-shm-usage",
         ];
@@ -56,7 +56,7 @@ impl Chromedriver {
 }
 
 impl Drop for Chromedriver {
-    /// Asks it to end, so that it ends its browser too.
+    /// Requests a shutdown first, because a killed ChromeDriver would leave its browser running.
     fn drop(&mut self) {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
@@ -69,7 +69,7 @@ impl Drop for Chromedriver {
     }
 }
 
-/// Takes what the browser has logged since the last time.
+/// A command that takes the messages that the browser has logged since the last such command.
 #[derive(Debug)]
 pub struct TakeLog;
 

@@ -1,4 +1,4 @@
-//! Create API Key, and the key that is shown once.
+//! The dialog “Create API Key”, and the dialog that shows the new key once.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn created_key_is_shown_once_and_works() {
     let curl = format!("curl {}/v1/auth/me -H \"Authorization: Bearer {key}\"", browser.service.url);
     assert_eq!(browser.field_value("Curl command").await, curl);
 
-    // Neither Escape nor the corner leaves it unasked, nor asks once and then leaves.
+    // Escape and “Close” require a confirmation, every time.
     for _ in 0..3 {
         browser.press(&Key::Escape).await;
         browser.wait_for_text("Have you saved the secret?").await;
@@ -39,7 +39,7 @@ async fn created_key_is_shown_once_and_works() {
     browser.click("Not yet").await;
     browser.click("Close").await;
     browser.click("Not yet").await;
-    // Nor does the browser's way to another screen take it away.
+    // The dialog stays open when the browser navigates to another screen.
     browser.value("location.hash = '#/sessions'", &[]).await;
     browser.wait_until("the other screen", "return document.title.startsWith('Sessions')", &[]).await;
     assert_eq!(browser.field_value("Secret").await, key);
@@ -68,7 +68,7 @@ async fn created_key_is_shown_once_and_works() {
 async fn test_key_with_projects_and_expiry_is_created() {
     let (browser, account) = Browser::logged_in().await;
     let project = |name: &str| json!({"name": name});
-    let made = browser
+    let created = browser
         .service
         .post("/v1/projects?environment=test", &account.session, project("Trial"))
         .await
@@ -84,7 +84,7 @@ async fn test_key_with_projects_and_expiry_is_created() {
     browser.fill("Project to add", "no project").await;
     browser.click("Add").await;
     browser.wait_for_text("“no project” is not a project name or ID.").await;
-    // By its name, by its id, and one that is written and not added.
+    // A project by its name, one by its id, and one that is typed but not added.
     browser.fill("Project to add", "trial").await;
     browser.press(&Key::Enter).await;
     browser.wait_until("the chip", "return document.querySelectorAll('.chip').length === 1", &[]).await;
@@ -100,7 +100,7 @@ async fn test_key_with_projects_and_expiry_is_created() {
     let key = browser.field_value("Secret").await;
     let record = browser.service.me(&Credential::bearer(&key)).await.expect(200);
     assert_eq!(record["key_type"], "test");
-    assert_eq!(record["scope"]["projects"], json!([made["id"], "proj_other"]));
+    assert_eq!(record["scope"]["projects"], json!([created["id"], "proj_other"]));
     assert!(record["expires_at"].is_string());
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
@@ -138,7 +138,7 @@ async fn missing_input_shows_an_error_at_its_field() {
     browser.choose("Expires", "On a date…").await;
     browser.click("Create key").await;
     assert_eq!(browser.field_error("Expires").await, "Select a date.");
-    // What only the API knows stands beside its field too.
+    // An error that only the API detects is shown at its field, too.
     let past = "const day = document.querySelector('input[type=date]'); day.value = '2000-01-01';
         day.dispatchEvent(new Event('change'))";
     browser.value(past, &[]).await;
@@ -161,7 +161,9 @@ async fn copy_button_copies_to_the_clipboard() {
     let key = browser.field_value("Secret").await;
     browser.click("Copy environment variable").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
-    browser.wait_until("it is said in the dialog", in_dialog, &[json!("Environment variable copied.")]).await;
+    browser
+        .wait_until("the message in the dialog", in_dialog, &[json!("Environment variable copied.")])
+        .await;
     let pasted = browser.async_value("navigator.clipboard.readText().then(arguments[0])").await;
     assert_eq!(pasted, format!("MEDTWIN_API_KEY={key}"));
     browser.click("Done").await;
@@ -182,7 +184,7 @@ async fn key_is_selected_if_the_browser_denies_copying() {
     browser.click("Copy secret").await;
     let in_dialog = "return document.querySelector('dialog[open]').innerText.includes(arguments[0])";
     browser
-        .wait_until("it is said in the dialog", in_dialog, &[json!("The text is selected: press Ctrl+C")])
+        .wait_until("the message in the dialog", in_dialog, &[json!("The text is selected: press Ctrl+C")])
         .await;
     let selected =
         "const one = document.activeElement; return one.value.slice(one.selectionStart, one.selectionEnd)";
@@ -199,7 +201,7 @@ async fn retry_after_a_lost_response_creates_one_key() {
     browser.click("Create API key").await;
     browser.fill("Name", "Server").await;
     browser.choose("Expires", "In 30 days").await;
-    // The response to the first request is lost on its way.
+    // The response to the first request is lost.
     let lose = "const send = window.fetch;
         window.fetch = async (...request) => {
           window.fetch = send;
@@ -209,7 +211,7 @@ async fn retry_after_a_lost_response_creates_one_key() {
     browser.value(lose, &[]).await;
     browser.click("Create key").await;
     browser.wait_for_text("The service can’t be reached.").await;
-    // So that in 30 days is another second now.
+    // After more than a second, “in 30 days” is a different time.
     sleep(Duration::from_millis(1_100)).await;
     browser.click("Create key").await;
     browser.wait_for_text("the connection failed before it arrived").await;

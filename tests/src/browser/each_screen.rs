@@ -1,5 +1,5 @@
-//! Each screen, in both themes and on screens of all sizes: what axe says of it, and whether it fits. Leaves a picture of
-//! each in `target/dashboard`.
+//! Checks every screen in both themes and at several widths: that its content fits, and that axe finds no violation. Saves a
+//! picture of each in `target/dashboard`.
 
 use std::{fs, path::PathBuf};
 
@@ -14,18 +14,18 @@ use crate::{
     service::{Credential, PASSWORD, key_path},
 };
 
-/// Widths of screens, in CSS pixels, from a small phone to a large desk.
+/// The widths of the window in CSS pixels, from a small phone to a large monitor.
 const WIDTHS: [u32; 4] = [360, 768, 1280, 1600];
 const THEMES: [&str; 2] = ["light", "dark"];
 
-/// Where axe-core is, which checks a page by the rules of WCAG.
-#[expect(clippy::disallowed_methods, reason = "only those who run the tests know")]
+/// The script axe-core, which checks a page by the rules of WCAG. The environment variable `AXE` contains its path.
+#[expect(clippy::disallowed_methods, reason = "only the environment of the test run names it")]
 fn axe() -> String {
-    let file = std::env::var("AXE").expect("AXE, as bash .ci/browser sets it");
+    let file = std::env::var("AXE").expect("`AXE`, which `bash .ci/browser` sets");
     fs::read_to_string(&file).expect(&file)
 }
 
-/// Where pictures go.
+/// The folder for the pictures.
 fn pictures() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/dashboard");
     fs::create_dir_all(&folder).expect("a folder");
@@ -35,11 +35,11 @@ fn pictures() -> PathBuf {
 struct Inspector<'a> {
     browser: &'a Browser,
     axe: String,
-    faults: Vec<String>,
+    problems: Vec<String>,
 }
 
 impl Inspector<'_> {
-    /// Looks at what there is, which is called `name`, in each theme and at each width.
+    /// Checks the current screen in each theme and at each width. `name` is used in messages and file names.
     async fn inspect(&mut self, name: &str) {
         for theme in THEMES {
             let features = json!([{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
@@ -55,23 +55,24 @@ impl Inspector<'_> {
     }
 
     async fn inspect_at_width(&mut self, name: &str, width: u32) {
-        // What is wider than the screen, or hangs out of a dialog.
+        // The elements whose content is wider than they are.
         let fits = "const all = [document.documentElement, ...document.querySelectorAll('dialog, main, .table-wrapper, tbody, tbody tr, td, .field')];
             return all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map((one) => one.outerHTML.slice(0, 120))";
         let wide = self.browser.value(fits, &[]).await;
         if wide != json!([]) {
-            self.faults.push(format!("{name} is too wide: {wide}"));
+            self.problems.push(format!("{name} is too wide: {wide}"));
         }
         let picture = pictures().join(format!("{name}.png"));
-        fs::write(picture, self.browser.driver.screenshot().await.expect("a picture")).expect("it is kept");
+        fs::write(picture, self.browser.driver.screenshot().await.expect("a picture"))
+            .expect("the picture is saved");
         if width == 360 || width == 1280 {
             self.browser.value(&self.axe, &[]).await;
             let run = "const done = arguments[0]; axe.run().then(({ violations, passes }) =>
-                done(passes.length < 10 ? ['axe has hardly looked'] : violations.map(({ id, nodes }) => `${id}: ${nodes.map((one) => `${one.html} ${one.failureSummary}`).join(' | ')}`)),
+                done(passes.length < 10 ? ['axe ran fewer than 10 checks'] : violations.map(({ id, nodes }) => `${id}: ${nodes.map((one) => `${one.html} ${one.failureSummary}`).join(' | ')}`)),
                 (error) => done([String(error)]))";
-            let found = self.browser.async_value(run).await;
-            for violation in found.as_array().expect("violations") {
-                self.faults.push(format!("{name}: {violation}"));
+            let violations = self.browser.async_value(run).await;
+            for violation in violations.as_array().expect("violations") {
+                self.problems.push(format!("{name}: {violation}"));
             }
         }
     }
@@ -82,7 +83,7 @@ impl Inspector<'_> {
 async fn every_screen_fits_and_has_no_axe_violations() {
     let browser = Browser::open().await;
     let account = browser.service.account_with_email("ada@example.com".to_owned()).await;
-    let mut inspector = Inspector { browser: &browser, axe: axe(), faults: Vec::new() };
+    let mut inspector = Inspector { browser: &browser, axe: axe(), problems: Vec::new() };
     browser.wait_for_text("Log in to MedTWIN").await;
     inspector.inspect("login").await;
     browser.log_in_with(&account.email, "wrong").await;
@@ -91,12 +92,12 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.log_in(&account.email).await;
     browser.wait_for_text("No API keys").await;
     inspector.inspect("keys-none").await;
-    fill(&browser, &account.session).await;
+    create_typical_data(&browser, &account.session).await;
 
     browser.reload().await;
     browser.wait_for_rows(5).await;
     inspector.inspect("keys").await;
-    fill_with_long_names(&browser, &account.session).await;
+    create_long_names(&browser, &account.session).await;
     browser.check("Include revoked").await;
     browser.wait_for_rows(8).await;
     inspector.inspect("keys-long-names").await;
@@ -161,13 +162,13 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.click("Menu").await;
     browser.wait_for_text("Log out").await;
     inspector.inspect_at_width("menu-dark-360", 360).await;
-    let faults = inspector.faults;
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let problems = inspector.problems;
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     browser.end(&["401 /v1/auth/login"]).await;
 }
 
-/// An account as one looks after some months.
-async fn fill(browser: &Browser, session: &Credential) {
+/// Creates the data of an account that has been in use for some months.
+async fn create_typical_data(browser: &Browser, session: &Credential) {
     let service = &browser.service;
     for name in ["Sleep and memory", "Ward 7"] {
         service.post("/v1/projects", session, json!({"name": name})).await.expect(201);
@@ -197,8 +198,8 @@ async fn fill(browser: &Browser, session: &Credential) {
     }
 }
 
-/// Keys whose names and projects have no end.
-async fn fill_with_long_names(browser: &Browser, session: &Credential) {
+/// Creates API keys with very long names and project ids.
+async fn create_long_names(browser: &Browser, session: &Credential) {
     let name = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung";
     let projects = json!({"projects": [format!("proj_{}", "a".repeat(64)), "proj_b"]});
     browser.service.key(session, json!({"name": name, "scope": projects})).await;

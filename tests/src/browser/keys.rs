@@ -1,4 +1,4 @@
-//! API Keys: the list, its filter and its pages.
+//! The screen “API Keys”: the list, its filters and its pages.
 
 use serde_json::json;
 
@@ -21,9 +21,9 @@ async fn rows_show_all_properties_of_a_key() {
     let (browser, account) = Browser::logged_in().await;
     let service = &browser.service;
     let scope = json!({"projects": ["proj_a", "proj_b", "proj_c"]});
-    let members = json!({"name": "Study A", "type": "test", "permissions": ["read", "delete"], "scope": scope,
+    let fields = json!({"name": "Study A", "type": "test", "permissions": ["read", "delete"], "scope": scope,
         "expires_at": "2099-01-01T00:00:00Z"});
-    let (_, scoped) = service.key(&account.session, members).await;
+    let (_, scoped) = service.key(&account.session, fields).await;
     let (used, record) = service.key(&account.session, json!({"name": "Server"})).await;
     service.me(&used).await.expect(200);
     browser.reload().await;

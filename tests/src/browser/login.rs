@@ -1,4 +1,4 @@
-//! The login, and out again.
+//! Login and logout.
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::{
     service::{Credential, PASSWORD},
 };
 
-/// A network that is not there.
+/// The parameters of a DevTools command that disconnects the browser from the network.
 fn offline() -> Value {
     json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 }
@@ -22,7 +22,7 @@ async fn correct_password_shows_the_keys_and_logout_ends_the_session() {
     assert_eq!(browser.title().await, "API keys · MedTWIN");
     assert_eq!(browser.focused().await, "API keys");
 
-    // The session outlives the page.
+    // A reload does not end the session.
     browser.reload().await;
     browser.wait_for_text("No API keys").await;
 
@@ -112,7 +112,7 @@ async fn ended_session_leads_to_the_login_and_back() {
     browser.wait_for_text("Your session has ended. Log in again to continue.").await;
     assert_eq!(browser.value("return sessionStorage.length", &[]).await, 0);
     browser.log_in(&account.email).await;
-    // Where one was.
+    // The login returns to the same screen.
     browser.wait_for_text("Where you are logged in.").await;
     browser.end(&["401 /v1/auth/sessions"]).await;
 }
@@ -152,17 +152,21 @@ async fn logout_is_offered_on_every_screen() {
         browser.go(screen).await;
         assert!(browser.has_button("Log out").await, "{screen}");
     }
-    // Where there is no room, the menu is called up.
+    // On a narrow window, a button opens the menu.
     let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
     browser.click("Menu").await;
     browser
         .wait_until("the menu", "return document.querySelector('#menu').matches(':popover-open')", &[])
         .await;
-    // It goes away although one stays on the screen where one is.
+    // A link to the current screen closes the menu, too.
     browser.go("API keys").await;
     browser
-        .wait_until("no menu", "return !document.querySelector('#menu').matches(':popover-open')", &[])
+        .wait_until(
+            "a page without the menu",
+            "return !document.querySelector('#menu').matches(':popover-open')",
+            &[],
+        )
         .await;
     browser.click("Menu").await;
     browser.click("Log out").await;

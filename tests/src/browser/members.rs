@@ -1,4 +1,4 @@
-//! Team Members.
+//! The screen “Team Members”.
 
 use serde_json::json;
 
@@ -65,7 +65,7 @@ async fn rejected_change_shows_the_reason() {
     browser.submit("Add member").await;
     browser.wait_for_text("The email address already belongs to a member").await;
     browser.click("Cancel").await;
-    // The last one with `admin` keeps it.
+    // The last admin cannot remove their own `admin`.
     browser.click(&format!("Edit {}", account.email)).await;
     browser.check("admin").await;
     browser.click("Save").await;

@@ -1,4 +1,4 @@
-//! Password.
+//! The screen “Password”.
 
 use crate::{browser::Browser, service::PASSWORD};
 
@@ -18,7 +18,7 @@ async fn change_ends_the_other_sessions() {
     browser.wait_for_text("Password changed. Your other sessions have ended.").await;
     assert_eq!(browser.field_value("New password").await, "");
     browser.service.me(&account.session).await.assert_unauthorized();
-    // This one goes on.
+    // The session of the browser stays valid.
     browser.go("API keys").await;
     browser.wait_for_text("No API keys").await;
     browser.click("Log out").await;
@@ -57,7 +57,7 @@ async fn fields_are_masked_and_allow_password_managers_and_pasting() {
         for (name, value) in [("type", "password"), ("autocomplete", kind)] {
             assert_eq!(field.attr(name).await.expect("attributes").as_deref(), Some(value), "{label}");
         }
-        // Nothing keeps a text from being pasted.
+        // No event handler prevents pasting.
         let paste = "return [...document.querySelectorAll('input[type=password]')].every((one) =>
             one.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true })))";
         assert_eq!(browser.value(paste, &[]).await, true, "{label}");

@@ -1,4 +1,4 @@
-//! Revoke.
+//! The dialog to revoke an API key.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ async fn dialog_can_be_cancelled() {
         browser.click("Revoke Server").await;
         browser.click(leave).await;
         browser.wait_until_gone("You can’t restore a revoked key.").await;
-        assert_eq!(browser.focused().await, "Revoke Server", "the focus is where it was");
+        assert_eq!(browser.focused().await, "Revoke Server", "the button has the focus again");
     }
     browser.click("Revoke Server").await;
     browser.press(&fantoccini::key::Key::Escape).await;

@@ -1,4 +1,4 @@
-//! Rotate.
+//! The dialog to rotate an API key.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What may not happen in the browser, and that it would be noticed.
+//! Protection against hostile content, and the checks that the browser enforces it.
 
 use serde_json::json;
 
@@ -35,9 +35,9 @@ async fn hostile_names_are_displayed_as_text() {
     for screen in ["Audit events", "Sessions"] {
         browser.go(screen).await;
         browser.rows().await;
-        let made =
+        let injected =
             browser.value("return document.querySelectorAll('main img, main script').length", &[]).await;
-        assert_eq!(made, 0, "{screen}");
+        assert_eq!(injected, 0, "{screen}");
         assert_eq!(browser.title().await, format!("{screen} · MedTWIN"));
     }
     let path = format!("#/audit-events?key_id={}", crate::response::text(&key, "id"));
@@ -51,7 +51,7 @@ async fn hostile_names_are_displayed_as_text() {
 async fn content_security_policy_blocks_markup_and_other_origins() {
     let (browser, _) = Browser::logged_in().await;
     assert!(browser.take_log().await.is_empty());
-    for (attempt, refusal) in [
+    for (attempt, violation) in [
         ("document.body.innerHTML = '<p>'", "TrustedHTML"),
         (
             "const one = document.createElement('img'); one.src = 'http://127.0.0.2/x.png'; document.body.append(one)",
@@ -71,7 +71,7 @@ async fn content_security_policy_blocks_markup_and_other_origins() {
         let attempt = format!("try {{ {attempt} }} catch (error) {{ console.error(String(error)) }}");
         browser.value(&attempt, &[]).await;
         let log = browser.wait_for_log().await;
-        assert!(log.contains(refusal), "{attempt}: {log}");
+        assert!(log.contains(violation), "{attempt}: {log}");
     }
     browser.end(&[]).await;
 }
@@ -83,11 +83,11 @@ async fn page_contacts_only_the_service_and_stores_only_the_session() {
     for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {
         browser.go(screen).await;
     }
-    let asked =
+    let urls =
         browser.value("return performance.getEntriesByType('resource').map((one) => one.name)", &[]).await;
-    let asked: Vec<String> = serde_json::from_value(asked).expect("addresses");
-    assert!(asked.len() > 20, "{asked:?}");
-    for url in asked {
+    let urls: Vec<String> = serde_json::from_value(urls).expect("URLs");
+    assert!(urls.len() > 20, "{urls:?}");
+    for url in urls {
         let path = url.strip_prefix(&browser.service.url).expect(&url);
         assert!(path.starts_with("/v1/") || path.starts_with("/dashboard/assets/"), "{url}");
     }

@@ -1,4 +1,4 @@
-//! Sessions.
+//! The screen “Sessions”.
 
 use crate::browser::Browser;
 

@@ -1,4 +1,4 @@
-//! The dashboard beneath a stage, as on API Gateway's own domain.
+//! The dashboard below a stage, as on API Gateway's own domain.
 
 use axum::{
     Router,
@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 
 use crate::{browser::Browser, service::OwnService};
 
-/// Hands on what lies beneath `/live`, as API Gateway does, and knows nothing else.
-async fn beneath_a_stage(State(url): State<String>, request: Request) -> Response<Body> {
+/// Forwards the requests to paths below `/live`, like API Gateway. Rejects all others.
+async fn forward_from_stage(State(url): State<String>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(path) = parts.uri.path_and_query().and_then(|path| path.as_str().strip_prefix("/live")) else {
         return Response::builder().status(403).body(Body::empty()).expect("a response");
@@ -20,18 +20,18 @@ async fn beneath_a_stage(State(url): State<String>, request: Request) -> Respons
     let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
     let http =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-    let mut asked = http.request(parts.method, format!("{url}{path}")).body(body);
+    let mut forwarded_request = http.request(parts.method, format!("{url}{path}")).body(body);
     for name in ["authorization", "content-type"] {
         if let Some(value) = parts.headers.get(name) {
-            asked = asked.header(name, value);
+            forwarded_request = forwarded_request.header(name, value);
         }
     }
-    let response = asked.send().await.expect("a response");
-    let mut forwarded = Response::builder().status(response.status());
+    let response = forwarded_request.send().await.expect("a response");
+    let mut forwarded_response = Response::builder().status(response.status());
     for (name, value) in response.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
-        forwarded = forwarded.header(name, value);
+        forwarded_response = forwarded_response.header(name, value);
     }
-    forwarded.body(Body::from(response.bytes().await.expect("a body"))).expect("a response")
+    forwarded_response.body(Body::from(response.bytes().await.expect("a body"))).expect("a response")
 }
 
 #[tokio::test]
@@ -40,8 +40,8 @@ async fn login_and_key_creation_work_below_a_stage() {
     let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
     let account = service.account().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let stage = format!("http://{}/live", listener.local_addr().expect("its address"));
-    let router = Router::new().fallback(beneath_a_stage).with_state(service.url.clone());
+    let stage = format!("http://{}/live", listener.local_addr().expect("an address"));
+    let router = Router::new().fallback(forward_from_stage).with_state(service.url.clone());
     tokio::spawn(async { axum::serve(listener, router).await });
 
     let browser = Browser::open_at(service, &format!("{stage}/")).await;
@@ -55,7 +55,7 @@ async fn login_and_key_creation_work_below_a_stage() {
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
     browser.wait_for_rows(1).await;
-    let url = browser.driver.current_url().await.expect("an address");
+    let url = browser.driver.current_url().await.expect("a URL");
     assert_eq!(url.as_str(), format!("{stage}/dashboard"));
     browser.end(&[]).await;
 }

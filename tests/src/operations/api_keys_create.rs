@@ -9,11 +9,11 @@ use crate::{
 
 const PATH: &str = "/v1/api-keys";
 
-/// A body that makes a key, with these members besides.
-fn body(members: Value) -> Value {
+/// A body that creates a key, with these additional fields.
+fn body(fields: Value) -> Value {
     let mut body = json!({"name": "A key", "permissions": ["read"]});
-    let Value::Object(members) = members else { panic!("members are an object") };
-    body.as_object_mut().unwrap().extend(members);
+    let Value::Object(fields) = fields else { panic!("fields are an object") };
+    body.as_object_mut().unwrap().extend(fields);
     body
 }
 
@@ -21,15 +21,15 @@ fn body(members: Value) -> Value {
 async fn with_all_fields_returns_201() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let asked = json!({
+    let request = json!({
         "name": "Production Server",
         "permissions": ["read", "write"],
         "type": "live",
         "scope": {"projects": ["proj_abc123"]},
         "expires_at": "2027-01-30T12:00:00Z",
     });
-    let made = service.post(PATH, &account.session, asked).await.expect(201);
-    let (id, key) = (text(&made, "id"), text(&made, "key"));
+    let created = service.post(PATH, &account.session, request).await.expect(201);
+    let (id, key) = (text(&created, "id"), text(&created, "key"));
     let expected = json!({
         "id": id,
         "name": "Production Server",
@@ -43,19 +43,19 @@ async fn with_all_fields_returns_201() {
         "last_used_at": null,
         "key": key,
     });
-    assert_eq!(made, expected);
-    assert!(id.starts_with("key_") && key.starts_with("mt_live_"), "{made}");
+    assert_eq!(created, expected);
+    assert!(id.starts_with("key_") && key.starts_with("mt_live_"), "{created}");
 }
 
 #[tokio::test]
 async fn created_key_works_immediately() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (key, made) = service.key(&account.session, json!({"name": "CI", "permissions": ["write"]})).await;
+    let (key, created) = service.key(&account.session, json!({"name": "CI", "permissions": ["write"]})).await;
     let expected = json!({
         "type": "api_key",
         "account_id": account.id,
-        "key_id": made["id"],
+        "key_id": created["id"],
         "name": "CI",
         "key_type": "live",
         "permissions": ["write"],
@@ -70,10 +70,10 @@ async fn created_key_works_immediately() {
 async fn defaults_are_live_type_every_project_and_no_expiry() {
     let service = Service::start().await;
     let account = service.account().await;
-    for members in [json!({}), json!({"scope": null, "expires_at": null})] {
-        let made = service.post(PATH, &account.session, body(members)).await.expect(201);
-        assert_eq!(made["type"], "live");
-        assert!(made["scope"].is_null() && made["expires_at"].is_null(), "{made}");
+    for fields in [json!({}), json!({"scope": null, "expires_at": null})] {
+        let created = service.post(PATH, &account.session, body(fields)).await.expect(201);
+        assert_eq!(created["type"], "live");
+        assert!(created["scope"].is_null() && created["expires_at"].is_null(), "{created}");
     }
 }
 
@@ -81,25 +81,25 @@ async fn defaults_are_live_type_every_project_and_no_expiry() {
 async fn test_key_has_the_test_prefix_in_secret_and_hint() {
     let service = Service::start().await;
     let account = service.account().await;
-    let made = service.post(PATH, &account.session, body(json!({"type": "test"}))).await.expect(201);
-    let key = text(&made, "key");
+    let created = service.post(PATH, &account.session, body(json!({"type": "test"}))).await.expect(201);
+    let key = text(&created, "key");
     assert!(key.starts_with("mt_test_"));
-    assert_eq!(made["type"], "test");
-    assert_eq!(made["hint"], format!("mt_test_…{}", &key[key.len() - 4..]));
+    assert_eq!(created["type"], "test");
+    assert_eq!(created["hint"], format!("mt_test_…{}", &key[key.len() - 4..]));
 }
 
 #[tokio::test]
 async fn permissions_are_returned_in_order_without_duplicates() {
     let service = Service::start().await;
     let account = service.account().await;
-    for (asked, kept) in [
+    for (requested, returned) in [
         (json!(["admin", "delete", "write", "read"]), json!(["read", "write", "delete", "admin"])),
         (json!(["delete", "read", "delete", "read"]), json!(["read", "delete"])),
         (json!(["admin"]), json!(["admin"])),
     ] {
-        let (key, made) = service.key(&account.session, json!({"permissions": asked})).await;
-        assert_eq!(made["permissions"], kept);
-        assert_eq!(service.me(&key).await.expect(200)["permissions"], kept);
+        let (key, created) = service.key(&account.session, json!({"permissions": requested})).await;
+        assert_eq!(created["permissions"], returned);
+        assert_eq!(service.me(&key).await.expect(200)["permissions"], returned);
     }
 }
 
@@ -108,9 +108,11 @@ async fn name_is_trimmed_and_measured_in_characters() {
     let service = Service::start().await;
     let account = service.account().await;
     let (short, long) = ("ä", "ä".repeat(100));
-    for (asked, kept) in [(" \t A key\n ", "A key"), (short, short), (&format!("  {long}  "), &long)] {
-        let made = service.post(PATH, &account.session, body(json!({"name": asked}))).await.expect(201);
-        assert_eq!(made["name"], kept);
+    for (requested, returned) in [(" \t A key\n ", "A key"), (short, short), (&format!("  {long}  "), &long)]
+    {
+        let created =
+            service.post(PATH, &account.session, body(json!({"name": requested}))).await.expect(201);
+        assert_eq!(created["name"], returned);
     }
 }
 
@@ -119,7 +121,7 @@ async fn invalid_field_returns_400_and_creates_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let ids = |count: usize| (0..count).map(|n| format!("proj_{n}")).collect::<Vec<_>>();
-    for (member, values) in [
+    for (field, values) in [
         ("name", json!(["", "  ", "a\u{7}b", "a\nb", "a".repeat(101), "ä".repeat(101), 1, null, ["a"]])),
         ("permissions", json!([[], ["root"], ["READ"], ["read", null], "read", null, {"read": true}])),
         ("type", json!(["LIVE", "prod", "", 1, null])),
@@ -146,8 +148,8 @@ async fn invalid_field_returns_400_and_creates_nothing() {
         ("key", json!(["mt_live_mine"])),
     ] {
         for value in values.as_array().unwrap() {
-            let response = service.post(PATH, &account.session, body(json!({member: value}))).await;
-            response.assert_bad_field(member);
+            let response = service.post(PATH, &account.session, body(json!({field: value}))).await;
+            response.assert_bad_field(field);
         }
     }
     for required in ["name", "permissions"] {
@@ -165,8 +167,8 @@ async fn scope_of_1_to_100_projects_returns_201() {
     let many: Vec<_> = (0..100).map(|n| format!("proj_{n}")).collect();
     for scope in [json!({"projects": ["proj_a"]}), json!({"projects": [longest]}), json!({"projects": many})]
     {
-        let (key, made) = service.key(&account.session, json!({"scope": scope})).await;
-        assert_eq!(made["scope"], scope);
+        let (key, created) = service.key(&account.session, json!({"scope": scope})).await;
+        assert_eq!(created["scope"], scope);
         assert_eq!(service.me(&key).await.expect(200)["scope"], scope);
     }
 }
@@ -189,8 +191,8 @@ async fn key_is_valid_until_the_second_of_its_expiry() {
     let account = service.account().await;
     for seconds in [1, 3600] {
         let expires_at = service.time.in_seconds(seconds);
-        let (key, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
-        assert_eq!(made["expires_at"], expires_at);
+        let (key, created) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+        assert_eq!(created["expires_at"], expires_at);
         service.time.pass(seconds - 1);
         assert_eq!(service.me(&key).await.expect(200)["expires_at"], expires_at);
         service.time.pass(1);
@@ -202,18 +204,18 @@ async fn key_is_valid_until_the_second_of_its_expiry() {
 async fn expiry_is_returned_in_utc_and_whole_seconds() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let (_, made) =
+    let (_, created) =
         service.key(&account.session, json!({"expires_at": "2027-01-30T13:30:00.999+01:30"})).await;
-    assert_eq!(made["expires_at"], "2027-01-30T12:00:00Z");
+    assert_eq!(created["expires_at"], "2027-01-30T12:00:00Z");
 }
 
 #[tokio::test]
 async fn secret_is_returned_only_once() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (key, made) = service.key(&account.session, json!({})).await;
-    let secret = text(&made, "key");
-    let path = key_path(&made);
+    let (key, created) = service.key(&account.session, json!({})).await;
+    let secret = text(&created, "key");
+    let path = key_path(&created);
     let responses = [
         service.get(PATH, &account.session).await,
         service.get(&path, &account.session).await,
@@ -222,7 +224,7 @@ async fn secret_is_returned_only_once() {
     ];
     for response in responses {
         assert_eq!(response.status, 200);
-        // All digits behind the prefix, of which the last four may show in the hint.
+        // The hint contains the last four digits of the secret, but no response contains the others.
         assert!(!response.text.contains(&secret[secret.len() - 38..secret.len() - 4]), "{}", response.text);
         assert!(!response.text.contains("\"key\""), "{}", response.text);
     }
@@ -248,13 +250,13 @@ async fn more_permissions_than_the_creator_returns_403() {
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["write", "admin"]})).await;
     let (member, _) = service.member(&account.session, &["write", "admin"]).await;
-    for maker in [key, member] {
+    for creator in [key, member] {
         for exceeding in [json!(["read"]), json!(["write", "delete"]), json!(["read", "write", "admin"])] {
-            let response = service.post(PATH, &maker, body(json!({"permissions": exceeding}))).await;
+            let response = service.post(PATH, &creator, body(json!({"permissions": exceeding}))).await;
             response.assert_forbidden();
         }
         for within in [json!(["write"]), json!(["admin"]), json!(["admin", "write"])] {
-            service.post(PATH, &maker, body(json!({"permissions": within}))).await.expect(201);
+            service.post(PATH, &creator, body(json!({"permissions": within}))).await.expect(201);
         }
     }
 }
@@ -288,8 +290,8 @@ async fn live_key_by_test_key_returns_403() {
     for exceeding in [json!({}), json!({"type": "live"})] {
         service.post(PATH, &test, body(exceeding)).await.assert_forbidden();
     }
-    for maker in [test, live] {
-        service.post(PATH, &maker, body(json!({"type": "test"}))).await.expect(201);
+    for creator in [test, live] {
+        service.post(PATH, &creator, body(json!({"type": "test"}))).await.expect(201);
     }
 }
 
@@ -310,8 +312,8 @@ async fn old_key_can_be_replaced_manually() {
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;
     let (new, _) = service.key(&account.session, json!({})).await;
-    let works = async |key: &Credential| service.get("/v1/projects", key).await.status;
-    assert_eq!((works(&old).await, works(&new).await), (200, 200));
+    let status = async |key: &Credential| service.get("/v1/projects", key).await.status;
+    assert_eq!((status(&old).await, status(&new).await), (200, 200));
     service.delete(&key_path(&record), &new).await.expect(204);
-    assert_eq!((works(&old).await, works(&new).await), (401, 200));
+    assert_eq!((status(&old).await, status(&new).await), (401, 200));
 }

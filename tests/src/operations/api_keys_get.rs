@@ -11,10 +11,10 @@ use crate::{
 async fn returns_created_key_without_its_secret() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let members = json!({"scope": {"projects": ["proj_a"]}, "expires_at": service.time.in_seconds(60)});
-    let (_, made) = service.key(&account.session, members).await;
-    let shown = service.get(&key_path(&made), &account.session).await.expect(200);
-    assert_eq!(shown, without(&made, "key"));
+    let fields = json!({"scope": {"projects": ["proj_a"]}, "expires_at": service.time.in_seconds(60)});
+    let (_, created) = service.key(&account.session, fields).await;
+    let shown = service.get(&key_path(&created), &account.session).await.expect(200);
+    assert_eq!(shown, without(&created, "key"));
 }
 
 #[tokio::test]
@@ -22,11 +22,11 @@ async fn by_key_itself_requires_no_permission() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for permission in ["read", "write", "delete"] {
-        let members = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});
-        let (key, made) = service.key(&account.session, members).await;
-        let mut expected = without(&made, "key");
-        expected["last_used_at"] = made["created_at"].clone();
-        assert_eq!(service.get(&key_path(&made), &key).await.expect(200), expected);
+        let fields = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});
+        let (key, created) = service.key(&account.session, fields).await;
+        let mut expected = without(&created, "key");
+        expected["last_used_at"] = created["created_at"].clone();
+        assert_eq!(service.get(&key_path(&created), &key).await.expect(200), expected);
     }
 }
 
@@ -49,8 +49,8 @@ async fn admin_key_reads_only_keys_within_its_type_and_scope() {
     let (live, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     let (scoped, _) = service.key(&account.session, json!({"scope": scope})).await;
-    // Who reaches it: live, test, scoped.
-    for (members, reached) in [
+    // Whether the live, the test and the scoped key can read a key with these fields.
+    for (fields, readable) in [
         (json!({}), [true, false, false]),
         (json!({"type": "test"}), [false, true, false]),
         (json!({"scope": {"projects": ["proj_b"]}}), [true, false, true]),
@@ -58,11 +58,11 @@ async fn admin_key_reads_only_keys_within_its_type_and_scope() {
         (json!({"scope": {"projects": ["proj_b", "proj_c"]}}), [true, false, false]),
         (json!({"scope": {"projects": ["proj_b"]}, "type": "test"}), [false, true, false]),
     ] {
-        let (_, key) = service.key(&account.session, members.clone()).await;
-        for (caller, reached) in [&live, &test, &scoped].into_iter().zip(reached) {
+        let (_, key) = service.key(&account.session, fields.clone()).await;
+        for (caller, readable) in [&live, &test, &scoped].into_iter().zip(readable) {
             let response = service.get(&key_path(&key), caller).await;
-            if reached {
-                assert_eq!(response.expect(200), without(&key, "key"), "{members}");
+            if readable {
+                assert_eq!(response.expect(200), without(&key, "key"), "{fields}");
             } else {
                 response.assert_not_found();
             }

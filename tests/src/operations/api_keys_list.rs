@@ -9,7 +9,7 @@ use crate::{
 
 const PATH: &str = "/v1/api-keys";
 
-/// Makes as many keys by `credential`. Returns their ids, the newest first.
+/// Creates `count` keys with `credential`. Returns their ids, newest first.
 async fn keys(service: &Service, credential: &Credential, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -19,7 +19,7 @@ async fn keys(service: &Service, credential: &Credential, count: usize) -> Vec<S
     ids
 }
 
-/// The ids on the first page.
+/// The ids of the keys on a page.
 fn ids(page: &Value) -> Vec<&str> {
     page["data"].as_array().expect("a list").iter().map(|key| text(key, "id")).collect()
 }
@@ -37,10 +37,10 @@ async fn returns_created_keys_newest_first() {
     let service = Service::start().await;
     let account = service.account().await;
     let mut expected = Vec::new();
-    for members in [json!({"type": "test"}), json!({"scope": {"projects": ["proj_a"]}}), json!({})] {
-        let (_, made) = service.key(&account.session, members).await;
-        expected.insert(0, without(&made, "key"));
-        // Each time: a key just made is there.
+    for fields in [json!({"type": "test"}), json!({"scope": {"projects": ["proj_a"]}}), json!({})] {
+        let (_, created) = service.key(&account.session, fields).await;
+        expected.insert(0, without(&created, "key"));
+        // The list contains each new key immediately.
         let page = service.get(PATH, &account.session).await.expect(200);
         assert_eq!(page, json!({"data": expected, "next_cursor": null}));
     }
@@ -50,29 +50,29 @@ async fn returns_created_keys_newest_first() {
 async fn page_contains_50_keys_by_default_and_100_at_most() {
     let service = Service::start().await;
     let account = service.account().await;
-    let made = keys(&service, &account.session, 101).await;
-    for (query, held) in [("", 50), ("?limit=50", 50), ("?limit=1", 1), ("?limit=100", 100)] {
+    let created = keys(&service, &account.session, 101).await;
+    for (query, count) in [("", 50), ("?limit=50", 50), ("?limit=1", 1), ("?limit=100", 100)] {
         let page = service.get(&format!("{PATH}{query}"), &account.session).await.expect(200);
-        assert_eq!(ids(&page), made[..held], "{query}");
+        assert_eq!(ids(&page), created[..count], "{query}");
         assert!(page["next_cursor"].is_string(), "{query}");
     }
     let last = service.ids(PATH, &account.session, 100).await;
-    assert_eq!(last, made);
+    assert_eq!(last, created);
 }
 
 #[tokio::test]
 async fn pages_contain_every_key_once_even_if_some_are_revoked() {
     let service = Service::start().await;
     let account = service.account().await;
-    let made = keys(&service, &account.session, 9).await;
-    let active: Vec<_> = [1, 2, 4, 7].map(|place: usize| made[place].clone()).into();
-    for id in made.iter().filter(|id| !active.contains(id)) {
+    let created = keys(&service, &account.session, 9).await;
+    let active: Vec<_> = [1, 2, 4, 7].map(|index: usize| created[index].clone()).into();
+    for id in created.iter().filter(|id| !active.contains(id)) {
         service.delete(&format!("{PATH}/{id}"), &account.session).await.expect(204);
     }
     for limit in 1..=10 {
         assert_eq!(service.ids(PATH, &account.session, limit).await, active, "{limit}");
         let all = service.ids("/v1/api-keys?status=all", &account.session, limit).await;
-        assert_eq!(all, made, "{limit}");
+        assert_eq!(all, created, "{limit}");
     }
 }
 
@@ -80,28 +80,28 @@ async fn pages_contain_every_key_once_even_if_some_are_revoked() {
 async fn key_created_during_pagination_causes_no_duplicates() {
     let service = Service::start().await;
     let account = service.account().await;
-    let made = keys(&service, &account.session, 4).await;
+    let created = keys(&service, &account.session, 4).await;
     let page = service.get("/v1/api-keys?limit=2", &account.session).await.expect(200);
     keys(&service, &account.session, 1).await;
     let rest = format!("/v1/api-keys?cursor={}", text(&page, "next_cursor"));
     let rest = service.get(&rest, &account.session).await.expect(200);
-    assert_eq!((ids(&page), ids(&rest)), (vec![&*made[0], &made[1]], vec![&*made[2], &made[3]]));
+    assert_eq!((ids(&page), ids(&rest)), (vec![&*created[0], &created[1]], vec![&*created[2], &created[3]]));
 }
 
 #[tokio::test]
 async fn revoked_keys_are_listed_only_with_status_all() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (_, kept) = service.key(&account.session, json!({})).await;
+    let (_, active) = service.key(&account.session, json!({})).await;
     let (_, revoked) = service.key(&account.session, json!({})).await;
     service.delete(&key_path(&revoked), &account.session).await.expect(204);
 
     let page = service.get(PATH, &account.session).await.expect(200);
-    assert_eq!(page, json!({"data": [without(&kept, "key")], "next_cursor": null}));
+    assert_eq!(page, json!({"data": [without(&active, "key")], "next_cursor": null}));
     let page = service.get("/v1/api-keys?status=all", &account.session).await.expect(200);
     let mut revoked = without(&revoked, "key");
     revoked["status"] = json!("revoked");
-    assert_eq!(page, json!({"data": [revoked, without(&kept, "key")], "next_cursor": null}));
+    assert_eq!(page, json!({"data": [revoked, without(&active, "key")], "next_cursor": null}));
 }
 
 #[tokio::test]
@@ -109,10 +109,10 @@ async fn expired_key_is_listed_as_expired() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
-    let (_, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+    let (_, created) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     service.time.pass(60);
     let page = service.get(PATH, &account.session).await.expect(200);
-    let mut expired = without(&made, "key");
+    let mut expired = without(&created, "key");
     expired["status"] = json!("expired");
     assert_eq!(page["data"], json!([expired]));
 }
@@ -173,8 +173,8 @@ async fn key_lists_only_keys_within_its_type_and_scope() {
     let service = Service::start().await;
     let account = service.account().await;
     let scope = |projects: &[&str]| json!({"scope": {"projects": projects}});
-    let mut made = Vec::new();
-    for members in [
+    let mut created = Vec::new();
+    for fields in [
         json!({}),
         json!({"type": "test"}),
         scope(&["proj_a", "proj_b"]),
@@ -182,14 +182,14 @@ async fn key_lists_only_keys_within_its_type_and_scope() {
         scope(&["proj_b", "proj_c"]),
         json!({"type": "test", "scope": {"projects": ["proj_b"]}}),
     ] {
-        made.push(service.key(&account.session, members).await);
+        created.push(service.key(&account.session, fields).await);
     }
-    // By the place of the caller: the places of those that it sees, newest first.
-    let seen_by = [vec![4, 3, 2, 0], vec![5, 1], vec![3, 2], vec![3], vec![4, 3], vec![5]];
-    for (caller, seen) in seen_by.iter().enumerate() {
-        let expected: Vec<_> = seen.iter().map(|place: &usize| text(&made[*place].1, "id")).collect();
+    // For each key in `created`: the indices of the keys that it lists, newest first.
+    let listed_by = [vec![4, 3, 2, 0], vec![5, 1], vec![3, 2], vec![3], vec![4, 3], vec![5]];
+    for (caller, listed) in listed_by.iter().enumerate() {
+        let expected: Vec<_> = listed.iter().map(|index: &usize| text(&created[*index].1, "id")).collect();
         for limit in [1, 2, 100] {
-            assert_eq!(service.ids(PATH, &made[caller].0, limit).await, expected, "{caller}, {limit}");
+            assert_eq!(service.ids(PATH, &created[caller].0, limit).await, expected, "{caller}, {limit}");
         }
     }
 }

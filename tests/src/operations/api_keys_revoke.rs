@@ -11,31 +11,31 @@ use crate::{
 async fn key_is_invalid_immediately_and_repeated_revocation_writes_nothing() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let (key, made) = service.key(&account.session, json!({})).await;
+    let (key, created) = service.key(&account.session, json!({})).await;
     service.me(&key).await.expect(200);
     for transactions in [1, 0, 0] {
         dynamodb.calls();
-        assert_eq!(service.delete(&key_path(&made), &account.session).await.expect(204), json!(null));
+        assert_eq!(service.delete(&key_path(&created), &account.session).await.expect(204), json!(null));
         let calls = dynamodb.calls();
         assert_eq!(calls.iter().filter(|call| *call == "TransactWriteItems").count(), transactions);
         service.me(&key).await.assert_unauthorized();
     }
-    let mut expected = without(&made, "key");
+    let mut expected = without(&created, "key");
     expected["status"] = json!("revoked");
-    expected["last_used_at"] = made["created_at"].clone();
-    assert_eq!(service.get(&key_path(&made), &account.session).await.expect(200), expected);
+    expected["last_used_at"] = created["created_at"].clone();
+    assert_eq!(service.get(&key_path(&created), &account.session).await.expect(200), expected);
 }
 
 #[tokio::test]
 async fn current_and_previous_secret_become_invalid() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (previous, made) = service.key(&account.session, json!({})).await;
-    let (current, _) = service.rotate(&made, &account.session, 3600).await;
+    let (previous, created) = service.key(&account.session, json!({})).await;
+    let (current, _) = service.rotate(&created, &account.session, 3600).await;
     for secret in [&previous, &current] {
         service.me(secret).await.expect(200);
     }
-    service.delete(&key_path(&made), &account.session).await.expect(204);
+    service.delete(&key_path(&created), &account.session).await.expect(204);
     for secret in [&previous, &current] {
         service.me(secret).await.assert_unauthorized();
         service.get("/v1/projects", secret).await.assert_unauthorized();
@@ -46,8 +46,8 @@ async fn current_and_previous_secret_become_invalid() {
 async fn key_stays_revoked_when_the_clock_moves() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    let (key, made) = service.key(&account.session, json!({})).await;
-    service.delete(&key_path(&made), &account.session).await.expect(204);
+    let (key, created) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&created), &account.session).await.expect(204);
     for seconds in [3600, -7200] {
         service.time.pass(seconds);
         service.me(&key).await.assert_unauthorized();
@@ -59,11 +59,11 @@ async fn by_key_itself_requires_no_permission() {
     let service = Service::start().await;
     let account = service.account().await;
     for permission in ["read", "write", "admin"] {
-        let members = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});
-        let (key, made) = service.key(&account.session, members).await;
-        service.delete(&key_path(&made), &key).await.expect(204);
+        let fields = json!({"permissions": [permission], "type": "test", "scope": {"projects": ["proj_a"]}});
+        let (key, created) = service.key(&account.session, fields).await;
+        service.delete(&key_path(&created), &key).await.expect(204);
         service.me(&key).await.assert_unauthorized();
-        service.delete(&key_path(&made), &key).await.assert_unauthorized();
+        service.delete(&key_path(&created), &key).await.assert_unauthorized();
     }
 }
 
@@ -71,9 +71,9 @@ async fn by_key_itself_requires_no_permission() {
 async fn by_key_itself_with_previous_secret_returns_204() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (previous, made) = service.key(&account.session, json!({})).await;
-    let (current, _) = service.rotate(&made, &account.session, 3600).await;
-    service.delete(&key_path(&made), &previous).await.expect(204);
+    let (previous, created) = service.key(&account.session, json!({})).await;
+    let (current, _) = service.rotate(&created, &account.session, 3600).await;
+    service.delete(&key_path(&created), &previous).await.expect(204);
     service.me(&current).await.assert_unauthorized();
 }
 
@@ -82,9 +82,9 @@ async fn of_another_key_without_admin_returns_403() {
     let service = Service::start().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
-    let (other, made) = service.key(&account.session, json!({})).await;
-    service.delete(&key_path(&made), &key).await.assert_forbidden();
-    service.request("DELETE", &key_path(&made)).send().await.assert_unauthorized();
+    let (other, created) = service.key(&account.session, json!({})).await;
+    service.delete(&key_path(&created), &key).await.assert_forbidden();
+    service.request("DELETE", &key_path(&created)).send().await.assert_unauthorized();
     service.me(&other).await.expect(200);
 }
 
@@ -95,8 +95,8 @@ async fn by_admin_key_or_any_session_returns_204() {
     let (admin, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
     let (reader, _) = service.member(&account.session, &["read"]).await;
     for caller in [admin, reader] {
-        let (key, made) = service.key(&account.session, json!({})).await;
-        service.delete(&key_path(&made), &caller).await.expect(204);
+        let (key, created) = service.key(&account.session, json!({})).await;
+        service.delete(&key_path(&created), &caller).await.expect(204);
         service.me(&key).await.assert_unauthorized();
     }
 }
@@ -109,16 +109,16 @@ async fn of_key_outside_the_callers_type_or_scope_returns_404_and_revokes_nothin
     let (live, _) = service.key(&account.session, json!({})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     let (scoped, _) = service.key(&account.session, scope(&["proj_a"])).await;
-    for (caller, members) in [
+    for (caller, fields) in [
         (&live, json!({"type": "test"})),
         (&test, json!({})),
         (&scoped, json!({})),
         (&scoped, scope(&["proj_b"])),
         (&scoped, scope(&["proj_a", "proj_b"])),
     ] {
-        let (key, made) = service.key(&account.session, members.clone()).await;
-        service.delete(&key_path(&made), caller).await.assert_not_found();
-        assert_eq!(service.me(&key).await.status, 200, "{members}");
+        let (key, created) = service.key(&account.session, fields.clone()).await;
+        service.delete(&key_path(&created), caller).await.assert_not_found();
+        assert_eq!(service.me(&key).await.status, 200, "{fields}");
     }
 }
 
@@ -137,8 +137,8 @@ async fn expired_key_can_be_revoked() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
-    let (_, made) = service.key(&account.session, json!({"expires_at": expires_at})).await;
+    let (_, created) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     service.time.pass(60);
-    service.delete(&key_path(&made), &account.session).await.expect(204);
-    assert_eq!(service.get(&key_path(&made), &account.session).await.expect(200)["status"], "revoked");
+    service.delete(&key_path(&created), &account.session).await.expect(204);
+    assert_eq!(service.get(&key_path(&created), &account.session).await.expect(200)["status"], "revoked");
 }

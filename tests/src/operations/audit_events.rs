@@ -20,7 +20,7 @@ async fn start_own() -> (OwnService, Account) {
     (service, account)
 }
 
-/// The account's events, newest first, as `credential` sees them.
+/// The account's events, newest first. Panics if there is more than one page.
 async fn events(service: &Service, credential: &Credential, query: &str) -> Vec<Value> {
     let page = service.get(&format!("/v1/audit-events{query}"), credential).await.expect(200);
     assert_eq!(page["next_cursor"], Value::Null);
@@ -31,15 +31,15 @@ fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| text(event, "type")).collect()
 }
 
-/// What an event says besides its id, its time, and where it comes from, which are checked.
+/// Checks the id, the time, the request id and the source address of an event. Returns its other fields.
 #[track_caller]
-fn said(mut event: Value) -> Value {
-    let members = event.as_object_mut().expect("an object");
-    let mut take = |name: &str| members.remove(name).expect(name);
+fn content(mut event: Value) -> Value {
+    let fields = event.as_object_mut().expect("an object");
+    let mut take = |name: &str| fields.remove(name).expect(name);
     assert!(take("id").as_str().is_some_and(|id| id.starts_with("event_") && id.len() == 22));
     assert_eq!(take("created_at"), "2026-01-30T00:00:00Z");
-    let operator = members["actor"]["type"] == "operator";
-    let mut take = |name: &str| members.remove(name).expect(name);
+    let operator = fields["actor"]["type"] == "operator";
+    let mut take = |name: &str| fields.remove(name).expect(name);
     assert!(take("request_id").as_str().is_some_and(|id| !id.is_empty()));
     assert_eq!(take("source_ip"), if operator { Value::Null } else { json!("127.0.0.1") });
     event
@@ -50,11 +50,11 @@ async fn login(service: &Service, email: &str, password: &str) -> Response {
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
-/// The id of the session that a credential is of.
+/// The id of a session.
 async fn session_id(service: &Service, session: &Credential) -> String {
     let sessions = service.get("/v1/auth/sessions", session).await.expect(200);
     let own = sessions["data"].as_array().unwrap().iter().find(|session| session["current"] == true).cloned();
-    text(&own.expect("itself"), "id").to_owned()
+    text(&own.expect("the current session"), "id").to_owned()
 }
 
 #[tokio::test]
@@ -62,24 +62,24 @@ async fn account_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
     service.suspend(&account).await;
     service.restore(&account).await;
-    let seen = events(&service, &account.session, "").await;
+    let all = events(&service, &account.session, "").await;
     assert_eq!(
-        types(&seen),
+        types(&all),
         ["account.restored", "account.suspended", "login.succeeded", "account.created"],
         "newest first"
     );
-    let [restored, suspended, login, created] = seen.try_into().expect("four");
+    let [restored, suspended, login, created] = all.try_into().expect("four");
     let operator = json!({"type": "operator"});
-    assert_eq!(said(restored), json!({"type": "account.restored", "actor": operator}));
-    assert_eq!(said(suspended), json!({"type": "account.suspended", "actor": operator}));
+    assert_eq!(content(restored), json!({"type": "account.restored", "actor": operator}));
+    assert_eq!(content(suspended), json!({"type": "account.suspended", "actor": operator}));
     let session = session_id(&service, &account.session).await;
     let actor = json!({"type": "session", "user_id": account.user_id, "session_id": session});
     assert_eq!(
-        said(login),
+        content(login),
         json!({"type": "login.succeeded", "actor": actor, "user_id": account.user_id, "session_id": session})
     );
     assert_eq!(
-        said(created),
+        content(created),
         json!({"type": "account.created", "actor": operator, "name": "Study", "user_id": account.user_id, "email": account.email})
     );
 }
@@ -99,13 +99,13 @@ async fn key_events_have_the_documented_fields() {
     let by_itself = json!({"type": "api_key", "key_id": id});
     let [revoked, rotated, created] =
         events(&service, &account.session, &format!("?key_id={id}")).await.try_into().expect("three");
-    assert_eq!(said(revoked), json!({"type": "api_key.revoked", "actor": by_session, "key_id": id}));
+    assert_eq!(content(revoked), json!({"type": "api_key.revoked", "actor": by_session, "key_id": id}));
     assert_eq!(
-        said(rotated),
+        content(rotated),
         json!({"type": "api_key.rotated", "actor": by_itself, "key_id": id, "previous_expires_at": "2026-01-30T00:01:00Z"})
     );
     assert_eq!(
-        said(created),
+        content(created),
         json!({
             "type": "api_key.created", "actor": by_session, "key_id": id, "name": "A key", "key_type": "test",
             "permissions": ["read"], "scope": limits["scope"], "expires_at": limits["expires_at"],
@@ -128,14 +128,14 @@ async fn member_and_password_events_have_the_documented_fields() {
     let session = session_id(&service, &member).await;
     service.delete(&path, &key).await.expect(204);
 
-    let mut seen = events(&service, &key, "").await;
-    let begin = seen.len() - 3;
-    assert_eq!(types(&seen[begin..]), ["api_key.created", "login.succeeded", "account.created"]);
-    seen.truncate(begin);
+    let mut all = events(&service, &key, "").await;
+    let older = all.len() - 3;
+    assert_eq!(types(&all[older..]), ["api_key.created", "login.succeeded", "account.created"]);
+    all.truncate(older);
     let by_key = json!({"type": "api_key", "key_id": record["id"]});
     let by_member = json!({"type": "session", "user_id": id, "session_id": session});
     assert_eq!(
-        seen.into_iter().map(said).collect::<Vec<_>>(),
+        all.into_iter().map(content).collect::<Vec<_>>(),
         [
             json!({"type": "member.removed", "actor": by_key, "user_id": id}),
             json!({"type": "password.changed", "actor": by_member, "user_id": id}),
@@ -154,14 +154,14 @@ async fn refused_logins_are_recorded_without_an_actor() {
     service.suspend(&account).await;
     login(&service, &account.email, PASSWORD).await.expect(403);
     service.restore(&account).await;
-    let refused: Vec<_> = events(&service, &account.session, "")
+    let refused_logins: Vec<_> = events(&service, &account.session, "")
         .await
         .into_iter()
         .filter(|event| event["type"] == "login.refused")
-        .map(said)
+        .map(content)
         .collect();
     let event = |reason| json!({"type": "login.refused", "actor": null, "user_id": account.user_id, "reason": reason});
-    assert_eq!(refused, [event("suspended"), event("wrong_password")]);
+    assert_eq!(refused_logins, [event("suspended"), event("wrong_password")]);
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn rejected_requests_record_no_event() {
     service.post("/v1/api-keys", &revoked, json!({})).await.assert_unauthorized();
     let rotation = format!("{}/rotate", key_path(&revoked_record));
     service.post(&rotation, &account.session, json!({})).await.assert_error(409, "CONFLICT");
-    // A revoked key is revoked once.
+    // Revoking a revoked key records no second event.
     service.delete(&key_path(&revoked_record), &account.session).await.expect(204);
     let member = format!("/v1/members/{}", account.user_id);
     service.delete(&member, &account.session).await.assert_error(409, "CONFLICT");
@@ -194,9 +194,9 @@ async fn rejected_requests_record_no_event() {
 async fn event_is_written_in_the_same_transaction_as_the_change() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let (_, made) = service.key(&account.session, json!({})).await;
+    let (_, created) = service.key(&account.session, json!({})).await;
     let (_, id) = service.member(&account.session, &["read"]).await;
-    let (key, member) = (key_path(&made), format!("/v1/members/{id}"));
+    let (key, member) = (key_path(&created), format!("/v1/members/{id}"));
     let (rotation, new_address) = (format!("{key}/rotate"), new_address());
     for (method, path, body, status) in [
         ("POST", "/v1/api-keys", json!({"name": "A", "permissions": ["read"]}), 201),
@@ -224,16 +224,20 @@ async fn event_is_written_in_the_same_transaction_as_the_change() {
         ),
     ] {
         dynamodb.calls();
-        let seen = events(&service, &account.session, "").await.len();
+        let all = events(&service, &account.session, "").await.len();
         let request = service.request(method, path);
         let request = if path.ends_with("login") { request } else { request.with(&account.session) };
         let request = if body.is_null() { request } else { request.json(&body) };
         request.send().await.expect(status);
         let writes = dynamodb.calls().into_iter().filter(|call| !call.contains("Get") && call != "Query");
-        // An attempt at a password is claimed before.
-        let claims = usize::from(path.starts_with("/v1/auth/"));
-        assert_eq!(writes.collect::<Vec<_>>(), vec!["TransactWriteItems"; claims + 1], "{method} {path}");
-        assert_eq!(events(&service, &account.session, "").await.len(), seen + 1, "{method} {path}");
+        // An attempt at a password is reserved first, in a transaction of its own.
+        let reservations = usize::from(path.starts_with("/v1/auth/"));
+        assert_eq!(
+            writes.collect::<Vec<_>>(),
+            vec!["TransactWriteItems"; reservations + 1],
+            "{method} {path}"
+        );
+        assert_eq!(events(&service, &account.session, "").await.len(), all + 1, "{method} {path}");
     }
 }
 
@@ -249,7 +253,7 @@ async fn event_of_an_operator_command_is_written_in_the_same_transaction_as_the_
     for command in operator_commands(&service).await {
         let before = events().await;
         dynamodb.calls();
-        service.operate(caller.command(&command)).await.expect("it is done");
+        service.operate(caller.command(&command)).await.expect("the command succeeds");
         let writes = dynamodb.calls().into_iter().filter(|call| !call.contains("Get"));
         assert_eq!(writes.collect::<Vec<_>>(), ["TransactWriteItems"], "{command}");
         assert_eq!(events().await, before + 1, "{command}");
@@ -272,18 +276,18 @@ async fn event_contains_the_request_id() {
 #[tokio::test]
 async fn key_id_filter_returns_events_about_and_by_the_key() {
     let (service, account) = start().await;
-    let (maker, record) = service.key(&account.session, json!({})).await;
-    let (_, child) = service.key(&maker, json!({"permissions": ["read"]})).await;
+    let (creator, record) = service.key(&account.session, json!({})).await;
+    let (_, child) = service.key(&creator, json!({"permissions": ["read"]})).await;
     service.key(&account.session, json!({})).await;
-    let about = async |id: &Value| {
+    let key_ids = async |id: &Value| {
         let query = format!("?key_id={}", id.as_str().expect("an id"));
-        let seen = events(&service, &account.session, &query).await;
-        seen.into_iter().map(|event| event["key_id"].clone()).collect::<Vec<_>>()
+        let all = events(&service, &account.session, &query).await;
+        all.into_iter().map(|event| event["key_id"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(about(&record["id"]).await, [child["id"].clone(), record["id"].clone()]);
-    assert_eq!(about(&child["id"]).await, [child["id"].clone()]);
+    assert_eq!(key_ids(&record["id"]).await, [child["id"].clone(), record["id"].clone()]);
+    assert_eq!(key_ids(&child["id"]).await, [child["id"].clone()]);
 
-    // In pages, whose cursors belong to this key's alone.
+    // The list is paginated. A cursor of this list is invalid for the list of all events.
     let list = format!("/v1/audit-events?key_id={}", text(&record, "id"));
     assert_eq!(service.ids(&list, &account.session, 1).await.len(), 2);
     let page = service.get(&format!("{list}&limit=1"), &account.session).await.expect(200);
@@ -298,10 +302,10 @@ async fn events_of_another_account_are_not_listed() {
     let (_, record) = service.key(&other.session, json!({})).await;
     assert_eq!(events(&service, &account.session, "").await.len(), 2);
     let path = |id: &str| format!("/v1/audit-events?key_id={id}");
-    let theirs = service.get(&path(text(&record, "id")), &account.session).await;
-    let nobodys = service.get(&path("key_0000000000000000"), &account.session).await;
-    assert_eq!(theirs.text, nobodys.text);
-    assert_eq!(theirs.expect(200), json!({"data": [], "next_cursor": null}));
+    let of_other_account = service.get(&path(text(&record, "id")), &account.session).await;
+    let of_unknown_key = service.get(&path("key_0000000000000000"), &account.session).await;
+    assert_eq!(of_other_account.text, of_unknown_key.text);
+    assert_eq!(of_other_account.expect(200), json!({"data": [], "next_cursor": null}));
 }
 
 #[tokio::test]
@@ -319,18 +323,18 @@ async fn only_refused_attempts_expire() {
         )
         .send()
         .await
-        .expect("it responses");
-    let ends: Vec<_> = items
+        .expect("a response");
+    let expiries: Vec<_> = items
         .items()
         .iter()
         .map(|item| {
             (item["type"].as_s().unwrap().as_str(), item.get("ttl").map(|ttl| ttl.as_n().unwrap().as_str()))
         })
         .collect();
-    // 90 days from the start.
+    // 90 days after the start of the test, in seconds since the Unix epoch.
     let ninety_days = "1777507200";
     assert_eq!(
-        ends,
+        expiries,
         [("account.created", None), ("login.succeeded", None), ("login.refused", Some(ninety_days))]
     );
 }

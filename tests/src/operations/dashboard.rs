@@ -1,10 +1,10 @@
-//! `/dashboard`, as it comes over the wire. What a person sees of it is tested in `browser`.
+//! The pages and files of `/dashboard` as HTTP responses. The tests in `browser` use the dashboard in a browser.
 
 use serde_json::json;
 
 use crate::service::Service;
 
-/// A response that is a page or one of its files.
+/// A response that contains the page or one of its files.
 struct Page {
     status: u16,
     head: String,
@@ -23,15 +23,15 @@ impl Page {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The addresses of the page's files, each from where the page is.
+    /// The paths of the page's files, relative to the page.
     fn files(&self) -> Vec<&str> {
         let quoted = self.text.split('"').skip(1).step_by(2);
         quoted.filter_map(|text| text.strip_prefix("./")).collect()
     }
 
-    /// What protects a person from whatever a page could come to hold.
+    /// Panics unless the security headers of a page are present.
     #[track_caller]
-    fn assert_protected(&self) {
+    fn assert_security_headers(&self) {
         let policy = self.header("content-security-policy").expect("a policy");
         let (first, rest) = policy.split_once("; ").expect("more than one directive");
         assert_eq!(first, "default-src 'none'");
@@ -69,10 +69,10 @@ async fn root_redirects_to_the_dashboard() {
         response.head
     );
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    response.assert_protected();
+    response.assert_security_headers();
 }
 
-/// As API Gateway asks where the API's own domain is, or the stage is in front of the path.
+/// Sends the events of API Gateway for a custom domain, and for its own domain, where the stage precedes the path.
 #[tokio::test]
 async fn root_below_a_stage_redirects_to_the_dashboard() {
     let service = Service::start().await;
@@ -94,7 +94,7 @@ async fn page_returns_200_and_is_not_cached() {
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
-    page.assert_protected();
+    page.assert_security_headers();
     assert!(page.text.starts_with("<!doctype html>"), "{}", page.text);
 }
 
@@ -115,7 +115,7 @@ async fn files_return_200_and_may_be_cached_forever() {
         assert_eq!((response.status, response.header("content-type")), (200, Some(media_type)), "{file}");
         assert_eq!(response.header("cache-control"), Some("public, max-age=31536000, immutable"), "{file}");
         assert!(!response.text.is_empty(), "{file}");
-        response.assert_protected();
+        response.assert_security_headers();
     }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /docs`: the page of the API's description.
+//! `GET /docs`, the reference page of the API.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{operations::openapi::DOCUMENT, service::Service};
 
-/// What follows each `before` on the page, up to `after`.
+/// The texts of the page that are enclosed by `before` and `after`.
 fn between(before: &str, after: &str) -> Vec<&'static str> {
     openapi::PAGE.split(before).skip(1).map(|rest| rest.split_once(after).expect(after).0).collect()
 }
@@ -55,15 +55,15 @@ fn page_documents_parameters_and_statuses_of_every_operation() {
         for (method, operation) in operations.as_object().expect("operations") {
             let id = operation["operationId"].as_str().expect("a name");
             let [article] = between(&format!("<article aria-labelledby=\"{id}\">"), "</article>")[..] else {
-                panic!("{id} does not stand there once");
+                panic!("the page does not contain {id} exactly once");
             };
             let parameters = operation["parameters"].as_array().into_iter().flatten();
-            let members = operation.pointer("/requestBody/content/application~1json/schema/properties");
-            let members = members.and_then(|members| members.as_object()).into_iter().flatten();
+            let fields = operation.pointer("/requestBody/content/application~1json/schema/properties");
+            let fields = fields.and_then(|fields| fields.as_object()).into_iter().flatten();
             let statuses = operation["responses"].as_object().expect("responses").keys();
             let all = parameters
                 .map(|parameter| parameter["name"].as_str().expect("a name"))
-                .chain(members.map(|(name, _)| name.as_str()))
+                .chain(fields.map(|(name, _)| name.as_str()))
                 .chain(statuses.map(String::as_str));
             for name in all {
                 assert!(article.contains(&format!(">{name}</code>")), "{method} {path}: {name}");
@@ -75,9 +75,9 @@ fn page_documents_parameters_and_statuses_of_every_operation() {
 #[test]
 fn links_have_existing_targets() {
     let ids = between(" id=\"", "\"");
-    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands there twice");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "the page contains an id twice");
     for link in between(" href=\"", "\"") {
-        // Whatever stage is in front of the page's path is in front of the description's.
+        // This link is relative, because the same stage precedes the paths of the page and of the document.
         let is_known = link.strip_prefix('#').map_or(link == "./v1/openapi.json", |id| ids.contains(&id));
         assert!(is_known, "{link}");
     }

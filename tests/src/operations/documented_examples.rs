@@ -1,5 +1,4 @@
-//! The examples of the public documentation, as they stand there. The host and the secrets are this
-//! service's own.
+//! The examples of the public documentation. Only the host and the secrets differ from the documentation.
 
 use serde_json::{Value, json};
 
@@ -8,20 +7,20 @@ use crate::{
     service::{Account, Credential, OwnService, Service},
 };
 
-/// A service with the account of the documentation's `user@example.com`.
+/// Starts a service with an account whose first member is `user@example.com`, the member in the documentation.
 async fn start() -> (OwnService, Account) {
     let service = OwnService::start().await;
     let account = service.account_with_email("user@example.com".to_owned()).await;
     (service, account)
 }
 
-/// `curl -X POST … -H "Content-Type: application/json" -d …`
+/// Sends the same request as `curl -X POST … -H "Content-Type: application/json" -d …`.
 async fn post(service: &Service, path: &str, credential: &Credential, data: &str) -> Response {
     let request = service.request("POST", path).header("Content-Type", "application/json");
     request.with(credential).body(data).send().await
 }
 
-/// Makes a key as the documentation does. Returns its record.
+/// Creates a key. Returns the response.
 async fn create(service: &Service, session: &Credential, data: &str) -> Value {
     post(service, "/v1/api-keys", session, data).await.expect(201)
 }
@@ -52,9 +51,9 @@ async fn projects_can_be_listed_with_either_credential() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, PRODUCTION_SERVER).await;
     let key = Credential(format!("Bearer {}", text(&record, "key")));
-    let none = json!({"data": [], "next_cursor": null});
-    assert_eq!(service.get("/v1/projects", &key).await.expect(200), none);
-    assert_eq!(service.get("/v1/projects", &account.session).await.expect(200), none);
+    let empty = json!({"data": [], "next_cursor": null});
+    assert_eq!(service.get("/v1/projects", &key).await.expect(200), empty);
+    assert_eq!(service.get("/v1/projects", &account.session).await.expect(200), empty);
 }
 
 #[tokio::test]
@@ -84,7 +83,7 @@ async fn scoped_key_reaches_only_its_projects() {
     let (service, account) = start().await;
     let record = create(&service, &account.session, STUDY_A_SERVER).await;
     assert_eq!(record["scope"], json!({"projects": ["proj_abc123", "proj_def456"]}));
-    // It reaches them, though neither exists here.
+    // The key may read the projects in its scope, although neither of them exists.
     service.get("/v1/projects/proj_abc123", &key(&record)).await.assert_not_found();
     service.get("/v1/projects/proj_def456", &key(&record)).await.assert_not_found();
     service.get("/v1/projects/proj_ghi789", &key(&record)).await.assert_forbidden();
@@ -149,7 +148,7 @@ async fn missing_permission_wrong_scope_or_suspended_account_returns_403() {
 async fn key_can_be_replaced_manually() {
     let (service, account) = start().await;
     let old = create(&service, &account.session, PRODUCTION_SERVER).await;
-    // Create a new key, switch to it, verify that it works, revoke the old one.
+    // The documented steps: create a new key, switch to it, verify that it works, revoke the old key.
     let new = create(&service, &account.session, PRODUCTION_SERVER).await;
     assert_ne!(old["id"], new["id"]);
     service.get("/v1/projects", &key(&new)).await.expect(200);

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what comes again with the same key is done once.
+//! Idempotent requests: the header `Idempotency-Key`.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -27,10 +27,10 @@ fn assert_replayed(response: Response, status: u16, record: &Value) {
     assert_eq!(response.expect(status), *record);
 }
 
-/// How many events of this type the trail has.
-async fn events(service: &Service, credential: &Credential, of: &str) -> usize {
+/// The number of audit events of a type.
+async fn count_events(service: &Service, credential: &Credential, event_type: &str) -> usize {
     let events = service.get("/v1/audit-events?limit=100", credential).await.expect(200);
-    events["data"].as_array().expect("a list").iter().filter(|event| event["type"] == of).count()
+    events["data"].as_array().expect("a list").iter().filter(|event| event["type"] == event_type).count()
 }
 
 #[tokio::test]
@@ -41,11 +41,11 @@ async fn repeated_key_creation_returns_the_same_key_without_its_secret() {
     assert_eq!(first.header("idempotency-replayed"), None);
     let first = first.expect(201);
     for _ in 0..2 {
-        let again = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
-        assert_replayed(again, 201, &without(&first, "key"));
+        let repeated = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
+        assert_replayed(repeated, 201, &without(&first, "key"));
     }
     assert_eq!(service.ids("/v1/api-keys", &admin, 50).await, [text(&first, "id")]);
-    assert_eq!(events(&service, &admin, "api_key.created").await, 1);
+    assert_eq!(count_events(&service, &admin, "api_key.created").await, 1);
     service.me(&Credential::bearer(text(&first, "key"))).await.expect(200);
 }
 
@@ -57,14 +57,14 @@ async fn repeated_rotation_rotates_once() {
     let path = format!("{}/rotate", key_path(&record));
     let first = post(&service, &path, &old, KEY, &json!({})).await.expect(200);
     let new = Credential::bearer(text(&first, "key"));
-    // The key calls by another secret, and is the same caller.
+    // Both secrets are credentials of the same caller.
     for secret in [&old, &new] {
-        let again = post(&service, &path, secret, KEY, &json!({})).await;
-        assert_replayed(again, 200, &without(&first, "key"));
+        let repeated = post(&service, &path, secret, KEY, &json!({})).await;
+        assert_replayed(repeated, 200, &without(&first, "key"));
     }
     service.me(&old).await.expect(200);
     service.me(&new).await.expect(200);
-    assert_eq!(events(&service, &admin, "api_key.rotated").await, 1);
+    assert_eq!(count_events(&service, &admin, "api_key.rotated").await, 1);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn repeated_project_creation_returns_the_same_project() {
     let first = post(&service, "/v1/projects", &admin, KEY, &body).await.expect(201);
     assert_replayed(post(&service, "/v1/projects", &admin, KEY, &body).await, 201, &first);
     assert_eq!(service.ids("/v1/projects", &admin, 50).await, [text(&first, "id")]);
-    // Even when it is gone since.
+    // The response stays the same after the project was deleted.
     service.delete(&format!("/v1/projects/{}", text(&first, "id")), &admin).await.expect(204);
     assert_replayed(post(&service, "/v1/projects", &admin, KEY, &body).await, 201, &first);
     let test = "/v1/projects?environment=test";
@@ -86,9 +86,9 @@ async fn repeated_project_creation_returns_the_same_project() {
 async fn different_request_with_the_same_key_returns_422_and_changes_nothing() {
     let service = Service::start().await;
     let admin = service.account().await.session;
-    let made = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
+    let created = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
     let other = json!({"name": "Another key", "permissions": ["read"]});
-    let rotate = format!("{}/rotate", key_path(&made));
+    let rotate = format!("{}/rotate", key_path(&created));
     let requests =
         [("/v1/api-keys", other), (rotate.as_str(), json!({})), ("/v1/projects", json!({"name": "A"}))];
     for (path, body) in requests {
@@ -98,7 +98,7 @@ async fn different_request_with_the_same_key_returns_422_and_changes_nothing() {
     }
     assert_eq!(service.ids("/v1/api-keys", &admin, 50).await.len(), 1);
     assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
-    service.me(&Credential::bearer(text(&made, "key"))).await.expect(200);
+    service.me(&Credential::bearer(text(&created, "key"))).await.expect(200);
 }
 
 #[tokio::test]
@@ -110,8 +110,8 @@ async fn each_caller_has_its_own_idempotency_keys() {
     let stranger = service.account().await.session;
     let mut ids = Vec::new();
     for caller in [&admin, &member, &key, &stranger] {
-        let made = post(&service, "/v1/api-keys", caller, KEY, &new_key()).await;
-        ids.push(text(&made.expect(201), "id").to_owned());
+        let created = post(&service, "/v1/api-keys", caller, KEY, &new_key()).await;
+        ids.push(text(&created.expect(201), "id").to_owned());
     }
     ids.sort_unstable();
     ids.dedup();
@@ -144,8 +144,8 @@ async fn repeat_after_losing_the_permission_returns_403() {
 async fn rejected_request_can_be_retried_with_the_same_key() {
     let service = Service::start().await;
     let admin = service.account().await.session;
-    let refused = json!({"name": "", "permissions": ["read"]});
-    post(&service, "/v1/api-keys", &admin, KEY, &refused).await.assert_bad_field("name");
+    let invalid = json!({"name": "", "permissions": ["read"]});
+    post(&service, "/v1/api-keys", &admin, KEY, &invalid).await.assert_bad_field("name");
     post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
 }
 
@@ -155,16 +155,16 @@ async fn key_can_be_reused_after_a_day() {
     let account = service.account().await;
     let body = json!({"name": "A key", "permissions": ["read"], "expires_at": service.time.in_seconds(60)});
     let first = post(&service, "/v1/api-keys", &account.session, KEY, &body).await.expect(201);
-    // The key has expired by then, and could not be made any more.
+    // By now, a new request with this `expires_at` would be rejected.
     service.time.pass(DAY - 60);
     let admin = service.login(&account.email).await;
-    let again = post(&service, "/v1/api-keys", &admin, KEY, &body).await;
-    assert_replayed(again, 201, &without(&first, "key"));
+    let repeated = post(&service, "/v1/api-keys", &admin, KEY, &body).await;
+    assert_replayed(repeated, 201, &without(&first, "key"));
     service.time.pass(60);
     post(&service, "/v1/api-keys", &admin, KEY, &body).await.assert_bad_field("expires_at");
     let second = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.expect(201);
-    let again = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
-    assert_replayed(again, 201, &without(&second, "key"));
+    let repeated = post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await;
+    assert_replayed(repeated, 201, &without(&second, "key"));
 }
 
 #[tokio::test]
@@ -175,9 +175,9 @@ async fn malformed_or_duplicate_key_returns_400() {
         let response = post(&service, "/v1/projects", &admin, key, &json!({"name": "A"})).await;
         response.assert_bad_field("Idempotency-Key");
     }
-    let twice = service.request("POST", "/v1/projects").with(&admin).header("Idempotency-Key", "one");
-    let twice = twice.header("Idempotency-Key", "two").json(&json!({"name": "A"}));
-    twice.send().await.assert_bad_field("Idempotency-Key");
+    let duplicate = service.request("POST", "/v1/projects").with(&admin).header("Idempotency-Key", "one");
+    let duplicate = duplicate.header("Idempotency-Key", "two").json(&json!({"name": "A"}));
+    duplicate.send().await.assert_bad_field("Idempotency-Key");
     assert!(service.ids("/v1/projects", &admin, 50).await.is_empty());
     post(&service, "/v1/projects", &admin, &"k".repeat(255), &json!({"name": "A"})).await.expect(201);
 }
@@ -192,17 +192,18 @@ async fn concurrent_requests_create_one_key_and_the_others_return_409_or_that_ke
         requests.spawn(request.json(&new_key()).send());
     }
     let responses = requests.join_all().await;
-    let (done, others): (Vec<_>, Vec<_>) =
+    let (created, others): (Vec<_>, Vec<_>) =
         responses.into_iter().partition(|response| response.body.get("key").is_some());
-    let [done] = <[Response; 1]>::try_from(done).unwrap_or_else(|done| panic!("{} were done", done.len()));
-    let done = done.expect(201);
+    let [created] = <[Response; 1]>::try_from(created)
+        .unwrap_or_else(|created| panic!("{} keys were created", created.len()));
+    let created = created.expect(201);
     for other in others {
         match other.status {
             409 => other.assert_error(409, "CONFLICT"),
-            _ => assert_replayed(other, 201, &without(&done, "key")),
+            _ => assert_replayed(other, 201, &without(&created, "key")),
         }
     }
-    assert_eq!(service.ids("/v1/api-keys", &admin, 50).await, [text(&done, "id")]);
+    assert_eq!(service.ids("/v1/api-keys", &admin, 50).await, [text(&created, "id")]);
 }
 
 #[tokio::test]
@@ -212,7 +213,9 @@ async fn repeat_after_a_lost_response_returns_the_result() {
     dynamodb.inject(Fault::LoseResponse, Some("TransactWriteItems"));
     post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
-    let made = service.get("/v1/api-keys", &admin).await.expect(200);
-    let [made] = made["data"].as_array().expect("a list").as_slice() else { panic!("one key: {made}") };
-    assert_replayed(post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await, 201, made);
+    let created = service.get("/v1/api-keys", &admin).await.expect(200);
+    let [created] = created["data"].as_array().expect("a list").as_slice() else {
+        panic!("one key: {created}")
+    };
+    assert_replayed(post(&service, "/v1/api-keys", &admin, KEY, &new_key()).await, 201, created);
 }

@@ -15,7 +15,7 @@ async fn attempt(service: &Service, email: &str, password: &str) -> Response {
     service.request("POST", "/v1/auth/login").json(&body).send().await
 }
 
-/// The one response to every login that fails, whatever the reason.
+/// Panics unless this is the 401 that every failed login returns.
 #[track_caller]
 fn assert_wrong_login(response: &Response) {
     assert_eq!(response.status, 401, "{}", response.text);
@@ -29,8 +29,8 @@ fn assert_suspended(response: &Response) {
     assert_eq!(response.text, r#"{"error": {"code": "FORBIDDEN", "message": "Account suspended"}}"#);
 }
 
-/// What the log says before a password is looked at, which takes one Argon2 run: the password's own tests count them.
-const PASSWORDS_TURN: &str = "an Argon2 run begins";
+/// The log message before each Argon2 run.
+const HASH_STARTED: &str = "an Argon2 run begins";
 
 #[tokio::test]
 async fn correct_password_returns_200() {
@@ -65,7 +65,7 @@ async fn wrong_password_returns_401() {
 async fn unknown_address_returns_the_same_401() {
     let service = Service::start().await;
     let taken = service.account().await.email;
-    // The last one has a Kelvin sign, whose lower case is a `k`.
+    // The last address contains a Kelvin sign, whose lower case is `k`.
     for email in ["nobody@example.com", "", "nobody", "@", &format!("{taken} "), "\u{212a}@example.com"] {
         assert_wrong_login(&attempt(&service, email, PASSWORD).await);
     }
@@ -124,7 +124,7 @@ async fn composed_and_decomposed_password_are_the_same() {
     let service = Service::start().await;
     let email = new_address();
     let command = json!({"name": "Study", "email": email, "password": "a lizard on the B\u{e4}r wall"});
-    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    service.operate(json!({"create_account": command})).await.expect("the account is created");
     attempt(&service, &email, "a lizard on the B\u{e4}r wall").await.expect(200);
     attempt(&service, &email, "a lizard on the Ba\u{308}r wall").await.expect(200);
     assert_wrong_login(&attempt(&service, &email, "a lizard on the Bar wall").await);
@@ -170,7 +170,7 @@ async fn missing_field_returns_400() {
 async fn session_expires_after_exactly_12_hours() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    // It is used all the time, so that only its age can end it.
+    // The session is used often enough not to expire for lack of use.
     for _ in 0..12 {
         service.time.pass(3_599);
         service.me(&account.session).await.expect(200);
@@ -187,10 +187,10 @@ async fn every_failure_makes_the_same_calls_and_hashes_once() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let [account, suspended, disabled] =
         [service.account().await, service.account().await, service.account().await];
-    let (_, gone) = service.member(&account.session, &["read"]).await;
+    let (_, removed_id) = service.member(&account.session, &["read"]).await;
     let members = service.get("/v1/members", &account.session).await.expect(200);
     let removed = members["data"][0]["email"].as_str().expect("an address").to_owned();
-    service.delete(&format!("/v1/members/{gone}"), &account.session).await.expect(204);
+    service.delete(&format!("/v1/members/{removed_id}"), &account.session).await.expect(204);
     service.suspend(&suspended).await;
     set_failures(&service, &disabled, 100).await;
     let wrong = "another lizard on the wall";
@@ -198,11 +198,11 @@ async fn every_failure_makes_the_same_calls_and_hashes_once() {
         ("a wrong password", account.email.as_str(), wrong),
         ("a password that is too long", &account.email, &"x".repeat(10_000)),
         ("an unknown address", "nobody@example.com", wrong),
-        ("no address", "no address", wrong),
+        ("a malformed address", "no address", wrong),
         ("a removed member", &removed, PASSWORD),
         ("a suspended account", &suspended.email, wrong),
-        ("a disabled password and a wrong one", &disabled.email, wrong),
-        ("a disabled password and the right one", &disabled.email, PASSWORD),
+        ("a wrong password where the password is disabled", &disabled.email, wrong),
+        ("the correct password where the password is disabled", &disabled.email, PASSWORD),
     ] {
         dynamodb.calls();
         log.take_records();
@@ -210,8 +210,8 @@ async fn every_failure_makes_the_same_calls_and_hashes_once() {
         let calls = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "PutItem"];
         assert_eq!(dynamodb.calls(), calls, "{case}");
         let records = log.take_records();
-        let turns = records.iter().filter(|record| record["message"] == PASSWORDS_TURN).count();
-        assert_eq!(turns, 1, "{case}: {records:?}");
+        let hashes = records.iter().filter(|record| record["message"] == HASH_STARTED).count();
+        assert_eq!(hashes, 1, "{case}: {records:?}");
     }
 }
 
@@ -221,8 +221,8 @@ async fn lookalike_address_returns_the_same_401() {
     service.account_with_email("mikesfi@example.com".to_owned()).await;
     service.login("MIKESFI@EXAMPLE.COM").await;
     for email in [
-        // Letters whose upper or lower case, or compatible form, is one of ASCII: a dotless and a dotted i, a Kelvin
-        // sign, a long s, a ligature, full-width ones.
+        // Characters whose upper case, lower case or compatibility form is ASCII: a dotless i, a dotted I, a Kelvin sign,
+        // a long s, a ligature, full-width characters and an ideographic full stop.
         "m\u{131}kesfi@example.com",
         "m\u{130}kesfi@example.com",
         "mi\u{212a}esfi@example.com",
@@ -231,7 +231,7 @@ async fn lookalike_address_returns_the_same_401() {
         "\u{ff4d}ikesfi@example.com",
         "mikesfi\u{ff20}example.com",
         "mikesfi@example\u{3002}com",
-        // Letters of other alphabets, marks and what has no width.
+        // Letters of other alphabets, a combining mark and zero-width characters.
         "mik\u{435}sfi@example.com",
         "mikesfi@\u{435}xample.com",
         "mikesf\u{456}@example.com",
@@ -239,7 +239,7 @@ async fn lookalike_address_returns_the_same_401() {
         "mikesfi\u{200b}@example.com",
         "mikesfi@example.com\u{200e}",
         "\u{feff}mikesfi@example.com",
-        // What is there besides it.
+        // Additional characters and other forms of an address.
         "mikesfi@example.com.",
         "mikesfi@example.com\u{0}",
         "mikesfi@example.com\n",
@@ -260,7 +260,7 @@ async fn password_that_matches_only_up_to_a_nul_returns_401() {
     let service = Service::start().await;
     let email = new_address();
     let command = json!({"name": "Study", "email": email, "password": "a lizard on the\u{0} 7th wall"});
-    service.operate(json!({"create_account": command})).await.expect("the account is made");
+    service.operate(json!({"create_account": command})).await.expect("the account is created");
     for password in ["a lizard on the", "a lizard on the\u{0}", "a lizard on the\u{0} 8th wall"] {
         assert_wrong_login(&attempt(&service, &email, password).await);
     }
@@ -279,8 +279,8 @@ async fn password_of_a_megabyte_returns_413_without_calls_or_hashing() {
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
     let records = log.take_records();
-    assert!(!records.iter().any(|record| record["message"] == PASSWORDS_TURN), "{records:?}");
-    // One that is as long as a body may be is not hashed as it stands.
+    assert!(!records.iter().any(|record| record["message"] == HASH_STARTED), "{records:?}");
+    // A password that is too long but fits into a body is like any wrong password.
     assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);
 }
 

@@ -7,7 +7,7 @@ use crate::{
     service::{Credential, Service},
 };
 
-/// As the documentation has it: without a body.
+/// Logs out without a request body, like the documented example.
 async fn logout(service: &Service, credential: &Credential) -> Response {
     service.request("POST", "/v1/auth/logout").with(credential).send().await
 }

@@ -24,8 +24,8 @@ async fn with_session_returns_its_member() {
 async fn with_unrestricted_key_returns_null_scope_and_expiry() {
     let service = Service::start().await;
     let account = service.account().await;
-    let members = json!({"name": "Schlüssel 🗝", "permissions": ["admin", "read"]});
-    let (key, record) = service.key(&account.session, members).await;
+    let fields = json!({"name": "Schlüssel 🗝", "permissions": ["admin", "read"]});
+    let (key, record) = service.key(&account.session, fields).await;
     let me = service.me(&key).await.expect(200);
     let expected = json!({
         "type": "api_key",

@@ -13,7 +13,7 @@ fn path(user_id: &str) -> String {
     format!("/v1/members/{user_id}")
 }
 
-/// Makes a member of the account, with these permissions. Returns the record.
+/// Creates a member of the account. Returns the response.
 async fn create(service: &Service, account: &Account, permissions: &[&str]) -> Value {
     let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     service.post("/v1/members", &account.session, body).await.expect(201)
@@ -87,16 +87,15 @@ async fn unknown_member_or_member_of_another_account_returns_404() {
     let service = Service::start().await;
     let account = service.account().await;
     let other = service.account().await;
-    // It is there, though in another account.
-    let foreign = path(&other.user_id);
-    for path in [&foreign, "/v1/members/user_0000000000000000"] {
+    let in_other_account = path(&other.user_id);
+    for path in [&in_other_account, "/v1/members/user_0000000000000000"] {
         service.get(path, &account.session).await.assert_not_found();
         service.patch(path, &account.session, json!({"permissions": ["read"]})).await.assert_not_found();
         service.patch(path, &account.session, json!({})).await.assert_not_found();
         service.delete(path, &account.session).await.assert_not_found();
     }
-    let unharmed = service.get(&foreign, &other.session).await.expect(200);
-    assert_eq!((&unharmed["status"], &unharmed["permissions"]), (&json!("active"), &json!(ALL)));
+    let unchanged = service.get(&in_other_account, &other.session).await.expect(200);
+    assert_eq!((&unchanged["status"], &unchanged["permissions"]), (&json!("active"), &json!(ALL)));
 }
 
 #[tokio::test]
@@ -106,12 +105,12 @@ async fn key_without_admin_test_key_or_scoped_key_returns_403_and_changes_nothin
     let member = create(&service, &account, &["read"]).await;
     let member = path(text(&member, "id"));
     let before = service.get("/v1/members", &account.session).await.expect(200);
-    let refused = [
+    let keys = [
         service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await.0,
         service.key(&account.session, json!({"type": "test"})).await.0,
         service.key(&account.session, json!({"scope": {"projects": ["proj_a"]}})).await.0,
     ];
-    for key in &refused {
+    for key in &keys {
         service.get("/v1/members", key).await.assert_forbidden();
         let new = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
         service.post("/v1/members", key, new).await.assert_forbidden();
@@ -130,7 +129,7 @@ async fn session_without_admin_returns_403() {
     let account = service.account().await;
     let (session, id) = service.member(&account.session, &["read", "write", "delete"]).await;
     service.get("/v1/members", &session).await.assert_forbidden();
-    // Not even of themself.
+    // The member may not even read their own record.
     service.get(&path(&id), &session).await.assert_forbidden();
     service.patch(&path(&id), &session, json!({"permissions": ALL})).await.assert_forbidden();
 }
@@ -145,11 +144,11 @@ async fn session_granting_a_permission_it_lacks_returns_403() {
         service.post("/v1/members", &reader, new(permissions)).await.assert_forbidden();
     }
     service.patch(&path(&own_id), &reader, json!({"permissions": ALL})).await.assert_forbidden();
-    let made = service.post("/v1/members", &reader, new(json!(["read"]))).await.expect(201);
-    let made = path(text(&made, "id"));
-    service.patch(&made, &reader, json!({"permissions": ["read", "write"]})).await.assert_forbidden();
-    service.patch(&made, &reader, json!({"permissions": ["admin"]})).await.expect(200);
-    let shown = service.get(&made, &account.session).await.expect(200);
+    let created = service.post("/v1/members", &reader, new(json!(["read"]))).await.expect(201);
+    let created = path(text(&created, "id"));
+    service.patch(&created, &reader, json!({"permissions": ["read", "write"]})).await.assert_forbidden();
+    service.patch(&created, &reader, json!({"permissions": ["admin"]})).await.expect(200);
+    let shown = service.get(&created, &account.session).await.expect(200);
     assert_eq!(shown["permissions"], json!(["admin"]));
 }
 
@@ -195,7 +194,7 @@ async fn reactivating_a_member_with_more_permissions_returns_403() {
 async fn demoting_suspending_or_removing_the_last_admin_returns_409() {
     let service = Service::start().await;
     let account = service.account().await;
-    // Neither of these counts: one is no admin, one is not active.
+    // Neither of these members counts: the first is not an admin, the second is not active.
     create(&service, &account, &["read", "write", "delete"]).await;
     let suspended = create(&service, &account, &ALL).await;
     let suspended = path(text(&suspended, "id"));
@@ -211,7 +210,7 @@ async fn demoting_suspending_or_removing_the_last_admin_returns_409() {
     assert_eq!(service.get(&last, &account.session).await.expect(200), before);
     service.get("/v1/members", &account.session).await.expect(200);
 
-    // What leaves them an admin is no matter.
+    // A change that keeps `admin` is allowed.
     patch(json!({"permissions": ["admin"]})).await.expect(200);
 }
 
@@ -262,7 +261,7 @@ async fn sessions_of_a_suspended_member_stay_invalid_after_reactivation() {
     service.me(&session).await.assert_unauthorized();
     let new = service.login(text(&shown, "email")).await;
     service.me(&new).await.expect(200);
-    // To be made active again does not end the sessions of one who is.
+    // Setting the status of an active member to `active` does not end that member's sessions.
     patch("active").await;
     service.me(&new).await.expect(200);
 }
@@ -280,10 +279,10 @@ async fn removed_member_cannot_log_in_and_frees_the_address() {
     service.delete(&path(&id), &account.session).await.assert_not_found();
     assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
 
-    // The address is free again, and whoever gets it is somebody else.
+    // The address can be used again, for a different member.
     let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-    let again = service.post("/v1/members", &account.session, body).await.expect(201);
-    assert_ne!(again["id"], json!(id));
+    let new = service.post("/v1/members", &account.session, body).await.expect(201);
+    assert_ne!(new["id"], json!(id));
     service.me(&session).await.assert_unauthorized();
 }
 
@@ -333,8 +332,8 @@ async fn empty_patch_changes_nothing() {
 async fn malformed_field_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
-    let good = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
-    for (member, bad) in [
+    let valid = json!({"email": "x@example.com", "password": PASSWORD, "permissions": ["read"]});
+    for (field, invalid) in [
         ("email", json!("x")),
         ("email", json!("x@example.com\n")),
         ("email", json!(format!("{}@example.com", "x".repeat(65)))),
@@ -343,18 +342,19 @@ async fn malformed_field_returns_400() {
         ("permissions", json!([])),
         ("permissions", json!(["read", "root"])),
     ] {
-        let mut body = good.clone();
-        body[member] = bad;
-        service.post("/v1/members", &account.session, body).await.assert_bad_field(member);
+        let mut body = valid.clone();
+        body[field] = invalid;
+        service.post("/v1/members", &account.session, body).await.assert_bad_field(field);
     }
-    for member in ["email", "password", "permissions"] {
-        let body = crate::response::without(&good, member);
-        service.post("/v1/members", &account.session, body).await.assert_bad_field(member);
+    for field in ["email", "password", "permissions"] {
+        let body = crate::response::without(&valid, field);
+        service.post("/v1/members", &account.session, body).await.assert_bad_field(field);
     }
     let own = path(&account.user_id);
-    for (member, bad) in [("status", json!("removed")), ("permissions", json!([])), ("email", json!("x@a.b"))]
+    for (field, invalid) in
+        [("status", json!("removed")), ("permissions", json!([])), ("email", json!("x@a.b"))]
     {
-        service.patch(&own, &account.session, json!({member: bad})).await.assert_bad_field(member);
+        service.patch(&own, &account.session, json!({field: invalid})).await.assert_bad_field(field);
     }
     assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/openapi.json`: the API's description, and whether all that the other tests see is as it says.
+//! `GET /v1/openapi.json`, and the check that every response in the tests matches the OpenAPI document.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,15 +16,15 @@ use crate::{
     service::{OwnService, Service},
 };
 
-/// The description, from the functions' types as they are.
+/// The OpenAPI document, generated from the functions' types.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
 
-/// The same, with responses that have no members but those it names.
+/// The OpenAPI document, changed so that its schemas forbid fields that they do not name.
 static STRICT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = DOCUMENT.clone();
     for schema in document["components"]["schemas"].as_object_mut().expect("schemas").values_mut() {
         if schema.get("properties").is_some()
-            || schema.get("oneOf").is_some_and(|of| of[0]["type"] == "object")
+            || schema.get("oneOf").is_some_and(|variants| variants[0]["type"] == "object")
         {
             schema["unevaluatedProperties"] = json!(false);
         }
@@ -32,53 +32,53 @@ static STRICT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
-/// What stands behind `pointer` in the description, or behind the reference that stands there.
-fn part(pointer: &str) -> Option<(String, &'static Value)> {
-    let part = STRICT.pointer(pointer)?;
-    match part.get("$ref").and_then(Value::as_str) {
-        Some(reference) => self::part(reference.strip_prefix('#').expect("a part of the document")),
-        None => Some((pointer.to_owned(), part)),
+/// Resolves a JSON pointer into the document, and any `$ref` that it leads to. Returns the final pointer and its value.
+fn resolve(pointer: &str) -> Option<(String, &'static Value)> {
+    let value = STRICT.pointer(pointer)?;
+    match value.get("$ref").and_then(Value::as_str) {
+        Some(reference) => resolve(reference.strip_prefix('#').expect("a reference within the document")),
+        None => Some((pointer.to_owned(), value)),
     }
 }
 
-/// What checks values against the schema behind `pointer`.
+/// The validator for the schema at `pointer`. Validators are built once.
 fn validator(pointer: String) -> Arc<Validator> {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
-    let mut validators = VALIDATORS.lock().expect("no other panicked");
-    let make = |pointer: &String| {
+    let mut validators = VALIDATORS.lock().expect("no thread panicked");
+    let build = |pointer: &String| {
         let mut schema = STRICT.clone();
         schema["$ref"] = json!(format!("#{pointer}").replace('{', "%7B").replace('}', "%7D"));
         Arc::new(jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema"))
     };
-    Arc::clone(validators.entry(pointer).or_insert_with_key(make))
+    Arc::clone(validators.entry(pointer).or_insert_with_key(build))
 }
 
-/// Where the operation stands in the description that `method` and `path` are of.
+/// The JSON pointer to the operation that `method` and `path` belong to.
 fn operation(method: &str, path: &str) -> Option<String> {
     let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
     let wanted = segments(path.split('?').next().unwrap_or_default());
     let paths = STRICT["paths"].as_object().expect("paths");
-    let fits = |template: &&String| {
+    let matches = |template: &&String| {
         let template = segments(template);
         template.len() == wanted.len()
             && template
                 .iter()
                 .zip(&wanted)
-                .all(|(part, is)| part == is || (part.starts_with('{') && !is.is_empty()))
+                .all(|(part, segment)| part == segment || (part.starts_with('{') && !segment.is_empty()))
     };
-    let template = paths.keys().find(fits)?;
-    // To HTTP, `get` is another method than `GET`.
+    let template = paths.keys().find(matches)?;
+    // Methods of HTTP are case-sensitive: `get` is not `GET`.
     let operations = paths[template].as_object().expect("operations");
     let method = operations.keys().find(|name| name.to_ascii_uppercase() == method)?;
     Some(format!("/paths/{}/{method}", template.replace('/', "~1")))
 }
 
-/// Checks that the description knows this response to a request.
+/// Panics unless the document describes this response. Ignores requests that belong to no operation.
 #[track_caller]
 pub fn assert_described(method: &str, path: &str, response: &Response) {
     let Some(operation) = operation(method, path) else { return };
-    let Some((pointer, described)) = part(&format!("{operation}/responses/{}", response.status)) else {
-        panic!("{method} {path} responses {}, of which nothing is said", response.status);
+    let Some((pointer, described)) = resolve(&format!("{operation}/responses/{}", response.status)) else {
+        panic!("{method} {path} returned {}, which is not described", response.status);
     };
     for header in response.headers.keys().map(HeaderName::as_str) {
         let is_general = [
@@ -97,30 +97,25 @@ pub fn assert_described(method: &str, path: &str, response: &Response) {
             .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(header)));
         assert!(
             is_general || named || header.starts_with("access-control-") || header.starts_with("x-amz"),
-            "{method} {path} responses {} with {header}, of which nothing is said",
+            "{method} {path} returned {} with the header {header}, which is not described",
             response.status
         );
     }
     let Some(content) = described.get("content") else {
         assert!(
             response.text.is_empty(),
-            "{method} {path} has a body, of which nothing is said: {}",
+            "{method} {path} returned a body, which is not described: {}",
             response.text
         );
         return;
     };
     let content = content.get("application/json").expect("JSON");
     if let Some(code) = content.pointer("/example/error/code") {
-        assert_eq!(&response.body["error"]["code"], code, "{method} {path} responses {}", response.status);
+        assert_eq!(&response.body["error"]["code"], code, "{method} {path} returned {}", response.status);
     }
     let validator = validator(format!("{pointer}/content/application~1json/schema"));
     let errors: Vec<_> = validator.iter_errors(&response.body).map(|error| error.to_string()).collect();
-    assert!(
-        errors.is_empty(),
-        "{method} {path} responses {}, and {errors:?}: {}",
-        response.status,
-        response.text
-    );
+    assert!(errors.is_empty(), "{method} {path} returned {}. {errors:?}: {}", response.status, response.text);
 }
 
 #[tokio::test]
@@ -176,13 +171,13 @@ fn every_example_matches_its_schema() {
     let mut count = 0;
     for (path, operations) in STRICT["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
-            let place = format!("/paths/{}/{method}", path.replace('/', "~1"));
+            let pointer = format!("/paths/{}/{method}", path.replace('/', "~1"));
             let statuses = operation["responses"].as_object().expect("responses").keys();
-            let contents = statuses.map(|status| format!("{place}/responses/{status}"));
-            for place in contents.chain([format!("{place}/requestBody")]) {
-                let Some((place, part)) = part(&place) else { continue };
-                let Some(content) = part.pointer("/content/application~1json") else { continue };
-                let validator = validator(format!("{place}/content/application~1json/schema"));
+            let contents = statuses.map(|status| format!("{pointer}/responses/{status}"));
+            for pointer in contents.chain([format!("{pointer}/requestBody")]) {
+                let Some((pointer, described)) = resolve(&pointer) else { continue };
+                let Some(content) = described.pointer("/content/application~1json") else { continue };
+                let validator = validator(format!("{pointer}/content/application~1json/schema"));
                 let errors: Vec<_> =
                     validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
                 assert!(errors.is_empty(), "{method} {path}: {errors:?}");
@@ -193,15 +188,15 @@ fn every_example_matches_its_schema() {
     assert!(count > 100, "{count}");
 }
 
-/// What checks names as bodies have them.
-fn names() -> Arc<Validator> {
+/// The validator for the field `name` of a request body.
+fn name_validator() -> Arc<Validator> {
     let body = "/paths/~1v1~1projects/post/requestBody/content/application~1json";
     validator(format!("{body}/schema/properties/name"))
 }
 
 #[test]
 fn name_schema_and_type_accept_the_same_characters() {
-    let validator = names();
+    let validator = name_validator();
     for character in '\0'..='\u{3001}' {
         for text in [format!("{character}"), format!("{character}a{character}"), format!("a{character}b")] {
             assert_eq!(validator.is_valid(&json!(text)), Name::try_from(text).is_ok(), "{character:?}");
@@ -213,6 +208,6 @@ proptest! {
     #[test]
     fn name_schema_and_type_accept_the_same_lengths(name in "[a\u{1F600}]{95,105}", before in " {0,9}", after in "\\s{0,9}") {
         let text = format!("{before}{name}{after}");
-        prop_assert_eq!(names().is_valid(&json!(text)), Name::try_from(text).is_ok());
+        prop_assert_eq!(name_validator().is_valid(&json!(text)), Name::try_from(text).is_ok());
     }
 }

@@ -7,23 +7,23 @@ use crate::{
     service::{OwnService, PASSWORD, Service, new_address},
 };
 
-/// The command that makes an account.
+/// A command that creates an account.
 fn create(email: &str) -> Value {
     json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}})
 }
 
-/// The kind of the error that a command ends with.
-async fn refused(service: &Service, command: Value) -> String {
-    service.operate(command).await.expect_err("it is refused").error_type
+/// Sends a command and returns the type of its error.
+async fn error_type(service: &Service, command: Value) -> String {
+    service.operate(command).await.expect_err("the command fails").error_type
 }
 
 #[tokio::test]
 async fn create_account_creates_a_member_with_all_permissions() {
     let service = OwnService::start().await;
-    let made = service.operate(create("First@Example.com")).await.expect("it is made");
-    let (account_id, user_id) = (text(&made, "account_id"), text(&made, "user_id"));
-    assert_eq!(made, json!({"account_id": account_id, "user_id": user_id}));
-    assert!(account_id.starts_with("acct_") && user_id.starts_with("user_"), "{made}");
+    let created = service.operate(create("First@Example.com")).await.expect("the account is created");
+    let (account_id, user_id) = (text(&created, "account_id"), text(&created, "user_id"));
+    assert_eq!(created, json!({"account_id": account_id, "user_id": user_id}));
+    assert!(account_id.starts_with("acct_") && user_id.starts_with("user_"), "{created}");
 
     let session = service.login("first@example.com").await;
     let me = service.me(&session).await.expect(200);
@@ -50,7 +50,7 @@ async fn create_account_with_a_taken_address_is_a_conflict() {
     let (member, _) = service.member(&account.session, &["read"]).await;
     let member = text(&service.me(&member).await.body, "email").to_owned();
     for taken in [&account.email, &account.email.to_uppercase(), &member] {
-        let error = service.operate(create(taken)).await.expect_err("it is taken");
+        let error = service.operate(create(taken)).await.expect_err("the address is taken");
         assert_eq!(error.error_type, "CONFLICT");
         assert_eq!(error.error_message, "The email address already belongs to a member");
     }
@@ -104,8 +104,8 @@ async fn suspension_affects_only_one_account() {
 async fn unknown_account_is_not_found() {
     let service = Service::start().await;
     let unknown = json!({"account_id": "acct_0000000000000000"});
-    assert_eq!(refused(&service, json!({"suspend_account": unknown})).await, "NOT_FOUND");
-    assert_eq!(refused(&service, json!({"restore_account": unknown})).await, "NOT_FOUND");
+    assert_eq!(error_type(&service, json!({"suspend_account": unknown})).await, "NOT_FOUND");
+    assert_eq!(error_type(&service, json!({"restore_account": unknown})).await, "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn malformed_command_is_a_bad_request() {
         json!({"suspend_account": named, "dry_run": true}),
         json!({"delete_account": named}),
     ] {
-        assert_eq!(refused(&service, command.clone()).await, "BAD_REQUEST", "{command}");
+        assert_eq!(error_type(&service, command.clone()).await, "BAD_REQUEST", "{command}");
     }
     service.me(&account.session).await.expect(200);
 }
@@ -139,7 +139,7 @@ async fn malformed_command_is_a_bad_request() {
 async fn create_account_with_an_invalid_field_is_a_bad_request() {
     let service = Service::start().await;
     let email = new_address();
-    for (member, bad) in [
+    for (field, invalid) in [
         ("name", json!("")),
         ("name", json!("x".repeat(101))),
         ("name", json!("a\u{7}b")),
@@ -150,15 +150,15 @@ async fn create_account_with_an_invalid_field_is_a_bad_request() {
         ("plan", json!("free")),
     ] {
         let mut command = create(&email);
-        command["create_account"][member] = bad;
-        assert_eq!(refused(&service, command.clone()).await, "BAD_REQUEST", "{command}");
+        command["create_account"][field] = invalid;
+        assert_eq!(error_type(&service, command.clone()).await, "BAD_REQUEST", "{command}");
     }
-    for member in ["name", "email", "password"] {
-        let rest = crate::response::without(&create(&email)["create_account"], member);
-        assert_eq!(refused(&service, json!({"create_account": rest})).await, "BAD_REQUEST", "{member}");
+    for field in ["name", "email", "password"] {
+        let rest = crate::response::without(&create(&email)["create_account"], field);
+        assert_eq!(error_type(&service, json!({"create_account": rest})).await, "BAD_REQUEST", "{field}");
     }
-    // Nothing of it was made: the address is free.
-    service.operate(create(&email)).await.expect("it is made");
+    // None of the commands created the account: the address is still free.
+    service.operate(create(&email)).await.expect("the account is created");
 }
 
 #[tokio::test]
@@ -173,12 +173,12 @@ async fn function_can_be_invoked_through_the_lambda_api() {
         (error, response.json::<Value>().await.expect("JSON"))
     };
     let email = new_address();
-    let (error, made) = invoke(create(&email)).await;
-    assert_eq!(error, None, "{made}");
+    let (error, created) = invoke(create(&email)).await;
+    assert_eq!(error, None, "{created}");
     let session = service.login(&email).await;
-    let account_id = &made["account_id"];
-    let (error, done) = invoke(json!({"suspend_account": {"account_id": account_id}})).await;
-    assert_eq!((error, done), (None, json!({"account_id": account_id, "status": "suspended"})));
+    let account_id = &created["account_id"];
+    let (error, result) = invoke(json!({"suspend_account": {"account_id": account_id}})).await;
+    assert_eq!((error, result), (None, json!({"account_id": account_id, "status": "suspended"})));
     service.me(&session).await.assert_forbidden();
 
     let (error, response) = invoke(create(&email)).await;

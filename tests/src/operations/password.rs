@@ -42,7 +42,7 @@ async fn change_ends_all_other_sessions_of_the_member() {
     }
     service.me(&account.session).await.expect(200);
     service.me(&colleague).await.expect(200);
-    // A second change finds the own session alive as well.
+    // The session stays valid after a second change, too.
     change(&service, &account.session, NEW, PASSWORD).await.expect(204);
     service.me(&account.session).await.expect(200);
 }
@@ -91,15 +91,15 @@ async fn without_credential_returns_401() {
 async fn new_password_must_have_15_to_128_characters() {
     let service = Service::start().await;
     let account = service.account().await;
-    // Characters, not bytes: each of these has two.
-    let of = |length: usize| "Ägßéłñøþ1ŷžőųķđ".chars().cycle().take(length).collect::<String>();
+    // The length is measured in characters, not bytes: most of these characters have two bytes.
+    let of_length = |length: usize| "Ägßéłñøþ1ŷžőųķđ".chars().cycle().take(length).collect::<String>();
     for length in [0, 14, 129] {
-        let response = change(&service, &account.session, PASSWORD, &of(length)).await;
+        let response = change(&service, &account.session, PASSWORD, &of_length(length)).await;
         response.assert_bad_field("new_password");
     }
-    change(&service, &account.session, PASSWORD, &of(15)).await.expect(204);
-    change(&service, &account.session, &of(15), &of(128)).await.expect(204);
-    assert_eq!(login(&service, &account, &of(128)).await, 200);
+    change(&service, &account.session, PASSWORD, &of_length(15)).await.expect(204);
+    change(&service, &account.session, &of_length(15), &of_length(128)).await.expect(204);
+    assert_eq!(login(&service, &account, &of_length(128)).await, 200);
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn new_password_is_normalized_to_nfc_and_otherwise_unchanged() {
     assert_eq!(login(&service, &account, decomposed).await, 200);
     assert_eq!(login(&service, &account, "  B\u{e4}r \t under 3rd lamp \u{1f98e} ").await, 200);
     assert_eq!(login(&service, &account, decomposed.trim()).await, 401);
-    // Fifteen as typed, fourteen once they are normalised.
+    // This password has fifteen characters, but fourteen after normalization.
     change(&service, &account.session, decomposed, "Ba\u{308}r lamp 7 wet")
         .await
         .assert_bad_field("new_password");

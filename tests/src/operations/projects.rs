@@ -9,7 +9,7 @@ use crate::{
 
 const PATH: &str = "/v1/projects";
 
-async fn started() -> (Service, Account) {
+async fn start() -> (Service, Account) {
     let service = Service::start().await;
     let account = service.account().await;
     (service, account)
@@ -19,7 +19,7 @@ fn path(id: &str) -> String {
     format!("{PATH}/{id}")
 }
 
-/// Makes as many projects by `credential`. Returns their ids, the newest first.
+/// Creates `count` projects with `credential`. Returns their ids, newest first.
 async fn projects(service: &Service, credential: &Credential, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -34,14 +34,14 @@ async fn project_can_be_created_read_listed_renamed_and_deleted() {
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
     for credential in [&account.session, &key] {
-        let made = service.post(PATH, credential, json!({"name": " Study A "})).await.expect(201);
-        let id = text(&made, "id");
+        let created = service.post(PATH, credential, json!({"name": " Study A "})).await.expect(201);
+        let id = text(&created, "id");
         let created_at = service.time.in_seconds(0);
-        assert_eq!(made, json!({"id": id, "name": "Study A", "created_at": created_at}));
+        assert_eq!(created, json!({"id": id, "name": "Study A", "created_at": created_at}));
         assert!(id.starts_with("proj_"));
-        assert_eq!(service.get(&path(id), credential).await.expect(200), made);
+        assert_eq!(service.get(&path(id), credential).await.expect(200), created);
         let list = service.get(PATH, credential).await.expect(200);
-        assert_eq!(list, json!({"data": [made], "next_cursor": null}));
+        assert_eq!(list, json!({"data": [created], "next_cursor": null}));
 
         service.time.pass(60);
         let renamed = service.patch(&path(id), credential, json!({"name": "Study B"})).await.expect(200);
@@ -59,7 +59,7 @@ async fn project_can_be_created_read_listed_renamed_and_deleted() {
 
 #[tokio::test]
 async fn each_method_requires_exactly_one_permission() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let permissions = ["read", "write", "delete", "admin"];
     for (method, needed, on_list) in [
         ("GET", "read", true),
@@ -92,7 +92,7 @@ async fn each_method_requires_exactly_one_permission() {
 
 #[tokio::test]
 async fn session_has_its_members_permissions() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let project = service.project(&account.session).await;
     let (reader, _) = service.member(&account.session, &["read"]).await;
     service.get(&path(&project), &reader).await.expect(200);
@@ -105,10 +105,10 @@ async fn session_has_its_members_permissions() {
 
 #[tokio::test]
 async fn project_outside_the_keys_scope_returns_403() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let own = service.project(&account.session).await;
     let other = service.project(&account.session).await;
-    // Of its scope, one is not kept here.
+    // The second project of the scope does not exist.
     let members = json!({"scope": {"projects": [own, "proj_abc123"]}});
     let (key, _) = service.key(&account.session, members).await;
     let rename = || json!({"name": "Renamed"});
@@ -130,13 +130,13 @@ async fn project_outside_the_keys_scope_returns_403() {
 
 #[tokio::test]
 async fn scoped_key_lists_only_its_projects() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let all = projects(&service, &account.session, 8).await;
-    let own = [6, 1, 3, 4].map(|place: usize| all[place].as_str());
+    let own = [6, 1, 3, 4].map(|index: usize| all[index].as_str());
     let mut scope = own.to_vec();
     scope.extend(["proj_abc123", "proj_0", "proj_zzzzzzzzzzzzzzzzzzzz"]);
     let (key, _) = service.key(&account.session, json!({"scope": {"projects": scope}})).await;
-    let newest_first = [1, 3, 4, 6].map(|place: usize| all[place].clone());
+    let newest_first = [1, 3, 4, 6].map(|index: usize| all[index].clone());
     for limit in [1, 2, 3, 4, 5, 100] {
         assert_eq!(service.ids(PATH, &key, limit).await, newest_first, "{limit}");
     }
@@ -148,7 +148,7 @@ async fn scoped_key_lists_only_its_projects() {
 
 #[tokio::test]
 async fn scope_of_100_projects_is_listed_completely() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let all = projects(&service, &account.session, 100).await;
     let (key, _) = service.key(&account.session, json!({"scope": {"projects": all}})).await;
     for limit in [7, 50, 99, 100] {
@@ -158,16 +158,16 @@ async fn scope_of_100_projects_is_listed_completely() {
 
 #[tokio::test]
 async fn pages_contain_every_project_once() {
-    let (service, account) = started().await;
-    let made = projects(&service, &account.session, 7).await;
+    let (service, account) = start().await;
+    let created = projects(&service, &account.session, 7).await;
     for limit in [1, 2, 3, 6, 7, 8, 100] {
-        assert_eq!(service.ids(PATH, &account.session, limit).await, made, "{limit}");
+        assert_eq!(service.ids(PATH, &account.session, limit).await, created, "{limit}");
     }
 }
 
 #[tokio::test]
 async fn live_and_test_data_are_separate() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let (live, _) = service.key(&account.session, json!({"type": "live"})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     let live_id = service.project(&live).await;
@@ -180,7 +180,7 @@ async fn live_and_test_data_are_separate() {
         service.delete(&path(other), key).await.assert_not_found();
     }
 
-    // A session sees live data, or test data where it asks for it.
+    // A session reads live data, or test data with `?environment=test`.
     let in_test = |path: &str| format!("{path}?environment=test");
     for (list, own, other) in [
         (PATH.to_owned(), &live_id, path(&test_id)),
@@ -193,16 +193,16 @@ async fn live_and_test_data_are_separate() {
     }
     service.get(&path(&live_id), &account.session).await.expect(200);
     service.get(&in_test(&path(&test_id)), &account.session).await.expect(200);
-    let made = service.post(&in_test(PATH), &account.session, json!({"name": "A"})).await.expect(201);
-    service.get(&path(text(&made, "id")), &test).await.expect(200);
-    service.get(&path(text(&made, "id")), &live).await.assert_not_found();
+    let created = service.post(&in_test(PATH), &account.session, json!({"name": "A"})).await.expect(201);
+    service.get(&path(text(&created, "id")), &test).await.expect(200);
+    service.get(&path(text(&created, "id")), &live).await.assert_not_found();
     service.delete(&in_test(&path(&test_id)), &account.session).await.expect(204);
     service.get(&path(&test_id), &test).await.assert_not_found();
 }
 
 #[tokio::test]
 async fn other_environment_by_key_returns_403_and_unknown_environment_returns_400() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let (live, _) = service.key(&account.session, json!({"type": "live"})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     let project = service.project(&live).await;
@@ -223,7 +223,7 @@ async fn other_environment_by_key_returns_403_and_unknown_environment_returns_40
 
 #[tokio::test]
 async fn invalid_body_returns_400_and_changes_nothing() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     let id = service.project(&account.session).await;
     let before = service.get(PATH, &account.session).await.expect(200);
     for (body, field) in [
@@ -242,13 +242,13 @@ async fn invalid_body_returns_400_and_changes_nothing() {
     }
     assert_eq!(service.get(PATH, &account.session).await.expect(200), before);
     let longest = "ä".repeat(100);
-    let made = service.post(PATH, &account.session, json!({"name": longest})).await.expect(201);
-    assert_eq!(made["name"], longest);
+    let created = service.post(PATH, &account.session, json!({"name": longest})).await.expect(201);
+    assert_eq!(created["name"], longest);
 }
 
 #[tokio::test]
 async fn unknown_or_malformed_id_returns_404_and_creates_nothing() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     for id in ["proj_0000000000000000", "proj_", "x", "proj_a%2Fb", "PROJ_a", "proj_%C3%A4"] {
         service.get(&path(id), &account.session).await.assert_not_found();
         service.patch(&path(id), &account.session, json!({"name": "A"})).await.assert_not_found();
@@ -259,7 +259,7 @@ async fn unknown_or_malformed_id_returns_404_and_creates_nothing() {
 
 #[tokio::test]
 async fn cursor_of_the_other_environment_returns_400() {
-    let (service, account) = started().await;
+    let (service, account) = start().await;
     projects(&service, &account.session, 2).await;
     let page = service.get("/v1/projects?limit=1", &account.session).await.expect(200);
     let next = format!("{PATH}?environment=test&cursor={}", text(&page, "next_cursor"));

@@ -1,4 +1,4 @@
-//! Limits of keys.
+//! Rate limits of API keys.
 
 use std::{
     fs,
@@ -16,12 +16,12 @@ use crate::{
     service::{Account, Credential, OwnService, Service, key_path},
 };
 
-/// Gives the account's live keys this limit, and its test keys half of it.
+/// Sets the limit of the account's live keys, in requests per minute. The limit of test keys is half of it.
 async fn limit(service: &Service, account: &Account, live: u32) {
     let limits = json!({"live": live, "test": live / 2});
     let command = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
-    let done = service.operate(command).await.expect("it is done");
-    assert_eq!(done, json!({"account_id": account.id, "requests_per_minute": limits}));
+    let result = service.operate(command).await.expect("the limits are set");
+    assert_eq!(result, json!({"account_id": account.id, "requests_per_minute": limits}));
 }
 
 async fn start(live: u32) -> (OwnService, Account) {
@@ -32,7 +32,7 @@ async fn start(live: u32) -> (OwnService, Account) {
 }
 
 #[track_caller]
-fn assert_told(response: &Response, policy: &str, limit: &str) {
+fn assert_rate_limit_headers(response: &Response, policy: &str, limit: &str) {
     assert_eq!(
         (response.header("ratelimit-policy"), response.header("ratelimit")),
         (Some(policy), Some(limit))
@@ -45,32 +45,33 @@ fn assert_limited(response: &Response, retry_after: &str) {
     assert_eq!(response.header("retry-after"), Some(retry_after));
 }
 
-/// How many requests were let in.
+/// The number of authorized requests.
 #[derive(Default)]
-struct LetIn {
-    /// Against the limit, of which they are told.
+struct Authorized {
+    /// The requests that count against the limit. Their responses state it.
     counted: usize,
-    /// Because the table was not written in time.
+    /// The requests that do not count, because the counter could not be written in time.
     uncounted: usize,
 }
 
-/// Sends so many requests. Those that are not let in are 429.
-async fn ask(service: &Service, key: &Credential, requests: usize) -> LetIn {
-    let mut let_in = LetIn::default();
+/// Sends requests with a key. Panics if a request is neither authorized nor rejected with 429.
+async fn send_requests(service: &Service, key: &Credential, requests: usize) -> Authorized {
+    let mut authorized = Authorized::default();
     for _ in 0..requests {
         let response = service.me(key).await;
         match (response.status, response.header("ratelimit")) {
-            (200, Some(_)) => let_in.counted += 1,
-            (200, None) => let_in.uncounted += 1,
+            (200, Some(_)) => authorized.counted += 1,
+            (200, None) => authorized.uncounted += 1,
             (status, _) => assert_eq!(status, 429, "{}", response.text),
         }
     }
-    let_in
+    authorized
 }
 
-/// How many of `requests` are let in, all of them counted; the others are 429.
-async fn let_in(service: &Service, key: &Credential, requests: usize) -> usize {
-    let LetIn { counted, uncounted } = ask(service, key, requests).await;
+/// Sends requests with a key and returns the number of authorized ones. Panics if one of these was not counted, or if
+/// another request is not rejected with 429.
+async fn count_authorized(service: &Service, key: &Credential, requests: usize) -> usize {
+    let Authorized { counted, uncounted } = send_requests(service, key, requests).await;
     assert_eq!(uncounted, 0);
     counted
 }
@@ -82,13 +83,13 @@ async fn default_limit_is_6000_for_live_and_100_for_test_keys() {
     for (kind, limit) in [("live", 6_000), ("test", 100)] {
         let (key, _) = service.key(&account.session, json!({"type": kind})).await;
         let response = service.me(&key).await;
-        let (policy, left) =
+        let (policy, remaining) =
             (format!("\"default\";q={limit};w=60"), format!("\"default\";r={};t=60", limit - 1));
-        assert_told(&response, &policy, &left);
+        assert_rate_limit_headers(&response, &policy, &remaining);
         response.expect(200);
     }
     let (key, _) = service.key(&account.session, json!({"type": "test"})).await;
-    assert_eq!(let_in(&service, &key, 103).await, 100);
+    assert_eq!(count_authorized(&service, &key, 103).await, 100);
 }
 
 #[tokio::test]
@@ -96,23 +97,23 @@ async fn exceeded_limit_returns_429_until_the_minute_ends() {
     let (service, account) = start(8).await;
     let (key, _) = service.key(&account.session, json!({})).await;
     service.time.pass(18);
-    assert_eq!(let_in(&service, &key, 10).await, 8);
+    assert_eq!(count_authorized(&service, &key, 10).await, 8);
     for path in ["/v1/projects", "/v1/auth/me"] {
         let response = service.get(path, &key).await;
         assert_limited(&response, "42");
-        assert_told(&response, "\"default\";q=8;w=60", "\"default\";r=0;t=42");
+        assert_rate_limit_headers(&response, "\"default\";q=8;w=60", "\"default\";r=0;t=42");
     }
     service.time.pass(41);
     assert_limited(&service.me(&key).await, "1");
     service.time.pass(1);
-    assert_eq!(let_in(&service, &key, 10).await, 8);
+    assert_eq!(count_authorized(&service, &key, 10).await, 8);
 }
 
 #[tokio::test]
 async fn rejected_request_changes_nothing() {
     let (service, account) = start(2).await;
     let (key, record) = service.key(&account.session, json!({})).await;
-    assert_eq!(let_in(&service, &key, 2).await, 2);
+    assert_eq!(count_authorized(&service, &key, 2).await, 2);
     assert_limited(&service.post("/v1/projects", &key, json!({"name": "A"})).await, "60");
     assert_limited(&service.delete(&key_path(&record), &key).await, "60");
     assert_limited(
@@ -129,9 +130,9 @@ async fn each_key_has_its_own_limit_and_sessions_have_none() {
     let (key, _) = service.key(&account.session, json!({})).await;
     let (other, _) = service.key(&account.session, json!({})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
-    assert_eq!(let_in(&service, &key, 4).await, 2);
-    assert_eq!(let_in(&service, &other, 4).await, 2);
-    assert_eq!(let_in(&service, &test, 4).await, 1);
+    assert_eq!(count_authorized(&service, &key, 4).await, 2);
+    assert_eq!(count_authorized(&service, &other, 4).await, 2);
+    assert_eq!(count_authorized(&service, &test, 4).await, 1);
     for _ in 0..10 {
         let response = service.me(&account.session).await;
         assert_eq!((response.header("ratelimit"), response.header("ratelimit-policy")), (None, None));
@@ -143,9 +144,9 @@ async fn each_key_has_its_own_limit_and_sessions_have_none() {
 async fn rotation_does_not_reset_the_count() {
     let (service, account) = start(6).await;
     let (old, record) = service.key(&account.session, json!({})).await;
-    assert_eq!(let_in(&service, &old, 4).await, 4);
+    assert_eq!(count_authorized(&service, &old, 4).await, 4);
     let (new, _) = service.rotate(&record, &account.session, 60).await;
-    assert_eq!(let_in(&service, &new, 4).await, 2);
+    assert_eq!(count_authorized(&service, &new, 4).await, 2);
     assert_limited(&service.me(&old).await, "60");
 }
 
@@ -161,26 +162,26 @@ async fn only_authorized_requests_are_counted() {
             .await
             .assert_unauthorized();
     }
-    assert_eq!(let_in(&service, &key, 4).await, 2);
+    assert_eq!(count_authorized(&service, &key, 4).await, 2);
 }
 
 #[tokio::test]
 async fn changed_limit_applies_to_the_next_request() {
     let (service, account) = start(2).await;
     let (key, _) = service.key(&account.session, json!({})).await;
-    assert_eq!(let_in(&service, &key, 4).await, 2);
+    assert_eq!(count_authorized(&service, &key, 4).await, 2);
     limit(&service, &account, 6).await;
-    assert_eq!(let_in(&service, &key, 8).await, 4);
+    assert_eq!(count_authorized(&service, &key, 8).await, 4);
     limit(&service, &account, 4).await;
-    assert_eq!(let_in(&service, &key, 2).await, 0);
-    let usual = json!({"set_limits": {"account_id": account.id, "requests_per_minute": null}});
-    let done = service.operate(usual).await.expect("it is done");
-    assert_eq!(done, json!({"account_id": account.id, "requests_per_minute": null}));
+    assert_eq!(count_authorized(&service, &key, 2).await, 0);
+    let default = json!({"set_limits": {"account_id": account.id, "requests_per_minute": null}});
+    let result = service.operate(default).await.expect("the limits are set");
+    assert_eq!(result, json!({"account_id": account.id, "requests_per_minute": null}));
     let response = service.me(&key).await;
     assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=6000;w=60"));
-    let seen = service.get("/v1/audit-events?limit=1", &account.session).await.expect(200);
-    assert_eq!(seen["data"][0]["type"], "account.limits_changed");
-    assert_eq!(seen["data"][0]["requests_per_minute"], Value::Null);
+    let events = service.get("/v1/audit-events?limit=1", &account.session).await.expect(200);
+    assert_eq!(events["data"][0]["type"], "account.limits_changed");
+    assert_eq!(events["data"][0]["requests_per_minute"], Value::Null);
 }
 
 #[tokio::test]
@@ -199,19 +200,19 @@ async fn set_limits_rejects_invalid_limits_and_unknown_accounts() {
     ] {
         let command = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
         assert_eq!(
-            service.operate(command).await.expect_err("no limits").error_type,
+            service.operate(command).await.expect_err("invalid limits").error_type,
             "BAD_REQUEST",
             "{limits}"
         );
     }
-    let nothing = json!({"set_limits": {"account_id": account.id}});
-    assert_eq!(service.operate(nothing).await.expect_err("no limits").error_type, "BAD_REQUEST");
-    let nobody = json!({"set_limits": {"account_id": "acct_0000000000000000", "requests_per_minute": null}});
-    assert_eq!(service.operate(nobody).await.expect_err("no account").error_type, "NOT_FOUND");
+    let missing = json!({"set_limits": {"account_id": account.id}});
+    assert_eq!(service.operate(missing).await.expect_err("no limits").error_type, "BAD_REQUEST");
+    let unknown = json!({"set_limits": {"account_id": "acct_0000000000000000", "requests_per_minute": null}});
+    assert_eq!(service.operate(unknown).await.expect_err("no account").error_type, "NOT_FOUND");
 }
 
-/// Starts as many services as there are folders, on the same table and with the same pepper. Each has programs of
-/// its own; the clock of the last one stands still.
+/// Starts one service for each folder, all with the same table and the same pepper. Each has its own execution
+/// environments and its own clock.
 async fn start_together(folders: &[TempDir]) -> (DynamoDb, Vec<OwnService>) {
     let dynamodb = DynamoDb::start().await;
     let mut services: Vec<OwnService> = Vec::new();
@@ -240,18 +241,19 @@ async fn concurrent_requests_to_several_environments_stay_within_the_limit() {
     limit(&services[0], &account, 50).await;
     let (key, _) = services[0].key(&account.session, json!({})).await;
     for _ in 0..2 {
-        let ask = async |service: &OwnService| {
-            let (one, other) = tokio::join!(ask(service, &key, 12), ask(service, &key, 12));
-            LetIn { counted: one.counted + other.counted, uncounted: one.uncounted + other.uncounted }
+        let send = async |service: &OwnService| {
+            let (a, b) = tokio::join!(send_requests(service, &key, 12), send_requests(service, &key, 12));
+            Authorized { counted: a.counted + b.counted, uncounted: a.uncounted + b.uncounted }
         };
         let [one, two, three, four] = &services[..] else { panic!("four services") };
-        let let_in: [LetIn; 4] = tokio::join!(ask(one), ask(two), ask(three), ask(four)).into();
-        let counted: usize = let_in.iter().map(|of| of.counted).sum();
-        let uncounted: usize = let_in.iter().map(|of| of.uncounted).sum();
+        let results: [Authorized; 4] = tokio::join!(send(one), send(two), send(three), send(four)).into();
+        let counted: usize = results.iter().map(|authorized| authorized.counted).sum();
+        let uncounted: usize = results.iter().map(|authorized| authorized.uncounted).sum();
         assert!(counted <= 50, "{counted} of 50");
-        // What is left is what one program has taken and the others ask for. On a busy machine some requests pass
-        // without a word of the limit, and what they were about to take may be lost.
+        // An environment may keep a reservation that it does not use, while the others reject requests. On a busy machine,
+        // some requests are authorized without being counted, and the reservation that they waited for may be lost.
         assert!(counted >= 38 || uncounted > 0, "{counted} of 50");
+        // The clock of the last service stays in the first minute.
         for service in &services[..3] {
             service.time.pass(60);
         }
@@ -273,10 +275,10 @@ async fn requests_are_authorized_if_the_counter_cannot_be_written() {
             response.expect(200);
         }
     }
-    // Whose credential is valid is told all the same.
+    // Credentials are verified all the same.
     service.me(&Credential::bearer("mt_live_x")).await.assert_unauthorized();
     dynamodb.recover();
-    assert_eq!(let_in(&service, &key, 4).await, 2);
+    assert_eq!(count_authorized(&service, &key, 4).await, 2);
 }
 
 #[tokio::test]
@@ -286,31 +288,31 @@ async fn requests_that_a_key_prevents_from_being_counted_return_429() {
     limit(&service, &account, 4).await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let (other, _) = service.key(&account.session, json!({})).await;
-    // Each new key of a key's checks that key's own item, and so does each rotation. While a transaction is under way,
-    // nothing else is written to its items.
+    // If a key creates or rotates a key, the transaction includes the item of the calling key. Until the transaction ends,
+    // other writes of that item conflict with it.
     for (path, body) in [
         ("/v1/api-keys".to_owned(), json!({"name": "A", "permissions": ["read"]})),
         (format!("{}/rotate", key_path(&record)), json!({})),
     ] {
         service.time.pass(60);
         service.me(&key).await.expect(200);
-        let mut under_way = dynamodb.hold("TransactWriteItems");
+        let mut transaction = dynamodb.hold("TransactWriteItems");
         let flood = async {
-            under_way.arrived().await;
+            transaction.arrived().await;
             dynamodb.inject(Fault::Conflict, Some("UpdateItem"));
             for _ in 0..6 {
                 let response = service.me(&key).await;
                 assert_limited(&response, "1");
-                assert_told(&response, "\"default\";q=4;w=60", "\"default\";r=0;t=1");
+                assert_rate_limit_headers(&response, "\"default\";q=4;w=60", "\"default\";r=0;t=1");
             }
             dynamodb.recover();
-            drop(under_way);
+            drop(transaction);
         };
         let (response, ()) = tokio::join!(service.post(&path, &key, body), flood);
         assert!(response.status < 300, "{path}: {}", response.text);
-        // What was refused was not counted, and what was done was.
-        assert_eq!(let_in(&service, &key, 4).await, 2, "{path}");
-        assert_eq!(let_in(&service, &other, 1).await, 1);
+        // Two authorized requests have been counted. The rejected ones have not.
+        assert_eq!(count_authorized(&service, &key, 4).await, 2, "{path}");
+        assert_eq!(count_authorized(&service, &other, 1).await, 1);
     }
 }
 
@@ -320,10 +322,10 @@ async fn unresponsive_counter_delays_a_request_only_briefly() {
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     dynamodb.inject(Fault::Hang, Some("UpdateItem"));
-    let began = Instant::now();
+    let start = Instant::now();
     let response = service.me(&key).await;
-    // It waits for a second. The SDK alone would for five.
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // The authorizer waits a second for the counter. Without that limit, the SDK would wait five seconds.
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(response.header("ratelimit"), None);
     response.expect(200);
 }

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::service::{Credential, OwnService, PASSWORD, Service};
 
-/// The sessions that `credential` sees.
+/// The sessions that the list contains for `credential`.
 async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
     let page = service.get("/v1/auth/sessions", credential).await.expect(200);
     page["data"].as_array().expect("a list").clone()
 }
 
-/// The id of the session whose token it is.
+/// The id of a session.
 async fn id(service: &Service, session: &Credential) -> String {
     let all = list(service, session).await;
     let current = all.iter().find(|session| session["current"] == true).expect("the current one");
@@ -45,13 +45,13 @@ async fn list_contains_only_own_sessions_newest_first() {
             "current": current,
         })
     };
-    let seen_from_new = json!({
+    let seen_by_new = json!({
         "data": [session(&new, "01", "01", json!("curl/8.5.0"), true), session(&old, "00", "01", Value::Null, false)],
         "next_cursor": null,
     });
-    assert_eq!(service.get("/v1/auth/sessions", &browser).await.expect(200), seen_from_new);
-    let seen_from_old = list(&service, &account.session).await;
-    assert_eq!((&seen_from_old[0]["current"], &seen_from_old[1]["current"]), (&json!(false), &json!(true)));
+    assert_eq!(service.get("/v1/auth/sessions", &browser).await.expect(200), seen_by_new);
+    let seen_by_old = list(&service, &account.session).await;
+    assert_eq!((&seen_by_old[0]["current"], &seen_by_old[1]["current"]), (&json!(false), &json!(true)));
 }
 
 #[tokio::test]
@@ -142,11 +142,15 @@ async fn session_unused_for_an_hour_returns_401() {
 async fn last_use_is_recorded_once_a_minute() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    for (passes, writes) in [(0, true), (59, false), (1, true), (30, false), (30, true)] {
-        service.time.pass(passes);
+    for (seconds, writes) in [(0, true), (59, false), (1, true), (30, false), (30, true)] {
+        service.time.pass(seconds);
         dynamodb.calls();
         service.me(&account.session).await.expect(200);
-        assert_eq!(dynamodb.calls().contains(&"UpdateItem".to_owned()), writes, "after {passes} s more");
+        assert_eq!(
+            dynamodb.calls().contains(&"UpdateItem".to_owned()),
+            writes,
+            "after {seconds} more seconds"
+        );
     }
     let now = service.time.in_seconds(0);
     assert_eq!(list(&service, &account.session).await[0]["last_used_at"], now);
@@ -159,17 +163,17 @@ async fn use_during_deletion_does_not_restore_the_session() {
     let session = service.login(&account.email).await;
     let id = id(&service, &session).await;
     service.time.pass(60);
-    let mut used = dynamodb.hold("UpdateItem");
+    let mut held = dynamodb.hold("UpdateItem");
     let end = async {
-        used.arrived().await;
+        held.arrived().await;
         let ended = service.delete(&format!("/v1/auth/sessions/{id}"), &account.session).await;
-        drop(used);
+        drop(held);
         ended
     };
-    let (met, ended) = tokio::join!(service.me(&session), end);
+    let (used, ended) = tokio::join!(service.me(&session), end);
     ended.expect(204);
-    // It was let in before.
-    met.expect(200);
+    // The request was authorized before the session was deleted.
+    used.expect(200);
     service.me(&session).await.assert_unauthorized();
     assert_eq!(list(&service, &account.session).await.len(), 1);
 }
