@@ -1,4 +1,4 @@
-//! The events that a function reads.
+//! The events that functions receive.
 
 use lambda_http::{
     http::{HeaderName, HeaderValue, header},
@@ -9,23 +9,23 @@ use serde_json::Value;
 
 use crate::http::idempotency::IDEMPOTENCY_KEY;
 
-/// An event of API Gateway: payload 1 of a REST API, or payload 2, as `cargo lambda watch` sends it.
+/// An event of API Gateway: payload version 1.0, which a REST API sends, or 2.0, which `cargo lambda watch` sends.
 pub struct Event(pub(super) LambdaRequest);
 
-/// The headers that we read.
+/// The request headers that functions read.
 const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::USER_AGENT, IDEMPOTENCY_KEY];
 
 impl<'de> Deserialize<'de> for Event {
-    /// Reads an event without the headers that we don't read: `lambda_http` refuses a whole event for a
-    /// header value with a control character, and panics at a `Host` that is none.
+    /// Deserializes an event and removes all headers that functions do not read. `lambda_http` rejects the whole event if one
+    /// header value contains a control character, and panics if `Host` is invalid.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Value::deserialize(deserializer)?;
-        for member in ["headers", "multiValueHeaders"] {
-            if let Some(Value::Object(headers)) = event.get_mut(member) {
+        for field in ["headers", "multiValueHeaders"] {
+            if let Some(Value::Object(headers)) = event.get_mut(field) {
                 headers.retain(|name, values| is_read(name) && are_header_values(values));
             }
         }
-        // `lambda_http` would put the last value of each header in the place of all of them.
+        // `lambda_http` would replace all values of a header by the last one.
         if event["multiValueHeaders"].is_object() {
             event["headers"].take();
         }

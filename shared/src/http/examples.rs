@@ -1,4 +1,4 @@
-//! Examples in the OpenAPI document that several operations share.
+//! Examples that several operations of the OpenAPI document share.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Runs a handler: from Lambda's event to the handler's request, and from its result to the response.
+//! Runs a handler: converts Lambda's event to a request, and the handler's result to a response.
 
 use std::{convert::Infallible, future::Future, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     runtime::{app::App, function::Function, invocation::Invocation},
 };
 
-/// A function whose route needs no credential.
+/// Returns a function whose routes need no credential.
 pub fn public<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
@@ -25,8 +25,8 @@ where
     function(Arc::clone(&app), move |_, request| handle(Arc::clone(&app), request))
 }
 
-/// A function whose routes stand behind the authorizer. Without a well-formed context from it, the handler
-/// does not run: nobody trusts alone.
+/// Returns a function whose routes need a credential. If the request has no well-formed context of the authorizer, the
+/// response is 401 and the handler does not run.
 pub fn authorized<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
@@ -52,7 +52,7 @@ where
     })
 }
 
-/// Handles one request, and sees to what every answer carries.
+/// Handles one request and adds the headers that every response has.
 async fn respond<H, F>(app: Arc<App>, handle: H, request: Request) -> Result<Response, Infallible>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F,
@@ -60,19 +60,19 @@ where
 {
     let operation = format!("{} {}", request.method(), request.route());
     let mut invocation = Invocation::start(&app, request.id(), operation);
-    let (principal, limit) = match request.caller() {
-        Ok((principal, limit)) => (Ok(principal), limit),
+    let (principal, rate_limit) = match request.caller() {
+        Ok((principal, rate_limit)) => (Ok(principal), rate_limit),
         Err(malformed) => (Err(malformed), None),
     };
     if let Ok(principal) = &principal {
         invocation = invocation.for_principal(principal.account_id(), principal.id());
     }
-    let handled = if let Some(RateLimitDecision::Exceeded(status)) = limit {
+    let result = if let Some(RateLimitDecision::Exceeded(status)) = rate_limit {
         Err(Error::rate_limited(status.resets_in))
     } else {
         invocation.run(handle(principal, request)).await.map_err(Error::unavailable).flatten()
     };
-    let (mut response, reason) = match handled {
+    let (mut response, reason) = match result {
         Ok(response) => (response, None),
         Err(error) => (response::error(&error), Some(error.reason())),
     };
@@ -81,11 +81,10 @@ where
     if let Ok(id) = HeaderValue::from_str(invocation.request_id()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    if let Some(limit) = limit {
-        rate_limit_headers::insert(headers, limit.status());
+    if let Some(rate_limit) = rate_limit {
+        rate_limit_headers::insert(headers, rate_limit.status());
     }
-    // An answer is about a credential or stands behind one, and so may lie in no cache, unless its function says
-    // that it does neither.
+    // By default, responses must not be cached, because they contain or require a credential. A function can allow caching.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     security_headers::add_common(headers);
     cors::insert(headers, &app.allowed_origin);
@@ -106,7 +105,7 @@ mod tests {
         runtime::{aws::Aws, config::tests::config},
     };
 
-    /// What a function works with that reads and writes nothing.
+    /// The state of a function that makes no calls to AWS.
     async fn app() -> Arc<App> {
         let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
         let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
@@ -122,8 +121,8 @@ mod tests {
         json!({"httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": headers, "requestContext": context})
     }
 
-    /// What comes of an event.
-    async fn answer_to(mut function: impl Function<Event>, event: Value) -> Value {
+    /// Invokes `function` with `event` and returns its response.
+    async fn invoke(mut function: impl Function<Event>, event: Value) -> Value {
         let mut context = lambda_http::Context::default();
         "3".clone_into(&mut context.request_id);
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context);
@@ -131,43 +130,43 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_that_does_not_end_is_503() {
+    async fn handler_that_exceeds_the_timeout_returns_503() {
         let function = function(app().await, |_, _| future::pending());
-        assert_eq!(answer_to(function, event(&json!({}))).await["statusCode"], 503);
+        assert_eq!(invoke(function, event(&json!({}))).await["statusCode"], 503);
     }
 
     #[tokio::test]
-    async fn an_event_of_either_payload_says_its_id_and_where_it_came_from() {
+    async fn request_has_its_id_and_source_ip_in_both_payload_versions() {
         let function = function(app().await, |_, request| {
             future::ready(Ok(json_response(StatusCode::OK, &[Some(request.id()), request.source_ip()])))
         });
-        let one = event(&json!({}));
-        let two = json!({"version": "2.0", "rawPath": "/", "headers": {"Host": "no host"}, "requestContext": {
+        let version_1 = event(&json!({}));
+        let version_2 = json!({"version": "2.0", "rawPath": "/", "headers": {"Host": "no host"}, "requestContext": {
             "requestId": "2", "http": {"method": "GET", "path": "/", "sourceIp": "192.0.2.2"},
         }});
-        for (event, seen) in [(one, ["1", "192.0.2.1"]), (two, ["2", "192.0.2.2"])] {
-            let of =
-                async |event| answer_to(function.clone(), event).await["body"].as_str().unwrap().to_owned();
-            assert_eq!(of(event.clone()).await, json!(seen).to_string());
-            // Where API Gateway gives it none, it has Lambda's.
-            let mut nameless = event;
-            nameless["requestContext"].as_object_mut().unwrap().remove("requestId");
-            assert_eq!(of(nameless).await, json!(["3", seen[1]]).to_string());
+        for (event, expected) in [(version_1, ["1", "192.0.2.1"]), (version_2, ["2", "192.0.2.2"])] {
+            let body =
+                async |event| invoke(function.clone(), event).await["body"].as_str().unwrap().to_owned();
+            assert_eq!(body(event.clone()).await, json!(expected).to_string());
+            // Without an id of API Gateway, the request has the id of the Lambda invocation.
+            let mut without_id = event;
+            without_id["requestContext"].as_object_mut().unwrap().remove("requestId");
+            assert_eq!(body(without_id).await, json!(["3", expected[1]]).to_string());
         }
     }
 
     #[tokio::test]
-    async fn headers_that_are_not_read_or_can_not_be_are_left_out() {
+    async fn unread_and_invalid_headers_are_ignored() {
         let function = function(app().await, |_, request| {
             future::ready(Ok(json_response(StatusCode::OK, &request.user_agent())))
         });
-        for (headers, seen) in [
+        for (headers, user_agent) in [
             (json!({"User-Agent": ["curl"], "Host": ["no host"], "X-Other": ["\u{1}"]}), r#""curl""#),
             (json!({"User-Agent": ["a\u{1}b"]}), "null"),
             (json!({"User-Agent": ["a", "b\n"]}), "null"),
             (json!({"User-Agent": [1]}), "null"),
         ] {
-            assert_eq!(answer_to(function.clone(), event(&headers)).await["body"], seen);
+            assert_eq!(invoke(function.clone(), event(&headers)).await["body"], user_agent);
         }
     }
 }

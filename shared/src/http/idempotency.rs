@@ -1,5 +1,5 @@
-//! Idempotent requests over HTTP: a caller sends an `Idempotency-Key` header and can then retry the request after it lost
-//! the response. The rules are in [`idempotency`](crate::idempotency).
+//! Idempotent requests over HTTP. A caller that sends an `Idempotency-Key` header can retry the request if it did not
+//! receive the response. The module [`idempotency`](crate::idempotency) contains the rules.
 
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use schemars::json_schema;
@@ -29,14 +29,14 @@ pub const PARAMETER: Parameter = Parameter {
     schema: |_| json_schema!({"type": "string", "pattern": format!("^[!-~]{{1,{MAX_KEY_CHARS}}}$")}),
 };
 
-/// Whether a request is idempotent: it is if it came with an `Idempotency-Key`.
+/// The idempotency of a request. `None` if the request has no `Idempotency-Key`.
 pub struct Idempotency(pub(super) Option<IdempotentRequest>);
 
 impl Idempotency {
-    /// The response that this request was given before, without the secret that it contained.
+    /// Returns the stored response to this request, without the secret that the original response contained.
     ///
     /// # Errors
-    /// 422 if its key came with another request before; 503 if the table cannot be read.
+    /// 422 if the key was used with a different request before; 503 if the record cannot be read.
     pub async fn replay(&self, app: &App, now: Timestamp) -> Result<Option<Response>, Error> {
         let Some(request) = &self.0 else { return Ok(None) };
         let stored = app.store.idempotency_record(&request.key).await?;
@@ -48,11 +48,11 @@ impl Idempotency {
         Ok(Some(response))
     }
 
-    /// The result to store with the change that the request makes: the response without its secret. None if the request
-    /// has no `Idempotency-Key`.
+    /// Returns the result to store in the same transaction as the change that the request makes. `body` is the response body
+    /// without its secret. Returns `None` if the request has no `Idempotency-Key`.
     ///
     /// # Panics
-    /// Never for our own types: all of them can be written as JSON.
+    /// If `body` cannot be serialized. All types of the API can.
     #[must_use]
     pub fn result(
         self,
@@ -60,7 +60,7 @@ impl Idempotency {
         body: &impl Serialize,
         at: Timestamp,
     ) -> Option<IdempotencyResult> {
-        let body = serde_json::to_string(body).expect("our types can be written as JSON");
+        let body = serde_json::to_string(body).expect("API types can be serialized");
         Some(self.0?.into_result(status.as_u16(), body, at))
     }
 }

@@ -1,25 +1,25 @@
-//! What the API's description says of an operation (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>). It stands
-//! beside the handler that does it; `infra/openapi-document` makes one document of all.
+//! The types that describe an operation in the OpenAPI document (OpenAPI 3.1, <https://spec.openapis.org/oas/v3.1.1>).
+//! Each function describes its operations next to its handler. `infra/openapi-document` combines the descriptions.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-/// Makes the JSON Schema of a type.
+/// Returns the JSON Schema of a type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// The schema of `T`.
+/// Returns the schema of `T`.
 pub fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
 /// An operation of the API.
 pub struct Operation {
-    /// Method and path as the template has them, such as `POST /v1/api-keys`.
+    /// The method and path as in the template, such as `POST /v1/api-keys`.
     pub route: &'static str,
-    /// The name of the function, and of its package.
+    /// The name of the function and of its package.
     pub function: &'static str,
     pub tag: Tag,
-    /// The name that generated clients give it, such as `createApiKey`.
+    /// The operation id, which generated clients use as the method name, such as `createApiKey`.
     pub name: &'static str,
     pub summary: &'static str,
     /// Markdown. May be empty.
@@ -31,8 +31,8 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     pub body: Option<Body>,
     pub success: Success,
-    /// Errors, as a status and when it is returned: those that do not follow from the fields above, and those that have
-    /// further reasons.
+    /// Errors, each as a status and the description of when it is returned. Contains only errors that the fields above do not
+    /// imply, or that have additional reasons.
     pub errors: &'static [(u16, &'static str)],
 }
 
@@ -48,7 +48,7 @@ pub enum Tag {
 }
 
 impl Tag {
-    /// In the order of the document.
+    /// All tags, in the order of the document.
     pub const ALL: [Self; 6] =
         [Self::Sessions, Self::ApiKeys, Self::Projects, Self::Members, Self::AuditTrail, Self::Service];
 
@@ -68,7 +68,9 @@ impl Tag {
     pub fn description(self) -> &'static str {
         match self {
             Self::Sessions => "Log in and out, manage your sessions and your password, and get the caller.",
-            Self::ApiKeys => "Credentials for programs. An API key with `admin` can only access keys of its own type whose scope is within its own. For all other keys it gets 404.",
+            Self::ApiKeys => {
+                "Credentials for programs. An API key with `admin` can only access keys of its own type whose scope is within its own. For all other keys it gets 404."
+            }
             Self::Projects => "The resource that credentials give access to in this service.",
             Self::Members => {
                 "The people who belong to an account. All operations require `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."
@@ -81,39 +83,31 @@ impl Tag {
     }
 }
 
-/// Makes an example.
+/// Returns an example.
 pub type Example = fn() -> Value;
 
-/// What an operation asks for.
+/// The credentials that an operation requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing.
     None,
-    /// A session.
     Session,
     /// An API key or a session.
     KeyOrSession,
 }
 
-/// A parameter that may be left out.
+/// An optional parameter.
 #[derive(Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
     pub name: &'static str,
-    /// Where it stands.
     pub location: Location,
-    /// What it does.
     pub description: &'static str,
-    /// What it can be.
     pub schema: SchemaOf,
 }
 
-/// Where a parameter stands.
+/// The part of the request that contains a parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Location {
-    /// In the query.
     Query,
-    /// In the headers.
     Header,
 }
 
@@ -121,7 +115,7 @@ pub enum Location {
 pub struct Body {
     pub schema: SchemaOf,
     pub example: Example,
-    /// Whether the body may be left out.
+    /// Whether the body can be omitted.
     pub optional: bool,
 }
 
@@ -129,7 +123,7 @@ pub struct Body {
 pub struct Success {
     pub status: u16,
     pub description: &'static str,
-    /// The schema of the body and an example of it.
+    /// The schema and an example of the body.
     pub body: Option<(SchemaOf, Example)>,
 }
 

@@ -1,10 +1,10 @@
-//! The `RateLimit-Policy` and `RateLimit` response headers (`IETF` draft `draft-ietf-httpapi-ratelimit-headers`).
+//! The response headers `RateLimit-Policy` and `RateLimit` (IETF draft `draft-ietf-httpapi-ratelimit-headers`).
 
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{primitives::quota::WINDOW_SECONDS, rate_limit::decision::RateLimitStatus};
 
-/// Adds the headers that tell a caller how its limit stands.
+/// Adds the headers with the status of the caller's rate limit.
 ///
 /// # Panics
 /// Never: numbers are valid header values.
@@ -24,7 +24,7 @@ mod tests {
     use crate::primitives::quota::Quota;
 
     #[test]
-    fn headers_have_the_syntax_of_the_draft() {
+    fn headers_have_the_syntax_of_the_ietf_draft() {
         let quota = Quota::new(100.try_into().unwrap());
         let mut headers = HeaderMap::new();
         insert(&mut headers, RateLimitStatus { quota, remaining: 42, resets_in: 18 });

@@ -29,15 +29,13 @@ use crate::{
     runtime::app::App,
 };
 
-/// A request.
 pub struct Request(lambda_http::Request);
 
-/// How many things a page of a list holds where the caller does not say.
+/// The number of entities on a page if the request has no `limit`.
 const DEFAULT_LIMIT: usize = 50;
-/// The most things that a page of a list holds.
 const MAX_LIMIT: usize = 100;
 
-/// Which page of a list is asked for, and how long it is.
+/// The query parameters that select a page of a list.
 pub const PAGING: [Parameter; 2] = [
     Parameter {
         name: "limit",
@@ -53,7 +51,7 @@ pub const PAGING: [Parameter; 2] = [
     },
 ];
 
-/// Which environment's data is asked for.
+/// The query parameter that selects live or test data.
 pub const ENVIRONMENT: Parameter = Parameter {
     name: "environment",
     location: Location::Query,
@@ -66,7 +64,7 @@ impl Request {
         Self(request)
     }
 
-    /// The id that API Gateway gave it.
+    /// Returns the request id of API Gateway, or the id of the Lambda invocation if there is none.
     #[must_use]
     pub fn id(&self) -> &str {
         let id = match self.0.request_context_ref() {
@@ -77,25 +75,24 @@ impl Request {
         id.or_else(|| Some(&self.0.lambda_context_ref()?.request_id)).unwrap_or_default()
     }
 
-    /// Its method.
     #[must_use]
     pub fn method(&self) -> &str {
         self.0.method().as_str()
     }
 
-    /// Its route, as the template has it, such as `/v1/projects/{project_id}`.
+    /// Returns the route as in the template, such as `/v1/projects/{project_id}`.
     #[must_use]
     pub fn route(&self) -> &str {
         match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
                 context.resource_path.as_deref().unwrap_or_default()
             }
-            // `cargo lambda watch` gives each function a URL of its own, behind which any path may stand.
-            _ => "a URL of its own",
+            // `cargo lambda watch` serves each function at its own URL, which can have any path.
+            _ => "function URL",
         }
     }
 
-    /// Its path as its sender has it: with the stage in front, unless that came by a domain of the API's own.
+    /// Returns the path as the client sent it. It starts with the stage, unless the API has a custom domain.
     #[must_use]
     pub fn path(&self) -> &str {
         match self.0.request_context_ref() {
@@ -105,10 +102,10 @@ impl Request {
         .unwrap_or_else(|| self.0.uri().path())
     }
 
-    /// Who sends it, as the authorizer found out, and how their limit stands.
+    /// Returns the caller and its rate-limit decision from the authorizer's context.
     ///
     /// # Errors
-    /// When no authorizer of ours was asked.
+    /// If the context is missing or malformed.
     pub(super) fn caller(&self) -> Result<(Principal, Option<RateLimitDecision>), MalformedContext> {
         match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => context::read(&context.authorizer.fields),
@@ -116,13 +113,13 @@ impl Request {
         }
     }
 
-    /// The audit context of a change that this request makes now.
+    /// Returns the audit context of a change that this request makes now.
     #[must_use]
     pub fn audit_context(&self, app: &App) -> AuditContext {
         AuditContext::now(&app.clock, &app.random, self.id(), self.source_ip())
     }
 
-    /// The IP address that it came from.
+    /// Returns the IP address of the client.
     #[must_use]
     pub fn source_ip(&self) -> Option<&str> {
         match self.0.request_context_ref()? {
@@ -132,25 +129,25 @@ impl Request {
         }
     }
 
-    /// The id in its path. One that is malformed names nothing.
+    /// Returns the id in the path parameter `name`.
     ///
     /// # Errors
-    /// 404, when there is none, or none of this kind.
+    /// 404 if the parameter is missing or malformed: a malformed id belongs to no entity.
     pub fn path_id<T: FromStr>(&self, name: &str) -> Result<T, Error> {
         let parameters = self.0.path_parameters_ref();
         parameters.and_then(|parameters| parameters.first(name)?.parse().ok()).ok_or_else(Error::not_found)
     }
 
-    /// What the browser calls itself.
+    /// Returns the `User-Agent` header if it is visible ASCII.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
         self.0.headers().get(header::USER_AGENT)?.to_str().ok()
     }
 
-    /// A parameter of the query.
+    /// Returns a query parameter.
     ///
     /// # Errors
-    /// 400, when it comes twice.
+    /// 400 if the parameter is repeated.
     pub fn query(&self, name: &'static str) -> Result<Option<&str>, Error> {
         match self
             .0
@@ -164,16 +161,16 @@ impl Request {
         }
     }
 
-    /// Which page of `list` is asked for, by `limit` and `cursor`.
+    /// Returns the requested page of `list`, from the query parameters `limit` and `cursor`.
     ///
     /// # Errors
-    /// 400, when either is malformed, or the cursor belongs to another list.
+    /// 400 if one of them is malformed, or the cursor belongs to another list.
     pub fn paging(&self, list: &List) -> Result<Paging, Error> {
         let limit = match self.query("limit")? {
             None => DEFAULT_LIMIT,
             Some(limit) => {
                 limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-                    Error::bad_field("limit", format_args!("must be a number from 1 to {MAX_LIMIT}"))
+                    Error::bad_field("limit", format_args!("must be an integer from 1 to {MAX_LIMIT}"))
                 })?
             }
         };
@@ -184,25 +181,25 @@ impl Request {
         Ok(Paging { limit, after })
     }
 
-    /// Which environment's data is asked for: a key's own, or the one that a session's query names.
+    /// Returns the environment whose data is requested: the environment of the API key, or for a session the one in the query.
     ///
     /// # Errors
-    /// 400, when the query names no environment; 403, when it names one that the key does not see.
+    /// 400 if the query contains an unknown environment; 403 if it is not the environment of the API key.
     pub fn environment(&self, principal: &Principal) -> Result<Environment, Error> {
-        let named = match self.query("environment")? {
+        let requested = match self.query("environment")? {
             None => None,
             Some(name) => Some(
                 Environment::from_name(name)
                     .ok_or_else(|| Error::bad_field("environment", "must be one of live, test"))?,
             ),
         };
-        principal.environment(named).map_err(Error::forbidden)
+        principal.environment(requested).map_err(Error::forbidden)
     }
 
-    /// Whether it has a key, by which it is known again when `caller` repeats it.
+    /// Returns the idempotency of this request from `caller`.
     ///
     /// # Errors
-    /// 400, when the key is malformed or comes twice.
+    /// 400 if the `Idempotency-Key` header is malformed or repeated.
     pub fn idempotency(&self, caller: &Principal) -> Result<Idempotency, Error> {
         const NAME: &str = "Idempotency-Key";
         let mut keys = self.0.headers().get_all(IDEMPOTENCY_KEY).iter();
@@ -216,11 +213,11 @@ impl Request {
         Ok(Idempotency(request.map_err(|malformed| Error::bad_field(NAME, malformed))?))
     }
 
-    /// Its body.
+    /// Deserializes the body.
     ///
     /// # Errors
-    /// 415, when it is not said to be JSON; 413, when it is too large; 400, when it is no JSON object, or
-    /// not one that makes a `T`.
+    /// 415 if the `Content-Type` is not `application/json`; 413 if the body is too large; 400 if it is not a JSON object or not
+    /// a valid `T`.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let content_type = self.0.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.and_then(|value| value.split(';').next()).map(str::trim);
@@ -230,10 +227,10 @@ impl Request {
         json::parse(self.0.body())
     }
 
-    /// Its body, or `T`'s default where it has none.
+    /// Deserializes the body, or returns the default of `T` if the body is empty.
     ///
     /// # Errors
-    /// As [`Request::body`].
+    /// The same as for [`Request::body`].
     pub fn body_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         if self.0.body().is_empty() { Ok(T::default()) } else { self.body() }
     }

@@ -1,4 +1,4 @@
-//! Responses: JSON bodies, and errors in the contract's form.
+//! Responses with JSON bodies, and error responses.
 
 use lambda_http::{
     Body,
@@ -11,16 +11,16 @@ use crate::error::Error;
 
 pub type Response = lambda_http::Response<Body>;
 
-/// A response with `value` as its JSON body.
+/// Returns a response with `value` as its JSON body.
 ///
 /// # Panics
-/// Never for our own types: all of them can be written as JSON.
+/// If `value` cannot be serialized. All types of the API can.
 #[must_use]
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    json_text(status, serde_json::to_string(value).expect("our types can be written as JSON"))
+    json_text(status, serde_json::to_string(value).expect("API types can be serialized"))
 }
 
-/// A response whose body is the JSON `text`.
+/// Returns a response with a body that is already JSON.
 #[must_use]
 pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());
@@ -29,7 +29,7 @@ pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     response
 }
 
-/// 204 without a body.
+/// Returns a 204 response.
 #[must_use]
 pub fn no_content() -> Response {
     let mut response = Response::new(Body::Empty);
@@ -37,8 +37,8 @@ pub fn no_content() -> Response {
     response
 }
 
-/// The response for an error. Its body has the contract's exact bytes, spaces included, because API Gateway's own error
-/// responses have them too.
+/// Returns the response for an error. Its body is formatted, including spaces, exactly like the error responses of API
+/// Gateway in the template.
 #[must_use]
 pub fn error(error: &Error) -> Response {
     let field = error.field().map(|field| format!(r#", "field": {}"#, Value::from(field)));
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_has_the_bytes_of_the_contract() {
+    fn error_has_the_exact_body_of_the_api_contract() {
         for (error, status, body, retry_after) in [
             (
                 Error::bad_field("name", "is required"),
@@ -96,8 +96,8 @@ mod tests {
             let response = super::error(&error);
             assert_eq!(response.status(), status);
             assert_eq!(std::str::from_utf8(response.body()).unwrap(), body);
-            let told = response.headers().get(header::RETRY_AFTER).map(|seconds| seconds.to_str().unwrap());
-            assert_eq!(told, retry_after);
+            let header = response.headers().get(header::RETRY_AFTER).map(|seconds| seconds.to_str().unwrap());
+            assert_eq!(header, retry_after);
             assert_eq!(error.is_server_error(), status >= 500, "{error:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Answers that a browser shows to a person, and what a browser is told of all others.
+//! The security headers of responses, and HTML responses.
 
 use lambda_http::{
     Body,
@@ -7,12 +7,14 @@ use lambda_http::{
 
 use crate::http::Response;
 
-/// What no page of ours needs. In an answer that is no page, a browser would not so much as load a picture.
-const BASE_DIRECTIVES: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The directives that every Content Security Policy starts with. Alone, they forbid everything.
+const BASE_DIRECTIVES: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What a browser is told of every answer, whatever it takes it for: come back by TLS alone, believe its type, and
-/// neither run nor frame anything in it. The template says the first two of what API Gateway answers too; the quotes of a
-/// policy can't stand there, since they would end the value.
+/// The headers of every response: use only TLS, do not guess the media type, and neither execute nor frame the content.
+///
+/// In the template, API Gateway's own responses have the first two headers. They cannot have the third, because header values
+/// in a template must not contain single quotes.
 ///
 /// Source: OWASP ASVS 5.0.0, 3.4.
 const COMMON_HEADERS: [(&str, &str); 3] = [
@@ -21,7 +23,7 @@ const COMMON_HEADERS: [(&str, &str); 3] = [
     ("content-security-policy", BASE_DIRECTIVES),
 ];
 
-/// What else it is told to refuse, whatever a page should come to hold.
+/// The additional headers of HTML pages.
 ///
 /// Sources: OWASP ASVS 5.0.0, 3.4, and the OWASP HTTP Headers Cheat Sheet.
 const PAGE_HEADERS: [(&str, &str); 5] = [
@@ -32,7 +34,7 @@ const PAGE_HEADERS: [(&str, &str); 5] = [
     ("x-frame-options", "DENY"),
 ];
 
-/// A page of HTML.
+/// Returns a response with an HTML page.
 #[must_use]
 pub fn html(text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());
@@ -40,14 +42,15 @@ pub fn html(text: impl Into<Body>) -> Response {
     response
 }
 
-/// The answer, with what protects the person who sees it: `sources` are the directives of its Content Security Policy
-/// that let in what it needs, such as `style-src 'self'`. All else is refused.
+/// Adds the security headers of an HTML page. `directives` are the directives of its Content Security Policy that allow
+/// what the page needs, such as `style-src 'self'`. The policy forbids everything else.
 ///
 /// # Panics
-/// When `sources` can't stand in a header.
+/// If `directives` is not a valid header value.
 #[must_use]
-pub fn with_page_headers(mut response: Response, sources: &str) -> Response {
-    let policy = HeaderValue::from_str(&format!("{BASE_DIRECTIVES}; {sources}")).expect("directives are ASCII");
+pub fn with_page_headers(mut response: Response, directives: &str) -> Response {
+    let policy =
+        HeaderValue::from_str(&format!("{BASE_DIRECTIVES}; {directives}")).expect("directives are ASCII");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in PAGE_HEADERS {
@@ -57,7 +60,7 @@ pub fn with_page_headers(mut response: Response, sources: &str) -> Response {
     response
 }
 
-/// Adds what a browser is told of every answer, where its function has not said more.
+/// Adds the security headers of every response, except those that the response already has.
 pub(crate) fn add_common(headers: &mut HeaderMap) {
     for (name, value) in COMMON_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

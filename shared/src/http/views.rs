@@ -181,7 +181,7 @@ mod tests {
     };
 
     #[test]
-    fn a_view_says_whether_the_key_can_be_used() {
+    fn api_key_view_has_the_status_at_the_given_time() {
         let expiring = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
         let revoked = ApiKey { state: KeyState::Revoked, ..expiring.clone() };
         for (key, now, status) in [
