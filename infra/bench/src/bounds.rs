@@ -1,10 +1,12 @@
-//! How much more than the barest authorizer the real one may cost.
+//! The limits of the authorizer's figures, as multiples of the reference's.
 
 use serde::Serialize;
 
 use crate::figures::Figures;
 
-/// What is bounded, and how many times that of the reference it may be.
+/// The name of a figure, the function that reads it, and the maximum multiple of the reference's.
+type Bound = (&'static str, fn(&Figures) -> f64, f64);
+
 const BOUNDS: [Bound; 4] = [
     ("start", |figures| figures.start_ms, 1.5),
     ("p50", |figures| figures.p50_ms, 1.15),
@@ -12,24 +14,25 @@ const BOUNDS: [Bound; 4] = [
     ("peak memory", |figures| figures.peak_memory_mib, 1.5),
 ];
 
-type Bound = (&'static str, fn(&Figures) -> f64, f64);
-
 /// A figure of the authorizer as a multiple of the reference's.
 #[derive(Serialize)]
 pub struct Comparison {
-    /// Which figure.
+    /// The name of the figure.
     pub figure: &'static str,
-    /// How many times the reference's it is.
+    /// The measured multiple.
     pub times: f64,
-    /// How many times it may be.
+    /// The maximum multiple.
     pub at_most: f64,
 }
 
 impl Comparison {
-    /// All that are bounded.
+    /// Compares all figures that have a limit.
     pub fn all(reference: &Figures, authorizer: &Figures) -> Vec<Self> {
-        let compare =
-            |(figure, of, at_most): Bound| Self { figure, times: of(authorizer) / of(reference), at_most };
+        let compare = |(figure, read, at_most): Bound| Self {
+            figure,
+            times: read(authorizer) / read(reference),
+            at_most,
+        };
         BOUNDS.map(compare).into()
     }
 }

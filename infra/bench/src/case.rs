@@ -1,4 +1,4 @@
-//! What is measured: programs, and the events that each is invoked with.
+//! The measured cases: a program, and the event with which it is invoked.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -9,56 +9,54 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// A program, and what it is invoked with.
+/// A program, and the event with which it is invoked.
 pub struct Case {
-    /// What the report calls it.
+    /// The name in the report.
     pub name: &'static str,
-    /// The function's name.
+    /// The name of the Lambda function.
     pub function: &'static str,
-    /// Where the program is.
     pub program: PathBuf,
-    /// The event.
     pub event: String,
-    /// What is part of every answer.
-    pub answer: &'static str,
-    /// How many invocations it gets when it is its turn.
+    /// A text that every response must contain.
+    pub expected: &'static str,
+    /// The number of invocations in each turn.
     pub per_turn: u32,
 }
 
-/// The name of the case that the others are measured against.
+/// The name of the case with which the authorizer is compared.
 pub const REFERENCE: &str = "reference";
-/// The name of the case that is held to bounds.
+/// The name of the case whose figures have limits.
 pub const AUTHORIZER: &str = "authorizer, a key";
 
-/// How many invocations the authorizer gets when it is its turn: about as long as one login takes.
+/// The number of invocations of an authorizer in each turn. Together they take about as long as one login.
 const PER_TURN: u32 = 50;
-/// So many requests a minute are no limit.
+/// A rate limit that is never reached, in requests per minute.
 const UNLIMITED: u32 = 1_000_000_000;
-/// The items that the reference reads, and the secret of the first.
+/// The ids of the items that the reference reads, and the secret of the first.
 const ID: &str = "REFERENCE";
 const OTHER: &str = "OTHER";
 const SECRET: &str = "a secret of 32 random characters";
 const ALLOW: &str = r#""Effect":"Allow""#;
 
-/// All cases of `programs`, for which there is an account at `gateway`, with a session, a key, and an item for the reference.
+/// Creates an account, a session, a key and the reference's items at `gateway`, and returns all cases of `programs`.
 pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Result<Vec<Case>, Error> {
-    let account = gateway.invoke("operator", kept(include_str!("../../events/operator.json"))?).await?;
+    let account = gateway.invoke("operator", parse(include_str!("../../events/operator.json"))?).await?;
     let limits = json!({"live": UNLIMITED, "test": UNLIMITED});
     let limits = json!({"account_id": account["account_id"], "requests_per_minute": limits});
     gateway.invoke("operator", json!({"set_limits": limits})).await?;
     let login_event = include_str!("../../events/login.json");
-    let answer = gateway.invoke("login", kept(login_event)?).await?;
-    let session = text(&kept(answer["body"].as_str().unwrap_or_default())?, "session_token")?;
-    let key = make_key(gateway, &session).await?;
-    make_items(gateway).await?;
+    let response = gateway.invoke("login", parse(login_event)?).await?;
+    let session = text(&parse(response["body"].as_str().unwrap_or_default())?, "session_token")?;
+    let key = create_key(gateway, &session).await?;
+    put_reference_items(gateway).await?;
 
-    let case = |name, package, credential: String, answer| {
+    let case = |name, package, credential: String, expected| {
         let event =
             include_str!("../../events/authorizer.json").replace("Session SESSION_TOKEN", &credential);
         let program = programs.get(package)?.clone();
-        Some(Case { name, function: "authorizer", program, event, answer, per_turn: PER_TURN })
+        Some(Case { name, function: "authorizer", program, event, expected, per_turn: PER_TURN })
     };
-    let misspelled = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
+    let mistyped_key = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
     let login = case("login", "login", String::new(), r#""statusCode":200"#);
     let cases = [
         case(REFERENCE, "bench-reference", format!("Bearer {ID}.{SECRET}"), ALLOW),
@@ -68,7 +66,7 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
         case(
             "authorizer, a typo",
             "authorizer",
-            format!("Bearer {misspelled}"),
+            format!("Bearer {mistyped_key}"),
             r#""errorMessage":"Unauthorized""#,
         ),
         login.map(|case| Case { function: "login", event: login_event.to_owned(), per_turn: 1, ..case }),
@@ -76,15 +74,14 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
     Ok(cases.into_iter().flatten().collect())
 }
 
-async fn make_key(gateway: &Gateway, session: &str) -> Result<String, Error> {
+async fn create_key(gateway: &Gateway, session: &str) -> Result<String, Error> {
     let url = format!("{}/v1/api-keys", gateway.url());
     let request = reqwest::Client::new().post(url).header("Authorization", format!("Session {session}"));
     let key = json!({"name": "Bench", "permissions": ["read", "write"]});
     text(&request.json(&key).send().await?.error_for_status()?.json().await?, "key")
 }
 
-/// What the reference reads.
-async fn make_items(gateway: &Gateway) -> Result<(), Error> {
+async fn put_reference_items(gateway: &Gateway) -> Result<(), Error> {
     let table = gateway.table("Table").ok_or("the template has no table")?;
     for id in [ID, OTHER] {
         let item = gateway.dynamodb().put_item().table_name(table);
@@ -97,11 +94,11 @@ async fn make_items(gateway: &Gateway) -> Result<(), Error> {
     Ok(())
 }
 
-fn kept(json: &str) -> Result<Value, Error> {
+fn parse(json: &str) -> Result<Value, Error> {
     Ok(serde_json::from_str(json)?)
 }
 
-fn text(answer: &Value, member: &str) -> Result<String, Error> {
-    let text = answer[member].as_str().ok_or_else(|| format!("an answer has no {member}"))?;
+fn text(body: &Value, field: &str) -> Result<String, Error> {
+    let text = body[field].as_str().ok_or_else(|| format!("a response has no field {field}"))?;
     Ok(text.to_owned())
 }

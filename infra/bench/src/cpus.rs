@@ -1,4 +1,4 @@
-//! Which CPU runs what: a program has one for itself, as on Lambda, and all that it speaks to has another.
+//! Assigns CPUs. The measured programs share one CPU, and everything that they call runs on another.
 
 use rustix::{
     process::Pid,
@@ -7,26 +7,26 @@ use rustix::{
 
 use crate::Error;
 
-/// The CPU that programs run on.
+/// The CPU on which the measured programs run.
 #[derive(Clone, Copy)]
 pub struct ProgramCpu(usize);
 
 impl ProgramCpu {
-    /// Takes two of the CPUs that this process may use: one for programs, and the other for what this thread does from
-    /// now on and for the threads that it starts.
+    /// Chooses two of the CPUs that this process may use: one for the programs, and one for this thread and the threads
+    /// that it starts from now on.
     pub fn take() -> Result<Self, Error> {
         let allowed = sched_getaffinity(None)?;
         let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
         let (Some(own), Some(programs)) = (allowed.next(), allowed.next()) else {
-            return Err("it takes two CPUs".into());
+            return Err("the benchmark needs two CPUs".into());
         };
         sched_setaffinity(None, &only(own))?;
         Ok(Self(programs))
     }
 
-    /// Moves the program `id` there.
-    pub fn give_to(self, id: u32) -> Result<(), Error> {
-        let id = Pid::from_raw(i32::try_from(id)?).ok_or("no process")?;
+    /// Binds the process `id` to this CPU.
+    pub fn assign_to(self, id: u32) -> Result<(), Error> {
+        let id = Pid::from_raw(i32::try_from(id)?).ok_or("the process id is 0")?;
         Ok(sched_setaffinity(Some(id), &only(self.0))?)
     }
 }

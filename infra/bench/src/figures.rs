@@ -1,4 +1,4 @@
-//! What a program costs, as medians of its runs.
+//! The figures of a case, each the median of its runs.
 
 use std::{fs, time::Duration};
 
@@ -6,36 +6,36 @@ use serde::Serialize;
 
 use crate::{Error, case::Case, measure::Run};
 
-/// What a program costs.
+/// The figures of a case.
 #[derive(Serialize)]
 pub struct Figures {
-    /// What was measured.
+    /// The name of the case.
     pub name: &'static str,
-    /// From its start to its first poll, in milliseconds.
+    /// The time from the start of the process to its first request for an event.
     pub start_ms: f64,
     /// The latency of the first invocation.
     pub first_ms: f64,
-    /// The latency that half of the invocations do not exceed.
+    /// The latency that 50 % of the invocations do not exceed.
     pub p50_ms: f64,
-    /// The one that nine of ten do not exceed.
+    /// The latency that 90 % of the invocations do not exceed.
     pub p90_ms: f64,
-    /// The one that 99 of 100 do not exceed.
+    /// The latency that 99 % of the invocations do not exceed.
     pub p99_ms: f64,
-    /// How long an invocation uses a CPU, in microseconds.
+    /// The CPU time per invocation.
     pub cpu_us: f64,
-    /// The most memory that the program ever has, in MiB.
+    /// The largest resident memory of the process.
     pub peak_memory_mib: f64,
-    /// The calls to DynamoDB of an invocation, on average, where the program's log tells.
+    /// The average number of calls to DynamoDB per invocation, if the program logs it.
     pub dynamodb_calls: Option<f64>,
-    /// The size of the program, in MB.
+    /// The size of the executable file.
     pub program_mb: f64,
 }
 
 impl Figures {
-    /// Those of `runs`, of which there is at least one.
+    /// Computes the figures of `runs`, which must not be empty.
     pub fn of(case: &Case, runs: &[Run]) -> Result<Self, Error> {
         let median = |figure: &dyn Fn(&Run) -> f64| median(runs.iter().map(figure).collect());
-        let latency = |of_thousand| median(&|run| ms(quantile(&run.latencies, of_thousand)));
+        let latency = |per_mille| median(&|run| ms(quantile(&run.latencies, per_mille)));
         let dynamodb_calls: Vec<_> = runs.iter().filter_map(|run| run.dynamodb_calls).collect();
         Ok(Self {
             name: case.name,
@@ -52,14 +52,14 @@ impl Figures {
     }
 }
 
-/// A duration in milliseconds.
+/// Converts a duration to milliseconds.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// The least of `sorted`, of which there is at least one, that so many of a thousand do not exceed.
-pub fn quantile<T: Copy>(sorted: &[T], of_thousand: usize) -> T {
-    sorted[(sorted.len() * of_thousand).div_ceil(1_000).max(1) - 1]
+/// Returns the smallest value that at least `per_mille` of a thousand values do not exceed. `sorted` must not be empty.
+pub fn quantile<T: Copy>(sorted: &[T], per_mille: usize) -> T {
+    sorted[(sorted.len() * per_mille).div_ceil(1_000).max(1) - 1]
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -72,10 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_the_nearest_rank() {
+    fn quantile_returns_the_value_at_the_nearest_rank() {
         let hundred: Vec<_> = (1..=100).collect();
-        for (of_thousand, expected) in [(0, 1), (10, 1), (500, 50), (501, 51), (990, 99), (1_000, 100)] {
-            assert_eq!(quantile(&hundred, of_thousand), expected);
+        for (per_mille, expected) in [(0, 1), (10, 1), (500, 50), (501, 51), (990, 99), (1_000, 100)] {
+            assert_eq!(quantile(&hundred, per_mille), expected);
         }
         assert_eq!(quantile(&[7], 990), 7);
         assert_eq!(quantile(&[1, 2, 9], 500), 2);

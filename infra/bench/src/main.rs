@@ -1,8 +1,9 @@
-//! What the programs cost that Lambda runs: `cargo run --release -p bench`.
+//! Measures the Lambda programs: `cargo run --release -p bench`.
 //!
-//! Each is started under a Runtime API on this machine and invoked again and again, beside the barest authorizer there
-//! can be, over the same DynamoDB. They take turns, so that noise hits all alike, and every figure is the median of its
-//! rounds.
+//! The benchmark starts each program with its own Lambda Runtime API on this machine, and invokes it repeatedly. It
+//! does the same with the [reference](../../reference/src/main.rs), the smallest authorizer that could work. All
+//! programs use the same local DynamoDB. They take turns, so that noise affects all of them equally, and each figure is
+//! the median of all rounds.
 
 mod bounds;
 mod case;
@@ -21,30 +22,30 @@ use gateway::{Gateway, Options};
 
 use crate::{case::Case, cpus::ProgramCpu, measure::Run, report::Report};
 
-/// The packages of all programs that are measured.
+/// The packages of the measured programs.
 const PACKAGES: [&str; 3] = ["authorizer", "bench-reference", "login"];
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Measures the functions' programs beside the barest authorizer.
+/// Measures the Lambda programs and compares the authorizer with a minimal one.
 #[derive(Parser)]
 struct Arguments {
-    /// Build and measure only the programs of these packages.
+    /// Builds and measures only the programs of these packages.
     #[arg(long = "package", value_name = "NAME", default_values = PACKAGES, value_parser = PACKAGES)]
     packages: Vec<String>,
-    /// How many times each program is started.
+    /// How often each program is started.
     #[arg(long, default_value_t = 9)]
     rounds: usize,
-    /// How many turns each program gets in a round: one login each, or 50 invocations of the authorizer.
+    /// Turns of each program per round. A turn is one login, or 50 invocations of an authorizer.
     #[arg(long, default_value_t = 40)]
     turns: u32,
-    /// Run the programs under this command, such as `valgrind --tool=callgrind`.
+    /// Runs the programs with this command, for example `valgrind --tool=callgrind`.
     #[arg(long, value_name = "COMMAND", value_delimiter = ' ')]
     under: Vec<String>,
-    /// Write JSON instead of tables.
+    /// Prints JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Draw how the latencies are distributed, into this SVG file.
+    /// Writes a chart of the latencies to this SVG file.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 }
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("bench: a figure is out of its bound");
+            eprintln!("bench: a figure exceeds its limit");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -64,7 +65,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures and tells. Returns whether all is within its bounds.
+/// Measures all cases and prints the report. Returns true if every figure is within its limit.
 async fn run(arguments: Arguments) -> Result<bool, Error> {
     let programs = program::build(&arguments.packages)?;
     let cpu = ProgramCpu::take()?;

@@ -1,4 +1,4 @@
-//! One run of a program, from its start to its end, and what it cost.
+//! Measures one run of a program, from its start to its end.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,30 +6,31 @@ use serde::Deserialize;
 
 use crate::{Error, case::Case, cpus::ProgramCpu, program::Program};
 
-/// What one run of a program cost.
+/// The measurements of one run of a program.
 pub struct Run {
-    /// From its start to its first poll.
+    /// The time from the start of the process to its first request for an event.
     pub start: Duration,
     /// The latency of the first invocation.
     pub first: Duration,
-    /// The latencies of those that were measured, the shortest first.
+    /// The latencies of the measured invocations, in ascending order.
     pub latencies: Vec<Duration>,
-    /// How long an invocation used a CPU.
+    /// The CPU time per invocation.
     pub cpu: Duration,
-    /// The most memory that it ever had.
+    /// The largest resident memory of the process.
     pub peak_memory_kib: u32,
-    /// The calls to DynamoDB of an invocation, on average, where the program's log tells.
+    /// The average number of calls to DynamoDB per invocation, if the program logs it.
     pub dynamodb_calls: Option<f64>,
 }
 
-/// What is read of a line of the log.
+/// The field that is read from a log line.
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "DynamoDBCalls")]
     dynamodb_calls: u32,
 }
 
-/// Runs the program of each case once. They take turns, with a few invocations each, so that noise hits all alike.
+/// Runs the program of each case once. The programs take turns with a few invocations each, so that noise affects all
+/// of them equally.
 pub async fn round(
     cases: &[Case],
     environment: &BTreeMap<&str, &str>,
@@ -72,7 +73,7 @@ impl<'a> Running<'a> {
     ) -> Result<Self, Error> {
         let mut program = Program::start(&case.program, case.function, environment, cpu, under).await?;
         let first = latency(&mut program, case).await?;
-        // Half as many as are measured are not: batches of a key's quota grow with its use.
+        // These invocations warm up the program and are not measured. A key's batches of quota grow with its use.
         for _ in 0..turns * case.per_turn / 2 {
             latency(&mut program, case).await?;
         }
@@ -98,20 +99,20 @@ impl<'a> Running<'a> {
     }
 }
 
-/// The average of the last `invocations` that the log tells of, if it tells of as many.
+/// Returns the average over the last `invocations` log lines, or `None` if there are fewer.
 fn dynamodb_calls(log: &str, invocations: u32) -> Option<f64> {
     let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Line>(line).ok());
     let calls: Vec<u32> = lines.map(|line| line.dynamodb_calls).take(invocations as usize).collect();
-    let told = u32::try_from(calls.len()).ok()?;
-    (told == invocations).then(|| f64::from(calls.iter().sum::<u32>()) / f64::from(invocations))
+    let logged = u32::try_from(calls.len()).ok()?;
+    (logged == invocations).then(|| f64::from(calls.iter().sum::<u32>()) / f64::from(invocations))
 }
 
-/// Invokes the program once.
+/// Invokes the program once and returns the latency.
 async fn latency(program: &mut Program, case: &Case) -> Result<Duration, Error> {
-    let answered = program.invoke(&case.event).await?;
-    let body = String::from_utf8_lossy(&answered.body);
-    if !body.contains(case.answer) {
-        return Err(format!("{} answered {body}", case.name).into());
+    let response = program.invoke(&case.event).await?;
+    let body = String::from_utf8_lossy(&response.body);
+    if !body.contains(case.expected) {
+        return Err(format!("{} returned {body}", case.name).into());
     }
-    Ok(answered.latency)
+    Ok(response.latency)
 }

@@ -1,4 +1,4 @@
-//! A picture of how latencies are distributed.
+//! A chart of the distribution of the latencies.
 
 use plotters::prelude::*;
 
@@ -10,18 +10,18 @@ use crate::{
 };
 
 const SIZE: (u32, u32) = (800, 400);
-/// The part of the invocations that the picture shows: the slowest would squeeze the rest.
-const SHOWN_OF_THOUSAND: usize = 995;
+/// The share of the invocations that the chart shows. The slowest ones would compress the rest.
+const SHOWN_PER_MILLE: usize = 995;
 
-/// Draws, as SVG, how many of the invocations took no longer than how long. What runs Argon2 is left out: it takes a
-/// hundred times as long.
+/// Draws the cumulative distribution of the latencies as SVG. It omits the login, which takes a hundred times as long
+/// as the authorizer because of Argon2.
 pub fn draw(runs: &[(&Case, Vec<Run>)]) -> Result<String, Error> {
     let curves: Vec<(&str, Vec<f64>)> = runs
         .iter()
         .filter(|(case, _)| case.function == "authorizer")
         .map(|(case, runs)| (case.name, sorted(runs)))
         .collect();
-    let shown = curves.iter().map(|(_, latencies)| quantile(latencies, SHOWN_OF_THOUSAND));
+    let shown = curves.iter().map(|(_, latencies)| quantile(latencies, SHOWN_PER_MILLE));
     let longest = shown.fold(0.0, f64::max);
 
     let mut svg = String::new();
@@ -42,7 +42,7 @@ pub fn draw(runs: &[(&Case, Vec<Run>)]) -> Result<String, Error> {
         for (index, (name, latencies)) in curves.iter().enumerate() {
             let colour = Palette99::pick(index).to_rgba();
             let points = (0..=1_000_u16)
-                .map(|of_thousand| (quantile(latencies, of_thousand.into()), f64::from(of_thousand) / 10.0));
+                .map(|per_mille| (quantile(latencies, per_mille.into()), f64::from(per_mille) / 10.0));
             chart
                 .draw_series(LineSeries::new(points.filter(|(latency, _)| *latency <= longest), colour))?
                 .label(*name)

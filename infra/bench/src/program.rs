@@ -1,4 +1,4 @@
-//! The programs that are measured, and one of them as it runs.
+//! Builds the measured programs and runs them.
 
 use std::{
     collections::BTreeMap,
@@ -22,17 +22,18 @@ use tokio::{
 use crate::{
     Error,
     cpus::ProgramCpu,
-    runtime_api::{Answered, RuntimeApi},
+    runtime_api::{Response, RuntimeApi},
 };
 
-/// Lambda gives a program as long to start.
+/// Lambda's limit for the start of a program.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// Builds the programs of `packages` as they are deployed, though for this machine. Returns where each is, by its name.
+/// Builds the programs of `packages` with the settings of the deployment, but for this machine. Returns the path of
+/// each program by its name.
 pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
     let named = packages.iter().flat_map(|package| ["--package", package]);
     let mut cargo = Command::new("cargo");
-    // What `cargo run` says of this package would have some build scripts run again.
+    // `cargo run` sets these variables for this package. They would make some build scripts run again.
     for (name, _) in env::vars_os() {
         if name
             .to_str()
@@ -47,7 +48,7 @@ pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
         .stdout(Stdio::piped())
         .spawn()?;
     let mut programs = BTreeMap::new();
-    let messages = cargo.stdout.take().ok_or("cargo says nothing")?;
+    let messages = cargo.stdout.take().ok_or("cargo has no standard output")?;
     for message in serde_json::Deserializer::from_reader(BufReader::new(messages)).into_iter::<Value>() {
         let message = message?;
         if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
@@ -56,27 +57,27 @@ pub fn build(packages: &[String]) -> Result<BTreeMap<String, PathBuf>, Error> {
         }
     }
     if !cargo.wait()?.success() {
-        return Err("the programs can't be built".into());
+        return Err("the programs could not be built".into());
     }
     if let Some(missing) = packages.iter().find(|package| !programs.contains_key(*package)) {
-        return Err(format!("{missing} has no program of that name").into());
+        return Err(format!("the package {missing} has no program of the same name").into());
     }
     Ok(programs)
 }
 
-/// A program that runs and waits for its next invocation.
+/// A running program that waits for its next invocation.
 pub struct Program {
     runtime_api: RuntimeApi,
     child: Child,
     process: Process,
     log: File,
-    /// How long it took from its start to its first poll.
+    /// The time from the start of the process to its first request for an event.
     pub start: Duration,
 }
 
 impl Program {
-    /// Starts `path`, as an argument of `under` where that is a command, with nothing in its environment but what Lambda
-    /// sets and `environment`.
+    /// Starts the program at `path`. If `under` is not empty, runs it with that command. The process gets only the
+    /// environment variables that Lambda sets and those of `environment`.
     pub async fn start(
         path: &Path,
         function_name: &str,
@@ -85,7 +86,7 @@ impl Program {
         under: &[String],
     ) -> Result<Self, Error> {
         let mut runtime_api = RuntimeApi::serve().await?;
-        // In memory: Lambda reads the log from a pipe, and no disk has a part in it.
+        // The log is a file in memory, because Lambda reads it from a pipe and does not write it to a disk.
         let log = tempfile::tempfile_in("/dev/shm")?;
         let mut words = under.iter().map(OsStr::new).chain([path.as_os_str()]);
         let mut command = AsyncCommand::new(words.next().ok_or("no program")?);
@@ -103,39 +104,39 @@ impl Program {
             .stdout(Stdio::null())
             .stderr(log.try_clone()?)
             .kill_on_drop(true);
-        let began = Instant::now();
+        let started_at = Instant::now();
         let mut child = command.spawn()?;
-        let id = child.id().ok_or("the program has ended")?;
-        cpu.give_to(id)?;
-        let polled = tokio::select! {
-            polled = timeout(START_LIMIT, runtime_api.polled()) => polled??,
-            ended = child.wait() => return Err(format!("{} ended: {}", path.display(), ended?).into()),
+        let id = child.id().ok_or("the program has exited")?;
+        cpu.assign_to(id)?;
+        let polled_at = tokio::select! {
+            polled_at = timeout(START_LIMIT, runtime_api.wait_for_poll()) => polled_at??,
+            status = child.wait() => return Err(format!("{} exited: {}", path.display(), status?).into()),
         };
         let process = Process::new(i32::try_from(id)?)?;
-        Ok(Self { runtime_api, child, process, log, start: polled - began })
+        Ok(Self { runtime_api, child, process, log, start: polled_at - started_at })
     }
 
-    /// Invokes it, and waits until it polls again.
-    pub async fn invoke(&mut self, event: &str) -> Result<Answered, Error> {
+    /// Invokes the program, and waits until it requests the next event.
+    pub async fn invoke(&mut self, event: &str) -> Result<Response, Error> {
         self.runtime_api.invoke(event).await
     }
 
-    /// How long it has used a CPU, by itself and by the kernel for it.
+    /// Returns the CPU time that the process has used, in user mode and in the kernel.
     pub fn cpu(&self) -> Result<Duration, Error> {
         let stat = self.process.stat()?;
         Ok(Duration::from_secs(stat.utime + stat.stime) / u32::try_from(procfs::ticks_per_second())?)
     }
 
-    /// The most memory that it ever had.
+    /// Returns the largest resident memory of the process.
     pub fn peak_memory_kib(&self) -> Result<u32, Error> {
-        let peak = self.process.status()?.vmhwm.ok_or("the kernel does not tell the peak")?;
+        let peak = self.process.status()?.vmhwm.ok_or("the kernel does not report the peak memory")?;
         Ok(u32::try_from(peak)?)
     }
 
-    /// Ends it. Returns its log.
+    /// Ends the process and returns its log.
     pub async fn end(mut self) -> Result<String, Error> {
-        // So that what it runs under can say what it saw.
-        kill_process(Pid::from_raw(self.process.pid()).ok_or("no process")?, Signal::TERM)?;
+        // SIGTERM and not SIGKILL, so that a tool such as valgrind can write its report.
+        kill_process(Pid::from_raw(self.process.pid()).ok_or("the process id is 0")?, Signal::TERM)?;
         self.child.wait().await?;
         let mut log = String::new();
         self.log.rewind()?;

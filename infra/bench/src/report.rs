@@ -1,4 +1,4 @@
-//! What was measured, as tables or as JSON.
+//! The report, as tables or as JSON.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     measure::Run,
 };
 
-/// What was measured.
+/// The figures of all cases, and the comparison of the authorizer with the reference.
 #[derive(Serialize)]
 pub struct Report {
     figures: Vec<Figures>,
@@ -20,7 +20,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of `runs`.
     pub fn of(runs: &[(&Case, Vec<Run>)]) -> Result<Self, Error> {
         let figures = runs.iter().map(|(case, runs)| Figures::of(case, runs));
         let figures: Vec<_> = figures.collect::<Result<_, _>>()?;
@@ -31,7 +30,7 @@ impl Report {
         Ok(Self { figures, comparisons })
     }
 
-    /// Whether no figure that has a bound is out of it.
+    /// Returns true if no figure exceeds its limit.
     pub fn is_within_bounds(&self) -> bool {
         self.comparisons.iter().all(|comparison| comparison.times <= comparison.at_most)
     }

@@ -1,8 +1,9 @@
-//! The barest authorizer there can be on Lambda, the SDK and DynamoDB: what the real one is measured against.
+//! The smallest authorizer that could work. The benchmark compares the real authorizer with it.
 //!
-//! It takes the credential `Bearer id.secret`, reads one item by the id, and compares the SHA-256 of the secret. With
-//! `Bearer id+other.secret` it reads the other item too, in the same round trip, and makes nothing of it. It has no
-//! pepper, no permissions, no limits, no log, and its client has the settings of ours.
+//! It accepts the credential `Bearer id.secret`, reads the item with that id, and compares the SHA-256 of the secret.
+//! For `Bearer id+other.secret`, it also reads the item `other` in the same round trip, and ignores it. It has no
+//! pepper, no permissions, no rate limits and no log. Its AWS client has the same settings as that of the real
+//! authorizer.
 
 use std::collections::HashMap;
 
@@ -32,7 +33,7 @@ type Item = HashMap<String, AttributeValue>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    #[expect(clippy::disallowed_methods, reason = "it has no other setting")]
+    #[expect(clippy::disallowed_methods, reason = "this is the only setting")]
     let table = std::env::var("TABLE_NAME")?;
     let client = Client::new(&shared::runtime::aws::defaults().load().await);
     lambda_runtime::run(service_fn(|event| authorize(&client, &table, event))).await
@@ -43,8 +44,8 @@ async fn authorize(client: &Client, table: &str, event: LambdaEvent<Request>) ->
     let token = headers.authorization.strip_prefix("Bearer ").ok_or("Unauthorized")?;
     let (id, secret) = token.split_once('.').ok_or("Unauthorized")?;
     let item = match id.split_once('+') {
-        None => one(client, table, id).await?,
-        Some((id, other)) => first_of_two(client, table, id, other).await?,
+        None => get_item(client, table, id).await?,
+        Some((id, other)) => get_first_of_two(client, table, id, other).await?,
     };
     let item = item.ok_or("Unauthorized")?;
     let digest = item.get("digest").and_then(|digest| digest.as_b().ok()).ok_or("Unauthorized")?;
@@ -60,15 +61,20 @@ async fn authorize(client: &Client, table: &str, event: LambdaEvent<Request>) ->
     }))
 }
 
-async fn one(client: &Client, table: &str, id: &str) -> Result<Option<Item>, Error> {
+async fn get_item(client: &Client, table: &str, id: &str) -> Result<Option<Item>, Error> {
     let read = client.get_item().table_name(table).consistent_read(true);
     Ok(read.set_key(Some(key(id))).send().await?.item)
 }
 
-async fn first_of_two(client: &Client, table: &str, id: &str, other: &str) -> Result<Option<Item>, Error> {
+async fn get_first_of_two(
+    client: &Client,
+    table: &str,
+    id: &str,
+    other: &str,
+) -> Result<Option<Item>, Error> {
     let both = KeysAndAttributes::builder().keys(key(id)).keys(key(other)).consistent_read(true).build()?;
-    let answer = client.batch_get_item().request_items(table, both).send().await?;
-    let mut items = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
+    let output = client.batch_get_item().request_items(table, both).send().await?;
+    let mut items = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
     Ok(items.find(|item| item["sk"].as_s().is_ok_and(|sk| sk == id)))
 }
 
