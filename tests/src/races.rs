@@ -1,4 +1,4 @@
-//! Concurrent requests, checked against a reference model.
+//! Races: concurrent requests, and random operations that are compared with a reference model.
 
 pub mod concurrent_requests;
 pub mod histories;

@@ -78,7 +78,7 @@ struct Scenario {
     colleague: usize,
     /// The first credential and all credentials that were derived from it.
     derived: Vec<Caller>,
-    /// The members that were created with derived credentials.
+    /// The member of the first credential, and the members that were created with derived credentials.
     derived_members: Vec<usize>,
 }
 
@@ -220,7 +220,7 @@ impl Scenario {
     async fn start(&mut self, first_credential: &FirstCredential) {
         match first_credential {
             FirstCredential::Session { permissions } => {
-                self.derive(OWNER, &Derivation::CreateMember { permissions: permissions.clone() }).await
+                self.derive(OWNER, &Derivation::CreateMember { permissions: permissions.clone() }).await;
             }
             FirstCredential::Key(derivation) => self.derive(OWNER, derivation).await,
         }

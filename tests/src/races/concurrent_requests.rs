@@ -1,7 +1,7 @@
-//! Requests that meet: whichever comes first, what the contract promises of the state afterwards holds.
+//! Concurrent requests for the same entity. Whichever comes first, the state afterwards conforms to the API contract.
 //!
-//! Where the order matters, the table holds calls up until all who race have read; where it does not, many
-//! requests are sent at once. In [`interleavings`](crate::races::interleavings), few meet in every order.
+//! In most of these tests, the proxy holds the writes until all requests have read. One test sends many requests at once. The
+//! tests in [`interleavings`](crate::races::interleavings) run a few operations in every order of their calls.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,29 +16,29 @@ use crate::{
     service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
-async fn started() -> (OwnService, DynamoDb, Account) {
+async fn start() -> (OwnService, DynamoDb, Account) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     (service, dynamodb, account)
 }
 
-/// Sends both, and lets neither do `operation` before the other has read all that it reads before.
-async fn meet(
+/// Sends two requests, and holds the first call of `operation` of each until both have arrived.
+async fn race(
     dynamodb: &DynamoDb,
     operation: &'static str,
     one: impl Future<Output = Response>,
     other: impl Future<Output = Response>,
 ) -> [Response; 2] {
     let (mut first, mut second) = (dynamodb.hold(operation), dynamodb.hold(operation));
-    let both_have_read = async move {
+    let both_arrived = async move {
         first.arrived().await;
         second.arrived().await;
     };
-    let (one, other, ()) = tokio::join!(one, other, both_have_read);
+    let (one, other, ()) = tokio::join!(one, other, both_arrived);
     [one, other]
 }
 
-/// The statuses, the lower one first.
+/// Returns the statuses in ascending order.
 fn statuses(responses: &[Response]) -> Vec<u16> {
     let mut statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     statuses.sort_unstable();
@@ -53,82 +53,90 @@ async fn revoke(service: &Service, key: &Value, by: &Credential) -> Response {
     service.delete(&key_path(key), by).await
 }
 
-/// One of many requests for a new secret of the same key.
+/// One of many concurrent rotations of the same key.
 #[derive(Clone, Debug)]
 struct Rotation {
     by: Rotator,
-    grace: u32,
-    /// After how many milliseconds it is sent.
+    /// In seconds.
+    grace_period: u32,
+    /// In milliseconds, before the request is sent.
     delay: u64,
 }
 
+/// The caller of a rotation.
 #[derive(Clone, Copy, Debug)]
 enum Rotator {
     Owner,
     AdminKey,
-    /// The key itself, with the secret that it had at first.
+    /// The key itself, with its first secret.
     Itself,
 }
 
 fn rotation() -> impl Strategy<Value = Rotation> {
     let by = select(vec![Rotator::Owner, Rotator::AdminKey, Rotator::Itself]);
-    (by, select(vec![0, 60]), 0..20_u64).prop_map(|(by, grace, delay)| Rotation { by, grace, delay })
+    (by, select(vec![0, 60]), 0..20_u64).prop_map(|(by, grace_period, delay)| Rotation {
+        by,
+        grace_period,
+        delay,
+    })
 }
 
-/// Sends 64 rotations of one key at once, and a revocation at some moment, if at one.
-async fn rotate_at_once(service: &Arc<Service>, rotations: Vec<Rotation>, revoked_after: Option<u64>) {
+/// Sends concurrent rotations of one key, and a revocation after `revoked_after` milliseconds if it is given.
+async fn rotate_concurrently(service: &Arc<Service>, rotations: Vec<Rotation>, revoked_after: Option<u64>) {
     let account = service.account().await;
-    let (old, made) = service.key(&account.session, json!({})).await;
+    let (first, record) = service.key(&account.session, json!({})).await;
     let (admin, _) = service.key(&account.session, json!({})).await;
-    let mut asked = JoinSet::new();
+    let mut requests = JoinSet::new();
     for rotation in rotations {
-        let (service, made) = (Arc::clone(service), made.clone());
+        let (service, record) = (Arc::clone(service), record.clone());
         let by = match rotation.by {
             Rotator::Owner => account.session.clone(),
             Rotator::AdminKey => admin.clone(),
-            Rotator::Itself => old.clone(),
+            Rotator::Itself => first.clone(),
         };
-        asked.spawn(async move {
+        requests.spawn(async move {
             sleep(Duration::from_millis(rotation.delay)).await;
-            let body = json!({"grace_period": rotation.grace});
-            let response = service.post(&format!("{}/rotate", key_path(&made)), &by, body).await;
+            let body = json!({"grace_period": rotation.grace_period});
+            let response = service.post(&format!("{}/rotate", key_path(&record)), &by, body).await;
             (rotation, response)
         });
     }
     if let Some(delay) = revoked_after {
         sleep(Duration::from_millis(delay)).await;
-        revoke(service, &made, &account.session).await.expect(204);
+        revoke(service, &record, &account.session).await.expect(204);
     }
 
-    let mut won = Vec::new();
-    for (rotation, response) in asked.join_all().await {
+    let mut successful = Vec::new();
+    for (rotation, response) in requests.join_all().await {
         match (response.status, rotation.by) {
-            (200, _) => won.push((rotation, new_secret(&response.body))),
+            (200, _) => successful.push((rotation, new_secret(&response.body))),
             (409, _) | (401, Rotator::Itself) => {}
-            (status, _) => panic!("{rotation:?} is {status}"),
+            (status, _) => panic!("{rotation:?} got {status}"),
         }
     }
-    let mut ages = BTreeMap::new();
-    for secret in won.iter().map(|(_, secret)| secret).chain([&old]) {
+    let mut valid_secrets = BTreeMap::new();
+    for secret in successful.iter().map(|(_, secret)| secret).chain([&first]) {
         let me = service.me(secret).await;
         if me.status == 200 {
-            let before = ages.insert(text(&me.body, "secret").to_owned(), secret.clone());
-            assert_eq!(before, None, "two secrets of one age");
+            let before = valid_secrets.insert(text(&me.body, "secret").to_owned(), secret.clone());
+            assert_eq!(before, None, "there are two valid secrets of the same kind");
         } else {
             me.assert_unauthorized();
         }
     }
     if revoked_after.is_some() {
-        assert_eq!(ages, BTreeMap::new());
+        assert_eq!(valid_secrets, BTreeMap::new());
         return;
     }
-    // As after those that won, one after the other: the last one's secret, and for its overlap the one before.
-    let (last, _) = won.iter().find(|(_, secret)| ages["current"] == *secret).expect("one was the last");
-    let before = ages.get("previous");
-    assert_eq!(before.is_some(), last.grace > 0);
-    assert!(before.is_none_or(|before| (*before == old) == (won.len() == 1)));
-    let by_itself = won.iter().filter(|(rotation, _)| matches!(rotation.by, Rotator::Itself)).count();
-    assert!(by_itself <= 2, "its first secret is over when there is a third");
+    // The result is that of the successful rotations in some order: the secret of the last one is current, and the secret
+    // before it is valid if the last rotation has a grace period.
+    let is_current = |secret: &Credential| valid_secrets["current"] == *secret;
+    let (last, _) = successful.iter().find(|(_, secret)| is_current(secret)).expect("a current secret");
+    let previous = valid_secrets.get("previous");
+    assert_eq!(previous.is_some(), last.grace_period > 0);
+    assert!(previous.is_none_or(|previous| (*previous == first) == (successful.len() == 1)));
+    let by_itself = successful.iter().filter(|(rotation, _)| matches!(rotation.by, Rotator::Itself)).count();
+    assert!(by_itself <= 2, "the first secret is not valid after two rotations");
 }
 
 #[test]
@@ -137,23 +145,23 @@ fn rotations_leave_only_the_latest_secrets_valid_and_none_after_a_revocation() {
     let service = Arc::new(runtime.block_on(Service::start()));
     let revoked_after = prop::option::of(0..20_u64);
     seeded::cases(64, &(vec(rotation(), 64), revoked_after), |_, (rotations, revoked_after)| {
-        runtime.block_on(rotate_at_once(&service, rotations, revoked_after));
+        runtime.block_on(rotate_concurrently(&service, rotations, revoked_after));
     });
 }
 
 #[tokio::test]
 async fn two_revocations_both_return_204() {
-    let (service, dynamodb, account) = started().await;
-    let (key, made) = service.key(&account.session, json!({})).await;
-    let revoke = || revoke(&service, &made, &account.session);
-    let responses = meet(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
+    let (service, dynamodb, account) = start().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let revoke = || revoke(&service, &record, &account.session);
+    let responses = race(&dynamodb, "TransactWriteItems", revoke(), revoke()).await;
     assert_eq!(statuses(&responses), [204, 204]);
     service.me(&key).await.assert_unauthorized();
 }
 
 #[tokio::test]
 async fn two_password_changes_return_204_and_409() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let passwords = ["two lizards on the wall", "no lizard left on the wall"];
     let other_session = service.login(&account.email).await;
     let sessions = [&account.session, &other_session];
@@ -162,9 +170,9 @@ async fn two_password_changes_return_204_and_409() {
         service.request("POST", "/v1/auth/password").with(by).json(&body).send()
     };
     let [one, other] = [0, 1].map(|n| change(sessions[n], passwords[n]));
-    // Each has claimed its attempt before.
+    // The first transaction of each request reserves its password attempt.
     let mut first = dynamodb.hold_second_call("TransactWriteItems");
-    let meeting = async {
+    let other = async {
         first.arrived().await;
         let mut second = dynamodb.hold_second_call("TransactWriteItems");
         let arrived = async {
@@ -173,22 +181,22 @@ async fn two_password_changes_return_204_and_409() {
         };
         tokio::join!(other, arrived).0
     };
-    let responses: [Response; 2] = tokio::join!(one, meeting).into();
+    let responses: [Response; 2] = tokio::join!(one, other).into();
     assert_eq!(statuses(&responses), [204, 409]);
 
     for (n, response) in responses.iter().enumerate() {
         let body = json!({"email": account.email, "password": passwords[n]});
         let login = service.request("POST", "/v1/auth/login").json(&body).send().await;
-        let won = response.status == 204;
-        assert_eq!(login.status, if won { 200 } else { 401 });
-        assert_eq!(service.me(sessions[n]).await.status, if won { 200 } else { 401 });
+        let expected = if response.status == 204 { 200 } else { 401 };
+        assert_eq!(login.status, expected);
+        assert_eq!(service.me(sessions[n]).await.status, expected);
     }
 }
 
 #[tokio::test]
 async fn login_that_read_before_a_password_change_starts_no_valid_session() {
-    let (service, dynamodb, account) = started().await;
-    // It has claimed its attempt before.
+    let (service, dynamodb, account) = start().await;
+    // The first transaction of the login reserves its password attempt.
     let mut login = dynamodb.hold_second_call("TransactWriteItems");
     let change = async {
         login.arrived().await;
@@ -203,16 +211,16 @@ async fn login_that_read_before_a_password_change_starts_no_valid_session() {
 
 #[tokio::test]
 async fn two_members_with_the_same_address_return_201_and_409() {
-    let (service, dynamodb, account) = started().await;
-    let another = service.account().await;
-    for by in [&account.session, &another.session] {
+    let (service, dynamodb, account) = start().await;
+    let other_account = service.account().await;
+    for by in [&account.session, &other_account.session] {
         let email = new_address();
         let body = json!({"email": email, "password": PASSWORD, "permissions": ["admin"]});
-        let make = |by| service.post("/v1/members", by, body.clone());
-        let (one, other) = (make(&account.session), make(by));
-        let responses = meet(&dynamodb, "TransactWriteItems", one, other).await;
+        let create = |by| service.post("/v1/members", by, body.clone());
+        let (one, other) = (create(&account.session), create(by));
+        let responses = race(&dynamodb, "TransactWriteItems", one, other).await;
         assert_eq!(statuses(&responses), [201, 409]);
-        let third = make(&account.session).await;
+        let third = create(&account.session).await;
         third.assert_error(409, "CONFLICT");
         service.login(&email).await;
     }
@@ -221,7 +229,7 @@ async fn two_members_with_the_same_address_return_201_and_409() {
 #[tokio::test]
 async fn contended_write_is_retried_until_it_succeeds() {
     const TRANSACTION: &str = "TransactWriteItems";
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let mut keys = Vec::new();
     for _ in 0..3 {
         keys.push(key_path(&service.key(&account.session, json!({})).await.1));
@@ -233,43 +241,42 @@ async fn contended_write_is_retried_until_it_succeeds() {
         ("DELETE", &keys[1], Fault::Cancel("ThrottlingError"), TRANSACTION, 204),
         ("DELETE", &keys[2], Fault::Cancel("ProvisionedThroughputExceeded"), TRANSACTION, 204),
     ] {
-        let request = || service.request(method, path).with(&account.session).json(&json!({"name": "B"}));
-        let ask = || request().send();
+        let send = || service.request(method, path).with(&account.session).json(&json!({"name": "B"})).send();
         dynamodb.inject(fault, Some(operation));
         dynamodb.calls();
-        ask().await.assert_error(503, "UNAVAILABLE");
+        send().await.assert_error(503, "UNAVAILABLE");
         let attempts = dynamodb.calls().into_iter().filter(|call| call == operation).count();
         assert_eq!(attempts, 4, "{operation}");
 
-        let over = async {
+        let recovery = async {
             while !dynamodb.calls().iter().any(|call| call == operation) {
                 sleep(Duration::from_millis(1)).await;
             }
             dynamodb.recover();
         };
-        let (response, ()) = tokio::join!(ask(), over);
+        let (response, ()) = tokio::join!(send(), recovery);
         response.expect(status);
     }
 }
 
 #[tokio::test]
 async fn two_project_deletions_return_204_and_404() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
     let delete = || service.delete(&path, &account.session);
-    let responses = meet(&dynamodb, "DeleteItem", delete(), delete()).await;
+    let responses = race(&dynamodb, "DeleteItem", delete(), delete()).await;
     assert_eq!(statuses(&responses), [204, 404]);
 }
 
 #[tokio::test]
 async fn rename_during_a_project_deletion_returns_404_and_restores_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
-    let mut renaming = dynamodb.hold("UpdateItem");
+    let mut rename = dynamodb.hold("UpdateItem");
     let delete = async {
-        renaming.arrived().await;
+        rename.arrived().await;
         service.delete(&path, &account.session).await.expect(204);
-        drop(renaming);
+        drop(rename);
     };
     let (renamed, ()) = tokio::join!(service.patch(&path, &account.session, json!({"name": "B"})), delete);
     renamed.assert_not_found();

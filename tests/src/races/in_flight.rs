@@ -1,4 +1,4 @@
-//! Requests that were let in, and whose sender is let in no more when they come to write.
+//! Requests whose caller loses access, or whose account is suspended, after the authorizer's decision and before the write.
 
 use serde_json::{Value, json};
 
@@ -8,25 +8,25 @@ use crate::{
     service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
 
-async fn started() -> (OwnService, DynamoDb, Account) {
+async fn start() -> (OwnService, DynamoDb, Account) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     (service, dynamodb, account)
 }
 
-/// Sends `request`, and when it comes to `operation`, lets `change` be done first.
-fn conflict(
+/// Sends a request, and makes a change before the request's first call of `operation`.
+fn change_during(
     dynamodb: &DynamoDb,
     operation: &'static str,
     request: impl Future<Output = Response>,
     change: impl Future<Output = Response>,
 ) -> impl Future<Output = Response> {
-    // On the heap, because both together are large.
-    overtaken_at(dynamodb.hold(operation), Box::pin(request), Box::pin(done(change)))
+    // The futures are boxed because together they are large.
+    change_while_held(dynamodb.hold(operation), Box::pin(request), Box::pin(assert_successful(change)))
 }
 
-/// The same, when it comes to the call that is held up.
-async fn overtaken_at(
+/// Sends a request, and makes a change before the request's held call.
+async fn change_while_held(
     mut held: Held,
     request: impl Future<Output = Response>,
     change: impl Future<Output = ()>,
@@ -38,10 +38,10 @@ async fn overtaken_at(
     tokio::join!(request, change).0
 }
 
-/// The change that a request asks for, which is done and not refused.
-async fn done(change: impl Future<Output = Response>) {
+/// Makes a change with a request, and asserts that it succeeds.
+async fn assert_successful(change: impl Future<Output = Response>) {
     let status = change.await.status;
-    assert!(status < 300, "the change is done, not refused with {status}");
+    assert!(status < 300, "the change got {status}");
 }
 
 fn new_key() -> Value {
@@ -50,30 +50,31 @@ fn new_key() -> Value {
 
 #[tokio::test]
 async fn key_revoked_during_the_request_creates_nothing() {
-    let (service, dynamodb, account) = started().await;
-    let (maker, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
-    let create = service.post("/v1/api-keys", &maker, new_key());
-    let path = key_path(&made);
+    let (service, dynamodb, account) = start().await;
+    let (creator, record) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
+    let create = service.post("/v1/api-keys", &creator, new_key());
+    let path = key_path(&record);
     let revoke = service.delete(&path, &account.session);
-    conflict(&dynamodb, "TransactWriteItems", create, revoke).await.assert_error(409, "CONFLICT");
+    change_during(&dynamodb, "TransactWriteItems", create, revoke).await.assert_error(409, "CONFLICT");
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
 }
 
 #[tokio::test]
 async fn key_revoked_during_the_request_rotates_nothing() {
-    let (service, dynamodb, account) = started().await;
-    let (caller, made) = service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
+    let (service, dynamodb, account) = start().await;
+    let (caller, caller_record) =
+        service.key(&account.session, json!({"permissions": ["read", "admin"]})).await;
     let (other, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
-    let (rotation, path) = (format!("{}/rotate", key_path(&record)), key_path(&made));
+    let (rotation, path) = (format!("{}/rotate", key_path(&record)), key_path(&caller_record));
     let rotate = service.post(&rotation, &caller, json!({}));
     let revoke = service.delete(&path, &account.session);
-    conflict(&dynamodb, "TransactWriteItems", rotate, revoke).await.assert_error(409, "CONFLICT");
+    change_during(&dynamodb, "TransactWriteItems", rotate, revoke).await.assert_error(409, "CONFLICT");
     assert_eq!(service.me(&other).await.expect(200)["secret"], "current");
 }
 
 #[tokio::test]
 async fn member_demoted_during_the_request_grants_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let email = new_address();
     let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
@@ -81,7 +82,7 @@ async fn member_demoted_during_the_request_grants_nothing() {
     for (list, grant) in [("/v1/members", member), ("/v1/api-keys", new_key())] {
         let create = service.post(list, &session, grant);
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
-        conflict(&dynamodb, "TransactWriteItems", create, demote).await.assert_error(409, "CONFLICT");
+        change_during(&dynamodb, "TransactWriteItems", create, demote).await.assert_error(409, "CONFLICT");
         let promotion = json!({"permissions": ["read", "admin"]});
         service.patch(&path, &account.session, promotion).await.expect(200);
     }
@@ -91,25 +92,27 @@ async fn member_demoted_during_the_request_grants_nothing() {
 
 #[tokio::test]
 async fn admin_demoted_during_the_request_cannot_undo_the_demotion() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let path = format!("/v1/members/{id}");
     let promote = service.patch(&path, &session, json!({"permissions": ["read", "admin"]}));
     let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
-    conflict(&dynamodb, "GetItem", promote, demote).await.assert_error(409, "CONFLICT");
+    change_during(&dynamodb, "GetItem", promote, demote).await.assert_error(409, "CONFLICT");
     assert_eq!(service.get(&path, &account.session).await.expect(200)["permissions"], json!(["read"]));
 }
 
 #[tokio::test]
 async fn member_suspended_during_a_password_change_gets_401_and_no_session_back() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let path = format!("/v1/members/{id}");
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     let change = service.post("/v1/auth/password", &session, body);
     let suspend = service.patch(&path, &account.session, json!({"status": "suspended"}));
-    // The first is the authorizer's.
-    let response = overtaken_at(dynamodb.hold_second_call("BatchGetItem"), change, done(suspend)).await;
+    // The first call is the authorizer's.
+    let response =
+        change_while_held(dynamodb.hold_second_call("BatchGetItem"), change, assert_successful(suspend))
+            .await;
     response.assert_error(401, "UNAUTHORIZED");
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     service.me(&session).await.assert_unauthorized();
@@ -117,32 +120,34 @@ async fn member_suspended_during_a_password_change_gets_401_and_no_session_back(
 
 #[tokio::test]
 async fn member_removed_during_a_password_change_gets_401_for_a_common_password() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
     let change = service.post("/v1/auth/password", &session, body);
     let path = format!("/v1/members/{id}");
     let remove = service.delete(&path, &account.session);
-    // The first claims the attempt, the second forgives it.
-    let response = overtaken_at(dynamodb.hold_second_call("TransactWriteItems"), change, done(remove)).await;
+    // The first transaction reserves the password attempt, the second resets the failure count.
+    let response =
+        change_while_held(dynamodb.hold_second_call("TransactWriteItems"), change, assert_successful(remove))
+            .await;
     response.assert_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
 async fn session_ended_during_its_logout_returns_204() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let ended = service.login(&account.email).await;
     let logout = service.request("POST", "/v1/auth/logout").with(&ended).send();
     let id = service.get("/v1/auth/sessions", &ended).await.expect(200)["data"][0]["id"].clone();
     let path = format!("/v1/auth/sessions/{}", id.as_str().expect("an id"));
     let end = service.delete(&path, &account.session);
-    conflict(&dynamodb, "DeleteItem", logout, end).await.expect(204);
+    change_during(&dynamodb, "DeleteItem", logout, end).await.expect(204);
     service.me(&ended).await.assert_unauthorized();
 }
 
 #[tokio::test]
 async fn admin_demoted_during_the_request_changes_no_other_member() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let (_, other) = service.member(&account.session, &["read"]).await;
     let (path, other) = (format!("/v1/members/{id}"), format!("/v1/members/{other}"));
@@ -152,7 +157,7 @@ async fn admin_demoted_during_the_request_changes_no_other_member() {
             service.request(if change.is_some() { "PATCH" } else { "DELETE" }, &other).with(&session);
         let request = if let Some(change) = &change { request.json(change) } else { request };
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
-        let response = conflict(&dynamodb, "TransactWriteItems", request.send(), demote).await;
+        let response = change_during(&dynamodb, "TransactWriteItems", request.send(), demote).await;
         response.assert_error(409, "CONFLICT");
         let promotion = json!({"permissions": ["read", "admin"]});
         service.patch(&path, &account.session, promotion).await.expect(200);
@@ -162,7 +167,7 @@ async fn admin_demoted_during_the_request_changes_no_other_member() {
 
 #[tokio::test]
 async fn session_ended_during_the_request_changes_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let (_, other) = service.member(&account.session, &["read"]).await;
     let (rotation, other) = (format!("{}/rotate", key_path(&record)), format!("/v1/members/{other}"));
@@ -182,7 +187,7 @@ async fn session_ended_during_the_request_changes_nothing() {
         let id = format!("/v1/auth/sessions/{}", text(&sessions["data"][0], "id"));
         let request = service.request(method, path).with(&ended).json(&body).send();
         let end = service.delete(&id, &account.session);
-        conflict(&dynamodb, "TransactWriteItems", request, end).await.assert_error(409, "CONFLICT");
+        change_during(&dynamodb, "TransactWriteItems", request, end).await.assert_error(409, "CONFLICT");
     }
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [text(&record, "id")]);
     assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
@@ -191,7 +196,7 @@ async fn session_ended_during_the_request_changes_nothing() {
 
 #[tokio::test]
 async fn member_suspended_and_restored_during_the_request_creates_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let path = format!("/v1/members/{id}");
     let create = service.post("/v1/api-keys", &session, new_key());
@@ -199,42 +204,42 @@ async fn member_suspended_and_restored_during_the_request_creates_nothing() {
         service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
         service.patch(&path, &account.session, json!({"status": "active"})).await
     };
-    conflict(&dynamodb, "TransactWriteItems", create, end).await.assert_error(409, "CONFLICT");
+    change_during(&dynamodb, "TransactWriteItems", create, end).await.assert_error(409, "CONFLICT");
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
 }
 
 #[tokio::test]
 async fn secret_ended_during_the_request_rotates_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     for operation in ["GetItem", "TransactWriteItems"] {
         let (secret, record) = service.key(&account.session, json!({})).await;
         let path = format!("{}/rotate", key_path(&record));
         let by_itself = service.post(&path, &secret, json!({}));
         let by_owner = service.post(&path, &account.session, json!({"grace_period": 0}));
-        conflict(&dynamodb, operation, by_itself, by_owner).await.assert_error(409, "CONFLICT");
+        change_during(&dynamodb, operation, by_itself, by_owner).await.assert_error(409, "CONFLICT");
         service.me(&secret).await.assert_unauthorized();
     }
 }
 
 #[tokio::test]
 async fn secret_ended_during_the_request_creates_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let path = format!("{}/rotate", key_path(&record));
-    // The first rotation leaves an overlap, in which the old secret may make keys still.
+    // During the overlap of the first rotation, the previous secret can still create keys.
     service.post(&path, &account.session, json!({"grace_period": 60})).await.expect(200);
     let create = service.post("/v1/api-keys", &secret, new_key());
     let other = service.get("/v1/auth/me", &account.session);
-    conflict(&dynamodb, "TransactWriteItems", create, other).await.expect(201);
+    change_during(&dynamodb, "TransactWriteItems", create, other).await.expect(201);
     let create = service.post("/v1/api-keys", &secret, new_key());
     let rotate = service.post(&path, &account.session, json!({"grace_period": 0}));
-    conflict(&dynamodb, "TransactWriteItems", create, rotate).await.assert_error(409, "CONFLICT");
+    change_during(&dynamodb, "TransactWriteItems", create, rotate).await.assert_error(409, "CONFLICT");
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 2);
 }
 
 #[tokio::test]
 async fn account_suspended_during_the_request_changes_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (key, key_record) = service.key(&account.session, json!({})).await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let (_, reader) = service.member(&account.session, &["read"]).await;
@@ -245,7 +250,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
     let keys = service.ids("/v1/api-keys", &account.session, 100).await;
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for caller in [&account.session, &key] {
-        // Whether or not it changes how many admins there are, which the account counts.
+        // Some of these requests change the number of admins, which is stored in the account's item, and some do not.
         for (method, path, body) in [
             ("POST", "/v1/api-keys", new_key()),
             ("POST", &rotation, json!({})),
@@ -260,7 +265,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
         ] {
             let request = service.request(method, path).with(caller).json(&body).send();
             let held = dynamodb.hold("TransactWriteItems");
-            let response = overtaken_at(held, request, service.suspend(&account)).await;
+            let response = change_while_held(held, request, service.suspend(&account)).await;
             response.assert_error(409, "CONFLICT");
             assert_eq!(response.body["error"]["message"], "Another change was made first", "{method} {path}");
             service.restore(&account).await;
@@ -273,24 +278,24 @@ async fn account_suspended_during_the_request_changes_nothing() {
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
 }
 
-/// What whoever asks may be given by `caller`: a new key, the secret of the key at `rotation`, and a new member.
-fn handed_out(rotation: &str) -> [(&str, Value); 3] {
+/// Returns requests that create a key, rotate a key and create a member: path and body.
+fn granting_requests(rotation: &str) -> [(&str, Value); 3] {
     let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
     [("/v1/api-keys", new_key()), (rotation, json!({})), ("/v1/members", member)]
 }
 
 #[tokio::test]
 async fn key_expired_during_the_request_changes_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
-    for (path, body) in handed_out(&rotation) {
+    for (path, body) in granting_requests(&rotation) {
         let (key, _) =
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
-        // The authorizer has decided when it comes to write down that the key is used.
+        // The authorizer has made its decision when it records the use of the key.
         let held = dynamodb.hold("UpdateItem");
         let response =
-            overtaken_at(held, service.post(path, &key, body), async { service.time.pass(60) }).await;
+            change_while_held(held, service.post(path, &key, body), async { service.time.pass(60) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(&key).await.assert_unauthorized();
     }
@@ -301,12 +306,12 @@ async fn key_expired_during_the_request_changes_nothing() {
 
 #[tokio::test]
 async fn key_expired_during_the_idempotency_lookup_returns_409() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
     for (path, held) in [
         ("/v1/api-keys", DynamoDb::hold as fn(&DynamoDb, &'static str) -> Held),
-        // The first read is of the key.
+        // The first read is the one of the key.
         (&rotation, DynamoDb::hold_second_call),
     ] {
         let (key, _) =
@@ -314,21 +319,22 @@ async fn key_expired_during_the_idempotency_lookup_returns_409() {
         let body = if path == rotation { json!({}) } else { new_key() };
         let request = service.request("POST", path).with(&key).header("Idempotency-Key", "A").json(&body);
         let response =
-            overtaken_at(held(&dynamodb, "GetItem"), request.send(), async { service.time.pass(60) }).await;
+            change_while_held(held(&dynamodb, "GetItem"), request.send(), async { service.time.pass(60) })
+                .await;
         response.assert_error(409, "CONFLICT");
     }
 }
 
 #[tokio::test]
 async fn session_expired_during_the_request_returns_409() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
     let mut sessions = Vec::new();
     for _ in 0..3 {
         sessions.push(service.login(&account.email).await);
     }
-    // They are used until shortly before their end.
+    // The sessions are used until shortly before they expire.
     for _ in 0..23 {
         service.time.pass(1_800);
         for session in &sessions {
@@ -336,10 +342,10 @@ async fn session_expired_during_the_request_returns_409() {
         }
     }
     service.time.pass(1_700);
-    for (session, (path, body)) in sessions.iter().zip(handed_out(&rotation)) {
+    for (session, (path, body)) in sessions.iter().zip(granting_requests(&rotation)) {
         let held = dynamodb.hold("UpdateItem");
         let request = service.post(path, session, body);
-        let response = overtaken_at(held, request, async { service.time.pass(100) }).await;
+        let response = change_while_held(held, request, async { service.time.pass(100) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(session).await.assert_unauthorized();
         service.time.pass(-100);
@@ -348,16 +354,16 @@ async fn session_expired_during_the_request_returns_409() {
 
 #[tokio::test]
 async fn previous_secret_expired_during_the_request_changes_nothing() {
-    let (service, dynamodb, account) = started().await;
+    let (service, dynamodb, account) = start().await;
     let (other, other_record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&other_record));
-    for (path, body) in handed_out(&rotation) {
+    for (path, body) in granting_requests(&rotation) {
         let (secret, record) = service.key(&account.session, json!({})).await;
         service.time.next_second();
         let (rotated, _) = service.rotate(&record, &account.session, 1).await;
         let held = dynamodb.hold("UpdateItem");
         let response =
-            overtaken_at(held, service.post(path, &secret, body), async { service.time.pass(1) }).await;
+            change_while_held(held, service.post(path, &secret, body), async { service.time.pass(1) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(&secret).await.assert_unauthorized();
         service.me(&rotated).await.expect(200);

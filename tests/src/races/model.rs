@@ -88,7 +88,7 @@ pub struct Key {
     pub scope: Scope,
     expires_at: Option<i64>,
     pub revoked: bool,
-    /// The expiry of each secret that the key has had, `None` if it has no overlap to end. The last secret is the current one.
+    /// The end of the overlap of each secret that the key has had. The last secret is the current one, with `None`.
     pub secrets: Vec<Option<i64>>,
     created_at: i64,
 }
