@@ -94,7 +94,7 @@ impl Error {
         Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
     }
 
-    /// The error for a request whose new password, in `field`, was not hashed: 400 if the password is a common one.
+    /// The error if the new password in the request's `field` was not hashed: 400 if the password is a common one.
     #[must_use]
     pub fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
         match cause {
@@ -120,7 +120,7 @@ impl Error {
         Self::new(Kind::Forbidden, "API key does not have required permissions").with_cause(cause)
     }
 
-    /// 403 with another message than the fixed one.
+    /// 403 with a specific message instead of the fixed body.
     #[must_use]
     pub fn forbidden_with_message(message: &'static str) -> Self {
         Self::new(Kind::Forbidden, message)
@@ -177,25 +177,25 @@ impl Error {
         self.kind.status()
     }
 
-    /// The error code of the API, such as `NOT_FOUND`.
+    /// Returns the error code of the API, such as `NOT_FOUND`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.kind.code()
     }
 
-    /// The message for the caller.
+    /// Returns the message for the caller.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The field or parameter that is invalid, if the error is about one.
+    /// Returns the field or parameter that is invalid, if the error is about one.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// Seconds until the caller should retry.
+    /// Returns the seconds until the caller should retry.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         self.retry_after
@@ -207,7 +207,7 @@ impl Error {
         matches!(self.kind, Kind::Internal | Kind::Unavailable)
     }
 
-    /// The reason to log: the cause if there is one, otherwise the code and field, otherwise the message.
+    /// Returns the reason to log: the cause if there is one, otherwise the code and field, otherwise the message.
     ///
     /// It contains no text that the caller sent. An owned field name or message may contain such text and is left out.
     #[must_use]
@@ -252,7 +252,7 @@ impl From<HashError> for Error {
     }
 }
 
-// The message is left out, because it may contain a part of the request, and `{:?}` may end up in a log.
+// The message is left out, because it may contain a part of the request, and `{:?}` output may be logged.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")

@@ -68,7 +68,7 @@ pub(crate) struct MalformedKey;
 pub(crate) struct KeyReused;
 
 impl IdempotentRequest {
-    /// A request from `caller` with this `Idempotency-Key`. `parts` are everything that determines the effect of the request.
+    /// Creates a request from `caller` with this `Idempotency-Key`. `parts` is everything that determines its effect.
     pub fn new(caller: &Principal, key: &[u8], parts: &[&[u8]]) -> Result<Self, MalformedKey> {
         if key.is_empty() || key.len() > MAX_KEY_CHARS || !key.iter().all(u8::is_ascii_graphic) {
             return Err(MalformedKey);
@@ -78,7 +78,7 @@ impl IdempotentRequest {
         Ok(Self { key, digest: digest(parts) })
     }
 
-    /// Returns the stored record if it is valid and belongs to this request.
+    /// Returns the stored record if it is valid and belongs to this request, and an error if it belongs to another one.
     pub fn matching(
         &self,
         stored: Option<IdempotencyRecord>,
@@ -91,7 +91,7 @@ impl IdempotentRequest {
         }
     }
 
-    /// The result to store: a response with this status and JSON body.
+    /// Returns the result to store: a response with this status and JSON body.
     pub fn into_result(self, status: u16, body: String, at: Timestamp) -> IdempotencyResult {
         let expires_at = at.plus_seconds(LIFETIME).unix_seconds();
         let record = IdempotencyRecord { request_digest: self.digest, status, body, expires_at };

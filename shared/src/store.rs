@@ -5,7 +5,7 @@
 //! | account | `ACCOUNT#{account}` | `ACCOUNT` |
 //! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
-//! | address | `EMAIL#{address}` | `EMAIL` |
+//! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
@@ -50,7 +50,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that uses the table named `table`.
+    /// Creates a store that uses the table named `table`.
     #[must_use]
     pub fn new(dynamodb: DynamoDb, table: String) -> Self {
         Self { table: Table::new(dynamodb, table) }

@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Event {
                 headers.retain(|name, values| is_read(name) && are_header_values(values));
             }
         }
-        // `lambda_http` would replace all values of a header by the last one.
+        // `lambda_http` would replace all values of a header with the last one.
         if event["multiValueHeaders"].is_object() {
             event["headers"].take();
         }

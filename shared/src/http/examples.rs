@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// An API key without its secret.
+/// Returns an API key without its secret.
 #[must_use]
 pub fn api_key() -> Value {
     json!({
@@ -38,7 +38,7 @@ pub fn project() -> Value {
     json!({"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"})
 }
 
-/// The request body that creates or renames a project.
+/// Returns the request body that creates or renames a project.
 #[must_use]
 pub fn project_body() -> Value {
     json!({"name": "Study A"})
@@ -47,7 +47,7 @@ pub fn project_body() -> Value {
 /// A password that the service accepts.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
-/// The last page of a list. It contains only `item`.
+/// Returns a list with one page that contains only `item`.
 #[must_use]
 pub fn page(item: &Value) -> Value {
     json!({"data": [item], "next_cursor": null})

@@ -105,14 +105,14 @@ mod tests {
         runtime::{aws::Aws, config::tests::config},
     };
 
-    /// The state of a function that makes no calls to AWS.
+    /// Returns the state of a function that makes no calls to AWS.
     async fn app() -> Arc<App> {
         let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
         let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
         Arc::new(app.await.unwrap())
     }
 
-    /// An event of a REST API.
+    /// Returns an event of a REST API.
     fn event(headers: &Value) -> Value {
         let context = json!({
             "httpMethod": "GET", "requestId": "1", "stage": "live", "resourcePath": "/",

@@ -1,8 +1,8 @@
 //! Parses JSON request bodies. A body is one object, and no object in it has repeated or unknown fields.
 //!
-//! `serde_json` alone does not suffice: its `Value` accepts repeated fields, and its errors do not name the invalid field but may
-//! contain its value. Therefore a body is first parsed to a tree that preserves repeated fields. The target type is then
-//! deserialized from the tree, with errors that name the field and never contain its value.
+//! `serde_json` alone does not suffice: its `Value` accepts repeated fields, and its errors may contain the value of the
+//! invalid field but not its name. Therefore a body is first parsed to a tree that preserves repeated fields. The target type
+//! is then deserialized from the tree, with errors that name the field and never contain its value.
 
 use std::{borrow::Cow, fmt};
 
@@ -29,7 +29,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Error::payload_too_large());
     }
-    // A REST API replaces bytes that are not UTF-8 by U+FFFD, so this character is the only sign of an invalid body.
+    // A REST API replaces bytes that are not UTF-8 with U+FFFD, so this character is the only sign of an invalid body.
     match std::str::from_utf8(body) {
         Ok(text) if !text.contains(char::REPLACEMENT_CHARACTER) => {}
         _ => return Err(Error::bad_request("The body must be UTF-8")),

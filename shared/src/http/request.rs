@@ -216,8 +216,8 @@ impl Request {
     /// Deserializes the body.
     ///
     /// # Errors
-    /// 415 if the `Content-Type` is not `application/json`; 413 if the body is too large; 400 if it is not a JSON object or not
-    /// a valid `T`.
+    /// 415 if the `Content-Type` is not `application/json`; 413 if the body is too large; 400 if it is not a JSON object or
+    /// not a valid `T`.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let content_type = self.0.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.and_then(|value| value.split(';').next()).map(str::trim);

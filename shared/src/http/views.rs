@@ -75,7 +75,7 @@ enum Status {
 }
 
 impl ApiKeyView {
-    /// The view of `key`, with its status at the time `now`.
+    /// Returns the view of `key`, with its status at the time `now`.
     #[must_use]
     pub fn new(key: ApiKey, now: Timestamp) -> Self {
         let status = if key.is_revoked() {
@@ -142,7 +142,7 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// The view of `session`, for a caller with the session `current`.
+    /// Returns the view of `session`, for a caller with the session `current`.
     #[must_use]
     pub fn new(session: Session, current: SessionId) -> Self {
         let Session { id, created_at, last_used_at, expires_at, user_agent, .. } = session;
@@ -161,7 +161,7 @@ pub struct PageView<T> {
 }
 
 impl<T> PageView<T> {
-    /// The view of a page of `list`. `view` converts each entity.
+    /// Returns the view of a page of `list`. `view` converts each entity.
     #[must_use]
     pub fn new<U>(page: Page<U>, list: &List, view: impl FnMut(U) -> T) -> Self {
         let next_cursor = page.next.map(|id| list.cursor_after(&id));

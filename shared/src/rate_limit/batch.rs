@@ -24,8 +24,8 @@ pub struct ReservedBatch {
 pub enum NoReservation {
     /// The window's quota is exhausted, according to this counter.
     Exhausted(Counter),
-    /// Concurrent writes to the key's item made every attempt fail. The request counts as over the limit: a client can cause
-    /// this contention with a few concurrent requests, and must not be able to raise its own limit with it.
+    /// Every attempt failed because of concurrent writes to the key's item. The request counts as over the limit. Otherwise a
+    /// client could exceed its limit with a few concurrent requests, because these can cause such failures.
     Contended,
 }
 
@@ -46,7 +46,7 @@ impl Reservation {
     /// Plans the reservation of `wanted`, or of the rest of the quota if that is less. `counter` is the counter as last read.
     ///
     /// # Errors
-    /// The counter, if the quota is exhausted.
+    /// Returns the counter if the quota is exhausted.
     pub fn plan(wanted: Batch, counter: Option<Counter>, quota: Quota) -> Result<Self, Counter> {
         match counter {
             // The clock of another execution environment may be ahead. The window in the table applies to all of them.

@@ -23,7 +23,7 @@ const MAX_BATCH_DIVISOR: u32 = 4;
 const MAX_BATCH_SIZE: u32 = 100;
 /// Seconds until a client should retry if its request could not be counted because of contention.
 const CONTENDED_RETRY_SECONDS: u32 = 1;
-/// The most keys whose leases are stored. If there are more, all leases are discarded and reserved again when needed.
+/// The maximum number of keys with a stored lease. If there are more, all leases are discarded.
 pub(super) const MAX_LEASES: usize = 10_000;
 
 /// The leases of this execution environment, by API key.
@@ -35,7 +35,7 @@ struct Lease {
     window: Window,
     /// Requests that are reserved and not yet spent.
     unspent: u32,
-    /// Requests that this execution environment authorized in the window.
+    /// Requests that were spent in the window.
     spent: u32,
     spent_in_previous_window: u32,
 }
@@ -129,7 +129,7 @@ impl Lease {
         }
     }
 
-    /// The number of requests that this execution environment is likely to need: its recent number of requests plus a quarter.
+    /// Returns the number of requests that this execution environment is likely to need: the recent number plus a quarter.
     fn batch_size(&self, quota: Quota) -> u32 {
         let recent = self.spent.max(self.spent_in_previous_window);
         let max = (quota.get() / MAX_BATCH_DIVISOR).clamp(1, MAX_BATCH_SIZE);

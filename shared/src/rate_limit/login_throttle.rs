@@ -17,16 +17,16 @@
 //! a single attacking source leaves it at most 11 of the 20 attempts that unrecognized sources share. Two or more sources can
 //! use up all 20, and every further attempt, for as long as the attack lasts. During such an attack, the member can log in
 //! from a recognized source, to which the shared limit and the source's own limit do not apply. The operator can make a
-//! source recognized. An attacker can still get the password disabled, which NIST requires. With 20 attempts and one more each
-//! hour, 100 failures take 80 hours in which the member does not log in once. Sessions and keys keep working in the
-//! meantime, and the operator can enable the password again. Someone who shares a source with a member can delay the member
-//! there, by up to an hour at a time, but not elsewhere.
+//! source recognized. An attacker can still get the password disabled, because NIST requires a limit on consecutive failures.
+//! With 20 attempts and one more each hour, 100 failures take 80 hours in which the member does not log in once. Sessions
+//! and keys keep working in the meantime, and the operator can enable the password again. Someone who shares a source with a
+//! member can delay the member there, by up to an hour at a time, but not elsewhere.
 //!
 //! **The limits reveal almost nothing about addresses.** Attempts with an unknown address are counted like all others, and a
-//! success changes nothing for a source without a success. Two observations remain. Someone who shares a source with a member can
-//! conclude from its delays that somebody logged in from there. Someone who counts the attempts that unrecognized sources have
-//! left can conclude that somebody else logged in from one of them. A disabled password gets the same response as a wrong
-//! one, so an attacker does not learn that it is disabled.
+//! success from one source does not reset the limits of another. Two observations remain. Someone who shares a source with a
+//! member can conclude from its delays that somebody logged in from there. Someone who counts how many attempts unrecognized
+//! sources have left can conclude that somebody else logged in from an unrecognized source. A disabled password gets the same
+//! response as a wrong one, so an attacker does not learn that it is disabled.
 //!
 //! **An attempt counts as a failure until it has succeeded.** One write reserves the attempt before the password is checked,
 //! so concurrent attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes
@@ -57,7 +57,7 @@ const FAILURE_LIFETIME: u32 = 24 * 60 * 60;
 
 /// How long a source stays recognized after a success, in seconds.
 const RECOGNITION_LIFETIME: u32 = 90 * 24 * 60 * 60;
-/// The most sources that an address recognizes.
+/// The maximum number of sources that an address recognizes.
 const MAX_RECOGNIZED_SOURCES: usize = 16;
 
 /// The number of attempts that unrecognized sources together can make with one address in immediate succession.
@@ -120,8 +120,8 @@ pub(crate) struct Throttled {
 }
 
 impl Attempt {
-    /// An attempt with `address`, which may be any text, from the IP address `source`. All requests without a valid IP address
-    /// count as one source.
+    /// Creates an attempt with `address`, which may be any text, from the IP address `source`. All requests without a valid
+    /// IP address count as one source.
     #[must_use]
     pub fn new(address: &str, source: Option<&str>, at: Timestamp, peppers: &Peppers) -> Self {
         let pseudonym = |kind: &str, text: &str| {
@@ -136,19 +136,19 @@ impl Attempt {
         }
     }
 
-    /// The hour of the clock in which the attempt is made, as the number of hours since 1970.
+    /// Returns the hour of the clock in which the attempt is made, as the number of hours since 1970.
     pub(crate) fn hour(&self) -> i64 {
         self.at.unix_seconds() / HOUR
     }
 
-    /// When the failures of this hour can be deleted: an hour after its end, in seconds since 1970.
+    /// Returns when the failures of this hour can be deleted: an hour after its end, in seconds since 1970.
     pub(crate) fn hour_expires_at(&self) -> i64 {
         (self.hour() + 2) * HOUR
     }
 }
 
-/// The part of an IP address that identifies a source: all of an IPv4 address, or the first 64 bits of an IPv6 address. A
-/// machine can choose the last 64 bits of its IPv6 address itself (RFC 4291, 2.5.4).
+/// Returns the part of an IP address that identifies a source: all of an IPv4 address, or the first 64 bits of an IPv6
+/// address. A machine can choose the last 64 bits of its IPv6 address itself (RFC 4291, 2.5.4).
 fn network(address: Option<&str>) -> String {
     match address.and_then(|address| address.parse().ok()).map(|address: IpAddr| address.to_canonical()) {
         Some(IpAddr::V6(address)) => {
@@ -159,7 +159,7 @@ fn network(address: Option<&str>) -> String {
     }
 }
 
-/// The delay after this many consecutive failures, in seconds.
+/// Returns the delay after this many consecutive failures, in seconds.
 fn delay(failures: u32) -> u32 {
     match failures.checked_sub(FAILURES_BEFORE_DELAY) {
         None => 0,
@@ -170,12 +170,12 @@ fn delay(failures: u32) -> u32 {
 }
 
 impl SourceHistory {
-    /// The history of a source from which an attempt has succeeded.
+    /// Returns the history of a source from which an attempt has succeeded.
     pub fn recognized(at: Timestamp) -> Self {
         Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at) }
     }
 
-    /// When the source stops being recognized, if it is.
+    /// Returns when the source stops being recognized, if it is.
     pub fn recognized_until(&self) -> Option<Timestamp> {
         self.succeeded_at.map(|at| at.plus_seconds(RECOGNITION_LIFETIME))
     }
@@ -192,7 +192,7 @@ impl SourceHistory {
         if now < self.failures_expire_at() { self.failures } else { 0 }
     }
 
-    /// Seconds until the next attempt from this source is possible.
+    /// Returns the seconds until the next attempt from this source is possible.
     fn wait(&self, now: Timestamp) -> i64 {
         match delay(self.failures(now)) {
             0 => 0,
@@ -202,8 +202,10 @@ impl SourceHistory {
 }
 
 impl AttemptHistory {
-    /// Checks whether `attempt` is throttled. `unrecognized_failures` is the number of attempts from its source in this hour that
-    /// have failed or are in progress, and that the tried address did not recognize.
+    /// Checks whether `attempt` is throttled.
+    ///
+    /// `unrecognized_failures` is the number of attempts in this hour, from the same source but with any address, that failed
+    /// or are in progress. It only includes attempts with an address that did not recognize the source.
     ///
     /// # Errors
     /// If a limit is exceeded.
@@ -227,7 +229,7 @@ impl AttemptHistory {
         }
     }
 
-    /// The history in which the source of `attempt` is recognized and has no failures.
+    /// Returns the history in which the source of `attempt` is recognized and has no failures.
     pub fn with_recognized_source(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
         next.revision = self.revision + 1;
@@ -235,7 +237,7 @@ impl AttemptHistory {
         next
     }
 
-    /// The history with `attempt` added and expired sources removed.
+    /// Returns the history with `attempt` added and expired sources removed.
     fn with_attempt(&self, attempt: &Attempt, is_unrecognized: bool) -> Self {
         let now = attempt.at;
         let mut next = self.clone();
@@ -262,7 +264,7 @@ impl AttemptHistory {
         next
     }
 
-    /// When the whole history can be deleted.
+    /// Returns when the whole history can be deleted.
     pub fn expires_at(&self) -> Option<Timestamp> {
         let sources = self.sources.values();
         let ends = sources.map(|source| source.recognized_until().max(Some(source.failures_expire_at())));

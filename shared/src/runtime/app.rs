@@ -55,7 +55,7 @@ impl App {
                 None => Ok(None),
             }
         };
-        // On the heap, because an SDK's futures are large.
+        // Boxed, because the SDK's futures are large.
         let warm = async { if config.warming_read { Box::pin(store.warm_up()).await } else { Ok(()) } };
         let (peppers, warmed) = tokio::join!(fetch, warm);
         if let Err(error) = warmed {
@@ -65,7 +65,7 @@ impl App {
         Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers: peppers? })
     }
 
-    /// The peppers, for new digests and hashes.
+    /// Returns the peppers for new digests and hashes.
     ///
     /// # Errors
     /// If the template gives this function no peppers.
@@ -73,8 +73,8 @@ impl App {
         Ok(self.pepper_source()?.peppers().await)
     }
 
-    /// The peppers, for the verification of digests and hashes that were made with these pepper versions. Fetches the
-    /// peppers again if one of the versions is not cached.
+    /// Returns the peppers for the verification of digests and hashes that were made with these pepper versions. Fetches
+    /// the peppers again if one of the versions is not cached.
     ///
     /// A caller that found nothing to verify passes no versions.
     ///
@@ -87,7 +87,7 @@ impl App {
         Ok(self.pepper_source()?.peppers_with(versions).await)
     }
 
-    /// The quotas of API keys whose account has no quotas of its own.
+    /// Returns the quotas of API keys whose account has no quotas of its own.
     ///
     /// # Errors
     /// If the template gives this function no quotas.

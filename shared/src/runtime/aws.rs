@@ -20,7 +20,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Clients with these settings.
+    /// Creates clients with these settings.
     ///
     /// Each client has its own retry quota. By default, all clients of a process share one. In Lambda this makes no
     /// difference, but if several functions run in one process, one function could exhaust the quota of the others.
@@ -36,18 +36,18 @@ impl Aws {
         }
     }
 
-    /// Clients with the [`defaults`] and the settings of the environment.
+    /// Creates clients with the [`defaults`] and the settings of the environment.
     pub async fn from_env() -> Self {
         let config = defaults().load().await;
         Self::new(&config, &config)
     }
 }
 
-/// The settings that all clients share.
+/// Returns the settings that all clients share.
 ///
 /// The SDK has no operation timeout by default, and its first retry may come a second later. Here an attempt may take two
 /// seconds and an operation five, so that a caller gets an error response in time. These timeouts also end stalled streams,
-/// so stalled stream protection is disabled. A read of several items can take one second longer, if its direct
+/// so stalled stream protection is disabled. A read of several items can take one second longer if its direct
 /// `BatchGetItem` times out first.
 #[must_use]
 pub fn defaults() -> ConfigLoader {

@@ -92,7 +92,7 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
 pub(crate) mod tests {
     use super::*;
 
-    /// A configuration with the required variables and these additional ones.
+    /// Returns a configuration with the required variables and these additional ones.
     pub(crate) fn config(additional: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(|variable| match variable {
             "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),

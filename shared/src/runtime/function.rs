@@ -37,7 +37,7 @@ impl<S, E> Function<E> for S where
 }
 
 impl From<Error> for Diagnostic {
-    /// The function error that Lambda returns to the invoker: the error's code and message.
+    /// Converts an error to the function error that Lambda returns to the invoker: the error's code and message.
     fn from(error: Error) -> Self {
         Self { error_type: error.code().to_owned(), error_message: error.message().to_owned() }
     }

@@ -68,7 +68,7 @@ impl PepperSource {
     ///
     /// There is no refresh in the background, because Lambda freezes an execution environment after its response.
     pub async fn peppers(&self) -> Arc<Peppers> {
-        if self.cached().is_old(self.clock.now())
+        if self.cached().is_stale(self.clock.now())
             && let Ok(guard) = self.refreshing.try_lock()
         {
             self.refresh(guard, MAX_WAIT).await;
@@ -112,7 +112,7 @@ impl PepperSource {
 }
 
 impl CachedPeppers {
-    fn is_old(&self, now: Timestamp) -> bool {
+    fn is_stale(&self, now: Timestamp) -> bool {
         now >= self.requested_at.plus_seconds(if self.refreshed { MAX_AGE } else { RETRY_INTERVAL })
     }
 }
@@ -128,7 +128,7 @@ async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError>
     Ok(Peppers::new(current?.ok_or_else(missing)?, previous?))
 }
 
-/// The version of the secret with the staging label `stage`, if it exists.
+/// Returns the version of the secret with the staging label `stage`, if it exists.
 async fn version(client: &Client, secret_id: &str, stage: &str) -> Result<Option<Pepper>, PepperError> {
     let response = client.get_secret_value().secret_id(secret_id).version_stage(stage).send().await;
     let secret = match response {

@@ -13,7 +13,7 @@ use crate::{
         audit_events::event_write,
         dynamodb::{attributes::to_item, key::Key, write::Write},
         error::StoreError,
-        members::new_member,
+        members::new_member_writes,
     },
 };
 
@@ -34,7 +34,7 @@ impl Store {
             user_id: member.id,
             email: member.email.clone(),
         };
-        let mut writes = new_member(member, password)?;
+        let mut writes = new_member_writes(member, password)?;
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
         writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
         self.table.transact(writes).await

@@ -21,7 +21,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
-        idempotency_records::store_result,
+        idempotency_records::result_write,
         keys::{self, account_partition},
         preconditions::{account_still_active, still_authorized},
     },
@@ -51,7 +51,7 @@ impl Store {
         let event = event_write(key.account_id, creator.into(), created, audit_context)?;
         let mut writes = vec![put, event];
         writes.extend(still_authorized(creator, audit_context.at)?);
-        writes.extend(idempotency.map(store_result).transpose()?);
+        writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await
     }
 
@@ -76,7 +76,7 @@ impl Store {
         self.table.list(account_partition(account), keys::API_KEYS, paging, filter).await
     }
 
-    /// Replaces `before` by the rotated key `after` on behalf of `caller` and stores the idempotency record. The previous
+    /// Replaces `before` with the rotated key `after` on behalf of `caller` and stores the idempotency record. The previous
     /// secret works until `previous_expires_at`.
     ///
     /// # Errors
@@ -107,13 +107,13 @@ impl Store {
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);
         }
-        writes.extend(idempotency.map(store_result).transpose()?);
+        writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await
     }
 
     /// Revokes an API key on behalf of `caller`. A key that is already revoked stays as it is.
     ///
-    /// The digests of all its secrets are removed from the table, so a concurrent rotation cannot make one valid again.
+    /// This removes the digests of all its secrets from the table, so a concurrent rotation cannot make a secret valid again.
     ///
     /// # Errors
     /// If the write fails.

@@ -60,7 +60,7 @@ impl Store {
     }
 }
 
-/// The write that records a rejected attempt in the audit trail of `account`.
+/// Returns the write that records a rejected attempt in the audit trail of `account`.
 pub(super) fn rejection_write(
     account: AccountId,
     actor: Option<Actor>,
@@ -74,7 +74,7 @@ pub(super) fn rejection_write(
     Ok(Write::put(item))
 }
 
-/// The write that records an action of `actor` in the audit trail of `account`.
+/// Returns the write that records an action of `actor` in the audit trail of `account`.
 pub(super) fn event_write(
     account: AccountId,
     actor: Actor,

@@ -49,7 +49,7 @@ impl StoreError {
         Self::Malformed(cause.into())
     }
 
-    /// The error if a new id already exists. New ids are random, so this is a bug.
+    /// Returns the error if a new id already exists. New ids are random, so this is a bug.
     pub(super) fn id_taken() -> Self {
         Self::bug("a new id already exists")
     }

@@ -23,9 +23,9 @@ impl Store {
     }
 }
 
-/// The write that stores the result of a request, for the same transaction as the change that the request makes. It fails
-/// if a request with the same key was made first.
-pub(super) fn store_result(result: &IdempotencyResult) -> Result<Write, StoreError> {
+/// Returns the write that stores the result of a request. It belongs in the same transaction as the change that the request
+/// makes, and fails if a request with the same key was made first.
+pub(super) fn result_write(result: &IdempotencyResult) -> Result<Write, StoreError> {
     Write::put(to_item(Key::idempotency_record(&result.key), &result.record)?)
         .condition("attribute_not_exists(pk) OR #ttl <= :now", || StoreError::Conflict)
         .name("#ttl", "ttl")

@@ -35,34 +35,34 @@ impl Key {
         Self { pk: format!("EMAIL#{}", address.as_str()), sk: "EMAIL".to_owned() }
     }
 
-    /// A key without an item. Reading it takes as long as reading an existing item.
+    /// Returns a key without an item. Reading it takes as long as reading an existing item.
     pub fn decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING".to_owned() }
     }
 
-    /// A second key without an item, because a batch must not contain the same key twice.
+    /// Returns a second key without an item, because a batch must not contain the same key twice.
     pub fn second_decoy() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
-    /// The key of an item that is never read. It is written instead of an audit event if there is no account, so that the
-    /// request takes as long.
+    /// Returns the key of an item that is never read. It is written instead of an audit event if there is no account, so
+    /// that the request takes the same time.
     pub fn decoy_event() -> Self {
         Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
     }
 
-    /// The key of the history of login attempts with the address of `attempt`.
+    /// Returns the key of the history of login attempts with the address of `attempt`.
     pub fn attempt_history(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "HISTORY".to_owned() }
     }
 
-    /// The key of an item that is never read. It is written instead of the member's failures if the address is unknown, so
-    /// that the request takes as long.
+    /// Returns the key of an item that is never read. It is written instead of the member's failures if the address is
+    /// unknown, so that the request takes the same time.
     pub fn decoy_member(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.address), sk: "NOBODY".to_owned() }
     }
 
-    /// The key of the number of failed attempts from the source of `attempt` in the same hour of the clock.
+    /// Returns the key of the number of failed attempts from the source of `attempt` in the same hour of the clock.
     pub fn source_hour(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.source), sk: format!("HOUR#{}", attempt.hour()) }
     }

@@ -39,16 +39,16 @@ pub struct AttemptReservation {
     is_unrecognized: bool,
 }
 
-/// The number of attempts from a source in one hour of the clock that have failed or are in progress, and that the tried
-/// address did not recognize.
+/// The number of attempts from a source in one hour of the clock that failed or are in progress. It only includes attempts
+/// with an address that did not recognize the source.
 #[derive(Default, Serialize, Deserialize)]
 struct SourceHour {
     failures: u32,
 }
 
 impl Store {
-    /// Reserves a login attempt with `address`. Returns the reservation, and the member's credentials and account if the address
-    /// is known.
+    /// Reserves a login attempt with `address`. Returns the reservation, and the member's credentials and account if the
+    /// address is known.
     ///
     /// It makes the same calls for an unknown address, so that its duration does not reveal whether the address is known.
     ///
@@ -145,7 +145,7 @@ impl Store {
     }
 }
 
-/// The writes that reserve an attempt. They fail if a concurrent attempt was reserved first.
+/// Returns the writes that reserve an attempt. They fail if a concurrent attempt was reserved first.
 fn reservation_writes(
     attempt: &Attempt,
     admitted: &AdmittedAttempt,
@@ -176,7 +176,7 @@ fn reservation_writes(
     Ok(writes)
 }
 
-/// The write that replaces the attempt history by its next revision.
+/// Returns the write that replaces the attempt history with its next revision.
 fn history_write(attempt: &Attempt, history: &AttemptHistory) -> Result<Write, StoreError> {
     Write::put(with_expiry(to_item(Key::attempt_history(attempt), history)?, history)?)
         .condition("attribute_not_exists(pk) OR #revision = :expected", || StoreError::Conflict)
@@ -192,7 +192,7 @@ fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreEr
     Ok(item)
 }
 
-/// The writes that mark an attempt as successful, except the reset of the member's failures.
+/// Returns the writes that mark an attempt as successful, except the reset of the member's failures.
 pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
     let AttemptReservation { attempt, is_unrecognized } = reservation;
     let source = SourceHistory::recognized(attempt.at);
@@ -218,7 +218,7 @@ pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Wri
     Ok(writes)
 }
 
-/// The writes that mark an attempt with the member's correct password as successful.
+/// Returns the writes that mark an attempt with the member's correct password as successful.
 pub(super) fn correct_password_writes(
     reservation: &AttemptReservation,
     account: AccountId,
@@ -229,7 +229,7 @@ pub(super) fn correct_password_writes(
     Ok(writes)
 }
 
-/// The write that resets the member's consecutive failures.
+/// Returns the write that resets the member's consecutive failures.
 fn reset_failures_write(account: AccountId, user: UserId) -> Result<Write, StoreError> {
     Write::update(Key::member(account, user), "SET #failures = :zero")
         .if_exists()

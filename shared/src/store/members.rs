@@ -57,9 +57,9 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let mut writes = new_member(member, password)?;
+        let mut writes = new_member_writes(member, password)?;
         writes.extend(credential_still_authorized(caller, audit_context.at)?);
-        writes.push(count_admins(member.account_id, None, Some(member))?);
+        writes.push(admin_count_write(member.account_id, None, Some(member))?);
         let created = Action::MemberCreated {
             user_id: member.id,
             email: member.email.clone(),
@@ -90,7 +90,7 @@ impl Store {
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![if_unchanged(update, before)?];
         writes.extend(credential_still_authorized_to_change(caller, before, audit_context.at)?);
-        writes.push(count_admins(before.account_id, Some(before), Some(after))?);
+        writes.push(admin_count_write(before.account_id, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
@@ -111,15 +111,15 @@ impl Store {
         let delete = Write::delete(Key::member(member.account_id, member.id));
         let mut writes = vec![if_unchanged(delete, member)?, Write::delete(Key::email(&member.email))];
         writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
-        writes.push(count_admins(member.account_id, Some(member), None)?);
+        writes.push(admin_count_write(member.account_id, Some(member), None)?);
         let removed = Action::MemberRemoved { user_id: member.id };
         writes.push(event_write(member.account_id, caller.into(), removed, audit_context)?);
         self.table.transact(writes).await
     }
 }
 
-/// The writes that create a member.
-pub(super) fn new_member(member: &Member, password: &PasswordHash) -> Result<Vec<Write>, StoreError> {
+/// Returns the writes that create a member.
+pub(super) fn new_member_writes(member: &Member, password: &PasswordHash) -> Result<Vec<Write>, StoreError> {
     let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
     let mut member_item = to_item(Key::member(member.account_id, member.id), member)?;
     member_item.insert(PASSWORD.to_owned(), attribute(password)?);
@@ -145,11 +145,11 @@ fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
         .value(":expected_session_epoch", expected.session_epoch)
 }
 
-/// The write to the account for the change of a member from `before` to `after`.
+/// Returns the write to the account for the change of a member from `before` to `after`.
 ///
 /// It updates the number of active admins if the change adds or removes one, and fails if it would remove the last one. It
 /// also fails if the account is not active. If the number stays the same, it only checks that the account is active.
-fn count_admins(
+fn admin_count_write(
     account: AccountId,
     before: Option<&Member>,
     after: Option<&Member>,

@@ -56,7 +56,7 @@ impl Store {
         self.table.transact(writes).await
     }
 
-    /// Replaces a password hash by `rehashed`, which is a hash of the same password. If the stored password has changed in the
+    /// Replaces a password hash with `rehashed`, which is a hash of the same password. If the stored password has changed in the
     /// meantime, it stays.
     ///
     /// # Errors

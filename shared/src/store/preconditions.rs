@@ -15,14 +15,14 @@ use crate::{
     },
 };
 
-/// The checks that the credential of `caller` is still authorized and the account is still active.
+/// Returns the checks that the credential of `caller` is still authorized and the account is still active.
 pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     let mut checks = credential_still_authorized(caller, now)?;
     checks.push(account_still_active(caller.account_id())?);
     Ok(checks)
 }
 
-/// The check that the account is not suspended.
+/// Returns the check that the account is not suspended.
 ///
 /// A transaction must not contain an item twice. A transaction that changes the account includes this condition in that write
 /// instead.
@@ -33,7 +33,7 @@ pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreErr
         .value(":active", AccountStatus::Active)
 }
 
-/// The checks that the credential of `caller` is still authorized, without the check of the account.
+/// Returns the checks that the credential of `caller` is still authorized, without the check of the account.
 pub(super) fn credential_still_authorized(
     caller: &Principal,
     now: Timestamp,
@@ -57,7 +57,8 @@ pub(super) fn credential_still_authorized(
     }
 }
 
-/// The checks that the credential of `caller` is still authorized, for a transaction that changes or deletes `member`.
+/// Returns the checks that the credential of `caller` is still authorized, for a transaction that changes or deletes
+/// `member`.
 ///
 /// If the caller changes themselves, their permissions and status are checked here against `member`, because a transaction
 /// must not contain an item twice. The condition of the change ensures that the stored member is still as in `member`.
@@ -80,7 +81,7 @@ pub(super) fn credential_still_authorized_to_change(
     }
 }
 
-/// The check that the secret that the caller used is still valid and the key has not expired.
+/// Returns the check that the secret that the caller used is still valid and the key has not expired.
 fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     // This is the same rule as `delegation::still_authorizes` and `ApiKey::has_expired`.
     const IS_VALID: &str = "#state.#status = :active \
@@ -102,7 +103,7 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
         .value(":now", now)
 }
 
-/// The check that a session still exists in its epoch and has not expired.
+/// Returns the check that a session still exists, has the same epoch, and has not expired.
 fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     Write::check(Key::session(session.account_id, session.user_id, session.session_id))
         .condition("#epoch = :epoch AND #expires_at > :now", || StoreError::Conflict)

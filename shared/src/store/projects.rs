@@ -18,7 +18,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
-        idempotency_records::store_result,
+        idempotency_records::result_write,
         keys::{self, project_partition},
     },
 };
@@ -39,7 +39,7 @@ impl Store {
         let put = Write::put(to_item(Key::project(account, environment, &project.id), project)?);
         match idempotency {
             None => self.table.write(put).await.map(drop),
-            Some(result) => self.table.transact(vec![put, store_result(result)?]).await,
+            Some(result) => self.table.transact(vec![put, result_write(result)?]).await,
         }
     }
 

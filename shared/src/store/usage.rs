@@ -72,7 +72,7 @@ impl Store {
         Ok(Err(NoReservation::Contended))
     }
 
-    /// Replaces the state of `key` by `rehashed`, which contains digests of the same secrets. If the stored state has changed
+    /// Replaces the state of `key` with `rehashed`, which contains digests of the same secrets. If the stored state has changed
     /// in the meantime, it stays.
     ///
     /// # Errors

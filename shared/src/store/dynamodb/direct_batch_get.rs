@@ -10,9 +10,9 @@
 //! read with the SDK. Direct batch gets are then disabled until the SDK has made a successful call, so an outage costs one
 //! additional attempt, not one for each read.
 //!
-//! Two features of SDK calls are missing. The SDK corrects its clock by `DynamoDB`'s. A direct batch get does not, so if the
-//! clock is wrong by more than five minutes, each read takes two calls, which the log and the metrics show. The SDK also passes
-//! on X-Ray trace headers, which are only useful to services that call other services.
+//! Two features of SDK calls are missing. The SDK adjusts its clock to `DynamoDB`'s, but a direct batch get does not. If the
+//! clock is wrong by more than five minutes, each read therefore takes two calls, as the log and the metrics show. The SDK
+//! also forwards X-Ray trace headers, which are only useful to services that call other services.
 
 use std::{
     collections::HashMap,
@@ -71,7 +71,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// A client with this configuration.
+    /// Creates a client with this configuration.
     #[must_use]
     pub fn new(config: Builder) -> Self {
         let direct_batch_get = Arc::<DirectBatchGet>::default();
@@ -174,7 +174,7 @@ impl RecordedRequest {
     async fn batch_get(&self, table: &str, keys: &[Key]) -> Result<Vec<BatchItem>, DirectBatchGetError> {
         let request_items = HashMap::from([(table, KeysToRead { keys, consistent_read: true })]);
         let body = serde_json::to_vec(&Request { request_items }).map_err(BoxError::from)?;
-        let request = self.signed(body).await?;
+        let request = self.sign(body).await?;
         dynamodb_calls::count_one();
         let response =
             self.connector.call(request).await.map_err(|_| DirectBatchGetError::ConnectionFailed)?;
@@ -194,7 +194,7 @@ impl RecordedRequest {
     }
 
     /// Builds and signs a request with this body.
-    async fn signed(&self, body: Vec<u8>) -> Result<HttpRequest, BoxError> {
+    async fn sign(&self, body: Vec<u8>) -> Result<HttpRequest, BoxError> {
         let resolver = self.components.identity_resolver(SIGV4).ok_or("no identity resolver")?;
         let cache = self.components.identity_cache();
         let config = ConfigBag::base();

@@ -43,7 +43,7 @@ impl ItemKind {
             .ok_or_else(|| StoreError::malformed("a listed item has the sort key of another kind"))
     }
 
-    /// The primary key of the item of this kind with `id`, in the partition `pk`.
+    /// Returns the primary key of the item of this kind with `id`, in the partition `pk`.
     pub fn key(self, pk: String, id: impl std::fmt::Display) -> Key {
         Key { pk, sk: format!("{}{id}", self.sort_key_prefix) }
     }

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The most queries that one page of a list makes.
+/// The maximum number of queries for one page of a list.
 const MAX_LIST_READS: usize = 4;
 
 /// The factor by which the limit of each query of a page grows. A query returns at most 1 MB in any case.

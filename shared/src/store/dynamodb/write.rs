@@ -152,12 +152,12 @@ impl Write {
 }
 
 impl ConditionError {
-    /// What `DynamoDB` returns if the condition fails.
+    /// Returns what `DynamoDB` has to return if the condition fails: the stored item or nothing.
     fn return_values(self) -> Option<ReturnValuesOnConditionCheckFailure> {
         matches!(self, Self::WithItem(_)).then_some(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// The error if the condition failed for `item`.
+    /// Returns the error if the condition failed for `item`.
     fn error(self, item: Option<&Item>) -> StoreError {
         match self {
             Self::Always(error) => error(),
