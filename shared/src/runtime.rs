@@ -1,4 +1,4 @@
-//! The runtime of a function: its configuration, its AWS clients and its invocations.
+//! The runtime of a function: its configuration, its AWS clients, its invocations, and its threads for password hashing.
 
 pub mod app;
 pub mod aws;
