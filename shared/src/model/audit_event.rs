@@ -70,7 +70,7 @@ pub enum Action {
     /// The account was restored. Its credentials are accepted again.
     #[serde(rename = "account.restored")]
     AccountRestored,
-    /// The rate limits of the account's API keys were changed. Null stands for the default limits.
+    /// The rate limits of the account's API keys were changed. Null means the default limits.
     #[serde(rename = "account.limits_changed")]
     AccountLimitsChanged { requests_per_minute: Option<Quotas> },
     /// An API key was created.
