@@ -1,7 +1,7 @@
 //! Measures the Lambda programs: `cargo run --release -p bench`.
 //!
 //! The benchmark starts each program with its own Lambda Runtime API on this machine, and invokes it repeatedly. It
-//! does the same with the [reference](../../reference/src/main.rs), the smallest authorizer that could work. All
+//! does the same with the reference in `infra/bench/reference`, the smallest authorizer that could work. All
 //! programs use the same local DynamoDB. They take turns, so that noise affects all of them equally, and each figure is
 //! the median of all rounds.
 
