@@ -208,10 +208,10 @@ impl DynamoDb {
         });
         let listener = ResettingListener { listener, proxy: Arc::clone(&proxy) };
         let router = Router::new().fallback(handle).with_state(Arc::clone(&proxy));
-        let (shutdown, shut_down) = oneshot::channel();
-        let shut_down = async { drop(shut_down.await) };
+        let (shutdown, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
         let server = tokio::spawn(async {
-            axum::serve(listener, router).with_graceful_shutdown(shut_down).await.expect("the proxy runs");
+            axum::serve(listener, router).with_graceful_shutdown(stopped).await.expect("the proxy runs");
         });
         Self { url, proxy, backend, _shutdown: shutdown, server }
     }
@@ -229,17 +229,17 @@ impl DynamoDb {
         server.await.expect("the proxy stops");
     }
 
-    /// Takes the operations of all calls since the last time that calls were taken.
+    /// Removes the recorded calls and returns their operations.
     pub fn calls(&self) -> Vec<String> {
         self.detailed_calls().into_iter().map(|call| call.operation).collect()
     }
 
-    /// Takes all calls since the last time that calls were taken.
+    /// Removes the recorded calls and returns them.
     pub fn detailed_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.proxy.calls.lock().unwrap())
     }
 
-    /// Takes the units that were consumed since the last call of this function.
+    /// The units consumed since the last call of this function.
     pub fn units(&self) -> Units {
         std::mem::take(&mut self.proxy.units.lock().unwrap())
     }

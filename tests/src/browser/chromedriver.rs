@@ -1,4 +1,4 @@
-//! ChromeDriver: its process, and its commands that are not part of WebDriver.
+//! `ChromeDriver`: its process, and its commands that are not part of `WebDriver`.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,14 +14,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-/// A process of ChromeDriver, which controls the browser.
+/// A process of `ChromeDriver`, which controls the browser.
 pub struct Chromedriver {
     process: Child,
     port: u16,
 }
 
 impl Chromedriver {
-    /// Starts ChromeDriver and a browser.
+    /// Starts `ChromeDriver` and a browser.
     pub async fn start() -> (Self, Client) {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
@@ -56,7 +56,7 @@ impl Chromedriver {
 }
 
 impl Drop for Chromedriver {
-    /// Requests a shutdown first, because a killed ChromeDriver would leave its browser running.
+    /// Requests a shutdown first, because a killed `ChromeDriver` would leave its browser running.
     fn drop(&mut self) {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));

@@ -57,7 +57,7 @@ async fn created_key_is_shown_once_and_works() {
     let everything = browser.value(everything, &[]).await;
     assert!(
         !everything.as_str().expect("a text").contains(&key[..key.len() - 10]),
-        "the key is gone from the page"
+        "the page no longer contains the key"
     );
     browser.service.get("/v1/api-keys", &account.session).await.expect(200);
     browser.end(&[]).await;

@@ -8,7 +8,7 @@ use crate::{
     service::{Credential, PASSWORD},
 };
 
-/// The parameters of a DevTools command that disconnects the browser from the network.
+/// The parameters of a `DevTools` command that disconnects the browser from the network.
 fn offline() -> Value {
     json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 }

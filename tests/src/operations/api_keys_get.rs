@@ -49,7 +49,7 @@ async fn admin_key_reads_only_keys_within_its_type_and_scope() {
     let (live, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
     let (test, _) = service.key(&account.session, json!({"type": "test"})).await;
     let (scoped, _) = service.key(&account.session, json!({"scope": scope})).await;
-    // Whether the live, the test and the scoped key can read a key with these fields.
+    // The fields of a key, and whether the live, the test and the scoped caller can read that key.
     for (fields, readable) in [
         (json!({}), [true, false, false]),
         (json!({"type": "test"}), [false, true, false]),

@@ -77,7 +77,7 @@ fn links_have_existing_targets() {
     let ids = between(" id=\"", "\"");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "the page contains an id twice");
     for link in between(" href=\"", "\"") {
-        // This link is relative, because the same stage precedes the paths of the page and of the document.
+        // The link to the document is relative, because a stage may precede the paths of the page and the document.
         let is_known = link.strip_prefix('#').map_or(link == "./v1/openapi.json", |id| ids.contains(&id));
         assert!(is_known, "{link}");
     }

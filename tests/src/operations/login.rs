@@ -170,7 +170,7 @@ async fn missing_field_returns_400() {
 async fn session_expires_after_exactly_12_hours() {
     let service = OwnService::start().await;
     let account = service.account().await;
-    // The session is used often enough not to expire for lack of use.
+    // The session is used at least once an hour, so it does not expire for lack of use.
     for _ in 0..12 {
         service.time.pass(3_599);
         service.me(&account.session).await.expect(200);
@@ -280,7 +280,7 @@ async fn password_of_a_megabyte_returns_413_without_calls_or_hashing() {
     assert_eq!(dynamodb.calls(), [""; 0]);
     let records = log.take_records();
     assert!(!records.iter().any(|record| record["message"] == HASH_STARTED), "{records:?}");
-    // A password that is too long but fits into a body is like any wrong password.
+    // A password that is too long but fits into a body gets the same response as any wrong password.
     assert_wrong_login(&attempt(&service, &account.email, &"\u{1d15e}".repeat(4_000)).await);
 }
 

@@ -360,7 +360,7 @@ async fn password_enabled_during_an_attempt_stays_enabled() {
 }
 
 #[tokio::test]
-async fn source_that_the_operator_recognizes_can_log_in_during_an_attack() {
+async fn source_given_to_enable_password_can_log_in_during_an_attack() {
     let service = OwnService::start().await;
     let email = new_address();
     let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});

@@ -68,7 +68,7 @@ async fn with_restricted_key_returns_its_scope_and_expiry() {
 }
 
 #[tokio::test]
-async fn with_previous_secret_returns_previous() {
+async fn with_previous_secret_reports_the_secret_as_previous() {
     let service = Service::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;

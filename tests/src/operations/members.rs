@@ -99,7 +99,7 @@ async fn unknown_member_or_member_of_another_account_returns_404() {
 }
 
 #[tokio::test]
-async fn key_without_admin_test_key_or_scoped_key_returns_403_and_changes_nothing() {
+async fn key_without_admin_over_the_whole_account_returns_403_and_changes_nothing() {
     let service = Service::start().await;
     let account = service.account().await;
     let member = create(&service, &account, &["read"]).await;

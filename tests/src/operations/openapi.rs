@@ -19,7 +19,7 @@ use crate::{
 /// The OpenAPI document, generated from the functions' types.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi_document::document);
 
-/// The OpenAPI document, changed so that its schemas forbid fields that they do not name.
+/// The OpenAPI document, with schemas that forbid unknown fields.
 static STRICT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = DOCUMENT.clone();
     for schema in document["components"]["schemas"].as_object_mut().expect("schemas").values_mut() {

@@ -275,7 +275,7 @@ async fn requests_are_authorized_if_the_counter_cannot_be_written() {
             response.expect(200);
         }
     }
-    // Credentials are verified all the same.
+    // An invalid credential is still rejected.
     service.me(&Credential::bearer("mt_live_x")).await.assert_unauthorized();
     dynamodb.recover();
     assert_eq!(count_authorized(&service, &key, 4).await, 2);
@@ -310,7 +310,7 @@ async fn requests_that_a_key_prevents_from_being_counted_return_429() {
         };
         let (response, ()) = tokio::join!(service.post(&path, &key, body), flood);
         assert!(response.status < 300, "{path}: {}", response.text);
-        // Two authorized requests have been counted. The rejected ones have not.
+        // So far, two authorized requests have been counted, and none of the rejected ones.
         assert_eq!(count_authorized(&service, &key, 4).await, 2, "{path}");
         assert_eq!(count_authorized(&service, &other, 1).await, 1);
     }

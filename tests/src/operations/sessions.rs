@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Credential, OwnService, PASSWORD, Service};
 
-/// The sessions that the list contains for `credential`.
+/// The first page of the session list.
 async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
     let page = service.get("/v1/auth/sessions", credential).await.expect(200);
     page["data"].as_array().expect("a list").clone()
