@@ -286,7 +286,7 @@ async fn table_failure_returns_an_error_other_than_unauthorized() {
     dynamodb.inject(Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"), None);
     let error =
         authorize(&service, event_with(&account.session)).await.expect_err("an error instead of a policy");
-    assert_eq!(error.error_message, "Nothing could be decided");
+    assert_eq!(error.error_message, "No decision was possible");
 }
 
 /// Returns the authorizer event of a request for a route of another API, with this id as its `{project_id}`.
