@@ -322,7 +322,7 @@ async fn hostile_request_yields_one_line_per_invocation() {
     let service = OwnService::start().await;
     let account = service.account().await;
     log.take_records();
-    // Written without escaping, this text would add a line to the log, and a terminal would overwrite others with it.
+    // Without escaping, this text would add a line to the log, and a terminal would use it to overwrite other lines.
     let hostile =
         format!("{CANARY}\r\n{{\"level\": \"INFO\"}}\n\u{1b}[2K\u{1b}[31m\u{0}\u{7f}\u{85}\u{2028}\u{9b}31m");
     let encoded: String = hostile.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));

@@ -478,8 +478,8 @@ fn is_decisive_read(call: &Call) -> bool {
     is_read && call.fault.is_none_or(|fault| matches!(fault, Fault::Delay(_)))
 }
 
-/// Returns true if the call is the contended write that counts a request of a key. Such a request gets 429: the other
-/// writes come from the same key, so its holder could otherwise send more requests than its limit.
+/// Returns true if the call is the contended write that counts a request of a key. Such a request gets 429: only requests of
+/// the same key contend with it, so its holder could otherwise exceed the limit.
 fn is_contended_count(call: &Call) -> bool {
     let is_count = call.caller == "authorizer" && call.operation == "UpdateItem";
     is_count && matches!(call.fault, Some(Fault::Conflict))
@@ -514,7 +514,7 @@ fn failures(item: &Item) -> u32 {
     item.get("failures").and_then(|failures| failures.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
-/// Lists the differences between a table and the table before or after the operation, whichever has fewer.
+/// Compares a table with the table before and after the operation. Lists the differences from the more similar one.
 fn difference(before: &Items, after: &Items, items: &Items) -> String {
     let from = |other: &Items| {
         let keys = items.keys().chain(other.keys()).filter(|key| items.get(*key) != other.get(*key));
@@ -524,8 +524,7 @@ fn difference(before: &Items, after: &Items, items: &Items) -> String {
     differences.into_iter().min_by_key(Vec::len).unwrap_or_default().join("; ")
 }
 
-/// Returns the possible faults of the call to `DynamoDB` at `index`. Each has the only kind of call that it can affect, if it
-/// can't affect all, and the index among these.
+/// Returns the possible faults of the call to `DynamoDB` at `index`, each with a call filter and an index as in [`Case`].
 fn dynamodb_faults(
     calls: &[Call],
     index: usize,

@@ -12,8 +12,8 @@ fn routes(target: &Target) -> Vec<(&'static str, &'static str, String)> {
     operation_table::routes().map(|(method, route)| (method, route, target.fill(route))).collect()
 }
 
-/// Sends a request with the session of an admin and asserts that it gets 404. The path is sent byte for byte, as no HTTP
-/// client normalizes it.
+/// Sends a request with the session of an admin and asserts that it gets 404. The path is sent byte for byte, because an HTTP
+/// client would normalize it.
 async fn assert_not_found(target: &Target, method: &str, path: &str, body: &str) {
     println!("{method} {path}");
     let authorization = format!("Authorization: {}", target.session.0);
