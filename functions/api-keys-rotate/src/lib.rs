@@ -68,7 +68,8 @@ struct Rotation {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(inline, extend("minimum" = 0, "maximum" = MAX_GRACE, "default" = DEFAULT_GRACE))]
+// Some generated clients send an `int64` as a string, so the schema says `int32`.
+#[schemars(inline, extend("format" = "int32", "minimum" = 0, "maximum" = MAX_GRACE, "default" = DEFAULT_GRACE))]
 #[serde(try_from = "i64")]
 struct GracePeriod(u32);
 

@@ -36,11 +36,14 @@ impl TryFrom<String> for Name {
     }
 }
 
-/// Returns a regular expression for names. It lists all characters explicitly, because regular expression engines interpret
-/// `\s` and `\p` differently.
+/// Returns a regular expression for names, for API users. Every text that it matches is accepted.
+///
+/// It lists all characters explicitly, because regular expression engines interpret `\s` and `\p` differently. It avoids the
+/// line and paragraph separators U+2028 and U+2029: some client generators write them into source code as they are, where
+/// they end the line. So it does not match a few accepted names, those with a character from U+2027 to U+202E at an end.
 fn pattern() -> String {
-    let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*";
-    let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+    let space = r"[\x09-\x0d\x20\x85\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]*";
+    let edge = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2027-\u202f\u205f\u3000]";
     let inner = r"[^\x00-\x1f\x7f-\x9f]";
     format!("^{space}{edge}({inner}{{0,{}}}{edge})?{space}$", MAX_NAME_CHARS - 2)
 }
