@@ -9,7 +9,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use shared::{
     authorization::{
         decision::{
-            AuthorizationRequest, Denial, authorize_key, authorize_session, deny_unknown_key,
+            AuthorizationRequest, Denied, authorize_key, authorize_session, deny_unknown_key,
             deny_unknown_session,
         },
         denial::{Forbidden, Unauthenticated},
@@ -73,12 +73,12 @@ enum Rejection {
     Failed(Error),
 }
 
-impl From<Denial> for Rejection {
-    fn from(denial: Denial) -> Self {
-        match denial {
-            Denial::Unauthenticated(reason) => Self::Unauthenticated(reason),
-            Denial::Forbidden(reason) => Self::Forbidden(reason),
-            Denial::UnknownPepper(cause) => Self::Failed(Error::unavailable(cause)),
+impl From<Denied> for Rejection {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(reason) => Self::Unauthenticated(reason),
+            Denied::Forbidden(reason) => Self::Forbidden(reason),
+            Denied::UnknownPepper(cause) => Self::Failed(Error::unavailable(cause)),
         }
     }
 }

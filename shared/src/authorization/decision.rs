@@ -63,7 +63,7 @@ impl LoadedKey {
 
 /// The reason why a request is not authorized.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
+pub enum Denied {
     /// The credential is not valid: 401.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
@@ -85,7 +85,7 @@ pub fn authorize_key(
     loaded: &LoadedKey,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<Principal, Denial> {
+) -> Result<Principal, Denied> {
     let LoadedKey { key, account } = loaded;
     let (secret, generation) = verify_secret(key, token, peppers, now)?;
     if key.has_expired(now) {
@@ -116,7 +116,7 @@ pub fn authorize_session(
     loaded: &LoadedSession,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<Principal, Denial> {
+) -> Result<Principal, Denied> {
     let LoadedSession { session, member, account } = loaded;
     if !session.digest.matches(token.expose(), peppers)? {
         return Err(Unauthenticated::WrongSecret.into());
@@ -142,7 +142,7 @@ pub fn authorize_session(
 /// Returns the denial for a token whose key does not exist. It takes as much work as a wrong secret, so that the response
 /// time does not reveal which keys exist.
 #[must_use]
-pub fn deny_unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denial {
+pub fn deny_unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timestamp) -> Denied {
     match find_matching_secret(None, token, peppers, now) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
@@ -152,7 +152,7 @@ pub fn deny_unknown_key(token: &ApiKeyToken<'_>, peppers: &Peppers, now: Timesta
 /// Returns the denial for a token whose session does not exist. It takes as much work as a wrong secret, so that the
 /// response time does not reveal which sessions exist.
 #[must_use]
-pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denial {
+pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Denied {
     match TokenDigest::matches_with_equal_work(None, token.expose(), peppers) {
         Ok(_) => Unauthenticated::Unknown.into(),
         Err(cause) => cause.into(),
@@ -165,7 +165,7 @@ fn verify_secret(
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<(SecretAge, u32), Denial> {
+) -> Result<(SecretAge, u32), Denied> {
     let matching = find_matching_secret(Some(&key.state), token, peppers, now)?;
     let KeyState::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());

@@ -48,7 +48,7 @@ fn decide_on_key(
     presented: &NewToken,
     change: impl FnOnce(ApiKey) -> ApiKey,
     status: AccountStatus,
-) -> Result<Principal, Denial> {
+) -> Result<Principal, Denied> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
     let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
@@ -67,7 +67,7 @@ fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKe
     ApiKey { state: KeyState::Active { current: digest(current), previous, generation: 1 }, ..api_key() }
 }
 
-fn secret_age(decision: &Result<Principal, Denial>) -> Option<SecretAge> {
+fn secret_age(decision: &Result<Principal, Denied>) -> Option<SecretAge> {
     match decision {
         Ok(Principal::ApiKey(key)) => Some(key.secret),
         _ => None,
@@ -148,7 +148,7 @@ fn digest_with_an_unknown_pepper_is_not_authorized() {
 }
 
 /// Decides on `GET /v1/auth/me` with a session of epoch 1 that expires at `expires_at` and belongs to `member`.
-fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principal, Denial> {
+fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principal, Denied> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
