@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# A parser of AWS schedules runs "the 31st of each month" on the first days of the months after those that have none.
+# A parser of AWS cron schedules returns runs on days that the schedule does not name, if a month has no 31st.
 #
-# A good guess: as in every cron, a day that a month does not have is skipped, so "0 12 31 * ? *" runs seven times a year and
-# "0 12 29 2 ? *" once in four.
-# Seen: aws-cron-parser 1.1.12 (120,000 downloads a month) says 1 December, 3 March, 1 May, and for 29 February 1 March of
-# every other year. aws-croniter 2.1.1 skips, as AWS's documentation has it.
-# Why it matters: what shows an admin when keys expire, reminders go out or secrets rotate shows days on which nothing will
-# happen, and only in short months, which a test written in October does not see.
+# A good guess: A day that a month does not have is skipped, as in every cron. So "0 12 31 * ? *" runs seven times a year, and "0
+# 12 29 2 ? *" runs once in four years.
+# Seen: aws-cron-parser 1.1.12 (120,000 downloads a month) returns 1 December, 3 March and 1 May for the first schedule. For the
+# second, it returns 1 March in each year that has no 29 February. aws-croniter 2.1.1 skips these days, as AWS documents.
+# Why it matters: An admin page may show when keys expire, when reminders are sent or when secrets rotate. With this parser it
+# shows days on which nothing happens. The wrong days appear only after short months, so a test written in October does not notice
+# them.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A valid time with a leap second goes back a whole year in the AWS SDK for JavaScript.
+# The AWS SDK for JavaScript reads a valid time with a leap second as a time one year earlier.
 #
-# A good guess: the 60th second at the end of a year is refused, or becomes midnight of 1 January of the next year.
-# Seen: the client of @aws-sdk/client-sts 3.1162.0 reads 2016-12-31T23:59:60Z as 2016-01-01T00:00:00Z, 366 days early, without
-# an error, while the one at the end of a June becomes 1 July. boto3 1.43.106 refuses the same answer as a whole.
-# Why it matters: RFC 3339 allows the leap second, and expiries of credentials and keys are often set to the last second of a
-# year. Whoever writes an API or an emulator that AWS SDKs read must not send one: one SDK's caller sees credentials that
-# expired a year ago, another's gets no answer.
+# A good guess: A leap second at the end of a year is rejected, or it becomes midnight on 1 January of the next year.
+# Seen: The client of @aws-sdk/client-sts 3.1162.0 reads 2016-12-31T23:59:60Z as 2016-01-01T00:00:00Z, 366 days too early, without
+# an error. It reads the leap second at the end of a June as 1 July. boto3 1.43.106 rejects the whole response in both cases.
+# Why it matters: RFC 3339 allows leap seconds, and credentials and keys often expire at the last second of a year. An API or
+# emulator whose responses are read by AWS SDKs must not send a leap second. With one SDK the credentials seem to have expired a
+# year ago, and with the other the call fails.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

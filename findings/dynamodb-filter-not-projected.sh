@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A filter on an attribute that an index does not project: an error, nothing, or everything, as the engine likes.
+# Three DynamoDB engines handle a filter on an attribute that an index does not project in three different ways.
 #
-# A good guess: a global secondary index with KEYS_ONLY holds nothing but keys, so a filter on anything else finds no item,
-# and `attribute_exists` is false for each.
-# Seen: DynamoDB Local 1.25.1 refuses the query and names the attribute. moto 5.2.5 answers with no item. ministack 1.5.33 looks
-# at the whole item behind the index and answers with all that match, their attributes left out.
-# Why it matters: "the revoked keys of this account" by such an index passes on one engine, silently returns nothing on
-# another, and never runs on a third. Tests of a query by index need an index that projects what the filter reads.
+# A good guess: A global secondary index with KEYS_ONLY contains only keys. So a filter on any other attribute matches no item,
+# and `attribute_exists` is false for each item.
+# Seen: DynamoDB Local 1.25.1 rejects the query and names the attribute. moto 5.2.5 returns no items. ministack 1.5.33 filters on
+# the whole item behind the index, and returns all matching items without their other attributes.
+# Why it matters: A query such as "the revoked keys of this account" works on one engine, silently returns nothing on the second,
+# and fails on the third. A test of such a query needs an index that projects the attributes of the filter.
 set -euo pipefail
 T=$(mktemp -d); PIDS=(); trap '[ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}"; rm -rf "$T"' EXIT; cd "$T"
 

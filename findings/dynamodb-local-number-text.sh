@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# AWS's own DynamoDB Local gives a number back in another form when UpdateItem wrote it than when PutItem did.
+# AWS's own DynamoDB Local returns a number in a different form if UpdateItem wrote it than if PutItem wrote it.
 #
-# A good guess: DynamoDB keeps numbers, not their text; its documentation says that leading and trailing zeros are trimmed. So
-# the emulator that AWS itself makes does the same, or else keeps the text, but one of both.
-# Seen: DynamoDB Local 1.25.1 (in amplify-dynamodb-simulator 2.9.30) turns 007, +5, 1e2 and 1.50 into 7, 5, 100 and 1.5 where
-# PutItem writes them. Where UpdateItem does, every later read returns the text as it was typed, and from a number set a third
+# A good guess: DynamoDB stores numbers, not their text. Its documentation says that it trims leading and trailing zeros. AWS's
+# own emulator does the same, or always keeps the text.
+# Seen: If PutItem writes 007, +5, 1e2 and 1.50, DynamoDB Local 1.25.1 (in amplify-dynamodb-simulator 2.9.30) stores 7, 5, 100 and
+# 1.5. If UpdateItem writes them, all later reads return the text as it was sent, and for 1e2 in a number set they return a third
 # form, 1E+2. A sum keeps its zeros: 0.1 + 0.9 is stored as 1.0.
-# Why it matters: code that reads an integer (u64 in Rust's serde_dynamo refuses 1e2 and 1.0) fails on the emulator for some
-# items and works for others, where on AWS it works for all; a test that compares texts passes or fails by who wrote last.
+# Why it matters: Code that reads an integer fails on the emulator for some items and not for others, although it works for all
+# items on AWS. For example, u64 in Rust's serde_dynamo rejects 1e2 and 1.0. The result of a test that compares texts depends on
+# which operation wrote the number last.
 set -euo pipefail
 T=$(mktemp -d); P=; trap '[ -z "$P" ] || kill "$P"; rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Deleting 1.0 from a set of numbers that holds 1 removes it in some DynamoDB engines, and in others nothing, without a word.
+# Some DynamoDB engines delete 1.0 from a number set that contains 1. Others delete nothing, without an error.
 #
-# A good guess: numbers are compared as numbers. Where an engine lets `contains(versions, 1.0)` find the 1, it will also delete it.
-# Seen: DynamoDB Local 1.25.1 and dynalite 4.0.0 find it and delete it. moto 5.2.5 finds it and leaves it in the set; ministack
-# 1.5.33 does neither. None of them says anything.
-# Why it matters: a client in Python or Rust writes Decimal("1.0") or 1.0f64 as 1.0 or as 1, as its library likes. A set of
-# versions or scopes of which one was withdrawn still holds it on an engine that compares text, or only there.
+# A good guess: Numbers are compared by value. An engine for which `contains(versions, 1.0)` is true also deletes the 1.
+# Seen: DynamoDB Local 1.25.1 and dynalite 4.0.0 find the 1 and delete it. moto 5.2.5 finds it, but leaves it in the set.
+# ministack 1.5.33 does neither. None of them reports an error.
+# Why it matters: A client in Python or Rust sends Decimal("1.0") or 1.0f64 as 1.0 or as 1, depending on its library. If a version
+# or a scope is removed from a set in this way, it stays in the set on some of these engines.
 set -euo pipefail
 T=$(mktemp -d); PIDS=(); trap '[ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}"; rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Two of four DynamoDB engines remove the wrong element when two are removed at once.
+# Two of four DynamoDB engines remove the wrong element if one update removes two elements of a list.
 #
-# A good guess: an update expression reads the item as it was before the update, so `REMOVE roles[1], roles[3]` takes the second
-# and the fourth element; any emulator does, since the two are named in one sentence of the manual.
-# Seen: DynamoDB Local 1.25.1 and moto 5.2.5 leave a, c, e. ministack 1.5.33 and dynalite 4.0.0 remove the second, and then the
-# fourth of what is left, and leave a, c, d: "e" is gone and "d", which was to be taken away, stays.
-# Why it matters: lists of permissions, addresses or factors are edited like this. A test on such an engine is green with an
-# expression that is wrong on AWS (someone counts the shift in), or red with one that is right.
+# A good guess: An update expression refers to the item as it was before the update. So `REMOVE roles[1], roles[3]` removes the
+# second and the fourth element. The manual says so, and every emulator does it.
+# Seen: DynamoDB Local 1.25.1 and moto 5.2.5 turn a, b, c, d, e into a, c, e. ministack 1.5.33 and dynalite 4.0.0 remove the
+# second element first, then the fourth of the remaining ones, and leave a, c, d. So "e" is missing, and "d", which should be
+# removed, remains.
+# Why it matters: Lists of permissions, addresses or factors are edited in this way. On such an engine, a test passes with an
+# expression that allows for the shift and is wrong on AWS, and it fails with the correct expression.
 set -euo pipefail
 T=$(mktemp -d); PIDS=(); trap '[ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}"; rm -rf "$T"' EXIT; cd "$T"
 

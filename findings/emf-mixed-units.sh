@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Powertools for Python turns a millisecond into a second without a word; its TypeScript edition refuses.
+# Powertools for Python silently turns milliseconds into seconds, whereas its TypeScript edition throws an error.
 #
-# A good guess: one toolkit in two languages, with one specification of the log format. A metric that comes with another unit
-# than before is refused, or written apart.
-# Seen: aws-lambda-powertools 3.37.0 (Python) takes 250 Milliseconds and then 2 Seconds, and writes both values under the last
-# unit: 250 s and 2 s. @aws-lambda-powertools/metrics 2.36.0 throws at the second one.
-# Why it matters: two parts of one function that time the same thing in different units make an alarm on latency fire, or
-# hide, by a factor of a thousand, and nothing in the log says so. A port between the two editions changes which one it is.
+# A good guess: The two editions of one toolkit follow one specification of the log format. A metric with a second unit is
+# rejected, or written separately.
+# Seen: aws-lambda-powertools 3.37.0 (Python) accepts 250 Milliseconds and then 2 Seconds for one metric, and writes both values
+# with the last unit: 250 s and 2 s. @aws-lambda-powertools/metrics 2.36.0 throws an error at the second value.
+# Why it matters: If two parts of a function record the same latency in different units, some values are wrong by a factor of a
+# thousand. An alarm fires, or does not fire, and the log shows no reason. Code that is ported from one edition to the other
+# changes its behaviour.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

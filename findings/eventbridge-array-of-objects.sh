@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# moto delivers no event whose pattern looks into an array of objects, and says nothing.
+# moto delivers no event if the pattern of a rule matches an array of objects, and it reports no error.
 #
-# A good guess: a rule on detail.changes.field matches an event whose changes are [{field: ...}, {field: ...}], as EventBridge
-# has it, where an array is matched if one of its elements is; every emulator with a pattern engine does that much.
-# Seen: moto 5.2.5 matches an array of strings, and `$or`, wildcard and anything-but, but never an array of objects, so the queue
-# stays empty. ministack 1.5.33 matches it, and tells elements apart: two conditions have to hold for one and the same element.
-# Why it matters: lists of changes, resources and recipients are arrays of objects. A test that nothing is sent passes for a rule
-# that will fire, and the test that something is sent makes people flatten events that were right.
+# A good guess: A rule on detail.changes.field matches an event whose changes are [{field: ...}, {field: ...}]. EventBridge
+# matches an array if one of its elements matches, and so does every emulator that supports patterns.
+# Seen: moto 5.2.5 matches an array of strings, and supports `$or`, wildcard and anything-but. It never matches an array of
+# objects, so the queue stays empty. ministack 1.5.33 matches it, and requires that one element meets both of two conditions.
+# Why it matters: Lists of changes, resources and recipients are arrays of objects. A test that expects no message passes for a
+# rule that does match on EventBridge. A test that expects a message fails, and leads developers to flatten events that were
+# correct.
 set -euo pipefail
 T=$(mktemp -d); P=; trap '[ -z "$P" ] || kill "$P"; rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Which passkeys a python-fido2 server asks for depends on the version of another package.
+# The algorithms that a python-fido2 server offers for passkeys depend on the version of another package.
 #
-# A good guess: pubKeyCredParams is a list in the WebAuthn library, so fido2 2.2.1 sends the same one everywhere: ES256, EdDSA,
-# RS256 and a few more, of the classical kind.
-# Seen: with cryptography 50.0.2, the same fido2 2.2.1 also offers -48, -49 and -50, which are ML-DSA-44, -65 and -87, the
-# post-quantum signatures. With cryptography 46.0.7, or on a build whose backend lacks them, it doesn't.
-# Why it matters: an update of a package that nobody looks at changes what the authenticators may answer. A public key is then
-# 1,312 to 2,592 bytes instead of 65, which a column or an item may not hold, and a server that goes back to the older
-# cryptography has users whose passkeys it can't check. Give the list yourself.
+# A good guess: pubKeyCredParams is a fixed list in the WebAuthn library. So fido2 2.2.1 always sends the same classical
+# algorithms: ES256, EdDSA, RS256 and a few more.
+# Seen: With cryptography 50.0.2, fido2 2.2.1 also offers -48, -49 and -50. These are the post-quantum signatures ML-DSA-44, -65
+# and -87. With cryptography 46.0.7, or a build whose backend lacks them, it does not.
+# Why it matters: An update of an indirect dependency changes which algorithms authenticators may choose. A public key then has
+# 1,312 to 2,592 bytes instead of 65, which may not fit into a column or an item. A server that returns to the older cryptography
+# cannot verify the passkeys that users registered in the meantime. Pass the list of algorithms explicitly.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# None of four JMESPath libraries for JavaScript sorts both numbers and text as the specification says.
+# None of four JMESPath libraries for JavaScript sorts both numbers and strings as the specification says.
 #
-# A good guess: sort() is a dozen lines with a compliance suite behind it, so all libraries agree, above all on numbers.
+# A good guess: sort() takes a dozen lines, and the specification has a compliance suite. So all libraries agree, at least on
+# numbers.
 # Seen: jmespath 0.16.0 (37 million downloads a month), @metrichor/jmespath and @jmespath-community/jmespath sort numbers as
-# text, so that 10 comes before 9. Powertools for AWS Lambda sorts numbers right, but text by the reader's language, so that
-# "a" comes before "B". Python's jmespath 1.1.0, which the AWS CLI uses, does both as the specification says.
-# Why it matters: one expression, tried with `aws --query`, takes another element as the first or the last one in a Lambda
-# function; a "newest three" of versions or counts is wrong once there are ten.
+# strings, so 10 comes before 9. Powertools for AWS Lambda sorts numbers correctly, but sorts strings by the language of the user,
+# so "a" comes before "B". Python's jmespath 1.1.0, which the AWS CLI uses, follows the specification in both cases.
+# Why it matters: An expression that was tried with `aws --query` can select another first or last element in a Lambda function.
+# For example, the newest three of several versions are wrong as soon as there are ten.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A library for canonical JSON keeps the order in which members were set, where an object can turn itself into JSON.
+# A library for canonical JSON does not sort the fields of an object that has a toJSON() method.
 #
-# A good guess: canonicalising is sorting, so two equal values give the same bytes, whichever package of the two popular ones.
-# Seen: json-canonicalize 3.0.1 sorts plain objects. Where an object has toJSON(), as entities and value classes often do, it
-# writes what toJSON() returned with its members in the order in which they were set. canonicalize 2.1.0 sorts those too.
-# Why it matters: the bytes are hashed or signed (webhooks, audit trails, idempotency keys). The same record, once made by
-# code and once read from a database, gets two digests, and a check of the seal fails where nothing was changed.
+# A good guess: Canonical JSON sorts the fields. So two equal values give the same bytes with both of the popular packages.
+# Seen: json-canonicalize 3.0.1 sorts plain objects. If an object has a toJSON() method, as entities and value classes often do,
+# it writes the fields that toJSON() returned in the order in which they were set. canonicalize 2.1.0 sorts these too.
+# Why it matters: The bytes are hashed or signed, for example for webhooks, audit trails and idempotency keys. A record that is
+# created in code and the same record read from a database can get two digests. The verification of a signature then fails
+# although nothing was changed.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

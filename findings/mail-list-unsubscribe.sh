@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The mail parser can't find the unsubscribe address that the mail writer of the same authors wrote.
+# A mail parser cannot read the unsubscribe link that the mail library of the same authors writes.
 #
-# A good guess: nodemailer writes List-Unsubscribe from { url, comment }, and mailparser, of the same house, returns the url.
-# Seen: of `<https://example.com/u?k=1> (Stop)`, as nodemailer 10.6.1 writes it, mailparser 3.14.2 returns { name, id } and no
-# url. Without the comment it returns the url; where the address has an @ in its query, it stands under "mail".
-# Why it matters: tests of mails read what was sent with such a parser, and mail programs built on it show the button by "url".
-# A notice whose link has a comment, or the recipient in it, has no way out there. RFC 2369 allows both.
+# A good guess: nodemailer writes List-Unsubscribe from { url, comment }, and mailparser, by the same authors, returns the url.
+# Seen: From `<https://example.com/u?k=1> (Stop)`, as nodemailer 10.6.1 writes it, mailparser 3.14.2 returns { name, id } and no
+# url. Without the comment, it returns the url. If the query of the link contains an @, it returns the link in the field "mail".
+# Why it matters: Tests of mails read them with such a parser, and mail programs show an unsubscribe button if there is a "url".
+# If the link has a comment or contains the recipient's address, there is no button. RFC 2369 allows both.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# A generated client refuses each and every valid host name.
+# A generated client rejects every valid host name.
 #
-# A good guess: `"format": "hostname"` becomes a pattern for host names, or is ignored; api.example.com passes either way.
-# Seen: openapi-zod-client 1.18.3 writes z.string().url() for it. So api.example.com and localhost are refused, in answers and in
-# what is sent, and a URL, which is not a host name, passes. orval 8.38.0 does it right, and @hey-api/openapi-ts 0.99.0 ignores it.
-# Why it matters: custom domains, allowed origins and hosts of webhooks are such members. The client throws on the first answer
-# that has one, and never in a test whose example leaves it out.
+# A good guess: `"format": "hostname"` is turned into a pattern for host names, or is ignored. Either way, api.example.com is
+# accepted.
+# Seen: openapi-zod-client 1.18.3 generates z.string().url(). So requests and responses with api.example.com or localhost are
+# rejected, whereas a URL, which is not a host name, is accepted. orval 8.38.0 handles the format correctly, and
+# @hey-api/openapi-ts 0.99.0 ignores it.
+# Why it matters: Custom domains, allowed origins and hosts of webhooks are fields of this format. The client fails at the first
+# response that contains one. A test whose example omits the field does not notice it.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# A generated client sends every int64 as text, small ones too.
+# A generated client sends every int64 as a string, even a small one.
 #
-# A good guess: `"format": "int64"` gives number or bigint; either way the JSON that is sent has a number, as the document demands
-# and as the same client receives it.
-# Seen: @hey-api/openapi-ts 0.99.0 with its transformers, set up as its manual has it (many use them for dates), types an int64
-# as bigint and sends {"grace_period":"3600"}, even where the maximum is 604800. So an answer, sent back unchanged, differs
-# from what came. Without the transformers, a value that went through the Zod schema of the same run is sent as text too.
-# Why it matters: Rust's and Go's tools write int64 into their documents by themselves, for each i64. A strict server answers
-# 400 to a client that was generated from its own document; a lenient one stores text. Give small numbers no format, or int32.
+# A good guess: `"format": "int64"` is turned into number or bigint. In both cases the client sends a JSON number, as the document
+# requires and as the client itself receives it.
+# Seen: @hey-api/openapi-ts 0.99.0 with its transformers, configured as its manual describes (they are often used for dates),
+# represents an int64 as a bigint and sends {"grace_period":"3600"}, even if the maximum is 604800. So a value from a response
+# differs if it is sent back unchanged. Without the transformers, a value that was parsed by the generated Zod schema is also sent
+# as a string.
+# Why it matters: Tools for Rust and Go write int64 for each i64 into the documents that they generate. A strict server then
+# responds 400 to a client that was generated from its own document, and a lenient server stores a string. Use int32 or no format
+# for small numbers.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A validator generated from a PATCH body fills in what the caller left alone.
+# A validator that is generated from the body of a PATCH adds a field that the caller omitted.
 #
-# A good guess: a default in a schema of a PATCH's body is what the docs show; validating {"name": "B"} gives {"name": "B"},
-# since with PATCH what is absent stays as it is.
-# Seen: the Zod schemas of @hey-api/openapi-ts 0.99.0 and orval 8.38.0 return {"name": "B", "note": null}: whoever hands on
-# what parse() returned clears the note. The body's type by openapi-typescript 7.13.0 requires the note. Only
-# datamodel-code-generator 0.89.0 (Python) keeps absent apart from null, and only if asked with exclude_unset.
-# Why it matters: one schema used for making and for changing a thing, the usual way to write it, turns "rename" into "rename
-# and reset all the rest" in servers and clients that validate first. A body for PATCH must have no defaults.
+# A good guess: A default in the schema of a PATCH body only appears in the documentation. Validating {"name": "B"} returns
+# {"name": "B"}, because PATCH does not change fields that are absent.
+# Seen: The Zod schemas of @hey-api/openapi-ts 0.99.0 and orval 8.38.0 return {"name": "B", "note": null}. Code that passes on the
+# result of parse() therefore deletes the note. The type that openapi-typescript 7.13.0 generates requires the note. Only
+# datamodel-code-generator 0.89.0 (Python) distinguishes absent from null, and only with exclude_unset.
+# Why it matters: It is common to use one schema for creating and for changing an entity. If servers and clients validate with it
+# first, "rename" becomes "rename, and reset all other fields". The schema of a PATCH body must not contain defaults.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Four clients from one OpenAPI document send three different queries for the same two parameters.
+# Four clients that are generated from one OpenAPI document send three different queries for the same two parameters.
 #
-# A good guess: `explode: false` (ids=a,b) and `style: deepObject` (filter[env]=live) are among the oldest parts of OpenAPI 3,
-# and a generator that takes a document with them does what they say.
-# Seen: of @hey-api/openapi-ts 0.99.0, orval 8.38.0, swagger-typescript-api 13.13.0 and openapi-python-client 0.29.1 the first
-# two send both as described. swagger-typescript-api repeats ids and sends filter=[object Object]; openapi-python-client
-# repeats ids and sends env=live, without "filter". None of them warns while it generates.
-# Why it matters: a server that reads what the document says finds one id of two, and no filter at all: the caller gets the
-# first page of everything and believes that it was filtered. An API for generated clients keeps to repeated names and scalars.
+# A good guess: `explode: false` (ids=a,b) and `style: deepObject` (filter[env]=live) are among the oldest features of OpenAPI 3.
+# A generator that accepts them also implements them.
+# Seen: The clients of @hey-api/openapi-ts 0.99.0 and orval 8.38.0 send both as described. That of swagger-typescript-api 13.13.0
+# repeats ids and sends filter=[object Object]. That of openapi-python-client 0.29.1 repeats ids and sends env=live, without
+# "filter". No generator prints a warning.
+# Why it matters: A server that follows the document sees one id of two, and no filter. The caller gets the first page of all
+# items and believes that it is filtered. If clients of an API are generated, the API should use only repeated names and scalar
+# values.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Marking one member read-only makes another one disappear from a generated client.
+# If one field is marked as read-only, a generated client loses another field.
 #
-# A good guess: `readOnly: true` on created_at takes created_at out of what is sent, and touches nothing else.
-# Seen: with it, @hey-api/openapi-ts 0.99.0 also leaves out each free-form object, `"metadata": {"type": "object"}`, even a
-# required one: from the types and the Zod schemas, of what is sent and of what is read. parse() then succeeds and returns the
-# answer without it. Without readOnly, or with additionalProperties: true beside it, metadata is there. orval 8.38.0 keeps it.
-# Why it matters: metadata, labels and details are what callers put into an API themselves. After a change of the docs alone, a
-# client that reads, validates and writes back deletes them, and TypeScript agrees that there never were any.
+# A good guess: `readOnly: true` on created_at removes created_at from the body of requests, and has no other effect.
+# Seen: @hey-api/openapi-ts 0.99.0 then also omits each free-form object, such as `"metadata": {"type": "object"}`, even if it is
+# required. It is missing in the types and the Zod schemas of both requests and responses. parse() succeeds and returns the
+# response without it. Without readOnly, or if the object has additionalProperties: true, metadata is present. orval 8.38.0 keeps
+# it in all cases.
+# Why it matters: Callers store their own values in fields such as metadata, labels and details. After a change that seems to
+# affect only the documentation, a client that reads, validates and writes back an entity deletes these values. The TypeScript
+# compiler reports no error, because the types lack the field too.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The secret that most guides to one-time passwords print works no more in the two libraries that most people install.
+# Two widely used TOTP libraries reject the example secret that most guides to one-time passwords show.
 #
-# A good guess: JBSWY3DPEHPK3PXP, 80 bits, is the common example, the length that Google Authenticator began with, and what
-# many users are enrolled with; every TOTP library takes it.
-# Seen: pyotp 2.12.0 (11/2026) raises an error below 112 bits, and otplib 13.5.0 below 128 bits; not at enrolment alone, but
-# whenever a code is made or checked. otpauth 9.5.2 and speakeasy 2.0.0 give the code. A secret of 15 bytes, 120 bits, is good
-# enough for pyotp and too short for otplib.
-# Why it matters: an update of the library locks out everybody who enrolled with a short secret, on the day of the deployment.
-# Enrol with 160 bits, as RFC 4226 recommends, and count the short ones before an update.
+# A good guess: JBSWY3DPEHPK3PXP has 80 bits. It is the common example, Google Authenticator started with this length, and many
+# users are enrolled with such secrets. Every TOTP library accepts it.
+# Seen: pyotp 2.12.0 (11/2026) raises an error if the secret has fewer than 112 bits, and otplib 13.5.0 if it has fewer than 128.
+# They do so at enrolment, and whenever a code is generated or verified. otpauth 9.5.2 and speakeasy 2.0.0 return the code. pyotp
+# accepts a secret of 15 bytes, 120 bits, and otplib does not.
+# Why it matters: An update of the library locks out every user with a short secret as soon as it is deployed. Create secrets of
+# 160 bits, as RFC 4226 recommends, and count the short ones before an update.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

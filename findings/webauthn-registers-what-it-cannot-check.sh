@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# A WebAuthn server takes passkeys at registration that it can never log anybody in with.
+# A WebAuthn server registers passkeys with which nobody can ever log in.
 #
-# A good guess: an algorithm that a library can't verify is refused when the passkey is made, whatever the server asked for.
-# Seen: @simplewebauthn/server 14.0.3, told by supportedAlgorithmIDs to ask for ES256K (-47), ESP256 (-9) or Ed25519 (-19), puts
-# them into the options and says verified: true to the passkey. Each login with it then ends in an error. ES256 (-7) and EdDSA
-# (-8), the same keys and signatures under their older numbers, work for both.
-# Why it matters: RFC 9864 (2025) deprecates -7 and -8 in favour of -9 and -19, so a careful team puts the new numbers into its
-# list. The user sees "passkey saved", perhaps deletes the password, and is locked out at the next login. Log in once with each
-# algorithm of the list in a test.
+# A good guess: If a library cannot verify the signatures of an algorithm, it rejects such a passkey at registration, even if the
+# server offered the algorithm.
+# Seen: If supportedAlgorithmIDs contains ES256K (-47), ESP256 (-9) or Ed25519 (-19), @simplewebauthn/server 14.0.3 offers them
+# and returns verified: true when such a passkey is registered. Each login with it then fails with an error. ES256 (-7) and EdDSA
+# (-8), the older numbers of the same keys and signatures as -9 and -19, work for both.
+# Why it matters: RFC 9864 (2025) deprecates -7 and -8 in favour of -9 and -19, so a careful team adds the new numbers. The user
+# sees "passkey saved", may delete the password, and is locked out at the next login. Test a login with each algorithm of the
+# list.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

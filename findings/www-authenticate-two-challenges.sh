@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Three of four parsers give the second challenge's error to the first scheme.
+# Three of four parsers attribute the error of the second challenge to the first scheme.
 #
-# A good guess: WWW-Authenticate may hold several challenges in one line (RFC 9110, 11.6.1), and a parser made for that header
-# splits them, or at the least drops the second one.
-# Seen: for `Session realm="api", Bearer realm="api", error="invalid_token"`, Werkzeug 3.1.9 and www-authenticate 0.6.3 (npm)
-# return one challenge, Session, with a parameter named "Bearer realm" and with Bearer's error; auth-header 1.0.0 returns
-# Session with the error, two realms and "Bearer" as its token. Only www-authenticate 0.9.2 (PyPI, of 2015) sees two challenges.
-# Why it matters: an API with two ways in that answers 401 with one line tells such clients that the session was at fault when
-# the key was. Send one WWW-Authenticate line for each challenge, or one challenge alone.
+# A good guess: WWW-Authenticate may contain several challenges in one line (RFC 9110, 11.6.1). A parser for this header separates
+# them, or at least ignores the second one.
+# Seen: For `Session realm="api", Bearer realm="api", error="invalid_token"`, Werkzeug 3.1.9 and www-authenticate 0.6.3 (npm)
+# return one challenge, Session, with a parameter named "Bearer realm" and with the error of Bearer. auth-header 1.0.0 returns
+# Session with the error, two realms and "Bearer" as its token. Only www-authenticate 0.9.2 (PyPI, 2015) returns two challenges.
+# Why it matters: Some APIs accept two kinds of credentials and list both in one line of a 401. Such clients then conclude that
+# the session is invalid although the key is. Send each challenge in a line of its own, or send only one.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Every strong password is equally strong in the Rust port of zxcvbn.
+# The Rust port of zxcvbn gives all strong passwords the same strength.
 #
-# A good guess: a port gives the numbers of the original; guesses_log10 of a longer passphrase is larger.
-# Seen: zxcvbn-rs-py 0.3.0, the Rust zxcvbn for Python, counts guesses in 64 bits and stops at 10^19.27, so a sentence of six
-# words and one of sixteen get the same number. zxcvbn 4.4.2 (npm) and 4.5.0 (PyPI) say 10^31.92 and 10^94.31.
-# Why it matters: a rule such as "at least 2^66 guesses" (10^19.9), taken from a policy and tried with the JavaScript meter in
-# the browser, is one that no password at all can pass on the server. A meter that ranks or colours by the number stands still.
+# A good guess: A port returns the numbers of the original. guesses_log10 of a longer passphrase is larger.
+# Seen: zxcvbn-rs-py 0.3.0, the Rust zxcvbn for Python, counts guesses in 64 bits and stops at 10^19.27. So a sentence of six
+# words and one of sixteen get the same number. zxcvbn 4.4.2 (npm) and 4.5.0 (PyPI) return 10^31.92 and 10^94.31.
+# Why it matters: A policy may require "at least 2^66 guesses" (10^19.9). In the browser, the JavaScript library accepts passwords
+# under this rule, but on the server no password can meet it. A strength meter based on the number shows no difference above the
+# limit.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 
