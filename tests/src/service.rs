@@ -407,7 +407,7 @@ pub async fn read_to_end(connection: &mut TcpStream) -> String {
     String::from_utf8(response).expect("UTF-8")
 }
 
-/// A new random e-mail address.
+/// A new random email address.
 pub fn new_address() -> String {
     format!("user{:016x}@example.com", u64::from_be_bytes(Random::system().bytes()))
 }

@@ -90,7 +90,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
-    // Taken after all reads: the write fails if the creator is no longer authorized at this time.
+    // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
     if expires_at.is_some_and(|expires_at| expires_at <= now) {

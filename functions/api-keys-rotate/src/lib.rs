@@ -111,7 +111,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
-    // Taken after all reads: the caller must still be authorized at this time.
+    // Created after all reads, because the write checks that the caller is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
     if !still_authorizes(&key, &principal, now) {

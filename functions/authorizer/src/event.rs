@@ -1,4 +1,4 @@
-//! The event that a REST API sends to its REQUEST authorizer, with the fields that are needed.
+//! The event that a REST API sends to its REQUEST authorizer, reduced to the fields that the authorizer reads.
 
 use std::{fmt, marker::PhantomData};
 
@@ -51,8 +51,8 @@ struct Path {
 }
 
 impl AuthorizerRequest {
-    /// Returns the value of the `Authorization` header. Returns `None` if the request has no such header, or several values
-    /// for it, whatever the case of their names.
+    /// Returns the value of the `Authorization` header. Returns `None` if the request has no such header or several
+    /// values for it. The case of header names is ignored.
     pub(crate) fn authorization(&self) -> Option<&str> {
         let mut values = self.authorizations.as_ref()?.0.iter().flatten();
         let (Some(value), None) = (values.next(), values.next()) else { return None };

@@ -1,5 +1,5 @@
 //! Records an authorized request: spends one request of the key's quota, stores when the credential was last used, and
-//! rehashes a digest that was made with an older pepper. Most requests write nothing to the table.
+//! rehashes a digest that was computed with an older pepper. Most requests write nothing to the table.
 //!
 //! These writes don't affect whether a credential is valid. If one fails or takes too long, the request stays authorized and
 //! a warning is logged. A contended counter is different: if concurrent requests of the same key keep its quota from being

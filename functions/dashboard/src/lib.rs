@@ -66,8 +66,8 @@ fn asset_response(asset: &Asset) -> Response {
     response
 }
 
-/// Directives of the Content Security Policy: the page may load files and call the API on its own origin only. Trusted
-/// Types prevent strings from being parsed as HTML or executed.
+/// The directives of the Content Security Policy: the page may load files and call the API on its own origin only.
+/// Trusted Types prevent strings from being parsed as HTML or executed.
 const CSP_DIRECTIVES: &str = "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                               require-trusted-types-for 'script'; trusted-types 'none'";
 

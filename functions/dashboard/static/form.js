@@ -201,7 +201,7 @@ export function form({ fields, content, submitLabel, isDestructive = false, onCa
 }
 
 /**
- * Converts an API message such as "`name` is required" for display beside the field: "It is required."
+ * Converts an API message such as "`name` is required" for display next to the field: "It is required."
  * @param {string} message
  */
 function fieldMessage(message) {

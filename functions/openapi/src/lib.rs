@@ -19,8 +19,8 @@ use shared::{
 pub const DOCUMENT: &str = include_str!("../../../openapi.json");
 pub const PAGE: &str = include_str!("../docs.html");
 
-/// Directive of the Content Security Policy: the page may only use its own inline style, which is identified by its hash
-/// (CSP Level 3, 2.3.1).
+/// The directive of the Content Security Policy: the page may only use its own inline style, which is identified by its
+/// hash (CSP Level 3, 2.3.1).
 static CSP_DIRECTIVE: LazyLock<String> = LazyLock::new(|| {
     let style = PAGE.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let (style, _) = style.expect("the page has a style");

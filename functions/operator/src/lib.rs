@@ -86,8 +86,8 @@ struct TargetAccount {
 struct TargetPassword {
     /// The address that the member logs in with.
     email: EmailAddress,
-    /// The IP address that the member logs in from. Needed if other clients use up the login attempts that unrecognized
-    /// sources have for this address.
+    /// The IP address that the member logs in from. It becomes a recognized source. Needed if other clients use up the
+    /// login attempts that all unrecognized sources share.
     source_ip: Option<IpAddr>,
 }
 

@@ -1,4 +1,4 @@
-//! The data folder, which stores what the gateway keeps across restarts.
+//! The data folder, in which the gateway stores its data, so that it survives a restart.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},

@@ -10,7 +10,7 @@ use crate::{Gateway, function_error::FunctionError, tables};
 
 const EMAIL: &str = "demo@example.com";
 
-/// How to try the service: `Display` writes instructions.
+/// Instructions for trying the service, which `Display` writes.
 #[derive(Debug)]
 pub enum Demo {
     /// The demo account was just created.
@@ -32,7 +32,7 @@ pub struct DemoAccount {
 pub struct ExistingData {
     pub(crate) url: String,
     pub(crate) location: DataLocation,
-    /// The e-mail address and the password that the instructions suggest for another account.
+    /// The email address and the password that the instructions suggest for another account.
     pub(crate) email: String,
     pub(crate) password: String,
 }
@@ -182,8 +182,8 @@ impl fmt::Display for ExistingData {
         write!(
             f,
             r#"
-If you cannot log in, create another account by pasting this into another shell. You can change its e-mail address and
-password before:
+If you cannot log in, create another account: paste this command into another shell. You can replace the email address and
+the password in it first:
 
   curl -s {url}/2015-03-31/functions/operator/invocations \
     -d '{{"create_account": {{"name": "Demo", "email": "{email}", "password": "{password}"}}}}'; echo
@@ -249,9 +249,9 @@ A demo account was created. To try the API, paste this into another shell:
   curl -s -w '%{{http_code}}\n' -X DELETE "$API/v1/api-keys/$KEY_ID" -H "Authorization: Session $SESSION"
   curl -s -w ' %{{http_code}}\n' "$API/v1/projects/{project}" -H "Authorization: Bearer $KEY"
 
-The password and the keys of the demo account are printed only now:
+The password and the keys of the demo account are not printed again. Save them if you need them later:
 
-  e-mail    {EMAIL}
+  email     {EMAIL}
   password  {password}
   live key  {live_key}
   test key  {test_key}"#

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn definition_of_the_type_then_of_its_fallback_then_the_default_applies() {
+    fn response_uses_the_definition_of_its_type_or_of_the_fallback_or_the_default() {
         let responses = responses(json!({
             "UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "'b'", "X-Request-Id": "context.requestId"}}},
             "DEFAULT_5XX": {"StatusCode": 599},

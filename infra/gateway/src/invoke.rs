@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) struct Function {
     pub(crate) timeout: Duration,
-    /// What the function can read from its Lambda context.
+    /// The configuration in the function's Lambda context.
     pub(crate) config: Arc<Config>,
     pub(crate) runtime: Runtime,
 }
@@ -122,7 +122,7 @@ pub(crate) mod tests {
         Ok(response.to_string().into_bytes())
     }
 
-    /// An authorizer that obeys the `Authorization` header.
+    /// An authorizer whose result depends on the text of the `Authorization` header.
     async fn authorize(event: &Value) -> Result<Vec<u8>, FunctionError> {
         let mut context = json!({"number": 1, "type": event["type"], "methodArn": event["methodArn"]});
         let (effect, resource) = match event["headers"]["authorization"].as_str().unwrap_or("allow") {

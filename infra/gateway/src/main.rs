@@ -152,7 +152,7 @@ impl From<Arguments> for Options {
     }
 }
 
-/// Returns a future that completes when the process is asked to stop.
+/// Returns a future that completes when the process receives SIGINT or SIGTERM.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -167,7 +167,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Returns a future that completes when the process is asked to stop.
+/// Returns a future that completes when the user presses Ctrl+C.
 #[cfg(not(unix))]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {

@@ -34,7 +34,7 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 /// API Gateway's limit for the size of the request line and all header values of a REST API, in bytes.
 const MAX_HEAD: usize = 10_240;
 
-/// The API, and what it needs to handle requests.
+/// The API, with the state that it needs to handle requests.
 pub(crate) struct RestApi {
     pub(crate) api: Api,
     pub(crate) functions: Arc<Functions>,

@@ -148,8 +148,8 @@ impl Routes {
     /// Finds the route of a request. The path determines the resource, and literal segments take precedence over
     /// parameters. If this resource does not have the method, no other resource is tried.
     ///
-    /// `path` is matched as it was sent. Equivalent paths, for example with `//`, `..` or `%2f`, do not match, because the
-    /// authorizer reads the same text.
+    /// `path` is matched as it was sent. Equivalent paths, for example with `//`, `..` or `%2f`, do not match, because
+    /// the authorizer decides on the path as it was sent.
     pub(crate) fn find<'path>(&self, method: &str, path: &'path str) -> Option<RouteMatch<'_, 'path>> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let (index, resource) = self

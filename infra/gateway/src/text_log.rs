@@ -141,7 +141,7 @@ impl Visit for Fields {
     }
 }
 
-/// For example `GET /v1/projects 403 12 ms (lacks read) 5c4a06a9-7d2f-4d0e-9b7c-0f5a2a5c7b11`.
+/// For example `GET /v1/projects 403 12 ms (missing permission: read) 5c4a06a9-7d2f-4d0e-9b7c-0f5a2a5c7b11`.
 struct RequestLine<'a> {
     fields: &'a Fields,
     reason: Option<&'a Reason>,
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns what `log` logs at `level`, at 12:34:56.
+    /// Runs `log` at 12:34:56 and returns the text that it logs at `level`.
     fn logged(level: LevelFilter, log: impl FnOnce()) -> String {
         // Without a global subscriber, `tracing` may disable an event for all threads when a thread without a subscriber
         // reaches it first.
@@ -244,14 +244,14 @@ mod tests {
         let lines = logged(LevelFilter::INFO, || {
             let other = request_log::span();
             let _span = request_log::span().entered();
-            info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "the-id", "reason": "lacks read"}"#);
+            info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "the-id", "reason": "missing permission: read"}"#);
             info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "the-id", "status": 403}"#);
             other.in_scope(|| {
                 info!(target: log::INVOCATIONS, "{}", r#"{"request_id": "x", "reason": "revoked"}"#);
             });
             log_request(Some("/v1/projects"), 403);
         });
-        assert_eq!(lines, "12:34:56Z GET /v1/projects 403 12 ms (lacks read) the-id\n");
+        assert_eq!(lines, "12:34:56Z GET /v1/projects 403 12 ms (missing permission: read) the-id\n");
     }
 
     #[test]

@@ -117,7 +117,7 @@ async fn last_lines_contain_the_account_and_working_links() {
         panic!("{instructions}")
     };
     for (line, start) in [
-        (email, "  e-mail    demo@example.com"),
+        (email, "  email     demo@example.com"),
         (password, "  password  "),
         (live_key, "  live key  mt_live_"),
         (test_key, "  test key  mt_test_"),
@@ -187,7 +187,7 @@ async fn second_start_keeps_the_data_and_explains_how_to_log_in() {
     let login = json!({"email": "demo@example.com", "password": password});
     assert_eq!(log_in(&gateway.url, &login).await, 200);
 
-    // The instructions also work for those who do not have the password.
+    // The instructions also work for a user who does not have the password.
     let created: Value = serde_json::from_str(&paste(&second, "  curl ")).unwrap();
     assert!(created["account_id"].is_string(), "{created}");
     let command = second.split_once("-d '").unwrap().1.split_once('\'').unwrap().0;
@@ -207,7 +207,7 @@ async fn log_in(url: &str, credentials: &Value) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
-/// Starts a gateway with these arguments, sends some requests, and returns what it wrote to standard error.
+/// Starts a gateway with these arguments, sends some requests, and returns its output on standard error.
 async fn logged(arguments: &[&str]) -> String {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let arguments = [&["--port", "0", "--ephemeral"], arguments].concat();

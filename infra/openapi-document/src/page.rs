@@ -14,7 +14,7 @@ use shared::http::openapi::Operation;
 
 use crate::{method_and_path, operations_by_tag};
 
-/// Style sheet, which is part of the page.
+/// The style sheet, which is part of the page.
 const STYLE: &str = include_str!("page/style.css");
 
 /// Renders the page for `document`.

@@ -38,13 +38,13 @@ pub struct KeyPrincipal {
     pub scope: Scope,
     /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
-    /// Which of the key's secrets the request was made with.
+    /// Which of the key's secrets the request was sent with.
     pub secret: SecretAge,
-    /// How many secrets the key had before the one that the request was made with.
+    /// How many secrets the key had before the one that the request was sent with.
     pub generation: u32,
 }
 
-/// Which of a key's secrets a request was made with.
+/// Which of a key's secrets a request was sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretAge {

@@ -50,7 +50,8 @@ impl TokenDigest {
             None => (peppers.current().version(), &[0; 32]),
         };
         let pepper = peppers.by_version(version)?;
-        // `black_box` keeps the computation even without a stored digest, when its result does not matter.
+        // `black_box` stops the compiler from removing this computation if there is no stored digest and the result
+        // does not matter.
         let matches = black_box(pepper.hmac().chain_update(token).verify_slice(mac).is_ok());
         Ok(matches && stored.is_some())
     }

@@ -302,7 +302,7 @@ mod tests {
         for rest in ["12345678", "password", "medtwin1", "20262026"] {
             assert!(new(&format!("medtwin{rest}")).unwrap().is_common(), "{rest}");
         }
-        // The same password is acceptable with a word that is in no dictionary instead of the name.
+        // The same password is acceptable if a word that is in no dictionary replaces the name.
         assert!(!new("nedtvom12345678").unwrap().is_common());
     }
 

@@ -1,5 +1,5 @@
-//! Peppers: secret keys that go into every token digest and password hash. They are stored in Secrets Manager, outside the
-//! table, so a copy of the table is not enough to test guesses.
+//! Peppers: secret keys that every token digest and password hash is computed with. They are stored in Secrets Manager,
+//! outside the table, so a copy of the table is not enough to test guesses.
 
 use std::fmt;
 

@@ -42,7 +42,7 @@ impl List {
     }
 }
 
-/// The page that a request asks for.
+/// The page of a list that a request selects.
 #[derive(Debug)]
 pub struct Paging {
     /// The maximum number of entities on the page.

@@ -99,7 +99,7 @@ impl Leases {
         lease.advance_to(counter.window);
         match reserved {
             Ok(ReservedBatch { size, .. }) => {
-                // If the batch's window has ended in the meantime, the batch is only good for this request.
+                // If the batch's window has ended in the meantime, the batch only covers this request.
                 if lease.window == counter.window {
                     lease.unspent += size - 1;
                     lease.spent += 1;
@@ -111,7 +111,7 @@ impl Leases {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Lease>> {
-        // A panic while the lock was held at worst lost a lease, so the map is still usable.
+        // If a thread panicked while it held the lock, at worst a lease is lost, so the map is still usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

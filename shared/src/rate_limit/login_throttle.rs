@@ -419,10 +419,10 @@ mod tests {
         );
         let admitted = history.admit(&attempt("home", 0), MAX_UNRECOGNIZED_FAILURES).unwrap();
         assert!(!admitted.is_unrecognized);
-        // Its own failures still delay it.
+        // The source's own failures still delay it.
         let attempts = attack(&mut history, "home", 100);
         assert_eq!(attempts, [0, 0, 0, 0, 0, 30, 90]);
-        // It stays recognized for 90 days.
+        // The source stays recognized for 90 days.
         let last = RECOGNITION_LIFETIME - 1;
         assert!(!history.admit(&attempt("home", last), 0).unwrap().is_unrecognized);
         assert!(history.admit(&attempt("home", last + 1), 0).unwrap().is_unrecognized);

@@ -73,8 +73,8 @@ impl App {
         Ok(self.pepper_source()?.peppers().await)
     }
 
-    /// Returns the peppers for the verification of digests and hashes that were made with these pepper versions. Fetches
-    /// the peppers again if one of the versions is not cached.
+    /// Returns the peppers for the verification of digests and hashes that were computed with these pepper versions.
+    /// Fetches the peppers again if one of the versions is not cached.
     ///
     /// A caller that found nothing to verify passes no versions.
     ///

@@ -67,7 +67,7 @@ async fn serve<E: DeserializeOwned + Send + 'static, F: Function<E>>(
     let mut service = service(Arc::new(app));
     // Boxed, because the SDK's futures are large, and the runtime moves them through several layers.
     let run = lambda_runtime::run(service_fn(move |event| Box::pin(service.call(event))));
-    // Spawned, because Tokio wakes a task on its own thread without a system call, but the future that the runtime blocks on
-    // only with one.
+    // Spawned, because Tokio wakes a spawned task on its own thread without a system call. To wake the future that it
+    // blocks on, it makes one.
     tokio::spawn(run).await?
 }

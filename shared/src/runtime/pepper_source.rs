@@ -22,8 +22,8 @@ use crate::{
 
 /// The age at which cached peppers are refreshed, in seconds.
 const MAX_AGE: u32 = 300;
-/// The shortest time between two requests to Secrets Manager after the first one failed, or if a digest was made with a
-/// pepper that is not cached, in seconds.
+/// The minimum time between two requests to Secrets Manager, in seconds. It applies if the first of them failed, or if
+/// a digest was computed with a pepper that is not cached.
 const RETRY_INTERVAL: u32 = 10;
 /// How long a request waits for a refresh that it does not need itself.
 const MAX_WAIT: Duration = Duration::from_secs(1);
@@ -119,8 +119,8 @@ impl CachedPeppers {
 
 /// Fetches both versions of the secret concurrently, because a cold start waits for them.
 ///
-/// If the secret is rotated between the two responses, the version that has just become the previous one may be missing.
-/// Digests and hashes made with it then cannot be verified for [`RETRY_INTERVAL`].
+/// If the secret is rotated between the two responses, the version that has just become the previous one may be
+/// missing. Digests and hashes that were computed with it then cannot be verified for [`RETRY_INTERVAL`].
 async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError> {
     let (current, previous) =
         tokio::join!(version(client, secret_id, "AWSCURRENT"), version(client, secret_id, "AWSPREVIOUS"));

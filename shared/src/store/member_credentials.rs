@@ -35,7 +35,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Returns true if failures have disabled the password. It must then not be compared with an attempt.
+    /// Returns true if failures have disabled the password. A disabled password must not be verified.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.failures >= MAX_CONSECUTIVE_FAILURES

@@ -33,7 +33,7 @@ impl DynamoDbCalls {
 
 /// Counts one call for the current invocation.
 pub(crate) fn count_one() {
-    // Outside of an invocation, there is nothing to count for.
+    // Outside of an invocation, calls are not counted.
     CURRENT.try_with(|calls| calls.0.fetch_add(1, Ordering::Relaxed)).ok();
 }
 

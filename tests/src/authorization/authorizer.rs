@@ -226,17 +226,17 @@ async fn malformed_credential_returns_unauthorized_without_a_table_read() {
 }
 
 #[tokio::test]
-async fn expired_superseded_or_logged_out_credential_returns_unauthorized() {
+async fn expired_replaced_or_logged_out_credential_returns_unauthorized() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (expired, _) = service.key(&account.session, json!({"expires_at": expires_at})).await;
-    let (superseded, record) = service.key(&account.session, json!({})).await;
+    let (replaced, record) = service.key(&account.session, json!({})).await;
     service.rotate(&record, &account.session, 0).await;
     let logged_out = service.login(&account.email).await;
     service.request("POST", "/v1/auth/logout").with(&logged_out).send().await.expect(204);
     service.time.pass(60);
-    for credential in [expired, superseded, logged_out] {
+    for credential in [expired, replaced, logged_out] {
         let error =
             authorize(&service, event_with(&credential)).await.expect_err("an error instead of a policy");
         assert_eq!(error.error_message, "Unauthorized");

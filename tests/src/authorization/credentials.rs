@@ -223,7 +223,7 @@ async fn forged_secret_returns_401() {
 }
 
 #[tokio::test]
-async fn key_returns_401_from_the_second_it_expires() {
+async fn key_returns_401_from_its_exact_expiry() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let limits = json!({"expires_at": "2026-01-30T00:01:00Z"});
@@ -237,7 +237,7 @@ async fn key_returns_401_from_the_second_it_expires() {
 }
 
 #[tokio::test]
-async fn previous_secret_returns_401_from_the_second_its_overlap_ends() {
+async fn previous_secret_returns_401_from_the_exact_end_of_its_grace_period() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;

@@ -204,7 +204,7 @@ async fn items_of_others(
 }
 
 #[tokio::test]
-async fn another_accounts_id_looks_like_an_unknown_id() {
+async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let (own, other) = (populated_account(&service).await, populated_account(&service).await);
     for PopulatedAccount { account, .. } in [&own, &other] {
@@ -321,7 +321,7 @@ fn change_cursor(cursor: &str, change: impl FnOnce(&str) -> String) -> String {
 }
 
 #[tokio::test]
-async fn forged_token_with_another_accounts_ids_looks_like_one_with_unknown_ids() {
+async fn forged_token_with_ids_of_another_account_returns_the_same_as_with_unknown_ids() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let other = populated_account(&service).await;
     let before = service.items().await;
@@ -398,7 +398,7 @@ async fn session_of_another_member_returns_404() {
 }
 
 #[tokio::test]
-async fn scope_with_another_accounts_project_grants_no_access() {
+async fn scope_with_a_project_of_another_account_grants_no_access() {
     let service = Service::start().await;
     let (own, other) = (populated_account(&service).await, populated_account(&service).await);
     let (_, project) = &other.ids[1];

@@ -119,8 +119,8 @@ async fn invalid_credentials(
     let (revoked, revoked_record) = key(json!({})).await;
     service.delete(&crate::service::key_path(&revoked_record), &account.session).await.expect(204);
     let (expired, _) = key(json!({"expires_at": service.time.in_seconds(60)})).await;
-    let (superseded, superseded_record) = key(json!({})).await;
-    service.rotate(&superseded_record, &account.session, 60).await;
+    let (replaced, replaced_record) = key(json!({})).await;
+    service.rotate(&replaced_record, &account.session, 60).await;
     service.time.pass(60);
 
     let logged_out = service.login(&account.email).await;
@@ -143,7 +143,7 @@ async fn invalid_credentials(
         ),
         ("an expired key", Some(expired)),
         ("a revoked key", Some(revoked)),
-        ("a superseded secret after its overlap", Some(superseded)),
+        ("a replaced secret after its grace period", Some(replaced)),
         ("a session that was logged out", Some(logged_out)),
         ("a session of a suspended member", Some(of_suspended)),
         ("a session of a removed member", Some(of_removed)),

@@ -29,7 +29,7 @@ async fn rotation_shows_when_the_old_secret_ends() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn rotation_without_overlap_ends_the_old_secret() {
+async fn rotation_without_grace_period_ends_the_old_secret() {
     let (browser, account) = Browser::logged_in().await;
     let (old, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;

@@ -1,5 +1,5 @@
-//! `ASVS.md`, which says of each requirement of OWASP ASVS 5.0.0 whether it holds: it leaves none out, and what it and
-//! `SECURITY.md` name as proof is there.
+//! `ASVS.md`, which states for each requirement of OWASP ASVS 5.0.0 whether the service meets it. The page covers every
+//! requirement, and every proof that it or `SECURITY.md` names exists.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,8 @@ use std::{
 
 use super::pages;
 
-/// The level of each requirement, chapter by chapter and section by section: 1.1 has two, both of level 2.
+/// The levels of all requirements. Each list is a chapter, each string a section, and each digit the level of a
+/// requirement. For example, section 1.1 has two requirements, both of level 2.
 ///
 /// Source: OWASP ASVS 5.0.0, <https://github.com/OWASP/ASVS/tree/v5.0.0/5.0/en>.
 const STANDARD: [&[&str]; 17] = [
@@ -32,10 +33,10 @@ const STANDARD: [&[&str]; 17] = [
     &["23", "22223333", "22"],
 ];
 
-/// What can be said of a requirement, in the order of the summary's columns.
-const VERDICTS: [&str; 4] = ["holds", "rests on AWS", "does not hold", "does not apply"];
+/// The possible results for a requirement, in the order of the summary's columns.
+const RESULTS: [&str; 4] = ["holds", "rests on AWS", "does not hold", "does not apply"];
 
-/// Each requirement, such as `6.2.1`, with its level.
+/// Returns the level of each requirement, by its number, such as `6.2.1`.
 fn standard() -> BTreeMap<String, char> {
     let mut all = BTreeMap::new();
     for (chapter, sections) in (1..).zip(STANDARD) {
@@ -48,13 +49,13 @@ fn standard() -> BTreeMap<String, char> {
     all
 }
 
-/// A row of the map.
+/// A row of a table in `ASVS.md`.
 struct Row {
-    /// A requirement, or a section or chapter that stands for all of its own.
+    /// The number of a requirement, or of a section or chapter whose requirements the row covers.
     id: String,
     level: String,
-    verdict: String,
-    /// Why that is so, and what proves it.
+    result: String,
+    /// The reason for the result, with its proofs.
     why: String,
 }
 
@@ -72,8 +73,8 @@ fn rows() -> Vec<Row> {
         .map(|line| {
             let cells: Vec<_> =
                 line.trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
-            let [id, level, verdict, why] = <[String; 4]>::try_from(cells).expect(line);
-            Row { id, level, verdict, why }
+            let [id, level, result, why] = <[String; 4]>::try_from(cells).expect(line);
+            Row { id, level, result, why }
         })
         .collect()
 }
@@ -96,7 +97,7 @@ enum Proof<'a> {
 }
 
 impl<'a> Proof<'a> {
-    /// Returns the proofs in a text of Markdown.
+    /// Returns the settings and passages that a Markdown text names.
     fn all_in(text: &'a str) -> Vec<Self> {
         text.split('`').skip(1).step_by(2).filter_map(Self::parse).collect()
     }
@@ -126,27 +127,30 @@ impl<'a> Proof<'a> {
 }
 
 #[test]
-fn each_requirement_has_one_verdict() {
+fn each_requirement_has_exactly_one_result() {
     let rows = rows();
     for (id, level) in standard() {
         let about: Vec<_> = rows.iter().filter(|row| row.covers(&id)).collect();
-        let [row] = about[..] else { panic!("{} rows are about {id}", about.len()) };
+        let [row] = about[..] else { panic!("{} rows cover {id}", about.len()) };
         if row.id == id {
             assert_eq!(row.level, level.to_string(), "{id}");
         }
     }
     let known = standard();
-    for Row { id, level, verdict, why } in &rows {
+    for Row { id, level, result, why } in &rows {
         assert!(known.keys().any(|known| known.starts_with(id.as_str())), "the standard has no {id}");
-        assert!(VERDICTS.contains(&verdict.as_str()), "{id}: {verdict}");
-        assert!(!why.is_empty(), "{id} says nothing");
-        assert!(known.contains_key(id) || level.is_empty(), "{id} is many, and has no level");
+        assert!(RESULTS.contains(&result.as_str()), "{id}: {result}");
+        assert!(!why.is_empty(), "{id} has no reason");
+        assert!(
+            known.contains_key(id) || level.is_empty(),
+            "{id} covers several requirements, so its level must be empty"
+        );
     }
 }
 
 #[test]
-fn requirement_that_holds_names_its_proof() {
-    for row in rows().iter().filter(|row| row.verdict == "holds") {
+fn row_of_a_requirement_that_holds_names_a_proof() {
+    for row in rows().iter().filter(|row| row.result == "holds") {
         let has_proof = !Proof::all_in(&row.why).is_empty()
             || !pages::cited_tests(&row.why).is_empty()
             || !pages::relative_links(&row.why).is_empty();
@@ -155,12 +159,12 @@ fn requirement_that_holds_names_its_proof() {
 }
 
 #[test]
-fn each_setting_and_passage_exists() {
+fn each_named_setting_and_passage_exists() {
     let mut missing = Vec::new();
     for file in ["tests/ASVS.md", "SECURITY.md"] {
         let text = read(file);
         let proofs = Proof::all_in(&text);
-        assert!(!proofs.is_empty(), "{file} names none");
+        assert!(!proofs.is_empty(), "{file} names no proof");
         missing
             .extend(proofs.iter().filter(|proof| !proof.exists()).map(|proof| format!("{file}: {proof:?}")));
     }
@@ -168,15 +172,15 @@ fn each_setting_and_passage_exists() {
 }
 
 #[test]
-fn the_summary_counts_the_verdicts() {
+fn summary_counts_the_results() {
     let rows = rows();
     let standard = standard();
     let row = |name: &str, levels: &[char]| {
-        let of = |verdict: &str| {
+        let of = |result: &str| {
             let ids = standard.iter().filter(|(_, level)| levels.contains(level)).map(|(id, _)| id);
-            ids.filter(|id| rows.iter().any(|row| row.covers(id) && row.verdict == verdict)).count()
+            ids.filter(|id| rows.iter().any(|row| row.covers(id) && row.result == result)).count()
         };
-        let counts: Vec<_> = VERDICTS.iter().map(|verdict| of(verdict).to_string()).collect();
+        let counts: Vec<_> = RESULTS.iter().map(|result| of(result).to_string()).collect();
         format!("| {name} | {} |\n", counts.join(" | "))
     };
     let summary = [

@@ -23,12 +23,13 @@ const LAYERS: [&[&str]; 10] = [
 /// The modules that hold pure rules, without I/O.
 const PURE: [&str; 5] = ["authorization", "model", "rate_limit", "credentials", "primitives"];
 
-/// What pure rules do not refer to: HTTP, the asynchronous runtime and the AWS SDK.
+/// The crates that pure modules must not use: those for HTTP, the asynchronous runtime and the AWS SDK. The last two
+/// names are prefixes.
 const IMPURE_CRATES: [&str; 6] =
     ["lambda_http::", "lambda_runtime::", "tokio::", "aws_config::", "aws_sdk_", "aws_smithy_"];
 
-/// What `store/dynamodb` may use of the crate: it knows no entity.
-const ENGINE_USES: [&str; 4] = ["store::dynamodb", "store::error", "primitives::pagination", "telemetry"];
+/// The modules of the crate that `store/dynamodb` may use. None of them defines an entity.
+const DYNAMODB_USES: [&str; 4] = ["store::dynamodb", "store::error", "primitives::pagination", "telemetry"];
 
 /// A source file of `shared`, without its comments.
 struct Source {
@@ -48,7 +49,7 @@ impl Source {
     fn references(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for (at, root) in self.code.match_indices("crate::") {
-            // `shared_crate::` is another crate, and `pub(in crate::store)` is no use of it.
+            // Skips the names of other crates that end with `crate`, and visibilities such as `pub(in crate::store)`.
             let before = &self.code[..at];
             if !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !before.ends_with("(in ") {
                 add_paths(&self.code[at + root.len()..], "", &mut found);
@@ -58,7 +59,7 @@ impl Source {
     }
 }
 
-/// Adds the paths that a `use` tree or a single path begins with. Returns what follows.
+/// Adds the paths of the `use` tree, or the single path, at the beginning of `tree`. Returns the rest of the text.
 fn add_paths<'a>(tree: &'a str, prefix: &str, found: &mut BTreeSet<String>) -> &'a str {
     let tree = tree.trim_start();
     if let Some(mut group) = tree.strip_prefix('{') {
@@ -76,7 +77,7 @@ fn add_paths<'a>(tree: &'a str, prefix: &str, found: &mut BTreeSet<String>) -> &
     let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}::{name}") };
     let Some(below) = rest.strip_prefix("::").filter(|below| !below.starts_with('<')) else {
         found.insert(path);
-        // A leaf of a group may be renamed.
+        // Skips the new name in `path as name`.
         return rest
             .trim_start()
             .strip_prefix("as ")
@@ -111,7 +112,7 @@ fn layer_of(module: &str) -> Option<usize> {
 }
 
 #[test]
-fn paths_of_nested_use_trees_are_all_found() {
+fn add_paths_finds_all_paths_of_nested_use_trees() {
     let mut found = BTreeSet::new();
     let rest = add_paths("{a::{self, b::C as D}, e::F,\n g}; more", "", &mut found);
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a::b::C", "a::self", "e::F", "g"]);
@@ -140,7 +141,7 @@ fn each_module_uses_only_the_layers_below_its_own() {
 }
 
 #[test]
-fn pure_rules_refer_to_no_http_runtime_or_sdk() {
+fn pure_modules_do_not_use_http_the_runtime_or_the_sdk() {
     let mut impure = Vec::new();
     for source in sources().iter().filter(|source| PURE.contains(&source.module().as_str())) {
         let crates = IMPURE_CRATES.iter().filter(|name| source.code.contains(**name));
@@ -150,14 +151,14 @@ fn pure_rules_refer_to_no_http_runtime_or_sdk() {
 }
 
 #[test]
-fn dynamodb_engine_knows_no_entity() {
+fn dynamodb_module_does_not_depend_on_entities() {
     let mut known = Vec::new();
     for source in sources() {
         if source.path.starts_with("store/dynamodb") || source.path == Path::new("store/dynamodb.rs") {
             let of_entities = source
                 .references()
                 .into_iter()
-                .filter(|reference| !ENGINE_USES.iter().any(|allowed| reference.starts_with(allowed)));
+                .filter(|reference| !DYNAMODB_USES.iter().any(|allowed| reference.starts_with(allowed)));
             known.extend(of_entities.map(|reference| format!("{} uses {reference}", source.path.display())));
         }
     }

@@ -35,7 +35,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().expect("a file name").to_string_lossy().into_owned()
 }
 
-/// Calls `visit` for each file below `folder`, except in hidden folders and in folders that hold no source of ours.
+/// Calls `visit` for each file below `folder`, except in hidden folders and in those for build output and npm packages.
 fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
     for path in entries(folder) {
         let name = file_name(&path);
@@ -274,7 +274,7 @@ fn tests() -> BTreeSet<String> {
     for (name, folder) in packages() {
         let name = name.replace('-', "_");
         add_tests_below(&folder.join("src"), &name, &mut found);
-        // Test programs of their own, which the package `tests` does not have.
+        // Integration tests. The package `tests` has none: its tests are in its library.
         if folder.join("src/lib.rs").exists() && !folder.ends_with("tests") {
             add_tests_below(&folder.join("tests"), &name, &mut found);
         }

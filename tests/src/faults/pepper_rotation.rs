@@ -177,7 +177,7 @@ async fn keys_and_sessions_are_rehashed_at_their_next_use() {
 }
 
 #[tokio::test]
-async fn secret_with_an_ended_overlap_returns_401_without_its_pepper() {
+async fn previous_secret_after_its_grace_period_returns_401_without_its_pepper() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (old, record) = service.key(&account.session, json!({})).await;

@@ -59,7 +59,7 @@ async fn valid_credentials_stay_valid_and_revoked_ones_stay_revoked() {
 }
 
 #[tokio::test]
-async fn rotation_overlap_ends_at_the_same_time() {
+async fn grace_period_ends_at_the_same_time() {
     let folder = folder();
     let service = start(folder.path()).await;
     let account = service.account().await;

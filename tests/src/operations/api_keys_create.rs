@@ -186,7 +186,7 @@ async fn expiry_not_in_the_future_returns_400() {
 }
 
 #[tokio::test]
-async fn key_is_valid_until_the_second_of_its_expiry() {
+async fn key_is_valid_until_its_exact_expiry() {
     let service = OwnService::start().await;
     let account = service.account().await;
     for seconds in [1, 3600] {

@@ -66,7 +66,7 @@ async fn both_secrets_authenticate_the_same_key() {
 }
 
 #[tokio::test]
-async fn old_secret_is_valid_until_the_second_the_grace_period_ends() {
+async fn old_secret_is_valid_until_the_exact_end_of_the_grace_period() {
     for grace in [1, 3600, 604_800] {
         let service = OwnService::start().await;
         let account = service.account().await;

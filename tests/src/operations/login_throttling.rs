@@ -506,7 +506,7 @@ async fn enable_password_rejects_unknown_addresses_and_malformed_commands() {
 fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
     // All tests of a process share its queue, so another process fills its own queue.
     let tests = env::current_exe().expect("the path of this program");
-    let name = "operations::login_throttling::in_a_process_with_a_full_hash_queue";
+    let name = "operations::login_throttling::full_hash_queue_in_own_process_returns_503";
     let run = Command::new(tests).args(["--ignored", "--exact", name]).output().expect("the process ends");
     let stdout = String::from_utf8_lossy(&run.stdout);
     assert!(
@@ -518,7 +518,7 @@ fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
 
 #[tokio::test]
 #[ignore = "fills the hash queue: the test above runs it in a process of its own"]
-async fn in_a_process_with_a_full_hash_queue() {
+async fn full_hash_queue_in_own_process_returns_503() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let permits: Vec<_> = iter::from_fn(|| password_workers::acquire_permit().ok()).collect();

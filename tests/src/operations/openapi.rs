@@ -219,7 +219,7 @@ proptest! {
 }
 
 #[test]
-fn document_avoids_what_generated_clients_misread() {
+fn document_avoids_formats_that_generated_clients_misread() {
     let text = DOCUMENT.to_string();
     // Written into source code as they are, they end the line; and an `int64` is sent as a string.
     for misread in [r"\\u2028", r"\\u2029", "\u{2028}", "\u{2029}", r#""int64""#, r#""uint64""#] {

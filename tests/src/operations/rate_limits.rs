@@ -282,7 +282,7 @@ async fn requests_are_authorized_if_the_counter_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn requests_that_a_key_prevents_from_being_counted_return_429() {
+async fn request_that_contends_with_writes_by_its_own_key_returns_429() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     limit(&service, &account, 4).await;

@@ -194,7 +194,7 @@ async fn two_password_changes_return_204_and_409() {
 }
 
 #[tokio::test]
-async fn login_that_read_before_a_password_change_starts_no_valid_session() {
+async fn login_during_a_password_change_creates_no_valid_session() {
     let (service, dynamodb, account) = start().await;
     // The first transaction of the login reserves its password attempt.
     let mut login = dynamodb.hold_second_call("TransactWriteItems");

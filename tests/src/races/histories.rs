@@ -31,7 +31,8 @@ use crate::{
 const ACCOUNTS: usize = 2;
 /// The maximum number of members. Each of them costs an Argon2 run.
 const MAX_MEMBERS: usize = 5;
-/// The possible lengths of a pause, in seconds. Some end just before or after the end of a session, an overlap or a key.
+/// The possible lengths of a pause, in seconds. Some end just before or after the end of a session, of a grace period
+/// or of a key.
 const TIME_STEPS: [i64; 12] = [1, 2, 5, 30, 58, 59, 60, 600, 3_598, 3_599, 43_199, 86_400];
 /// The possible lifetimes of keys, in seconds.
 const LIFETIMES: [i64; 6] = [1, 2, 5, 60, 3_600, 100_000];

@@ -102,7 +102,7 @@ async fn admin_demoted_during_the_request_cannot_undo_the_demotion() {
 }
 
 #[tokio::test]
-async fn member_suspended_during_a_password_change_gets_401_and_no_session_back() {
+async fn member_suspended_during_a_password_change_returns_401_and_restores_no_session() {
     let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let path = format!("/v1/members/{id}");
@@ -119,7 +119,7 @@ async fn member_suspended_during_a_password_change_gets_401_and_no_session_back(
 }
 
 #[tokio::test]
-async fn member_removed_during_a_password_change_gets_401_for_a_common_password() {
+async fn member_removed_during_a_password_change_with_a_common_password_returns_401() {
     let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;
     let body = json!({"current_password": PASSWORD, "new_password": "passwordpassword"});
@@ -209,7 +209,7 @@ async fn member_suspended_and_restored_during_the_request_creates_nothing() {
 }
 
 #[tokio::test]
-async fn secret_ended_during_the_request_rotates_nothing() {
+async fn secret_replaced_during_the_request_rotates_nothing() {
     let (service, dynamodb, account) = start().await;
     for operation in ["GetItem", "TransactWriteItems"] {
         let (secret, record) = service.key(&account.session, json!({})).await;
@@ -222,11 +222,11 @@ async fn secret_ended_during_the_request_rotates_nothing() {
 }
 
 #[tokio::test]
-async fn secret_ended_during_the_request_creates_nothing() {
+async fn secret_replaced_during_the_request_creates_nothing() {
     let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let path = format!("{}/rotate", key_path(&record));
-    // During the overlap of the first rotation, the previous secret can still create keys.
+    // During the grace period of the first rotation, the previous secret can still create keys.
     service.post(&path, &account.session, json!({"grace_period": 60})).await.expect(200);
     let create = service.post("/v1/api-keys", &secret, new_key());
     let other = service.get("/v1/auth/me", &account.session);

@@ -88,7 +88,8 @@ pub struct Key {
     pub scope: Scope,
     expires_at: Option<i64>,
     pub revoked: bool,
-    /// The end of the overlap of each secret that the key has had. The last secret is the current one, with `None`.
+    /// The end of the grace period of each secret that the key has had. It is `None` for the last secret, which is the
+    /// current one.
     pub secrets: Vec<Option<i64>>,
     created_at: i64,
 }

@@ -122,7 +122,7 @@ pub enum Entity {
     RotatedKey(usize),
     Member(usize),
     Project(usize),
-    /// A session, and the session that the request was made with.
+    /// A session, and the session that the request was sent with.
     Session(usize, usize),
 }
 
