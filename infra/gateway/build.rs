@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The line that makes a resource of the template a function.
+const FUNCTION: &str = "Type: AWS::Serverless::Function";
 /// The text before the package name of a function in the template.
 const BINARY: &str = "BuildProperties: { Binary: ";
 
@@ -18,6 +20,12 @@ fn main() {
     let mut packages: Vec<&str> =
         template.lines().filter_map(|line| line.trim().strip_prefix(BINARY)?.strip_suffix(" }")).collect();
     packages.sort_unstable();
+    let functions = template.lines().filter(|line| line.trim() == FUNCTION).count();
+    assert!(
+        functions > 0 && packages.len() == functions,
+        "template.yaml declares {functions} functions, but {} lines have the notation `{BINARY}NAME }}`: {packages:?}",
+        packages.len()
+    );
 
     let mut table = String::from("&[\n");
     for package in packages {
