@@ -443,6 +443,54 @@ async fn forged_token_is_logged_with_its_claimed_ids() {
 }
 
 #[tokio::test]
+async fn malformed_credential_is_logged_with_its_specific_reason() {
+    start_process_log();
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let key = text(&record, "key");
+    let session = account.session.0.strip_prefix("Session ").expect("the scheme");
+    let with_typo = |token: &str| {
+        let (start, last) = token.split_at(token.len() - 1);
+        format!("{start}{}", if last == "0" { "1" } else { "0" })
+    };
+    for (value, reason) in [
+        (format!("Basic {key}"), "the scheme is neither Bearer nor Session"),
+        (key.to_owned(), "the scheme is neither Bearer nor Session"),
+        (format!("Bearer {session}"), "a session token was sent as Bearer"),
+        (format!("Session {key}"), "an API key was sent as Session"),
+        (format!("Bearer {}", with_typo(key)), "wrong check digits"),
+        (format!("Session {}", with_typo(session)), "wrong check digits"),
+        (format!("Bearer {key}0"), "not in the format of a token"),
+    ] {
+        let response = service.request("GET", "/v1/auth/me").header("Authorization", &value).send().await;
+        response.assert_unauthorized();
+        let records = records_of_request(response.header("x-request-id").expect("an id"));
+        let rejected = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect(reason);
+        assert_eq!(rejected["FunctionName"], "authorizer", "{rejected}");
+        assert_eq!(rejected["reason"], format!("malformed credential: {reason}"), "{rejected}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_path_is_logged_with_only_its_length_and_first_known_segment() {
+    start_process_log();
+    let service = OwnService::start().await;
+    for (path, known_segment) in
+        [(format!("/{CANARY}/projects/{CANARY}/v1"), json!("projects")), (format!("/{CANARY}"), Value::Null)]
+    {
+        let response = service.request("GET", &format!("{path}?{CANARY}={CANARY}")).send().await;
+        response.assert_error(404, "NOT_FOUND");
+        let records = records_of_request(response.header("x-request-id").expect("an id"));
+        let [record] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(record["status"], 404, "{record}");
+        assert_eq!(record["path_length"], path.len(), "{record}");
+        assert_eq!(record["known_segment"], known_segment, "{record}");
+        assert!(!record.to_string().contains(CANARY), "{record}");
+    }
+}
+
+#[tokio::test]
 async fn error_response_is_logged_with_status_and_reason() {
     start_process_log();
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
