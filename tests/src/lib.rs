@@ -4,7 +4,7 @@
 //! change that:
 //!
 //! - `DYNAMODB_URL`: a `DynamoDB` that all tests use. Each test has its own tables there.
-//! - `SERVICE_URL`: a service that all tests use that do not need to control the clock or the table.
+//! - `SERVICE_URL`: a running service. All tests use it, except those that control the clock or the table.
 #![cfg(test)]
 
 mod authorization;

@@ -20,7 +20,8 @@ pub(crate) struct Cors(HeaderMap);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Preflight(HeaderMap);
 
-/// `AllowMethods` is not supported. Without it, SAM lists the methods of each path.
+/// The property `Cors` of an API. Its field `AllowMethods` is not supported. Without this field, SAM lists the methods
+/// of each path.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Properties {

@@ -57,7 +57,7 @@ impl Options {
     pub fn log_level(&self) -> Result<LevelFilter, StartError> {
         let functions = self.load_template()?.functions;
         let levels = functions.values().map(|function| match function.environment.get("LOG_LEVEL") {
-            // A function with an invalid level does not start, and reports the level then.
+            // A function with an invalid level fails to start and reports the level.
             Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
             None => LevelFilter::INFO,
         });
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn log_level_is_the_template_parameter() {
+    fn log_level_comes_from_the_template_parameter() {
         let level = |name: &str| {
             let parameters = [("LogLevel".to_owned(), name.to_owned())].into();
             Options { parameters, ..Options::ephemeral() }.log_level().map_err(|error| error.to_string())

@@ -21,7 +21,7 @@ pub enum StartError {
     Table { table: String, url: String, error: String },
     #[error("cannot start the function {function}: {error}")]
     Function { function: String, error: shared::runtime::app::StartError },
-    /// An option that must be a URL is not one, or its scheme is not supported.
+    /// The value of an option is not a valid URL, or the scheme of the URL is not supported.
     #[error("`{url}` is not {expected}")]
     Url { url: String, expected: &'static str },
 }

@@ -46,7 +46,8 @@ where
         .with_target(log::INVOCATIONS, LevelFilter::INFO)
         .with_target(request_log::TARGET, LevelFilter::DEBUG)
         .with_target(request_log::SPAN_TARGET, LevelFilter::INFO)
-        // The embedded DynamoDB warns of each write whose condition is not met, which happens in normal operation.
+        // The embedded DynamoDB logs a warning for each write whose condition fails. Such writes are part of normal
+        // operation.
         .with_target("dynoxide", LevelFilter::ERROR);
     tracing_subscriber::registry().with(TextLog { clock, writer }.with_filter(targets))
 }

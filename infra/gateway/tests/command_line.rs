@@ -397,7 +397,7 @@ fn contradictory_arguments_are_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn remote_functions_are_waited_for_and_their_environment_is_written_to_a_file() {
+async fn gateway_waits_for_remote_functions_and_writes_their_environment_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
     for data in [&["--data", text(folder.path())][..], &["--ephemeral"]] {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

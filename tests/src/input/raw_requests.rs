@@ -29,7 +29,7 @@ async fn send(target: &Target, headers: &str, body: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn invalid_or_conflicting_content_length_returns_400_and_closes() {
+async fn invalid_or_conflicting_content_length_returns_400_and_closes_the_connection() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -72,7 +72,7 @@ async fn invalid_or_conflicting_content_length_returns_400_and_closes() {
 }
 
 #[tokio::test]
-async fn content_length_with_chunked_encoding_is_ignored_and_closes() {
+async fn content_length_with_chunked_encoding_is_ignored_and_closes_the_connection() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -94,7 +94,7 @@ async fn content_length_with_chunked_encoding_is_ignored_and_closes() {
 }
 
 #[tokio::test]
-async fn transfer_encoding_other_than_chunked_returns_400_and_closes() {
+async fn transfer_encoding_other_than_chunked_returns_400_and_closes_the_connection() {
     let target = Target::start().await;
     let before = target.state().await;
     let smuggled = smuggled(&target);
@@ -157,7 +157,7 @@ async fn chunk_extensions_are_ignored() {
 }
 
 #[tokio::test]
-async fn malformed_chunks_return_400_close_and_change_nothing() {
+async fn malformed_chunks_return_400_close_the_connection_and_change_nothing() {
     let target = Target::start().await;
     let before = target.state().await;
     let json = "{\"name\": \"A\"}";

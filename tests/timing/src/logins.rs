@@ -50,7 +50,7 @@ struct Service {
     hours: Arc<AtomicI64>,
 }
 
-/// Measures `rounds` logins of each case, one after the other. Each round has another order.
+/// Measures `rounds` logins of each case, one after the other. The order is different in each round.
 pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Comparison>, Error> {
     let service = Service::start().await?;
     let [usual, suspended, removed, disabled] =

@@ -13,24 +13,24 @@ use crate::store::{
 };
 
 /// Converts `entity` to an item with this primary key.
-pub(in crate::store) fn to_item(key: Key, entity: impl Serialize) -> Result<Item, StoreError> {
+pub(crate) fn to_item(key: Key, entity: impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = aws_sdk_dynamodb_1::to_item(entity).map_err(StoreError::bug)?;
     item.extend(key.into_attributes());
     Ok(item)
 }
 
 /// Converts `value` to an attribute.
-pub(in crate::store) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+pub(crate) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
     aws_sdk_dynamodb_1::to_attribute_value(value).map_err(StoreError::bug)
 }
 
 /// Converts an item to an entity.
-pub(in crate::store) fn to_entity<T: DeserializeOwned>(item: impl Into<BatchItem>) -> Result<T, StoreError> {
+pub(crate) fn to_entity<T: DeserializeOwned>(item: impl Into<BatchItem>) -> Result<T, StoreError> {
     from_item(item).map_err(StoreError::malformed)
 }
 
 /// Converts an attribute to a value.
-pub(in crate::store) fn value<T: DeserializeOwned>(
+pub(crate) fn value<T: DeserializeOwned>(
     attribute: serde_dynamo::AttributeValue,
 ) -> Result<T, StoreError> {
     from_attribute_value(attribute).map_err(StoreError::malformed)

@@ -66,8 +66,8 @@ const UNRECORDED_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
 /// A client of `DynamoDB` that also makes direct batch gets.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
-    pub(in crate::store) client: Client,
-    pub(in crate::store) direct_batch_get: Arc<DirectBatchGet>,
+    pub(crate) client: Client,
+    pub(crate) direct_batch_get: Arc<DirectBatchGet>,
 }
 
 impl DynamoDb {
@@ -89,7 +89,7 @@ impl DynamoDb {
 
 /// Sends direct batch gets.
 #[derive(Debug, Default)]
-pub(in crate::store) struct DirectBatchGet {
+pub(crate) struct DirectBatchGet {
     recorded: OnceLock<RecordedRequest>,
     is_enabled: AtomicBool,
 }
@@ -106,7 +106,7 @@ struct RecordedRequest {
 
 /// The reason why a direct batch get did not return a complete response.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::store) enum DirectBatchGetError {
+pub(crate) enum DirectBatchGetError {
     #[error("disabled")]
     Disabled,
     #[error("request could not be built")]
@@ -148,7 +148,7 @@ impl DirectBatchGet {
     ///
     /// # Errors
     /// If direct batch gets are disabled, or the one attempt does not return a complete response.
-    pub(in crate::store) async fn batch_get(
+    pub(crate) async fn batch_get(
         &self,
         table: &str,
         keys: &[Key],
@@ -242,7 +242,7 @@ impl Intercept for RequestRecorder {
             && direct_batch_get.recorded.get().is_none()
             && let Some(request) = record(context.request(), components, config)
         {
-            // This fails if a concurrent call has been recorded first, which is equivalent.
+            // This fails if a concurrent call was recorded first. The two recordings are equivalent.
             direct_batch_get.recorded.set(request).ok();
         }
         Ok(())

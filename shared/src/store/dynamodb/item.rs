@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// An item as the SDK represents it.
-pub(in crate::store) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// An item that a `BatchGetItem` returned, through the SDK or directly.
-pub(in crate::store) type BatchItem = serde_dynamo::Item;
+pub(crate) type BatchItem = serde_dynamo::Item;

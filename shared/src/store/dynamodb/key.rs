@@ -7,7 +7,7 @@ use crate::store::{dynamodb::item::Item, error::StoreError};
 
 /// The primary key of an item.
 #[derive(Clone, Serialize)]
-pub(in crate::store) struct Key {
+pub(crate) struct Key {
     #[serde(serialize_with = "as_attribute")]
     pub pk: String,
     #[serde(serialize_with = "as_attribute")]
@@ -30,7 +30,7 @@ impl Key {
 
 /// A kind of item that can be listed. Items of one kind share a partition, and their sort keys consist of a prefix and an id.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct ItemKind {
+pub(crate) struct ItemKind {
     pub sort_key_prefix: &'static str,
 }
 

@@ -25,7 +25,7 @@ const LIST_READ_GROWTH: i32 = 4;
 
 impl Table {
     /// Reads one item.
-    pub(in crate::store) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let response = self
             .client
             .get_item()
@@ -38,7 +38,7 @@ impl Table {
     }
 
     /// Reads the items with `keys`. The results are in the order of the keys, with `None` for an item that does not exist.
-    pub(in crate::store) async fn get_many<const N: usize>(
+    pub(crate) async fn get_many<const N: usize>(
         &self,
         keys: [Key; N],
     ) -> Result<[Option<BatchItem>; N], StoreError> {
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// Reads the items with `keys` that exist, in any order. Uses a direct batch get, and the SDK if that fails.
-    pub(in crate::store) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
+    pub(crate) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
         match self.direct_batch_get.batch_get(&self.name, keys).await {
             Ok(items) => Ok(items),
             // Boxed, because the SDK's futures are large.
@@ -92,7 +92,7 @@ impl Table {
     /// page. If the filter removes some, each further query reads [`LIST_READ_GROWTH`] times as many. If
     /// [`MAX_LIST_READS`] queries do not fill the page, the page stays shorter and the next one starts where it ends. This
     /// limits the cost of a page of a long list.
-    pub(in crate::store) async fn list<T: DeserializeOwned>(
+    pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         pk: String,
         kind: ItemKind,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// The number of attempts, including the first.
-pub(in crate::store) const ATTEMPTS: u32 = 4;
+pub(crate) const ATTEMPTS: u32 = 4;
 /// The pause before the second attempt. Each further pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits before `attempt`. There is no pause before attempt 0, the first one.
-pub(in crate::store) async fn pause_before(attempt: u32) {
+pub(crate) async fn pause_before(attempt: u32) {
     if let Some(pauses) = attempt.checked_sub(1) {
         tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(pauses)).await;
     }

@@ -28,7 +28,7 @@ use crate::store::{
 /// A write is repeated if its response is lost. If it was applied the first time, the repetition succeeds only if the
 /// condition also holds after the write.
 #[derive(Clone)]
-pub(in crate::store) struct Write {
+pub(crate) struct Write {
     change: Change,
     condition: Option<&'static str>,
     condition_error: ConditionError,
@@ -175,7 +175,7 @@ enum WriteError {
 
 impl Table {
     /// Makes a single write. Returns the item after an update, and `None` after any other write.
-    pub(in crate::store) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             match self.write_once(write.clone()).await {
@@ -189,7 +189,7 @@ impl Table {
     }
 
     /// Makes all of `writes` or none of them.
-    pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
             match self.transact_once(&writes).await {
