@@ -24,6 +24,12 @@ STAGES = {
     "template.yaml": {
         "StageName": {"Ref": "Stage"},
         "TracingEnabled": True,
+        "Tags": [
+            {
+                "Key": "access-log-role",
+                "Value": {"Fn::If": ["CreatesAccountLogRole", {"Ref": "ApiGatewayAccount"}, "existing"]},
+            }
+        ],
         "AccessLogSetting": {"DestinationArn": {"Fn::GetAtt": ["AccessLogs", "Arn"]}},
         "MethodSettings": [
             {
@@ -119,10 +125,17 @@ def check_stage(checks, resources, expected):
             checks.equal(f"{mapping}.Stage", properties["Stage"], {"Ref": key})
 
 
+def check_dependencies(checks, resources):
+    """Checks that nothing depends on a conditional resource: without the one, CloudFormation does not create the other."""
+    for key, resource in resources.items():
+        dependencies = resource.get("DependsOn", [])
+        for name in [dependencies] if isinstance(dependencies, str) else dependencies:
+            checks.equal(f"the condition of {name}, on which {key} depends", resources[name].get("Condition"), None)
+
+
 def check_preflight(checks, body, expected):
     """Checks the headers of the response to the preflight request of each path. API Gateway drops a header that the
     response of the method does not declare, and it rejects a declaration in the format of another OpenAPI version."""
-    checks.equal("the OpenAPI version", (body.get("swagger"), body.get("openapi")), ("2.0", None))
     for path, methods in body["paths"].items():
         if not expected:
             checks.equal(f"OPTIONS {path}", methods.get("options"), None)
@@ -161,12 +174,15 @@ def check(file):
     """Returns the faults of a template."""
     checks = Checks()
     resources = translate(file)
+    check_dependencies(checks, resources)
     check_stage(checks, resources, STAGES[file])
     apis = of_type(resources, "AWS::ApiGateway::RestApi")
     checks.equal("the APIs", sorted(apis), ["Api"])
     body = apis["Api"]["Body"]
-    check_preflight(checks, body, PREFLIGHT if file == "template.yaml" else {})
-    check_authorizers(checks, body)
+    checks.equal("the OpenAPI version", body.get("openapi", body.get("swagger")), "2.0")
+    if "swagger" in body:
+        check_preflight(checks, body, PREFLIGHT if file == "template.yaml" else {})
+        check_authorizers(checks, body)
     return checks.failures
 
 
