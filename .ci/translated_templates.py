@@ -44,6 +44,8 @@ STAGES = {
     },
     "infra/example-api/template.yaml": {"StageName": "live", "TracingEnabled": True},
 }
+# API Gateway's newest security policy for regional APIs. It accepts TLS 1.3 only.
+SECURITY_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
 # The variables in the access log of the first template, by their fields. None of them contains a credential, a query or the
 # path of a request.
 ACCESS_LOG = {
@@ -123,6 +125,23 @@ def check_stage(checks, resources, expected):
             checks.failures.append(f"{key} has the name of SAM's extra stage")
         for mapping, properties in of_type(resources, "AWS::ApiGateway::BasePathMapping").items():
             checks.equal(f"{mapping}.Stage", properties["Stage"], {"Ref": key})
+        for association, properties in of_type(resources, "AWS::WAFv2::WebACLAssociation").items():
+            arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${StageName}"
+            expected_arn = {"Fn::Sub": [arn, {"StageName": {"Ref": key}}]}
+            checks.equal(f"{association}.ResourceArn", properties["ResourceArn"], expected_arn)
+
+
+def check_endpoints(checks, resources, api):
+    """Checks the TLS policy of the API and of its custom domain, and that such a domain disables the address of AWS."""
+    domains = of_type(resources, "AWS::ApiGateway::DomainName")
+    for name, properties in {"Api": api, **domains}.items():
+        checks.equal(f"{name}.SecurityPolicy", properties.get("SecurityPolicy"), SECURITY_POLICY)
+        checks.equal(f"{name}.EndpointAccessMode", properties.get("EndpointAccessMode"), "STRICT")
+        checks.equal(f"{name}.EndpointConfiguration", properties["EndpointConfiguration"], {"Types": ["REGIONAL"]})
+    if domains:
+        configuration = api["Body"].get("x-amazon-apigateway-endpoint-configuration")
+        disabled = {"disableExecuteApiEndpoint": {"Fn::If": ["HasDomain", True, False]}}
+        checks.equal("the endpoint configuration of the API", configuration, disabled)
 
 
 def check_dependencies(checks, resources):
@@ -178,6 +197,7 @@ def check(file):
     check_stage(checks, resources, STAGES[file])
     apis = of_type(resources, "AWS::ApiGateway::RestApi")
     checks.equal("the APIs", sorted(apis), ["Api"])
+    check_endpoints(checks, resources, apis["Api"])
     body = apis["Api"]["Body"]
     checks.equal("the OpenAPI version", body.get("openapi", body.get("swagger")), "2.0")
     if "swagger" in body:

@@ -459,8 +459,13 @@ mod tests {
     #[test]
     fn parse_supports_all_conditional_resources() {
         let topic = "arn:aws:sns:eu-central-1:123456789012:alarms";
-        let parameters =
-            [("AlarmTopicArn", topic), ("DomainName", "auth.example.com"), ("HostedZoneId", "Z1")];
+        let web_acl = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/limits/1a2b";
+        let parameters = [
+            ("AlarmTopicArn", topic),
+            ("DomainName", "auth.example.com"),
+            ("HostedZoneId", "Z1"),
+            ("WebAclArn", web_acl),
+        ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
     }
