@@ -25,6 +25,11 @@ pub(crate) enum ResponseType {
     #[serde(rename = "DEFAULT_5XX")]
     Default5xx,
     ExpiredToken,
+    /// A function returned an error, or a result that is not a response. AWS does not document which type this has, and only
+    /// `DEFAULT_5XX` is sure to apply, so a template cannot define it.
+    #[serde(skip)]
+    FunctionFailure,
+    /// Lambda rejected the invocation, for example because it throttles.
     IntegrationFailure,
     IntegrationTimeout,
     InvalidApiKey,
@@ -41,6 +46,9 @@ pub(crate) enum ResponseType {
 
 impl ResponseType {
     /// The status and the message of a type that the template does not define.
+    ///
+    /// The statuses of the two failures of functions are from
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html>.
     fn default(self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequestBody => (StatusCode::BAD_REQUEST, "Invalid request body"),
@@ -59,8 +67,9 @@ impl ResponseType {
             Self::ApiConfigurationError
             | Self::AuthorizerConfigurationError
             | Self::AuthorizerFailure
-            | Self::Default5xx => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
-            Self::IntegrationFailure => (StatusCode::BAD_GATEWAY, "Internal server error"),
+            | Self::Default5xx
+            | Self::IntegrationFailure => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            Self::FunctionFailure => (StatusCode::BAD_GATEWAY, "Internal server error"),
             Self::IntegrationTimeout => (StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"),
         }
     }
@@ -221,6 +230,7 @@ mod tests {
     fn unsupported_definitions_are_rejected() {
         for defined in [
             json!({"UNAUTHORISED": {}}),
+            json!({"FUNCTION_FAILURE": {}}),
             json!({"UNAUTHORIZED": {"StatusCode": 1000}}),
             json!({"UNAUTHORIZED": {"Status": 401}}),
             json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "context.identity.sourceIp"}}}}),

@@ -61,7 +61,7 @@ impl Functions {
         payload: Vec<u8>,
     ) -> Result<Vec<u8>, FunctionError> {
         let Some(function) = self.by_name.get(name) else {
-            return Err(FunctionError::new(
+            return Err(FunctionError::rejection(
                 "ResourceNotFoundException",
                 format!("Function not found: {name}"),
             ));

@@ -31,7 +31,7 @@ impl InvokeClient {
     /// Invokes the function `name` and waits for its result without a timeout.
     pub(crate) async fn invoke(&self, name: &str, payload: Vec<u8>) -> Result<Vec<u8>, FunctionError> {
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.url);
-        let failed = |error: reqwest::Error| FunctionError::new("ServiceException", error.to_string());
+        let failed = |error: reqwest::Error| FunctionError::rejection("ServiceException", error.to_string());
         let response = self.client.post(url).body(payload).send().await.map_err(failed)?;
         let status = response.status();
         let is_function_error = response.headers().contains_key("x-amz-function-error");
@@ -40,8 +40,12 @@ impl InvokeClient {
         if let Ok(error) = serde_json::from_slice::<FunctionError>(&result) {
             return Err(error);
         }
-        if is_function_error || !status.is_success() {
-            return Err(FunctionError::new("ServiceException", format!("the Invoke API returned {status}")));
+        let message = || format!("the Invoke API returned {status}");
+        if !status.is_success() {
+            return Err(FunctionError::rejection("ServiceException", message()));
+        }
+        if is_function_error {
+            return Err(FunctionError::new("Unhandled", message()));
         }
         Ok(result.into())
     }
@@ -64,7 +68,8 @@ mod tests {
         assert_eq!(invoke("fail").await, Err(FunctionError::new("Error", "Unauthorized")));
         assert_eq!(invoke("sleep").await.unwrap_err().error_type, "Sandbox.Timedout");
         let error = invoke("unknown").await.unwrap_err();
-        assert_eq!(error.error_message, "the Invoke API returned 404 Not Found");
+        let message = "the Invoke API returned 404 Not Found";
+        assert_eq!(error, FunctionError::rejection("ServiceException", message));
     }
 
     #[tokio::test]
@@ -72,6 +77,6 @@ mod tests {
         let (listener, port) = loopback::bind(0).await.unwrap();
         drop(listener);
         let client = InvokeClient::new(&format!("http://127.0.0.1:{port}"));
-        assert!(client.invoke("echo", b"{}".to_vec()).await.is_err());
+        assert!(client.invoke("echo", b"{}".to_vec()).await.unwrap_err().is_rejection);
     }
 }

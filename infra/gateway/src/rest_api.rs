@@ -116,9 +116,9 @@ impl RestApi {
         })?;
         let result = result.map_err(|error| {
             tracing::warn!(target: TARGET, function, error_type = error.error_type, "a function failed");
-            ResponseType::IntegrationFailure
+            if error.is_rejection { ResponseType::IntegrationFailure } else { ResponseType::FunctionFailure }
         })?;
-        integration::to_response(&result).ok_or(ResponseType::IntegrationFailure)
+        integration::to_response(&result).ok_or(ResponseType::FunctionFailure)
     }
 
     /// Returns the authorizer's context if the authorizer allows the request.
@@ -291,6 +291,13 @@ mod tests {
         {
             assert_eq!(send("GET", path, &[], "").await.status(), status, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn rejected_invocation_returns_integration_failure() {
+        let response = send("GET", "/missing", &[], "").await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.parts.headers["retry-after"], "1");
     }
 
     #[tokio::test]

@@ -332,6 +332,32 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn only_failures_that_may_pass_return_503_with_retry_after() {
+        let responses = parse(TEMPLATE).unwrap().api.responses;
+        let unavailable = (
+            503,
+            Some("1"),
+            r#"{"error": {"code": "UNAVAILABLE", "message": "The service is unavailable"}}"#,
+        );
+        let internal = (500, None, r#"{"error": {"code": "INTERNAL", "message": "Internal error"}}"#);
+        for (kind, expected) in [
+            (ResponseType::IntegrationFailure, unavailable),
+            (ResponseType::IntegrationTimeout, unavailable),
+            (ResponseType::AuthorizerFailure, unavailable),
+            (ResponseType::AuthorizerConfigurationError, unavailable),
+            (ResponseType::FunctionFailure, internal),
+            (ResponseType::ApiConfigurationError, internal),
+            (ResponseType::Default5xx, internal),
+        ] {
+            let (parts, body) = responses.response(kind, &HeaderValue::from_static("id")).into_parts();
+            let retry_after = parts.headers.get("retry-after").map(|value| value.to_str().unwrap());
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let actual = (parts.status.as_u16(), retry_after, str::from_utf8(&body).unwrap());
+            assert_eq!(actual, expected, "{kind:?}");
+        }
+    }
+
     /// Asserts that parsing fails with `expected` after `from` was replaced by `to` in the service's template.
     #[track_caller]
     fn assert_rejected(from: &str, to: &str, expected: &str) {
@@ -459,8 +485,13 @@ mod tests {
     #[test]
     fn parse_supports_all_conditional_resources() {
         let topic = "arn:aws:sns:eu-central-1:123456789012:alarms";
-        let parameters =
-            [("AlarmTopicArn", topic), ("DomainName", "auth.example.com"), ("HostedZoneId", "Z1")];
+        let web_acl = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/limits/1a2b";
+        let parameters = [
+            ("AlarmTopicArn", topic),
+            ("DomainName", "auth.example.com"),
+            ("HostedZoneId", "Z1"),
+            ("WebAclArn", web_acl),
+        ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
     }

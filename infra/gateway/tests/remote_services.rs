@@ -18,7 +18,7 @@ async fn remote_functions_are_invoked_through_the_invoke_api() {
     assert_eq!(status(&gateway, "/v1/projects", "Bearer unknown").await, 401);
 
     remote.stop().await;
-    assert_eq!(status(&gateway, "/v1/health", "").await, 500);
+    assert_eq!(status(&gateway, "/v1/health", "").await, 503);
     assert_eq!(status(&gateway, "/v1/projects", "Bearer unknown").await, 503);
 }
 

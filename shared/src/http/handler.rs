@@ -1,6 +1,12 @@
 //! Runs a handler: converts Lambda's event to a request, and the handler's result to a response.
 
-use std::{convert::Infallible, future::Future, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{self, Future},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Poll,
+};
 
 use lambda_http::{
     Adapter,
@@ -70,7 +76,8 @@ where
     let result = if let Some(RateLimitDecision::Exceeded(status)) = rate_limit {
         Err(Error::rate_limited(status.resets_in))
     } else {
-        invocation.run(handle(principal, request)).await.map_err(Error::unavailable).flatten()
+        let handled = catch_panic(async { handle(principal, request).await });
+        invocation.run(handled).await.map_err(Error::unavailable).flatten()
     };
     let (mut response, reason) = match result {
         Ok(response) => (response, None),
@@ -91,10 +98,24 @@ where
     Ok(response)
 }
 
+/// Runs `work`. If it panics, the result is an internal error, so that the response is 500.
+///
+/// If the panic reached the Lambda runtime, the invocation would fail. API Gateway may then return the same gateway response
+/// as if Lambda had throttled the function, which is 503.
+fn catch_panic(
+    work: impl Future<Output = Result<Response, Error>>,
+) -> impl Future<Output = Result<Response, Error>> {
+    // Boxed, because the futures of handlers are large.
+    let mut work = Box::pin(work);
+    // After a panic, `work` is never polled again.
+    future::poll_fn(move |context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(Error::internal("the function panicked"))))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::future;
-
     use aws_config::{BehaviorVersion, SdkConfig};
     use serde_json::{Value, json};
 
@@ -133,6 +154,26 @@ mod tests {
     async fn handler_that_exceeds_the_timeout_returns_503() {
         let function = function(app().await, |_, _| future::pending());
         assert_eq!(invoke(function, event(&json!({}))).await["statusCode"], 503);
+    }
+
+    #[tokio::test]
+    async fn handler_that_panics_returns_500() {
+        async fn panic_later() -> Result<Response, Error> {
+            tokio::task::yield_now().await;
+            panic!("this panic is part of a test")
+        }
+        fn panic_at_once() -> future::Ready<Result<Response, Error>> {
+            panic!("this panic is part of a test")
+        }
+        let later = invoke(public(app().await, |_, _| panic_later()), event(&json!({}))).await;
+        let at_once = invoke(public(app().await, |_, _| panic_at_once()), event(&json!({}))).await;
+        for response in [later, at_once] {
+            assert_eq!(response["statusCode"], 500);
+            let body = r#"{"error": {"code": "INTERNAL", "message": "Internal error"}}"#;
+            assert_eq!(response["body"], body);
+            assert_eq!(response["multiValueHeaders"]["x-request-id"], json!(["1"]));
+            assert_eq!(response["multiValueHeaders"].get("retry-after"), None);
+        }
     }
 
     #[tokio::test]

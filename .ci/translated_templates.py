@@ -1,0 +1,219 @@
+"""Translates the SAM templates to CloudFormation, as AWS does when it deploys them, and checks what SAM generates.
+
+`.ci/lint-aws` runs this module with the pinned translator. SAM generates the REST API, its deployment, its stages and the
+responses to preflight requests. No other test sees these, because the local gateway reads the SAM templates themselves.
+"""
+
+import json
+import logging
+import pathlib
+import sys
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# SAM generates a further stage with this name unless the template sets OpenApiVersion. That stage would serve all routes
+# without the settings of the template's own stage.
+EXTRA_STAGE = "Stage"
+
+# All settings of the stage of each template, except the references to the API and to its deployment.
+STAGES = {
+    "template.yaml": {
+        "StageName": {"Ref": "Stage"},
+        "TracingEnabled": True,
+        "Tags": [
+            {
+                "Key": "access-log-role",
+                "Value": {"Fn::If": ["CreatesAccountLogRole", {"Ref": "ApiGatewayAccount"}, "existing"]},
+            }
+        ],
+        "AccessLogSetting": {"DestinationArn": {"Fn::GetAtt": ["AccessLogs", "Arn"]}},
+        "MethodSettings": [
+            {
+                "ResourcePath": "/*",
+                "HttpMethod": "*",
+                "ThrottlingRateLimit": {"Ref": "ThrottlingRate"},
+                "ThrottlingBurstLimit": {"Ref": "ThrottlingBurst"},
+                "LoggingLevel": "OFF",
+                "DataTraceEnabled": False,
+            }
+        ],
+    },
+    "infra/example-api/template.yaml": {"StageName": "live", "TracingEnabled": True},
+}
+# API Gateway's newest security policy for regional APIs. It accepts TLS 1.3 only.
+SECURITY_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
+# The variables in the access log of the first template, by their fields. None of them contains a credential, a query or the
+# path of a request.
+ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "error_type": "$context.error.responseType",
+    "principal_id": "$context.authorizer.principalId",
+    "authorizer_status": "$context.authorizer.status",
+    "authorizer_ms": "$context.authorizer.latency",
+    "integration_status": "$context.integration.status",
+    "integration_ms": "$context.integration.latency",
+    "milliseconds": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+    "source_ip": "$context.identity.sourceIp",
+    "trace_id": "$context.xrayTraceId",
+}
+# The headers of the responses to preflight requests, except Access-Control-Allow-Methods. Only the first template has them.
+PREFLIGHT = {
+    "Access-Control-Allow-Origin": {"Fn::Sub": "'${AllowedOrigin}'"},
+    "Access-Control-Allow-Headers": "'Authorization,Content-Type,Idempotency-Key'",
+    "Access-Control-Max-Age": "'600'",
+}
+
+
+class Checks:
+    """Compares values and collects the differences."""
+
+    def __init__(self):
+        self.failures = []
+
+    def equal(self, what, actual, expected):
+        if actual != expected:
+            self.failures.append(f"{what} is {json.dumps(actual)} instead of {json.dumps(expected)}")
+
+
+def translate(file):
+    """Returns the resources of a template, as CloudFormation receives them from SAM."""
+    template = yaml_parse((ROOT / file).read_text())
+    template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    for resource in template["Resources"].values():
+        # `sam package` replaces local folders by objects in S3.
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in resource["Properties"]:
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    session = boto3.session.Session(region_name="eu-central-1")
+    translator = Translator({}, Parser(), boto_session=session)
+    return translator.translate(template, parameter_values={})["Resources"]
+
+
+def of_type(resources, name):
+    """Returns the properties of all resources of a type, by their logical ids."""
+    return {key: resource["Properties"] for key, resource in resources.items() if resource["Type"] == name}
+
+
+def check_stage(checks, resources, expected):
+    """Checks that there is one stage, that it has the expected settings, and that no other resource uses another stage."""
+    deployments = of_type(resources, "AWS::ApiGateway::Deployment")
+    checks.equal("the number of deployments", len(deployments), 1)
+    for key, deployment in deployments.items():
+        checks.equal(f"{key}.StageName", deployment.get("StageName"), None)
+        checks.equal(f"{key}.StageDescription", deployment.get("StageDescription"), None)
+
+    stages = of_type(resources, "AWS::ApiGateway::Stage")
+    checks.equal("the number of stages", len(stages), 1)
+    for key, stage in stages.items():
+        settings = dict(stage)
+        checks.equal(f"{key}.RestApiId", settings.pop("RestApiId"), {"Ref": "Api"})
+        checks.equal(f"{key}.DeploymentId", settings.pop("DeploymentId"), {"Ref": next(iter(deployments))})
+        if "AccessLogSetting" in settings:
+            log = dict(settings["AccessLogSetting"])
+            checks.equal("the access log", json.loads(log.pop("Format")), ACCESS_LOG)
+            settings["AccessLogSetting"] = log
+        checks.equal(key, settings, expected)
+        if settings["StageName"] == EXTRA_STAGE:
+            checks.failures.append(f"{key} has the name of SAM's extra stage")
+        for mapping, properties in of_type(resources, "AWS::ApiGateway::BasePathMapping").items():
+            checks.equal(f"{mapping}.Stage", properties["Stage"], {"Ref": key})
+        for association, properties in of_type(resources, "AWS::WAFv2::WebACLAssociation").items():
+            arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${StageName}"
+            expected_arn = {"Fn::Sub": [arn, {"StageName": {"Ref": key}}]}
+            checks.equal(f"{association}.ResourceArn", properties["ResourceArn"], expected_arn)
+
+
+def check_endpoints(checks, resources, api):
+    """Checks the TLS policy of the API and of its custom domain, and that such a domain disables the address of AWS."""
+    domains = of_type(resources, "AWS::ApiGateway::DomainName")
+    for name, properties in {"Api": api, **domains}.items():
+        checks.equal(f"{name}.SecurityPolicy", properties.get("SecurityPolicy"), SECURITY_POLICY)
+        checks.equal(f"{name}.EndpointAccessMode", properties.get("EndpointAccessMode"), "STRICT")
+        checks.equal(f"{name}.EndpointConfiguration", properties["EndpointConfiguration"], {"Types": ["REGIONAL"]})
+    if domains:
+        configuration = api["Body"].get("x-amazon-apigateway-endpoint-configuration")
+        disabled = {"disableExecuteApiEndpoint": {"Fn::If": ["HasDomain", True, False]}}
+        checks.equal("the endpoint configuration of the API", configuration, disabled)
+
+
+def check_dependencies(checks, resources):
+    """Checks that nothing depends on a conditional resource: without the one, CloudFormation does not create the other."""
+    for key, resource in resources.items():
+        dependencies = resource.get("DependsOn", [])
+        for name in [dependencies] if isinstance(dependencies, str) else dependencies:
+            checks.equal(f"the condition of {name}, on which {key} depends", resources[name].get("Condition"), None)
+
+
+def check_preflight(checks, body, expected):
+    """Checks the headers of the response to the preflight request of each path. API Gateway drops a header that the
+    response of the method does not declare, and it rejects a declaration in the format of another OpenAPI version."""
+    for path, methods in body["paths"].items():
+        if not expected:
+            checks.equal(f"OPTIONS {path}", methods.get("options"), None)
+            continue
+        options = methods["options"]
+        checks.equal(f"the security of OPTIONS {path}", options.get("security"), None)
+        allowed = sorted(method.upper() for method in methods)
+        integration = options["x-amazon-apigateway-integration"]
+        checks.equal(f"the integration of OPTIONS {path}", integration["type"], "mock")
+        checks.equal(f"the responses of OPTIONS {path}", sorted(integration["responses"]), ["default"])
+        response = integration["responses"]["default"]
+        headers = {
+            name.removeprefix("method.response.header."): value
+            for name, value in response["responseParameters"].items()
+        }
+        methods_header = headers.pop("Access-Control-Allow-Methods").strip("'").split(",")
+        checks.equal(f"Access-Control-Allow-Methods of {path}", sorted(methods_header), allowed)
+        checks.equal(f"the headers of OPTIONS {path}", headers, expected)
+        declared = options["responses"][response["statusCode"]]["headers"]
+        names = sorted([*expected, "Access-Control-Allow-Methods"])
+        checks.equal(f"the declared headers of OPTIONS {path}", sorted(declared), names)
+        for name, declaration in declared.items():
+            kind = "integer" if name == "Access-Control-Max-Age" else "string"
+            checks.equal(f"the declaration of {name} of OPTIONS {path}", declaration, {"type": kind})
+
+
+def check_authorizers(checks, body):
+    """Checks that the results of authorizers are not cached: a cached result would outlive a revocation."""
+    for name, scheme in body["securityDefinitions"].items():
+        authorizer = scheme["x-amazon-apigateway-authorizer"]
+        checks.equal(f"{name}.authorizerResultTtlInSeconds", authorizer["authorizerResultTtlInSeconds"], 0)
+        checks.equal(f"{name}.identitySource", authorizer["identitySource"], "method.request.header.Authorization")
+
+
+def check(file):
+    """Returns the faults of a template."""
+    checks = Checks()
+    resources = translate(file)
+    check_dependencies(checks, resources)
+    check_stage(checks, resources, STAGES[file])
+    apis = of_type(resources, "AWS::ApiGateway::RestApi")
+    checks.equal("the APIs", sorted(apis), ["Api"])
+    check_endpoints(checks, resources, apis["Api"])
+    body = apis["Api"]["Body"]
+    checks.equal("the OpenAPI version", body.get("openapi", body.get("swagger")), "2.0")
+    if "swagger" in body:
+        check_preflight(checks, body, PREFLIGHT if file == "template.yaml" else {})
+        check_authorizers(checks, body)
+    return checks.failures
+
+
+def main():
+    # SAM warns about settings of its own that this module does not have.
+    logging.disable(logging.WARNING)
+    failures = [f"{file}: {failure}" for file in STAGES for failure in check(file)]
+    if failures:
+        sys.exit("\n".join(failures))
+    print(f"{len(STAGES)} translated templates have the expected stage")
+
+
+if __name__ == "__main__":
+    main()
