@@ -1,4 +1,4 @@
-//! `/v1/projects`: manages projects, the resource that credentials protect here.
+//! `/v1/projects`: manages projects, the resource that credentials give access to.
 use std::{convert::identity, sync::Arc};
 
 use schemars::JsonSchema;

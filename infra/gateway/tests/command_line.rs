@@ -266,7 +266,7 @@ async fn log_is_json_by_default_without_a_terminal() {
 }
 
 #[tokio::test]
-async fn log_is_text_on_request() {
+async fn log_is_text_with_log_option_text() {
     assert_text(&logged(&["--log", "text"]).await);
 }
 

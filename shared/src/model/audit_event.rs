@@ -151,7 +151,7 @@ impl AuditEvent {
         }
     }
 
-    /// Returns true if the event changed the key `id` or was caused by it.
+    /// Returns true if the key `id` was changed in this event, or if it caused the event.
     #[must_use]
     pub fn is_about_key(&self, id: KeyId) -> bool {
         let affected = match self.action {

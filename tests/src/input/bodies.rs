@@ -207,7 +207,7 @@ async fn send_with_types(
     content_types.iter().fold(request, typed).send().await
 }
 
-/// Returns `body` with another field in front of its own.
+/// Returns `body` with an additional first field.
 fn with_first_field(body: &Value, name: &str, value: &str) -> String {
     body.to_string().replacen('{', &format!(r#"{{"{name}": {value}, "#), 1)
 }

@@ -28,7 +28,7 @@ struct Arguments {
     /// Number of logins of each case. 0 skips them.
     #[arg(long, default_value_t = 400)]
     logins: usize,
-    /// Seed of the random order. Each run uses another one by default.
+    /// Seed of the random order. By default, each run uses a different one.
     #[arg(long)]
     seed: Option<u64>,
 }
