@@ -82,7 +82,7 @@ impl Error {
     }
 
     /// 400: the request is malformed.
-    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::BadRequest, message)
     }
 
@@ -96,7 +96,7 @@ impl Error {
 
     /// The error if the new password in the request's `field` was not hashed: 400 if the password is a common one.
     #[must_use]
-    pub fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
+    pub(crate) fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
         match cause {
             NewPasswordError::Common => Self::bad_field(field, cause),
             NewPasswordError::Failed(error) => error.into(),
@@ -265,7 +265,6 @@ impl fmt::Debug for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreError;
 
     #[test]
     fn log_reason_has_the_cause_and_no_text_from_the_caller() {

@@ -308,8 +308,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::http::response;
-    use crate::primitives::{name::Name, permission::Permissions, scope::ProjectScope};
+    use crate::{
+        http::response,
+        primitives::{name::Name, permission::Permissions, scope::ProjectScope},
+    };
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ const TIME_DIGITS: usize = 8;
 /// The number of random digits. They distinguish ids that are created in the same millisecond.
 const RANDOM_DIGITS: usize = 8;
 /// The number of digits after the prefix.
-pub const ID_DIGITS: usize = TIME_DIGITS + RANDOM_DIGITS;
+pub(crate) const ID_DIGITS: usize = TIME_DIGITS + RANDOM_DIGITS;
 
 /// A kind of entity that has ids.
 pub trait IdKind {

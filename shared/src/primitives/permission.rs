@@ -70,7 +70,7 @@ impl Permissions {
     }
 
     #[must_use]
-    pub fn contains_all(self, others: Self) -> bool {
+    pub(crate) fn contains_all(self, others: Self) -> bool {
         others.0 & !self.0 == 0
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::primitives::{environment::Environment, timestamp::Timestamp};
 
-pub const WINDOW_SECONDS: u32 = 60;
+pub(crate) const WINDOW_SECONDS: u32 = 60;
 
 /// How many requests per minute an API key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +73,7 @@ impl Window {
 
     /// Returns the number of seconds from `now` to the end of the window. It is at least 1.
     #[must_use]
-    pub fn ends_in(self, now: Timestamp) -> u32 {
+    pub(crate) fn ends_in(self, now: Timestamp) -> u32 {
         let end = (self.0 + 1) * i64::from(WINDOW_SECONDS);
         u32::try_from(end - now.unix_seconds()).unwrap_or(0).max(1)
     }

@@ -43,7 +43,7 @@ impl Scope {
 #[serde(try_from = "Vec<ProjectId>")]
 pub struct Projects(Vec<ProjectId>);
 
-pub const MAX_PROJECTS: usize = 100;
+pub(crate) const MAX_PROJECTS: usize = 100;
 
 #[derive(Debug, thiserror::Error)]
 #[error("must contain 1 to {MAX_PROJECTS} project ids")]

@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 use crate::{credentials::pepper::Peppers, primitives::timestamp::Timestamp};
 
 /// The number of consecutive failures that disables a password.
-pub const MAX_CONSECUTIVE_FAILURES: u32 = 100;
+pub(crate) const MAX_CONSECUTIVE_FAILURES: u32 = 100;
 
 /// The number of consecutive failures from one source after which attempts are delayed.
 const FAILURES_BEFORE_DELAY: u32 = 5;

@@ -37,7 +37,7 @@ impl Aws {
     }
 
     /// Creates clients with the [`defaults`] and the settings of the environment.
-    pub async fn from_env() -> Self {
+    pub(crate) async fn from_env() -> Self {
         let config = defaults().load().await;
         Self::new(&config, &config)
     }

@@ -55,7 +55,7 @@ impl Config {
     /// # Errors
     /// If a variable is missing or malformed.
     #[expect(clippy::disallowed_methods, reason = "this module is the only one that reads the environment")]
-    pub fn from_env() -> Result<Self, ConfigError> {
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 

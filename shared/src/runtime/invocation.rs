@@ -102,7 +102,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Logs the invocation's line with this HTTP status. `reason` is why the request was rejected or failed.
-    pub fn finish_with_status(&self, status: StatusCode, reason: Option<&str>) {
+    pub(crate) fn finish_with_status(&self, status: StatusCode, reason: Option<&str>) {
         let outcome = if status.is_server_error() {
             Outcome::Failed
         } else if status.is_client_error() {

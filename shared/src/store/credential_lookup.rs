@@ -23,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// If the read fails or takes too long.
-    pub async fn warm_up(&self) -> Result<(), StoreError> {
+    pub(crate) async fn warm_up(&self) -> Result<(), StoreError> {
         let keys = [Key::decoy()];
         let read = timeout(WARMING_TIMEOUT, self.table.batch_get(&keys));
         read.await.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))?.map(drop)

@@ -66,8 +66,8 @@ const UNRECORDED_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
 /// A client of `DynamoDB` that also makes direct batch gets.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
-    pub(crate) client: Client,
-    pub(crate) direct_batch_get: Arc<DirectBatchGet>,
+    pub(super) client: Client,
+    pub(super) direct_batch_get: Arc<DirectBatchGet>,
 }
 
 impl DynamoDb {
@@ -89,7 +89,7 @@ impl DynamoDb {
 
 /// Sends direct batch gets.
 #[derive(Debug, Default)]
-pub(crate) struct DirectBatchGet {
+pub(super) struct DirectBatchGet {
     recorded: OnceLock<RecordedRequest>,
     is_enabled: AtomicBool,
 }
@@ -106,7 +106,7 @@ struct RecordedRequest {
 
 /// The reason why a direct batch get did not return a complete response.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DirectBatchGetError {
+pub(super) enum DirectBatchGetError {
     #[error("disabled")]
     Disabled,
     #[error("request could not be built")]
@@ -148,7 +148,7 @@ impl DirectBatchGet {
     ///
     /// # Errors
     /// If direct batch gets are disabled, or the one attempt does not return a complete response.
-    pub(crate) async fn batch_get(
+    pub(super) async fn batch_get(
         &self,
         table: &str,
         keys: &[Key],
