@@ -10,6 +10,8 @@ use shared::primitives::random::Random;
 
 /// The maximum number of attempts to simplify a failing case.
 const MAX_SHRINKS: u32 = 200;
+/// How long a failing case is simplified, in milliseconds. Some cases take seconds.
+const MAX_SHRINK_TIME: u32 = 60_000;
 
 /// Runs `test` on random cases, and panics if it fails for one. The number of cases is that of proptest
 /// (`PROPTEST_CASES`, 256 by default), divided by `divisor`.
@@ -27,6 +29,7 @@ where
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         max_shrink_iters: default.max_shrink_iters.min(MAX_SHRINKS),
+        max_shrink_time: MAX_SHRINK_TIME,
         ..default
     };
     let result = TestRunner::new(config.clone()).run(strategy, |case| {
