@@ -30,8 +30,6 @@ pub(crate) fn to_entity<T: DeserializeOwned>(item: impl Into<BatchItem>) -> Resu
 }
 
 /// Converts an attribute to a value.
-pub(crate) fn value<T: DeserializeOwned>(
-    attribute: serde_dynamo::AttributeValue,
-) -> Result<T, StoreError> {
+pub(crate) fn value<T: DeserializeOwned>(attribute: serde_dynamo::AttributeValue) -> Result<T, StoreError> {
     from_attribute_value(attribute).map_err(StoreError::malformed)
 }
