@@ -1,5 +1,5 @@
 //! `/v1/projects`: manages projects, the resource that credentials give access to.
-use std::{convert::identity, sync::Arc};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use shared::{
     http::{
         self, ENVIRONMENT, Event, PAGING, Request, Response, StatusCode, examples,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
-        views::PageView,
+        views::{PageView, ProjectView},
     },
     model::project::Project,
     primitives::{
@@ -34,7 +34,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "A page of projects.",
-            body: Some((schema_of::<PageView<Project>>, || examples::page(&examples::project()))),
+            body: Some((schema_of::<PageView<ProjectView>>, || examples::page(&examples::project()))),
         },
         errors: &[],
     },
@@ -56,7 +56,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 201,
             description: "The project.",
-            body: Some((schema_of::<Project>, examples::project)),
+            body: Some((schema_of::<ProjectView>, examples::project)),
         },
         errors: &[(409, "Another request with the same `Idempotency-Key` is in progress.")],
     },
@@ -74,7 +74,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "The project.",
-            body: Some((schema_of::<Project>, examples::project)),
+            body: Some((schema_of::<ProjectView>, examples::project)),
         },
         errors: &[],
     },
@@ -96,7 +96,7 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "The project.",
-            body: Some((schema_of::<Project>, examples::project)),
+            body: Some((schema_of::<ProjectView>, examples::project)),
         },
         errors: &[],
     },
@@ -160,7 +160,7 @@ async fn list(
             app.store.projects_among(account_id, environment, in_scope.as_slice(), &paging).await?
         }
     };
-    let page = PageView::new(projects, &list, identity);
+    let page = PageView::new(projects, &list, ProjectView::from);
     Ok(http::json(StatusCode::OK, &page))
 }
 
@@ -178,22 +178,23 @@ async fn create(
         return Ok(response);
     }
     let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: now };
-    let result = idempotency.result(StatusCode::CREATED, &project, now);
+    let view = ProjectView::from(project.clone());
+    let result = idempotency.result(StatusCode::CREATED, &view, now);
     app.store.create_project(account_id, environment, &project, result.as_ref()).await?;
-    Ok(http::json(StatusCode::CREATED, &project))
+    Ok(http::json(StatusCode::CREATED, &view))
 }
 
 async fn get(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("project_id")?;
     let project = app.store.project(partition.account_id, partition.environment, &id).await?;
-    Ok(http::json(StatusCode::OK, &project.ok_or_else(Error::not_found)?))
+    Ok(http::json(StatusCode::OK, &ProjectView::from(project.ok_or_else(Error::not_found)?)))
 }
 
 async fn rename(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("project_id")?;
     let ProjectBody { name } = request.body()?;
     let project = app.store.rename_project(partition.account_id, partition.environment, &id, &name).await?;
-    Ok(http::json(StatusCode::OK, &project))
+    Ok(http::json(StatusCode::OK, &ProjectView::from(project)))
 }
 
 async fn delete(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {

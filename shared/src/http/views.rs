@@ -7,6 +7,7 @@ use crate::{
     model::{
         api_key::ApiKey,
         member::{Member, MemberStatus},
+        project::Project,
         session::Session,
     },
     primitives::{
@@ -16,6 +17,7 @@ use crate::{
         name::Name,
         pagination::{List, Page},
         permission::Permissions,
+        project_id::ProjectId,
         scope::ProjectScope,
         timestamp::Timestamp,
     },
@@ -147,6 +149,25 @@ impl SessionView {
     pub fn new(session: Session, current: SessionId) -> Self {
         let Session { id, created_at, last_used_at, expires_at, user_agent, .. } = session;
         Self { id, created_at, last_used_at, expires_at, user_agent, current: id == current }
+    }
+}
+
+/// A project: the resource that credentials give access to in this service.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Project")]
+pub struct ProjectView {
+    /// The id of the project.
+    id: ProjectId,
+    /// The name of the project.
+    name: Name,
+    /// When the project was created.
+    created_at: Timestamp,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        let Project { id, name, created_at } = project;
+        Self { id, name, created_at }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// An event of an account's audit trail.
+// It has no view: an event never changes, so it is published in the form in which it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
     /// The id of the event.
