@@ -74,7 +74,7 @@ impl<T> Id<T> {
     /// Returns the id with these digits. Tokens contain ids in this form, without the prefix.
     ///
     /// # Errors
-    /// Returns an error if `digits` is not [`ID_DIGITS`] base62 digits.
+    /// Returns an error if `digits` is not `ID_DIGITS` base62 digits.
     pub fn from_digits(digits: &str) -> Result<Self, InvalidId> {
         let digits: [u8; ID_DIGITS] = digits.as_bytes().try_into().map_err(|_| InvalidId)?;
         if base62::is_base62(&digits) { Ok(Self { digits, kind: PhantomData }) } else { Err(InvalidId) }

@@ -24,7 +24,7 @@ pub struct Quotas {
     pub test: Quota,
 }
 
-/// A window of [`WINDOW_SECONDS`], as the number of windows since 1970.
+/// A window of 60 seconds, as the number of windows since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Window(pub(crate) i64);
