@@ -36,7 +36,6 @@ mod passwords;
 mod preconditions;
 mod projects;
 mod sessions;
-mod usage;
 
 use self::dynamodb::Table;
 pub use self::{

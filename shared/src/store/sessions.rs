@@ -1,6 +1,7 @@
 //! Reads and writes of sessions.
 
 use crate::{
+    credentials::digest::TokenDigest,
     model::{
         audit_event::{Action, Actor, AuditContext},
         session::Session,
@@ -8,6 +9,7 @@ use crate::{
     primitives::{
         id::{AccountId, SessionId, UserId},
         pagination::{Page, Paging},
+        timestamp::Timestamp,
     },
     store::{
         Store,
@@ -71,5 +73,29 @@ impl Store {
         session: SessionId,
     ) -> Result<(), StoreError> {
         self.table.write(Write::delete(Key::session(account, user, session)).if_exists()).await.map(drop)
+    }
+
+    /// Records the use of `session` and stores `digest` as the digest of its token. A session that has ended in the meantime
+    /// stays ended.
+    ///
+    /// # Errors
+    /// If the write fails.
+    pub async fn record_session_use(
+        &self,
+        session: &Session,
+        digest: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = Key::session(session.account_id, session.user_id, session.id);
+        let update = Write::update(key, "SET #last_used_at = :now, #digest = :digest")
+            .if_exists()
+            .name("#last_used_at", "last_used_at")
+            .name("#digest", "digest")
+            .value(":now", now)?
+            .value(":digest", digest)?;
+        match self.table.write(update).await {
+            Ok(_) | Err(StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
