@@ -1,4 +1,5 @@
 //! `POST /v1/api-keys`: creates an API key.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

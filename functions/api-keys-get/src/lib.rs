@@ -1,4 +1,5 @@
 //! `GET /v1/api-keys/{key_id}`: returns an API key.
+
 use std::sync::Arc;
 
 use shared::{

@@ -1,4 +1,5 @@
 //! `GET /v1/api-keys`: lists the account's API keys.
+
 use std::sync::Arc;
 
 use schemars::json_schema;

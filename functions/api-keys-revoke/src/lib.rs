@@ -1,4 +1,5 @@
 //! `DELETE /v1/api-keys/{key_id}`: revokes an API key.
+
 use std::sync::Arc;
 
 use shared::{

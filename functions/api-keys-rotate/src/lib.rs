@@ -1,4 +1,5 @@
 //! `POST /v1/api-keys/{key_id}/rotate`: replaces the secret of an API key.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
 //! `GET /v1/audit-events`: lists the events of the account's audit trail.
+
 use std::{convert::identity, sync::Arc};
 
 use serde_json::json;

@@ -3,6 +3,7 @@
 mod event;
 mod policy;
 mod usage;
+
 use std::{fmt, sync::Arc};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};

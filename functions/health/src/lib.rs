@@ -1,4 +1,5 @@
 //! `GET /v1/health`: reports that the service is running. It does not check the services that this one depends on.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
 //! `POST /v1/auth/login`: creates a session.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
 //! `POST /v1/auth/logout`: ends the caller's session.
+
 use std::sync::Arc;
 
 use shared::{

@@ -1,4 +1,5 @@
 //! `GET /v1/auth/me`: returns the caller's identity and permissions.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

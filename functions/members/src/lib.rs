@@ -1,4 +1,5 @@
 //! `/v1/members`: manages the members of an account.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

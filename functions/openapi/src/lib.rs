@@ -1,5 +1,6 @@
 //! `GET /v1/openapi.json`: the OpenAPI document, and `GET /docs`: the same content as a web page. `infra/openapi-document`
 //! generates both files.
+
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine, prelude::BASE64_STANDARD};

@@ -1,5 +1,6 @@
 //! Commands for the operator of the service. The function has no route: each invocation sends one command, and anyone who
 //! is allowed to invoke the function can send any command.
+
 use std::{net::IpAddr, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};

@@ -1,4 +1,5 @@
 //! `POST /v1/auth/password`: changes the caller's password and ends all of their other sessions.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
 //! `/v1/projects`: manages projects, the resource that credentials give access to.
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
 //! `/v1/auth/sessions`: lists and ends the caller's sessions.
+
 use std::sync::Arc;
 
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! Error responses and response headers, which all operations share.
+
 use serde_json::{Map, Value, json};
 use shared::{
     authorization::denial::{Forbidden, Unauthenticated},

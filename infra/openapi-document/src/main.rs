@@ -1,4 +1,5 @@
 //! Writes the OpenAPI document and the API reference page: `cargo run -p openapi-document`.
+
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
