@@ -1,6 +1,6 @@
 //! `GET /v1/audit-events`: lists the events of the account's audit trail.
 
-use std::{convert::identity, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::json;
 use shared::{
@@ -9,9 +9,8 @@ use shared::{
     http::{
         self, Event, PAGING, Request, Response, StatusCode, examples,
         openapi::{Credentials, Location, Operation, Parameter, Success, Tag, schema_of},
-        views::PageView,
+        views::{AuditEventView, PageView},
     },
-    model::audit_event::AuditEvent,
     primitives::{id::KeyId, pagination::List},
     runtime::{app::App, function::Function},
 };
@@ -39,7 +38,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     success: Success {
         status: 200,
         description: "A page of audit events.",
-        body: Some((schema_of::<PageView<AuditEvent>>, || {
+        body: Some((schema_of::<PageView<AuditEventView>>, || {
             examples::page(
                 &json!({"id": "event_0VpZbQ9sWm40aYeK", "type": "api_key.rotated", "created_at": "2026-01-30T12:00:00Z", "key_id": "key_0VpZbQ9sWm40aYeK", "previous_expires_at": "2026-01-31T12:00:00Z", "actor": {"type": "session", "user_id": "user_0VpZbQ9sWm40aYeK", "session_id": "sid_0VpZbQ9sWm40aYeK"}, "request_id": "0b5ba5de-0000-0000-0000-000000000000", "source_ip": "192.0.2.1"}),
             )
@@ -66,6 +65,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         .store
         .audit_events(account_id, &paging, |event| key.is_none_or(|key| event.is_about_key(key)))
         .await?;
-    let page = PageView::new(events, &list, identity);
+    let page = PageView::new(events, &list, AuditEventView::from);
     Ok(http::json(StatusCode::OK, &page))
 }

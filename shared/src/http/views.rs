@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     model::{
         api_key::ApiKey,
+        audit_event::{Action, Actor, AuditEvent},
         member::{Member, MemberStatus},
         project::Project,
         session::Session,
@@ -13,7 +14,7 @@ use crate::{
     primitives::{
         email::EmailAddress,
         environment::Environment,
-        id::{KeyId, SessionId, UserId},
+        id::{EventId, KeyId, SessionId, UserId},
         name::Name,
         pagination::{List, Page},
         permission::Permissions,
@@ -122,6 +123,32 @@ impl From<Member> for MemberView {
     fn from(member: Member) -> Self {
         let Member { id, email, permissions, status, created_at, .. } = member;
         Self { id, email, permissions, status, created_at }
+    }
+}
+
+/// An event of an account's audit trail.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvent")]
+pub struct AuditEventView {
+    /// The id of the event.
+    id: EventId,
+    /// When the event happened.
+    created_at: Timestamp,
+    /// Who caused the event, or null for a failed login.
+    actor: Option<Actor>,
+    /// What happened.
+    #[serde(flatten)]
+    action: Action,
+    /// The id of the request that caused the event. The logs contain the same id.
+    request_id: String,
+    /// The IP address that the request came from, or null if it is unknown.
+    source_ip: Option<String>,
+}
+
+impl From<AuditEvent> for AuditEventView {
+    fn from(event: AuditEvent) -> Self {
+        let AuditEvent { id, created_at, actor, action, request_id, source_ip } = event;
+        Self { id, created_at, actor, action, request_id, source_ip }
     }
 }
 

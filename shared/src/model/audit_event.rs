@@ -19,22 +19,17 @@ use crate::{
     },
 };
 
-/// An event of an account's audit trail.
-// It has no view: an event never changes, so it is published in the form in which it is stored.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+/// An event of an account's audit trail. It never changes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// The id of the event.
     pub id: EventId,
-    /// When the event happened.
     pub created_at: Timestamp,
-    /// Who caused the event, or null for a failed login.
+    /// None for a failed login.
     pub actor: Option<Actor>,
-    /// What happened.
     #[serde(flatten)]
     pub action: Action,
-    /// The id of the request that caused the event. The logs contain the same id.
     pub request_id: String,
-    /// The IP address that the request came from, or null if it is unknown.
+    /// None if the IP address is unknown.
     pub source_ip: Option<String>,
 }
 
