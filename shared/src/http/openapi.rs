@@ -83,7 +83,6 @@ impl Tag {
     }
 }
 
-/// Returns an example.
 pub type Example = fn() -> Value;
 
 /// The credentials that an operation requires.
@@ -111,7 +110,6 @@ pub enum Location {
     Header,
 }
 
-/// A request body.
 pub struct Body {
     pub schema: SchemaOf,
     pub example: Example,

@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::Client;
 use self::direct_batch_get::DirectBatchGet;
 pub use self::direct_batch_get::DynamoDb;
 
-/// A table.
 pub(super) struct Table {
     client: Client,
     direct_batch_get: Arc<DirectBatchGet>,
