@@ -29,13 +29,13 @@ def configured_client(account: Account, tmp_path: Path, monkeypatch: pytest.Monk
         yield client
 
 
-def run_examples(readme: Path, account: Account) -> None:
-    """Run all Python examples of a README, from top to bottom."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
+def run_examples(page: Path, account: Account) -> None:
+    """Run all Python examples of a page, from top to bottom."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
     namespace: dict[str, object] = {}
     for block in blocks:
-        exec(compile(block.replace("ada@example.com", account.email), str(readme), "exec"), namespace)  # noqa: S102
+        exec(compile(block.replace("ada@example.com", account.email), str(page), "exec"), namespace)  # noqa: S102
     for value in namespace.values():
         if isinstance(value, Client):
             value.close()
@@ -58,11 +58,11 @@ def test_readme_examples_run(
         assert len(list(client.projects.list())) == 3
 
 
-def test_repository_readme_examples_run(
+def test_integration_page_examples_run(
     configured_client: Client, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configured_client.projects.create("Study 0")
-    run_examples(ROOT / "README.md", account)
+    run_examples(ROOT / "docs/integrating.md", account)
     assert "Study 0" in capsys.readouterr().out
 
 
