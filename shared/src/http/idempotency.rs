@@ -60,7 +60,8 @@ impl Idempotency {
         body: &impl Serialize,
         at: Timestamp,
     ) -> Option<IdempotencyResult> {
+        let request = self.0?;
         let body = serde_json::to_string(body).expect("API types can be serialized");
-        Some(self.0?.into_result(status.as_u16(), body, at))
+        Some(request.into_result(status.as_u16(), body, at))
     }
 }
