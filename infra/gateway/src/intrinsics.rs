@@ -57,7 +57,10 @@ impl Resolver {
             resolver.conditions.insert(name.clone(), value);
         }
         for (name, resource) in entries(template, "Resources") {
-            resolver.resources.insert(name.clone(), Resource::new(name, resource, stack)?);
+            // CloudFormation rejects a reference to a resource that the stack does not contain.
+            if resolver.exists(&child("Resources", name), resource)? {
+                resolver.resources.insert(name.clone(), Resource::new(name, resource, stack)?);
+            }
         }
         Ok(resolver)
     }
@@ -287,6 +290,7 @@ mod tests {
                     "Metadata": {"BuildProperties": {"Binary": "login"}},
                 },
                 "Topic": {"Type": "AWS::SNS::Topic"},
+                "Absent": {"Type": "AWS::SNS::Topic", "Condition": "IsTest"},
             },
         });
         Resolver::new(&template, STACK_NAME, &BTreeMap::new()).unwrap()
@@ -374,6 +378,7 @@ mod tests {
             (json!({"a": [{"Ref": "Tabel"}]}), "here.a[0]: unknown reference `Tabel`"),
             (json!({"Ref": "Tabel.Stage"}), "here: unknown reference `Tabel`"),
             (json!({"Ref": "Bare"}), "here: unknown reference `Bare`"),
+            (json!({"Ref": "Absent"}), "here: unknown reference `Absent`"),
             (json!({"Fn::GetAtt": "Tabel.Arn"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::GetAtt": "Table.Colour"}), "here: unknown attribute `Table.Colour`"),
             (json!({"Fn::Sub": "${Tabel}"}), "here: unknown reference `Tabel`"),

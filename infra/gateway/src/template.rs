@@ -30,8 +30,9 @@ pub(crate) struct Template {
     pub(crate) api: Api,
     /// By their physical names.
     pub(crate) functions: BTreeMap<String, Function>,
+    /// The tables that the stack creates.
     pub(crate) tables: Vec<Table>,
-    /// By their physical names.
+    /// The secrets that the stack creates, by their physical names.
     pub(crate) secrets: BTreeMap<String, GenerateSecretString>,
 }
 
@@ -371,8 +372,8 @@ mod tests {
     fn errors_contain_their_location() {
         for (from, to, expected) in [
             (
-                "TABLE_NAME: !Ref Table",
-                "TABLE_NAME: !Ref Tabel",
+                "TABLE_NAME: !If [CreatesTable, !Ref Table,",
+                "TABLE_NAME: !If [CreatesTable, !Ref Tabel,",
                 "Globals.Function.Environment.Variables.TABLE_NAME: unknown reference `Tabel`",
             ),
             (
@@ -494,6 +495,25 @@ mod tests {
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
+    }
+
+    #[test]
+    fn functions_use_the_existing_table_and_pepper_of_the_parameters() {
+        let pepper = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:Pepper-1a2b3c";
+        let parameters = [
+            ("ExistingTableName", "restored"),
+            ("ExistingTableArn", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
+            ("ExistingPepperArn", pepper),
+        ];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let template = Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
+        assert!(template.tables.is_empty());
+        assert!(!template.secrets.contains_key("Pepper"));
+        for (name, Function { environment, .. }) in &template.functions {
+            assert_eq!(environment["TABLE_NAME"], "restored", "{name}");
+            assert!(environment.get("PEPPER_SECRET_ID").is_none_or(|id| id == pepper), "{name}");
+        }
+        assert_eq!(template.functions["login"].environment["PEPPER_SECRET_ID"], pepper);
     }
 
     #[test]
