@@ -7,6 +7,7 @@ responses to preflight requests. No other test sees these, because the local gat
 import json
 import logging
 import pathlib
+import re
 import sys
 
 import boto3
@@ -65,6 +66,11 @@ ACCESS_LOG = {
     "source_ip": "$context.identity.sourceIp",
     "trace_id": "$context.xrayTraceId",
 }
+# By default, an AWS account may have this many concurrent executions of Lambda functions in a region. AWS rejects a reservation
+# that leaves less than the second number unreserved.
+# Source: "Configuring reserved concurrency for a function" in the AWS Lambda Developer Guide.
+CONCURRENCY_QUOTA = 1_000
+UNRESERVED_CONCURRENCY = 100
 # The headers of the responses to preflight requests, except Access-Control-Allow-Methods. Only the first template has them.
 PREFLIGHT = {
     "Access-Control-Allow-Origin": {"Fn::Sub": "'${AllowedOrigin}'"},
@@ -84,9 +90,14 @@ class Checks:
             self.failures.append(f"{what} is {json.dumps(actual)} instead of {json.dumps(expected)}")
 
 
+def parse(file):
+    """Returns a SAM template as it is in the repository."""
+    return yaml_parse((ROOT / file).read_text())
+
+
 def translate(file):
     """Returns the resources of a template, as CloudFormation receives them from SAM."""
-    template = yaml_parse((ROOT / file).read_text())
+    template = parse(file)
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for resource in template["Resources"].values():
         # `sam package` replaces local folders by objects in S3.
@@ -181,6 +192,42 @@ def check_preflight(checks, body, expected):
             checks.equal(f"the declaration of {name} of OPTIONS {path}", declaration, {"type": kind})
 
 
+def public_functions(body):
+    """Returns the logical ids of the functions that have a route without a credential."""
+    functions = set()
+    for methods in body["paths"].values():
+        for method, operation in methods.items():
+            if method != "options" and operation.get("security") in (None, [], [{"NONE": []}]):
+                uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+                functions.add(re.search(r"\$\{(\w+?)\.", uri)[1])
+    return functions
+
+
+def check_concurrency(checks, template, resources, body):
+    """Checks that no caller without a credential can use up the concurrency that other functions need."""
+    reserved = {}
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        value = function.get("ReservedConcurrentExecutions")
+        try:
+            condition, parameter = value["Fn::If"][0], value["Fn::If"][1]["Ref"]
+            default = int(template["Parameters"][parameter]["Default"])
+        except (KeyError, TypeError):
+            checks.failures.append(f"{name}.ReservedConcurrentExecutions is not a parameter: {json.dumps(value)}")
+            continue
+        # Lambda never runs a function that has a reserved concurrency of 0, so 0 must mean that none is reserved.
+        expected = {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+        checks.equal(f"{name}.ReservedConcurrentExecutions", value, expected)
+        is_set = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]}
+        checks.equal(f"the condition {condition}", template["Conditions"][condition], is_set)
+        reserved[name] = default
+    for name in sorted(public_functions(body) | {"AuthorizerFunction"}):
+        if not reserved.get(name):
+            checks.failures.append(f"strangers can invoke {name}, which has no reserved concurrency")
+    total = sum(reserved.values())
+    if total > CONCURRENCY_QUOTA - UNRESERVED_CONCURRENCY:
+        checks.failures.append(f"the defaults reserve {total}, which leaves less than {UNRESERVED_CONCURRENCY} unreserved")
+
+
 def check_authorizers(checks, body):
     """Checks that the results of authorizers are not cached: a cached result would outlive a revocation."""
     for name, scheme in body["securityDefinitions"].items():
@@ -203,6 +250,8 @@ def check(file):
     if "swagger" in body:
         check_preflight(checks, body, PREFLIGHT if file == "template.yaml" else {})
         check_authorizers(checks, body)
+        if file == "template.yaml":
+            check_concurrency(checks, parse(file), resources, body)
     return checks.failures
 
 

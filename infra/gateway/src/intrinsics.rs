@@ -141,7 +141,11 @@ impl Resolver {
     fn evaluate(&self, location: &str, condition: &Value) -> Result<bool, TemplateError> {
         match condition.as_object().and_then(only_entry) {
             Some(("Fn::Equals", Value::Array(values))) if values.len() == 2 => {
-                Ok(self.resolve(location, values[0].clone())? == self.resolve(location, values[1].clone())?)
+                let [left, right] =
+                    [&values[0], &values[1]].map(|value| self.resolve(location, value.clone()));
+                let (left, right) = (left?, right?);
+                // CloudFormation compares numbers as text, because each value that a user sets is text.
+                Ok(scalar::text(&left).zip(scalar::text(&right)).map_or(left == right, |(left, right)| left == right))
             }
             Some(("Fn::Not", Value::Array(conditions))) if conditions.len() == 1 => {
                 Ok(!self.evaluate(location, &conditions[0])?)
@@ -352,6 +356,20 @@ mod tests {
             exists(json!({"Condition": "IsTset"})),
             Err("here: unknown condition `IsTset`".to_owned())
         );
+    }
+
+    #[test]
+    fn number_equals_its_text() {
+        let template = json!({
+            "Parameters": {"Rate": {"Type": "Number", "Default": 5}},
+            "Conditions": {"HasRate": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Rate"}, 0]}]}},
+        });
+        for (given, expected) in [(None, true), (Some("1"), true), (Some("0"), false)] {
+            let given = given.map(|rate| ("Rate".to_owned(), rate.to_owned())).into_iter().collect();
+            let resolver = Resolver::new(&template, STACK_NAME, &given).unwrap();
+            let has_rate = resolver.exists("here", &json!({"Condition": "HasRate"}));
+            assert_eq!(has_rate.map_err(|error| error.to_string()), Ok(expected), "{given:?}");
+        }
     }
 
     #[test]
