@@ -24,7 +24,7 @@ EXTRA_STAGE = "Stage"
 STAGES = {
     "template.yaml": {
         "StageName": {"Ref": "Stage"},
-        "TracingEnabled": True,
+        "TracingEnabled": {"Fn::If": ["Traces", True, False]},
         "Tags": [
             {
                 "Key": "access-log-role",
@@ -43,7 +43,7 @@ STAGES = {
             }
         ],
     },
-    "infra/example-api/template.yaml": {"StageName": "live", "TracingEnabled": True},
+    "infra/example-api/template.yaml": {"StageName": "live"},
 }
 # API Gateway's newest security policy for regional APIs. It accepts TLS 1.3 only.
 SECURITY_POLICY = "SecurityPolicy_TLS13_1_3_2025_09"
@@ -95,8 +95,9 @@ def parse(file):
     return yaml_parse((ROOT / file).read_text())
 
 
-def translate(file):
-    """Returns the resources of a template, as CloudFormation receives them from SAM."""
+def translate(file, parameters=None):
+    """Returns the resources of a template, as CloudFormation receives them from SAM. `parameters` are those without their
+    default values."""
     template = parse(file)
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for resource in template["Resources"].values():
@@ -105,7 +106,7 @@ def translate(file):
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     session = boto3.session.Session(region_name="eu-central-1")
     translator = Translator({}, Parser(), boto_session=session)
-    return translator.translate(template, parameter_values={})["Resources"]
+    return translator.translate(template, parameter_values=parameters or {})["Resources"]
 
 
 def of_type(resources, name):
@@ -228,6 +229,18 @@ def check_concurrency(checks, template, resources, body):
         checks.failures.append(f"the defaults reserve {total}, which leaves less than {UNRESERVED_CONCURRENCY} unreserved")
 
 
+def check_tracing(checks, file):
+    """Checks that by default, no role allows to write traces: a caller could otherwise cause any number of them."""
+    for value, mode, is_allowed in [("Disabled", None, False), ("Active", {"Mode": {"Ref": "Tracing"}}, True)]:
+        resources = translate(file, {"Tracing": value})
+        functions = of_type(resources, "AWS::Lambda::Function")
+        for name, function in functions.items():
+            checks.equal(f"{name}.TracingConfig with {value}", function.get("TracingConfig"), mode)
+            role = json.dumps(resources[function["Role"]["Fn::GetAtt"][0]]).lower()
+            checks.equal(f"the permission of {name} to write traces with {value}", "xray" in role, is_allowed)
+    checks.equal("the default of Tracing", parse(file)["Parameters"]["Tracing"]["Default"], "Disabled")
+
+
 def check_authorizers(checks, body):
     """Checks that the results of authorizers are not cached: a cached result would outlive a revocation."""
     for name, scheme in body["securityDefinitions"].items():
@@ -252,6 +265,7 @@ def check(file):
         check_authorizers(checks, body)
         if file == "template.yaml":
             check_concurrency(checks, parse(file), resources, body)
+            check_tracing(checks, file)
     return checks.failures
 
 
