@@ -13,6 +13,7 @@ use shared::{
         digest::TokenDigest,
         pepper::{MIN_PEPPER_BYTES, Pepper, Peppers},
         token::{ApiKeyToken, NewToken, Token},
+        token_mac::{MIN_TOKEN_MAC_KEY_BYTES, TokenMacKey},
     },
     model::{
         account::{AccountStatus, AccountSummary},
@@ -34,10 +35,10 @@ fn peppers() -> Peppers {
 }
 
 /// Returns a live key of an active account, and the value of an `Authorization` header with its token.
-fn key(peppers: &Peppers) -> (LoadedKey, String) {
+fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
     let (clock, random) = (Clock::system(), Random::system());
     let (account_id, id) = (AccountId::new(&clock, &random), KeyId::new(&clock, &random));
-    let token = NewToken::for_key(Environment::Live, account_id, id, &random);
+    let token = NewToken::for_key(Environment::Live, account_id, id, mac_key, &random);
     let key = ApiKey {
         id,
         account_id,
@@ -60,8 +61,8 @@ fn key(peppers: &Peppers) -> (LoadedKey, String) {
     (LoadedKey { key, account }, format!("Bearer {}", token.expose()))
 }
 
-fn key_token(authorization: &str) -> ApiKeyToken<'_> {
-    match Token::from_authorization(authorization) {
+fn key_token<'a>(authorization: &'a str, mac_key: &TokenMacKey) -> ApiKeyToken<'a> {
+    match Token::from_authorization(authorization, mac_key) {
         Ok(Token::ApiKey(token)) => token,
         _ => panic!("not an API key's token"),
     }
@@ -69,8 +70,10 @@ fn key_token(authorization: &str) -> ApiKeyToken<'_> {
 
 fn decision(criterion: &mut Criterion) {
     let peppers = peppers();
-    let (loaded, authorization) = key(&peppers);
-    let token = key_token(&authorization);
+    let mac_key =
+        TokenMacKey::new(vec![b'm'; MIN_TOKEN_MAC_KEY_BYTES].into()).expect("the key is long enough");
+    let (loaded, authorization) = key(&peppers, &mac_key);
+    let token = key_token(&authorization, &mac_key);
     let digest = TokenDigest::of(token.expose(), &peppers);
     let request = AuthorizationRequest {
         method: "GET",
@@ -82,8 +85,9 @@ fn decision(criterion: &mut Criterion) {
     let now = Clock::system().now();
     let principal = authorize_key(&request, &token, &loaded, &peppers, now).expect("the key is authorized");
 
-    criterion
-        .bench_function("parse a token", |bencher| bencher.iter(|| key_token(black_box(&authorization))));
+    criterion.bench_function("parse a token", |bencher| {
+        bencher.iter(|| key_token(black_box(&authorization), &mac_key));
+    });
     criterion.bench_function("verify a digest", |bencher| {
         bencher.iter(|| digest.matches(black_box(token.expose()), &peppers));
     });

@@ -4,3 +4,4 @@ pub mod digest;
 pub mod password;
 pub mod pepper;
 pub mod token;
+pub mod token_mac;

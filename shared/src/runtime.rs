@@ -8,3 +8,4 @@ pub mod invocation;
 pub mod lookup;
 pub mod password_workers;
 mod pepper_source;
+mod secret;

@@ -19,7 +19,10 @@ use gateway::{FunctionError, Gateway, Options};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
 use shared::{
-    credentials::token::NewToken,
+    credentials::{
+        token::NewToken,
+        token_mac::{MIN_TOKEN_MAC_KEY_BYTES, TokenMacKey},
+    },
     primitives::{clock::Clock, environment::Environment, random::Random},
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -145,12 +148,45 @@ impl Credential {
         Self(format!("Session {token}"))
     }
 
-    /// An API key with valid check digits for this type, account and id, and a random secret that was never issued.
+    /// An API key for this type, account and id that somebody made up who does not know the key of the token MACs.
     pub fn forged(environment: Environment, account: &str, key: &str) -> Self {
+        Self::with_wrong_secret(&random_mac_key(), environment, account, key)
+    }
+
+    /// A session for these ids that somebody made up who does not know the key of the token MACs.
+    pub fn forged_session(account: &str, user: &str, session: &str) -> Self {
+        Self::session_with_wrong_secret(&random_mac_key(), account, user, session)
+    }
+
+    /// An API key with the right check digits for this type, account and id, and a random secret that was never issued.
+    pub fn with_wrong_secret(
+        mac_key: &TokenMacKey,
+        environment: Environment,
+        account: &str,
+        key: &str,
+    ) -> Self {
         let account = account.parse().expect("the id of an account");
         let key = key.parse().expect("the id of a key");
-        Self::bearer(NewToken::for_key(environment, account, key, &Random::system()).expose())
+        Self::bearer(NewToken::for_key(environment, account, key, mac_key, &Random::system()).expose())
     }
+
+    /// A session with the right check digits for these ids, and a random secret that was never issued.
+    pub fn session_with_wrong_secret(
+        mac_key: &TokenMacKey,
+        account: &str,
+        user: &str,
+        session: &str,
+    ) -> Self {
+        let account = account.parse().expect("the id of an account");
+        let user = user.parse().expect("the id of a member");
+        let session = session.parse().expect("the id of a session");
+        Self::session(NewToken::for_session(account, user, session, mac_key, &Random::system()).expose())
+    }
+}
+
+fn random_mac_key() -> TokenMacKey {
+    let secret = Random::system().bytes::<MIN_TOKEN_MAC_KEY_BYTES>();
+    TokenMacKey::new(secret.to_vec().into()).expect("the key is long enough")
 }
 
 /// The URL of the service that [`Service::start`] uses instead of starting one: the environment variable `SERVICE_URL`.
@@ -196,6 +232,27 @@ impl OwnService {
         let table = self.gateway.table("Table").expect("the table");
         let pages = self.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
         pages.try_collect().await.expect("all items")
+    }
+
+    /// Calls an operation of Secrets Manager.
+    pub async fn secrets_manager(&self, operation: &str, request: Value) -> Value {
+        let response = reqwest::Client::new()
+            .post(self.gateway.secrets_manager_url())
+            .header("x-amz-target", format!("secretsmanager.{operation}"))
+            .header("x-amz-user-agent", "app/tests")
+            .body(request.to_string())
+            .send()
+            .await
+            .expect("a response");
+        assert_eq!(response.status(), 200);
+        response.json().await.expect("JSON")
+    }
+
+    /// Reads the key of the token MACs. Whoever knows it can create tokens that are wrong only in their secret.
+    pub async fn token_mac_key(&self) -> TokenMacKey {
+        let secret = self.secrets_manager("GetSecretValue", json!({"SecretId": "TokenMacKey"})).await;
+        let secret = text(&secret, "SecretString").as_bytes().to_vec();
+        TokenMacKey::new(secret.into()).expect("the key is long enough")
     }
 }
 

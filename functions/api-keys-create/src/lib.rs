@@ -100,7 +100,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
 
     let account_id = creator.account_id();
     let id = KeyId::new(&app.clock, &app.random);
-    let token = NewToken::for_key(environment, account_id, id, &app.random);
+    let token = NewToken::for_key(environment, account_id, id, app.token_mac_key()?, &app.random);
     let key = ApiKey {
         id,
         account_id,

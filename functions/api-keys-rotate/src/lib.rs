@@ -119,7 +119,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Err(StoreError::Conflict.into());
     }
 
-    let token = NewToken::for_key(key.environment, key.account_id, key.id, &app.random);
+    let token = NewToken::for_key(key.environment, key.account_id, key.id, app.token_mac_key()?, &app.random);
     let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let (rotated, previous_expires_at) = key
         .rotated(digest, token.hint(key.environment), grace, now)

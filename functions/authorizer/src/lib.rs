@@ -16,7 +16,7 @@ use shared::{
         denial::{Forbidden, Unauthenticated},
         principal::Principal,
     },
-    credentials::token::Token,
+    credentials::{token::Token, token_mac::TokenMacKey},
     error::Error,
     http::openapi::Operation,
     rate_limit::{decision::RateLimitDecision, leases::Leases},
@@ -107,13 +107,14 @@ async fn authorize(
         &event.request_context.request_id,
         format!("authorize {} {}", request.method, request.route),
     );
-    let token = match parse_token(&event) {
-        Ok(token) => token,
-        Err(reason) => {
-            invocation.finish(Outcome::Unauthenticated, Some(&reason.to_string()));
-            return Err(AuthorizerError::Unauthorized);
-        }
-    };
+    let mac_key = app.token_mac_key().map_err(|error| {
+        invocation.finish(Outcome::Failed, Some(&error.reason()));
+        AuthorizerError::Failed
+    })?;
+    let token = parse_token(&event, mac_key).map_err(|reason| {
+        invocation.finish(Outcome::Unauthenticated, Some(&reason.to_string()));
+        AuthorizerError::Unauthorized
+    })?;
     let claims = token.claims();
     let decided = invocation.run(decide(&app, &leases, &token, &request)).await;
     match decided.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed).into())) {
@@ -143,9 +144,12 @@ async fn authorize(
     }
 }
 
-fn parse_token(event: &AuthorizerRequest) -> Result<Token<'_>, Unauthenticated> {
+fn parse_token<'a>(
+    event: &'a AuthorizerRequest,
+    mac_key: &TokenMacKey,
+) -> Result<Token<'a>, Unauthenticated> {
     let authorization = event.authorization().ok_or(Unauthenticated::NotOneCredential)?;
-    Ok(Token::from_authorization(authorization)?)
+    Ok(Token::from_authorization(authorization, mac_key)?)
 }
 
 /// Decides on a request with `token`: loads the entities that the token names in one round trip to the table, and applies

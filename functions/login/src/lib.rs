@@ -133,7 +133,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
 
     let now = audit_context.at;
     let id = SessionId::new(&app.clock, &app.random);
-    let token = NewToken::for_session(account_id, user_id, id, &app.random);
+    let token = NewToken::for_session(account_id, user_id, id, app.token_mac_key()?, &app.random);
     let session = Session {
         id,
         account_id,

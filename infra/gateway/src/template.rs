@@ -306,7 +306,7 @@ mod tests {
         let environment = &template.functions["authorizer"].environment;
         assert_eq!(environment["TABLE_NAME"], template.tables[0].name);
         assert_eq!(environment["PEPPER_SECRET_ID"], aws_names::secret_arn("Pepper"));
-        assert!(template.secrets.contains_key("Pepper"));
+        assert_eq!(template.secrets.keys().collect::<Vec<_>>(), ["Pepper", "TokenMacKey"]);
         assert_eq!(template.functions["authorizer"].timeout, Duration::from_secs(10));
     }
 
@@ -498,22 +498,26 @@ mod tests {
     }
 
     #[test]
-    fn functions_use_the_existing_table_and_pepper_of_the_parameters() {
+    fn functions_use_the_existing_table_and_secrets_of_the_parameters() {
         let pepper = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:Pepper-1a2b3c";
+        let token_mac_key = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:TokenMacKey-1a2b3c";
         let parameters = [
             ("ExistingTableName", "restored"),
             ("ExistingTableArn", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
             ("ExistingPepperArn", pepper),
+            ("ExistingTokenMacKeyArn", token_mac_key),
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let template = Template::parse(TEMPLATE, STACK_NAME, &parameters).unwrap();
         assert!(template.tables.is_empty());
-        assert!(!template.secrets.contains_key("Pepper"));
+        assert!(template.secrets.is_empty());
         for (name, Function { environment, .. }) in &template.functions {
             assert_eq!(environment["TABLE_NAME"], "restored", "{name}");
             assert!(environment.get("PEPPER_SECRET_ID").is_none_or(|id| id == pepper), "{name}");
+            assert!(environment.get("TOKEN_MAC_SECRET_ID").is_none_or(|id| id == token_mac_key), "{name}");
         }
         assert_eq!(template.functions["login"].environment["PEPPER_SECRET_ID"], pepper);
+        assert_eq!(template.functions["login"].environment["TOKEN_MAC_SECRET_ID"], token_mac_key);
     }
 
     #[test]

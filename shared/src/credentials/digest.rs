@@ -10,7 +10,7 @@ use crate::credentials::pepper::{Peppers, UnknownPepper};
 
 /// The HMAC-SHA-256 of a token, and the version of the pepper that keyed it.
 ///
-/// A token contains 190 random bits, so it cannot be guessed. A slow hash would add no protection, and every request would
+/// A token contains 160 random bits, so it cannot be guessed. A slow hash would add no protection, and every request would
 /// cost as much as a login. Without the pepper, nobody can test tokens against a copy of the table.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenDigest {

@@ -21,6 +21,14 @@ pub fn digits<const N: usize>(mut number: u64) -> [u8; N] {
     digits
 }
 
+/// Returns the number that `digits` represent, or `None` if one of them is not a base62 digit or the number exceeds 64 bits.
+pub fn number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = ALPHABET.binary_search(digit).ok()?;
+        number.checked_mul(62)?.checked_add(digit.try_into().ok()?)
+    })
+}
+
 /// Returns `N` random digits from a uniform distribution.
 pub fn random_digits<const N: usize>(random: &Random) -> [u8; N] {
     // The largest multiple of 62 in a byte. Higher bytes are discarded, because they would make some digits more likely.
@@ -67,7 +75,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn text_that_is_not_a_number_of_64_bits_has_no_number() {
+        assert_eq!(number(&digits::<11>(u64::MAX)), Some(u64::MAX));
+        // The next number, 11 times the highest digit, and texts with another character.
+        for text in [&b"LygHa16AHYG"[..], b"zzzzzzzzzzz", b"00-", b"\xff", b"000000000000z/"] {
+            assert_eq!(number(text), None, "{text:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn number_is_the_inverse_of_digits(value: u64) {
+            prop_assert_eq!(number(&digits::<11>(value)), Some(value));
+        }
+
         #[test]
         fn digits_sort_in_the_order_of_their_numbers(one in 0..62_u64.pow(8), other in 0..62_u64.pow(8)) {
             prop_assert_eq!(one.cmp(&other), digits::<8>(one).cmp(&digits::<8>(other)));

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    credentials::pepper::Peppers,
+    credentials::{
+        pepper::Peppers,
+        token_mac::{ShortTokenMacKey, TokenMacKey},
+    },
     error::Error,
     primitives::{clock::Clock, origin::Origin, quota::Quotas, random::Random},
     runtime::{
         aws::Aws,
         config::{Config, ConfigError},
         pepper_source::{PepperError, PepperSource},
+        secret::{self, SecretError},
     },
     store::Store,
     telemetry::{error_chain::error_chain, log::TARGET},
@@ -28,6 +32,7 @@ pub struct App {
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
     peppers: Option<PepperSource>,
+    token_mac_key: Option<TokenMacKey>,
 }
 
 /// The reason why a function cannot start.
@@ -37,32 +42,46 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Pepper(#[from] PepperError),
+    #[error("cannot get the key of the token MACs from Secrets Manager: {0}")]
+    TokenMacKey(#[from] SecretError),
+    #[error(transparent)]
+    ShortTokenMacKey(#[from] ShortTokenMacKey),
 }
 
 impl App {
-    /// Creates the state of a function. Fetches the peppers if `config` names their secret, and makes one read from the
-    /// table if `config` enables the warming read.
+    /// Creates the state of a function. Fetches the peppers and the key of the token MACs if `config` names their secrets,
+    /// and makes one read from the table if `config` enables the warming read. A cold start waits for all of this, so it
+    /// happens concurrently.
     ///
     /// A failed warming read is only logged, because the table may be available again when the first request arrives.
     ///
     /// # Errors
-    /// If the peppers cannot be fetched: without them, no credential can be verified.
+    /// If the peppers or the key cannot be fetched: without them, no credential can be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
         let store = Store::new(aws.dynamodb, config.table_name);
-        let fetch = async {
+        let fetch_peppers = async {
             match config.pepper_secret_id {
-                Some(id) => PepperSource::open(aws.secrets_manager, id, clock.clone()).await.map(Some),
+                Some(id) => {
+                    PepperSource::open(aws.secrets_manager.clone(), id, clock.clone()).await.map(Some)
+                }
+                None => Ok(None),
+            }
+        };
+        let fetch_token_mac_key = async {
+            match config.token_mac_secret_id {
+                Some(id) => fetch_token_mac_key(&aws.secrets_manager, &id).await.map(Some),
                 None => Ok(None),
             }
         };
         // Boxed, because the SDK's futures are large.
         let warm = async { if config.warming_read { Box::pin(store.warm_up()).await } else { Ok(()) } };
-        let (peppers, warmed) = tokio::join!(fetch, warm);
+        let (peppers, token_mac_key, warmed) = tokio::join!(fetch_peppers, fetch_token_mac_key, warm);
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = error_chain(&error), "the warming read failed");
         }
         let Config { function_name, allowed_origin, quotas, .. } = config;
-        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers: peppers? })
+        let (peppers, token_mac_key) = (peppers?, token_mac_key?);
+        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers, token_mac_key })
     }
 
     /// Returns the peppers for new digests and hashes.
@@ -87,6 +106,15 @@ impl App {
         Ok(self.pepper_source()?.peppers_with(versions).await)
     }
 
+    /// Returns the key of the token MACs. It never changes while the function runs.
+    ///
+    /// # Errors
+    /// If the template gives this function no such key.
+    pub fn token_mac_key(&self) -> Result<&TokenMacKey, Error> {
+        let missing = || Error::internal("the template gives this function no key of the token MACs");
+        self.token_mac_key.as_ref().ok_or_else(missing)
+    }
+
     /// Returns the quotas of API keys whose account has no quotas of its own.
     ///
     /// # Errors
@@ -98,4 +126,11 @@ impl App {
     fn pepper_source(&self) -> Result<&PepperSource, Error> {
         self.peppers.as_ref().ok_or_else(|| Error::internal("the template gives this function no peppers"))
     }
+}
+
+async fn fetch_token_mac_key(
+    client: &aws_sdk_secretsmanager::Client,
+    secret_id: &str,
+) -> Result<TokenMacKey, StartError> {
+    Ok(TokenMacKey::new(secret::current(client, secret_id).await?.value)?)
 }

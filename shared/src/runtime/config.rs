@@ -18,6 +18,8 @@ pub struct Config {
     pub table_name: String,
     /// `PEPPER_SECRET_ID`: the secret with the pepper. Set for functions that need it.
     pub pepper_secret_id: Option<String>,
+    /// `TOKEN_MAC_SECRET_ID`: the secret with the key of the token MACs. Set for functions that create or parse tokens.
+    pub token_mac_secret_id: Option<String>,
     /// `ALLOWED_ORIGIN`: the web origin whose pages may read responses.
     pub allowed_origin: Origin,
     /// `WARMING_READ`: whether the function reads from the table once when it starts. `false` by default. The template sets
@@ -71,6 +73,7 @@ impl Config {
             function_name: required("AWS_LAMBDA_FUNCTION_NAME")?,
             table_name: required("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
+            token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,

@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_secretsmanager::{Client, error::SdkError, operation::get_secret_value::GetSecretValueError};
+use aws_sdk_secretsmanager::Client;
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::timeout,
 };
 use tracing::error;
-use zeroize::Zeroizing;
 
 use crate::{
     credentials::pepper::{Pepper, Peppers, ShortPepper},
     primitives::{clock::Clock, timestamp::Timestamp},
-    telemetry::{log::TARGET, sdk_error::safe_summary},
+    runtime::secret::{self, SecretError, SecretVersion},
+    telemetry::log::TARGET,
 };
 
 /// The age at which cached peppers are refreshed, in seconds.
@@ -50,7 +50,7 @@ struct CachedPeppers {
 #[derive(Debug, thiserror::Error)]
 pub enum PepperError {
     #[error("cannot get the pepper from Secrets Manager: {0}")]
-    SecretsManager(String),
+    SecretsManager(#[from] SecretError),
     #[error(transparent)]
     Short(#[from] ShortPepper),
 }
@@ -95,7 +95,7 @@ impl PepperSource {
         let requested_at = self.clock.now();
         // Boxed, because the SDK's futures are large.
         let fetched = timeout(max_wait, Box::pin(fetch(&self.client, &self.secret_id))).await;
-        let fetched = fetched.unwrap_or_else(|elapsed| Err(PepperError::SecretsManager(elapsed.to_string())));
+        let fetched = fetched.unwrap_or_else(|elapsed| Err(SecretError(elapsed.to_string()).into()));
         let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
         (cache.requested_at, cache.refreshed) = (requested_at, fetched.is_ok());
         match fetched {
@@ -123,25 +123,7 @@ impl CachedPeppers {
 /// missing. Digests and hashes that were computed with it then cannot be verified for [`RETRY_INTERVAL`].
 async fn fetch(client: &Client, secret_id: &str) -> Result<Peppers, PepperError> {
     let (current, previous) =
-        tokio::join!(version(client, secret_id, "AWSCURRENT"), version(client, secret_id, "AWSPREVIOUS"));
-    let missing = || PepperError::SecretsManager("the secret has no value".to_owned());
-    Ok(Peppers::new(current?.ok_or_else(missing)?, previous?))
-}
-
-/// Returns the version of the secret with the staging label `stage`, if it exists.
-async fn version(client: &Client, secret_id: &str, stage: &str) -> Result<Option<Pepper>, PepperError> {
-    let response = client.get_secret_value().secret_id(secret_id).version_stage(stage).send().await;
-    let secret = match response {
-        Ok(secret) => secret,
-        Err(SdkError::ServiceError(error))
-            if matches!(error.err(), GetSecretValueError::ResourceNotFoundException(_)) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(PepperError::SecretsManager(safe_summary(&error))),
-    };
-    let missing = |field: &str| PepperError::SecretsManager(format!("the response has no {field}"));
-    let version = secret.version_id.ok_or_else(|| missing("version id"))?;
-    let text = secret.secret_string.ok_or_else(|| missing("secret string"))?;
-    Ok(Some(Pepper::new(version, Zeroizing::new(text.into_bytes()))?))
+        tokio::join!(secret::current(client, secret_id), secret::version(client, secret_id, "AWSPREVIOUS"));
+    let pepper = |version: SecretVersion| Pepper::new(version.id, version.value);
+    Ok(Peppers::new(pepper(current?)?, previous?.map(pepper).transpose()?))
 }

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use gateway::FunctionError;
 use serde_json::{Value, json};
+use shared::primitives::environment::Environment;
 
 use crate::{
     dynamodb::Fault,
@@ -175,9 +176,11 @@ async fn valid_credential_without_access_returns_deny_with_an_empty_context() {
 async fn malformed_credential_returns_unauthorized_without_a_table_read() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
-    let (key, _) = service.key(&account.session, json!({})).await;
+    let (key, record) = service.key(&account.session, json!({})).await;
     let (valid, session) = (key.0.as_str(), account.session.0.as_str());
     let (scheme, token) = valid.split_once(' ').unwrap();
+    let sessions = service.get("/v1/auth/sessions", &account.session).await.expect(200);
+    let session_id = text(&sessions["data"][0], "id").to_owned();
     // The last digit belongs to the check digits.
     let (rest, last) = valid.split_at(valid.len() - 1);
     let changed = format!("{rest}{}", if last == "0" { "1" } else { "0" });
@@ -205,6 +208,8 @@ async fn malformed_credential_returns_unauthorized_without_a_table_read() {
         event(&[("Authorization", scheme)]),
         event(&[("Authorization", token)]),
         event(&[("Authorization", &changed)]),
+        event_with(&Credential::forged(Environment::Live, &account.id, text(&record, "id"))),
+        event_with(&Credential::forged_session(&account.id, &account.user_id, &session_id)),
         event(&[("Authorization", &format!("Basic {token}"))]),
         event(&[("Authorization", &format!("Session {token}"))]),
         event(&[("Authorization", &format!("{valid}, {valid}"))]),

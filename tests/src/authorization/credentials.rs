@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::primitives::environment::Environment;
 
 use crate::{
-    response::text,
+    response::{Response, text},
     service::{Account, Credential, OwnService, Service},
 };
 
@@ -203,6 +203,44 @@ async fn non_ascii_bytes_in_other_headers_are_ignored() {
         service.raw("GET /v1/health", &[header], "").await.expect(200);
         service.raw("GET /v1/projects", &[header], "").await.assert_unauthorized();
     }
+}
+
+#[tokio::test]
+async fn forged_token_with_real_ids_costs_no_read() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let sessions = service.get("/v1/auth/sessions", &account.session).await.expect(200);
+    let session = text(&sessions["data"][0], "id");
+    dynamodb.calls();
+    let forged = [
+        Credential::forged(Environment::Live, &account.id, text(&record, "id")),
+        Credential::forged_session(&account.id, &account.user_id, session),
+        // Issued tokens with one altered digit of their secret.
+        altered(&key, 50),
+        altered(&account.session, 70),
+    ];
+    for _ in 0..10 {
+        let [a, b, c, d] = &forged;
+        let responses = tokio::join!(service.me(a), service.me(b), service.me(c), service.me(d));
+        for response in <[Response; 4]>::from(responses) {
+            response.assert_unauthorized();
+        }
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+
+    // A token with the right check digits and a wrong secret costs one read.
+    let mac_key = service.token_mac_key().await;
+    let wrong = Credential::with_wrong_secret(&mac_key, Environment::Live, &account.id, text(&record, "id"));
+    service.me(&wrong).await.assert_unauthorized();
+    assert_eq!(dynamodb.calls(), ["BatchGetItem"]);
+}
+
+/// Replaces the character at `index`.
+fn altered(credential: &Credential, index: usize) -> Credential {
+    let (start, rest) = credential.0.split_at(index);
+    let (old, rest) = rest.split_at(1);
+    Credential(format!("{start}{}{rest}", if old == "0" { "1" } else { "0" }))
 }
 
 #[tokio::test]

@@ -113,6 +113,8 @@ async fn invalid_credentials(
     let key = async |limits| service.key(&account.session, limits).await;
     let (valid, record) = key(json!({})).await;
     let unknown = KeyId::new(&Clock::system(), &Random::system()).to_string();
+    let mac_key = service.token_mac_key().await;
+    let wrong = |id: &str| Credential::with_wrong_secret(&mac_key, Environment::Live, &account.id, id);
     let last = if valid.0.ends_with('0') { "1" } else { "0" };
     let mistyped = format!("{}{last}", &valid.0[..valid.0.len() - 1]);
 
@@ -135,12 +137,10 @@ async fn invalid_credentials(
     vec![
         ("none", None),
         ("garbage", Some(Credential("garbage".to_owned()))),
-        ("a key with a wrong checksum", Some(Credential(mistyped))),
-        ("an unknown key", Some(Credential::forged(Environment::Live, &account.id, &unknown))),
-        (
-            "a key with a wrong secret",
-            Some(Credential::forged(Environment::Live, &account.id, text(&record, "id"))),
-        ),
+        ("a key with a typo", Some(Credential(mistyped))),
+        ("a forged key", Some(Credential::forged(Environment::Live, &account.id, text(&record, "id")))),
+        ("an unknown key", Some(wrong(&unknown))),
+        ("a key with a wrong secret", Some(wrong(text(&record, "id")))),
         ("an expired key", Some(expired)),
         ("a revoked key", Some(revoked)),
         ("a replaced secret after its grace period", Some(replaced)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     faults::pepper_rotation,
@@ -26,7 +26,7 @@ async fn granted_actions_are_exactly_the_used_actions() {
     let mut used = dynamodb.actions();
     used.remove(GATEWAY);
     let mut granted = service.gateway.actions().clone();
-    // A function fetches the pepper when it starts, from a Secrets Manager that the proxy does not record.
+    // A function fetches its secrets when it starts, from a Secrets Manager that the proxy does not record.
     let fetch = "secretsmanager:GetSecretValue";
     let fetching: Vec<_> = granted
         .iter_mut()
@@ -42,6 +42,38 @@ async fn granted_actions_are_exactly_the_used_actions() {
     }
     let callers = |actions: &BTreeMap<String, BTreeSet<String>>| actions.keys().cloned().collect::<Vec<_>>();
     assert_eq!(callers(&used), callers(&granted));
+}
+
+#[test]
+fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
+    let template = gateway::yaml::parse(include_str!("../../../template.yaml")).expect("YAML");
+    let resources = template["Resources"].as_object().expect("resources").values();
+    let functions: Vec<_> = resources.filter(|one| one["Type"] == "AWS::Serverless::Function").collect();
+    let names = |is_included: &dyn Fn(&Value) -> bool| -> BTreeSet<&str> {
+        let included = functions.iter().filter(|function| is_included(&function["Properties"]));
+        included.map(|function| text(&function["Metadata"]["BuildProperties"], "Binary")).collect()
+    };
+    // Whatever creates or verifies digests and hashes needs the pepper. Whatever creates or parses tokens needs the other key.
+    for (secret, variable, needed_by) in [
+        (
+            "Pepper",
+            "PEPPER_SECRET_ID",
+            &["api-keys-create", "api-keys-rotate", "authorizer", "login", "members", "operator", "password"]
+                [..],
+        ),
+        (
+            "TokenMacKey",
+            "TOKEN_MAC_SECRET_ID",
+            &["api-keys-create", "api-keys-rotate", "authorizer", "login"],
+        ),
+    ] {
+        let needed_by: BTreeSet<_> = needed_by.iter().copied().collect();
+        let configured = |properties: &Value| !properties["Environment"]["Variables"][variable].is_null();
+        assert_eq!(names(&configured), needed_by, "{variable}");
+        let reference = format!("\"{secret}\"");
+        let granted = |properties: &Value| properties["Policies"].to_string().contains(&reference);
+        assert_eq!(names(&granted), needed_by, "{secret}");
+    }
 }
 
 /// Makes each function call every action that it uses.

@@ -17,6 +17,7 @@ use shared::{
         password::{NewPassword, Password},
         pepper::{Pepper, Peppers},
         token::NewToken,
+        token_mac::TokenMacKey,
     },
     primitives::{
         environment::Environment,
@@ -427,14 +428,15 @@ async fn denied_request_is_logged_with_caller_operation_and_reason() {
 }
 
 #[tokio::test]
-async fn forged_token_is_logged_with_its_claimed_ids() {
+async fn token_with_a_wrong_secret_is_logged_with_its_claimed_ids() {
     start_process_log();
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;
     let id = text(&record, "id");
-    let forged = Credential::forged(Environment::Live, &account.id, id);
-    let response = service.me(&forged).await;
+    let mac_key = service.token_mac_key().await;
+    let wrong = Credential::with_wrong_secret(&mac_key, Environment::Live, &account.id, id);
+    let response = service.me(&wrong).await;
     response.assert_unauthorized();
     let records = records_of_request(response.header("x-request-id").expect("an id"));
     let authorized = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect("a record");
@@ -461,6 +463,7 @@ async fn malformed_credential_is_logged_with_its_specific_reason() {
         (format!("Session {key}"), "an API key was sent as Session"),
         (format!("Bearer {}", with_typo(key)), "wrong check digits"),
         (format!("Session {}", with_typo(session)), "wrong check digits"),
+        (Credential::forged(Environment::Live, &account.id, text(&record, "id")).0, "wrong check digits"),
         (format!("Bearer {key}0"), "not in the format of a token"),
     ] {
         let response = service.request("GET", "/v1/auth/me").header("Authorization", &value).send().await;
@@ -469,6 +472,8 @@ async fn malformed_credential_is_logged_with_its_specific_reason() {
         let rejected = records.iter().find(|record| record["Outcome"] == "unauthenticated").expect(reason);
         assert_eq!(rejected["FunctionName"], "authorizer", "{rejected}");
         assert_eq!(rejected["reason"], format!("malformed credential: {reason}"), "{rejected}");
+        // Anyone can write any id into such a credential.
+        assert_eq!(rejected["claimed"], Value::Null, "{rejected}");
     }
 }
 
@@ -559,13 +564,15 @@ async fn debug_output_of_secret_types_is_redacted() {
     let hash = new_password().hash(&peppers, &random.bytes()).expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
-    let token = NewToken::for_key(Environment::Live, account, key, &random);
+    let mac_key = TokenMacKey::new(secret.as_bytes().to_vec().into()).expect("long enough");
+    let token = NewToken::for_key(Environment::Live, account, key, &mac_key, &random);
     for (output, expected) in [
         (format!("{peppers:?}"), "Peppers { current: Pepper(…), previous: None }"),
         (format!("{:?}", TokenDigest::of(secret, &peppers)), "TokenDigest(…)"),
         (format!("{:?}", Password::from(secret.to_owned())), "Password(…)"),
         (format!("{:?}", new_password()), "NewPassword(…)"),
         (format!("{hash:?}"), "PasswordHash(…)"),
+        (format!("{mac_key:?}"), "TokenMacKey(…)"),
         (format!("{token:?}"), "NewToken(…)"),
     ] {
         assert_eq!(output, expected);

@@ -785,15 +785,17 @@ async fn dynamodb_fault_at_start_returns_503_until_recovery() {
         // This is the operation that functions call when they start.
         dynamodb.inject(fault, Some("BatchGetItem"));
         let service = start(&dynamodb).await;
+        let mac_key = service.token_mac_key().await;
         let login = json!({"email": "ada@example.com", "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
         assert_eq!(ComparableResponse::from(login().await), ComparableResponse::unavailable());
-        let forged = Credential::forged(Environment::Live, "acct_0000000000000001", "key_0000000000000001");
-        assert_eq!(ComparableResponse::from(service.me(&forged).await), ComparableResponse::unavailable());
+        let (account, key) = ("acct_0000000000000001", "key_0000000000000001");
+        let unknown = Credential::with_wrong_secret(&mac_key, Environment::Live, account, key);
+        assert_eq!(ComparableResponse::from(service.me(&unknown).await), ComparableResponse::unavailable());
         dynamodb.recover();
         login().await.assert_error(401, "UNAUTHORIZED");
         service.me(&service.account().await.session).await.expect(200);
-        service.me(&forged).await.assert_unauthorized();
+        service.me(&unknown).await.assert_unauthorized();
     }
 }
 
@@ -802,7 +804,8 @@ async fn secrets_manager_fault_at_start_prevents_the_start() {
     let dynamodb = DynamoDb::start().await;
     for fault in common_faults("ThrottlingException", "InternalServiceError", 100) {
         println!("{fault:?}");
-        for index in [0, 1] {
+        // The first function fetches two versions of the pepper, and the key of the token MACs.
+        for index in [0, 1, 2] {
             // A temporary fault is followed by a retry.
             dynamodb.inject_at(fault, Some("GetSecretValue"), index..index + 1);
             let service = start(&dynamodb).await;
@@ -816,7 +819,12 @@ async fn secrets_manager_fault_at_start_prevents_the_start() {
             let options = Options { dynamodb: url(), secrets_manager: url(), stack, ..Options::ephemeral() };
             let error = Gateway::start(options).await.err().expect("the gateway does not start");
             assert!(matches!(error, StartError::Function { .. }), "{error}");
-            assert!(error.to_string().contains("cannot get the pepper"), "{error}");
+            let error = error.to_string();
+            let secrets = ["the pepper", "the key of the token MACs"];
+            assert!(
+                secrets.iter().any(|secret| error.contains(&format!("cannot get {secret} from"))),
+                "{error}"
+            );
         }
     }
 }

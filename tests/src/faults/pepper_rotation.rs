@@ -21,15 +21,7 @@ pub async fn rotate_pepper(service: &OwnService) {
 /// Makes this pepper the current one.
 pub async fn rotate_pepper_to(service: &OwnService, pepper: &str) {
     let secret = json!({"SecretId": "Pepper", "SecretString": pepper});
-    let response = reqwest::Client::new()
-        .post(service.gateway.secrets_manager_url())
-        .header("x-amz-target", "secretsmanager.PutSecretValue")
-        .header("x-amz-user-agent", "app/tests")
-        .body(secret.to_string())
-        .send()
-        .await
-        .expect("a response");
-    assert_eq!(response.status(), 200);
+    service.secrets_manager("PutSecretValue", secret).await;
 }
 
 /// Reads the pepper versions of the current secret of a key and of the password of the account's only member.
@@ -189,8 +181,10 @@ async fn previous_secret_after_its_grace_period_returns_401_without_its_pepper()
         service.me(&new).await.expect(200);
     }
     service.me(&old).await.assert_unauthorized();
-    let forged = Credential::forged(Environment::Live, &account.id, text(&record, "id"));
-    service.me(&forged).await.assert_unauthorized();
+    let id = text(&record, "id");
+    let wrong =
+        Credential::with_wrong_secret(&service.token_mac_key().await, Environment::Live, &account.id, id);
+    service.me(&wrong).await.assert_unauthorized();
 }
 
 /// Creates a key whose next use rehashes its secret, and holds that write.

@@ -2,8 +2,8 @@
 
 use std::{ffi::OsStr, fs, path::Path};
 
-use gateway::Data;
-use serde_json::json;
+use gateway::{Data, Gateway, Options};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::service::{OwnService, key_path};
@@ -21,6 +21,15 @@ async fn start(folder: &Path) -> OwnService {
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
+}
+
+/// Changes the file with the secrets of a gateway that is not running. Removes the secrets that become null.
+fn change_secrets(folder: &Path, change: impl FnOnce(&mut Value)) {
+    let file = folder.join("secrets.json");
+    let mut secrets = serde_json::from_slice(&fs::read(&file).expect("the secrets")).expect("JSON");
+    change(&mut secrets);
+    secrets.as_object_mut().expect("an object").retain(|_, secret| !secret.is_null());
+    fs::write(file, secrets.to_string()).expect("the secrets are changed");
 }
 
 #[tokio::test]
@@ -82,9 +91,42 @@ async fn missing_pepper_returns_503() {
     let service = start(folder.path()).await;
     let account = service.account().await;
     service.gateway.stop().await;
-    fs::remove_file(folder.path().join("secrets.json")).expect("the file with the pepper");
+    change_secrets(folder.path(), |secrets| drop(secrets["Pepper"].take()));
 
     // The status is not 401, because the credential may be valid.
     let service = start(folder.path()).await;
     service.me(&account.session).await.assert_error(503, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn data_without_a_token_mac_key_gets_a_new_one_which_ends_all_tokens() {
+    let folder = folder();
+    let service = start(folder.path()).await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    service.gateway.stop().await;
+    change_secrets(folder.path(), |secrets| drop(secrets["TokenMacKey"].take()));
+
+    let service = start(folder.path()).await;
+    for credential in [&key, &account.session] {
+        service.me(credential).await.assert_unauthorized();
+    }
+    // The member logs in and rotates the key, so that its token has a new MAC.
+    let session = service.login(&account.email).await;
+    let (rotated, _) = service.rotate(&record, &session, 0).await;
+    service.me(&rotated).await.expect(200);
+    service.gateway.stop().await;
+
+    let service = start(folder.path()).await;
+    service.me(&rotated).await.expect(200);
+}
+
+#[tokio::test]
+async fn short_token_mac_key_prevents_the_start() {
+    let folder = folder();
+    start(folder.path()).await.gateway.stop().await;
+    change_secrets(folder.path(), |secrets| secrets["TokenMacKey"]["current"]["value"] = json!("too short"));
+    let options = Options { data: Data::Folder(folder.path().to_owned()), ..Options::ephemeral() };
+    let error = Gateway::start(options).await.err().expect("the gateway does not start").to_string();
+    assert!(error.contains("the key of the token MACs has fewer than 32 bytes"), "{error}");
 }

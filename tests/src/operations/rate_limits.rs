@@ -8,6 +8,7 @@ use std::{
 use axum::http::StatusCode;
 use gateway::Data;
 use serde_json::{Value, json};
+use shared::primitives::environment::Environment;
 use tempfile::TempDir;
 
 use crate::{
@@ -155,12 +156,12 @@ async fn only_authorized_requests_are_counted() {
     let (service, account) = start(2).await;
     let (key, record) = service.key(&account.session, json!({"permissions": ["read"]})).await;
     let id = record["id"].as_str().expect("an id");
+    let mac_key = service.token_mac_key().await;
     for _ in 0..4 {
         service.post("/v1/projects", &key, json!({"name": "A"})).await.assert_forbidden();
-        service
-            .me(&Credential::forged(shared::primitives::environment::Environment::Live, &account.id, id))
-            .await
-            .assert_unauthorized();
+        let wrong = Credential::with_wrong_secret(&mac_key, Environment::Live, &account.id, id);
+        service.me(&wrong).await.assert_unauthorized();
+        service.me(&Credential::forged(Environment::Live, &account.id, id)).await.assert_unauthorized();
     }
     assert_eq!(count_authorized(&service, &key, 4).await, 2);
 }

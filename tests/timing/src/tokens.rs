@@ -13,6 +13,7 @@ use shared::{
         digest::TokenDigest,
         pepper::{MIN_PEPPER_BYTES, Pepper, Peppers},
         token::{NewToken, Token},
+        token_mac::{MIN_TOKEN_MAC_KEY_BYTES, TokenMacKey},
     },
     model::{
         account::{AccountStatus, AccountSummary},
@@ -52,16 +53,18 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Comparison> {
         Pepper::new("version".to_owned(), secret).expect("a pepper of the minimum length"),
         None,
     );
+    let mac_key =
+        TokenMacKey::new(vec![b'm'; MIN_TOKEN_MAC_KEY_BYTES].into()).expect("a key of the minimum length");
     let ids = Ids {
         account: AccountId::new(&clock, &random),
         key: KeyId::new(&clock, &random),
         user: UserId::new(&clock, &random),
         session: SessionId::new(&clock, &random),
     };
-    let new_token = || NewToken::for_key(Environment::Live, ids.account, ids.key, &random);
+    let new_token = || NewToken::for_key(Environment::Live, ids.account, ids.key, &mac_key, &random);
     let wrong = new_token();
     let authorization = format!("Bearer {}", wrong.expose());
-    let Ok(Token::ApiKey(token)) = Token::from_authorization(&authorization) else {
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&authorization, &mac_key) else {
         panic!("the token of a key is malformed")
     };
     let digest = || TokenDigest::of(new_token().expose(), &peppers);
@@ -97,10 +100,10 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Comparison> {
     let wrong_bytes = ["the first byte is wrong", "the last byte is wrong"];
     let matches = |digest: &TokenDigest| digest.matches(wrong.expose(), &peppers);
 
-    let session = NewToken::for_session(ids.account, ids.user, ids.session, &random);
-    let presented = NewToken::for_session(ids.account, ids.user, ids.session, &random);
+    let session = NewToken::for_session(ids.account, ids.user, ids.session, &mac_key, &random);
+    let presented = NewToken::for_session(ids.account, ids.user, ids.session, &mac_key, &random);
     let presented = format!("Session {}", presented.expose());
-    let Ok(Token::Session(presented)) = Token::from_authorization(&presented) else {
+    let Ok(Token::Session(presented)) = Token::from_authorization(&presented, &mac_key) else {
         panic!("the token of a session is malformed")
     };
     #[expect(clippy::ref_option_ref, reason = "`measure` passes each input as a reference")]

@@ -7,6 +7,7 @@ use crate::{
     credentials::{
         pepper::tests::peppers,
         token::{NewToken, Token},
+        token_mac::tests::token_mac_key,
     },
     model::{api_key::tests::api_key, member::MemberStatus},
     primitives::{
@@ -50,14 +51,22 @@ fn decide_on_key(
     status: AccountStatus,
 ) -> Result<Principal, Denied> {
     let value = format!("Bearer {}", presented.expose());
-    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
+        panic!("no key token")
+    };
     let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
     authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
     let key = api_key();
-    NewToken::for_key(key.environment, key.account_id, key.id, &Random::new(StdRng::seed_from_u64(seed)))
+    NewToken::for_key(
+        key.environment,
+        key.account_id,
+        key.id,
+        &token_mac_key(),
+        &Random::new(StdRng::seed_from_u64(seed)),
+    )
 }
 
 fn with_secrets(current: &NewToken, previous: Option<(&NewToken, i64)>) -> ApiKey {
@@ -96,7 +105,9 @@ fn previous_secret_is_accepted_until_the_grace_period_ends() {
 fn pepper_of_the_previous_secret_is_required_until_the_grace_period_ends() {
     let old = token(1);
     let value = format!("Bearer {}", old.expose());
-    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
+        panic!("no key token")
+    };
     let previous =
         PreviousSecret { digest: TokenDigest::of(old.expose(), &peppers("1")), ends_at: timestamp(NOW + 1) };
     let current = TokenDigest::of("another", &peppers("2"));
@@ -139,7 +150,9 @@ fn suspended_account_is_forbidden_only_with_the_right_secret() {
 fn digest_with_an_unknown_pepper_is_not_authorized() {
     let one = token(1);
     let value = format!("Bearer {}", one.expose());
-    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value) else { panic!("no key token") };
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
+        panic!("no key token")
+    };
     let loaded = LoadedKey { key: with_secrets(&one, None), account: ACTIVE };
     assert!(
         authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("2"), timestamp(NOW))
@@ -155,9 +168,11 @@ fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principa
         "user_0000000000000001".parse().unwrap(),
         "sid_0000000000000001".parse().unwrap(),
     );
-    let new = NewToken::for_session(account_id, user_id, id, &random);
+    let new = NewToken::for_session(account_id, user_id, id, &token_mac_key(), &random);
     let value = format!("Session {}", new.expose());
-    let Ok(Token::Session(token)) = Token::from_authorization(&value) else { panic!("no session token") };
+    let Ok(Token::Session(token)) = Token::from_authorization(&value, &token_mac_key()) else {
+        panic!("no session token")
+    };
     let session = Session {
         id,
         account_id,

@@ -5,10 +5,7 @@ use std::{pin::Pin, sync::Arc};
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use shared::{
-    credentials::token::Token,
-    primitives::{environment::Environment, timestamp::Timestamp},
-};
+use shared::primitives::{environment::Environment, timestamp::Timestamp};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -53,10 +50,9 @@ struct MappedSession {
 
 impl MappedSession {
     fn new(token: Credential) -> Self {
-        let Ok(Token::Session(session)) = Token::from_authorization(&token.0) else {
-            panic!("not a session");
-        };
-        let id = session.session_id.to_string();
+        // The ids of the account, the member and the session follow the prefix, and have 16 digits each.
+        let digits = token.0.strip_prefix("Session sess_").expect("a session");
+        let id = format!("sid_{}", &digits[32..48]);
         Self { id, token }
     }
 }
