@@ -6,3 +6,4 @@ pub mod decision;
 pub mod delegation;
 pub mod denial;
 pub mod principal;
+pub mod revoked_keys;

@@ -15,6 +15,7 @@ use shared::{
         },
         denial::{Forbidden, Unauthenticated},
         principal::Principal,
+        revoked_keys::RevokedKeys,
     },
     credentials::{token::Token, token_mac::TokenMacKey},
     error::Error,
@@ -32,10 +33,17 @@ pub const OPERATIONS: &[Operation] = &[];
 
 #[must_use]
 pub fn service(app: Arc<App>) -> impl Function<AuthorizerRequest> {
-    let leases = Arc::new(Leases::default());
+    let memory = Arc::new(Memory::default());
     service_fn(move |event: LambdaEvent<AuthorizerRequest>| {
-        authorize(Arc::clone(&app), Arc::clone(&leases), event.payload)
+        authorize(Arc::clone(&app), Arc::clone(&memory), event.payload)
     })
+}
+
+/// What an execution environment remembers between invocations.
+#[derive(Default)]
+struct Memory {
+    leases: Leases,
+    revoked_keys: RevokedKeys,
 }
 
 /// The errors that the authorizer reports to API Gateway instead of a policy.
@@ -98,7 +106,7 @@ impl From<StoreError> for Rejection {
 
 async fn authorize(
     app: Arc<App>,
-    leases: Arc<Leases>,
+    memory: Arc<Memory>,
     event: AuthorizerRequest,
 ) -> Result<Policy, AuthorizerError> {
     let request = event.authorization_request();
@@ -116,7 +124,7 @@ async fn authorize(
         AuthorizerError::Unauthorized
     })?;
     let claims = token.claims();
-    let decided = invocation.run(decide(&app, &leases, &token, &request)).await;
+    let decided = invocation.run(decide(&app, &memory, &token, &request)).await;
     match decided.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed).into())) {
         Ok((principal, rate_limit)) => {
             let outcome = match (&principal, rate_limit) {
@@ -155,19 +163,28 @@ fn parse_token<'a>(
 /// Decides on a request with `token`: loads the entities that the token names in one round trip to the table, and applies
 /// the rules to them. Returns the principal and its rate-limit decision. The latter is `None` for a session, and if it could
 /// not be determined.
+///
+/// A key that is known to be revoked is rejected without a read.
 async fn decide(
     app: &App,
-    leases: &Leases,
+    memory: &Memory,
     token: &Token<'_>,
     request: &AuthorizationRequest<'_>,
 ) -> Result<(Principal, Option<RateLimitDecision>), Rejection> {
     let now = app.clock.now();
     match token {
         Token::ApiKey(token) => {
+            let Memory { leases, revoked_keys } = memory;
+            if revoked_keys.contains(token.account_id, token.key_id) {
+                return Err(Rejection::Unauthenticated(Unauthenticated::Revoked));
+            }
             let loaded = app.store.load_key(token.account_id, token.key_id).await?;
             let versions = loaded.iter().flat_map(|loaded| loaded.pepper_versions(now));
             let peppers = app.peppers_with(versions).await?;
             let loaded = loaded.ok_or_else(|| deny_unknown_key(token, &peppers, now))?;
+            if loaded.key.is_revoked() {
+                revoked_keys.add(loaded.key.account_id, loaded.key.id);
+            }
             let principal = authorize_key(request, token, &loaded, &peppers, now)?;
             Ok((principal, usage::record_key_use(app, leases, &loaded, token, &peppers, now).await?))
         }

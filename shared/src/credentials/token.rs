@@ -301,12 +301,8 @@ mod tests {
     #[test]
     fn token_of_another_mac_key_has_wrong_check_digits() {
         let other = TokenMacKey::new(vec![b'n'; 32].into()).unwrap();
-        let (account, key, token) = new_key(Environment::Live, 1);
+        let (account, key, _) = new_key(Environment::Live, 1);
         let forged = NewToken::for_key(Environment::Live, account, key, &other, &random(1));
-        assert_eq!(
-            forged.expose()[..token.expose().len() - CHECK_DIGITS],
-            token.expose()[..token.expose().len() - CHECK_DIGITS]
-        );
         let value = format!("Bearer {}", forged.expose());
         assert_eq!(parse(&value).err(), Some(MalformedToken::WrongCheckDigits));
         assert!(Token::from_authorization(&value, &other).is_ok());

@@ -1,10 +1,12 @@
 //! `DELETE /v1/api-keys/{key_id}`.
 
 use serde_json::json;
+use shared::primitives::environment::Environment;
 
 use crate::{
-    response::without,
-    service::{OwnService, Service, key_path},
+    dynamodb::Fault,
+    response::{text, without},
+    service::{Credential, OwnService, Service, key_path},
 };
 
 #[tokio::test]
@@ -130,6 +132,52 @@ async fn unknown_id_returns_404_and_creates_nothing() {
         service.delete(&format!("/v1/api-keys/{id}"), &account.session).await.assert_not_found();
     }
     assert_eq!(service.ids("/v1/api-keys?status=all", &account.session, 100).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn revoked_key_costs_one_read_and_then_none() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (revoked, record) = service.key(&account.session, json!({})).await;
+    let (old, rotated) = service.key(&account.session, json!({})).await;
+    let (new, _) = service.rotate(&rotated, &account.session, 60).await;
+    let (valid, _) = service.key(&account.session, json!({})).await;
+    for record in [&record, &rotated] {
+        service.delete(&key_path(record), &account.session).await.expect(204);
+    }
+    dynamodb.calls();
+    // Both secrets of a rotated key end with the key, so the second one costs no read even at its first use.
+    for (credential, calls) in [(&revoked, 1), (&revoked, 0), (&old, 1), (&new, 0), (&old, 0)] {
+        service.me(credential).await.assert_unauthorized();
+        assert_eq!(dynamodb.calls(), vec!["BatchGetItem"; calls]);
+    }
+    for _ in 0..10 {
+        let (one, other) = tokio::join!(service.me(&revoked), service.me(&new));
+        one.assert_unauthorized();
+        other.assert_unauthorized();
+    }
+    assert_eq!(dynamodb.calls(), [""; 0]);
+    dynamodb.inject(Fault::Hang, None);
+    service.me(&revoked).await.assert_unauthorized();
+    dynamodb.recover();
+    service.me(&valid).await.expect(200);
+}
+
+#[tokio::test]
+async fn rejected_tokens_with_the_ids_of_a_valid_key_do_not_end_it() {
+    let service = OwnService::start().await;
+    let (account, other) = (service.account().await, service.account().await);
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (revoked, revoked_record) = service.key(&other.session, json!({})).await;
+    service.delete(&key_path(&revoked_record), &other.session).await.expect(204);
+    service.me(&revoked).await.assert_unauthorized();
+    // Not even somebody who knows the key of the token MACs can make the authorizer reject a key that is not revoked.
+    let mac_key = service.token_mac_key().await;
+    for account in [&account.id, &other.id] {
+        let wrong = Credential::with_wrong_secret(&mac_key, Environment::Live, account, text(&record, "id"));
+        service.me(&wrong).await.assert_unauthorized();
+    }
+    service.me(&key).await.expect(200);
 }
 
 #[tokio::test]
