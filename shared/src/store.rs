@@ -25,6 +25,7 @@ mod accounts;
 mod api_keys;
 mod audit_events;
 mod credential_lookup;
+mod credential_scan;
 mod dynamodb;
 mod error;
 mod idempotency_records;
@@ -39,7 +40,10 @@ mod sessions;
 
 use self::dynamodb::Table;
 pub use self::{
-    dynamodb::DynamoDb, error::StoreError, login_attempts::AttemptReservation,
+    credential_scan::{ScanPosition, StoredCredential},
+    dynamodb::DynamoDb,
+    error::StoreError,
+    login_attempts::AttemptReservation,
     member_credentials::Credentials,
 };
 

@@ -93,6 +93,10 @@ impl Caller {
             }
             "suspend_account" | "restore_account" => json!({"account_id": account_id}),
             "set_limits" => json!({"account_id": account_id, "requests_per_minute": null}),
+            "end_restored_credentials" => {
+                let key = json!({"account_id": account_id, "key_id": self.key});
+                json!({"created_before": null, "keys": [key]})
+            }
             "enable_password" => json!({"email": self.email}),
             _ => panic!("the parameters of {name} are unknown"),
         };

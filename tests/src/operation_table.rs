@@ -50,6 +50,7 @@ const TABLE: &str = "
     operator restore_account                -                           0+4     -      1      200+1  no
     operator set_limits                     -                           0+4     -      1      200+1  no
     operator enable_password                -                           1+4     -      1      200+1  no
+    operator end_restored_credentials       -                           0+4     -      1      200    no
 ";
 
 /// The number of lines before the first row.

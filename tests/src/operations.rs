@@ -21,4 +21,5 @@ pub mod operator;
 pub mod password;
 pub mod projects;
 pub mod rate_limits;
+pub mod restored_credentials;
 pub mod sessions;

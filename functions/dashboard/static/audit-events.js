@@ -106,6 +106,7 @@ function describeEvent(event, nameOf) {
     "password.refused": () => `Password change rejected for ${member}: wrong current password`,
     "password.enabled": () => `Password enabled for ${member}`,
     "login.succeeded": () => `${member} logged in`,
+    "session.ended": () => `A session of ${member} ended`,
     "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
     "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
     "api_key.rotated": () => `API key ${key} rotated. The old secret works until ${formatDateTime(event.previous_expires_at ?? event.created_at)}.`,

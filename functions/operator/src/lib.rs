@@ -1,6 +1,8 @@
 //! Commands for the operator of the service. The function has no route: each invocation sends one command, and anyone who
 //! is allowed to invoke the function can send any command.
 
+mod restored_credentials;
+
 use std::{net::IpAddr, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -17,7 +19,7 @@ use shared::{
     },
     primitives::{
         email::EmailAddress,
-        id::{AccountId, UserId},
+        id::{AccountId, KeyId, UserId},
         name::Name,
         permission::Permissions,
         quota::Quotas,
@@ -26,6 +28,8 @@ use shared::{
     runtime::{app::App, function::Function, invocation::Invocation, password_workers},
     telemetry::metrics::Outcome,
 };
+
+use crate::restored_credentials::RestoredCredentials;
 
 /// Empty, because the operator function has no route.
 pub const OPERATIONS: &[Operation] = &[];
@@ -53,6 +57,9 @@ enum Command {
     /// Sets the rate limits of the account's keys or resets them to the default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
+    /// Ends the credentials that are valid again after the table was restored from a backup.
+    #[serde(rename = "end_restored_credentials")]
+    EndRestoredCredentials(RestoredCredentials),
 }
 
 impl Command {
@@ -64,6 +71,7 @@ impl Command {
             Self::Restore(_) => "operator restore_account",
             Self::EnablePassword(_) => "operator enable_password",
             Self::SetLimits(_) => "operator set_limits",
+            Self::EndRestoredCredentials(_) => "operator end_restored_credentials",
         }
     }
 }
@@ -110,6 +118,17 @@ pub enum CommandResult {
     Status { account_id: AccountId, status: AccountStatus },
     /// The new rate limits of the account's keys, or `None` for the default.
     Limits { account_id: AccountId, requests_per_minute: Option<Quotas> },
+    /// The credentials that were ended after a restore.
+    EndedCredentials {
+        /// The number of named keys that are revoked now, and of keys that the scan revoked.
+        revoked_keys: usize,
+        /// The named keys that the table does not contain.
+        unknown_keys: Vec<KeyId>,
+        /// The number of sessions that the scan ended.
+        ended_sessions: usize,
+        /// Where the next command continues, or `None` if nothing is left to do.
+        cursor: Option<String>,
+    },
 }
 
 async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<CommandResult, Error> {
@@ -130,6 +149,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
         Ok(CommandResult::Status { account_id, .. } | CommandResult::Limits { account_id, .. }) => {
             invocation.for_principal(*account_id, account_id.to_string()).finish(Outcome::Succeeded, None);
         }
+        Ok(CommandResult::EndedCredentials { .. }) => invocation.finish(Outcome::Succeeded, None),
         Err(error) => {
             let outcome = if error.is_server_error() { Outcome::Failed } else { Outcome::Refused };
             invocation.finish(outcome, Some(&error.reason()));
@@ -146,6 +166,7 @@ async fn execute(app: &App, command: Command, request_id: &str) -> Result<Comman
         Command::Restore(target) => set_status(app, target, AccountStatus::Active, &audit_context).await,
         Command::EnablePassword(target) => enable_password(app, target, &audit_context).await,
         Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
+        Command::EndRestoredCredentials(credentials) => credentials.end(app, request_id).await,
     }
 }
 

@@ -67,7 +67,7 @@ pub enum DemoError {
 impl Demo {
     /// Creates the demo account if all tables are empty.
     pub(crate) async fn create(gateway: &Gateway, random: &Random) -> Result<Self, DemoError> {
-        for table in gateway.tables.values() {
+        for table in &gateway.used_tables {
             if !tables::is_empty(gateway.dynamodb(), table).await.map_err(DemoError::Table)? {
                 return Ok(Self::Existing(ExistingData {
                     url: gateway.url().to_owned(),

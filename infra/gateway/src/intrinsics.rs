@@ -145,7 +145,9 @@ impl Resolver {
                     [&values[0], &values[1]].map(|value| self.resolve(location, value.clone()));
                 let (left, right) = (left?, right?);
                 // CloudFormation compares numbers as text, because each value that a user sets is text.
-                Ok(scalar::text(&left).zip(scalar::text(&right)).map_or(left == right, |(left, right)| left == right))
+                Ok(scalar::text(&left)
+                    .zip(scalar::text(&right))
+                    .map_or(left == right, |(left, right)| left == right))
             }
             Some(("Fn::Not", Value::Array(conditions))) if conditions.len() == 1 => {
                 Ok(!self.evaluate(location, &conditions[0])?)

@@ -97,7 +97,9 @@ pub struct Gateway {
     secrets_manager_url: String,
     dynamodb: Client,
     routes: Vec<RouteInfo>,
-    /// The names of the tables, by logical id.
+    /// The names of all tables that the functions use.
+    used_tables: BTreeSet<String>,
+    /// The names of the tables that the stack creates, by logical id.
     tables: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     actions: BTreeMap<String, BTreeSet<String>>,
@@ -133,6 +135,22 @@ impl Gateway {
                 error,
             })?;
         }
+        let used_tables: BTreeSet<String> = template
+            .functions
+            .values()
+            .filter_map(|function| function.environment.get("TABLE_NAME").cloned())
+            .collect();
+        for table in &used_tables {
+            match tables::exists(&client, table).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(StartError::NoTable { table: table.clone(), url: dynamodb_url });
+                }
+                Err(error) => {
+                    return Err(StartError::Table { table: table.clone(), url: dynamodb_url, error });
+                }
+            }
+        }
         let environment =
             template.functions.values().flat_map(|function| function.environment.clone()).collect();
         let actions =
@@ -142,7 +160,7 @@ impl Gateway {
         let functions =
             start_functions(&options, template.functions, &services, invoke_client.as_ref()).await?;
         let functions = Arc::new(functions);
-        let data_location = data_location(&options, folder.as_ref(), &template.tables);
+        let data_location = data_location(&options, folder.as_ref(), &used_tables);
         let routes = template.api.routes.list();
         let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
 
@@ -152,6 +170,7 @@ impl Gateway {
             secrets_manager_url,
             dynamodb: client,
             routes,
+            used_tables,
             tables: template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
             environment,
             actions,
@@ -190,7 +209,7 @@ impl Gateway {
         &self.routes
     }
 
-    /// Returns the name in DynamoDB of the table `logical_id` of the template.
+    /// Returns the name in DynamoDB of the table `logical_id` of the template, or `None` if the stack does not create it.
     #[must_use]
     pub fn table(&self, logical_id: &str) -> Option<&str> {
         self.tables.get(logical_id).map(String::as_str)
@@ -286,11 +305,11 @@ fn open_folder(data: &Data) -> Result<Option<DataFolder>, StartError> {
     }
 }
 
-fn data_location(options: &Options, folder: Option<&DataFolder>, tables: &[Table]) -> DataLocation {
+fn data_location(options: &Options, folder: Option<&DataFolder>, tables: &BTreeSet<String>) -> DataLocation {
     let folder = folder.map(|folder| folder.path().to_owned());
     match (&options.dynamodb, folder) {
         (Some(url), folder) => {
-            let tables = tables.iter().map(|table| table.name.clone()).collect();
+            let tables = tables.iter().cloned().collect();
             DataLocation::DynamoDb { url: url.clone(), tables, folder }
         }
         (None, Some(folder)) => DataLocation::Folder(folder),

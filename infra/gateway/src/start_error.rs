@@ -17,8 +17,10 @@ pub enum StartError {
     Secrets(io::Error),
     #[error("cannot start the embedded DynamoDB: {0}")]
     DynamoDb(String),
-    #[error("cannot create the table {table} in the DynamoDB at {url}: {error}")]
+    #[error("cannot create or read the table {table} in the DynamoDB at {url}: {error}")]
     Table { table: String, url: String, error: String },
+    #[error("the DynamoDB at {url} does not contain the existing table {table}")]
+    NoTable { table: String, url: String },
     #[error("cannot start the function {function}: {error}")]
     Function { function: String, error: shared::runtime::app::StartError },
     /// The value of an option is not a valid URL, or the scheme of the URL is not supported.

@@ -82,6 +82,15 @@ pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Resu
     Ok(())
 }
 
+/// Returns true if the table `name` exists.
+pub(crate) async fn exists(client: &Client, name: &str) -> Result<bool, String> {
+    match client.describe_table().table_name(name).send().await {
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(false),
+        Err(error) => Err(error_chain(&error)),
+    }
+}
+
 /// Returns true if the table `name` contains no items.
 pub(crate) async fn is_empty(client: &Client, name: &str) -> Result<bool, String> {
     let scan = client.scan().table_name(name).limit(1).send().await;

@@ -44,16 +44,52 @@ async fn tables_are_created_in_the_remote_dynamodb() {
 }
 
 #[tokio::test]
+async fn existing_table_and_pepper_are_used() {
+    let first = Gateway::start(Options::ephemeral()).await.unwrap();
+    let account = json!({"name": "A", "email": "a@example.com", "password": "correct horse battery"});
+    first.invoke("operator", json!({"create_account": account})).await.unwrap();
+    let table = first.table("Table").unwrap();
+    let pepper = first.environment()["PEPPER_SECRET_ID"].to_owned();
+    let parameters = [
+        ("ExistingTableName", table),
+        ("ExistingTableArn", "arn:aws:dynamodb:eu-central-1:123456789012:table/t"),
+        ("ExistingPepperArn", &pepper),
+    ];
+    let options = Options {
+        stack: "another".to_owned(),
+        dynamodb: Some(first.dynamodb_url().to_owned()),
+        secrets_manager: Some(first.secrets_manager_url().to_owned()),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..Options::ephemeral()
+    };
+    let second = Gateway::start(options.clone()).await.unwrap();
+    let login = json!({"email": "a@example.com", "password": "correct horse battery"});
+    let url = format!("{}/v1/auth/login", second.url());
+    let response = Client::new().post(url).json(&login).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(second.table("Table"), None);
+    let tables = first.dynamodb().list_tables().send().await.unwrap();
+    assert_eq!(tables.table_names(), [table], "the second stack creates no table");
+    assert!(matches!(second.create_demo_account(&options.random).await, Ok(gateway::Demo::Existing(_))));
+
+    let mut missing = options;
+    missing.parameters.insert("ExistingTableName".to_owned(), "missing".to_owned());
+    let message = Gateway::start(missing).await.err().unwrap().to_string();
+    let expected =
+        format!("the DynamoDB at {} does not contain the existing table missing", first.dynamodb_url());
+    assert_eq!(message, expected);
+}
+
+#[tokio::test]
 async fn unreachable_dynamodb_is_rejected() {
     let stopped = Gateway::start(Options::ephemeral()).await.unwrap();
     let url = stopped.dynamodb_url().to_owned();
     stopped.stop().await;
     let error = Gateway::start(Options { dynamodb: Some(url.clone()), ..Options::ephemeral() }).await.err();
     let message = error.unwrap().to_string();
-    assert!(
-        message
-            .starts_with(&format!("cannot create the table medtwin-auth-Table in the DynamoDB at {url}: "))
-    );
+    assert!(message.starts_with(&format!(
+        "cannot create or read the table medtwin-auth-Table in the DynamoDB at {url}: "
+    )));
     assert!(!message.contains('\n'), "{message}");
 }
 

@@ -107,6 +107,9 @@ pub enum Action {
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
+    /// The operator ended a session.
+    #[serde(rename = "session.ended")]
+    SessionEnded { user_id: UserId, session_id: SessionId },
     /// A login as this member failed.
     #[serde(rename = "login.refused")]
     LoginRefused { user_id: UserId, reason: LoginRefusal },

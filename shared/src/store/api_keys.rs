@@ -7,7 +7,7 @@ use crate::{
     idempotency::IdempotencyResult,
     model::{
         api_key::{ApiKey, KeyState},
-        audit_event::{Action, AuditContext},
+        audit_event::{Action, Actor, AuditContext},
     },
     primitives::{
         id::{AccountId, KeyId},
@@ -134,16 +134,40 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let update = Write::update(Key::api_key(key.account_id, key.id), "SET #state = :revoked")
-            .condition("#state.#status = :active", || StoreError::Conflict)
+        self.revoke(key.account_id, key.id, caller.into(), audit_context).await
+    }
+
+    /// Revokes an API key on behalf of the operator. A key that is already revoked stays as it is.
+    ///
+    /// # Errors
+    /// If the key does not exist, or the write fails.
+    pub async fn revoke_key_as_operator(
+        &self,
+        account: AccountId,
+        key: KeyId,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        self.revoke(account, key, Actor::Operator, audit_context).await
+    }
+
+    async fn revoke(
+        &self,
+        account: AccountId,
+        key: KeyId,
+        actor: Actor,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
+            .condition_with_item("#state.#status = :active", |stored| {
+                if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
+            })
             .name("#state", "state")
             .name("#status", "status")
             .value(":active", "active")?
             .value(":revoked", KeyState::Revoked)?;
-        let action = Action::KeyRevoked { key_id: key.id };
-        let event = event_write(key.account_id, caller.into(), action, audit_context)?;
+        let event = event_write(account, actor, Action::KeyRevoked { key_id: key }, audit_context)?;
         match self.table.transact(vec![update, event]).await {
-            // A key is never deleted, so the condition only fails if the key is already revoked.
+            // The condition fails for a key that exists only if the key is already revoked.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }

@@ -18,6 +18,8 @@ pub(super) const SESSIONS: ItemKind = ItemKind { sort_key_prefix: "SESSION#" };
 pub(super) const PROJECTS: ItemKind = ItemKind { sort_key_prefix: "PROJECT#" };
 pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" };
 
+pub(super) const EMAIL_PARTITION_PREFIX: &str = "EMAIL#";
+
 impl Key {
     pub fn account(account: AccountId) -> Self {
         Self { pk: account_partition(account), sk: "ACCOUNT".to_owned() }
@@ -32,7 +34,7 @@ impl Key {
     }
 
     pub fn email(address: &EmailAddress) -> Self {
-        Self { pk: format!("EMAIL#{}", address.as_str()), sk: "EMAIL".to_owned() }
+        Self { pk: format!("{EMAIL_PARTITION_PREFIX}{}", address.as_str()), sk: "EMAIL".to_owned() }
     }
 
     /// Returns a key without an item. Reading it takes as long as reading an existing item.

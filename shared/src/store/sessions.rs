@@ -75,6 +75,25 @@ impl Store {
         self.table.write(Write::delete(Key::session(account, user, session)).if_exists()).await.map(drop)
     }
 
+    /// Ends a session on behalf of the operator. Succeeds if the session has ended already.
+    ///
+    /// # Errors
+    /// If the write fails.
+    pub async fn end_session_as_operator(
+        &self,
+        session: &Session,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let Session { id: session_id, account_id, user_id, .. } = *session;
+        let delete = Write::delete(Key::session(account_id, user_id, session_id)).if_exists();
+        let action = Action::SessionEnded { user_id, session_id };
+        let event = event_write(account_id, Actor::Operator, action, audit_context)?;
+        match self.table.transact(vec![delete, event]).await {
+            Ok(()) | Err(StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Records the use of `session` and stores `digest` as the digest of its token. A session that has ended in the meantime
     /// stays ended.
     ///

@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use crate::rest_event;
 
 /// The name of each command, its required fields and its optional fields.
-const COMMANDS: [(&str, &[&str], &[&str]); 5] = [
+const COMMANDS: [(&str, &[&str], &[&str]); 6] = [
     ("create_account", &["name", "email", "password"], &[]),
     ("suspend_account", &["account_id"], &[]),
     ("restore_account", &["account_id"], &[]),
     ("enable_password", &["email"], &["source_ip"]),
     ("set_limits", &["account_id", "requests_per_minute"], &[]),
+    ("end_restored_credentials", &["created_before"], &["all_keys", "keys", "cursor"]),
 ];
 
 /// Every accepted event contains exactly one command, with all its required fields and no unknown ones. Every other

@@ -95,6 +95,8 @@ async fn costs(service: &OwnService, dynamodb: &DynamoDb, account: &Account) -> 
         assert!(response.status < 300 || response.status == 403, "{method} {path}: {}", response.text);
         costs.insert((format!("{method} {path}"), "key"), dynamodb.take_cost());
     }
+    // The key of the caller before is revoked by now.
+    let caller = Caller::new(service, account).await;
     for command in operator_commands(service).await {
         dynamodb.take_cost();
         service.operate(caller.command(&command)).await.expect("the command succeeds");

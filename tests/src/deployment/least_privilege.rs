@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     faults::pepper_rotation,
     response::text,
-    service::{OwnService, PASSWORD, Service, key_path},
+    service::{OwnService, PASSWORD, key_path},
 };
 
 /// The caller of the calls that the tests and the gateway make.
@@ -77,13 +77,19 @@ fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
 }
 
 /// Makes each function call every action that it uses.
-async fn use_every_action(service: &Service) {
+async fn use_every_action(service: &OwnService) {
     let account = service.account().await;
     service.suspend(&account).await;
     service.restore(&account).await;
     let command = json!({"enable_password": {"email": account.email}});
     service.operate(command).await.expect("the password is enabled");
-    let admin = &account.session;
+    service.login(&account.email).await;
+    service.time.pass(1);
+    let command = json!({"end_restored_credentials": {"created_before": service.time.in_seconds(0)}});
+    let ended = service.operate(command).await.expect("the sessions are ended");
+    assert_eq!(ended["ended_sessions"], 2, "{ended}");
+    let session = service.login(&account.email).await;
+    let admin = &session;
 
     let idempotent = service.request("POST", "/v1/api-keys").with(admin).header("Idempotency-Key", "first");
     idempotent.json(&json!({"name": "A key", "permissions": ["read"]})).send().await.expect(201);

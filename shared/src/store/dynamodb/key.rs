@@ -20,6 +20,15 @@ fn as_attribute<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Er
 }
 
 impl Key {
+    /// Returns the primary key of `item`.
+    pub fn of(item: &Item) -> Result<Self, StoreError> {
+        let text = |name: &str| {
+            let value = item.get(name).and_then(|value| value.as_s().ok());
+            value.cloned().ok_or_else(|| StoreError::malformed("an item has no primary key"))
+        };
+        Ok(Self { pk: text("pk")?, sk: text("sk")? })
+    }
+
     pub fn into_attributes(self) -> Item {
         Item::from([
             ("pk".to_owned(), AttributeValue::S(self.pk)),

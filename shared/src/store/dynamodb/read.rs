@@ -85,6 +85,24 @@ impl Table {
         Err(StoreError::Unavailable("every response to the batch left keys unprocessed".into()))
     }
 
+    /// Reads the next part of the whole table after `after`, at most 1 MB. Returns the items for which the condition `filter`
+    /// holds, and the position of the next part, or `None` at the end of the table.
+    pub(crate) async fn scan(
+        &self,
+        filter: &'static str,
+        values: &[(&str, &str)],
+        after: Option<Key>,
+    ) -> Result<(Vec<Item>, Option<Key>), StoreError> {
+        let mut scan =
+            self.client.scan().table_name(&self.name).consistent_read(true).filter_expression(filter);
+        for (placeholder, value) in values {
+            scan = scan.expression_attribute_values(*placeholder, AttributeValue::S((*value).to_owned()));
+        }
+        let response = scan.set_exclusive_start_key(after.map(Key::into_attributes)).send().await?;
+        let next = response.last_evaluated_key.as_ref().map(Key::of).transpose()?;
+        Ok((response.items.unwrap_or_default(), next))
+    }
+
     /// Reads a page of the entities of `kind` in the partition `pk` that match `filter`, newest first, starting after
     /// `paging.after`.
     ///

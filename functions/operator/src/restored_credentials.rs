@@ -1,0 +1,187 @@
+//! After the table was restored from a backup, credentials are valid again that had ended. This command ends them.
+
+use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use shared::{
+    error::Error,
+    model::audit_event::AuditContext,
+    primitives::{
+        id::{AccountId, KeyId},
+        timestamp::Timestamp,
+    },
+    runtime::app::App,
+    store::{ScanPosition, StoreError, StoredCredential},
+};
+
+use crate::CommandResult;
+
+/// The maximum number of keys that one command names.
+const MAX_NAMED_KEYS: usize = 100;
+/// The maximum number of credentials that the scan of one command ends.
+const MAX_ENDED: usize = 100;
+/// How long the scan of one command may take. The named keys need about two seconds more, and the invocation may take nine.
+const SCAN_TIME: Duration = Duration::from_secs(4);
+
+/// Which credentials to end. All of it can be repeated.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoredCredentials {
+    /// Ends all sessions of all accounts that were created before this time. `None` ends no session.
+    #[serde(deserialize_with = "Option::deserialize")]
+    created_before: Option<Timestamp>,
+    /// Also revokes all keys of all accounts that were created before `created_before`.
+    #[serde(default)]
+    all_keys: bool,
+    /// Revokes these keys, whenever they were created.
+    #[serde(default)]
+    keys: Vec<NamedKey>,
+    /// Continues after the work of an earlier command with the same `created_before` and `all_keys`.
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedKey {
+    account_id: AccountId,
+    key_id: KeyId,
+}
+
+/// The part of the command that scans the table.
+struct Scan {
+    created_before: Timestamp,
+    all_keys: bool,
+}
+
+/// What a scan has ended so far.
+#[derive(Default)]
+struct Ended {
+    keys: usize,
+    sessions: usize,
+    /// Where the next command continues, or `None` if the scan has reached the end of the table.
+    cursor: Option<String>,
+}
+
+impl RestoredCredentials {
+    pub(crate) async fn end(self, app: &App, request_id: &str) -> Result<CommandResult, Error> {
+        let (scan, after) = self.check(app.clock.now())?;
+        let (mut revoked_keys, mut unknown_keys) = (0, Vec::new());
+        for NamedKey { account_id, key_id } in self.keys {
+            let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
+            match app.store.revoke_key_as_operator(account_id, key_id, &audit_context).await {
+                Ok(()) => revoked_keys += 1,
+                Err(StoreError::NotFound) => unknown_keys.push(key_id),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let ended = match scan {
+            Some(scan) => scan.run(app, request_id, after).await?,
+            None => Ended::default(),
+        };
+        Ok(CommandResult::EndedCredentials {
+            revoked_keys: revoked_keys + ended.keys,
+            unknown_keys,
+            ended_sessions: ended.sessions,
+            cursor: ended.cursor,
+        })
+    }
+
+    /// Checks the fields. Returns the scan and the position after which it continues.
+    fn check(&self, now: Timestamp) -> Result<(Option<Scan>, Option<ScanPosition>), Error> {
+        let Self { created_before, all_keys, ref keys, ref cursor } = *self;
+        if keys.len() > MAX_NAMED_KEYS {
+            return Err(Error::bad_field("keys", format!("must have at most {MAX_NAMED_KEYS} entries")));
+        }
+        if all_keys && !keys.is_empty() {
+            return Err(Error::bad_field("keys", "must be empty if all_keys is true"));
+        }
+        let Some(created_before) = created_before else {
+            return match (all_keys, cursor) {
+                (true, _) => Err(Error::bad_field("created_before", "is required if all_keys is true")),
+                (_, Some(_)) => Err(Error::bad_field("cursor", "requires created_before")),
+                (false, None) if keys.is_empty() => {
+                    Err(Error::bad_field("created_before", "is required if no keys are named"))
+                }
+                (false, None) => Ok((None, None)),
+            };
+        };
+        // Credentials that are created until then would stay valid, although the command has succeeded.
+        if created_before > now {
+            return Err(Error::bad_field("created_before", "must not be in the future"));
+        }
+        let scan = Scan { created_before, all_keys };
+        let after = cursor.as_deref().map(|cursor| scan.position(cursor)).transpose()?;
+        Ok((Some(scan), after))
+    }
+}
+
+impl Scan {
+    /// Scans the table after `after` until its end, or until this command has done enough.
+    async fn run(&self, app: &App, request_id: &str, after: Option<ScanPosition>) -> Result<Ended, Error> {
+        let started = Instant::now();
+        let mut ended = Ended::default();
+        let mut position = after;
+        // The last position whose text contains no address, because the cursor must not contain one.
+        let mut resumable = position.clone();
+        loop {
+            let (credentials, next) =
+                app.store.credentials_created_before(self.created_before, position).await?;
+            for (credential, at) in credentials {
+                self.end(app, request_id, &credential, &mut ended).await?;
+                if ended.keys + ended.sessions == MAX_ENDED || started.elapsed() > SCAN_TIME {
+                    return Ok(Ended { cursor: Some(self.cursor(&at)), ..ended });
+                }
+                resumable = Some(at);
+            }
+            let Some(next) = next else { return Ok(ended) };
+            if !next.contains_address() {
+                resumable = Some(next.clone());
+            }
+            match &resumable {
+                Some(resumable) if started.elapsed() > SCAN_TIME => {
+                    return Ok(Ended { cursor: Some(self.cursor(resumable)), ..ended });
+                }
+                _ => position = Some(next),
+            }
+        }
+    }
+
+    /// Ends a credential, unless it is invalid anyway or is not to be ended.
+    async fn end(
+        &self,
+        app: &App,
+        request_id: &str,
+        credential: &StoredCredential,
+        ended: &mut Ended,
+    ) -> Result<(), Error> {
+        let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
+        match credential {
+            StoredCredential::ApiKey(key) if self.all_keys && !key.is_revoked() => {
+                app.store.revoke_key_as_operator(key.account_id, key.id, &audit_context).await?;
+                ended.keys += 1;
+            }
+            StoredCredential::Session(session) if !session.has_expired(audit_context.at) => {
+                app.store.end_session_as_operator(session, &audit_context).await?;
+                ended.sessions += 1;
+            }
+            StoredCredential::ApiKey(_) | StoredCredential::Session(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What a cursor begins with. A cursor of a command that ends other credentials is rejected.
+    fn prefix(&self) -> String {
+        format!("{} {} ", self.created_before, self.all_keys)
+    }
+
+    fn cursor(&self, position: &ScanPosition) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}{position}", self.prefix()))
+    }
+
+    fn position(&self, cursor: &str) -> Result<ScanPosition, Error> {
+        let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let position = text.as_deref().and_then(|text| text.strip_prefix(&self.prefix())?.parse().ok());
+        position.ok_or_else(|| Error::bad_field("cursor", "is not a cursor of this command"))
+    }
+}

@@ -1,0 +1,466 @@
+//! A restore of the table to an earlier moment, and the operator's command and the scripts that end what came back with it.
+//!
+//! The tests copy the table at that moment. A second stack, with the same secrets, uses the copy as its existing table.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output, Stdio},
+};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    caller::NEW_PASSWORD,
+    response::text,
+    service::{Account, Credential, Item, OwnService, PASSWORD, key_path, new_stack},
+};
+
+/// The repository's `infra` folder, which contains the scripts.
+const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
+
+/// Starts a stack that uses a new table with `items`, and the secrets and the clock of `original`.
+async fn restored(original: &OwnService, items: Vec<Item>) -> OwnService {
+    let (client, table) = (original.gateway.dynamodb(), new_stack());
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    let text = |name: &str| {
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        attribute.attribute_type(ScalarAttributeType::S).build().expect("an attribute")
+    };
+    client
+        .create_table()
+        .table_name(&table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash).expect("a key"))
+        .key_schema(key("sk", KeyType::Range).expect("a key"))
+        .attribute_definitions(text("pk"))
+        .attribute_definitions(text("sk"))
+        .send()
+        .await
+        .expect("the table is created");
+    for item in items {
+        client.put_item().table_name(&table).set_item(Some(item)).send().await.expect("the item is copied");
+    }
+    OwnService::start_with(|options| {
+        options.clock = original.time.clock();
+        options.dynamodb = Some(original.gateway.dynamodb_url().to_owned());
+        options.secrets_manager = Some(original.gateway.secrets_manager_url().to_owned());
+        let environment = original.gateway.environment();
+        options.parameters = [
+            ("ExistingTableName", table.as_str()),
+            ("ExistingTableArn", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
+            ("ExistingPepperArn", environment["PEPPER_SECRET_ID"]),
+            ("ExistingTokenMacKeyArn", environment["TOKEN_MAC_SECRET_ID"]),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    })
+    .await
+}
+
+/// An account with one key for each way in which a key ends, and a key that stays.
+struct Study {
+    account: Account,
+    untouched: Credential,
+    /// Each key's credential and response.
+    revoked: (Credential, Value),
+    revoked_by_itself: (Credential, Value),
+    rotated: (Credential, Value),
+    rotated_twice: (Credential, Value),
+    rotated_with_grace_period: (Credential, Value),
+    rotated_and_revoked: (Credential, Value),
+    /// Sessions of the first member, apart from that of the account.
+    logged_out: Credential,
+    ended: Credential,
+    /// A session and the id of a member who is removed, and of one who is suspended.
+    removed: (Credential, String),
+    suspended: (Credential, String),
+}
+
+impl Study {
+    async fn new(service: &OwnService) -> Self {
+        let account = service.account().await;
+        let key = async || service.key(&account.session, json!({})).await;
+        Self {
+            untouched: key().await.0,
+            revoked: key().await,
+            revoked_by_itself: key().await,
+            rotated: key().await,
+            rotated_twice: key().await,
+            rotated_with_grace_period: key().await,
+            rotated_and_revoked: key().await,
+            logged_out: service.login(&account.email).await,
+            ended: service.login(&account.email).await,
+            removed: service.member(&account.session, &["read", "admin"]).await,
+            suspended: service.member(&account.session, &["read"]).await,
+            account,
+        }
+    }
+
+    /// Ends everything except the untouched key, in a different way each.
+    async fn end(&self, service: &OwnService) {
+        let admin = &self.account.session;
+        service.delete(&key_path(&self.revoked.1), admin).await.expect(204);
+        let (key, record) = &self.revoked_by_itself;
+        service.delete(&key_path(record), key).await.expect(204);
+        service.rotate(&self.rotated.1, admin, 0).await;
+        service.rotate(&self.rotated_twice.1, admin, 60).await;
+        service.rotate(&self.rotated_twice.1, admin, 0).await;
+        service.rotate(&self.rotated_with_grace_period.1, admin, 60).await;
+        service.rotate(&self.rotated_and_revoked.1, admin, 60).await;
+        service.delete(&key_path(&self.rotated_and_revoked.1), admin).await.expect(204);
+        service.request("POST", "/v1/auth/logout").with(&self.logged_out).send().await.expect(204);
+        let sessions = service.get("/v1/auth/sessions", &self.ended).await.expect(200);
+        let sessions = sessions["data"].as_array().expect("a list");
+        let current = sessions.iter().find(|session| session["current"] == true).expect("the session");
+        service.delete(&format!("/v1/auth/sessions/{}", text(current, "id")), admin).await.expect(204);
+        service.delete(&format!("/v1/members/{}", self.removed.1), admin).await.expect(204);
+        let suspended = json!({"status": "suspended"});
+        service.patch(&format!("/v1/members/{}", self.suspended.1), admin, suspended).await.expect(200);
+        let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+        service.post("/v1/auth/password", admin, body).await.expect(204);
+        service.time.pass(60);
+    }
+
+    /// The keys that have ended, and the ids of these keys.
+    fn ended_keys(&self) -> Vec<(&Credential, &str)> {
+        [
+            &self.revoked,
+            &self.revoked_by_itself,
+            &self.rotated,
+            &self.rotated_twice,
+            &self.rotated_with_grace_period,
+            &self.rotated_and_revoked,
+        ]
+        .map(|(key, record)| (key, text(record, "id")))
+        .into()
+    }
+
+    /// All sessions. Apart from the first one, they have ended.
+    fn sessions(&self) -> [&Credential; 5] {
+        [&self.account.session, &self.logged_out, &self.ended, &self.removed.0, &self.suspended.0]
+    }
+
+    fn named_keys(&self) -> Vec<Value> {
+        let ids = self.ended_keys().into_iter().map(|(_, id)| id);
+        ids.map(|id| json!({"account_id": self.account.id, "key_id": id})).collect()
+    }
+}
+
+/// Runs the command until it is complete. Returns the sum of the ended credentials, and how many commands were sent.
+async fn end_all(service: &OwnService, mut fields: Value) -> (u64, u64, usize) {
+    let (mut keys, mut sessions) = (0, 0);
+    for count in 1..20 {
+        let result = service.operate(json!({"end_restored_credentials": fields})).await.expect("a result");
+        keys += result["revoked_keys"].as_u64().expect("a number");
+        sessions += result["ended_sessions"].as_u64().expect("a number");
+        if result["cursor"].is_null() {
+            return (keys, sessions, count);
+        }
+        fields["cursor"] = result["cursor"].clone();
+    }
+    panic!("the command does not end");
+}
+
+#[tokio::test]
+async fn named_keys_and_all_sessions_end_and_other_keys_stay() {
+    let service = OwnService::start().await;
+    let studies = [Study::new(&service).await, Study::new(&service).await];
+    let items = service.items().await;
+    for study in &studies {
+        study.end(&service).await;
+        for credential in
+            study.ended_keys().into_iter().map(|(key, _)| key).chain(study.sessions().into_iter().skip(1))
+        {
+            service.me(credential).await.expect(401);
+        }
+    }
+    let created_before = service.time.in_seconds(0);
+    let copy = restored(&service, items).await;
+    let mut keys = Vec::new();
+    for study in &studies {
+        // Everything came back. Otherwise, this test would prove nothing.
+        for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(study.sessions()) {
+            copy.me(credential).await.expect(200);
+        }
+        keys.extend(study.named_keys());
+    }
+    service.time.pass(1);
+    let unknown = json!({"account_id": studies[0].account.id, "key_id": "key_0000000000000000"});
+    let of_other_account =
+        json!({"account_id": studies[1].account.id, "key_id": studies[0].named_keys()[0]["key_id"]});
+    keys.extend([unknown.clone(), of_other_account.clone()]);
+    let new_session = copy.login(&studies[0].account.email).await;
+    let command = json!({"end_restored_credentials": {"created_before": created_before, "keys": keys}});
+    let result = copy.operate(command.clone()).await.expect("a result");
+    let expected = json!({
+        "revoked_keys": 12, "unknown_keys": [unknown["key_id"], of_other_account["key_id"]],
+        "ended_sessions": 10, "cursor": null,
+    });
+    assert_eq!(result, expected);
+    for study in &studies {
+        for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(study.sessions()) {
+            copy.me(credential).await.expect(401);
+        }
+        copy.me(&study.untouched).await.expect(200);
+    }
+
+    // Each end is in the audit trail of its account, with the operator as its actor.
+    let operator = json!({"type": "operator"});
+    for study in &studies {
+        let events = copy.get("/v1/audit-events?limit=100", &study.untouched).await.expect(200);
+        let events: Vec<_> = events["data"].as_array().expect("a list").iter().collect();
+        let by_operator = |kind: &str| {
+            events.iter().filter(|event| event["type"] == kind && event["actor"] == operator).count()
+        };
+        assert_eq!((by_operator("api_key.revoked"), by_operator("session.ended")), (6, 5));
+    }
+
+    // A repetition ends nothing else, in particular no session that was created since.
+    let items = service.gateway.dynamodb().scan().table_name(copy.gateway.environment()["TABLE_NAME"]);
+    let before = items.clone().send().await.expect("the items").count();
+    let again = copy.operate(command).await.expect("a result");
+    assert_eq!(again["ended_sessions"], 0);
+    copy.me(&new_session).await.expect(200);
+    assert_eq!(items.send().await.expect("the items").count(), before, "no event was added");
+}
+
+#[tokio::test]
+async fn all_keys_ends_every_key_that_was_created_before() {
+    let service = OwnService::start().await;
+    let studies = [Study::new(&service).await, Study::new(&service).await];
+    let items = service.items().await;
+    service.time.pass(60);
+    let copy = restored(&service, items).await;
+    let created_before = service.time.in_seconds(0);
+    service.time.pass(1);
+    let session = copy.login(&studies[0].account.email).await;
+    let (new_key, _) = copy.key(&session, json!({})).await;
+    let fields = json!({"created_before": created_before, "all_keys": true});
+    assert_eq!(end_all(&copy, fields.clone()).await, (14, 10, 1));
+    for study in &studies {
+        let keys = study.ended_keys().into_iter().map(|(key, _)| key).chain([&study.untouched]);
+        for credential in keys.chain(study.sessions()) {
+            copy.me(credential).await.expect(401);
+        }
+    }
+    copy.me(&session).await.expect(200);
+    copy.me(&new_key).await.expect(200);
+    assert_eq!(end_all(&copy, fields).await, (0, 0, 1));
+}
+
+#[tokio::test]
+async fn interrupted_run_resumes_with_the_cursor() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let mut keys = Vec::new();
+    for _ in 0..120 {
+        keys.push(service.key(&account.session, json!({})).await.0);
+    }
+    let mut sessions = vec![account.session.clone()];
+    for _ in 0..8 {
+        sessions.push(service.login(&account.email).await);
+    }
+    service.time.pass(1);
+    let fields = json!({"created_before": service.time.in_seconds(0), "all_keys": true});
+    let command = json!({"end_restored_credentials": fields});
+
+    // Until the tenth transaction fails, the work is done.
+    dynamodb.inject_at(
+        crate::dynamodb::Fault::Cancel("InternalServerError"),
+        Some("TransactWriteItems"),
+        10..usize::MAX,
+    );
+    let error = service.operate(command.clone()).await.expect_err("DynamoDB fails");
+    assert_eq!(error.error_type, "UNAVAILABLE");
+    dynamodb.recover();
+    let first = service.operate(command).await.expect("a result");
+    let ended = |result: &Value| {
+        result["revoked_keys"].as_u64().expect("a number")
+            + result["ended_sessions"].as_u64().expect("a number")
+    };
+    assert_eq!(ended(&first), 100, "one command does a limited amount of work");
+    // The cursor belongs to this command.
+    let mut other = json!({"created_before": fields["created_before"], "cursor": first["cursor"]});
+    let error = service.operate(json!({"end_restored_credentials": other})).await;
+    assert_eq!(error.expect_err("another command").error_type, "BAD_REQUEST");
+    other = fields.clone();
+    other["cursor"] = first["cursor"].clone();
+    let (more_keys, more_sessions, _) = end_all(&service, other).await;
+    assert_eq!(more_keys + more_sessions, 129 - 10 - 100);
+    for credential in keys.iter().chain(&sessions) {
+        service.me(credential).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn session_that_is_used_during_the_run_stays_ended() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    service.time.pass(120);
+    let command = json!({"end_restored_credentials": {"created_before": service.time.in_seconds(0)}});
+    // The authorizer has read the session and is about to record its use.
+    let mut use_of_session = dynamodb.hold("UpdateItem");
+    let request = service.me(&account.session);
+    let run = async {
+        use_of_session.arrived().await;
+        let result = service.operate(command.clone()).await.expect("a result");
+        assert_eq!(result["ended_sessions"], 1);
+        drop(use_of_session);
+    };
+    tokio::join!(request, run);
+    service.me(&account.session).await.expect(401);
+}
+
+#[tokio::test]
+async fn key_that_is_rotated_during_the_run_is_revoked() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let mut revocation = dynamodb.hold("TransactWriteItems");
+    let keys = [json!({"account_id": account.id, "key_id": record["id"]})];
+    let command = json!({"end_restored_credentials": {"created_before": null, "keys": keys}});
+    let rotate = async {
+        revocation.arrived().await;
+        let rotated = service.rotate(&record, &account.session, 60).await.0;
+        drop(revocation);
+        rotated
+    };
+    let (result, rotated) = tokio::join!(service.operate(command), rotate);
+    assert_eq!(result.expect("a result")["revoked_keys"], 1);
+    for credential in [&key, &rotated] {
+        service.me(credential).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn invalid_fields_are_a_bad_request() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let past = service.time.in_seconds(-1);
+    let key = json!({"account_id": account.id, "key_id": "key_0000000000000000"});
+    for fields in [
+        json!({}),
+        json!({"created_before": null}),
+        json!({"created_before": null, "keys": []}),
+        json!({"created_before": null, "all_keys": true}),
+        json!({"created_before": null, "keys": [key], "cursor": "x"}),
+        json!({"created_before": service.time.in_seconds(60)}),
+        json!({"created_before": "yesterday"}),
+        json!({"created_before": past, "all_keys": true, "keys": [key]}),
+        json!({"created_before": past, "keys": [{"key_id": "key_0000000000000000"}]}),
+        json!({"created_before": past, "keys": vec![key; 101]}),
+        json!({"created_before": past, "cursor": ""}),
+        json!({"created_before": past, "cursor": "x y"}),
+    ] {
+        let error = service.operate(json!({"end_restored_credentials": fields})).await;
+        assert_eq!(error.expect_err("a rejection").error_type, "BAD_REQUEST", "{fields}");
+    }
+    service.me(&account.session).await.expect(200);
+}
+
+/// Runs a script of the `infra` folder with `input`.
+fn run_script(name: &str, arguments: &[&str], input: &str) -> Output {
+    let mut script = Command::new(format!("{INFRA}/{name}"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the script starts");
+    script.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("the script reads its input");
+    script.wait_with_output().expect("the script ends")
+}
+
+/// The output of `aws dynamodb scan` for the audit events since `since`.
+fn scan_of_events(items: &[Item], since: &str) -> String {
+    let is_event = |item: &&Item| {
+        item["sk"].as_s().is_ok_and(|sk| sk.starts_with("EVENT#"))
+            && item["created_at"].as_s().is_ok_and(|at| at.as_str() >= since)
+    };
+    let items: Vec<_> = items.iter().filter(is_event).map(json_of).collect();
+    json!({"Items": items, "Count": items.len()}).to_string()
+}
+
+/// Converts attributes to DynamoDB's JSON.
+fn json_of(item: &Item) -> Value {
+    let fields = item.iter().map(|(name, value)| {
+        let value = match value {
+            AttributeValue::S(text) => json!({"S": text}),
+            AttributeValue::N(number) => json!({"N": number}),
+            AttributeValue::M(map) => json!({"M": json_of(map)}),
+            AttributeValue::Null(_) => json!({"NULL": true}),
+            AttributeValue::L(items) => {
+                let items: Vec<_> =
+                    items.iter().map(|item| json!({"S": item.as_s().expect("text")})).collect();
+                json!({"L": items})
+            }
+            _ => panic!("an attribute of another type"),
+        };
+        (name.clone(), value)
+    });
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_end_what_the_old_table_says_has_ended() {
+    let service = OwnService::start().await;
+    let [study, other] = [Study::new(&service).await, Study::new(&service).await];
+    let quiet = service.account().await;
+    let (quiet_key, _) = service.key(&quiet.session, json!({})).await;
+    service.time.pass(600);
+    let since = service.time.in_seconds(-300);
+    let items = service.items().await;
+    study.end(&service).await;
+    let limits = json!({"live": 7, "test": 3});
+    let command = json!({"account_id": quiet.id, "requests_per_minute": limits});
+    service.operate(json!({"set_limits": command})).await.expect("the limits change");
+    let created_before = service.time.in_seconds(0);
+    let events = scan_of_events(&service.items().await, &since);
+    let copy = restored(&service, items).await;
+
+    let commands = run_script("restore-commands", &[&created_before], &events);
+    assert!(commands.status.success(), "{}", String::from_utf8_lossy(&commands.stderr));
+    let commands = String::from_utf8(commands.stdout).expect("text");
+    let mut keys = study.named_keys();
+    keys.sort_by_key(|key| text(key, "key_id").to_owned());
+    let lines: Vec<Value> =
+        commands.lines().map(|line| serde_json::from_str(line).expect("a command")).collect();
+    let expected = [
+        json!({"suspend_account": {"account_id": study.account.id}}),
+        json!({"end_restored_credentials": {"created_before": created_before, "keys": keys}}),
+        json!({"set_limits": command}),
+    ];
+    assert_eq!(lines, expected);
+
+    // Instead of the AWS CLI, a program that sends the payload to the local gateway.
+    let folder = tempfile::tempdir().expect("a folder");
+    let aws = folder.path().join("aws");
+    let url = &copy.url;
+    let program = format!(
+        "#!/bin/sh\nexec curl -sS --data-binary @- -o \"$7\" \"{url}/2015-03-31/functions/$4/invocations\"\n"
+    );
+    fs::write(&aws, program).expect("the program is written");
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).expect("the program is executable");
+    let aws = aws.to_str().expect("text").to_owned();
+    let sent =
+        tokio::task::spawn_blocking(move || run_script("send-commands", &["operator", &aws], &commands));
+    let sent = sent.await.expect("the script ends");
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert_eq!(String::from_utf8(sent.stdout).expect("text").lines().count(), 3);
+
+    for key in [&other.untouched, &other.revoked.0, &quiet_key] {
+        copy.me(key).await.expect(200);
+    }
+    copy.me(&study.untouched).await.expect(403);
+    copy.operate(json!({"restore_account": {"account_id": study.account.id}})).await.expect("a result");
+    copy.me(&study.untouched).await.expect(200);
+    let sessions = study.sessions().into_iter().chain(other.sessions()).chain([&quiet.session]);
+    for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(sessions) {
+        copy.me(credential).await.expect(401);
+    }
+}
