@@ -17,19 +17,18 @@ use tracing::Instrument;
 
 use crate::{
     invoke::Functions,
-    loopback::reject_web_pages,
     request_log::{self, milliseconds_since},
+    web_page_guard::reject_web_pages,
 };
 
 /// Lambda's limit for the payload of an invocation, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// `port` is the port of the server, which the `Host` header of requests must contain.
-pub(crate) fn router(functions: Arc<Functions>, port: u16) -> Router {
+pub(crate) fn router(functions: Arc<Functions>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(handle))
         .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
-        .layer(middleware::from_fn_with_state(port, reject_web_pages))
+        .layer(middleware::from_fn(reject_web_pages))
         .with_state(functions)
 }
 
@@ -129,7 +128,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(payload.to_owned())).unwrap();
-        let response = router(Arc::new(functions()), 3000).oneshot(request).await.unwrap();
+        let response = router(Arc::new(functions())).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
@@ -189,6 +188,7 @@ mod tests {
     async fn requests_from_web_pages_are_rejected() {
         assert_eq!(post("echo", &[HERE, ("origin", "http://127.0.0.1:3000")], "{}").await.0, 403);
         assert_eq!(post("echo", &[("host", "rebound.example:3000")], "{}").await.0, 403);
+        assert_eq!(post("echo", &[HERE, ("sec-fetch-site", "cross-site")], "{}").await.0, 403);
         assert_eq!(post("echo", &[], "{}").await.0, 403);
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     #[tokio::test]
     async fn invoke_returns_the_result_or_the_error_of_the_function() {
         let (listener, port) = loopback::bind(0).await.unwrap();
-        let _server = loopback::serve(listener, invoke_api::router(Arc::new(functions()), port));
+        let _server = loopback::serve(listener, invoke_api::router(Arc::new(functions())));
         let client = InvokeClient::new(&format!("http://127.0.0.1:{port}/"));
         let invoke = async |name| client.invoke(name, b"{}".to_vec()).await;
         assert_eq!(invoke("echo").await, Ok(b"{}".to_vec()));

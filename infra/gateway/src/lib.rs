@@ -36,6 +36,8 @@ mod tables;
 mod template;
 mod template_error;
 pub mod text_log;
+mod unread_body;
+mod web_page_guard;
 pub mod yaml;
 
 use std::{
@@ -330,7 +332,7 @@ async fn start_secrets_manager(
     let secrets = SecretsManager::open(declared, file.as_deref(), &options.clock, &options.random)
         .map_err(StartError::Secrets)?;
     let (listener, port) = listen(0).await?;
-    Ok((Some(loopback::serve(listener, secrets.router(port))), url(port)))
+    Ok((Some(loopback::serve(listener, secrets.router())), url(port)))
 }
 
 /// Starts the embedded DynamoDB, unless the options contain the URL of another. Returns its URL.
@@ -425,7 +427,7 @@ async fn start_function(
 }
 
 fn serve(listener: TcpListener, port: u16, options: &Options, api: Api, functions: Arc<Functions>) -> Server {
-    let invoke_api = invoke_api::router(Arc::clone(&functions), port);
+    let invoke_api = invoke_api::router(Arc::clone(&functions));
     let (clock, random) = (options.clock.clone(), options.random.clone());
     let rest_api = RestApi { api, functions, clock, random, port }.router();
     loopback::serve(listener, invoke_api.merge(rest_api))

@@ -1,4 +1,4 @@
-//! HTTP servers on the loopback interface, and their protection against requests from web pages.
+//! HTTP servers on the loopback interface.
 
 use std::{
     io,
@@ -7,20 +7,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::{Router, middleware};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::unread_body::read_rest;
 
 /// How long a stopping server waits for running requests.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A future that completes when the server must stop.
-pub(crate) type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
+type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A running server. It stops when it is dropped.
 pub(crate) struct Server {
@@ -30,7 +26,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Spawns the server that `serve` returns.
-    pub(crate) fn spawn<S>(serve: impl FnOnce(StopSignal) -> S) -> Self
+    fn spawn<S>(serve: impl FnOnce(StopSignal) -> S) -> Self
     where
         S: Future<Output = ()> + Send + 'static,
     {
@@ -53,6 +49,7 @@ impl Server {
 }
 
 pub(crate) fn serve(listener: TcpListener, router: Router) -> Server {
+    let router = router.layer(middleware::from_fn(read_rest));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     Server::spawn(|stopped| async move {
         let serve = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -67,25 +64,6 @@ pub(crate) async fn bind(port: u16) -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-/// Rejects requests that a web page may have sent. Browsers send the `Origin` of the page. If the page was loaded from a
-/// domain that resolves to this machine (DNS rebinding), `Host` contains that domain.
-pub(crate) async fn reject_web_pages(State(port): State<u16>, request: Request, next: Next) -> Response {
-    if may_come_from_web_page(request.headers(), port) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
-    next.run(request).await
-}
-
-fn may_come_from_web_page(headers: &HeaderMap, port: u16) -> bool {
-    let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}"));
-    let mut sent = headers.get_all(header::HOST).iter().peekable();
-    headers.contains_key(header::ORIGIN)
-        || sent.peek().is_none()
-        || !sent.all(|host| {
-            hosts.iter().any(|expected| host.as_bytes().eq_ignore_ascii_case(expected.as_bytes()))
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -93,29 +71,6 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-
-    fn is_rejected(headers: &[(&'static str, &str)]) -> bool {
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        may_come_from_web_page(&headers, 3000)
-    }
-
-    #[test]
-    fn requests_from_local_programs_are_accepted() {
-        assert!(!is_rejected(&[("host", "127.0.0.1:3000")]));
-        assert!(!is_rejected(&[("host", "Localhost:3000")]));
-        assert!(!is_rejected(&[("host", "[::1]:3000")]));
-    }
-
-    #[test]
-    fn requests_from_web_pages_are_rejected() {
-        assert!(is_rejected(&[]));
-        assert!(is_rejected(&[("host", "127.0.0.1:3001")]));
-        assert!(is_rejected(&[("host", "localhost")]));
-        assert!(is_rejected(&[("host", "evil.example:3000")]));
-        assert!(is_rejected(&[("host", "127.0.0.1:3000"), ("origin", "http://evil.example")]));
-        assert!(is_rejected(&[("host", "127.0.0.1:3000"), ("origin", "null")]));
-    }
 
     #[tokio::test]
     async fn stopping_server_completes_running_requests() {

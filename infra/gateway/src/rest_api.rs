@@ -153,21 +153,17 @@ fn json(event: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(event).expect("all keys of an event are strings")
 }
 
-/// Reads the whole body. A body that is too large is read to its end, too, but not stored: a client that is still sending
-/// would not see the response.
+/// Reads the whole body. Stops if it is too large.
 async fn read(mut body: Body) -> Result<Vec<u8>, ResponseType> {
     let mut bytes = Vec::new();
-    let mut too_large = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| ResponseType::BadRequestBody)?.into_data() else { continue };
-        too_large |= bytes.len() + data.len() > MAX_BODY;
-        if too_large {
-            bytes = Vec::new();
-        } else {
-            bytes.extend_from_slice(&data);
+        if bytes.len() + data.len() > MAX_BODY {
+            return Err(ResponseType::RequestTooLarge);
         }
+        bytes.extend_from_slice(&data);
     }
-    if too_large { Err(ResponseType::RequestTooLarge) } else { Ok(bytes) }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use shared::primitives::{clock::Clock, random::Random};
 
-use crate::{aws_names::secret_arn, loopback::reject_web_pages, request_id::uuid, sam::GenerateSecretString};
+use crate::{
+    aws_names::secret_arn, request_id::uuid, sam::GenerateSecretString, web_page_guard::reject_web_pages,
+};
 
 pub(crate) struct SecretsManager {
     /// By name.
@@ -119,11 +121,11 @@ impl SecretsManager {
         Ok(Self { secrets: Mutex::new(secrets), file, clock, random })
     }
 
-    /// Returns the API. `port` is the port of the server, which the `Host` header of requests must contain.
-    pub(crate) fn router(self, port: u16) -> Router {
+    /// Returns the API.
+    pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/", post(handle))
-            .layer(middleware::from_fn_with_state(port, reject_web_pages))
+            .layer(middleware::from_fn(reject_web_pages))
             .with_state(Arc::new(self))
     }
 

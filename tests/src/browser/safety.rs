@@ -1,8 +1,10 @@
 //! Protection against hostile content, and the checks that the browser enforces it.
 
+use axum::{Router, response::Html};
 use serde_json::json;
+use tokio::net::TcpListener;
 
-use crate::browser::Browser;
+use crate::{browser::Browser, service::OwnService};
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
@@ -94,4 +96,33 @@ async fn page_contacts_only_the_service_and_stores_only_the_session() {
     assert_eq!(browser.value("return document.cookie + Object.keys(localStorage)", &[]).await, "");
     assert_eq!(browser.value("return Object.keys(sessionStorage)", &[]).await, json!(["session"]));
     browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn other_pages_cannot_call_the_embedded_dynamodb() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let page = Router::new().fallback(async || Html("<title>Another page</title>"));
+    tokio::spawn(async { axum::serve(listener, page).await });
+    let list_tables = "
+        const headers = {
+          Authorization: 'AWS4-HMAC-SHA256 Credential=local/20260130/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+          'Content-Type': 'application/x-amz-json-1.0', 'X-Amz-Date': '20260130T000000Z',
+          'X-Amz-Target': 'DynamoDB_20120810.ListTables',
+        };
+        return fetch(arguments[0], { method: 'POST', headers, body: '{}' })
+          .then((response) => response.text(), (error) => error.name);";
+    // The first page is at the same site as the embedded DynamoDB, the second one is at another.
+    for host in ["127.0.0.1", "localhost"] {
+        let service = OwnService::start().await;
+        let url = service.gateway.dynamodb_url().to_owned();
+        let browser = Browser::open_at(service, &format!("http://{host}:{port}/")).await;
+        assert_eq!(browser.value("return document.title", &[]).await, "Another page");
+        assert_eq!(browser.value(list_tables, &[json!(url)]).await, "TypeError", "{host}");
+        let log = browser.wait_for_log().await;
+        assert!(log.contains("CORS policy") && log.contains("preflight"), "{log}");
+        browser.take_log().await;
+        browser.end(&[]).await;
+    }
 }
