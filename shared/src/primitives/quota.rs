@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::{environment::Environment, timestamp::Timestamp};
 
 pub(crate) const WINDOW_SECONDS: u32 = 60;
+/// How far a counter can be ahead of an accurate or slow clock, in windows, if no clock is off by more than ten minutes.
+const MAX_LEAD: i64 = 20;
 
 /// How many requests per minute an API key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +34,7 @@ pub struct Window(pub(crate) i64);
 /// The reserved part of a window's quota, as stored in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// The window that is being counted. It never moves back, even if clocks differ.
+    /// The window that is being counted. It never moves back, unless it is [far ahead](Window::is_far_ahead_of).
     pub window: Window,
     /// The number of reserved requests in the window.
     #[serde(rename = "taken")]
@@ -71,11 +73,19 @@ impl Window {
         Self(now.unix_seconds().div_euclid(WINDOW_SECONDS.into()))
     }
 
-    /// Returns the number of seconds from `now` to the end of the window. It is at least 1.
-    #[must_use]
-    pub(crate) fn ends_in(self, now: Timestamp) -> u32 {
-        let end = (self.0 + 1) * i64::from(WINDOW_SECONDS);
-        u32::try_from(end - now.unix_seconds()).unwrap_or(0).max(1)
+    /// Returns the time at which the window ends, in seconds since 1970.
+    pub(crate) fn ends_at(self) -> i64 {
+        (self.0 + 1) * i64::from(WINDOW_SECONDS)
+    }
+
+    /// Returns the window that comes `windows` after this one.
+    pub(crate) fn plus(self, windows: i64) -> Self {
+        Self(self.0.saturating_add(windows))
+    }
+
+    /// Returns true if this window is so far ahead of `own`, the window of the own clock, that no plausible clock can be in it.
+    pub(crate) fn is_far_ahead_of(self, own: Self) -> bool {
+        self.0 > own.0.saturating_add(MAX_LEAD)
     }
 
     /// Returns true if this window is the one directly after `other`.

@@ -8,6 +8,8 @@ pub struct Batch {
     pub window: Window,
     /// The number of requests.
     pub size: u32,
+    /// The counter's window, if it is far ahead of `window` and the batch replaces it.
+    pub replaces: Option<Window>,
 }
 
 /// A batch that has been reserved.
@@ -32,7 +34,8 @@ pub enum NoReservation {
 /// A planned write to a counter that reserves a batch, with its condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// Starts a new window with this batch, unless another reservation has already started that window or a later one.
+    /// Starts a new window with this batch. The write fails if the counter is in that window or a later one. If the batch
+    /// replaces a window, the write fails unless the counter is in the replaced window.
     StartWindow(Batch),
     /// Adds the batch to the reserved part of the current window.
     AddToWindow {
@@ -50,16 +53,20 @@ impl Reservation {
     pub fn plan(wanted: Batch, counter: Option<Counter>, quota: Quota) -> Result<Self, Counter> {
         match counter {
             // The clock of another execution environment may be ahead. The window in the table applies to all of them.
-            Some(counter) if counter.window >= wanted.window => {
+            Some(counter) if counter.window >= wanted.window && wanted.replaces != Some(counter.window) => {
                 let size = wanted.size.min(quota.get().saturating_sub(counter.reserved));
-                let batch = Batch { window: counter.window, size };
+                let batch = Batch { window: counter.window, size, replaces: None };
                 if size == 0 {
                     Err(counter)
                 } else {
                     Ok(Self::AddToWindow { batch, max_reserved: quota.get() - size })
                 }
             }
-            _ => Ok(Self::StartWindow(Batch { size: wanted.size.min(quota.get()), ..wanted })),
+            _ => {
+                let replaces =
+                    wanted.replaces.filter(|window| counter.is_some_and(|counter| counter.window == *window));
+                Ok(Self::StartWindow(Batch { size: wanted.size.min(quota.get()), replaces, ..wanted }))
+            }
         }
     }
 

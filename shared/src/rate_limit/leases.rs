@@ -21,6 +21,9 @@ use crate::{
 /// cannot use the unspent rest of a batch before the window ends, so a batch must be a small part of the quota.
 const MAX_BATCH_DIVISOR: u32 = 4;
 const MAX_BATCH_SIZE: u32 = 100;
+/// How long a window lasts at most for an execution environment that has seen it, in seconds. That is the length of a window,
+/// and five seconds because an environment reads its clock before it reads the counter.
+const SEEN_WINDOW_SECONDS: u32 = 65;
 /// Seconds until a client should retry if its request could not be counted because of contention.
 const CONTENDED_RETRY_SECONDS: u32 = 1;
 /// The maximum number of keys with a stored lease. If there are more, all leases are discarded.
@@ -33,6 +36,8 @@ pub struct Leases(Mutex<HashMap<KeyId, Lease>>);
 #[derive(Debug)]
 struct Lease {
     window: Window,
+    /// When this execution environment first saw the window, by its own clock.
+    since: Timestamp,
     /// Requests that are reserved and not yet spent.
     unspent: u32,
     /// Requests that were spent in the window.
@@ -57,8 +62,11 @@ impl Leases {
             leases.clear();
         }
         let window = counter.map_or(Window::at(now), |counter| counter.window.max(Window::at(now)));
-        let lease = leases.entry(key).or_insert_with(|| Lease::new(window));
-        lease.advance_to(window);
+        let lease = leases.entry(key).or_insert_with(|| Lease::new(window, now));
+        if let Some(replaced) = lease.follow(counter, now) {
+            let size = lease.batch_size(quota);
+            return SpendResult::Reserve(Batch { window: Window::at(now), size, replaces: Some(replaced) });
+        }
         // If the quota was lowered below what is already reserved, the unspent requests are void.
         if counter.is_some_and(|counter| counter.window == lease.window && counter.reserved > quota.get()) {
             lease.unspent = 0;
@@ -72,7 +80,7 @@ impl Leases {
         if status.remaining == 0 {
             return SpendResult::Decided(RateLimitDecision::Exceeded(status));
         }
-        SpendResult::Reserve(Batch { window: lease.window, size: lease.batch_size(quota) })
+        SpendResult::Reserve(Batch { window: lease.window, size: lease.batch_size(quota), replaces: None })
     }
 
     /// Adds a reserved batch to the key's lease and spends one request of it. If no batch was reserved, the request is over
@@ -95,8 +103,8 @@ impl Leases {
             }
         };
         let mut leases = self.lock();
-        let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window));
-        lease.advance_to(counter.window);
+        let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window, now));
+        lease.see(counter.window, now);
         match reserved {
             Ok(ReservedBatch { size, .. }) => {
                 // If the batch's window has ended in the meantime, the batch only covers this request.
@@ -110,6 +118,12 @@ impl Leases {
         }
     }
 
+    /// Returns the window of the key's lease.
+    #[cfg(test)]
+    pub(super) fn window(&self, key: KeyId) -> Option<Window> {
+        self.lock().get(&key).map(|lease| lease.window)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Lease>> {
         // If a thread panicked while it held the lock, at worst a lease is lost, so the map is still usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,15 +131,51 @@ impl Leases {
 }
 
 impl Lease {
-    fn new(window: Window) -> Self {
-        Self { window, unspent: 0, spent: 0, spent_in_previous_window: 0 }
+    fn new(window: Window, since: Timestamp) -> Self {
+        Self { window, since, unspent: 0, spent: 0, spent_in_previous_window: 0 }
+    }
+
+    /// Moves on to the current window. `counter` is the key's counter as last read.
+    ///
+    /// The window of the counter may have been started by a clock that is ahead. That window began before this execution
+    /// environment saw it, so it is over [`SEEN_WINDOW_SECONDS`] later, whatever this environment's own clock says. Then the
+    /// environment starts the window after it. So windows never follow each other faster than on the fastest clock.
+    ///
+    /// If the counter is so far ahead that the clock must have been wrong, the window of the own clock replaces it instead. In
+    /// this case, returns the window to replace.
+    fn follow(&mut self, counter: Option<Counter>, now: Timestamp) -> Option<Window> {
+        if let Some(counter) = counter {
+            self.see(counter.window, now);
+        }
+        // A request may be a little older than the one that saw the window. Otherwise, the clock was set back.
+        if self.since > now.plus_seconds(SEEN_WINDOW_SECONDS) {
+            self.since = now;
+        }
+        let own = Window::at(now);
+        let windows = (now.unix_seconds() - self.since.unix_seconds()) / i64::from(SEEN_WINDOW_SECONDS);
+        if self.window.is_far_ahead_of(own) {
+            return (windows > 0 && counter.is_some_and(|counter| counter.window == self.window))
+                .then_some(self.window);
+        }
+        let seconds = u32::try_from(windows).unwrap_or(0).saturating_mul(SEEN_WINDOW_SECONDS);
+        self.advance_to(self.window.plus(windows), self.since.plus_seconds(seconds));
+        self.advance_to(own, now);
+        None
+    }
+
+    /// Moves to the window of a counter that was read or written, if it is later than the lease's or has replaced it.
+    fn see(&mut self, window: Window, now: Timestamp) {
+        if window < self.window && self.window.is_far_ahead_of(Window::at(now)) {
+            *self = Self { spent_in_previous_window: self.spent, ..Self::new(window, now) };
+        }
+        self.advance_to(window, now);
     }
 
     /// Moves on to `window` if it is later than the lease's. Unspent requests of the earlier window are void.
-    fn advance_to(&mut self, window: Window) {
+    fn advance_to(&mut self, window: Window, since: Timestamp) {
         if window > self.window {
             let spent_in_previous_window = if window.follows(self.window) { self.spent } else { 0 };
-            *self = Self { spent_in_previous_window, ..Self::new(window) };
+            *self = Self { spent_in_previous_window, ..Self::new(window, since) };
         }
     }
 
@@ -140,6 +190,12 @@ impl Lease {
         let reserved =
             counter.filter(|counter| counter.window == self.window).map_or(0, |counter| counter.reserved);
         let remaining = quota.get().saturating_sub(reserved) + self.unspent;
-        RateLimitStatus { quota, remaining, resets_in: self.window.ends_in(now) }
+        RateLimitStatus { quota, remaining, resets_in: self.ends_in(now) }
+    }
+
+    /// Returns the number of seconds until the window ends for this execution environment. It is at least 1.
+    fn ends_in(&self, now: Timestamp) -> u32 {
+        let end = self.window.ends_at().min(self.since.plus_seconds(SEEN_WINDOW_SECONDS).unix_seconds());
+        u32::try_from(end - now.unix_seconds()).unwrap_or(0).max(1)
     }
 }

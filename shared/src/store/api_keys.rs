@@ -234,16 +234,21 @@ fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> 
     let item = Key::api_key(key.account_id, key.id);
     let conflict = || StoreError::Conflict;
     let write = match reservation {
-        Reservation::StartWindow(Batch { window, size }) => {
-            Write::update(item, "SET #counter = :counter, #last_used_at = :now")
-                .condition(
-                    "attribute_exists(pk) AND (attribute_not_exists(#counter) OR #counter.#window < :window)",
-                    conflict,
-                )
-                .value(":counter", Counter { window, reserved: size })?
-                .value(":window", window)?
+        Reservation::StartWindow(Batch { window, size, replaces }) => {
+            let write = Write::update(item, "SET #counter = :counter, #last_used_at = :now")
+                .value(":counter", Counter { window, reserved: size })?;
+            if let Some(replaced) = replaces {
+                write.condition("#counter.#window = :replaced", conflict).value(":replaced", replaced)?
+            } else {
+                write
+                    .condition(
+                        "attribute_exists(pk) AND (attribute_not_exists(#counter) OR #counter.#window < :window)",
+                        conflict,
+                    )
+                    .value(":window", window)?
+            }
         }
-        Reservation::AddToWindow { batch: Batch { window, size }, max_reserved } => {
+        Reservation::AddToWindow { batch: Batch { window, size, .. }, max_reserved } => {
             Write::update(item, "SET #counter.#taken = #counter.#taken + :size, #last_used_at = :now")
                 .condition("#counter.#window = :window AND #counter.#taken <= :max_reserved", conflict)
                 .name("#taken", "taken")

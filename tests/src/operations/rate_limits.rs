@@ -261,6 +261,66 @@ async fn concurrent_requests_to_several_environments_stay_within_the_limit() {
     }
 }
 
+/// Reads when the key was last used. Reading it with a session does not use it.
+async fn last_used_at(service: &Service, account: &Account, record: &Value) -> Value {
+    service.get(&key_path(record), &account.session).await.expect(200)["last_used_at"].clone()
+}
+
+#[tokio::test]
+async fn fast_clock_does_not_take_windows_from_other_environments() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let (_dynamodb, services) = start_together(&folders).await;
+    let [accurate, fast] = &services[..] else { panic!("two services") };
+    let account = accurate.account().await;
+    limit(accurate, &account, 8).await;
+    let (key, record) = accurate.key(&account.session, json!({})).await;
+    fast.time.pass(600);
+    assert_eq!(count_authorized(fast, &key, 10).await, 8);
+    assert_eq!(last_used_at(accurate, &account, &record).await, fast.time.in_seconds(0));
+    // The quota of this minute is exhausted.
+    assert_eq!(count_authorized(accurate, &key, 10).await, 0);
+    assert_limited(&accurate.me(&key).await, "65");
+    for _ in 0..3 {
+        accurate.time.pass(64);
+        assert_eq!(count_authorized(accurate, &key, 1).await, 0);
+        accurate.time.pass(1);
+        assert_eq!(count_authorized(accurate, &key, 10).await, 8);
+        assert_eq!(last_used_at(accurate, &account, &record).await, accurate.time.in_seconds(0));
+    }
+    // Both use the same windows, so together they get one quota in each minute.
+    fast.time.pass(3 * 65);
+    assert_eq!(count_authorized(fast, &key, 10).await, 0);
+    for _ in 0..3 {
+        accurate.time.pass(60);
+        fast.time.pass(60);
+        assert_eq!(count_authorized(fast, &key, 3).await, 3);
+        let rest = count_authorized(accurate, &key, 10).await;
+        // The fast environment keeps at most the rest of one batch, which is a quarter of the quota.
+        assert!((4..=5).contains(&rest), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn counter_far_in_the_future_is_replaced() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let (_dynamodb, services) = start_together(&folders).await;
+    let [accurate, wrong, new] = &services[..] else { panic!("three services") };
+    let account = accurate.account().await;
+    limit(accurate, &account, 8).await;
+    let (key, record) = accurate.key(&account.session, json!({})).await;
+    wrong.time.pass(365 * 24 * 60 * 60);
+    assert_eq!(count_authorized(wrong, &key, 10).await, 8);
+    assert_eq!(count_authorized(accurate, &key, 10).await, 0);
+    accurate.time.pass(64);
+    assert_eq!(count_authorized(accurate, &key, 10).await, 0);
+    accurate.time.pass(1);
+    assert_eq!(count_authorized(accurate, &key, 10).await, 8);
+    assert_eq!(last_used_at(accurate, &account, &record).await, accurate.time.in_seconds(0));
+    // The counter has the window of the accurate clock again. So an environment that starts later does not wait.
+    new.time.pass(120);
+    assert_eq!(count_authorized(new, &key, 10).await, 8);
+}
+
 #[tokio::test]
 async fn requests_are_authorized_if_the_counter_cannot_be_written() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
