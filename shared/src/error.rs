@@ -236,7 +236,9 @@ impl From<StoreError> for Error {
             StoreError::AddressTaken => Self::conflict("The email address already belongs to a member"),
             StoreError::LastAdmin => Self::conflict("An account must have at least one active admin"),
             StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
-            StoreError::Contended | StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Contended | StoreError::TimedOut | StoreError::Unavailable(_) => {
+                Self::unavailable(error)
+            }
             StoreError::Malformed(_) | StoreError::Bug(_) => Self::internal(error),
         }
     }

@@ -11,12 +11,13 @@
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //! | login attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
 //! | decoy for the member with an unknown address | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
-//! | failed login attempts from a source | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
+//! | login attempts from a source that failed or are in progress | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
+//! | decoy for these attempts | `ATTEMPTS#{pseudonym of the source}` | `RECOGNIZED` |
 //! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of the idempotency key}` |
 //! | decoy for an audit event | `NOTHING` | `UNREAD` |
 //!
-//! A login with an unknown address reads and writes decoys. It therefore makes the same calls as a login with a known
-//! address, and its duration does not reveal whether the address is known.
+//! A login with an unknown address reads and writes decoys, and so does a login from a recognized source. Therefore all logins
+//! make the same calls, and their duration does not reveal whether the address is known.
 //!
 //! All reads are strongly consistent, so none uses an index. A change that depends on the current state of an item is one
 //! conditional write or one transaction.
@@ -41,11 +42,12 @@ mod sessions;
 use self::dynamodb::Table;
 pub use self::{
     credential_scan::{ScanPosition, StoredCredential},
-    dynamodb::DynamoDb,
+    dynamodb::{DynamoDb, with_retry_limit},
     error::StoreError,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
 };
+use crate::primitives::random::Random;
 
 /// Reads and writes the entities in the table.
 pub struct Store {
@@ -53,9 +55,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Creates a store that uses the table named `table`.
+    /// Creates a store that uses the table named `table`. `random` is the source of the seed for pauses between retries.
     #[must_use]
-    pub fn new(dynamodb: DynamoDb, table: String) -> Self {
-        Self { table: Table::new(dynamodb, table) }
+    pub fn new(dynamodb: DynamoDb, table: String, random: &Random) -> Self {
+        Self { table: Table::new(dynamodb, table, random) }
     }
 }

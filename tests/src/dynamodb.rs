@@ -3,9 +3,11 @@
 //!
 //! The `DynamoDB` is embedded, unless [`external_dynamodb`] returns the URL of another. Both differ from the one of AWS:
 //!
-//! - They execute writes one after the other. So no write ever conflicts with a transaction (see [`Fault::Conflict`]),
-//!   and every read is consistent.
+//! - They execute writes one after the other. So no write ever conflicts with a transaction, unless the proxy raises conflicts
+//!   (see [`DynamoDb::raise_conflicts`] and [`Fault::Conflict`]), and every read is consistent.
 //! - `DynamoDB Local` deletes expired items within seconds. AWS takes days, and the embedded one never deletes them.
+
+mod contention;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -41,6 +43,7 @@ use tokio::{
     time::sleep,
 };
 
+pub use self::contention::{Contention, Latencies};
 use crate::deployment::signature::{Signer, assert_signed};
 
 /// The name of Secrets Manager in the `x-amz-target` header of its calls, and the prefix of its IAM actions.
@@ -83,6 +86,8 @@ struct Proxy {
     /// While [`DynamoDb::interleave`] runs: receives each call that waits for its turn.
     turns: Mutex<Option<UnboundedSender<Turn>>>,
     injection: Mutex<Option<Injection>>,
+    /// If set, writes in flight conflict with each other.
+    contention: Mutex<Option<Arc<Contention>>>,
     rejects_connections: AtomicBool,
 }
 
@@ -204,6 +209,7 @@ impl DynamoDb {
             holds: Mutex::default(),
             turns: Mutex::default(),
             injection: Mutex::default(),
+            contention: Mutex::default(),
             rejects_connections: AtomicBool::default(),
         });
         let listener = ResettingListener { listener, proxy: Arc::clone(&proxy) };
@@ -303,6 +309,13 @@ impl DynamoDb {
         *self.proxy.injection.lock().unwrap() = Some(injection);
     }
 
+    /// From now on, calls take this long, and writes that are in flight at the same time conflict with each other as in AWS.
+    pub fn raise_conflicts(&self, latencies: Latencies) -> Arc<Contention> {
+        let contention = Arc::new(Contention::new(latencies));
+        *self.proxy.contention.lock().unwrap() = Some(Arc::clone(&contention));
+        contention
+    }
+
     /// Resets each new connection. Open connections stay open.
     pub fn reject_connections(&self) {
         self.proxy.rejects_connections.store(true, Ordering::SeqCst);
@@ -386,7 +399,14 @@ async fn handle(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
         hold.arrive.send(()).ok();
         hold.released.await.ok();
     }
-    proxy.forward(service, operation, &headers, body).await
+    let contention = proxy.contention.lock().unwrap().clone().filter(|_| service == "dynamodb");
+    match contention {
+        Some(contention) => {
+            let forward = proxy.forward(service, operation, &headers, body.clone());
+            contention.execute(operation, &body, forward).await
+        }
+        None => proxy.forward(service, operation, &headers, body).await,
+    }
 }
 
 /// The name of the calling function, which the SDK sends as the application's name.

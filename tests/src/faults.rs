@@ -2,6 +2,7 @@
 
 pub mod direct_batch_get;
 pub mod each_call;
+pub mod login_attempts;
 pub mod outage;
 pub mod pepper_rotation;
 pub mod restart;

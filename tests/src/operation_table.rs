@@ -22,7 +22,7 @@ const TABLE: &str = "
                                             live  test  scoped session  session key    events repeated by
                                             rwda* rwda* of     rwda*   i                             key
     GET      /v1/auth/me                    +++++ +++++ ++     +++++   +     3+0     2+1    0      200    yes
-    POST     /v1/auth/password              ----- ----- --     +++++   -     8+12    2+0    1      403+1  no
+    POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+1     2+0    0      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
@@ -44,7 +44,7 @@ const TABLE: &str = "
     POST     /v1/auth/logout                ----- ----- --     +++++   -     3+1     2+0    0      401    no
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
-    POST     /v1/auth/login                 -                           5+12    -      1      200+1  no
+    POST     /v1/auth/login                 -                           5+13    -      1      200+1  no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200+1  no
     operator restore_account                -                           0+4     -      1      200+1  no

@@ -5,3 +5,4 @@ pub mod histories;
 pub mod in_flight;
 pub mod interleavings;
 pub mod model;
+pub mod rush;

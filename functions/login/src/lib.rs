@@ -10,24 +10,27 @@ use shared::{
     credentials::{
         digest::TokenDigest,
         password::{Password, PasswordHash, VerifiedPassword},
-        pepper::Peppers,
         token::NewToken,
     },
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
-        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        openapi::{self, Body, Operation, Success, Tag, schema_of},
     },
     model::{
-        account::AccountStatus,
-        audit_event::{Action, LoginRefusal},
+        account::{Account, AccountStatus},
+        audit_event::{Action, AuditContext, LoginRefusal},
         member::Member,
         session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
     },
     primitives::{email::EmailAddress, id::SessionId, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function, password_workers},
-    store::{self, StoreError},
+    runtime::{
+        app::App,
+        function::Function,
+        password_workers::{self, HashPermit},
+    },
+    store::{AttemptReservation, Credentials, StoreError},
     telemetry::log::TARGET,
 };
 use tracing::warn;
@@ -39,7 +42,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     name: "logIn",
     summary: "Log in",
     description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address.",
-    credentials: Credentials::None,
+    credentials: openapi::Credentials::None,
     id: None,
     parameters: &[],
     body: Some(Body {
@@ -99,33 +102,58 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let audit_context = request.audit_context(&app);
     let address = EmailAddress::try_from(email.clone()).ok();
     let normalized = address.as_ref().map_or(email.as_str(), EmailAddress::as_str);
-    let attempt = Attempt::new(normalized, request.source_ip(), audit_context.at, &*app.peppers().await?);
+    let peppers = app.peppers().await?;
+    let attempt = Attempt::new(normalized, request.source_ip(), audit_context.at, &peppers, &app.random);
     // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
     let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
-    let enabled = loaded.as_ref().filter(|(credentials, _)| !credentials.is_disabled());
+    let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
+    let (token, session, verified) = app.store.releasing_attempt_on_error(&reservation, login).await?;
+    if let Some((credentials, _)) = loaded
+        && let Err(error) = rehash_if_outdated(&app, &credentials, verified).await
+    {
+        // The login succeeded anyway. The next one tries to rehash the password again.
+        warn!(target: TARGET, reason = error.reason(), "a password could not be rehashed");
+    }
+    let body = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
+    Ok(http::json(StatusCode::OK, &body))
+}
+
+/// Verifies the password of a reserved attempt and creates a session.
+async fn log_in(
+    app: &App,
+    request: &Request,
+    reservation: &AttemptReservation,
+    loaded: Option<&(Credentials, Account)>,
+    password: Password,
+    permit: HashPermit,
+    audit_context: &AuditContext,
+) -> Result<(NewToken, Session, VerifiedPassword), Error> {
+    let enabled = loaded.filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
     let verified = password_workers::verify(permit, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = loaded else {
+        reservation.fail();
         app.store.write_decoy_event().await?;
         return Err(Error::login_failed(Unauthenticated::UnknownAddress));
     };
     let member = &credentials.member;
     let Member { id: user_id, account_id, .. } = *member;
     let Some(verified) = verified else {
+        reservation.fail();
         let (reason, cause) = if credentials.is_disabled() {
             (LoginRefusal::PasswordDisabled, Unauthenticated::PasswordDisabled)
         } else {
             (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
         };
         let rejected = Action::LoginRefused { user_id, reason };
-        app.store.record_rejection(account_id, None, rejected, &audit_context).await?;
+        app.store.record_rejection(account_id, None, rejected, audit_context).await?;
         return Err(Error::login_failed(cause));
     };
     if account.status == AccountStatus::Suspended || !member.is_active() {
         app.store
-            .reject_suspended_login(&reservation, member, &audit_context)
+            .reject_suspended_login(reservation, member, audit_context)
             .await
             .map_err(login_failed_if_removed)?;
         return Err(Error::forbidden_with_message("Account suspended"));
@@ -147,27 +175,20 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
     };
-    app.store
-        .create_session(&session, &reservation, &audit_context)
-        .await
-        .map_err(login_failed_if_removed)?;
-    if credentials.password.is_outdated(&peppers)
-        && let Err(error) = rehash(&app, &credentials, verified, peppers).await
-    {
-        // The login succeeded anyway. The next one tries to rehash the password again.
-        warn!(target: TARGET, reason = error.reason(), "a password could not be rehashed");
-    }
-    let body = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
-    Ok(http::json(StatusCode::OK, &body))
+    app.store.create_session(&session, reservation, audit_context).await.map_err(login_failed_if_removed)?;
+    Ok((token, session, verified))
 }
 
-/// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters.
-async fn rehash(
+/// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters, unless it does already.
+async fn rehash_if_outdated(
     app: &App,
-    credentials: &store::Credentials,
+    credentials: &Credentials,
     verified: VerifiedPassword,
-    peppers: Arc<Peppers>,
 ) -> Result<(), Error> {
+    let peppers = app.peppers().await?;
+    if !credentials.password.is_outdated(&peppers) {
+        return Ok(());
+    }
     let rehashed = password_workers::rehash(verified, peppers, &app.random).await?;
     Ok(app.store.replace_password_hash(credentials, &rehashed).await?)
 }

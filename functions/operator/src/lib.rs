@@ -205,7 +205,8 @@ async fn enable_password(
 ) -> Result<CommandResult, Error> {
     let attempt = match source_ip.map(|address| address.to_string()) {
         Some(source) => {
-            Some(Attempt::new(email.as_str(), Some(&source), audit_context.at, &*app.peppers().await?))
+            let peppers = app.peppers().await?;
+            Some(Attempt::new(email.as_str(), Some(&source), audit_context.at, &peppers, &app.random))
         }
         None => None,
     };

@@ -66,31 +66,35 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let PasswordChange { current_password, new_password } = request.body()?;
     let audit_context = request.audit_context(&app);
     // Counts as a login attempt, so that a stolen session can't be used to guess the password.
+    let peppers = app.peppers().await?;
     let attempt =
-        Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &*app.peppers().await?);
+        Attempt::new(session.email.as_str(), request.source_ip(), audit_context.at, &peppers, &app.random);
     // Acquired before the attempt is reserved: a request that gets no permit must not count as a failed attempt.
     let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
-    // The session may have ended since the authorizer checked it. If it ends after this check, the write below fails.
-    let credentials = loaded
-        .map(|(credentials, _)| credentials)
-        .filter(|store::Credentials { member, .. }| {
-            member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
-        })
-        .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
-    let hash = Some(&credentials)
-        .filter(|credentials| !credentials.is_disabled())
-        .map(|credentials| credentials.password.clone());
-    let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-    if password_workers::verify(permit, hash, current_password, peppers).await?.is_none() {
-        let rejected = Action::PasswordRefused { user_id: session.user_id };
-        app.store
-            .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
-            .await?;
-        return Err(Error::forbidden_with_message("Current password is wrong"));
-    }
-    let new_hash =
-        match password_workers::hash(new_password, "new_password", app.peppers().await?, &app.random).await {
+    let change = async {
+        // The session may have ended since the authorizer checked it. If it ends after this check, the write below fails.
+        let credentials = loaded
+            .map(|(credentials, _)| credentials)
+            .filter(|store::Credentials { member, .. }| {
+                member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
+            })
+            .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
+        let hash = Some(&credentials)
+            .filter(|credentials| !credentials.is_disabled())
+            .map(|credentials| credentials.password.clone());
+        let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
+        if password_workers::verify(permit, hash, current_password, peppers).await?.is_none() {
+            reservation.fail();
+            let rejected = Action::PasswordRefused { user_id: session.user_id };
+            app.store
+                .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
+                .await?;
+            return Err(Error::forbidden_with_message("Current password is wrong"));
+        }
+        let new_hash =
+            password_workers::hash(new_password, "new_password", app.peppers().await?, &app.random).await;
+        let new_hash = match new_hash {
             Ok(hash) => hash,
             Err(error) => {
                 // The current password was right, so the attempt doesn't count as failed.
@@ -104,6 +108,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
                 );
             }
         };
-    app.store.change_password(&credentials, &new_hash, &reservation, session, &audit_context).await?;
+        app.store.change_password(&credentials, &new_hash, &reservation, session, &audit_context).await?;
+        Ok(())
+    };
+    app.store.releasing_attempt_on_error(&reservation, change).await?;
     Ok(http::no_content())
 }

@@ -24,6 +24,12 @@ impl Timestamp {
         Self::from(self.0.saturating_add(Duration::seconds(seconds.into())))
     }
 
+    /// Returns the time `seconds` earlier, or the year 1970 if that is later.
+    #[must_use]
+    pub fn minus_seconds(self, seconds: u32) -> Self {
+        Self::from(self.0.saturating_sub(Duration::seconds(seconds.into())).max(OffsetDateTime::UNIX_EPOCH))
+    }
+
     /// Returns the number of seconds since 1970, the format of DynamoDB's time to live.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
@@ -104,6 +110,12 @@ pub(crate) mod tests {
     fn plus_seconds_saturates_at_the_end_of_year_9999() {
         let last: Timestamp = "9999-12-31T23:59:59Z".parse().unwrap();
         assert_eq!(last.plus_seconds(1).to_string(), "9999-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn minus_seconds_saturates_at_1970() {
+        assert_eq!(timestamp(10).minus_seconds(4), timestamp(6));
+        assert_eq!(timestamp(10).minus_seconds(11), timestamp(0));
     }
 
     fn any_timestamp() -> impl Strategy<Value = Timestamp> {

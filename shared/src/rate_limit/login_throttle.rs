@@ -28,12 +28,16 @@
 //! sources have left can conclude that somebody else logged in from an unrecognized source. A disabled password gets the same
 //! response as a wrong one, so an attacker does not learn that it is disabled.
 //!
-//! **An attempt counts as a failure until it has succeeded.** One write reserves the attempt before the password is checked,
-//! so concurrent attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes
-//! nothing, and does not extend the delay.
+//! **An attempt counts as a failure until it has succeeded.** It is reserved before the password is checked, so concurrent
+//! attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes nothing, and
+//! does not extend the delay.
+//!
+//! **A failure of the service does not count.** Each attempt has an id, and what is stored contains the ids of recent attempts.
+//! So an attempt can be released if the service fails before it knows that the password is wrong, and releasing it twice, or
+//! after a success has reset the count, changes nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
 };
 
@@ -41,13 +45,18 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 
-use crate::{credentials::pepper::Peppers, primitives::timestamp::Timestamp};
+use crate::{
+    credentials::pepper::Peppers,
+    primitives::{random::Random, timestamp::Timestamp},
+};
 
 /// The number of consecutive failures that disables a password.
 pub(crate) const MAX_CONSECUTIVE_FAILURES: u32 = 100;
 
 /// The number of consecutive failures from one source after which attempts are delayed.
 const FAILURES_BEFORE_DELAY: u32 = 5;
+/// The number of recent attempts from one source whose ids are stored.
+const MAX_RECENT_ATTEMPTS: usize = 5;
 /// The first delay, in seconds. Each further delay is twice as long as the one before.
 const FIRST_DELAY: u32 = 30;
 /// The longest delay, in seconds.
@@ -69,11 +78,40 @@ const UNRECOGNIZED_INTERVAL: u32 = 60 * 60;
 /// all people in a hospital may share one IP address, log in for the first time and mistype their password.
 pub(crate) const MAX_UNRECOGNIZED_FAILURES: u32 = 300;
 const HOUR: i64 = 60 * 60;
+/// The number of seconds after which an attempt is no longer in progress. Lambda ends a function after 10 seconds.
+const MAX_ATTEMPT_SECONDS: i64 = 10;
+/// If only attempts in progress keep a source from another attempt, it can retry after this many seconds.
+const IN_PROGRESS_RETRY_SECONDS: i64 = 1;
+
+/// The number of random bits in the id of an attempt. Two attempts from one source in the same second have the same id with a
+/// probability of one in a billion. Then they count as one.
+const ID_RANDOM_BITS: u32 = 30;
+
+/// The id of an attempt among those from its source in the same hour of the clock: the second of the hour, and random bits. As
+/// a number of at most 13 digits it takes 8 bytes in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+// `serde_dynamo` cannot deserialize a newtype in a set of numbers.
+#[serde(transparent)]
+pub(crate) struct AttemptId(u64);
+
+impl AttemptId {
+    fn new(at: Timestamp, random: &Random) -> Self {
+        let second = at.unix_seconds().rem_euclid(HOUR).unsigned_abs();
+        let random = u32::from_be_bytes(random.bytes()) >> (u32::BITS - ID_RANDOM_BITS);
+        Self(second << ID_RANDOM_BITS | u64::from(random))
+    }
+
+    /// Returns the second of the hour in which the attempt was made.
+    fn second(self) -> i64 {
+        (self.0 >> ID_RANDOM_BITS).cast_signed()
+    }
+}
 
 /// A login attempt. It contains pseudonyms instead of the address and the source, because people sometimes type their
 /// password into the address field.
 #[derive(Debug, Clone)]
 pub struct Attempt {
+    pub(crate) id: AttemptId,
     /// The pseudonym of the address.
     pub(crate) address: String,
     /// The pseudonym of the source.
@@ -101,15 +139,33 @@ pub(crate) struct SourceHistory {
     last_attempt_at: Timestamp,
     /// The time of the last success.
     succeeded_at: Option<Timestamp>,
+    /// The ids of the last attempts that `failures` includes. Before the first delay, all of them may be in progress at once.
+    /// After it, at most one can be, because a delay is longer than an attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptId>,
 }
+
+/// The attempts from one source in one hour of the clock that failed or are in progress. It only includes attempts with an
+/// address that did not recognize the source.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SourceHour(BTreeSet<AttemptId>);
 
 /// An attempt that is not throttled.
 #[derive(Debug)]
 pub(crate) struct AdmittedAttempt {
     /// The history that includes this attempt.
     pub history: AttemptHistory,
+    pub counted: CountedAttempt,
+}
+
+/// How an attempt is counted. This is needed to release it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedAttempt {
     /// Whether the address does not recognize the source. If so, the failures of the source are counted too.
     pub is_unrecognized: bool,
+    /// The time of the attempt before this one, from the same source.
+    previous_at: Option<Timestamp>,
 }
 
 /// There were too many attempts.
@@ -123,13 +179,20 @@ impl Attempt {
     /// Creates an attempt with `address`, which may be any text, from the IP address `source`. All requests without a valid
     /// IP address count as one source.
     #[must_use]
-    pub fn new(address: &str, source: Option<&str>, at: Timestamp, peppers: &Peppers) -> Self {
+    pub fn new(
+        address: &str,
+        source: Option<&str>,
+        at: Timestamp,
+        peppers: &Peppers,
+        random: &Random,
+    ) -> Self {
         let pseudonym = |kind: &str, text: &str| {
             let mac = peppers.current().hmac().chain_update(kind).chain_update(text).finalize().into_bytes();
             // 128 bits are enough to be unique.
             BASE64_URL_SAFE_NO_PAD.encode(&mac[..16])
         };
         Self {
+            id: AttemptId::new(at, random),
             address: pseudonym("address of a login\n", address),
             source: pseudonym("source of a login\n", &network(source)),
             at,
@@ -139,6 +202,11 @@ impl Attempt {
     /// Returns the hour of the clock in which the attempt is made, as the number of hours since 1970.
     pub(crate) fn hour(&self) -> i64 {
         self.at.unix_seconds() / HOUR
+    }
+
+    /// Returns the number of seconds until the next hour of the clock begins.
+    fn rest_of_hour(&self) -> i64 {
+        (self.hour() + 1) * HOUR - self.at.unix_seconds()
     }
 
     /// Returns when the failures of this hour can be deleted: an hour after its end, in seconds since 1970.
@@ -172,7 +240,7 @@ fn delay(failures: u32) -> u32 {
 impl SourceHistory {
     /// Returns the history of a source from which an attempt has succeeded.
     pub fn recognized(at: Timestamp) -> Self {
-        Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at) }
+        Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at), attempts: Vec::new() }
     }
 
     /// Returns when the source stops being recognized, if it is.
@@ -201,15 +269,27 @@ impl SourceHistory {
     }
 }
 
+impl SourceHour {
+    /// Returns the seconds until `attempt` is possible. If some of the attempts may still be in progress and may succeed, the
+    /// source need not wait for the next hour.
+    fn wait(&self, attempt: &Attempt) -> i64 {
+        let limit = usize::try_from(MAX_UNRECOGNIZED_FAILURES).unwrap_or(usize::MAX);
+        if self.0.len() < limit || self.0.contains(&attempt.id) {
+            return 0;
+        }
+        let since = attempt.id.second() - MAX_ATTEMPT_SECONDS;
+        let failed = self.0.iter().filter(|id| id.second() < since).count();
+        let rest = attempt.rest_of_hour();
+        if failed < limit { rest.min(IN_PROGRESS_RETRY_SECONDS) } else { rest }
+    }
+}
+
 impl AttemptHistory {
-    /// Checks whether `attempt` is throttled.
-    ///
-    /// `unrecognized_failures` is the number of attempts in this hour, from the same source but with any address, that failed
-    /// or are in progress. It only includes attempts with an address that did not recognize the source.
+    /// Checks whether `attempt` is throttled. `hour` contains the attempts from the same source in the same hour.
     ///
     /// # Errors
     /// If a limit is exceeded.
-    pub fn admit(&self, attempt: &Attempt, unrecognized_failures: u32) -> Result<AdmittedAttempt, Throttled> {
+    pub fn admit(&self, attempt: &Attempt, hour: &SourceHour) -> Result<AdmittedAttempt, Throttled> {
         let now = attempt.at;
         let source = self.sources.get(&attempt.source);
         let is_unrecognized = !source.is_some_and(|source| source.is_recognized(now));
@@ -217,13 +297,15 @@ impl AttemptHistory {
         if is_unrecognized {
             let until = self.unrecognized_until.map_or(0, |until| seconds_until(until, now));
             wait = wait.max(until - i64::from((UNRECOGNIZED_BURST - 1) * UNRECOGNIZED_INTERVAL));
-            if unrecognized_failures >= MAX_UNRECOGNIZED_FAILURES {
-                wait = wait.max((attempt.hour() + 1) * HOUR - now.unix_seconds());
-            }
+            wait = wait.max(hour.wait(attempt));
         }
         match u32::try_from(wait) {
             Err(_) | Ok(0) => {
-                Ok(AdmittedAttempt { history: self.with_attempt(attempt, is_unrecognized), is_unrecognized })
+                let previous_at = source.map(|source| source.last_attempt_at);
+                Ok(AdmittedAttempt {
+                    history: self.with_attempt(attempt, is_unrecognized),
+                    counted: CountedAttempt { is_unrecognized, previous_at },
+                })
             }
             Ok(retry_after) => Err(Throttled { retry_after }),
         }
@@ -235,6 +317,29 @@ impl AttemptHistory {
         next.revision = self.revision + 1;
         next.sources.insert(attempt.source.clone(), SourceHistory::recognized(attempt.at));
         next
+    }
+
+    /// Returns the history as if `attempt` had not been made. Returns `None` if the history does not count it as a failure:
+    /// because it was not reserved, a later success has reset the count, or it was released before.
+    pub fn without_attempt(&self, attempt: &Attempt, counted: CountedAttempt) -> Option<Self> {
+        let mut next = self.clone();
+        let source = next.sources.get_mut(&attempt.source)?;
+        let index = source.attempts.iter().position(|id| *id == attempt.id)?;
+        source.attempts.remove(index);
+        source.failures = source.failures.saturating_sub(1);
+        // A later attempt has set a later time, unless it was made before the first delay.
+        if source.last_attempt_at == attempt.at {
+            source.last_attempt_at = counted.previous_at.unwrap_or(attempt.at);
+        }
+        if source.failures == 0 && source.succeeded_at.is_none() {
+            next.sources.remove(&attempt.source);
+        }
+        if counted.is_unrecognized {
+            next.unrecognized_until =
+                next.unrecognized_until.map(|until| until.minus_seconds(UNRECOGNIZED_INTERVAL));
+        }
+        next.revision = self.revision + 1;
+        Some(next)
     }
 
     /// Returns the history with `attempt` added and expired sources removed.
@@ -250,8 +355,15 @@ impl AttemptHistory {
             failures: 0,
             last_attempt_at: now,
             succeeded_at: None,
+            attempts: Vec::new(),
         });
+        if source.failures(now) == 0 {
+            source.attempts.clear();
+        }
         source.failures = source.failures(now) + 1;
+        source.attempts.push(attempt.id);
+        let excess = source.attempts.len().saturating_sub(MAX_RECENT_ATTEMPTS);
+        source.attempts.drain(..excess);
         source.last_attempt_at = source.last_attempt_at.max(now);
 
         let mut successes: Vec<_> = next.sources.values().filter_map(|source| source.succeeded_at).collect();
@@ -290,14 +402,27 @@ mod tests {
     }
 
     fn attempt(source: &str, seconds: u32) -> Attempt {
-        Attempt { address: "address".to_owned(), source: source.to_owned(), at: at(seconds) }
+        let (id, address) = (AttemptId::new(at(seconds), &Random::system()), "address".to_owned());
+        Attempt { id, address, source: source.to_owned(), at: at(seconds) }
+    }
+
+    /// An hour without attempts from the source.
+    fn no_others() -> SourceHour {
+        SourceHour::default()
+    }
+
+    /// An hour with `count` attempts from the source, all of them at the same time.
+    fn others(count: u32, seconds: u32) -> SourceHour {
+        SourceHour(
+            (0..count).map(|n| AttemptId(attempt("source", seconds).id.0 >> 9 << 9 | u64::from(n))).collect(),
+        )
     }
 
     /// Makes failing attempts from `source` until `end`, each as soon as it is admitted. Returns their times, in seconds.
     fn attack(history: &mut AttemptHistory, source: &str, end: u32) -> Vec<u32> {
         let (mut now, mut attempts) = (0, Vec::new());
         while now < end {
-            match history.admit(&attempt(source, now), 0) {
+            match history.admit(&attempt(source, now), &no_others()) {
                 Ok(admitted) => {
                     *history = admitted.history;
                     attempts.push(now);
@@ -324,12 +449,12 @@ mod tests {
 
     #[test]
     fn attempt_has_pseudonyms_that_differ_by_kind_and_pepper() {
-        let attempt = Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("1"));
+        let attempt = Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("1"), &Random::system());
         assert_ne!(attempt.address, attempt.source);
         assert!(!format!("{attempt:?}").contains("192"));
         assert_ne!(
             attempt.address,
-            Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("2")).address
+            Attempt::new("192.0.2.1", Some("192.0.2.1"), at(0), &peppers("2"), &Random::system()).address
         );
     }
 
@@ -345,7 +470,7 @@ mod tests {
 
     #[test]
     fn each_change_increments_the_revision() {
-        let attempted = AttemptHistory::default().admit(&attempt("source", 0), 0).unwrap().history;
+        let attempted = AttemptHistory::default().admit(&attempt("source", 0), &no_others()).unwrap().history;
         assert_eq!(attempted.revision, 1);
         let recognized = attempted.with_recognized_source(&attempt("source", 0));
         assert_eq!(recognized.revision, 2);
@@ -365,10 +490,10 @@ mod tests {
         assert_eq!(attempts[..13], [0, 0, 0, 0, 0, 30, 90, 210, 450, 930, 1_890, 3_810, 7_410]);
         let now = *attempts.last().unwrap();
         for _ in 0..5 {
-            history = history.admit(&attempt("member", now), 0).unwrap().history;
+            history = history.admit(&attempt("member", now), &no_others()).unwrap().history;
         }
         for _ in 0..4 {
-            history = history.admit(&attempt("another member", now), 0).unwrap().history;
+            history = history.admit(&attempt("another member", now), &no_others()).unwrap().history;
         }
     }
 
@@ -377,11 +502,11 @@ mod tests {
         let (week, mut history) = (7 * 24 * 60 * 60, AttemptHistory::default());
         for now in (0..week).step_by(30) {
             for source in ["one", "two"] {
-                if let Ok(admitted) = history.admit(&attempt(source, now), 0) {
+                if let Ok(admitted) = history.admit(&attempt(source, now), &no_others()) {
                     history = admitted.history;
                 }
             }
-            let is_throttled = history.admit(&attempt("member", now), 0).is_err();
+            let is_throttled = history.admit(&attempt("member", now), &no_others()).is_err();
             assert!(is_throttled || now < 24 * 60 * 60, "after {now} s");
         }
     }
@@ -392,7 +517,7 @@ mod tests {
         let (mut now, mut attempts) = (0, 0);
         for source in 0.. {
             // Each attempt comes from a different source.
-            match history.admit(&attempt(&source.to_string(), now), 0) {
+            match history.admit(&attempt(&source.to_string(), now), &no_others()) {
                 Ok(admitted) => {
                     (history, attempts) = (admitted.history, attempts + 1);
                     if attempts == MAX_CONSECUTIVE_FAILURES {
@@ -408,50 +533,102 @@ mod tests {
     #[test]
     fn recognized_source_is_admitted_regardless_of_unrecognized_ones() {
         let mut history = AttemptHistory::default();
-        history = history.admit(&attempt("home", 0), 0).unwrap().history;
+        history = history.admit(&attempt("home", 0), &no_others()).unwrap().history;
         history.sources.insert("home".to_owned(), SourceHistory::recognized(at(0)));
         for source in 0..19 {
-            history = history.admit(&attempt(&source.to_string(), 0), 0).unwrap().history;
+            history = history.admit(&attempt(&source.to_string(), 0), &no_others()).unwrap().history;
         }
         assert_eq!(
-            history.admit(&attempt("unrecognized", 0), 0).unwrap_err(),
+            history.admit(&attempt("unrecognized", 0), &no_others()).unwrap_err(),
             Throttled { retry_after: 3_600 }
         );
-        let admitted = history.admit(&attempt("home", 0), MAX_UNRECOGNIZED_FAILURES).unwrap();
-        assert!(!admitted.is_unrecognized);
+        let admitted = history.admit(&attempt("home", 0), &others(MAX_UNRECOGNIZED_FAILURES, 0)).unwrap();
+        assert!(!admitted.counted.is_unrecognized);
         // The source's own failures still delay it.
         let attempts = attack(&mut history, "home", 100);
         assert_eq!(attempts, [0, 0, 0, 0, 0, 30, 90]);
         // The source stays recognized for 90 days.
         let last = RECOGNITION_LIFETIME - 1;
-        assert!(!history.admit(&attempt("home", last), 0).unwrap().is_unrecognized);
-        assert!(history.admit(&attempt("home", last + 1), 0).unwrap().is_unrecognized);
+        assert!(!history.admit(&attempt("home", last), &no_others()).unwrap().counted.is_unrecognized);
+        assert!(history.admit(&attempt("home", last + 1), &no_others()).unwrap().counted.is_unrecognized);
     }
 
     #[test]
     fn unrecognized_source_with_too_many_failures_waits_for_the_next_hour() {
-        let history = AttemptHistory::default();
-        let rest_of_hour = HOUR - i64::from(START) % HOUR;
-        assert!(
-            history
-                .admit(&attempt("unrecognized", 0), MAX_UNRECOGNIZED_FAILURES - 1)
-                .unwrap()
-                .is_unrecognized
-        );
-        let throttled = history.admit(&attempt("unrecognized", 0), MAX_UNRECOGNIZED_FAILURES).unwrap_err();
+        let (history, now) = (AttemptHistory::default(), 11);
+        let rest_of_hour = HOUR - i64::from(START + now) % HOUR;
+        let attempt_at = |seconds| attempt("unrecognized", seconds);
+        let almost = others(MAX_UNRECOGNIZED_FAILURES - 1, 0);
+        assert!(history.admit(&attempt_at(now), &almost).unwrap().counted.is_unrecognized);
+        let all = others(MAX_UNRECOGNIZED_FAILURES, 0);
+        let throttled = history.admit(&attempt_at(now), &all).unwrap_err();
         assert_eq!(i64::from(throttled.retry_after), rest_of_hour);
-        let next = attempt("unrecognized", throttled.retry_after);
-        assert_eq!(next.hour(), attempt("unrecognized", throttled.retry_after - 1).hour() + 1);
+        let next = now + throttled.retry_after;
+        assert_eq!(attempt_at(next).hour(), attempt_at(next - 1).hour() + 1);
+    }
+
+    #[test]
+    fn unrecognized_source_with_too_many_attempts_in_progress_waits_for_a_second() {
+        let history = AttemptHistory::default();
+        let mut all = others(MAX_UNRECOGNIZED_FAILURES, 0);
+        let wait = |hour: &SourceHour, seconds| {
+            history.admit(&attempt("unrecognized", seconds), hour).unwrap_err().retry_after
+        };
+        // An attempt lasts ten seconds at most.
+        assert_eq!([0, 10].map(|seconds| wait(&all, seconds)), [1, 1]);
+        assert_eq!(wait(&all, 11), 3_589);
+        // One of them was made later.
+        let first = *all.0.first().unwrap();
+        all.0.remove(&first);
+        all.0.insert(attempt("unrecognized", 20).id);
+        assert_eq!([11, 30, 31].map(|seconds| wait(&all, seconds)), [1, 1, 3_569]);
+        // The clock of another execution environment may be ahead.
+        assert_eq!(wait(&others(MAX_UNRECOGNIZED_FAILURES, 3), 0), 1);
+    }
+
+    #[test]
+    fn attempt_in_a_full_hour_is_admitted_if_it_is_one_of_the_counted() {
+        let mut all = others(MAX_UNRECOGNIZED_FAILURES - 1, 0);
+        let attempt = attempt("unrecognized", 0);
+        all.0.insert(attempt.id);
+        assert!(AttemptHistory::default().admit(&attempt, &all).is_ok());
+    }
+
+    #[test]
+    fn id_contains_the_second_of_the_hour() {
+        for (seconds, second) in [(0, 0), (59, 59), (3_599, 3_599), (3_600, 0)] {
+            assert_eq!(attempt("source", seconds).id.second(), second);
+        }
+        assert!(attempt("source", 3_599).id.0 < 10_u64.pow(13));
+    }
+
+    #[test]
+    fn released_attempt_delays_no_further_attempt() {
+        let mut history = AttemptHistory::default();
+        attack(&mut history, "unrecognized", 30);
+        let sixth = attempt("unrecognized", 30);
+        let admitted = history.admit(&sixth, &no_others()).unwrap();
+        let released = admitted.history.without_attempt(&sixth, admitted.counted).unwrap();
+        assert!(admitted.history.admit(&attempt("unrecognized", 31), &no_others()).is_err());
+        assert!(released.admit(&attempt("unrecognized", 31), &no_others()).is_ok());
+    }
+
+    #[test]
+    fn attempt_before_a_success_is_not_released() {
+        let pending = attempt("source", 0);
+        let admitted = AttemptHistory::default().admit(&pending, &no_others()).unwrap();
+        let recognized = admitted.history.with_recognized_source(&attempt("source", 1));
+        assert!(recognized.without_attempt(&pending, admitted.counted).is_none());
     }
 
     #[test]
     fn failures_of_a_source_expire_after_a_day_without_attempts() {
         let mut history = AttemptHistory::default();
         attack(&mut history, "unrecognized", 100);
-        let admitted = history.admit(&attempt("unrecognized", 90 + FAILURE_LIFETIME), 0).unwrap();
+        let admitted = history.admit(&attempt("unrecognized", 90 + FAILURE_LIFETIME), &no_others()).unwrap();
         assert_eq!(admitted.history.sources["unrecognized"].failures, 1);
         assert_eq!(history.expires_at(), Some(at(90 + FAILURE_LIFETIME)));
-        let other = history.admit(&attempt("other", 90 + FAILURE_LIFETIME), 0).unwrap();
+        let other = history.admit(&attempt("other", 90 + FAILURE_LIFETIME), &no_others()).unwrap();
         assert_eq!(other.history.sources.len(), 1);
     }
 
@@ -461,10 +638,11 @@ mod tests {
         for day in 0..40 {
             let source = day.to_string();
             let now = day * 2 * FAILURE_LIFETIME;
-            history = history.admit(&attempt(&source, now), 0).unwrap().history;
+            history = history.admit(&attempt(&source, now), &no_others()).unwrap().history;
             history.sources.insert(source, SourceHistory::recognized(at(now)));
         }
-        history = history.admit(&attempt("unrecognized", 80 * FAILURE_LIFETIME), 0).unwrap().history;
+        history =
+            history.admit(&attempt("unrecognized", 80 * FAILURE_LIFETIME), &no_others()).unwrap().history;
         let recognized = history.sources.values().filter(|source| source.succeeded_at.is_some()).count();
         assert_eq!(recognized, MAX_RECOGNIZED_SOURCES);
         assert!(history.sources.contains_key("39") && !history.sources.contains_key("23"));
@@ -472,17 +650,18 @@ mod tests {
 
     #[test]
     fn clock_that_is_behind_adds_no_delay() {
-        let history = AttemptHistory::default().admit(&attempt("unrecognized", 10), 0).unwrap().history;
-        assert!(history.admit(&attempt("unrecognized", 0), 0).is_ok());
+        let history =
+            AttemptHistory::default().admit(&attempt("unrecognized", 10), &no_others()).unwrap().history;
+        assert!(history.admit(&attempt("unrecognized", 0), &no_others()).is_ok());
     }
 
     #[test]
     fn clock_that_is_behind_shortens_no_delay() {
         let mut history = AttemptHistory::default();
         for seconds in [10, 10, 10, 10, 0] {
-            history = history.admit(&attempt("unrecognized", seconds), 0).unwrap().history;
+            history = history.admit(&attempt("unrecognized", seconds), &no_others()).unwrap().history;
         }
-        let throttled = history.admit(&attempt("unrecognized", 10), 0).unwrap_err();
+        let throttled = history.admit(&attempt("unrecognized", 10), &no_others()).unwrap_err();
         assert_eq!(throttled.retry_after, FIRST_DELAY);
     }
 
@@ -503,12 +682,12 @@ mod tests {
             for (source, pause) in steps {
                 now += pause;
                 let source = source.to_string();
-                match history.admit(&attempt(&source, now), 0) {
+                match history.admit(&attempt(&source, now), &no_others()) {
                     Ok(admitted) => history = admitted.history,
                     Err(Throttled { retry_after }) => {
                         prop_assert!((1..=MAX_DELAY).contains(&retry_after));
-                        prop_assert!(history.admit(&attempt(&source, now + retry_after - 1), 0).is_err());
-                        prop_assert!(history.admit(&attempt(&source, now + retry_after), 0).is_ok());
+                        prop_assert!(history.admit(&attempt(&source, now + retry_after - 1), &no_others()).is_err());
+                        prop_assert!(history.admit(&attempt(&source, now + retry_after), &no_others()).is_ok());
                     }
                 }
             }
@@ -522,7 +701,7 @@ mod tests {
             let (mut now, mut admitted_at) = (0, Vec::new());
             for (source, pause) in steps {
                 now += pause;
-                if let Ok(admitted) = history.admit(&attempt(&source.to_string(), now), 0) {
+                if let Ok(admitted) = history.admit(&attempt(&source.to_string(), now), &no_others()) {
                     history = admitted.history;
                     admitted_at.push(now);
                 }
@@ -533,6 +712,63 @@ mod tests {
                     prop_assert!(last - first < limit as usize);
                 }
             }
+        }
+
+        #[test]
+        fn released_attempts_leave_the_history_of_the_others(
+            steps in prop::collection::vec((0_usize..3, 0_u32..4_000, any::<bool>()), 1..60),
+        ) {
+            let (mut history, mut expected) = (AttemptHistory::default(), AttemptHistory::default());
+            let mut now = 0;
+            for (source, pause, is_released) in steps {
+                now += pause;
+                let attempt = attempt(&source.to_string(), now);
+                let Ok(admitted) = history.admit(&attempt, &no_others()) else {
+                    prop_assert!(expected.admit(&attempt, &no_others()).is_err());
+                    continue;
+                };
+                if is_released {
+                    history = admitted.history.without_attempt(&attempt, admitted.counted).unwrap();
+                    prop_assert!(history.without_attempt(&attempt, admitted.counted).is_none());
+                } else {
+                    history = admitted.history;
+                    expected = expected.admit(&attempt, &no_others()).unwrap().history;
+                }
+                let retry_after = |history: &AttemptHistory, source: usize| {
+                    let attempt = self::attempt(&source.to_string(), now);
+                    history.admit(&attempt, &no_others()).map(drop)
+                };
+                for source in 0..4 {
+                    prop_assert_eq!(retry_after(&history, source), retry_after(&expected, source));
+                }
+            }
+        }
+
+        #[test]
+        fn concurrent_attempts_can_be_released_in_any_order(
+            released in prop::collection::vec(any::<bool>(), 5), is_reversed: bool,
+        ) {
+            let mut history = AttemptHistory::default();
+            let mut pending = Vec::new();
+            for is_released in &released {
+                let attempt = attempt("source", 0);
+                let admitted = history.admit(&attempt, &no_others()).unwrap();
+                history = admitted.history;
+                if *is_released {
+                    pending.push((attempt, admitted.counted));
+                }
+            }
+            if is_reversed {
+                pending.reverse();
+            }
+            let failed = 5 - pending.len();
+            for (attempt, counted) in pending {
+                history = history.without_attempt(&attempt, counted).unwrap();
+            }
+            let failures = history.sources.get("source").map_or(0, |source| source.failures);
+            prop_assert_eq!(failures as usize, failed);
+            let until = history.unrecognized_until.unwrap();
+            prop_assert_eq!(seconds_until(until, at(0)), i64::try_from(failed * 3_600).unwrap());
         }
     }
 }

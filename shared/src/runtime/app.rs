@@ -58,7 +58,7 @@ impl App {
     /// # Errors
     /// If the peppers or the key cannot be fetched: without them, no credential can be verified.
     pub async fn new(config: Config, aws: Aws, clock: Clock, random: Random) -> Result<Self, StartError> {
-        let store = Store::new(aws.dynamodb, config.table_name);
+        let store = Store::new(aws.dynamodb, config.table_name, &random);
         let fetch_peppers = async {
             match config.pepper_secret_id {
                 Some(id) => {

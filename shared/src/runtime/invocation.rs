@@ -12,6 +12,7 @@ use crate::{
     credentials::token::Claims,
     primitives::id::AccountId,
     runtime::app::App,
+    store::with_retry_limit,
     telemetry::{
         dynamodb_calls::DynamoDbCalls,
         log::INVOCATIONS,
@@ -22,6 +23,10 @@ use crate::{
 /// How long the handler may run. This is less than the `Timeout` of the functions in the template, so that the function can
 /// still respond and log its line.
 const TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long after its start an invocation retries writes that conflict with others. The rest of the time is for the last
+/// attempt, and for a login that has to release its attempt.
+const RETRY_TIME: Duration = Duration::from_secs(6);
 
 /// A running invocation, with the fields that its line will contain.
 pub struct Invocation<'a> {
@@ -93,7 +98,7 @@ impl<'a> Invocation<'a> {
 
     /// Runs `work` with a timeout and counts its calls to `DynamoDB`.
     pub fn run<W: Future>(&self, work: W) -> impl Future<Output = Result<W::Output, Elapsed>> + use<W> {
-        self.dynamodb_calls.track(timeout(TIMEOUT, work))
+        self.dynamodb_calls.track(with_retry_limit(RETRY_TIME, timeout(TIMEOUT, work)))
     }
 
     /// Logs the invocation's line with this outcome. `reason` is why the request was rejected or failed.

@@ -1,5 +1,7 @@
 //! Reads and writes of API keys.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
-            retry::{ATTEMPTS, pause_before},
+            retry::Cause,
             write::Write,
         },
         error::StoreError,
@@ -31,6 +33,10 @@ use crate::{
         preconditions::{account_still_active, still_authorized},
     },
 };
+
+/// How long the reservation of a quota is retried. The authorizer waits a second for it and then lets the request pass without
+/// counting it. Contention must be reported before that, because the request then counts as over the limit.
+const QUOTA_RETRY_TIME: Duration = Duration::from_millis(500);
 
 /// The attribute of an API key that contains its counter.
 #[derive(Deserialize)]
@@ -187,13 +193,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
         let mut counter = key.counter;
-        for attempt in 0..ATTEMPTS {
-            pause_before(attempt).await;
+        let mut retries = self.table.retries_within(QUOTA_RETRY_TIME);
+        loop {
             let reservation = match Reservation::plan(wanted, counter, quota) {
                 Ok(reservation) => reservation,
                 Err(counter) => return Ok(Err(NoReservation::Exhausted(counter))),
             };
-            match self.table.write(reservation_write(key, reservation, now)?).await {
+            let write = reservation_write(key, reservation, now)?;
+            match self.table.write_with(write, &mut retries).await {
                 Ok(item) => {
                     let counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
                     let counter = counter
@@ -201,15 +208,17 @@ impl Store {
                     return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter }));
                 }
                 Err(StoreError::Conflict) => {
+                    if !retries.pause(Cause::Conflict).await {
+                        return Ok(Err(NoReservation::Contended));
+                    }
                     // Uses `BatchGetItem`, so that the authorizer needs no permission for `GetItem`.
                     let [item] = self.table.get_many([Key::api_key(key.account_id, key.id)]).await?;
                     counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
                 }
-                Err(StoreError::Contended) => break,
+                Err(StoreError::Contended) => return Ok(Err(NoReservation::Contended)),
                 Err(error) => return Err(error),
             }
         }
-        Ok(Err(NoReservation::Contended))
     }
 
     /// Replaces the state of `key` with `rehashed`, which contains digests of the same secrets. If the stored state has changed

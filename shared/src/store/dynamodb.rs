@@ -8,22 +8,37 @@ mod read;
 pub(super) mod retry;
 pub(super) mod write;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 
-use self::direct_batch_get::DirectBatchGet;
-pub use self::direct_batch_get::DynamoDb;
+use self::{
+    direct_batch_get::DirectBatchGet,
+    retry::{Jitter, Retries},
+};
+pub use self::{direct_batch_get::DynamoDb, retry::with_retry_limit};
+use crate::primitives::random::Random;
 
 pub(super) struct Table {
     client: Client,
     direct_batch_get: Arc<DirectBatchGet>,
     name: String,
+    jitter: Jitter,
 }
 
 impl Table {
-    pub fn new(dynamodb: DynamoDb, name: String) -> Self {
+    pub fn new(dynamodb: DynamoDb, name: String, random: &Random) -> Self {
         let DynamoDb { client, direct_batch_get } = dynamodb;
-        Self { client, direct_batch_get, name }
+        Self { client, direct_batch_get, name, jitter: Jitter::new(random) }
+    }
+
+    /// Starts an operation whose retries end with those of the invocation.
+    pub fn retries(&self) -> Retries<'_> {
+        Retries::new(&self.jitter)
+    }
+
+    /// Starts an operation whose retries end after `limit`.
+    pub fn retries_within(&self, limit: Duration) -> Retries<'_> {
+        Retries::within(&self.jitter, limit)
     }
 }

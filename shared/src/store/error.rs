@@ -33,6 +33,9 @@ pub enum StoreError {
     /// written, and the condition of the write may or may not hold.
     #[error("every attempt to write failed because of concurrent writes or throttling")]
     Contended,
+    /// The operation took too long.
+    #[error("the operation took too long")]
+    TimedOut,
     /// `DynamoDB` did not respond or returned an error.
     #[error("DynamoDB failed")]
     Unavailable(#[source] Cause),

@@ -64,9 +64,18 @@ impl Key {
         Self { pk: attempts_partition(&attempt.address), sk: "NOBODY".to_owned() }
     }
 
-    /// Returns the key of the number of failed attempts from the source of `attempt` in the same hour of the clock.
+    /// Returns the key of the attempts from the source of `attempt`, in the same hour of the clock, that failed or are in
+    /// progress.
+    ///
+    /// All logins from a source write this item. It must not be part of a transaction, because these would conflict.
     pub fn source_hour(attempt: &Attempt) -> Self {
         Self { pk: attempts_partition(&attempt.source), sk: format!("HOUR#{}", attempt.hour()) }
+    }
+
+    /// Returns the key of an item that is never read. It is written instead of the source's hour if the address recognizes the
+    /// source, so that the request takes the same time.
+    pub fn decoy_source_hour(attempt: &Attempt) -> Self {
+        Self { pk: attempts_partition(&attempt.source), sk: "RECOGNIZED".to_owned() }
     }
 
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {

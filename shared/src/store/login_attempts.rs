@@ -1,6 +1,14 @@
 //! Reads and writes of login attempts. An attempt is reserved before its password is checked.
 
-use serde::{Deserialize, Serialize};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use serde_dynamo::number_set::NumberSet;
+use tokio::time::{timeout, timeout_at};
+use tracing::warn;
 
 use crate::{
     model::{
@@ -14,8 +22,8 @@ use crate::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::{
-        AdmittedAttempt, Attempt, AttemptHistory, MAX_CONSECUTIVE_FAILURES, MAX_UNRECOGNIZED_FAILURES,
-        SourceHistory,
+        AdmittedAttempt, Attempt, AttemptHistory, CountedAttempt, MAX_CONSECUTIVE_FAILURES,
+        MAX_UNRECOGNIZED_FAILURES, SourceHistory, SourceHour,
     },
     store::{
         Store,
@@ -24,65 +32,279 @@ use crate::{
             attributes::{attribute, to_entity, to_item},
             item::Item,
             key::Key,
-            retry::{ATTEMPTS, pause_before},
+            retry::{Cause, Retries, deadline},
             write::Write,
         },
         error::StoreError,
-        member_credentials::{AddressOwner, Credentials, FAILURES},
+        member_credentials::{AddressOwner, Credentials, FAILURES, consecutive_failures},
     },
+    telemetry::{error_chain::error_chain, log::TARGET},
 };
 
-/// An admitted login attempt. It counts as a failure until it is marked as successful.
+/// How long the release of an attempt may take. With the time before it, this is less than an invocation's timeout.
+const RELEASE_TIME: Duration = Duration::from_millis(1_500);
+/// How long an attempt may take after the last moment for a retry, before it is released.
+const LAST_CALL_TIME: Duration = Duration::from_secs(1);
+
+/// An admitted login attempt. It counts as a failure until it is marked as successful or released.
 pub struct AttemptReservation {
     attempt: Attempt,
-    /// Whether the address did not recognize the source.
-    is_unrecognized: bool,
+    /// Whether the source's hour may contain the attempt.
+    is_in_source_hour: bool,
+    /// What the attempt history may contain.
+    in_history: Option<ReservedInHistory>,
+    /// Whether the password is known to be wrong.
+    is_final: AtomicBool,
 }
 
-/// The number of attempts from a source in one hour of the clock that failed or are in progress. It only includes attempts
-/// with an address that did not recognize the source.
-#[derive(Default, Serialize, Deserialize)]
-struct SourceHour {
-    failures: u32,
+struct ReservedInHistory {
+    counted: CountedAttempt,
+    /// The member whose failures include the attempt.
+    member: Option<(AccountId, UserId)>,
+}
+
+impl AttemptReservation {
+    /// States that the password is wrong or the address is unknown. From now on, the attempt is not released.
+    pub fn fail(&self) {
+        self.is_final.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The attribute of a source's hour that contains the attempts.
+const ATTEMPTS: &str = "attempts";
+
+#[derive(Default, Deserialize)]
+struct SourceHourItem {
+    /// Missing if all attempts succeeded, because `DynamoDB` stores no empty set.
+    #[serde(default)]
+    attempts: SourceHour,
 }
 
 impl Store {
     /// Reserves a login attempt with `address`. Returns the reservation, and the member's credentials and account if the
     /// address is known.
     ///
-    /// It makes the same calls for an unknown address, so that its duration does not reveal whether the address is known.
+    /// It makes the same calls for an unknown address and from an unrecognized source, so that its duration does not reveal
+    /// whether the address is known.
     ///
     /// # Errors
-    /// If the attempt is throttled, or a read or write fails.
+    /// If the attempt is throttled, or a read or write fails. Then the attempt does not count.
     pub async fn reserve_login_attempt(
         &self,
         address: Option<&EmailAddress>,
         attempt: Attempt,
     ) -> Result<(AttemptReservation, Option<(Credentials, Account)>), StoreError> {
-        for round in 0..ATTEMPTS {
-            pause_before(round).await;
-            let owner = address.map_or_else(Key::decoy, Key::email);
-            let keys = [owner, Key::attempt_history(&attempt), Key::source_hour(&attempt)];
-            let [owner, history, hour] = self.table.get_many(keys).await?;
-            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
-            let hour: SourceHour = hour.map(to_entity).transpose()?.unwrap_or_default();
-            let admitted = history.admit(&attempt, hour.failures)?;
-            let loaded = self.load_credentials(owner).await?;
-            let credentials = loaded.as_ref().map(|(credentials, _)| credentials);
-            match self.table.transact(reservation_writes(&attempt, &admitted, credentials)?).await {
-                Ok(()) => {
-                    return Ok((
-                        AttemptReservation { attempt, is_unrecognized: admitted.is_unrecognized },
-                        loaded,
-                    ));
-                }
-                // A concurrent attempt was reserved first. Check the limits again with the new history.
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
+        let mut reservation = AttemptReservation {
+            attempt,
+            is_in_source_hour: false,
+            in_history: None,
+            is_final: AtomicBool::new(false),
+        };
+        let reserved = timeout_at(deadline() + LAST_CALL_TIME, self.reserve(address, &mut reservation)).await;
+        match reserved.unwrap_or_else(|_| Err(StoreError::TimedOut)) {
+            Ok(loaded) => Ok((reservation, loaded)),
+            Err(error) => {
+                self.release(&reservation).await;
+                Err(error)
             }
         }
-        // There are too many concurrent attempts.
-        Err(StoreError::Throttled { retry_after: 1 })
+    }
+
+    /// Reserves an attempt, first with its source and then with its address. `reservation` always states what may have been
+    /// written, even if the returned future is dropped.
+    async fn reserve(
+        &self,
+        address: Option<&EmailAddress>,
+        reservation: &mut AttemptReservation,
+    ) -> Result<Option<(Credentials, Account)>, StoreError> {
+        let mut retries = self.table.retries();
+        let mut is_first = true;
+        loop {
+            let attempt = &reservation.attempt;
+            let owner = address.map_or_else(Key::decoy, Key::email);
+            let keys = [owner, Key::attempt_history(attempt), Key::source_hour(attempt)];
+            let [owner, history, hour] = self.table.get_many(keys).await?;
+            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+            let SourceHourItem { attempts: hour } = hour.map(to_entity).transpose()?.unwrap_or_default();
+            let AdmittedAttempt { history, counted } = history.admit(attempt, &hour)?;
+            let loaded = self.load_credentials(owner).await?;
+            let with_source = self.reserve_with_source(counted, is_first, reservation, &mut retries);
+            let reserved = match with_source.await {
+                Ok(()) => {
+                    let credentials = loaded.as_ref().map(|(credentials, _)| credentials);
+                    self.reserve_with_address(&history, counted, credentials, reservation, &mut retries).await
+                }
+                Err(error) => Err(error),
+            };
+            match reserved {
+                Ok(()) => return Ok(loaded),
+                // A concurrent attempt was reserved first. Check the limits again with the new state.
+                Err(StoreError::Conflict) => {
+                    if !retries.pause(Cause::Conflict).await {
+                        // There are too many concurrent attempts.
+                        return Err(StoreError::Throttled { retry_after: 1 });
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            is_first = false;
+        }
+    }
+
+    /// Adds the attempt to its source's hour if the address does not recognize the source. Otherwise writes a decoy.
+    ///
+    /// These writes are no transaction, because all logins from a source write the same item. Writes of one item never conflict
+    /// with each other, only with transactions ("Transaction conflict handling in `DynamoDB`", Amazon `DynamoDB` Developer
+    /// Guide).
+    async fn reserve_with_source(
+        &self,
+        counted: CountedAttempt,
+        is_first: bool,
+        reservation: &mut AttemptReservation,
+        retries: &mut Retries<'_>,
+    ) -> Result<(), StoreError> {
+        match (counted.is_unrecognized, reservation.is_in_source_hour) {
+            (true, false) => {
+                let write = source_hour_write(&reservation.attempt)?;
+                reservation.is_in_source_hour = true;
+                match self.table.write_with(write, retries).await {
+                    Err(error @ (StoreError::Conflict | StoreError::Contended)) => {
+                        reservation.is_in_source_hour = false;
+                        Err(error)
+                    }
+                    written => written.map(drop),
+                }
+            }
+            // A concurrent login has made the source recognized.
+            (false, true) => {
+                self.leave_source_hour(&reservation.attempt, retries).await?;
+                reservation.is_in_source_hour = false;
+                Ok(())
+            }
+            (false, false) if is_first => {
+                let write = decoy_source_hour_write(&reservation.attempt)?;
+                self.table.write_with(write, retries).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the attempt as a failure of its address and of the member.
+    async fn reserve_with_address(
+        &self,
+        history: &AttemptHistory,
+        counted: CountedAttempt,
+        credentials: Option<&Credentials>,
+        reservation: &mut AttemptReservation,
+        retries: &mut Retries<'_>,
+    ) -> Result<(), StoreError> {
+        let writes = reservation_writes(&reservation.attempt, history, credentials)?;
+        // The failures of a disabled password are at their maximum and do not change.
+        let enabled = credentials.filter(|credentials| !credentials.is_disabled());
+        let member = enabled.map(|Credentials { member, .. }| (member.account_id, member.id));
+        reservation.in_history = Some(ReservedInHistory { counted, member });
+        let reserved = self.table.transact_with(writes, retries).await;
+        if matches!(reserved, Err(StoreError::Conflict | StoreError::Contended)) {
+            reservation.in_history = None;
+        }
+        reserved
+    }
+
+    /// Runs `work`, which verifies the password of a reserved attempt. If it fails or takes too long, and did not find the
+    /// password [wrong](AttemptReservation::fail), the attempt is released: a failure of the service must not count as a failed
+    /// login.
+    ///
+    /// # Errors
+    /// The error of `work`, or [`StoreError::TimedOut`].
+    pub async fn releasing_attempt_on_error<T, E: From<StoreError>>(
+        &self,
+        reservation: &AttemptReservation,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let result = timeout_at(deadline() + LAST_CALL_TIME, work).await;
+        let result = result.unwrap_or_else(|_| Err(StoreError::TimedOut.into()));
+        if result.is_err() && !reservation.is_final.load(Ordering::Relaxed) {
+            self.release(reservation).await;
+        }
+        result
+    }
+
+    /// Makes an attempt count no longer. Logs a warning if that fails: the attempt then counts as a failure.
+    async fn release(&self, reservation: &AttemptReservation) {
+        let AttemptReservation { attempt, is_in_source_hour, in_history, .. } = reservation;
+        let source = async {
+            if *is_in_source_hour {
+                self.leave_source_hour(attempt, &mut self.table.retries_within(RELEASE_TIME)).await?;
+            }
+            Ok(())
+        };
+        let history = async {
+            match in_history {
+                Some(reserved) => self.leave_history(attempt, reserved).await,
+                None => Ok(()),
+            }
+        };
+        // Boxed, because the SDK's futures are large. Both run even if one of them fails.
+        let both = Box::pin(async { source.await.and(history.await) });
+        let released = timeout(RELEASE_TIME, both).await;
+        if let Err(error) = released.unwrap_or_else(|_| Err(StoreError::TimedOut)) {
+            warn!(target: TARGET, reason = error_chain(&error), "a login attempt could not be released");
+        }
+    }
+
+    /// Removes the attempt from its source's hour. It is safe to repeat this.
+    async fn leave_source_hour(
+        &self,
+        attempt: &Attempt,
+        retries: &mut Retries<'_>,
+    ) -> Result<(), StoreError> {
+        let remove = Write::update(Key::source_hour(attempt), "DELETE #attempts :attempts")
+            .name("#attempts", ATTEMPTS)
+            .value(":attempts", NumberSet([attempt.id]))?;
+        self.table.write_with(remove, retries).await.map(drop)
+    }
+
+    /// Removes the attempt from the history of its address and from the member's failures, unless a later success has reset
+    /// them.
+    async fn leave_history(&self, attempt: &Attempt, reserved: &ReservedInHistory) -> Result<(), StoreError> {
+        let mut retries = self.table.retries_within(RELEASE_TIME);
+        loop {
+            let member_key =
+                || reserved.member.map_or_else(Key::decoy, |(account, user)| Key::member(account, user));
+            let keys = [Key::attempt_history(attempt), member_key()];
+            let [history, member] = self.table.get_many(keys).await?;
+            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+            let Some(released) = history.without_attempt(attempt, reserved.counted) else { return Ok(()) };
+            let mut writes = vec![history_write(attempt, &released)?];
+            let failures = member.map(consecutive_failures).transpose()?;
+            if let Some(failures @ 1..) = failures {
+                writes.push(failures_write(member_key(), failures, failures - 1)?);
+            }
+            match self.table.transact_with(writes, &mut retries).await {
+                Err(StoreError::Conflict) => {
+                    if !retries.pause(Cause::Conflict).await {
+                        return Err(StoreError::Contended);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Makes `writes`, which mark an attempt as successful, and removes the attempt from its source's hour.
+    pub(super) async fn succeed(
+        &self,
+        reservation: &AttemptReservation,
+        writes: Vec<Write>,
+    ) -> Result<(), StoreError> {
+        self.table.transact(writes).await?;
+        if reservation.is_in_source_hour
+            && let Err(error) = self.leave_source_hour(&reservation.attempt, &mut self.table.retries()).await
+        {
+            // The attempt succeeded anyway. It counts as a failure of its source until the hour ends.
+            warn!(target: TARGET, reason = error_chain(&error), "a login still counts as a failure of its source");
+        }
+        Ok(())
     }
 
     /// Marks an attempt as successful: its password was correct, but the request failed for another reason.
@@ -94,7 +316,8 @@ impl Store {
         reservation: &AttemptReservation,
         member: &Member,
     ) -> Result<(), StoreError> {
-        self.table.transact(correct_password_writes(reservation, member.account_id, member.id)?).await
+        let writes = correct_password_writes(reservation, member.account_id, member.id)?;
+        self.succeed(reservation, writes).await
     }
 
     /// Marks an attempt as successful and records that the login was rejected because the member or account is suspended.
@@ -111,7 +334,7 @@ impl Store {
         let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
         writes.push(rejection_write(account_id, None, rejected, audit_context)?);
-        self.table.transact(writes).await
+        self.succeed(reservation, writes).await
     }
 
     /// Enables a password that failures have disabled. If there is a `recognized` attempt, the address recognizes its source
@@ -145,35 +368,51 @@ impl Store {
     }
 }
 
-/// Returns the writes that reserve an attempt. They fail if a concurrent attempt was reserved first.
+/// Returns the writes that reserve an attempt with its address. They fail if a concurrent attempt was reserved first.
 fn reservation_writes(
     attempt: &Attempt,
-    admitted: &AdmittedAttempt,
+    history: &AttemptHistory,
     credentials: Option<&Credentials>,
 ) -> Result<Vec<Write>, StoreError> {
-    let history = history_write(attempt, &admitted.history)?;
     let password = match credentials {
         Some(Credentials { member, failures, .. }) => {
-            Write::update(Key::member(member.account_id, member.id), "SET #failures = :failures")
-                .condition("#failures = :expected", || StoreError::Conflict)
-                .name("#failures", FAILURES)
-                .value(":failures", MAX_CONSECUTIVE_FAILURES.min(failures + 1))?
-                .value(":expected", failures)?
+            let next = MAX_CONSECUTIVE_FAILURES.min(failures + 1);
+            failures_write(Key::member(member.account_id, member.id), *failures, next)?
         }
-        None => Write::put(with_expiry(Key::decoy_member(attempt).into_attributes(), &admitted.history)?),
+        None => Write::put(with_expiry(Key::decoy_member(attempt).into_attributes(), history)?),
     };
-    let mut writes = vec![history, password];
-    if admitted.is_unrecognized {
-        let hour = Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #failures :one")
-            .condition("attribute_not_exists(#failures) OR #failures < :limit", || StoreError::Conflict)
-            .name("#ttl", "ttl")
-            .name("#failures", "failures")
-            .value(":end", attempt.hour_expires_at())?
-            .value(":one", 1)?
-            .value(":limit", MAX_UNRECOGNIZED_FAILURES)?;
-        writes.push(hour);
-    }
-    Ok(writes)
+    Ok(vec![history_write(attempt, history)?, password])
+}
+
+/// Returns the write that adds an attempt to its source's hour. It fails if the hour is full. It is safe to repeat, because
+/// the attempts are a set.
+fn source_hour_write(attempt: &Attempt) -> Result<Write, StoreError> {
+    const HAS_ROOM: &str =
+        "attribute_not_exists(#attempts) OR size(#attempts) < :limit OR contains(#attempts, :attempt)";
+    Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #attempts :attempts")
+        .condition(HAS_ROOM, || StoreError::Conflict)
+        .name("#ttl", "ttl")
+        .name("#attempts", ATTEMPTS)
+        .value(":end", attempt.hour_expires_at())?
+        .value(":attempt", attempt.id)?
+        .value(":attempts", NumberSet([attempt.id]))?
+        .value(":limit", MAX_UNRECOGNIZED_FAILURES)
+}
+
+/// Returns the write that takes the place of [`source_hour_write`] if the address recognizes the source.
+fn decoy_source_hour_write(attempt: &Attempt) -> Result<Write, StoreError> {
+    Write::update(Key::decoy_source_hour(attempt), "SET #ttl = :end")
+        .name("#ttl", "ttl")
+        .value(":end", attempt.hour_expires_at())
+}
+
+/// Returns the write that changes the member's consecutive failures from `before` to `after`.
+fn failures_write(member: Key, before: u32, after: u32) -> Result<Write, StoreError> {
+    Write::update(member, "SET #failures = :after")
+        .condition("#failures = :before", || StoreError::Conflict)
+        .name("#failures", FAILURES)
+        .value(":before", before)?
+        .value(":after", after)
 }
 
 /// Returns the write that replaces the attempt history with its next revision.
@@ -192,12 +431,12 @@ fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreEr
     Ok(item)
 }
 
-/// Returns the writes that mark an attempt as successful, except the reset of the member's failures.
-pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Write>, StoreError> {
-    let AttemptReservation { attempt, is_unrecognized } = reservation;
+/// Returns the write that marks an attempt as successful in the history of its address.
+pub(super) fn success_write(reservation: &AttemptReservation) -> Result<Write, StoreError> {
+    let attempt = &reservation.attempt;
     let source = SourceHistory::recognized(attempt.at);
     let end = source.recognized_until().map(Timestamp::unix_seconds);
-    let history = Write::update(
+    Write::update(
         Key::attempt_history(attempt),
         "SET #sources.#source = :recognized, #revision = #revision + :one, #ttl = :end",
     )
@@ -207,15 +446,7 @@ pub(super) fn success_writes(reservation: &AttemptReservation) -> Result<Vec<Wri
     .name("#ttl", "ttl")
     .value(":recognized", source)?
     .value(":one", 1)?
-    .value(":end", end)?;
-    let mut writes = vec![history];
-    if *is_unrecognized {
-        let hour = Write::update(Key::source_hour(attempt), "ADD #failures :minus_one")
-            .name("#failures", "failures")
-            .value(":minus_one", -1)?;
-        writes.push(hour);
-    }
-    Ok(writes)
+    .value(":end", end)
 }
 
 /// Returns the writes that mark an attempt with the member's correct password as successful.
@@ -224,9 +455,7 @@ pub(super) fn correct_password_writes(
     account: AccountId,
     user: UserId,
 ) -> Result<Vec<Write>, StoreError> {
-    let mut writes = success_writes(reservation)?;
-    writes.push(reset_failures_write(account, user)?);
-    Ok(writes)
+    Ok(vec![success_write(reservation)?, reset_failures_write(account, user)?])
 }
 
 /// Returns the write that resets the member's consecutive failures.

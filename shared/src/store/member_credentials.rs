@@ -1,6 +1,6 @@
 //! Reads of the credentials that a member logs in with: an email address and a password.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     credentials::password::PasswordHash,
@@ -66,8 +66,17 @@ impl Store {
 }
 
 fn credentials(mut item: BatchItem) -> Result<Credentials, StoreError> {
-    let mut remove =
-        |name| item.remove(name).ok_or_else(|| StoreError::malformed("a member has no password or failures"));
-    let (password, failures) = (value(remove(PASSWORD)?)?, value(remove(FAILURES)?)?);
+    let password = remove(&mut item, PASSWORD)?;
+    let failures = remove(&mut item, FAILURES)?;
     Ok(Credentials { password, failures, member: to_entity(item)? })
+}
+
+/// Returns the number of consecutive failures of the member with this item.
+pub(super) fn consecutive_failures(mut item: BatchItem) -> Result<u32, StoreError> {
+    remove(&mut item, FAILURES)
+}
+
+fn remove<T: DeserializeOwned>(item: &mut BatchItem, name: &str) -> Result<T, StoreError> {
+    let attribute = item.remove(name);
+    value(attribute.ok_or_else(|| StoreError::malformed("a member has no password or failures"))?)
 }

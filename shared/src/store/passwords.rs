@@ -12,7 +12,7 @@ use crate::{
         audit_events::event_write,
         dynamodb::{key::Key, write::Write},
         error::StoreError,
-        login_attempts::{AttemptReservation, success_writes},
+        login_attempts::{AttemptReservation, success_write},
         member_credentials::{Credentials, FAILURES, PASSWORD},
     },
 };
@@ -51,9 +51,8 @@ impl Store {
             .value(":next", session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
         let event = event_write(account_id, caller.into(), action, audit_context)?;
-        let mut writes = vec![member, session, event];
-        writes.extend(success_writes(reservation)?);
-        self.table.transact(writes).await
+        let writes = vec![member, session, event, success_write(reservation)?];
+        self.succeed(reservation, writes).await
     }
 
     /// Replaces a password hash with `rehashed`, which is a hash of the same password. If the stored password has changed in the

@@ -45,7 +45,7 @@ impl Store {
         let session = Write::put_new(item, StoreError::id_taken);
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
         writes.extend([session, event]);
-        self.table.transact(writes).await
+        self.succeed(reservation, writes).await
     }
 
     /// Lists the member's sessions that match `filter`, newest first.

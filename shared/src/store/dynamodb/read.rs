@@ -11,7 +11,7 @@ use crate::{
             attributes::to_entity,
             item::{BatchItem, Item},
             key::{ItemKind, Key},
-            retry::{ATTEMPTS, pause_before},
+            retry::Cause,
         },
         error::StoreError,
     },
@@ -65,8 +65,8 @@ impl Table {
     async fn batch_get_with_sdk(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
         let mut keys: Vec<_> = keys.iter().cloned().map(Key::into_attributes).collect();
         let mut items = Vec::with_capacity(keys.len());
-        for attempt in 0..ATTEMPTS {
-            pause_before(attempt).await;
+        let mut retries = self.retries();
+        loop {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
@@ -81,8 +81,13 @@ impl Table {
             if keys.is_empty() {
                 return Ok(items);
             }
+            // DynamoDB leaves keys unprocessed when it throttles.
+            if !retries.pause(Cause::Throttling).await {
+                return Err(StoreError::Unavailable(
+                    "every response to the batch left keys unprocessed".into(),
+                ));
+            }
         }
-        Err(StoreError::Unavailable("every response to the batch left keys unprocessed".into()))
     }
 
     /// Reads the next part of the whole table after `after`, at most 1 MB. Returns the items for which the condition `filter`

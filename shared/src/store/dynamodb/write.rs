@@ -18,7 +18,7 @@ use crate::store::{
         attributes::attribute,
         item::Item,
         key::Key,
-        retry::{ATTEMPTS, pause_before},
+        retry::{Cause, Retries},
     },
     error::StoreError,
 };
@@ -168,37 +168,58 @@ impl ConditionError {
 
 /// The reason why an attempt to write failed.
 enum WriteError {
-    /// There was a concurrent write to the same item, or the write was throttled. Nothing was written.
-    Retryable,
+    /// Nothing was written, and the SDK does not retry this error.
+    Retryable(Cause),
     Permanent(StoreError),
 }
 
 impl Table {
     /// Makes a single write. Returns the item after an update, and `None` after any other write.
     pub(crate) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
-        for attempt in 0..ATTEMPTS {
-            pause_before(attempt).await;
+        self.write_with(write, &mut self.retries()).await
+    }
+
+    /// Makes a single write with the remaining `retries` of an operation.
+    pub(crate) async fn write_with(
+        &self,
+        write: Write,
+        retries: &mut Retries<'_>,
+    ) -> Result<Option<Item>, StoreError> {
+        loop {
             match self.write_once(write.clone()).await {
                 Ok(item) => return Ok(item),
                 Err(WriteError::Permanent(error)) => return Err(error),
-                // The SDK does not retry this error.
-                Err(WriteError::Retryable) => {}
+                Err(WriteError::Retryable(cause)) => {
+                    if !retries.pause(cause).await {
+                        return Err(StoreError::Contended);
+                    }
+                }
             }
         }
-        Err(StoreError::Contended)
     }
 
     /// Makes all of `writes` or none of them.
     pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        for attempt in 0..ATTEMPTS {
-            pause_before(attempt).await;
+        self.transact_with(writes, &mut self.retries()).await
+    }
+
+    /// Makes all of `writes` or none of them, with the remaining `retries` of an operation.
+    pub(crate) async fn transact_with(
+        &self,
+        writes: Vec<Write>,
+        retries: &mut Retries<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
             match self.transact_once(&writes).await {
                 Ok(()) => return Ok(()),
                 Err(WriteError::Permanent(error)) => return Err(error),
-                Err(WriteError::Retryable) => {}
+                Err(WriteError::Retryable(cause)) => {
+                    if !retries.pause(cause).await {
+                        return Err(StoreError::Contended);
+                    }
+                }
             }
         }
-        Err(StoreError::Contended)
     }
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, WriteError> {
@@ -242,8 +263,8 @@ impl Table {
         let has_failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
         if let Some((reason, write)) = reasons.iter().zip(writes).find(|(reason, _)| has_failed(reason)) {
             Err(WriteError::Permanent(write.condition_error.error(reason.item())))
-        } else if reasons.iter().any(is_retryable) {
-            Err(WriteError::Retryable)
+        } else if let Some(cause) = reasons.iter().filter_map(retryable).max() {
+            Err(WriteError::Retryable(cause))
         } else {
             let codes: Vec<_> = reasons.iter().filter_map(CancellationReason::code).collect();
             Err(WriteError::Permanent(StoreError::Unavailable(
@@ -253,9 +274,13 @@ impl Table {
     }
 }
 
-/// Returns true if a transaction that was cancelled for this reason can be retried. The SDK does not inspect the reasons.
-fn is_retryable(reason: &CancellationReason) -> bool {
-    matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+/// Returns the cause if a transaction that was cancelled for this reason can be retried. The SDK does not inspect the reasons.
+fn retryable(reason: &CancellationReason) -> Option<Cause> {
+    match reason.code() {
+        Some("TransactionConflict") => Some(Cause::Conflict),
+        Some("ThrottlingError" | "ProvisionedThroughputExceeded") => Some(Cause::Throttling),
+        _ => None,
+    }
 }
 
 fn write_error<E: ProvideErrorMetadata, R>(
@@ -264,7 +289,7 @@ fn write_error<E: ProvideErrorMetadata, R>(
 ) -> WriteError {
     match error.code() {
         Some("ConditionalCheckFailedException") => WriteError::Permanent(condition_error.error(None)),
-        Some("TransactionConflictException") => WriteError::Retryable,
+        Some("TransactionConflictException") => WriteError::Retryable(Cause::Conflict),
         _ => WriteError::Permanent(error.into()),
     }
 }

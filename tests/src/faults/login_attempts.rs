@@ -1,0 +1,207 @@
+//! Failures of the service during a login or a change of the password. They do not count as failed attempts: not of the
+//! source, the address or the member.
+
+use std::{ops::Range, time::Duration};
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    dynamodb::{DynamoDb, Fault},
+    operations::login_throttling::{failures_of_sources, source_attempts},
+    response::Response,
+    service::{Account, OwnService, PASSWORD, new_address},
+};
+
+const TRANSACTION: &str = "TransactWriteItems";
+const WRONG: &str = "a lizard on the 8th wall";
+const INTERNAL: Fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+/// The number of attempts that the SDK makes for a call. Fewer if each of them takes two seconds.
+const SDK_ATTEMPTS: usize = 3;
+
+/// What is stored about failed attempts, in the whole table.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct StoredFailures {
+    of_sources: usize,
+    of_addresses: u64,
+    of_members: u64,
+}
+
+impl StoredFailures {
+    const NONE: Self = Self { of_sources: 0, of_addresses: 0, of_members: 0 };
+    const ONE: Self = Self { of_sources: 1, of_addresses: 1, of_members: 1 };
+
+    async fn read(service: &OwnService) -> Self {
+        let mut stored = Self::default();
+        for item in service.items().await {
+            stored.of_sources += source_attempts(&item).len();
+            stored.of_addresses += failures_of_sources(&item).iter().sum::<u64>();
+            let is_member = item["sk"].as_s().is_ok_and(|sk| sk.starts_with("MEMBER#"));
+            let failures = item.get("failures").filter(|_| is_member);
+            stored.of_members +=
+                failures.map_or(0, |n| n.as_n().expect("a number").parse().expect("a number"));
+        }
+        stored
+    }
+}
+
+/// Creates an account whose member has never logged in, so that the member's address recognizes no source.
+async fn new_member(service: &OwnService) -> String {
+    let email = new_address();
+    let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
+    service.operate(command).await.expect("the account is created");
+    email
+}
+
+async fn log_in(service: &OwnService, email: &str, password: &str) -> Response {
+    let body = json!({"email": email, "password": password});
+    service.request("POST", "/v1/auth/login").json(&body).send().await
+}
+
+async fn start() -> (OwnService, DynamoDb) {
+    OwnService::start_with_dynamodb().await
+}
+
+#[tokio::test]
+async fn login_that_the_service_fails_is_not_a_failed_attempt() {
+    let (service, dynamodb) = start().await;
+    // The calls of a login from an unrecognized source: a read, a read, the source, the reservation and the session.
+    let cases: [(Fault, &str, Range<usize>); 8] = [
+        (INTERNAL, "UpdateItem", 0..SDK_ATTEMPTS),
+        (Fault::LoseResponse, "UpdateItem", 0..SDK_ATTEMPTS),
+        (INTERNAL, TRANSACTION, 0..SDK_ATTEMPTS),
+        (Fault::LoseResponse, TRANSACTION, 0..SDK_ATTEMPTS),
+        (INTERNAL, TRANSACTION, 1..1 + SDK_ATTEMPTS),
+        (Fault::Hang, TRANSACTION, 1..1 + SDK_ATTEMPTS),
+        (Fault::LoseResponse, TRANSACTION, 1..1 + SDK_ATTEMPTS),
+        // Without a reason that can be retried.
+        (Fault::Cancel("ValidationError"), TRANSACTION, 1..2),
+    ];
+    for (fault, operation, positions) in cases {
+        for email in [new_member(&service).await, new_address()] {
+            let is_member = belongs_to_member(&service, &email).await;
+            if !is_member && positions.start > 0 {
+                // An unknown address has no second transaction.
+                continue;
+            }
+            let before = StoredFailures::read(&service).await;
+            dynamodb.inject_at(fault, Some(operation), positions.clone());
+            let password = if is_member { PASSWORD } else { WRONG };
+            log_in(&service, &email, password).await.assert_error(503, "UNAVAILABLE");
+            dynamodb.recover();
+            let case = format!("{fault:?} {operation} {positions:?}, member: {is_member}");
+            assert_eq!(StoredFailures::read(&service).await, before, "{case}");
+            assert_eq!(before, StoredFailures::NONE, "{case}");
+        }
+    }
+}
+
+/// Returns true if a member has this address.
+async fn belongs_to_member(service: &OwnService, email: &str) -> bool {
+    let key = format!("EMAIL#{email}");
+    service.items().await.iter().any(|item| item["pk"].as_s().is_ok_and(|pk| *pk == key))
+}
+
+#[tokio::test]
+async fn login_whose_last_transaction_conflicts_to_the_end_is_not_a_failed_attempt() {
+    let (service, dynamodb) = start().await;
+    let email = new_member(&service).await;
+    dynamodb.inject_at(Fault::Conflict, Some(TRANSACTION), 1..usize::MAX);
+    // The login gives up after six seconds. Then it releases the attempt, which conflicts at first, too.
+    let recovery = async {
+        sleep(Duration::from_millis(6_300)).await;
+        dynamodb.recover();
+    };
+    let (response, ()) = tokio::join!(log_in(&service, &email, PASSWORD), recovery);
+    response.assert_error(503, "UNAVAILABLE");
+    assert_eq!(StoredFailures::read(&service).await, StoredFailures::NONE);
+    log_in(&service, &email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn login_with_the_correct_password_succeeds_when_a_conflict_ends() {
+    let (service, dynamodb) = start().await;
+    for (operation, positions) in [("UpdateItem", 0..8), (TRANSACTION, 0..8), (TRANSACTION, 1..9)] {
+        let email = new_member(&service).await;
+        dynamodb.inject_at(Fault::Conflict, Some(operation), positions.clone());
+        log_in(&service, &email, PASSWORD).await.expect(200);
+        dynamodb.recover();
+        assert_eq!(StoredFailures::read(&service).await, StoredFailures::NONE, "{operation} {positions:?}");
+    }
+}
+
+#[tokio::test]
+async fn attempt_whose_response_is_lost_counts_once() {
+    let (service, dynamodb) = start().await;
+    for operation in ["UpdateItem", TRANSACTION] {
+        let email = new_member(&service).await;
+        dynamodb.inject_at(Fault::LoseResponse, Some(operation), 0..1);
+        log_in(&service, &email, WRONG).await.expect(401);
+        dynamodb.recover();
+        assert_eq!(StoredFailures::read(&service).await, StoredFailures::ONE, "{operation}");
+        log_in(&service, &email, PASSWORD).await.expect(200);
+        // The success resets the failures of the address, but not those of the source.
+        let StoredFailures { of_addresses, of_members, .. } = StoredFailures::read(&service).await;
+        assert_eq!((of_addresses, of_members), (0, 0));
+        service.time.pass(3_600);
+        remove_source_hours(&service).await;
+    }
+}
+
+/// Deletes the failures of all sources.
+async fn remove_source_hours(service: &OwnService) {
+    for item in service.items().await {
+        if item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#")) {
+            let delete = service.gateway.dynamodb().delete_item();
+            let delete = delete.table_name(service.gateway.table("Table").expect("a table"));
+            let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+            delete.send().await.expect("the item is deleted");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_password_whose_event_is_not_written_is_a_failed_attempt() {
+    let (service, dynamodb) = start().await;
+    let email = new_member(&service).await;
+    dynamodb.inject(INTERNAL, Some("PutItem"));
+    // Otherwise somebody could guess without limit while these writes fail.
+    log_in(&service, &email, WRONG).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    assert_eq!(StoredFailures::read(&service).await, StoredFailures::ONE);
+}
+
+#[tokio::test]
+async fn released_attempt_leaves_earlier_failures_counted() {
+    let (service, dynamodb) = start().await;
+    let email = new_member(&service).await;
+    log_in(&service, &email, WRONG).await.expect(401);
+    dynamodb.inject_at(INTERNAL, Some(TRANSACTION), 1..1 + SDK_ATTEMPTS);
+    log_in(&service, &email, PASSWORD).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    assert_eq!(StoredFailures::read(&service).await, StoredFailures::ONE);
+}
+
+#[tokio::test]
+async fn disabled_password_stays_disabled_if_the_service_fails() {
+    let (service, dynamodb) = start().await;
+    let account = service.account().await;
+    crate::operations::login_throttling::set_failures(&service, &account, 100).await;
+    dynamodb.inject_at(Fault::LoseResponse, Some(TRANSACTION), 0..SDK_ATTEMPTS);
+    log_in(&service, &account.email, PASSWORD).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    log_in(&service, &account.email, PASSWORD).await.expect(401);
+}
+
+#[tokio::test]
+async fn password_change_that_the_service_fails_is_not_a_failed_attempt() {
+    let (service, dynamodb) = start().await;
+    let Account { session, .. } = service.account().await;
+    let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
+    dynamodb.inject_at(INTERNAL, Some(TRANSACTION), 1..1 + SDK_ATTEMPTS);
+    service.post("/v1/auth/password", &session, body.clone()).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    assert_eq!(StoredFailures::read(&service).await, StoredFailures::NONE);
+    service.post("/v1/auth/password", &session, body).await.expect(204);
+}
