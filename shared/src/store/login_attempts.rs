@@ -53,8 +53,8 @@ pub struct AttemptReservation {
     is_in_source_hour: bool,
     /// What the attempt history may contain.
     in_history: Option<ReservedInHistory>,
-    /// Whether the password is known to be wrong.
-    is_final: AtomicBool,
+    /// Whether the attempt has a result: the password is known to be wrong, or the success was recorded.
+    is_settled: AtomicBool,
 }
 
 struct ReservedInHistory {
@@ -66,7 +66,7 @@ struct ReservedInHistory {
 impl AttemptReservation {
     /// States that the password is wrong or the address is unknown. From now on, the attempt is not released.
     pub fn fail(&self) {
-        self.is_final.store(true, Ordering::Relaxed);
+        self.is_settled.store(true, Ordering::Relaxed);
     }
 }
 
@@ -98,7 +98,7 @@ impl Store {
             attempt,
             is_in_source_hour: false,
             in_history: None,
-            is_final: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
         };
         let reserved = timeout_at(deadline() + LAST_CALL_TIME, self.reserve(address, &mut reservation)).await;
         match reserved.unwrap_or_else(|_| Err(StoreError::TimedOut)) {
@@ -210,9 +210,9 @@ impl Store {
         reserved
     }
 
-    /// Runs `work`, which verifies the password of a reserved attempt. If it fails or takes too long, and did not find the
-    /// password [wrong](AttemptReservation::fail), the attempt is released: a failure of the service must not count as a failed
-    /// login.
+    /// Runs `work`, which verifies the password of a reserved attempt. If it fails or takes too long before it has recorded a
+    /// success or found the password [wrong](AttemptReservation::fail), the attempt is released: a failure of the service must
+    /// not count as a failed login.
     ///
     /// # Errors
     /// The error of `work`, or [`StoreError::TimedOut`].
@@ -223,7 +223,7 @@ impl Store {
     ) -> Result<T, E> {
         let result = timeout_at(deadline() + LAST_CALL_TIME, work).await;
         let result = result.unwrap_or_else(|_| Err(StoreError::TimedOut.into()));
-        if result.is_err() && !reservation.is_final.load(Ordering::Relaxed) {
+        if result.is_err() && !reservation.is_settled.load(Ordering::Relaxed) {
             self.release(reservation).await;
         }
         result
@@ -258,8 +258,11 @@ impl Store {
         attempt: &Attempt,
         retries: &mut Retries<'_>,
     ) -> Result<(), StoreError> {
-        let remove = Write::update(Key::source_hour(attempt), "DELETE #attempts :attempts")
+        // If there is no item yet, this creates one, which must expire, too.
+        let remove = Write::update(Key::source_hour(attempt), "SET #ttl = :end DELETE #attempts :attempts")
+            .name("#ttl", "ttl")
             .name("#attempts", ATTEMPTS)
+            .value(":end", attempt.hour_expires_at())?
             .value(":attempts", NumberSet([attempt.id]))?;
         self.table.write_with(remove, retries).await.map(drop)
     }
@@ -304,6 +307,7 @@ impl Store {
             // The attempt succeeded anyway. It counts as a failure of its source until the hour ends.
             warn!(target: TARGET, reason = error_chain(&error), "a login still counts as a failure of its source");
         }
+        reservation.is_settled.store(true, Ordering::Relaxed);
         Ok(())
     }
 
