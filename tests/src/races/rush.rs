@@ -200,13 +200,13 @@ async fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count
 async fn concurrent_logins_of_the_same_members_all_succeed_and_count_no_failure() {
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
-    let members = environments.add_members(&account, 20).await;
+    let members = environments.add_members(&account, 10).await;
     // Each member logs in four times. With more concurrent attempts, the throttle would delay the member.
     let addresses: Vec<_> = members.iter().flat_map(|email| vec![email.clone(); 4]).collect();
     let contention = environments.dynamodb.raise_conflicts(Latencies::TYPICAL);
     let rush = log_in(&environments, &addresses).await;
     let conflicts = contention.take_conflicts();
-    println!("80 logins of 20 members took {} requests, with {} conflicts", rush.sent, conflicts.len());
+    println!("40 logins of 10 members took {} requests, with {} conflicts", rush.sent, conflicts.len());
     assert!(count(&conflicts, "HISTORY") > 0, "these logins conflict");
     assert_no_failures(&environments, &rush).await;
 }
