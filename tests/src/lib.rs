@@ -1,10 +1,11 @@
 //! Tests of the whole service over HTTP.
 //!
-//! Each test starts its own gateway, which runs the real functions with an embedded `DynamoDB`. Two environment variables
-//! change that:
+//! Each test starts its own gateway, which runs the real functions with an embedded `DynamoDB`. Environment variables change
+//! that:
 //!
 //! - `DYNAMODB_URL`: a `DynamoDB` that all tests use. Each test has its own tables there.
 //! - `SERVICE_URL`: a running service. All tests use it, except those that control the clock or the table.
+//!   `LAMBDA_URL` and `FUNCTION_NAMES` say where its functions can be invoked directly, and under which names.
 #![cfg(test)]
 
 mod authorization;

@@ -45,8 +45,9 @@ pub const PASSWORD: &str = "a lizard on the 7th wall";
 
 /// A service that a test can only send requests to.
 pub struct Service {
-    /// The URL of the API, such as `http://127.0.0.1:3000`.
+    /// The URL of the API, such as `http://127.0.0.1:3000`. It may have a path.
     pub url: String,
+    functions: Arc<Functions>,
     http: Client,
     /// The gateway, if it runs in this process for this test.
     _gateway: Option<Gateway>,
@@ -189,10 +190,27 @@ fn random_mac_key() -> TokenMacKey {
     TokenMacKey::new(secret.to_vec().into()).expect("the key is long enough")
 }
 
-/// The URL of the service that [`Service::start`] uses instead of starting one: the environment variable `SERVICE_URL`.
+/// Where and under which names a service's functions can be invoked directly.
+struct Functions {
+    /// The URL of Lambda's API.
+    url: String,
+    /// The deployed functions by their names here. A function that is not listed is deployed under its name here.
+    names: HashMap<String, String>,
+}
+
+/// The service that [`Service::start`] uses instead of starting one: the environment variable `SERVICE_URL` has its URL.
+///
+/// Lambda's API is at `LAMBDA_URL`, by default at the same URL. `FUNCTION_NAMES` maps names of functions to those of the
+/// deployed functions, as a JSON object.
 #[expect(clippy::disallowed_methods, reason = "only the environment of the test run names it")]
-fn external_service() -> Option<String> {
-    std::env::var("SERVICE_URL").ok()
+fn external_service() -> Option<(String, Functions)> {
+    let url = std::env::var("SERVICE_URL").ok()?;
+    let names = std::env::var("FUNCTION_NAMES").ok();
+    let functions = Functions {
+        url: std::env::var("LAMBDA_URL").unwrap_or_else(|_| url.clone()),
+        names: names.map_or_else(HashMap::new, |names| serde_json::from_str(&names).expect("FUNCTION_NAMES")),
+    };
+    Some((url, functions))
 }
 
 impl OwnService {
@@ -219,7 +237,9 @@ impl OwnService {
         let gateway = Gateway::start(options).await.expect("the gateway starts");
         disable_ttl(&gateway).await;
         report_service("in this process");
-        Self { service: Service::at(gateway.url().to_owned()), gateway, time, stack }
+        let url = gateway.url().to_owned();
+        let functions = Functions { url: url.clone(), names: HashMap::new() };
+        Self { service: Service::at(url, functions), gateway, time, stack }
     }
 }
 
@@ -272,22 +292,29 @@ impl Service {
     /// The service at `SERVICE_URL` may have other users, and it uses the real time. A test that sets the time, or that
     /// needs more than the API, starts an [`OwnService`] instead.
     pub async fn start() -> Self {
-        if let Some(url) = external_service() {
+        if let Some((url, functions)) = external_service() {
             report_service("at SERVICE_URL");
-            return Self::at(url);
+            return Self::at(url, functions);
         }
         let OwnService { service, gateway, .. } = OwnService::start().await;
         Self { _gateway: Some(gateway), ..service }
     }
 
-    fn at(url: String) -> Self {
-        Self { url, http: Client::new(), _gateway: None }
+    fn at(url: String, functions: Functions) -> Self {
+        Self { url, functions: Arc::new(functions), http: Client::new(), _gateway: None }
+    }
+
+    /// The host and port of the API, and the path below which its routes are.
+    fn address(&self) -> (&str, &str) {
+        let address = self.url.strip_prefix("http://").expect("a URL");
+        address.split_at(address.find('/').unwrap_or(address.len()))
     }
 
     /// Begins a request without a credential.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        Request(self.http.request(method, format!("{}{path}", self.url)))
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        Request { request, base_length: self.address().1.len() }
     }
 
     /// Sends a `GET` with a credential.
@@ -336,10 +363,11 @@ impl Service {
     /// Sends a request over a connection of its own and returns the unparsed response. `line` is the method and the path.
     /// Unlike an HTTP library, this sends them and each line of `headers` unchanged.
     pub async fn exchange(&self, line: &str, headers: &[&[u8]], body: &str) -> String {
-        let address = self.url.strip_prefix("http://").expect("a URL");
+        let (address, base) = self.address();
+        let (method, path) = line.split_once(' ').expect("a method and a path");
         let has_host = headers.iter().any(|header| header.starts_with(b"Host:"));
         let host = if has_host { String::new() } else { format!("Host: {address}\r\n") };
-        let first = format!("{line} HTTP/1.1\r\n{host}Connection: close");
+        let first = format!("{method} {base}{path} HTTP/1.1\r\n{host}Connection: close");
         let length = format!("Content-Length: {}", body.len());
         let head = [&[first.as_bytes()], headers, &[length.as_bytes(), b"\r\n"]].concat().join(&b"\r\n"[..]);
         self.send_bytes(&[&head, body.as_bytes()].concat()).await
@@ -355,8 +383,7 @@ impl Service {
 
     /// Opens a TCP connection to the service.
     pub async fn connect(&self) -> TcpStream {
-        let address = self.url.strip_prefix("http://").expect("a URL");
-        TcpStream::connect(address).await.expect("a connection")
+        TcpStream::connect(self.address().0).await.expect("a connection")
     }
 
     /// Sends a request like [`Self::exchange`], parses the response, and checks it against the OpenAPI document.
@@ -384,10 +411,17 @@ impl Service {
         self.invoke("operator", &command).await
     }
 
+    /// The URL of a function in Lambda's Invoke API.
+    pub fn invocation_url(&self, function: &str) -> String {
+        let Functions { url, names } = &*self.functions;
+        let name = names.get(function).map_or(function, String::as_str);
+        format!("{url}/2015-03-31/functions/{name}/invocations")
+    }
+
     /// Invokes a function through Lambda's Invoke API.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, FunctionError> {
-        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
-        let response = self.http.post(url).json(event).send().await.expect("a response");
+        let response =
+            self.http.post(self.invocation_url(function)).json(event).send().await.expect("a response");
         assert_eq!(response.status(), 200);
         let failed = response.headers().get("x-amz-function-error").cloned();
         match failed {
@@ -490,31 +524,39 @@ async fn disable_ttl(gateway: &Gateway) {
 }
 
 /// A request before it is sent.
-pub struct Request(reqwest::RequestBuilder);
+pub struct Request {
+    request: reqwest::RequestBuilder,
+    /// The length of the path below which the API's routes are.
+    base_length: usize,
+}
 
 impl Request {
     pub fn with(self, credential: &Credential) -> Self {
         self.header("Authorization", &credential.0)
     }
 
-    pub fn header(self, name: &str, value: &str) -> Self {
-        Self(self.0.header(name, value.as_bytes()))
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value.as_bytes());
+        self
     }
 
     pub fn json(self, body: &Value) -> Self {
         self.header(header::CONTENT_TYPE.as_str(), "application/json").body(body.to_string())
     }
 
-    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
-        Self(self.0.body(body.into()))
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.body(body.into());
+        self
     }
 
     pub async fn send(self) -> Response {
-        let (http, request) = self.0.build_split();
+        let (http, request) = self.request.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = Response::read(http.execute(request).await.expect("a response")).await;
-        assert_described(method.as_str(), &path, &response);
+        // In a box, because it is large and becomes a part of each test's future.
+        let response = Box::pin(http.execute(request)).await.expect("a response");
+        let response = Response::read(response).await;
+        assert_described(method.as_str(), &path[self.base_length..], &response);
         response
     }
 }

@@ -164,7 +164,7 @@ async fn create_account_with_an_invalid_field_is_a_bad_request() {
 #[tokio::test]
 async fn function_can_be_invoked_through_the_lambda_api() {
     let service = Service::start().await;
-    let url = format!("{}/2015-03-31/functions/operator/invocations", service.url);
+    let url = service.invocation_url("operator");
     let invoke = async |command: Value| {
         let response =
             reqwest::Client::new().post(&url).body(command.to_string()).send().await.expect("a response");

@@ -110,9 +110,12 @@ async fn member_suspended_during_a_password_change_returns_401_and_restores_no_s
     let change = service.post("/v1/auth/password", &session, body);
     let suspend = service.patch(&path, &account.session, json!({"status": "suspended"}));
     // The first call is the authorizer's.
-    let response =
-        change_while_held(dynamodb.hold_second_call("BatchGetItem"), change, assert_successful(suspend))
-            .await;
+    let response = Box::pin(change_while_held(
+        dynamodb.hold_second_call("BatchGetItem"),
+        change,
+        assert_successful(suspend),
+    ))
+    .await;
     response.assert_error(401, "UNAUTHORIZED");
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     service.me(&session).await.assert_unauthorized();
@@ -127,9 +130,12 @@ async fn member_removed_during_a_password_change_with_a_common_password_returns_
     let path = format!("/v1/members/{id}");
     let remove = service.delete(&path, &account.session);
     // The first transaction reserves the password attempt, the second resets the failure count.
-    let response =
-        change_while_held(dynamodb.hold_second_call("TransactWriteItems"), change, assert_successful(remove))
-            .await;
+    let response = Box::pin(change_while_held(
+        dynamodb.hold_second_call("TransactWriteItems"),
+        change,
+        assert_successful(remove),
+    ))
+    .await;
     response.assert_error(401, "UNAUTHORIZED");
 }
 
