@@ -18,6 +18,7 @@ use shared::{
     model::{
         account::{AccountStatus, AccountSummary},
         api_key::{ApiKey, KeyState},
+        restrictions::Restrictions,
     },
     primitives::{
         clock::Clock,
@@ -51,13 +52,15 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         expires_at: None,
         last_used_at: None,
         counter: None,
+        restrictions: Restrictions::NONE,
         state: KeyState::Active {
             current: TokenDigest::of(token.expose(), peppers),
             previous: None,
             generation: 0,
         },
     };
-    let account = AccountSummary { status: AccountStatus::Active, quotas: None };
+    let account =
+        AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
     (LoadedKey { key, account }, format!("Bearer {}", token.expose()))
 }
 

@@ -5,4 +5,5 @@ pub mod api_key;
 pub mod audit_event;
 pub mod member;
 pub mod project;
+pub mod restrictions;
 pub mod session;

@@ -5,4 +5,5 @@ pub mod context;
 pub mod credentials;
 pub mod escalation;
 pub mod isolation;
+pub mod restrictions;
 pub mod routes;

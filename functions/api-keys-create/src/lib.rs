@@ -14,7 +14,10 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{ApiKeyView, WithSecret},
     },
-    model::api_key::{ApiKey, KeyState},
+    model::{
+        api_key::{ApiKey, KeyState},
+        restrictions::Restrictions,
+    },
     primitives::{
         environment::Environment,
         id::KeyId,
@@ -113,6 +116,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         expires_at,
         last_used_at: None,
         counter: None,
+        restrictions: Restrictions::NONE,
         state: KeyState::Active {
             current: TokenDigest::of(token.expose(), &*app.peppers().await?),
             previous: None,

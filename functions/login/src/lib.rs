@@ -21,6 +21,7 @@ use shared::{
         account::{Account, AccountStatus},
         audit_event::{Action, AuditContext, LoginRefusal},
         member::Member,
+        restrictions::Restrictions,
         session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
     },
     primitives::{email::EmailAddress, id::SessionId, timestamp::Timestamp},
@@ -151,7 +152,9 @@ async fn log_in(
         app.store.record_rejection(account_id, None, rejected, audit_context).await?;
         return Err(Error::login_failed(cause));
     };
-    if account.status == AccountStatus::Suspended || !member.is_active() {
+    // A restriction that this version does not know may forbid the login.
+    let is_restricted = account.restrictions.has_unknown() || member.restrictions.has_unknown();
+    if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
         app.store
             .reject_suspended_login(reservation, member, audit_context)
             .await
@@ -174,6 +177,7 @@ async fn log_in(
         expires_at: now.plus_seconds(SESSION_LIFETIME),
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
+        restrictions: Restrictions::NONE,
     };
     app.store.create_session(&session, reservation, audit_context).await.map_err(login_failed_if_removed)?;
     Ok((token, session, verified))

@@ -18,7 +18,10 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{MemberView, PageView},
     },
-    model::member::{Member, MemberStatus},
+    model::{
+        member::{Member, MemberStatus},
+        restrictions::Restrictions,
+    },
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
     runtime::{app::App, function::Function, password_workers},
 };
@@ -204,6 +207,7 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         status: MemberStatus::Active,
         created_at: app.clock.now(),
         session_epoch: 0,
+        restrictions: Restrictions::NONE,
     };
     let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     app.store.create_member(&member, &hash, principal, &request.audit_context(app)).await?;

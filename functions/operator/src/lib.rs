@@ -16,6 +16,7 @@ use shared::{
         account::{Account, AccountStatus},
         audit_event::AuditContext,
         member::{Member, MemberStatus},
+        restrictions::Restrictions,
     },
     primitives::{
         email::EmailAddress,
@@ -183,6 +184,7 @@ async fn create_account(
         created_at: audit_context.at,
         active_admins: 1,
         quotas: None,
+        restrictions: Restrictions::NONE,
     };
     let member = Member {
         id: UserId::new(&app.clock, &app.random),
@@ -192,6 +194,7 @@ async fn create_account(
         status: MemberStatus::Active,
         created_at: account.created_at,
         session_epoch: 0,
+        restrictions: Restrictions::NONE,
     };
     let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     app.store.create_account(&account, &member, &hash, audit_context).await?;

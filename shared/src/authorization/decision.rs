@@ -17,6 +17,7 @@ use crate::{
         account::{AccountStatus, AccountSummary},
         api_key::{ApiKey, KeyState, PreviousSecret},
         member::Member,
+        restrictions::Restrictions,
         session::Session,
     },
     primitives::{
@@ -91,6 +92,7 @@ pub fn authorize_key(
     if key.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
     }
+    reject_unknown([&key.restrictions, &account.restrictions])?;
     let principal = Principal::ApiKey(KeyPrincipal {
         account_id: key.account_id,
         key_id: key.id,
@@ -126,6 +128,7 @@ pub fn authorize_session(
     }
     let member = member.as_ref().filter(|member| member.accepts_session_epoch(session.epoch));
     let member = member.ok_or(Unauthenticated::SessionEnded)?;
+    reject_unknown([&session.restrictions, &member.restrictions, &account.restrictions])?;
     let principal = Principal::Session(SessionPrincipal {
         account_id: session.account_id,
         user_id: session.user_id,
@@ -137,6 +140,14 @@ pub fn authorize_session(
     });
     check_rule(request, &principal, account.status)?;
     Ok(principal)
+}
+
+/// Rejects a credential if one of the sets contains a restriction that this version does not know.
+fn reject_unknown<const N: usize>(restrictions: [&Restrictions; N]) -> Result<(), Unauthenticated> {
+    if restrictions.into_iter().any(Restrictions::has_unknown) {
+        return Err(Unauthenticated::UnknownRestriction);
+    }
+    Ok(())
 }
 
 /// Returns the denial for a token whose key does not exist. It takes as much work as a wrong secret, so that the response

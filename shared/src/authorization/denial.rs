@@ -29,6 +29,9 @@ pub enum Unauthenticated {
     /// The session's member was suspended or removed, or changed the password in another session.
     #[error("session ended")]
     SessionEnded,
+    /// The credential, its member or its account has a restriction that this version of the service does not know.
+    #[error("unknown restriction")]
+    UnknownRestriction,
     /// Login only: no member has this address.
     #[error("unknown address")]
     UnknownAddress,

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp};
+use crate::{
+    model::restrictions::Restrictions,
+    primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Account {
@@ -15,14 +18,20 @@ pub struct Account {
     pub active_admins: u32,
     /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
+    /// The restrictions of all credentials of the account.
+    #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
+    pub restrictions: Restrictions,
 }
 
 /// The part of an account that the authorizer needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AccountSummary {
     pub status: AccountStatus,
     /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
+    /// The restrictions of all credentials of the account.
+    #[serde(default)]
+    pub restrictions: Restrictions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     credentials::{digest::TokenDigest, pepper::Peppers},
+    model::restrictions::Restrictions,
     primitives::{
         environment::Environment,
         id::{AccountId, KeyId},
@@ -39,6 +40,9 @@ pub struct ApiKey {
     /// The use of the key's quota, or `None` if the key was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
+    /// The restrictions of the key.
+    #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
+    pub restrictions: Restrictions,
     pub state: KeyState,
 }
 
@@ -82,6 +86,8 @@ pub struct PreviousSecret {
 pub enum NotRotatable {
     Expired,
     Revoked,
+    /// The key has a restriction that this version does not know, so it may be one that forbids the rotation.
+    Restricted,
 }
 
 impl NotRotatable {
@@ -91,6 +97,7 @@ impl NotRotatable {
         match self {
             Self::Expired => "The key has expired",
             Self::Revoked => "The key was revoked",
+            Self::Restricted => "The key has a restriction that this version of the service does not support",
         }
     }
 }
@@ -137,7 +144,7 @@ impl ApiKey {
     /// itself. A secret that was replaced by an earlier rotation becomes invalid at once.
     ///
     /// # Errors
-    /// Returns an error if the key has expired or was revoked.
+    /// Returns an error if the key has expired, was revoked, or has a restriction that this version does not know.
     pub fn rotated(
         &self,
         new: TokenDigest,
@@ -151,6 +158,9 @@ impl ApiKey {
         let KeyState::Active { current, generation, .. } = &self.state else {
             return Err(NotRotatable::Revoked);
         };
+        if self.restrictions.has_unknown() {
+            return Err(NotRotatable::Restricted);
+        }
         let requested = now.plus_seconds(grace_period);
         let ends_at = self.expires_at.map_or(requested, |expires_at| requested.min(expires_at));
         let previous = (ends_at > now).then_some(PreviousSecret { digest: current.clone(), ends_at });
@@ -172,6 +182,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         credentials::pepper::tests::{pepper, peppers},
+        model::restrictions::tests::restrictions,
         primitives::timestamp::tests::timestamp,
     };
 
@@ -188,6 +199,7 @@ pub(crate) mod tests {
             expires_at: None,
             last_used_at: None,
             counter: None,
+            restrictions: Restrictions::NONE,
             state: KeyState::Active { current: digest("one"), previous: None, generation: 0 },
         }
     }
@@ -234,6 +246,12 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn rotation_of_a_key_with_an_unknown_restriction_is_rejected() {
+        let restricted = ApiKey { restrictions: restrictions(&["unknown"]), ..api_key() };
+        assert_eq!(rotated(&restricted, "two", 1, 10).unwrap_err(), NotRotatable::Restricted);
+    }
+
+    #[test]
     fn rehash_changes_only_the_digest_of_the_presented_secret() {
         let (key, _) = rotated(&api_key(), "two", 100, 10).unwrap();
         let newer = Peppers::new(pepper("2"), Some(pepper("1")));
@@ -260,6 +278,8 @@ pub(crate) mod tests {
     fn not_rotatable_message_names_the_reason() {
         assert_eq!(NotRotatable::Expired.message(), "The key has expired");
         assert_eq!(NotRotatable::Revoked.message(), "The key was revoked");
+        let message = "The key has a restriction that this version of the service does not support";
+        assert_eq!(NotRotatable::Restricted.message(), message);
     }
 
     proptest! {

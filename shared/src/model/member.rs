@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitives::{
-    email::EmailAddress,
-    id::{AccountId, UserId},
-    permission::{Permission, Permissions},
-    timestamp::Timestamp,
+use crate::{
+    model::restrictions::Restrictions,
+    primitives::{
+        email::EmailAddress,
+        id::{AccountId, UserId},
+        permission::{Permission, Permissions},
+        timestamp::Timestamp,
+    },
 };
 
 /// A member. The password is stored separately.
@@ -22,6 +25,9 @@ pub struct Member {
     pub created_at: Timestamp,
     /// The epoch of the member's valid sessions. Incrementing it ends all existing sessions in one write.
     pub session_epoch: u32,
+    /// The restrictions of the member's sessions.
+    #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
+    pub restrictions: Restrictions,
 }
 
 /// The status of a member.
@@ -91,6 +97,7 @@ pub(crate) mod tests {
                 status,
                 created_at: timestamp(0),
                 session_epoch,
+                restrictions: Restrictions::NONE,
             },
         )
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     credentials::digest::TokenDigest,
+    model::restrictions::Restrictions,
     primitives::{
         id::{AccountId, SessionId, UserId},
         timestamp::Timestamp,
@@ -37,6 +38,9 @@ pub struct Session {
     pub last_used_at: Option<Timestamp>,
     /// The `User-Agent` header of the login.
     pub user_agent: Option<String>,
+    /// The restrictions of the session.
+    #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
+    pub restrictions: Restrictions,
 }
 
 impl Session {
@@ -72,6 +76,7 @@ pub(crate) mod tests {
             expires_at: timestamp(END),
             last_used_at: last_used_at.map(timestamp),
             user_agent: None,
+            restrictions: Restrictions::NONE,
         }
     }
 

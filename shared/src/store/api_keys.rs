@@ -10,6 +10,7 @@ use crate::{
     model::{
         api_key::{ApiKey, KeyState},
         audit_event::{Action, Actor, AuditContext},
+        restrictions::Restrictions,
     },
     primitives::{
         id::{AccountId, KeyId},
@@ -109,8 +110,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update =
             Write::update(Key::api_key(before.account_id, before.id), "SET #state = :state, #hint = :hint")
-                .condition("#state = :expected", || StoreError::Conflict)
+                .condition("#state = :expected AND attribute_not_exists(#restrictions)", || {
+                    StoreError::Conflict
+                })
                 .name("#state", "state")
+                .name("#restrictions", Restrictions::ATTRIBUTE)
                 .name("#hint", "hint")
                 .value(":expected", &before.state)?
                 .value(":state", &after.state)?
@@ -119,7 +123,7 @@ impl Store {
         let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
-            // ensures that the stored key has not changed since.
+            // ensures that the stored key has not changed since and has got no restriction.
             writes.push(account_still_active(before.account_id)?);
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);

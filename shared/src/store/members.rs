@@ -7,6 +7,7 @@ use crate::{
         account::{AccountStatus, AccountSummary},
         audit_event::{Action, AuditContext},
         member::Member,
+        restrictions::Restrictions,
     },
     primitives::{
         id::{AccountId, UserId},
@@ -157,20 +158,26 @@ fn admin_count_write(
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
         (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
-            .condition("#status = :active", || StoreError::Conflict),
+            .condition("#status = :active AND attribute_not_exists(#restrictions)", || StoreError::Conflict),
         (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
-            .condition_with_item("#status = :active AND #active_admins > :one", |account| {
-                match to_entity::<AccountSummary>(account) {
-                    Ok(AccountSummary { status: AccountStatus::Active, .. }) => StoreError::LastAdmin,
+            .condition_with_item(
+                "#status = :active AND attribute_not_exists(#restrictions) AND #active_admins > :one",
+                |account| match to_entity::<AccountSummary>(account) {
+                    Ok(AccountSummary { status: AccountStatus::Active, restrictions, .. })
+                        if restrictions.is_empty() =>
+                    {
+                        StoreError::LastAdmin
+                    }
                     Ok(_) => StoreError::Conflict,
                     Err(error) => error,
-                }
-            }),
+                },
+            ),
         _ => return account_still_active(account),
     };
     write
         .name("#status", "status")
         .name("#active_admins", "active_admins")
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", AccountStatus::Active)?
         .value(":one", 1)
 }

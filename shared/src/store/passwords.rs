@@ -6,6 +6,7 @@ use crate::{
     model::{
         audit_event::{Action, AuditContext},
         member::Member,
+        restrictions::Restrictions,
     },
     store::{
         Store,
@@ -36,7 +37,11 @@ impl Store {
             Key::member(account_id, id),
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
-        .condition("#password = :expected AND #session_epoch = :epoch", || StoreError::Conflict)
+        .condition(
+            "#password = :expected AND #session_epoch = :epoch AND attribute_not_exists(#restrictions)",
+            || StoreError::Conflict,
+        )
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .name("#password", PASSWORD)
         .name("#session_epoch", "session_epoch")
         .name("#failures", FAILURES)
@@ -46,7 +51,10 @@ impl Store {
         .value(":expected", &current.password)?
         .value(":epoch", session_epoch)?;
         let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
-            .condition("attribute_exists(pk)", || StoreError::Conflict)
+            .condition("attribute_exists(pk) AND attribute_not_exists(#restrictions)", || {
+                StoreError::Conflict
+            })
+            .name("#restrictions", Restrictions::ATTRIBUTE)
             .name("#epoch", "epoch")
             .value(":next", session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };

@@ -1,12 +1,13 @@
 //! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
 //! authorizer decided, the key was revoked or has expired, the session has ended, the member's permissions have changed, or
-//! the account was suspended.
+//! the account was suspended. It also fails if one of these has got a restriction: the authorizer decided without it.
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},
     model::{
         account::AccountStatus,
         member::{Member, MemberStatus},
+        restrictions::Restrictions,
     },
     primitives::{id::AccountId, timestamp::Timestamp},
     store::{
@@ -28,8 +29,9 @@ pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec
 /// instead.
 pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreError> {
     Write::check(Key::account(account))
-        .condition("#status = :active", || StoreError::Conflict)
+        .condition("#status = :active AND attribute_not_exists(#restrictions)", || StoreError::Conflict)
         .name("#status", "status")
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", AccountStatus::Active)
 }
 
@@ -43,12 +45,14 @@ pub(super) fn credential_still_authorized(
         Principal::Session(session) => {
             let member = Write::check(Key::member(session.account_id, session.user_id))
                 .condition(
-                    "#status = :active AND #session_epoch = :epoch AND #permissions = :permissions",
+                    "#status = :active AND #session_epoch = :epoch AND #permissions = :permissions \
+                     AND attribute_not_exists(#restrictions)",
                     || StoreError::Conflict,
                 )
                 .name("#status", "status")
                 .name("#session_epoch", "session_epoch")
                 .name("#permissions", "permissions")
+                .name("#restrictions", Restrictions::ATTRIBUTE)
                 .value(":active", MemberStatus::Active)?
                 .value(":epoch", session.session_epoch)?
                 .value(":permissions", session.permissions)?;
@@ -70,7 +74,8 @@ pub(super) fn credential_still_authorized_to_change(
     match caller {
         Principal::Session(session) if session.user_id == member.id => {
             let is_authorized = member.accepts_session_epoch(session.session_epoch)
-                && member.permissions == session.permissions;
+                && member.permissions == session.permissions
+                && member.restrictions.is_empty();
             if is_authorized {
                 Ok(vec![session_still_valid(session, now)?])
             } else {
@@ -87,7 +92,8 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
     const IS_VALID: &str = "#state.#status = :active \
                          AND (#state.#generation = :generation \
                               OR (#state.#generation = :next AND #state.#previous.#ends_at > :now)) \
-                         AND (attribute_type(#expires_at, :null) OR #expires_at > :now)";
+                         AND (attribute_type(#expires_at, :null) OR #expires_at > :now) \
+                         AND attribute_not_exists(#restrictions)";
     Write::check(Key::api_key(key.account_id, key.key_id))
         .condition(IS_VALID, || StoreError::Conflict)
         .name("#state", "state")
@@ -96,6 +102,7 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
         .name("#previous", "previous")
         .name("#ends_at", "ends_at")
         .name("#expires_at", "expires_at")
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", "active")?
         .value(":generation", key.generation)?
         .value(":next", key.generation.saturating_add(1))?
@@ -106,8 +113,11 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
 /// Returns the check that a session still exists, has the same epoch, and has not expired.
 fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     Write::check(Key::session(session.account_id, session.user_id, session.session_id))
-        .condition("#epoch = :epoch AND #expires_at > :now", || StoreError::Conflict)
+        .condition("#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)", || {
+            StoreError::Conflict
+        })
         .name("#epoch", "epoch")
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .name("#expires_at", "expires_at")
         .value(":epoch", session.session_epoch)?
         .value(":now", now)

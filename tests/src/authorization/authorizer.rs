@@ -51,11 +51,11 @@ fn event(headers: &[(&str, &str)]) -> Value {
     })
 }
 
-fn event_with(credential: &Credential) -> Value {
+pub fn event_with(credential: &Credential) -> Value {
     event(&[("Authorization", &credential.0)])
 }
 
-async fn authorize(service: &Service, event: Value) -> Result<Value, FunctionError> {
+pub async fn authorize(service: &Service, event: Value) -> Result<Value, FunctionError> {
     service.invoke("authorizer", &event).await
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::service::{OwnService, Service};
 
 /// Returns the event of a request to a route, with this authorizer context if there is one.
-fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
+pub fn event(method: &str, route: &str, authorizer: Option<&Value>) -> Value {
     let body = json!({"name": "A key", "permissions": ["read"]});
     let mut event = json!({
         "resource": route,
@@ -169,7 +169,7 @@ fn set_at(event: &mut Value, pointer: &str, value: Value) {
 }
 
 /// Returns all routes that need a credential.
-fn protected_routes(service: &OwnService) -> impl Iterator<Item = &RouteInfo> {
+pub fn protected_routes(service: &OwnService) -> impl Iterator<Item = &RouteInfo> {
     service.gateway.routes().iter().filter(|route| !route.public)
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    authorization::restrictions::{lift, restrict},
     dynamodb::{DynamoDb, Held},
     response::{Response, text},
     service::{Account, OwnService, PASSWORD, key_path, new_address},
@@ -56,6 +57,43 @@ async fn key_revoked_during_the_request_creates_nothing() {
     let path = key_path(&record);
     let revoke = service.delete(&path, &account.session);
     change_during(&dynamodb, "TransactWriteItems", create, revoke).await.assert_error(409, "CONFLICT");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn key_restricted_by_a_newer_version_during_the_request_creates_and_rotates_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let (creator, record) = service.key(&account.session, json!({})).await;
+    let (pk, sk) = (format!("ACCOUNT#{}", account.id), format!("KEY#{}", text(&record, "id")));
+    let rotation = format!("{}/rotate", key_path(&record));
+    for (path, body) in [("/v1/api-keys", new_key()), (&rotation, json!({}))] {
+        let change = service.post(path, &creator, body);
+        let restricted = restrict(&service, &pk, &sk, &["new"]);
+        let held = dynamodb.hold("TransactWriteItems");
+        change_while_held(held, Box::pin(change), Box::pin(restricted)).await.assert_error(409, "CONFLICT");
+        lift(&service, &pk, &sk, &["new"]).await;
+    }
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [text(&record, "id")]);
+    assert_eq!(service.me(&creator).await.expect(200)["secret"], "current");
+}
+
+#[tokio::test]
+async fn session_member_or_account_restricted_by_a_newer_version_during_the_request_creates_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let sessions = service.ids("/v1/auth/sessions", &account.session, 100).await;
+    let pk = format!("ACCOUNT#{}", account.id);
+    let items = [
+        (format!("{pk}#USER#{}", account.user_id), format!("SESSION#{}", sessions[0])),
+        (pk.clone(), format!("MEMBER#{}", account.user_id)),
+        (pk, "ACCOUNT".to_owned()),
+    ];
+    for (pk, sk) in items {
+        let create = service.post("/v1/api-keys", &account.session, new_key());
+        let restricted = restrict(&service, &pk, &sk, &["new"]);
+        let held = dynamodb.hold("TransactWriteItems");
+        change_while_held(held, Box::pin(create), Box::pin(restricted)).await.assert_error(409, "CONFLICT");
+        lift(&service, &pk, &sk, &["new"]).await;
+    }
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
 }
 

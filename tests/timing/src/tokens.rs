@@ -18,6 +18,7 @@ use shared::{
     model::{
         account::{AccountStatus, AccountSummary},
         api_key::{ApiKey, KeyState, PreviousSecret},
+        restrictions::Restrictions,
         session::Session,
     },
     primitives::{
@@ -192,9 +193,17 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         expires_at: None,
         last_used_at: None,
         counter: None,
+        restrictions: Restrictions::NONE,
         state,
     };
-    LoadedKey { key, account: AccountSummary { status: AccountStatus::Active, quotas: None } }
+    LoadedKey {
+        key,
+        account: AccountSummary {
+            status: AccountStatus::Active,
+            quotas: None,
+            restrictions: Restrictions::NONE,
+        },
+    }
 }
 
 fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSession {
@@ -209,11 +218,16 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
         expires_at: now.plus_seconds(60),
         last_used_at: None,
         user_agent: None,
+        restrictions: Restrictions::NONE,
     };
     LoadedSession {
         session,
         member: None,
-        account: AccountSummary { status: AccountStatus::Active, quotas: None },
+        account: AccountSummary {
+            status: AccountStatus::Active,
+            quotas: None,
+            restrictions: Restrictions::NONE,
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         token::{NewToken, Token},
         token_mac::tests::token_mac_key,
     },
-    model::{api_key::tests::api_key, member::MemberStatus},
+    model::{api_key::tests::api_key, member::MemberStatus, restrictions::tests::restrictions},
     primitives::{
         permission::{Permissions, tests::any_permissions},
         random::Random,
@@ -19,7 +19,8 @@ use crate::{
 };
 
 const NOW: i64 = 1_000;
-const ACTIVE: AccountSummary = AccountSummary { status: AccountStatus::Active, quotas: None };
+const ACTIVE: AccountSummary =
+    AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
 
 const ROUTES: [&str; 14] = [
     "/v1/auth/me",
@@ -54,7 +55,7 @@ fn decide_on_key(
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
         panic!("no key token")
     };
-    let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, quotas: None } };
+    let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, ..ACTIVE } };
     authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
@@ -162,6 +163,15 @@ fn digest_with_an_unknown_pepper_is_not_authorized() {
 
 /// Decides on `GET /v1/auth/me` with a session of epoch 1 that expires at `expires_at` and belongs to `member`.
 fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principal, Denied> {
+    decide_on_changed_session(expires_at, member, |_| ())
+}
+
+/// The same, after `change` has changed the stored entities.
+fn decide_on_changed_session(
+    expires_at: i64,
+    member: Option<Member>,
+    change: impl FnOnce(&mut LoadedSession),
+) -> Result<Principal, Denied> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
@@ -183,14 +193,15 @@ fn decide_on_session(expires_at: i64, member: Option<Member>) -> Result<Principa
         expires_at: timestamp(expires_at),
         last_used_at: None,
         user_agent: None,
+        restrictions: Restrictions::NONE,
     };
-    let loaded = LoadedSession { session, member, account: ACTIVE };
+    let mut loaded = LoadedSession { session, member, account: ACTIVE };
+    change(&mut loaded);
     authorize_session(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
-#[test]
-fn session_is_rejected_after_its_expiry_with_an_older_epoch_or_without_an_active_member() {
-    let member = Member {
+fn active_member() -> Member {
+    Member {
         id: "user_0000000000000001".parse().unwrap(),
         account_id: "acct_0000000000000001".parse().unwrap(),
         email: "user@example.com".to_owned().try_into().unwrap(),
@@ -198,13 +209,42 @@ fn session_is_rejected_after_its_expiry_with_an_older_epoch_or_without_an_active
         status: MemberStatus::Active,
         created_at: timestamp(0),
         session_epoch: 1,
-    };
+        restrictions: Restrictions::NONE,
+    }
+}
+
+#[test]
+fn session_is_rejected_after_its_expiry_with_an_older_epoch_or_without_an_active_member() {
+    let member = active_member();
     let ended = Err(Unauthenticated::SessionEnded.into());
     assert!(decide_on_session(NOW + 1, Some(member.clone())).is_ok());
     assert_eq!(decide_on_session(NOW, Some(member.clone())), Err(Unauthenticated::Expired.into()));
     assert_eq!(decide_on_session(NOW + 1, None), ended);
     assert_eq!(decide_on_session(NOW + 1, Some(Member { session_epoch: 2, ..member.clone() })), ended);
     assert_eq!(decide_on_session(NOW + 1, Some(Member { status: MemberStatus::Suspended, ..member })), ended);
+}
+
+/// Decides on `GET /v1/auth/me` with the token `presented`, if the stored key has the secret `stored` and these restrictions,
+/// and the account has those of `account`.
+fn decide_on_restricted_key(
+    presented: &NewToken,
+    stored: &NewToken,
+    key: Restrictions,
+    account: Restrictions,
+) -> Result<Principal, Denied> {
+    let value = format!("Bearer {}", presented.expose());
+    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
+        panic!("no key token")
+    };
+    let key = ApiKey { restrictions: key, ..with_secrets(stored, None) };
+    let loaded = LoadedKey { key, account: AccountSummary { restrictions: account, ..ACTIVE } };
+    authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
+}
+
+#[test]
+fn unknown_restriction_is_reported_only_with_the_right_secret() {
+    let decision = decide_on_restricted_key(&token(2), &token(1), restrictions(&["new"]), Restrictions::NONE);
+    assert_eq!(decision, Err(Unauthenticated::WrongSecret.into()));
 }
 
 fn key_principal(environment: Environment, permissions: Permissions, scope: Scope) -> Principal {
@@ -222,6 +262,36 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
 }
 
 proptest! {
+    #[test]
+    fn credential_is_rejected_if_anything_it_depends_on_has_an_unknown_restriction(
+        name in "[a-z_]{1,20}",
+        on_credential: bool,
+        on_member: bool,
+        on_account: bool,
+    ) {
+        let named = |is_restricted| if is_restricted { restrictions(&[&name]) } else { Restrictions::NONE };
+        let unknown = Err(Unauthenticated::UnknownRestriction.into());
+
+        let one = token(1);
+        let key = decide_on_restricted_key(&one, &one, named(on_credential), named(on_account));
+        if on_credential || on_account {
+            prop_assert_eq!(&key, &unknown);
+        } else {
+            prop_assert!(key.is_ok());
+        }
+
+        let member = Member { restrictions: named(on_member), ..active_member() };
+        let session = decide_on_changed_session(NOW + 1, Some(member), |loaded| {
+            loaded.session.restrictions = named(on_credential);
+            loaded.account.restrictions = named(on_account);
+        });
+        if on_credential || on_member || on_account {
+            prop_assert_eq!(&session, &unknown);
+        } else {
+            prop_assert!(session.is_ok());
+        }
+    }
+
     #[test]
     fn route_without_a_rule_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
         prop_assume!(!ROUTES.contains(&route.as_str()));

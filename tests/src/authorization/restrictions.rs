@@ -1,0 +1,129 @@
+//! Restrictions that this version of the service does not know, because a newer version stored them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+
+use crate::{
+    response::text,
+    service::{Account, OwnService, PASSWORD, key_path},
+};
+
+/// Adds restrictions with these names to an item, as a newer version would.
+pub async fn restrict(service: &OwnService, pk: &str, sk: &str, names: &[&str]) {
+    update(service, pk, sk, "ADD restrictions :names", names).await;
+}
+
+/// Removes restrictions with these names from an item.
+pub async fn lift(service: &OwnService, pk: &str, sk: &str, names: &[&str]) {
+    update(service, pk, sk, "DELETE restrictions :names", names).await;
+}
+
+async fn update(service: &OwnService, pk: &str, sk: &str, expression: &str, names: &[&str]) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let names = AttributeValue::Ss(names.iter().map(|&name| name.to_owned()).collect());
+    let table = service.gateway.table("Table").expect("the table");
+    let update = service.gateway.dynamodb().update_item().table_name(table);
+    let update = update.key("pk", text(pk)).key("sk", text(sk)).condition_expression("attribute_exists(pk)");
+    let update = update.update_expression(expression).expression_attribute_values(":names", names);
+    update.send().await.expect("the item exists");
+}
+
+fn account_partition(account: &Account) -> String {
+    format!("ACCOUNT#{}", account.id)
+}
+
+#[tokio::test]
+async fn key_with_an_unknown_restriction_returns_401_until_it_is_lifted() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (other, _) = service.key(&account.session, json!({})).await;
+    let pk = account_partition(&account);
+    let sk = format!("KEY#{}", text(&record, "id"));
+    restrict(&service, &pk, &sk, &["disabled", "allowed_addresses"]).await;
+    service.me(&key).await.assert_unauthorized();
+    service.me(&other).await.expect(200);
+    lift(&service, &pk, &sk, &["disabled"]).await;
+    service.me(&key).await.assert_unauthorized();
+    lift(&service, &pk, &sk, &["allowed_addresses"]).await;
+    service.me(&key).await.expect(200);
+}
+
+#[tokio::test]
+async fn session_with_an_unknown_restriction_returns_401() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let ids = service.ids("/v1/auth/sessions", &account.session, 100).await;
+    let other = service.login(&account.email).await;
+    let pk = format!("{}#USER#{}", account_partition(&account), account.user_id);
+    restrict(&service, &pk, &format!("SESSION#{}", ids[0]), &["new"]).await;
+    service.me(&account.session).await.assert_unauthorized();
+    service.me(&other).await.expect(200);
+}
+
+#[tokio::test]
+async fn member_with_an_unknown_restriction_gets_401_and_cannot_log_in() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    restrict(&service, &account_partition(&account), &format!("MEMBER#{}", account.user_id), &["new"]).await;
+    service.me(&account.session).await.assert_unauthorized();
+    let login = json!({"email": account.email, "password": PASSWORD});
+    let login = service.request("POST", "/v1/auth/login").json(&login).send().await;
+    login.assert_error(403, "FORBIDDEN");
+    service.me(&key).await.expect(200);
+}
+
+#[tokio::test]
+async fn account_with_an_unknown_restriction_gets_401_with_every_credential_and_nobody_can_log_in() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    restrict(&service, &account_partition(&account), "ACCOUNT", &["new"]).await;
+    service.me(&account.session).await.assert_unauthorized();
+    service.me(&key).await.assert_unauthorized();
+    let login = json!({"email": account.email, "password": PASSWORD});
+    let login = service.request("POST", "/v1/auth/login").json(&login).send().await;
+    login.assert_error(403, "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn rotation_of_a_key_with_an_unknown_restriction_returns_409_and_revocation_returns_204() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let sk = format!("KEY#{}", text(&record, "id"));
+    restrict(&service, &account_partition(&account), &sk, &["new"]).await;
+    let path = key_path(&record);
+    let rotated = service.post(&format!("{path}/rotate"), &account.session, json!({})).await;
+    rotated.assert_error(409, "CONFLICT");
+    service.delete(&path, &account.session).await.expect(204);
+}
+
+#[tokio::test]
+async fn changes_keep_an_unknown_restriction() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    restrict(&service, &account_partition(&account), &format!("MEMBER#{id}"), &["new"]).await;
+    let path = format!("/v1/members/{id}");
+    for change in [
+        json!({"permissions": ["read", "write"]}),
+        json!({"status": "suspended"}),
+        json!({"status": "active"}),
+    ] {
+        service.patch(&path, &account.session, change).await.expect(200);
+        service.me(&session).await.assert_unauthorized();
+    }
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let account_item = account_partition(&account);
+    restrict(&service, &account_item, "ACCOUNT", &["new"]).await;
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    let limits = json!({"live": 10, "test": 10});
+    let command = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
+    service.operate(command).await.expect("the limits are set");
+    service.me(&key).await.assert_unauthorized();
+    lift(&service, &account_item, "ACCOUNT", &["new"]).await;
+    assert_eq!(service.me(&key).await.expect(200)["key_id"], record["id"]);
+}
