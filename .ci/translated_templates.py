@@ -66,6 +66,9 @@ ACCESS_LOG = {
     "source_ip": "$context.identity.sourceIp",
     "trace_id": "$context.xrayTraceId",
 }
+# What SAM appends to the logical id of a function for that of its alias.
+ALIAS = "Aliaslive"
+ROLLBACK_ALARMS = ["ServerErrors", "AuthorizerFailures"]
 # By default, an AWS account may have this many concurrent executions of Lambda functions in a region. AWS rejects a reservation
 # that leaves less than the second number unreserved.
 # Source: "Configuring reserved concurrency for a function" in the AWS Lambda Developer Guide.
@@ -95,15 +98,17 @@ def parse(file):
     return yaml_parse((ROOT / file).read_text())
 
 
-def translate(file, parameters=None):
+def translate(file, parameters=None, change=None):
     """Returns the resources of a template, as CloudFormation receives them from SAM. `parameters` are those without their
-    default values."""
+    default values. `change` contains properties of functions that replace those of the template, by logical id."""
     template = parse(file)
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for resource in template["Resources"].values():
         # `sam package` replaces local folders by objects in S3.
         if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in resource["Properties"]:
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    for name, properties in (change or {}).items():
+        template["Resources"][name]["Properties"].update(properties)
     session = boto3.session.Session(region_name="eu-central-1")
     translator = Translator({}, Parser(), boto_session=session)
     return translator.translate(template, parameter_values=parameters or {})["Resources"]
@@ -200,7 +205,7 @@ def public_functions(body):
         for method, operation in methods.items():
             if method != "options" and operation.get("security") in (None, [], [{"NONE": []}]):
                 uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-                functions.add(re.search(r"\$\{(\w+?)\.", uri)[1])
+                functions.add(re.search(rf"\$\{{(\w+){ALIAS}\}}", uri)[1])
     return functions
 
 
@@ -241,6 +246,98 @@ def check_tracing(checks, file):
     checks.equal("the default of Tracing", parse(file)["Parameters"]["Tracing"]["Default"], "Disabled")
 
 
+def parameters_in(value, template):
+    """Returns the parameters that a value of a template refers to, also in the conditions that it names."""
+    if isinstance(value, list):
+        return set().union(*(parameters_in(item, template) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*(parameters_in(item, template) for item in value.values()))
+    if "Ref" in value:
+        found.add(value["Ref"])
+    if "Fn::Sub" in value:
+        text = value["Fn::Sub"]
+        found |= set(re.findall(r"\$\{(\w+)\}", text if isinstance(text, str) else text[0]))
+    if "Fn::If" in value:
+        found |= parameters_in(template["Conditions"][value["Fn::If"][0]], template)
+    if set(value) == {"Condition"}:
+        found |= parameters_in(template["Conditions"][value["Condition"]], template)
+    return found & set(template["Parameters"])
+
+
+def check_versions(checks, file):
+    """Checks that requests reach the published versions of functions, and that each change of a function publishes one."""
+    template = parse(file)
+    resources = translate(file)
+    functions = of_type(resources, "AWS::Lambda::Function")
+    versions = of_type(resources, "AWS::Lambda::Version")
+    aliases = of_type(resources, "AWS::Lambda::Alias")
+    checks.equal("the number of versions", len(versions), len(functions))
+    for name, function in functions.items():
+        version = next((key for key, value in versions.items() if value["FunctionName"] == {"Ref": name}), None)
+        alias = resources.get(name + ALIAS, {"Properties": {}})
+        number = {"Fn::GetAtt": [version, "Version"]}
+        selected = {"Name": "live", "FunctionName": {"Ref": name}, "FunctionVersion": number}
+        checks.equal(name + ALIAS, alias["Properties"], selected)
+        policy = alias.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        group = {"Ref": name + "DeploymentGroup"}
+        checks.equal(f"the deployment group of {name}", policy.get("DeploymentGroupName"), group)
+        checks.equal(f"{version}.DeletionPolicy", resources.get(version, {}).get("DeletionPolicy"), "Delete")
+        # Lambda does not include the reserved concurrency in a version.
+        versioned = {key: value for key, value in function.items() if key != "ReservedConcurrentExecutions"}
+        described = sorted(parameters_in(versions.get(version, {}).get("Description"), template))
+        expected = sorted(parameters_in(versioned, template))
+        checks.equal(f"the parameters in the VersionDescription of {name}", described, expected)
+
+    # All invocations use an alias: those of routes, those of authorizers, and those of operators.
+    for key, properties in of_type(resources, "AWS::Lambda::Permission").items():
+        function = properties["FunctionName"]
+        if function.get("Ref") not in aliases:
+            checks.failures.append(f"{key} allows the invocation of {json.dumps(function)}, not of an alias")
+    permissions = of_type(resources, "AWS::Lambda::Permission").values()
+    permitted = {properties["FunctionName"].get("Ref", "") for properties in permissions}
+    body = resources["Api"]["Properties"]["Body"]
+    used = set()
+    for methods in body["paths"].values():
+        for operation in methods.values():
+            integration = operation["x-amazon-apigateway-integration"]
+            if integration["type"] == "aws_proxy":
+                used |= set(re.findall(r"\$\{(\w+)\}", integration["uri"]["Fn::Sub"]))
+    for scheme in body["securityDefinitions"].values():
+        _, variables = scheme["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
+        used |= {value.get("Ref", "") for value in variables.values()}
+    checks.equal("the functions that the API invokes", sorted(used), sorted(permitted))
+    for output, alias in {"AuthorizerArn": "AuthorizerFunction", "OperatorFunctionName": "OperatorFunction"}.items():
+        checks.equal(f"the output {output}", template["Outputs"][output]["Value"], {"Ref": alias + ".Alias"})
+
+    # A changed property changes the logical id of the version, so that CloudFormation creates another version.
+    for change in ({"Timeout": 9}, {"Environment": {"Variables": {"NEW": "value"}}}, {"CodeUri": "s3://bucket/other"}):
+        changed = of_type(translate(file, change={"LoginFunction": change}), "AWS::Lambda::Version")
+        new = [key for key in changed if key not in versions]
+        checks.equal(f"the number of new versions after the change {change}", len(new), 1)
+
+
+def check_deployment(checks, file):
+    """Checks that each function is deployed gradually, and that each deployment rolls back on an alarm."""
+    template = parse(file)
+    for name in template["Parameters"]["DeploymentType"]["AllowedValues"]:
+        resources = translate(file, {"DeploymentType": name})
+        alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+        groups = of_type(resources, "AWS::CodeDeploy::DeploymentGroup")
+        functions = of_type(resources, "AWS::Lambda::Function")
+        checks.equal("the number of deployment groups", len(groups), len(functions))
+        for key, group in groups.items():
+            expected = {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": name}]}
+            checks.equal(f"{key}.DeploymentConfigName", group["DeploymentConfigName"], expected)
+            rollback = group["AutoRollbackConfiguration"]
+            checks.equal(f"{key}.AutoRollbackConfiguration.Enabled", rollback["Enabled"], True)
+            checks.equal(f"{key} rolls back on an alarm", "DEPLOYMENT_STOP_ON_ALARM" in rollback["Events"], True)
+            watched = {"Enabled": True, "Alarms": [{"Name": {"Ref": alarm}} for alarm in ROLLBACK_ALARMS]}
+            expected = {"Fn::If": ["RollsBack", watched, {}]}
+            checks.equal(f"{key}.AlarmConfiguration", group.get("AlarmConfiguration"), expected)
+        checks.equal("the missing alarms", [alarm for alarm in ROLLBACK_ALARMS if alarm not in alarms], [])
+
+
 def check_authorizers(checks, body):
     """Checks that the results of authorizers are not cached: a cached result would outlive a revocation."""
     for name, scheme in body["securityDefinitions"].items():
@@ -266,6 +363,8 @@ def check(file):
         if file == "template.yaml":
             check_concurrency(checks, parse(file), resources, body)
             check_tracing(checks, file)
+            check_versions(checks, file)
+            check_deployment(checks, file)
     return checks.failures
 
 
@@ -275,7 +374,7 @@ def main():
     failures = [f"{file}: {failure}" for file in STAGES for failure in check(file)]
     if failures:
         sys.exit("\n".join(failures))
-    print(f"{len(STAGES)} translated templates have the expected stage")
+    print(f"{len(STAGES)} translated templates are as expected")
 
 
 if __name__ == "__main__":

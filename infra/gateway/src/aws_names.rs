@@ -11,6 +11,10 @@ pub(crate) fn function_arn(name: &str) -> String {
     format!("arn:{PARTITION}:lambda:{REGION}:{ACCOUNT_ID}:function:{name}")
 }
 
+pub(crate) fn alias_arn(function: &str, alias: &str) -> String {
+    format!("{}:{alias}", function_arn(function))
+}
+
 pub(crate) fn table_arn(name: &str) -> String {
     format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
 }

@@ -56,10 +56,11 @@ impl Resolver {
             let value = resolver.evaluate(&child("Conditions", name), condition)?;
             resolver.conditions.insert(name.clone(), value);
         }
+        let alias = template["Globals"]["Function"]["AutoPublishAlias"].as_str();
         for (name, resource) in entries(template, "Resources") {
             // CloudFormation rejects a reference to a resource that the stack does not contain.
             if resolver.exists(&child("Resources", name), resource)? {
-                resolver.resources.insert(name.clone(), Resource::new(name, resource, stack)?);
+                resolver.resources.insert(name.clone(), Resource::new(name, resource, stack, alias)?);
             }
         }
         Ok(resolver)
@@ -220,7 +221,13 @@ impl Resolver {
 }
 
 impl Resource {
-    fn new(logical_id: &str, resource: &Value, stack: &str) -> Result<Self, TemplateError> {
+    /// `alias` is the alias of all functions that declare no other.
+    fn new(
+        logical_id: &str,
+        resource: &Value,
+        stack: &str,
+        alias: Option<&str>,
+    ) -> Result<Self, TemplateError> {
         let location = format!("Resources.{logical_id}");
         let missing = |field: &str| TemplateError::new(&location, format!("missing {field}"));
         let declared_name = |key: &str| match &resource["Properties"][key] {
@@ -244,8 +251,10 @@ impl Resource {
                 "AWS::Serverless::Function" => {
                     let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
                     let name = binary.ok_or_else(|| missing("Metadata.BuildProperties.Binary"))?;
-                    let arn = aws_names::function_arn(name);
-                    (name.to_owned(), name.to_owned(), Attributes::Known(vec![("Arn", arn)]))
+                    let mut attributes = vec![("Arn", aws_names::function_arn(name))];
+                    let alias = declared_name("AutoPublishAlias")?.or(alias);
+                    attributes.extend(alias.map(|alias| ("Alias", aws_names::alias_arn(name, alias))));
+                    (name.to_owned(), name.to_owned(), Attributes::Known(attributes))
                 }
                 "AWS::Serverless::Api" => (API_ID.to_owned(), API_ID.to_owned(), Attributes::Any),
                 _ => (logical_id.to_owned(), logical_id.to_owned(), Attributes::Any),
@@ -319,6 +328,33 @@ mod tests {
             ("Api.Stage", "Api.Stage"),
         ] {
             assert_eq!(resolve(json!({"Ref": name})), Ok(json!(value)), "{name}");
+        }
+    }
+
+    #[test]
+    fn alias_of_a_function_is_its_own_or_the_global_one() {
+        let function = |alias: Value| {
+            json!({
+                "Type": "AWS::Serverless::Function",
+                "Metadata": {"BuildProperties": {"Binary": "login"}},
+                "Properties": {"AutoPublishAlias": alias},
+            })
+        };
+        for (global, own, expected) in [
+            (json!("live"), Value::Null, Ok("live")),
+            (json!("live"), json!("own"), Ok("own")),
+            (Value::Null, json!("own"), Ok("own")),
+            (Value::Null, Value::Null, Err("here: unknown attribute `LoginFunction.Alias`")),
+        ] {
+            let template = json!({
+                "Globals": {"Function": {"AutoPublishAlias": global}},
+                "Resources": {"LoginFunction": function(own)},
+            });
+            let resolver = Resolver::new(&template, STACK_NAME, &BTreeMap::new()).unwrap();
+            let alias = resolver.resolve("here", json!({"Ref": "LoginFunction.Alias"}));
+            let arn =
+                |alias| json!(format!("arn:aws:lambda:eu-central-1:123456789012:function:login:{alias}"));
+            assert_eq!(alias.map_err(|error| error.to_string()), expected.map(arn).map_err(str::to_owned));
         }
     }
 

@@ -267,10 +267,15 @@ fn authorizer(
             "must be 0, because the gateway does not cache results of authorizers",
         ));
     }
+    let arn = &properties.function_arn;
+    let has_arn = |name: &&String| {
+        let rest = arn.strip_prefix(&aws_names::function_arn(name));
+        // The ARN of an alias ends with a colon and the name of the alias.
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    let function = functions.keys().find(has_arn);
     let function =
-        functions.keys().find(|name| aws_names::function_arn(name) == properties.function_arn).ok_or_else(
-            || TemplateError::new(location, format!("unknown function `{}`", properties.function_arn)),
-        )?;
+        function.ok_or_else(|| TemplateError::new(location, format!("unknown function `{arn}`")))?;
     Ok(Authorizer { function: function.clone(), identity_headers: properties.identity.headers })
 }
 
@@ -397,7 +402,7 @@ mod tests {
                 "Resources.Api: unknown variant `TOKEN`",
             ),
             (
-                "FunctionArn: !GetAtt AuthorizerFunction.Arn",
+                "FunctionArn: !Ref AuthorizerFunction.Alias",
                 "FunctionArn: arn:x",
                 "Resources.Api.Properties.Auth.Authorizers.Credential: unknown function `arn:x`",
             ),
