@@ -1,4 +1,4 @@
-//! Deployment and documentation: permissions, dependencies, logs, metrics, costs and pages.
+//! Deployment and documentation: permissions, dependencies, logs, metrics, costs, versions and pages.
 
 pub mod asvs;
 pub mod dependencies;
@@ -9,3 +9,4 @@ pub mod logs;
 pub mod metrics;
 pub mod pages;
 pub mod signature;
+pub mod versions;
