@@ -2,6 +2,7 @@
 
 pub(crate) mod dynamodb_calls;
 pub mod error_chain;
+pub mod failures;
 pub mod log;
 pub mod metrics;
 pub(crate) mod sdk_error;

@@ -1,5 +1,6 @@
 //! Deployment and documentation: permissions, dependencies, logs, metrics, costs, versions and pages.
 
+pub mod alarms;
 pub mod asvs;
 pub mod dependencies;
 pub mod growth;

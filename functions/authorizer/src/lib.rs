@@ -116,7 +116,7 @@ async fn authorize(
         format!("authorize {} {}", request.method, request.route),
     );
     let mac_key = app.token_mac_key().map_err(|error| {
-        invocation.finish(Outcome::Failed, Some(&error.reason()));
+        invocation.finish_with_error(&error);
         AuthorizerError::Failed
     })?;
     let token = parse_token(&event, mac_key).map_err(|reason| {
@@ -124,8 +124,7 @@ async fn authorize(
         AuthorizerError::Unauthorized
     })?;
     let claims = token.claims();
-    let decided = invocation.run(decide(&app, &memory, &token, &request)).await;
-    match decided.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed).into())) {
+    match invocation.run(decide(&app, &memory, &token, &request)).await {
         Ok((principal, rate_limit)) => {
             let outcome = match (&principal, rate_limit) {
                 (_, Some(RateLimitDecision::Exceeded(_))) => Outcome::RateLimited,
@@ -146,7 +145,7 @@ async fn authorize(
             Err(AuthorizerError::Unauthorized)
         }
         Err(Rejection::Failed(error)) => {
-            invocation.with_claims(&claims).finish(Outcome::Failed, Some(&error.reason()));
+            invocation.with_claims(&claims).finish_with_error(&error);
             Err(AuthorizerError::Failed)
         }
     }

@@ -16,12 +16,17 @@ use shared::{
     error::Error,
     primitives::timestamp::Timestamp,
     rate_limit::{
+        batch::NoReservation,
         decision::RateLimitDecision,
         leases::{Leases, SpendResult},
     },
     runtime::app::App,
     store::StoreError,
-    telemetry::{error_chain::error_chain, log::TARGET},
+    telemetry::{
+        error_chain::error_chain,
+        failures::{self, Failure},
+        log::TARGET,
+    },
 };
 use tokio::time::timeout;
 use tracing::warn;
@@ -47,6 +52,9 @@ pub(crate) async fn record_key_use(
     let Some(reserved) = best_effort(app.store.reserve_quota(key, batch, quota, now)).await else {
         return Ok(None);
     };
+    if matches!(reserved, Err(NoReservation::Contended)) {
+        failures::count(Failure::UsageWrite);
+    }
     if let Some(state) = key.rehashed(token.expose(), peppers) {
         best_effort(app.store.replace_key_digests(key, &state)).await;
     }
@@ -69,7 +77,7 @@ pub(crate) async fn record_session_use(
     }
 }
 
-/// Returns the result of `write`. Logs a warning and returns `None` if it fails or takes longer than [`WRITE_TIMEOUT`].
+/// Returns the result of `write`. Logs and counts the failure and returns `None` if it fails or takes longer than [`WRITE_TIMEOUT`].
 async fn best_effort<T>(write: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     // Boxed, because the SDK's futures are large.
     let reason = match timeout(WRITE_TIMEOUT, Box::pin(write)).await {
@@ -77,6 +85,7 @@ async fn best_effort<T>(write: impl Future<Output = Result<T, StoreError>>) -> O
         Ok(Err(error)) => error_chain(&error),
         Err(elapsed) => elapsed.to_string(),
     };
+    failures::count(Failure::UsageWrite);
     warn!(target: TARGET, reason, "the use of a credential could not be recorded");
     None
 }

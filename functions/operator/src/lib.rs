@@ -137,10 +137,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
     let operation = command.as_ref().map_or("operator", Command::operation);
     let invocation = Invocation::start(&app, &event.context.request_id, operation.to_owned());
     let result = match command {
-        Ok(command) => {
-            let result = invocation.run(execute(&app, command, &event.context.request_id)).await;
-            result.map_err(Error::unavailable).flatten()
-        }
+        Ok(command) => invocation.run(execute(&app, command, &event.context.request_id)).await,
         Err(malformed) => Err(malformed),
     };
     match &result {
@@ -151,10 +148,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
             invocation.for_principal(*account_id, account_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Ok(CommandResult::EndedCredentials { .. }) => invocation.finish(Outcome::Succeeded, None),
-        Err(error) => {
-            let outcome = if error.is_server_error() { Outcome::Failed } else { Outcome::Refused };
-            invocation.finish(outcome, Some(&error.reason()));
-        }
+        Err(error) => invocation.finish_with_error(error),
     }
     result
 }

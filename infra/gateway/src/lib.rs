@@ -105,6 +105,7 @@ pub struct Gateway {
     tables: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     actions: BTreeMap<String, BTreeSet<String>>,
+    alarms: BTreeMap<String, Value>,
     functions: Arc<Functions>,
     /// The Invoke API of the functions, if they do not run in this process.
     invoke_client: Option<Arc<InvokeClient>>,
@@ -176,6 +177,7 @@ impl Gateway {
             tables: template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
             environment,
             actions,
+            alarms: template.alarms,
             functions,
             invoke_client,
             data_location,
@@ -237,6 +239,13 @@ impl Gateway {
     #[must_use]
     pub fn actions(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.actions
+    }
+
+    /// The properties of the template's alarms, by logical id. References are replaced by their values. The gateway
+    /// does not evaluate alarms.
+    #[must_use]
+    pub fn alarms(&self) -> &BTreeMap<String, Value> {
+        &self.alarms
     }
 
     /// Creates the demo account if all tables are empty. If the functions run outside of this process, this waits until

@@ -34,6 +34,8 @@ pub(crate) struct Template {
     pub(crate) tables: Vec<Table>,
     /// The secrets that the stack creates, by their physical names.
     pub(crate) secrets: BTreeMap<String, GenerateSecretString>,
+    /// The properties of the alarms, by their logical ids. The gateway does not evaluate alarms.
+    pub(crate) alarms: BTreeMap<String, Value>,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ struct TemplateBuilder {
     events: Vec<DeclaredEvent>,
     tables: Vec<Table>,
     secrets: BTreeMap<String, GenerateSecretString>,
+    alarms: BTreeMap<String, Value>,
 }
 
 struct DeclaredEvent {
@@ -155,6 +158,9 @@ impl TemplateBuilder {
             Some("AWS::SecretsManager::Secret") => {
                 let secret: SecretProperties = read(&location, properties)?;
                 self.secrets.insert(name.to_owned(), secret.generate_secret_string);
+            }
+            Some("AWS::CloudWatch::Alarm") => {
+                self.alarms.insert(logical_id.to_owned(), properties);
             }
             _ => {}
         }
@@ -251,6 +257,7 @@ impl TemplateBuilder {
             functions: self.functions,
             tables: self.tables,
             secrets: self.secrets,
+            alarms: self.alarms,
         })
     }
 }

@@ -1,12 +1,6 @@
 //! Runs a handler: converts Lambda's event to a request, and the handler's result to a response.
 
-use std::{
-    convert::Infallible,
-    future::{self, Future},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    task::Poll,
-};
+use std::{convert::Infallible, future::Future, sync::Arc};
 
 use lambda_http::{
     Adapter,
@@ -76,8 +70,7 @@ where
     let result = if let Some(RateLimitDecision::Exceeded(status)) = rate_limit {
         Err(Error::rate_limited(status.resets_in))
     } else {
-        let handled = catch_panic(async { handle(principal, request).await });
-        invocation.run(handled).await.map_err(Error::unavailable).flatten()
+        invocation.run(async { handle(principal, request).await }).await
     };
     let (mut response, reason) = match result {
         Ok(response) => (response, None),
@@ -98,40 +91,17 @@ where
     Ok(response)
 }
 
-/// Runs `work`. If it panics, the result is an internal error, so that the response is 500.
-///
-/// If the panic reached the Lambda runtime, the invocation would fail. API Gateway may then return the same gateway response
-/// as if Lambda had throttled the function, which is 503.
-fn catch_panic(
-    work: impl Future<Output = Result<Response, Error>>,
-) -> impl Future<Output = Result<Response, Error>> {
-    // Boxed, because the futures of handlers are large.
-    let mut work = Box::pin(work);
-    // After a panic, `work` is never polled again.
-    future::poll_fn(move |context| {
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(Error::internal("the function panicked"))))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_config::{BehaviorVersion, SdkConfig};
+    use std::future;
+
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
         http::{StatusCode, json as json_response},
-        primitives::{clock::Clock, random::Random},
-        runtime::{aws::Aws, config::tests::config},
+        runtime::app::tests::app,
     };
-
-    /// Returns the state of a function that makes no calls to AWS.
-    async fn app() -> Arc<App> {
-        let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
-        Arc::new(app.await.unwrap())
-    }
 
     /// Returns an event of a REST API.
     fn event(headers: &Value) -> Value {

@@ -25,6 +25,8 @@ use crate::{
 pub struct App {
     /// The function's name in Lambda.
     pub function_name: String,
+    /// The name of the stack that the function belongs to.
+    pub stack_name: String,
     pub store: Store,
     pub clock: Clock,
     pub random: Random,
@@ -79,9 +81,19 @@ impl App {
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = error_chain(&error), "the warming read failed");
         }
-        let Config { function_name, allowed_origin, quotas, .. } = config;
+        let Config { function_name, stack_name, allowed_origin, quotas, .. } = config;
         let (peppers, token_mac_key) = (peppers?, token_mac_key?);
-        Ok(Self { function_name, store, clock, random, allowed_origin, quotas, peppers, token_mac_key })
+        Ok(Self {
+            function_name,
+            stack_name,
+            store,
+            clock,
+            random,
+            allowed_origin,
+            quotas,
+            peppers,
+            token_mac_key,
+        })
     }
 
     /// Returns the peppers for new digests and hashes.
@@ -133,4 +145,19 @@ async fn fetch_token_mac_key(
     secret_id: &str,
 ) -> Result<TokenMacKey, StartError> {
     Ok(TokenMacKey::new(secret::current(client, secret_id).await?.value)?)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_config::{BehaviorVersion, SdkConfig};
+
+    use super::*;
+    use crate::runtime::config::tests::config;
+
+    /// Returns the state of a function that makes no calls to AWS.
+    pub(crate) async fn app() -> Arc<App> {
+        let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
+        Arc::new(app.await.unwrap())
+    }
 }

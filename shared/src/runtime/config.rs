@@ -14,6 +14,8 @@ use crate::primitives::{
 pub struct Config {
     /// `AWS_LAMBDA_FUNCTION_NAME`: the function's name, which Lambda sets.
     pub function_name: String,
+    /// `STACK_NAME`: the stack's name, a dimension of the metrics that all functions share.
+    pub stack_name: String,
     /// `TABLE_NAME`: the table with all entities.
     pub table_name: String,
     /// `PEPPER_SECRET_ID`: the secret with the pepper. Set for functions that need it.
@@ -71,6 +73,7 @@ impl Config {
         let level = lookup("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         Ok(Self {
             function_name: required("AWS_LAMBDA_FUNCTION_NAME")?,
+            stack_name: required("STACK_NAME")?,
             table_name: required("TABLE_NAME")?,
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
@@ -98,7 +101,7 @@ pub(crate) mod tests {
     /// Returns a configuration with the required variables and these additional ones.
     pub(crate) fn config(additional: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(|variable| match variable {
-            "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some("test".to_owned()),
+            "AWS_LAMBDA_FUNCTION_NAME" | "STACK_NAME" | "TABLE_NAME" => Some("test".to_owned()),
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
             other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })

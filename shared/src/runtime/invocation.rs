@@ -1,22 +1,29 @@
 //! An invocation of a function. Each invocation logs one line of JSON, which contains its log fields and its metrics.
 
-use std::time::{Duration, Instant};
+use std::{
+    future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::{
     credentials::token::Claims,
+    error::Error,
     primitives::id::AccountId,
     runtime::app::App,
     store::with_retry_limit,
     telemetry::{
         dynamodb_calls::DynamoDbCalls,
+        failures::{Failure, Failures},
         log::INVOCATIONS,
-        metrics::{Metrics, Outcome},
+        metrics::{Measurements, Metrics, Outcome},
     },
 };
 
@@ -31,6 +38,7 @@ const RETRY_TIME: Duration = Duration::from_secs(6);
 /// A running invocation, with the fields that its line will contain.
 pub struct Invocation<'a> {
     function_name: &'a str,
+    stack_name: &'a str,
     request_id: String,
     operation: String,
     account_id: Option<AccountId>,
@@ -40,6 +48,7 @@ pub struct Invocation<'a> {
     started_at: OffsetDateTime,
     started: Instant,
     dynamodb_calls: DynamoDbCalls,
+    failures: Failures,
 }
 
 /// The line that an invocation logs.
@@ -68,6 +77,7 @@ impl<'a> Invocation<'a> {
     pub fn start(app: &'a App, request_id: &str, operation: String) -> Self {
         Self {
             function_name: &app.function_name,
+            stack_name: &app.stack_name,
             request_id: request_id.to_owned(),
             operation,
             account_id: None,
@@ -76,6 +86,7 @@ impl<'a> Invocation<'a> {
             started_at: app.clock.now_utc(),
             started: Instant::now(),
             dynamodb_calls: DynamoDbCalls::default(),
+            failures: Failures::default(),
         }
     }
 
@@ -96,9 +107,20 @@ impl<'a> Invocation<'a> {
         &self.request_id
     }
 
-    /// Runs `work` with a timeout and counts its calls to `DynamoDB`.
-    pub fn run<W: Future>(&self, work: W) -> impl Future<Output = Result<W::Output, Elapsed>> + use<W> {
-        self.dynamodb_calls.track(with_retry_limit(RETRY_TIME, timeout(TIMEOUT, work)))
+    /// Runs `work` with a timeout, and counts its calls to `DynamoDB` and its failures.
+    ///
+    /// A panic must not reach the Lambda runtime, because then there would be no line. For a function with a route, API Gateway
+    /// might return the same response as if Lambda had throttled it, which is 503.
+    ///
+    /// # Errors
+    /// 503 if `work` takes too long, 500 if it panics, and its own errors.
+    pub fn run<T, E: From<Error>, W: Future<Output = Result<T, E>>>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, E>> + use<T, E, W> {
+        let limited = with_retry_limit(RETRY_TIME, timeout(TIMEOUT, catch_panic(work)));
+        let tracked = self.failures.track(self.dynamodb_calls.track(limited));
+        async { tracked.await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed).into())) }
     }
 
     /// Logs the invocation's line with this outcome. `reason` is why the request was rejected or failed.
@@ -106,8 +128,16 @@ impl<'a> Invocation<'a> {
         self.write_line(outcome, None, reason);
     }
 
+    /// Logs the invocation's line with the outcome and the reason of this error.
+    pub fn finish_with_error(&self, error: &Error) {
+        self.count_internal_error(error.status());
+        let outcome = if error.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+        self.write_line(outcome, None, Some(&error.reason()));
+    }
+
     /// Logs the invocation's line with this HTTP status. `reason` is why the request was rejected or failed.
     pub(crate) fn finish_with_status(&self, status: StatusCode, reason: Option<&str>) {
+        self.count_internal_error(status);
         let outcome = if status.is_server_error() {
             Outcome::Failed
         } else if status.is_client_error() {
@@ -118,9 +148,14 @@ impl<'a> Invocation<'a> {
         self.write_line(outcome, Some(status.as_u16()), reason);
     }
 
+    fn count_internal_error(&self, status: StatusCode) {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            self.failures.add(Failure::Internal);
+        }
+    }
+
     fn write_line(&self, outcome: Outcome, status: Option<u16>, reason: Option<&str>) {
         let latency = self.started.elapsed().as_secs_f64() * 1_000.0;
-        let dynamodb_calls = self.dynamodb_calls.count();
         let line = Line {
             level: if outcome == Outcome::Failed { "ERROR" } else { "INFO" },
             request_id: &self.request_id,
@@ -130,15 +165,60 @@ impl<'a> Invocation<'a> {
             claimed: self.claimed.as_deref(),
             status,
             reason,
-            metrics: Metrics::of_invocation(
-                self.function_name,
+            metrics: Metrics::of_invocation(Measurements {
+                function_name: self.function_name,
+                stack_name: self.stack_name,
                 outcome,
-                self.started_at,
+                started_at: self.started_at,
                 latency,
-                dynamodb_calls,
-            ),
+                dynamodb_calls: self.dynamodb_calls.count(),
+                failures: self.failures.counts(),
+            }),
         };
         let line = serde_json::to_string(&line).expect("text and numbers can be written as JSON");
         info!(target: INVOCATIONS, "{line}");
+    }
+}
+
+/// Runs `work`. If it panics, the result is an internal error.
+fn catch_panic<T, E: From<Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, E>> {
+    // Boxed, because the futures of handlers are large.
+    let mut work = Box::pin(work);
+    // After a panic, `work` is never polled again.
+    future::poll_fn(move |context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(Error::internal("the function panicked").into())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::app::tests::app;
+
+    #[tokio::test]
+    async fn panic_is_an_internal_error_and_is_counted() {
+        async fn panic() -> Result<(), Error> {
+            tokio::task::yield_now().await;
+            panic!("this panic is part of a test")
+        }
+        let app = app().await;
+        let invocation = Invocation::start(&app, "1", "operator".to_owned());
+        let error = invocation.run(panic()).await.unwrap_err();
+        assert_eq!((error.code(), &*error.reason()), ("INTERNAL", "the function panicked"));
+        invocation.finish_with_error(&error);
+        assert_eq!(invocation.failures.counts(), [(Failure::Internal, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timeout_is_unavailability_and_is_not_counted() {
+        let app = app().await;
+        let invocation = Invocation::start(&app, "1", "operator".to_owned());
+        let error = invocation.run(future::pending::<Result<(), Error>>()).await.unwrap_err();
+        assert_eq!(error.code(), "UNAVAILABLE");
+        invocation.finish_with_error(&error);
+        assert_eq!(invocation.failures.counts(), []);
     }
 }

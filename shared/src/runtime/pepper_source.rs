@@ -17,7 +17,10 @@ use crate::{
     credentials::pepper::{Pepper, Peppers, ShortPepper},
     primitives::{clock::Clock, timestamp::Timestamp},
     runtime::secret::{self, SecretError, SecretVersion},
-    telemetry::log::TARGET,
+    telemetry::{
+        failures::{self, Failure},
+        log::TARGET,
+    },
 };
 
 /// The age at which cached peppers are refreshed, in seconds.
@@ -101,6 +104,7 @@ impl PepperSource {
         match fetched {
             Ok(peppers) => cache.peppers = Arc::new(peppers),
             Err(error) => {
+                failures::count(Failure::PepperRefresh);
                 error!(target: TARGET, reason = error.to_string(), "the peppers could not be refreshed");
             }
         }

@@ -4,20 +4,22 @@
 //!
 //! [specification]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use time::OffsetDateTime;
+
+use crate::telemetry::failures::Failure;
 
 /// The namespace of all metrics.
 const NAMESPACE: &str = "MedTWINAuth";
 
-/// The metric definitions of a line. They are the same in every line, so they are serialized only once.
+/// The metric definitions of a line without failures. They are always the same, so they are serialized only once.
 static DIRECTIVES: LazyLock<Box<RawValue>> =
     LazyLock::new(|| to_raw_value(&METRICS).expect("text can be written as JSON"));
 
-const METRICS: [Directive; 2] = [
+const METRICS: [Directive<'static>; 2] = [
     Directive {
         namespace: NAMESPACE,
         dimensions: [&["FunctionName", "Outcome"]],
@@ -55,6 +57,19 @@ pub enum Outcome {
     Failed,
 }
 
+/// What was measured during one invocation.
+pub(crate) struct Measurements<'a> {
+    pub function_name: &'a str,
+    pub stack_name: &'a str,
+    pub outcome: Outcome,
+    pub started_at: OffsetDateTime,
+    /// In milliseconds.
+    pub latency: f64,
+    pub dynamodb_calls: u32,
+    /// The kinds of failures that occurred, with their numbers.
+    pub failures: Vec<(Failure, u32)>,
+}
+
 /// The metrics of one invocation: their values and the metadata that defines them for `CloudWatch`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -67,6 +82,24 @@ pub(crate) struct Metrics<'a> {
     latency: f64,
     #[serde(rename = "DynamoDBCalls")]
     dynamodb_calls: u32,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    failures: Option<FailureMetrics<'a>>,
+}
+
+/// The metrics of the failures that occurred. Their only dimension is the name of the stack, so that one alarm covers all
+/// functions.
+///
+/// `CloudWatch` charges for a metric in each hour in which it receives a value, so a kind that did not occur is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FailureMetrics<'a> {
+    stack_name: &'a str,
+    #[serde(flatten, serialize_with = "as_object")]
+    counts: Vec<(Failure, u32)>,
+}
+
+fn as_object<S: Serializer>(counts: &[(Failure, u32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().map(|(failure, count)| (failure.metric(), count)))
 }
 
 #[derive(Serialize)]
@@ -74,15 +107,15 @@ pub(crate) struct Metrics<'a> {
 struct Metadata {
     /// In milliseconds since 1970.
     timestamp: i128,
-    cloud_watch_metrics: &'static RawValue,
+    cloud_watch_metrics: Cow<'static, RawValue>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Directive {
+struct Directive<'a> {
     namespace: &'static str,
     dimensions: [&'static [&'static str]; 1],
-    metrics: &'static [Metric],
+    metrics: &'a [Metric],
 }
 
 #[derive(Serialize)]
@@ -93,16 +126,32 @@ struct Metric {
 }
 
 impl<'a> Metrics<'a> {
-    /// `latency` is in milliseconds.
-    pub(crate) fn of_invocation(
-        function_name: &'a str,
-        outcome: Outcome,
-        started_at: OffsetDateTime,
-        latency: f64,
-        dynamodb_calls: u32,
-    ) -> Self {
+    pub(crate) fn of_invocation(measured: Measurements<'a>) -> Self {
+        let Measurements {
+            function_name,
+            stack_name,
+            outcome,
+            started_at,
+            latency,
+            dynamodb_calls,
+            failures,
+        } = measured;
         let timestamp = started_at.unix_timestamp_nanos() / 1_000_000;
-        let metadata = Metadata { timestamp, cloud_watch_metrics: &DIRECTIVES };
-        Self { metadata, function_name, outcome, invocations: 1, latency, dynamodb_calls }
+        let (cloud_watch_metrics, failures) = if failures.is_empty() {
+            (Cow::Borrowed(&**DIRECTIVES), None)
+        } else {
+            (Cow::Owned(directives_with(&failures)), Some(FailureMetrics { stack_name, counts: failures }))
+        };
+        let metadata = Metadata { timestamp, cloud_watch_metrics };
+        Self { metadata, function_name, outcome, invocations: 1, latency, dynamodb_calls, failures }
     }
+}
+
+/// Returns the metric definitions of a line with these failures.
+fn directives_with(failures: &[(Failure, u32)]) -> Box<RawValue> {
+    let metrics: Vec<_> =
+        failures.iter().map(|(failure, _)| Metric { name: failure.metric(), unit: "Count" }).collect();
+    let of_stack = Directive { namespace: NAMESPACE, dimensions: [&["StackName"]], metrics: &metrics };
+    let [by_outcome, by_function] = &METRICS;
+    to_raw_value(&[by_outcome, by_function, &of_stack]).expect("text can be written as JSON")
 }

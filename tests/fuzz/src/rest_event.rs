@@ -32,7 +32,7 @@ pub(crate) fn invoke(function: &'static str, event: Vec<u8>) -> Result<Value, St
 
 fn start(function: &str) -> Handler {
     let config = Config::from_lookup(|variable| match variable {
-        "AWS_LAMBDA_FUNCTION_NAME" | "TABLE_NAME" => Some(function.to_owned()),
+        "AWS_LAMBDA_FUNCTION_NAME" | "STACK_NAME" | "TABLE_NAME" => Some(function.to_owned()),
         "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
         _ => None,
     });

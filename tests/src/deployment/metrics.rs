@@ -16,6 +16,10 @@ use crate::{
     service::{Account, Credential, OwnService, PASSWORD, START, key_path},
 };
 
+/// The metrics that only a line with such failures contains. Their dimension is the stack.
+const FAILURES: [&str; 4] =
+    ["DirectBatchGetFailures", "InternalErrors", "PepperRefreshFailures", "UsageWriteFailures"];
+
 /// A service with the `LOG_LEVEL` `error`, its log, and its `DynamoDB`.
 struct ObservedService {
     service: OwnService,
@@ -82,6 +86,11 @@ fn assert_valid(document: &Value) {
         }
     }
     let dimensions = |names: &[&str]| json!([names]).to_string();
+    for failure in FAILURES {
+        let is_defined = defined.remove(&(dimensions(&["StackName"]), failure.to_owned()));
+        let count = document.get(failure).map(|count| count.as_u64().expect("a count"));
+        assert_eq!(count.is_some_and(|count| count > 0), is_defined, "{document}");
+    }
     let expected = [
         (dimensions(&["FunctionName", "Outcome"]), "Invocations".to_owned()),
         (dimensions(&["FunctionName"]), "Latency".to_owned()),
@@ -154,6 +163,36 @@ async fn outcome_is_reported_at_any_log_level() {
         .await
         .expect_err("the command fails");
     observed.assert_outcomes(&[("operator", "failed")]);
+}
+
+#[tokio::test]
+async fn failures_are_counted_in_the_line_of_their_invocation_only() {
+    let observed = ObservedService::start().await;
+    let ObservedService { service, dynamodb, .. } = &observed;
+    let Account { session, .. } = service.account().await;
+    let (key, _) = service.key(&session, json!({})).await;
+    observed.take_documents();
+    let assert_failures = |expected: &[&[&str]]| {
+        let documents = observed.take_documents();
+        let failures = |document: &Value| {
+            let of_stack = document.get("StackName").is_none_or(|name| *name == *service.stack);
+            assert!(of_stack, "{document}");
+            FAILURES.into_iter().filter(|name| document.get(name).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(documents.iter().map(failures).collect::<Vec<_>>(), expected, "{documents:?}");
+    };
+    service.me(&key).await.expect(200);
+    assert_failures(&[&[], &[]]);
+    dynamodb.inject_at(Fault::Conflict, None, 1..5);
+    service.time.pass(60);
+    service.me(&key).await.expect(429);
+    assert_failures(&[&["UsageWriteFailures"], &[]]);
+    dynamodb.inject_at(Fault::UnprocessedKey, None, 0..1);
+    service.me(&key).await.expect(200);
+    assert_failures(&[&["DirectBatchGetFailures"], &[]]);
+    dynamodb.recover();
+    service.me(&session).await.expect(200);
+    assert_failures(&[&[], &[]]);
 }
 
 #[tokio::test]

@@ -559,6 +559,21 @@ fn configuration_lists_each_environment_variable() {
 }
 
 #[test]
+fn operations_explains_each_alarm() {
+    let (page, template) = (read("docs/operations.md"), read("template.yaml"));
+    let lines: Vec<_> = template.lines().collect();
+    let is_alarm = |pair: &&[&str]| pair[1] == "    Type: AWS::CloudWatch::Alarm";
+    let alarms: Vec<_> =
+        lines.windows(2).filter(is_alarm).map(|pair| pair[0].trim().trim_end_matches(':')).collect();
+    let (_, section) = page.split_once("\n## Alarms\n").expect("the section on alarms");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows: BTreeSet<_> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(alarms.len() > 1, "{alarms:?}");
+    assert_eq!(rows, BTreeSet::from_iter(alarms));
+}
+
+#[test]
 fn operations_explains_each_reason_of_a_denial() {
     let (page, denial) = (read("docs/operations.md"), read("shared/src/authorization/denial.rs"));
     let code = denial.split("#[cfg(test)]").next().unwrap_or_default();

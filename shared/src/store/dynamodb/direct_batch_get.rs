@@ -50,7 +50,12 @@ use tracing::warn;
 
 use crate::{
     store::dynamodb::{item::BatchItem, key::Key},
-    telemetry::{dynamodb_calls, error_chain::error_chain, log::TARGET},
+    telemetry::{
+        dynamodb_calls,
+        error_chain::error_chain,
+        failures::{self, Failure},
+        log::TARGET,
+    },
 };
 
 /// The timeout of a direct batch get. It does not reduce the timeout of the SDK call that may follow.
@@ -161,10 +166,11 @@ impl DirectBatchGet {
         let result = timeout(TIMEOUT, recorded.batch_get(table, keys))
             .await
             .unwrap_or(Err(DirectBatchGetError::Timeout));
-        if let Err(error) = &result
-            && self.is_enabled.swap(false, Ordering::Relaxed)
-        {
-            warn!(target: TARGET, reason = error_chain(error), "direct batch gets are disabled until the SDK has made a successful call");
+        if let Err(error) = &result {
+            failures::count(Failure::DirectBatchGet);
+            if self.is_enabled.swap(false, Ordering::Relaxed) {
+                warn!(target: TARGET, reason = error_chain(error), "direct batch gets are disabled until the SDK has made a successful call");
+            }
         }
         result
     }
