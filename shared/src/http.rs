@@ -8,6 +8,7 @@ pub mod handler;
 pub mod idempotency;
 pub mod json;
 pub mod openapi;
+mod query;
 mod rate_limit_headers;
 pub mod request;
 pub mod response;

@@ -4,5 +4,6 @@ pub mod bodies;
 pub mod cors;
 pub mod headers;
 pub mod paths;
+pub mod precedence;
 pub mod queries;
 pub mod raw_requests;

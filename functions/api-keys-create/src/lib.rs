@@ -61,7 +61,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -86,20 +86,25 @@ fn live() -> Environment {
 
 async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
+    let idempotency = request.idempotency(&creator)?;
+    let check_expiry = |now| {
+        let is_past = expires_at.is_some_and(|expires_at| expires_at <= now);
+        if is_past { Err(Error::bad_field("expires_at", "must be in the future")) } else { Ok(()) }
+    };
     let scope = Scope::from(scope);
     if !may_create_key(&creator, environment, permissions, &scope) {
+        // A malformed request gets 400 even if it also exceeds the creator.
+        check_expiry(app.clock.now())?;
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    let idempotency = request.idempotency(&creator)?;
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
-    if expires_at.is_some_and(|expires_at| expires_at <= now) {
-        return Err(Error::bad_field("expires_at", "must be in the future"));
-    }
+    // After the replay, because the request may be the retry of one that created a key whose expiry has passed since then.
+    check_expiry(now)?;
 
     let account_id = creator.account_id();
     let id = KeyId::new(&app.clock, &app.random);

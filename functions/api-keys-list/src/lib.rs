@@ -1,6 +1,6 @@
 //! `GET /v1/api-keys`: lists the account's API keys.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use schemars::json_schema;
 use shared::{
@@ -44,15 +44,22 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
+}
+
+/// The value of the query parameter `status`: it is always `all`.
+struct AllStatuses;
+
+impl FromStr for AllStatuses {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        if text == "all" { Ok(Self) } else { Err("must be `all` if it is given") }
+    }
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let with_revoked = match request.query("status")? {
-        None => false,
-        Some("all") => true,
-        Some(_) => return Err(Error::bad_field("status", "must be `all` if it is given")),
-    };
+    let with_revoked = request.query::<AllStatuses>("status")?.is_some();
     let account_id = principal.account_id();
     let list = List::new("api-keys", account_id);
     let paging = request.paging(&list)?;

@@ -58,7 +58,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -104,11 +104,11 @@ struct RotatedKey {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
+    let idempotency = request.idempotency(&principal)?;
     let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    let idempotency = request.idempotency(&principal)?;
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }

@@ -48,17 +48,15 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let account_id = principal.account_id();
-    let (list, key) = match request.query("key_id")? {
-        None => (List::new("audit-events", account_id), None),
-        Some(id) => {
-            let key: KeyId = id.parse().map_err(|error| Error::bad_field("key_id", error))?;
-            (List::new(format_args!("audit-events/{key}"), account_id), Some(key))
-        }
+    let key: Option<KeyId> = request.query("key_id")?;
+    let list = match key {
+        None => List::new("audit-events", account_id),
+        Some(key) => List::new(format_args!("audit-events/{key}"), account_id),
     };
     let paging = request.paging(&list)?;
     let events = app

@@ -19,7 +19,7 @@ use crate::assets::{ASSETS, Asset};
 pub const OPERATIONS: &[Operation] = &[];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::public(app, handle)
+    http::public(app, OPERATIONS, handle)
 }
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {

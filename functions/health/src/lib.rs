@@ -34,7 +34,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::public(app, handle)
+    http::public(app, OPERATIONS, handle)
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -29,7 +29,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 async fn handle(app: Arc<App>, principal: Principal, _request: Request) -> Result<Response, Error> {

@@ -47,7 +47,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 #[derive(Serialize, JsonSchema)]

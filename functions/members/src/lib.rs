@@ -149,7 +149,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
@@ -196,6 +196,8 @@ struct NewMember {
 
 async fn create(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let NewMember { email, permissions, password } = request.body()?;
+    // First, because a common password gets 400 even if the request also exceeds the caller.
+    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     if !may_grant(principal, permissions) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
@@ -209,7 +211,6 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         session_epoch: 0,
         restrictions: Restrictions::NONE,
     };
-    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
     app.store.create_member(&member, &hash, principal, &request.audit_context(app)).await?;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }

@@ -48,7 +48,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::public(app, handle)
+    http::public(app, OPERATIONS, handle)
 }
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {

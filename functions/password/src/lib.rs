@@ -49,7 +49,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 #[derive(Deserialize, JsonSchema)]

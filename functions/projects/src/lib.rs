@@ -118,7 +118,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
-    http::authorized(app, handle)
+    http::authorized(app, OPERATIONS, handle)
 }
 
 /// The account and the environment whose projects the request accesses. Each pair has its own partition in the table.
@@ -192,8 +192,8 @@ async fn get(app: &App, partition: &Partition, request: &Request) -> Result<Resp
 }
 
 async fn rename(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
-    let id = request.path_id("project_id")?;
     let ProjectBody { name } = request.body()?;
+    let id = request.path_id("project_id")?;
     let project = app.store.rename_project(partition.account_id, partition.environment, &id, &name).await?;
     Ok(http::json(StatusCode::OK, &ProjectView::from(project)))
 }

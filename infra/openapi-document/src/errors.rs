@@ -6,7 +6,7 @@ use shared::{
     error::Error,
     http::{
         header,
-        openapi::{Credentials, Location, Operation},
+        openapi::{Credentials, Operation},
         response,
     },
     store::StoreError,
@@ -18,7 +18,7 @@ use crate::accepts_idempotency_key;
 fn all() -> [(Error, &'static str); 11] {
     const CAUSE: &str = "an example";
     [
-        (Error::bad_field("name", "is required"), "The body or a parameter is malformed or out of range."),
+        (Error::bad_field("name", "is required"), "The body or a parameter is malformed or out of range, or a field or query parameter is unknown or repeated."),
         (
             Error::unauthorized(Unauthenticated::Unknown),
             "The credential is missing, malformed, unknown, expired or revoked, or the session has ended.",
@@ -54,17 +54,15 @@ fn body(error: &Error) -> Value {
 /// The statuses of the errors that `operation` can return.
 pub(crate) fn statuses(operation: &Operation) -> impl Iterator<Item = u16> {
     let requires_credential = operation.credentials != Credentials::None;
-    let has_query = operation.parameters.iter().any(|parameter| parameter.location == Location::Query);
     all().map(|(error, _)| error.status().as_u16()).into_iter().filter(move |status| {
         operation.errors.iter().any(|(specific, _)| specific == status)
             || match status {
-                400 => operation.body.is_some() || has_query,
                 401 | 403 => requires_credential,
                 404 => operation.id.is_some(),
                 415 => operation.body.is_some(),
                 422 => accepts_idempotency_key(operation),
-                // Every operation can return these.
-                413 | 429 | 500 | 503 => true,
+                // Every operation can return these: 400, because it rejects unknown query parameters.
+                400 | 413 | 429 | 500 | 503 => true,
                 _ => false,
             }
     })

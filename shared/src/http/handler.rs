@@ -11,30 +11,38 @@ use lambda_http::{
 use crate::{
     authorization::{context::MalformedContext, principal::Principal},
     error::Error,
-    http::{Event, Request, Response, cors, rate_limit_headers, response, security_headers},
+    http::{
+        Event, Request, Response, cors, openapi::Operation, rate_limit_headers, response, security_headers,
+    },
     rate_limit::decision::RateLimitDecision,
     runtime::{app::App, function::Function, invocation::Invocation},
 };
 
-/// Returns a function whose routes need no credential.
-pub fn public<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
+/// Returns a function whose routes need no credential. It implements `operations`, and its other routes are pages.
+pub fn public<H, F>(app: Arc<App>, operations: &'static [Operation], handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    function(Arc::clone(&app), move |_, request| handle(Arc::clone(&app), request))
+    function(Arc::clone(&app), move |_, request| {
+        let checked = request.check_query(operations);
+        let handled = checked.map(|()| handle(Arc::clone(&app), request));
+        async { handled?.await }
+    })
 }
 
-/// Returns a function whose routes need a credential. If the request has no well-formed context of the authorizer, the
-/// response is 401 and the handler does not run.
-pub fn authorized<H, F>(app: Arc<App>, handle: H) -> impl Function<Event>
+/// Returns a function that implements `operations`, which all need a credential. If the request has no well-formed context
+/// of the authorizer, the response is 401 and the handler does not run.
+pub fn authorized<H, F>(app: Arc<App>, operations: &'static [Operation], handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
     function(Arc::clone(&app), move |principal, request| {
-        let handled = principal.map(|principal| handle(Arc::clone(&app), principal, request));
-        async { handled.map_err(Error::unauthorized)?.await }
+        let authorized = principal.map_err(Error::unauthorized);
+        let checked = authorized.and_then(|principal| request.check_query(operations).map(|()| principal));
+        let handled = checked.map(|principal| handle(Arc::clone(&app), principal, request));
+        async { handled?.await }
     })
 }
 
@@ -135,8 +143,8 @@ mod tests {
         fn panic_at_once() -> future::Ready<Result<Response, Error>> {
             panic!("this panic is part of a test")
         }
-        let later = invoke(public(app().await, |_, _| panic_later()), event(&json!({}))).await;
-        let at_once = invoke(public(app().await, |_, _| panic_at_once()), event(&json!({}))).await;
+        let later = invoke(public(app().await, &[], |_, _| panic_later()), event(&json!({}))).await;
+        let at_once = invoke(public(app().await, &[], |_, _| panic_at_once()), event(&json!({}))).await;
         for response in [later, at_once] {
             assert_eq!(response["statusCode"], 500);
             let body = r#"{"error": {"code": "INTERNAL", "message": "Internal error"}}"#;

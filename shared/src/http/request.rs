@@ -1,10 +1,8 @@
 //! A request as a handler sees it.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use lambda_http::{
-    RequestExt, aws_lambda_events::query_map::QueryMap, http::header, request::RequestContext,
-};
+use lambda_http::{RequestExt, http::header, request::RequestContext};
 use schemars::json_schema;
 use serde::de::DeserializeOwned;
 
@@ -17,7 +15,8 @@ use crate::{
     http::{
         idempotency::{IDEMPOTENCY_KEY, Idempotency},
         json,
-        openapi::{Location, Parameter, schema_of},
+        openapi::{Location, Operation, Parameter, schema_of},
+        query,
     },
     idempotency::IdempotentRequest,
     model::audit_event::AuditContext,
@@ -34,6 +33,24 @@ pub struct Request(lambda_http::Request);
 /// The number of entities on a page if the request has no `limit`.
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
+
+/// The value of the query parameter `limit`.
+struct Limit(usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(DEFAULT_LIMIT)
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        limit.map(Self).ok_or_else(|| format!("must be an integer from 1 to {MAX_LIMIT}"))
+    }
+}
 
 /// The query parameters that select a page of a list.
 pub const PAGING: [Parameter; 2] = [
@@ -144,21 +161,33 @@ impl Request {
         self.0.headers().get(header::USER_AGENT)?.to_str().ok()
     }
 
-    /// Returns a query parameter.
+    /// Checks the names of the query parameters. Pages are not in `operations`. They ignore all parameters, so that a link
+    /// to them works whatever a mail program or a search engine adds to it.
     ///
     /// # Errors
-    /// 400 if the parameter is repeated.
-    pub fn query(&self, name: &'static str) -> Result<Option<&str>, Error> {
-        match self
-            .0
-            .query_string_parameters_ref()
-            .and_then(|parameters: &QueryMap| parameters.all(name))
-            .as_deref()
-        {
-            None | Some([]) => Ok(None),
-            Some([value]) => Ok(Some(value)),
-            Some(_) => Err(Error::bad_field(name, "is repeated")),
+    /// 400 if the operation that was requested does not declare a parameter, or if a parameter is repeated.
+    pub(super) fn check_query(&self, operations: &[Operation]) -> Result<(), Error> {
+        let requested = (self.method(), self.route());
+        let operation =
+            operations.iter().find(|operation| operation.route.split_once(' ') == Some(requested));
+        match (operation, self.0.query_string_parameters_ref()) {
+            (Some(operation), Some(query)) => query::check(query, operation),
+            _ => Ok(()),
         }
+    }
+
+    /// Returns the value of a query parameter that the operation declares.
+    ///
+    /// # Errors
+    /// 400 if it is not a valid `T`.
+    pub fn query<T: FromStr<Err: fmt::Display>>(&self, name: &'static str) -> Result<Option<T>, Error> {
+        let value = self.query_text(name).map(str::parse).transpose();
+        value.map_err(|error| Error::bad_field(name, error))
+    }
+
+    /// The check of the query has rejected repeated parameters.
+    fn query_text(&self, name: &str) -> Option<&str> {
+        self.0.query_string_parameters_ref()?.first(name)
     }
 
     /// Returns the requested page of `list`, from the query parameters `limit` and `cursor`.
@@ -166,19 +195,9 @@ impl Request {
     /// # Errors
     /// 400 if one of them is malformed, or the cursor belongs to another list.
     pub fn paging(&self, list: &List) -> Result<Paging, Error> {
-        let limit = match self.query("limit")? {
-            None => DEFAULT_LIMIT,
-            Some(limit) => {
-                limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-                    Error::bad_field("limit", format_args!("must be an integer from 1 to {MAX_LIMIT}"))
-                })?
-            }
-        };
-        let after = match self.query("cursor")? {
-            None => None,
-            Some(cursor) => Some(list.after(cursor).map_err(|error| Error::bad_field("cursor", error))?),
-        };
-        Ok(Paging { limit, after })
+        let Limit(limit) = self.query("limit")?.unwrap_or_default();
+        let after = self.query_text("cursor").map(|cursor| list.after(cursor)).transpose();
+        Ok(Paging { limit, after: after.map_err(|error| Error::bad_field("cursor", error))? })
     }
 
     /// Returns the environment whose data is requested: the environment of the API key, or for a session the one in the query.
@@ -186,14 +205,7 @@ impl Request {
     /// # Errors
     /// 400 if the query contains an unknown environment; 403 if it is not the environment of the API key.
     pub fn environment(&self, principal: &Principal) -> Result<Environment, Error> {
-        let requested = match self.query("environment")? {
-            None => None,
-            Some(name) => Some(
-                Environment::from_name(name)
-                    .ok_or_else(|| Error::bad_field("environment", "must be one of live, test"))?,
-            ),
-        };
-        principal.environment(requested).map_err(Error::forbidden)
+        principal.environment(self.query("environment")?).map_err(Error::forbidden)
     }
 
     /// Returns the idempotency of this request from `caller`.
@@ -207,7 +219,7 @@ impl Request {
         if keys.next().is_some() {
             return Err(Error::bad_field(NAME, "is repeated"));
         }
-        let environment = self.query("environment")?.unwrap_or_default();
+        let environment = self.query_text("environment").unwrap_or_default();
         let parts = [self.0.raw_http_path().as_bytes(), environment.as_bytes(), self.0.body()];
         let request = key.map(|key| IdempotentRequest::new(caller, key.as_bytes(), &parts)).transpose();
         Ok(Idempotency(request.map_err(|malformed| Error::bad_field(NAME, malformed))?))

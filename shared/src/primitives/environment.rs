@@ -1,5 +1,7 @@
 //! The two environments of an account: live and test. Their data is separate.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,5 +31,13 @@ impl Environment {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|environment| environment.as_str() == name)
+    }
+}
+
+impl FromStr for Environment {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, &'static str> {
+        Self::from_name(name).ok_or("must be one of live, test")
     }
 }

@@ -3,9 +3,12 @@
 use serde_json::json;
 
 use crate::{
-    operation_table::lists,
+    input::bodies,
+    operation_table::{self, lists},
+    operations::openapi::DOCUMENT,
     response::text,
     service::{Account, Credential, PASSWORD, Service, new_address},
+    target::Target,
 };
 
 /// Starts a service with an account that has at least two entities on each list.
@@ -180,25 +183,70 @@ async fn unknown_value_returns_400() {
     }
 }
 
+/// Returns the query parameters of an operation.
+fn declared(method: &str, route: &str) -> Vec<&'static str> {
+    let parameters = &DOCUMENT["paths"][route][method.to_ascii_lowercase()]["parameters"];
+    let parameters = parameters.as_array().into_iter().flatten();
+    parameters
+        .filter(|parameter| parameter["in"] == "query")
+        .map(|parameter| text(parameter, "name"))
+        .collect()
+}
+
 #[tokio::test]
-async fn unknown_parameter_is_ignored() {
+async fn unknown_or_repeated_parameter_returns_400_on_every_operation() {
+    let target = Target::start().await;
+    let before = target.state().await;
+    let all = ["limit", "cursor", "environment", "status", "key_id"];
+    for (method, route) in operation_table::routes() {
+        let declared = declared(method, route);
+        let of_others = all.into_iter().filter(|name| !declared.contains(name));
+        let of_others = of_others.map(|name| (format!("{name}=live"), name));
+        let repeated = declared.iter().map(|name| (format!("{name}=live&{name}=live"), *name));
+        let unknown = [
+            ("x=1", "x"),
+            ("x", "x"),
+            ("x=1&x=2", "x"),
+            ("=", ""),
+            ("%", "%"),
+            ("%ff=%ff", "\u{fffd}"),
+            ("Limit=0", "Limit"),
+            ("limit[]=0", "limit[]"),
+            ("callback=read&jsonp=read", "callback"),
+            ("access_token=a", "access_token"),
+            ("Idempotency-Key=a", "Idempotency-Key"),
+        ];
+        let unknown = unknown.map(|(query, name)| (query.to_owned(), name));
+        for (query, name) in of_others.chain(repeated).chain(unknown) {
+            println!("{method} {route}?{query}");
+            let request = target.service.request(method, &format!("{}?{query}", target.fill(route)));
+            let body = target.fill(&bodies::valid_body(method, route));
+            let request = request.with(&target.session).header("Content-Type", "application/json").body(body);
+            request.send().await.assert_bad_field(name);
+        }
+    }
+    assert_eq!(target.state().await, before);
+}
+
+#[tokio::test]
+async fn query_without_parameters_is_accepted() {
     let (service, account) = start().await;
     for list in lists() {
         let plain = service.get(list, &account.session).await.expect(200);
-        for query in [
-            "?",
-            "?&&",
-            "?=",
-            "?%",
-            "?%zz=%zz",
-            "?Limit=0",
-            "?limit[]=0",
-            "?x=1&x=2",
-            "?%ff=%ff",
-            "?callback=read&jsonp=read",
-        ] {
+        for query in ["?", "?&&"] {
             let response = service.get(&format!("{list}{query}"), &account.session).await;
             assert_eq!(response.expect(200), plain, "{list}{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_ignore_parameters() {
+    let service = Service::start().await;
+    for (path, status) in [("/", "302"), ("/docs", "200"), ("/dashboard", "200")] {
+        for query in ["?x=1", "?x=1&x=2", "?utm_source=mail&limit=0"] {
+            let response = service.exchange(&format!("GET {path}{query}"), &[], "").await;
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{path}{query}: {response}");
         }
     }
 }
