@@ -57,6 +57,7 @@ const TABLE: &str = "
 const HEADING_LINES: usize = 4;
 
 /// A row of the operation table.
+#[derive(Clone)]
 pub struct Row {
     /// The HTTP method, or `operator` for a command.
     pub method: &'static str,
@@ -103,9 +104,24 @@ impl Row {
     }
 }
 
-/// Returns all rows, including those of the operator's commands.
+/// Returns all rows, including those of the operator's commands. After each row of a `GET` route follows the same row with the
+/// method `HEAD`, because each `GET` route also supports `HEAD`, with the same access and the same calls to the table.
 pub fn rows() -> impl Iterator<Item = Row> {
-    TABLE.lines().skip(HEADING_LINES).filter(|line| !line.trim().is_empty()).map(Row::parse)
+    let rows = TABLE.lines().skip(HEADING_LINES).filter(|line| !line.trim().is_empty()).map(Row::parse);
+    rows.flat_map(|row| {
+        let head = with_head([(row.method, ())]).nth(1).map(|(method, ())| Row { method, ..row.clone() });
+        [Some(row), head].into_iter().flatten()
+    })
+}
+
+/// Adds the `HEAD` route of each `GET` route. The first field of a route is its method.
+pub fn with_head<R: Copy>(
+    routes: impl IntoIterator<Item = (&'static str, R)>,
+) -> impl Iterator<Item = (&'static str, R)> {
+    routes.into_iter().flat_map(|(method, route)| {
+        let head = (method == "GET").then_some(("HEAD", route));
+        [Some((method, route)), head].into_iter().flatten()
+    })
 }
 
 /// Returns the row with this [name](Row::name).
@@ -121,8 +137,8 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Returns the routes that need no credential: method and path.
 pub fn public_routes() -> Vec<(&'static str, &'static str)> {
     let public = operations().filter(|operation| operation.credentials == Credentials::None);
-    let mut routes: Vec<_> =
-        public.map(|operation| operation.route.split_once(' ').expect("a method and a path")).collect();
+    let routes = public.map(|operation| operation.route.split_once(' ').expect("a method and a path"));
+    let mut routes: Vec<_> = with_head(routes).collect();
     routes.sort_unstable();
     routes
 }

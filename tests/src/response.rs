@@ -15,21 +15,25 @@ pub struct Response {
     pub body: Value,
     /// The body as text.
     pub text: String,
+    /// True for the response to a `HEAD` request, which never has a body.
+    is_head: bool,
 }
 
 impl Response {
-    pub async fn read(response: reqwest::Response) -> Self {
+    /// Reads the response to a request with this method.
+    pub async fn read(method: &str, response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let response = Self::new(status, headers, response.text().await.expect("a body in UTF-8"));
+        let text = response.text().await.expect("a body in UTF-8");
+        let response = Self::new(method, status, headers, text);
         response.assert_well_formed();
         response
     }
 
-    /// Parses the bytes of an HTTP/1.1 response.
+    /// Parses the bytes of an HTTP/1.1 response to a request with this method.
     #[track_caller]
-    pub fn parse(raw: &str) -> Self {
-        let response = Self::parse_preflight(raw);
+    pub fn parse(method: &str, raw: &str) -> Self {
+        let response = Self::parse_unchecked(method, raw);
         response.assert_well_formed();
         response
     }
@@ -38,6 +42,11 @@ impl Response {
     /// read it.
     #[track_caller]
     pub fn parse_preflight(raw: &str) -> Self {
+        Self::parse_unchecked("OPTIONS", raw)
+    }
+
+    #[track_caller]
+    fn parse_unchecked(method: &str, raw: &str) -> Self {
         let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
         let (line, headers) = head.split_once("\r\n").expect("a line with the status");
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
@@ -45,13 +54,26 @@ impl Response {
             let (name, value) = line.split_once(": ").expect("a header");
             (name.parse::<HeaderName>().expect("a name"), value.parse::<HeaderValue>().expect("a value"))
         };
-        Self::new(status, headers.split("\r\n").map(header).collect(), text.to_owned())
+        Self::new(method, status, headers.split("\r\n").map(header).collect(), text.to_owned())
     }
 
     #[track_caller]
-    fn new(status: u16, headers: HeaderMap, text: String) -> Self {
+    fn new(method: &str, status: u16, headers: HeaderMap, text: String) -> Self {
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect(&text) };
-        Self { status, headers, body, text }
+        let is_head = method == "HEAD";
+        assert!(!is_head || text.is_empty(), "a response to HEAD has a body: {text}");
+        Self { status, headers, body, text, is_head }
+    }
+
+    /// True for the response to a `HEAD` request.
+    pub fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// Panics unless the body is `expected`, or empty for a `HEAD` request.
+    #[track_caller]
+    fn assert_text(&self, expected: &str) {
+        assert_eq!(self.text, if self.is_head { "" } else { expected });
     }
 
     /// Returns the body. Panics if the status differs.
@@ -80,12 +102,12 @@ impl Response {
         assert_eq!(self.header("access-control-expose-headers"), exposed, "{self:?}");
         assert_eq!(self.header("access-control-allow-credentials"), None, "{self:?}");
         assert_ne!(self.status, 500, "{self:?}");
-        if self.text.is_empty() {
+        if self.text.is_empty() && !self.is_head {
             assert_eq!(self.status, 204, "only a 204 has no body: {self:?}");
         } else {
             assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         }
-        if self.status >= 400 {
+        if self.status >= 400 && !self.is_head {
             let error = self.body["error"].as_object().expect("an error");
             assert_eq!(self.body.as_object().expect("an object").len(), 1, "{self:?}");
             assert!(error["code"].is_string() && error["message"].is_string(), "{self:?}");
@@ -98,22 +120,22 @@ impl Response {
     /// Panics unless this is an error with this status and code.
     #[track_caller]
     pub fn assert_error(&self, status: u16, code: &str) {
-        assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.body["error"]["code"].as_str(), (!self.is_head).then_some(code), "{}", self.text);
     }
 
     /// Panics unless this is a 400 that names this field or parameter.
     #[track_caller]
     pub fn assert_bad_field(&self, field: &str) {
         self.assert_error(400, "BAD_REQUEST");
-        assert_eq!(self.body["error"]["field"], field, "{}", self.text);
+        assert_eq!(self.body["error"]["field"].as_str(), (!self.is_head).then_some(field), "{}", self.text);
     }
 
     /// Panics unless this is the 401 that the contract fixes.
     #[track_caller]
     pub fn assert_unauthorized(&self) {
         assert_eq!(self.status, 401, "{}", self.text);
-        let body = r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#;
-        assert_eq!(self.text, body);
+        self.assert_text(r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#);
         assert_eq!(self.header("www-authenticate"), Some("Bearer realm=\"medtwin\""));
     }
 
@@ -121,16 +143,16 @@ impl Response {
     #[track_caller]
     pub fn assert_forbidden(&self) {
         assert_eq!(self.status, 403, "{}", self.text);
-        let body =
-            r#"{"error": {"code": "FORBIDDEN", "message": "API key does not have required permissions"}}"#;
-        assert_eq!(self.text, body);
+        self.assert_text(
+            r#"{"error": {"code": "FORBIDDEN", "message": "API key does not have required permissions"}}"#,
+        );
     }
 
     /// Panics unless this is the 404 that a caller gets for everything that does not exist in the caller's account.
     #[track_caller]
     pub fn assert_not_found(&self) {
         assert_eq!(self.status, 404, "{}", self.text);
-        assert_eq!(self.text, r#"{"error": {"code": "NOT_FOUND", "message": "Not found"}}"#);
+        self.assert_text(r#"{"error": {"code": "NOT_FOUND", "message": "Not found"}}"#);
     }
 }
 

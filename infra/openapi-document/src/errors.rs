@@ -18,7 +18,10 @@ use crate::accepts_idempotency_key;
 fn all() -> [(Error, &'static str); 11] {
     const CAUSE: &str = "an example";
     [
-        (Error::bad_field("name", "is required"), "The body or a parameter is malformed or out of range, or a field or query parameter is unknown or repeated."),
+        (
+            Error::bad_field("name", "is required"),
+            "The body or a parameter is malformed or out of range, or a field or query parameter is unknown or repeated.",
+        ),
         (
             Error::unauthorized(Unauthenticated::Unknown),
             "The credential is missing, malformed, unknown, expired or revoked, or the session has ended.",

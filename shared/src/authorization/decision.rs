@@ -241,8 +241,10 @@ enum Rule {
 }
 
 /// Returns the rule of a route, or `None` if the route has no rule. This is the only place that assigns rules to routes.
+/// `HEAD` has the rule of `GET`.
 fn rule(method: &str, route: &str) -> Option<Rule> {
     const PROJECT: &str = "/v1/projects/{project_id}";
+    let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, route) {
         ("GET", "/v1/auth/me") => Rule::AnyCredential,
         ("POST", "/v1/auth/logout" | "/v1/auth/password")

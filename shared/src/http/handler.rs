@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::Future, sync::Arc};
 
 use lambda_http::{
-    Adapter,
+    Adapter, Body,
     http::{HeaderName, HeaderValue, header},
     lambda_runtime::{LambdaEvent, Service, service_fn},
 };
@@ -60,13 +60,15 @@ where
     })
 }
 
-/// Handles one request and adds the headers that every response has.
+/// Handles one request and adds the headers that every response has. A `HEAD` request runs the handler of `GET`, and its
+/// response loses the body.
 async fn respond<H, F>(app: Arc<App>, handle: H, request: Request) -> Result<Response, Infallible>
 where
     H: Fn(Result<Principal, MalformedContext>, Request) -> F,
     F: Future<Output = Result<Response, Error>>,
 {
-    let operation = format!("{} {}", request.method(), request.route());
+    let operation = format!("{} {}", request.sent_method(), request.route());
+    let is_head = request.is_head();
     let mut invocation = Invocation::start(&app, request.id(), operation);
     let (principal, rate_limit) = match request.caller() {
         Ok((principal, rate_limit)) => (Ok(principal), rate_limit),
@@ -96,6 +98,9 @@ where
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     security_headers::add_common(headers);
     cors::insert(headers, &app.allowed_origin);
+    if is_head {
+        *response.body_mut() = Body::Empty;
+    }
     Ok(response)
 }
 
@@ -151,6 +156,32 @@ mod tests {
             assert_eq!(response["body"], body);
             assert_eq!(response["multiValueHeaders"]["x-request-id"], json!(["1"]));
             assert_eq!(response["multiValueHeaders"].get("retry-after"), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn head_request_runs_the_handler_of_get_and_returns_no_body() {
+        let function = function(app().await, |_, request| {
+            let method = request.method().to_owned();
+            future::ready(if request.source_ip() == Some("192.0.2.1") {
+                Ok(json_response(StatusCode::CREATED, &method))
+            } else {
+                Err(Error::not_found())
+            })
+        });
+        for (source_ip, status) in [("192.0.2.1", 201), ("192.0.2.2", 404)] {
+            let mut event = event(&json!({}));
+            event["requestContext"]["identity"]["sourceIp"] = json!(source_ip);
+            let get = invoke(function.clone(), event.clone()).await;
+            for method in [&mut event["httpMethod"], &mut event["requestContext"]["httpMethod"]] {
+                *method = json!("HEAD");
+            }
+            let head = invoke(function.clone(), event).await;
+            assert_eq!(get["statusCode"], status);
+            assert_eq!(head["statusCode"], status);
+            assert_eq!(head["multiValueHeaders"], get["multiValueHeaders"]);
+            assert!(get["body"].as_str().is_some_and(|body| !body.is_empty()), "{get}");
+            assert!(head["body"].as_str().is_none_or(str::is_empty), "{head}");
         }
     }
 

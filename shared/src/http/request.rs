@@ -2,7 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use lambda_http::{RequestExt, http::header, request::RequestContext};
+use lambda_http::{
+    RequestExt,
+    http::{Method, header},
+    request::RequestContext,
+};
 use schemars::json_schema;
 use serde::de::DeserializeOwned;
 
@@ -92,9 +96,21 @@ impl Request {
         id.or_else(|| Some(&self.0.lambda_context_ref()?.request_id)).unwrap_or_default()
     }
 
+    /// Returns the method that the handler sees: `GET` for a `HEAD` request, because its response has the same status and
+    /// headers (RFC 9110, 9.3.2).
     #[must_use]
     pub fn method(&self) -> &str {
+        if self.is_head() { "GET" } else { self.sent_method() }
+    }
+
+    /// Returns the method as the client sent it.
+    pub(super) fn sent_method(&self) -> &str {
         self.0.method().as_str()
+    }
+
+    /// Returns true if the response must have no body.
+    pub(super) fn is_head(&self) -> bool {
+        self.0.method() == Method::HEAD
     }
 
     /// Returns the route as in the template, such as `/v1/projects/{project_id}`.

@@ -10,7 +10,7 @@ use crate::{
     service::{Account, Credential, OwnService, Service},
 };
 
-/// The routes that return pages instead of JSON. The modules `dashboard` and `docs` test them.
+/// The routes that return pages instead of JSON, without their `HEAD` routes. The modules `dashboard` and `docs` test them.
 const PAGES: [(&str, &str); 4] =
     [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
 
@@ -49,14 +49,30 @@ async fn every_template_route_is_in_the_operation_table() {
     let mut protected: Vec<_> = protected().map(|(method, path, _)| (method, path)).collect();
     protected.sort_unstable();
     assert_eq!(in_template(false), protected);
-    assert_eq!(in_template(true), [&PAGES[..], &operation_table::public_routes()].concat());
+    let mut public: Vec<_> = operation_table::with_head(PAGES).collect();
+    public.extend(operation_table::public_routes());
+    public.sort_unstable();
+    assert_eq!(in_template(true), public);
+}
+
+#[tokio::test]
+async fn every_get_route_has_a_head_route_of_the_same_function_and_authorizer() {
+    let service = OwnService::start().await;
+    let of_method = |method: &str| {
+        let routes = service.gateway.routes().iter().filter(|route| route.method == method);
+        let mut routes: Vec<_> = routes.map(|route| (&route.path, &route.function, route.public)).collect();
+        routes.sort_unstable();
+        routes
+    };
+    assert!(!of_method("GET").is_empty());
+    assert_eq!(of_method("GET"), of_method("HEAD"));
 }
 
 #[test]
 fn every_operation_has_a_row_and_is_implemented_by_its_function() {
     let mut documented: Vec<_> = operations().map(|operation| operation.route.to_owned()).collect();
-    let mut in_table: Vec<_> =
-        operation_table::routes().map(|(method, path)| format!("{method} {path}")).collect();
+    let in_table = operation_table::routes().filter(|(method, _)| *method != "HEAD");
+    let mut in_table: Vec<_> = in_table.map(|(method, path)| format!("{method} {path}")).collect();
     documented.sort_unstable();
     in_table.sort_unstable();
     assert_eq!(documented, in_table);

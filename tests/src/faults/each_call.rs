@@ -73,7 +73,9 @@ impl fmt::Display for Operation {
 impl Operation {
     /// Returns each route of the API and each command of the operator.
     async fn all(service: &OwnService) -> Vec<Arc<Self>> {
-        let routes = operation_table::routes().map(|(method, path)| format!("{method} {path}"));
+        // A `HEAD` request runs the handler of `GET`.
+        let routes = operation_table::routes().filter(|(method, _)| *method != "HEAD");
+        let routes = routes.map(|(method, path)| format!("{method} {path}"));
         let commands = operator_commands(service).await;
         let commands = commands.into_iter().map(|command| format!("operator {command}"));
         let mut operations = Vec::new();

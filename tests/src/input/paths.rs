@@ -95,7 +95,7 @@ async fn unknown_route_returns_404_with_and_without_a_credential() {
         "/../../etc/passwd",
         "/v1/users",
     ] {
-        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
             assert_not_found(&target, method, path, "{}").await;
             target.service.raw(&format!("{method} {path}"), &[], "").await.assert_not_found();
         }
@@ -108,7 +108,7 @@ async fn unsupported_method_returns_404() {
     let before = target.state().await;
     let routes = routes(&target);
     for (_, route, path) in &routes {
-        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "FETCH"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "head", "FETCH"] {
             if !routes.iter().any(|(supported, of, _)| (*supported, of) == (method, route)) {
                 assert_not_found(&target, method, path, "{}").await;
             }
@@ -118,14 +118,26 @@ async fn unsupported_method_returns_404() {
 }
 
 #[tokio::test]
-async fn head_returns_404_without_a_body() {
+async fn head_returns_the_status_and_headers_of_get_without_a_body() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}", target.session.0);
-    for path in ["/v1/health", "/v1/projects", "/v1/auth/me"] {
-        let response =
-            target.service.exchange(&format!("HEAD {path}"), &[authorization.as_bytes()], "").await;
-        assert!(response.starts_with("HTTP/1.1 404 ") && response.ends_with("\r\n\r\n"), "{response}");
-        assert!(response.contains("\r\nx-request-id: "), "{response}");
+    let routes = routes(&target).into_iter().filter(|(method, ..)| *method == "GET").map(|(.., path)| path);
+    let pages = ["/", "/docs", "/dashboard", "/dashboard/assets/0/main.js"].map(str::to_owned);
+    let unusual = ["/v1/projects?limit=0", "/v1/projects/proj_unknown", "/v1/nothing"].map(str::to_owned);
+    for path in routes.chain(pages).chain(unusual) {
+        for headers in [&[] as &[&[u8]], &[authorization.as_bytes()]] {
+            let exchange = async |method: &str| {
+                let response = target.service.exchange(&format!("{method} {path}"), headers, "").await;
+                let (head, body) = response.split_once("\r\n\r\n").expect("the end of the headers");
+                let differs = ["content-length", "date", "x-request-id", "x-amz"];
+                let lines = head.lines().filter(|line| !differs.iter().any(|name| line.starts_with(name)));
+                (lines.map(str::to_owned).collect::<Vec<_>>(), body.to_owned())
+            };
+            let (get, (head, body)) = (exchange("GET").await, exchange("HEAD").await);
+            assert_eq!(head, get.0, "{path}");
+            assert_eq!(body, "", "{path}");
+            assert!(!get.1.is_empty() || path == "/", "{path}");
+        }
     }
 }
 

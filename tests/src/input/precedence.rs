@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     input::bodies,
     operation_table,
-    operations::openapi::DOCUMENT,
+    operations::openapi::described,
     response::{Response, text},
     service::{Credential, OwnService, PASSWORD, Service, key_path, new_address},
     target::Target,
@@ -54,7 +54,7 @@ const MALFORMED: [Malformed; 7] = [
 impl Malformed {
     /// Returns true if a request of an operation can be malformed in this way.
     fn applies(self, method: &str, route: &str) -> bool {
-        let operation = &DOCUMENT["paths"][route][method.to_ascii_lowercase()];
+        let operation = described(method, route);
         let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         match self {
             Self::Nothing | Self::Query => true,

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     input::bodies,
     operation_table::{self, lists},
-    operations::openapi::DOCUMENT,
+    operations::openapi::described,
     response::text,
     service::{Account, Credential, PASSWORD, Service, new_address},
     target::Target,
@@ -185,7 +185,7 @@ async fn unknown_value_returns_400() {
 
 /// Returns the query parameters of an operation.
 fn declared(method: &str, route: &str) -> Vec<&'static str> {
-    let parameters = &DOCUMENT["paths"][route][method.to_ascii_lowercase()]["parameters"];
+    let parameters = &described(method, route)["parameters"];
     let parameters = parameters.as_array().into_iter().flatten();
     parameters
         .filter(|parameter| parameter["in"] == "query")
