@@ -1,6 +1,7 @@
 //! HTTP: the conversion between Lambda events and a handler's requests and responses, and the types that describe
 //! operations in the OpenAPI document.
 
+pub mod caching;
 mod cors;
 pub mod event;
 pub mod examples;

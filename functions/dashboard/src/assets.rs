@@ -6,6 +6,7 @@
 use std::{fmt::Write, sync::LazyLock};
 
 use sha2::{Digest, Sha256};
+use shared::http::caching::EntityTag;
 
 #[derive(Debug)]
 pub(crate) struct Asset {
@@ -17,6 +18,7 @@ pub(crate) struct Assets {
     /// First 64 bits of the SHA-256 hash over the names and contents of all files, in hexadecimal.
     hash: String,
     page: String,
+    page_tag: EntityTag,
 }
 
 /// The page, with the placeholder `ASSETS` for the URL of the folder with its files.
@@ -75,12 +77,17 @@ pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         write!(hash, "{byte:02x}").expect("writing to a String never fails");
     }
     let page = PAGE.replace("ASSETS", &format!("./dashboard/assets/{hash}"));
-    Assets { hash, page }
+    let page_tag = EntityTag::of(&page);
+    Assets { hash, page, page_tag }
 });
 
 impl Assets {
     pub(crate) fn page(&self) -> &str {
         &self.page
+    }
+
+    pub(crate) fn page_tag(&self) -> &EntityTag {
+        &self.page_tag
     }
 
     /// Returns the file with this name if `hash` is the current hash.

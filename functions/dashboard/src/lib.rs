@@ -8,7 +8,11 @@ use std::sync::Arc;
 use shared::{
     error::Error,
     http::{
-        self, Event, HeaderValue, Request, Response, StatusCode, header, openapi::Operation, security_headers,
+        self, Event, HeaderValue, Request, Response, StatusCode,
+        caching::{self, Caching},
+        header,
+        openapi::Operation,
+        security_headers,
     },
     runtime::{app::App, function::Function},
 };
@@ -25,8 +29,11 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
         ("GET", "/") => redirect(&relative_reference(request.path(), "dashboard")),
-        // Not cached, because it links to the current hash of its files.
-        ("GET", "/dashboard") => security_headers::html(ASSETS.page()),
+        // Revalidated each time, because it links to the current hash of its files.
+        ("GET", "/dashboard") => {
+            let page = security_headers::html(ASSETS.page());
+            caching::cached(&request, page, ASSETS.page_tag(), Caching::Revalidate)
+        }
         ("GET", "/dashboard/assets/{hash}/{file}") => {
             let (hash, file): (String, String) = (request.path_id("hash")?, request.path_id("file")?);
             asset_response(ASSETS.find(&hash, &file).ok_or_else(Error::not_found)?)
@@ -56,14 +63,12 @@ fn redirect(location: &str) -> Response {
     response
 }
 
-/// Serves a file as immutable (RFC 8246), because its URL contains a hash of the content.
+/// Serves a file as immutable, because its URL contains a hash of the content.
 fn asset_response(asset: &Asset) -> Response {
     let mut response = Response::new(asset.text.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type()));
-    let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
-    headers.insert(header::CACHE_CONTROL, immutable);
-    response
+    let media_type = HeaderValue::from_static(asset.media_type());
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    caching::storable(response, Caching::Immutable)
 }
 
 /// The directives of the Content Security Policy: the page may load files and call the API on its own origin only.

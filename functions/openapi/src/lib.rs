@@ -11,6 +11,7 @@ use shared::{
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode,
+        caching::{self, Caching, EntityTag},
         openapi::{Credentials, Operation, Success, Tag},
         security_headers,
     },
@@ -28,16 +29,19 @@ static CSP_DIRECTIVE: LazyLock<String> = LazyLock::new(|| {
     format!("style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
 });
 
+static DOCUMENT_TAG: LazyLock<EntityTag> = LazyLock::new(|| EntityTag::of(DOCUMENT));
+static PAGE_TAG: LazyLock<EntityTag> = LazyLock::new(|| EntityTag::of(PAGE));
+
 pub const OPERATIONS: &[Operation] = &[Operation {
     route: "GET /v1/openapi.json",
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Service,
     name: "getDescription",
     summary: "Get the OpenAPI document",
-    description: "Returns this API's OpenAPI document, for tools that generate clients, tests or documentation.",
+    description: "Returns this API's OpenAPI document, for tools that generate clients, tests or documentation. The document may be stored for five minutes.",
     credentials: Credentials::None,
     id: None,
-    parameters: &[],
+    parameters: &[caching::PARAMETER],
     body: None,
     success: Success {
         status: 200,
@@ -53,8 +57,14 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     match request.route() {
-        "/v1/openapi.json" => Ok(http::json_text(StatusCode::OK, DOCUMENT)),
-        "/docs" => Ok(security_headers::with_page_headers(security_headers::html(PAGE), &CSP_DIRECTIVE)),
+        "/v1/openapi.json" => {
+            let document = http::json_text(StatusCode::OK, DOCUMENT);
+            Ok(caching::cached(&request, document, &DOCUMENT_TAG, Caching::FiveMinutes))
+        }
+        "/docs" => {
+            let page = security_headers::with_page_headers(security_headers::html(PAGE), &CSP_DIRECTIVE);
+            Ok(caching::cached(&request, page, &PAGE_TAG, Caching::FiveMinutes))
+        }
         _ => Err(Error::not_found()),
     }
 }

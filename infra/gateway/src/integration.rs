@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
-};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,7 +19,7 @@ struct FunctionResponse {
 }
 
 /// Returns `None` if `result` is not a valid response.
-pub(crate) fn to_response(result: &[u8]) -> Option<Response<Body>> {
+pub(crate) fn to_response(result: &[u8]) -> Option<Response<Vec<u8>>> {
     let result: FunctionResponse = serde_json::from_slice(result).ok()?;
     let mut headers = HeaderMap::new();
     for (name, value) in result.headers.unwrap_or_default() {
@@ -35,7 +32,7 @@ pub(crate) fn to_response(result: &[u8]) -> Option<Response<Body>> {
     let json = HeaderValue::from_static("application/json");
     headers.entry(header::CONTENT_TYPE).or_insert(json);
 
-    let mut response = Response::new(Body::from(result.body.unwrap_or_default()));
+    let mut response = Response::new(result.body.unwrap_or_default().into_bytes());
     *response.status_mut() = StatusCode::from_u16(result.status_code).ok()?;
     *response.headers_mut() = headers;
     Some(response)
@@ -61,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    fn response(result: &Value) -> Option<Response<Body>> {
+    fn response(result: &Value) -> Option<Response<Vec<u8>>> {
         to_response(result.to_string().as_bytes())
     }
 

@@ -5,6 +5,7 @@
 
 mod authorizer_result;
 mod aws_names;
+mod compression;
 mod cors;
 mod data;
 mod demo;

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::{
-    authorizer_result, aws_names, event,
+    authorizer_result, aws_names, compression, event,
     gateway_response::ResponseType,
     integration,
     invoke::Functions,
@@ -118,7 +118,9 @@ impl RestApi {
             tracing::warn!(target: TARGET, function, error_type = error.error_type, "a function failed");
             if error.is_rejection { ResponseType::IntegrationFailure } else { ResponseType::FunctionFailure }
         })?;
-        integration::to_response(&result).ok_or(ResponseType::FunctionFailure)
+        let response = integration::to_response(&result).ok_or(ResponseType::FunctionFailure)?;
+        let response = compression::compress(response, &parts.headers, self.api.minimum_compression_size);
+        Ok(response.map(Body::from))
     }
 
     /// Returns the authorizer's context if the authorizer allows the request.
@@ -294,6 +296,20 @@ mod tests {
         let response = send("GET", "/missing", &[], "").await;
         assert_eq!(response.status(), 503);
         assert_eq!(response.parts.headers["retry-after"], "1");
+    }
+
+    #[tokio::test]
+    async fn response_of_the_minimum_size_is_compressed_for_clients_that_accept_it() {
+        for (accepted, length, coding) in [
+            (&[("accept-encoding", "gzip")] as &[_], 2_000, Some("gzip")),
+            (&[("accept-encoding", "gzip")], 10, None),
+            (&[], 2_000, None),
+        ] {
+            let response = send("POST", "/public", accepted, "a".repeat(length)).await;
+            assert_eq!(response.status(), 200);
+            let encoding = response.parts.headers.get("content-encoding").map(|value| value.to_str().unwrap());
+            assert_eq!(encoding, coding, "{accepted:?} {length}");
+        }
     }
 
     #[tokio::test]

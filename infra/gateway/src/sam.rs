@@ -98,6 +98,8 @@ pub(crate) struct ApiProperties {
     pub(crate) gateway_responses: BTreeMap<String, Value>,
     #[serde(default)]
     pub(crate) binary_media_types: Vec<String>,
+    /// In bytes. If it is missing, responses are not compressed.
+    pub(crate) minimum_compression_size: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]

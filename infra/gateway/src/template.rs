@@ -43,6 +43,7 @@ pub(crate) struct Api {
     pub(crate) stage: String,
     pub(crate) routes: Routes,
     pub(crate) responses: GatewayResponses,
+    pub(crate) minimum_compression_size: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -253,7 +254,12 @@ impl TemplateBuilder {
             responses.insert(kind, response);
         }
         Ok(Template {
-            api: Api { stage: api.stage_name, routes, responses },
+            api: Api {
+                stage: api.stage_name,
+                routes,
+                responses,
+                minimum_compression_size: api.minimum_compression_size,
+            },
             functions: self.functions,
             tables: self.tables,
             secrets: self.secrets,

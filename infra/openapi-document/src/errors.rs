@@ -125,6 +125,7 @@ pub(crate) fn headers() -> Value {
         "RateLimit-Policy": text("The rate limit of the API key, if the request counted against it. For example, `\"default\";q=100;w=60` allows 100 requests in 60 seconds."),
         "RateLimit": text("What remains of the rate limit of the API key, if the request counted against it. For example, `\"default\";r=42;t=18` means that 42 requests remain and that the limit resets in 18 seconds."),
         "WWW-Authenticate": text("The accepted kind of credential (RFC 6750, section 3), if the request was rejected before it reached the operation."),
+        "ETag": text("The version of the content. Send it as `If-None-Match` to get the content only if it has changed."),
         "Idempotency-Replayed": text("`true` if this response repeats the response to an earlier request with the same `Idempotency-Key`."),
     })
 }

@@ -10,7 +10,7 @@ use schemars::{
 };
 use serde_json::{Map, Value, json};
 use shared::http::{
-    idempotency,
+    caching, idempotency,
     openapi::{Body, Credentials, Location, Operation, Parameter, Success, Tag},
 };
 
@@ -108,6 +108,11 @@ fn describe(
         .extend(operation.parameters.iter().map(|parameter| optional_parameter(parameter, request_schemas)));
     let mut responses = Map::new();
     responses.insert(operation.success.status.to_string(), success(operation, response_schemas));
+    if is_cached(operation) {
+        let headers = errors::header_references(&["X-Request-Id", "ETag"]);
+        let description = "The client has stored the current content. The response has no body.";
+        responses.insert("304".to_owned(), json!({"description": description, "headers": headers}));
+    }
     for status in errors::statuses(operation) {
         let mut error = json!({"$ref": format!("#/components/responses/{status}")});
         if let Some((_, description)) = operation.errors.iter().find(|(specific, _)| *specific == status) {
@@ -169,6 +174,11 @@ fn accepts_idempotency_key(operation: &Operation) -> bool {
     operation.parameters.iter().any(|parameter| parameter.name == idempotency::PARAMETER.name)
 }
 
+/// Returns true if clients can revalidate the response.
+fn is_cached(operation: &Operation) -> bool {
+    operation.parameters.iter().any(|parameter| parameter.name == caching::PARAMETER.name)
+}
+
 fn security(credentials: Credentials) -> Value {
     match credentials {
         Credentials::None => json!([]),
@@ -185,6 +195,9 @@ fn success(operation: &Operation, response_schemas: &mut SchemaGenerator) -> Val
     }
     if accepts_idempotency_key(operation) {
         headers.push("Idempotency-Replayed");
+    }
+    if is_cached(operation) {
+        headers.push("ETag");
     }
     let mut response = json!({"description": description, "headers": errors::header_references(&headers)});
     if let Some((schema, example)) = body {

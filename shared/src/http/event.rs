@@ -13,7 +13,8 @@ use crate::http::idempotency::IDEMPOTENCY_KEY;
 pub struct Event(pub(super) LambdaRequest);
 
 /// The request headers that functions read.
-const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::USER_AGENT, IDEMPOTENCY_KEY];
+const HEADERS: [HeaderName; 4] =
+    [header::CONTENT_TYPE, header::USER_AGENT, header::IF_NONE_MATCH, IDEMPOTENCY_KEY];
 
 impl<'de> Deserialize<'de> for Event {
     /// Deserializes an event and removes all headers that functions do not read. `lambda_http` rejects the whole event if one

@@ -177,6 +177,11 @@ impl Request {
         self.0.headers().get(header::USER_AGENT)?.to_str().ok()
     }
 
+    /// Returns the values of the `If-None-Match` header that are visible ASCII.
+    pub(super) fn if_none_match(&self) -> impl Iterator<Item = &str> {
+        self.0.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok())
+    }
+
     /// Checks the names of the query parameters. Pages are not in `operations`. They ignore all parameters, so that a link
     /// to them works whatever a mail program or a search engine adds to it.
     ///
