@@ -11,6 +11,7 @@ pub mod json;
 pub mod openapi;
 mod query;
 mod rate_limit_headers;
+pub mod redirect;
 pub mod request;
 pub mod response;
 pub mod security_headers;

@@ -7,3 +7,4 @@ pub mod paths;
 pub mod precedence;
 pub mod queries;
 pub mod raw_requests;
+pub mod unknown_pages;

@@ -6,6 +6,7 @@ pub mod api_keys_list;
 pub mod api_keys_revoke;
 pub mod api_keys_rotate;
 pub mod audit_events;
+pub mod caching;
 pub mod dashboard;
 pub mod docs;
 pub mod documented_examples;

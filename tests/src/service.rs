@@ -389,7 +389,7 @@ impl Service {
     /// Sends a request like [`Self::exchange`], parses the response, and checks it against the OpenAPI document.
     pub async fn raw(&self, line: &str, headers: &[&[u8]], body: &str) -> Response {
         let (method, path) = line.split_once(' ').expect("a method and a path");
-        let response = Response::parse(method, &self.exchange(line, headers, body).await);
+        let response = Response::parse(method, path, &self.exchange(line, headers, body).await);
         assert_described(method, path, &response);
         response
     }
@@ -555,8 +555,9 @@ impl Request {
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         // In a box, because it is large and becomes a part of each test's future.
         let response = Box::pin(http.execute(request)).await.expect("a response");
-        let response = Response::read(method.as_str(), response).await;
-        assert_described(method.as_str(), &path[self.base_length..], &response);
+        let path = &path[self.base_length..];
+        let response = Response::read(method.as_str(), path, response).await;
+        assert_described(method.as_str(), path, &response);
         response
     }
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use shared::{
     error::Error,
     http::{
-        self, Event, HeaderValue, Request, Response, StatusCode,
+        self, Event, HeaderValue, Request, Response,
         caching::{self, Caching},
         header,
         openapi::Operation,
-        security_headers,
+        redirect, security_headers,
     },
     runtime::{app::App, function::Function},
 };
@@ -28,7 +28,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
-        ("GET", "/") => redirect(&relative_reference(request.path(), "dashboard")),
+        ("GET", "/") => redirect::to_child(request.path(), "dashboard"),
         // Revalidated each time, because it links to the current hash of its files.
         ("GET", "/dashboard") => {
             let page = security_headers::html(ASSETS.page());
@@ -41,26 +41,6 @@ async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
         _ => return Err(Error::not_found()),
     };
     Ok(security_headers::with_page_headers(response, CSP_DIRECTIVES))
-}
-
-/// Returns a relative reference from `path` to `name` below it. It is relative because the function doesn't know whether
-/// the browser's URL has a stage in front of the path. If `path` has no trailing slash, browsers resolve references
-/// against its parent (RFC 3986, 5.2.3), so the reference repeats the last segment.
-fn relative_reference(path: &str, name: &str) -> String {
-    match path.rsplit_once('/') {
-        Some((_, last)) if !last.is_empty() => format!("./{last}/{name}"),
-        _ => format!("./{name}"),
-    }
-}
-
-/// Redirects temporarily (302).
-fn redirect(location: &str) -> Response {
-    let mut response = http::no_content();
-    *response.status_mut() = StatusCode::FOUND;
-    if let Ok(location) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
 }
 
 /// Serves a file as immutable, because its URL contains a hash of the content.
@@ -79,13 +59,6 @@ const CSP_DIRECTIVES: &str = "script-src 'self'; style-src 'self'; img-src 'self
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn relative_reference_resolves_below_the_path() {
-        assert_eq!(relative_reference("/", "dashboard"), "./dashboard");
-        assert_eq!(relative_reference("/live/", "dashboard"), "./dashboard");
-        assert_eq!(relative_reference("/live", "dashboard"), "./live/dashboard");
-    }
 
     #[test]
     fn page_has_a_strict_policy_and_security_headers() {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::{
     body::Body,
-    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use serde::Deserialize;
+
+use crate::compression;
 
 /// The reason for a gateway response.
 ///
@@ -89,7 +91,7 @@ pub(crate) struct GatewayResponses(HashMap<ResponseType, GatewayResponse>);
 pub(crate) struct GatewayResponse {
     status: Option<StatusCode>,
     headers: Vec<(HeaderName, Expression)>,
-    body: Option<String>,
+    templates: ResponseTemplates,
 }
 
 /// The value of a header: a constant, or the id of the request.
@@ -116,11 +118,37 @@ struct ResponseParameters {
     headers: BTreeMap<String, String>,
 }
 
-#[derive(Default, Deserialize)]
+/// The bodies by media type. A body contains no variables.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResponseTemplates {
     #[serde(rename = "application/json")]
     json: Option<String>,
+    #[serde(rename = "text/html")]
+    html: Option<String>,
+}
+
+const JSON: &str = "application/json";
+const HTML: &str = "text/html";
+
+impl ResponseTemplates {
+    /// Returns the media type and the body for a request with these `Accept` headers: the first media type that has a template,
+    /// otherwise JSON. So browsers, which put `text/html` first, get the page, and programs get JSON.
+    ///
+    /// AWS documents this rule for the templates of integrations only. For gateway responses, it documents just that the keys of
+    /// the templates are media types. If it uses JSON for every request, browsers get JSON too.
+    fn select(&self, accept: &HeaderMap) -> (&'static str, Option<&str>) {
+        let lines = accept.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut accepted = lines
+            .flat_map(|line| line.split(','))
+            .filter_map(compression::weighted)
+            .filter_map(|(name, weight)| (weight > 0.0).then_some(name));
+        let first = accepted.find(|name| name.eq_ignore_ascii_case(JSON) || name.eq_ignore_ascii_case(HTML));
+        match (first, &self.html) {
+            (Some(name), Some(html)) if name.eq_ignore_ascii_case(HTML) => (HTML, Some(html)),
+            _ => (JSON, self.json.as_deref()),
+        }
+    }
 }
 
 impl TryFrom<Properties> for GatewayResponse {
@@ -141,12 +169,13 @@ impl TryFrom<Properties> for GatewayResponse {
                 Ok((name, Expression::parse(&value)?))
             })
             .collect::<Result<_, String>>()?;
-        let body = properties.response_templates.json;
-        if body.as_ref().is_some_and(|body| body.contains("$context") || body.contains("$stageVariables")) {
+        let templates = properties.response_templates;
+        let mut bodies = [&templates.json, &templates.html].into_iter().flatten();
+        if bodies.any(|body| body.contains("$context") || body.contains("$stageVariables")) {
             // API Gateway substitutes variables without escaping.
             return Err("a body with variables is not supported".to_owned());
         }
-        Ok(Self { status, headers, body })
+        Ok(Self { status, headers, templates })
     }
 }
 
@@ -171,17 +200,24 @@ impl GatewayResponses {
         self.0.insert(kind, response);
     }
 
-    /// Returns the response of type `kind` to the request `request_id`.
-    pub(crate) fn response(&self, kind: ResponseType, request_id: &HeaderValue) -> Response<Body> {
+    /// Returns the response of type `kind` to the request `request_id` with these headers.
+    pub(crate) fn response(
+        &self,
+        kind: ResponseType,
+        request_id: &HeaderValue,
+        request_headers: &HeaderMap,
+    ) -> Response<Body> {
         let (default_status, message) = kind.default();
         let defined = self.0.get(&kind).or_else(|| self.0.get(&kind.fallback()));
-        let body = defined.and_then(|defined| defined.body.clone());
-        let body = body.unwrap_or_else(|| serde_json::json!({ "message": message }).to_string());
+        let selected = defined.map(|defined| defined.templates.select(request_headers));
+        let (media_type, body) = selected.unwrap_or((JSON, None));
+        let default_body = || serde_json::json!({ "message": message }).to_string();
+        let body = body.map_or_else(default_body, ToOwned::to_owned);
 
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = defined.and_then(|defined| defined.status).unwrap_or(default_status);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         for (name, expression) in defined.into_iter().flat_map(|defined| &defined.headers) {
             let value = match expression {
                 Expression::Constant(value) => value,
@@ -206,7 +242,7 @@ mod tests {
     }
 
     fn respond(responses: &GatewayResponses, kind: ResponseType) -> (u16, Response<Body>) {
-        let response = responses.response(kind, &HeaderValue::from_static("the-id"));
+        let response = responses.response(kind, &HeaderValue::from_static("the-id"), &HeaderMap::new());
         (response.status().as_u16(), response)
     }
 
@@ -227,6 +263,41 @@ mod tests {
     }
 
     #[test]
+    fn accept_header_selects_the_template() {
+        let responses = responses(json!({
+            "MISSING_AUTHENTICATION_TOKEN": {"ResponseTemplates": {"application/json": "{}", "text/html": "<p>"}},
+            "ACCESS_DENIED": {"ResponseTemplates": {"application/json": "{}"}},
+        }))
+        .unwrap();
+        let media_type = |kind, accept: Option<&str>| {
+            let accept = accept.map(|value| (header::ACCEPT, HeaderValue::from_str(value).unwrap()));
+            let accept: HeaderMap = accept.into_iter().collect();
+            let response = responses.response(kind, &HeaderValue::from_static("the-id"), &accept);
+            response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned()
+        };
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+        for (accept, expected) in [
+            (None, JSON),
+            (Some(""), JSON),
+            (Some("*/*"), JSON),
+            (Some("text/*"), JSON),
+            (Some("application/json"), JSON),
+            (Some("application/json, text/plain, */*"), JSON),
+            (Some("application/json, text/html"), JSON),
+            (Some("application/xml"), JSON),
+            (Some("text/html;q=0"), JSON),
+            (Some("text/html"), HTML),
+            (Some("Text/HTML ; charset=utf-8"), HTML),
+            (Some("application/xml, text/html;q=0.5"), HTML),
+            (Some(browser), HTML),
+        ] {
+            assert_eq!(media_type(ResponseType::MissingAuthenticationToken, accept), expected, "{accept:?}");
+        }
+        assert_eq!(media_type(ResponseType::AccessDenied, Some(browser)), JSON);
+        assert_eq!(media_type(ResponseType::Unauthorized, Some(browser)), JSON);
+    }
+
+    #[test]
     fn unsupported_definitions_are_rejected() {
         for defined in [
             json!({"UNAUTHORISED": {}}),
@@ -236,7 +307,8 @@ mod tests {
             json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "context.identity.sourceIp"}}}}),
             json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X-A": "bare"}}}}),
             json!({"UNAUTHORIZED": {"ResponseParameters": {"Headers": {"X A": "'b'"}}}}),
-            json!({"UNAUTHORIZED": {"ResponseTemplates": {"text/html": "no"}}}),
+            json!({"UNAUTHORIZED": {"ResponseTemplates": {"text/plain": "no"}}}),
+            json!({"UNAUTHORIZED": {"ResponseTemplates": {"text/html": "$context.path"}}}),
             json!({"UNAUTHORIZED": {"ResponseTemplates": {"application/json": "$context.error.messageString"}}}),
         ] {
             assert!(responses(defined.clone()).is_err(), "{defined}");

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, State},
-    http::{HeaderName, HeaderValue, Request, Response, request::Parts},
+    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts},
 };
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -66,11 +66,13 @@ impl RestApi {
         let result = match &route_match {
             _ if head_length(&parts) > MAX_HEAD => Err(ResponseType::RequestTooLarge),
             Some(route_match) => self.serve(&parts, body, route_match, &id, client).await,
+            None if is_stage(&self.api.stage, &parts) => Ok(redirect_to_root()),
             None => Err(ResponseType::MissingAuthenticationToken),
         };
         let header = |id: &str| HeaderValue::try_from(id).expect("an id contains only ASCII characters");
         let request_id = header(&id.id);
-        let mut response = result.unwrap_or_else(|kind| self.api.responses.response(kind, &request_id));
+        let mut response =
+            result.unwrap_or_else(|kind| self.api.responses.response(kind, &request_id, &parts.headers));
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
         headers.insert(HeaderName::from_static("x-amz-apigw-id"), header(&id.extended));
@@ -143,6 +145,21 @@ impl RestApi {
         context.insert("integrationLatency".to_owned(), milliseconds_since(started).into());
         Ok(context)
     }
+}
+
+/// Returns true if the path is only the name of the stage, which is the API's root at the address of AWS.
+fn is_stage(stage: &str, parts: &Parts) -> bool {
+    let path = parts.uri.path().strip_prefix('/').map(|path| path.strip_suffix('/').unwrap_or(path));
+    path == Some(stage) && [Method::GET, Method::HEAD].contains(&parts.method)
+}
+
+/// A link to the stage, as in the page for unknown paths, leads to the root here, because the gateway serves the API without the
+/// stage in front of its paths.
+fn redirect_to_root() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
+    response
 }
 
 /// Returns the length of the request line and of all header values, in bytes.
@@ -234,13 +251,33 @@ mod tests {
     #[tokio::test]
     async fn unknown_route_returns_missing_authentication_token() {
         for (method, path) in
-            [("GET", "/unknown"), ("PUT", "/public"), ("POST", "/public/"), ("POST", "//public")]
+            [("GET", "/unknown"), ("PUT", "/public"), ("POST", "/public//"), ("POST", "//public")]
         {
             let response = send(method, path, &[("authorization", "allow")], "").await;
             assert_eq!(response.status(), 404, "{method} {path}");
             assert_eq!(response.parts.headers["x-request-id"], response.parts.headers["x-amzn-requestid"]);
             assert_eq!(&response.body[..], br#"{"error": "no such route"}"#);
         }
+    }
+
+    #[tokio::test]
+    async fn path_of_the_stage_redirects_to_the_root() {
+        for path in ["/test", "/test/"] {
+            let response = send("GET", path, &[], "").await;
+            assert_eq!(response.status(), 302, "{path}");
+            assert_eq!(response.parts.headers["location"], "/");
+        }
+        for path in ["/test//", "/test/public", "/tests"] {
+            assert_eq!(send("GET", path, &[], "").await.status(), 404, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn trailing_slash_is_ignored_and_kept_in_the_event() {
+        let event = send("POST", "/public/", &[], "").await.json();
+        assert_eq!(event["resource"], "/public");
+        assert_eq!(event["path"], "/public/");
+        assert_eq!(event["requestContext"]["path"], "/test/public/");
     }
 
     #[tokio::test]
@@ -307,7 +344,8 @@ mod tests {
         ] {
             let response = send("POST", "/public", accepted, "a".repeat(length)).await;
             assert_eq!(response.status(), 200);
-            let encoding = response.parts.headers.get("content-encoding").map(|value| value.to_str().unwrap());
+            let encoding =
+                response.parts.headers.get("content-encoding").map(|value| value.to_str().unwrap());
             assert_eq!(encoding, coding, "{accepted:?} {length}");
         }
     }

@@ -148,10 +148,12 @@ impl Routes {
     /// Finds the route of a request. The path determines the resource, and literal segments take precedence over
     /// parameters. If this resource does not have the method, no other resource is tried.
     ///
-    /// `path` is matched as it was sent. Equivalent paths, for example with `//`, `..` or `%2f`, do not match, because
-    /// the authorizer decides on the path as it was sent.
+    /// A slash at the end of `path` is ignored, as API Gateway does for REST APIs
+    /// (<https://github.com/aws-powertools/powertools-lambda-python/issues/1552>). Apart from that, `path` is matched as it was
+    /// sent. Equivalent paths, for example with `//`, `..` or `%2f`, do not match.
     pub(crate) fn find<'path>(&self, method: &str, path: &'path str) -> Option<RouteMatch<'_, 'path>> {
-        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let without_slash = path.strip_suffix('/').filter(|path| !path.is_empty() && !path.ends_with('/'));
+        let parts: Vec<&str> = without_slash.unwrap_or(path).strip_prefix('/')?.split('/').collect();
         let (index, resource) = self
             .0
             .iter()
@@ -286,14 +288,13 @@ mod tests {
             "/",
             "//v1/projects",
             "/v1//projects",
-            "/v1/projects/",
             "/v1/projects//",
             "/v1/./projects",
             "/v1/any/../projects",
             "/V1/projects",
             "/v1%2fprojects",
             "/v1/project%73",
-            "/v1/projects/p/",
+            "/v1/projects/p//",
             "/v1/projects/p/q/r",
             "v1/projects",
             "*",
@@ -302,6 +303,16 @@ mod tests {
         }
         assert_eq!(find("get", "/v1/projects"), None);
         assert_eq!(find("HEAD", "/v1/projects"), None);
+    }
+
+    #[test]
+    fn find_ignores_one_trailing_slash() {
+        assert_eq!(find("GET", "/v1/projects/"), find("GET", "/v1/projects"));
+        let mut routes = routes();
+        assert_eq!(routes.find("GET", "/v1/projects/p/").unwrap().parameters, [("id", "p")]);
+        routes.add("GET", "/", Route::public("root")).unwrap();
+        assert_eq!(routes.find("GET", "/").unwrap().resource, "/");
+        assert!(routes.find("GET", "//").is_none());
     }
 
     #[test]
@@ -381,7 +392,7 @@ mod tests {
         fn find_returns_a_resource_with_the_same_segments(path in "(/(v1|projects|mine|any|[a-z]{0,3})){0,6}") {
             let routes = routes();
             if let Some(route_match) = routes.find("GET", &path) {
-                let parts: Vec<_> = path.split('/').collect();
+                let parts: Vec<_> = path.strip_suffix('/').unwrap_or(&path).split('/').collect();
                 let resource: Vec<_> = route_match.resource.split('/').collect();
                 prop_assert_eq!(parts.len(), resource.len());
                 for (part, template) in parts.iter().zip(resource) {

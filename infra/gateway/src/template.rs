@@ -298,7 +298,7 @@ fn read<T: DeserializeOwned>(location: &str, value: Value) -> Result<T, Template
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderMap, HeaderValue};
 
     use super::*;
     use crate::aws_names::STACK_NAME;
@@ -335,7 +335,8 @@ mod tests {
             yaml::parse(TEMPLATE).unwrap()["Resources"]["Api"]["Properties"]["GatewayResponses"].take();
         for kind in read::<BTreeMap<String, Value>>("", defined).unwrap().into_keys() {
             let id = HeaderValue::from_static("id");
-            let response = responses.response(read("", kind.clone().into()).unwrap(), &id);
+            let kind_id = read("", kind.clone().into()).unwrap();
+            let response = responses.response(kind_id, &id, &HeaderMap::new());
             for (name, value) in [
                 ("access-control-allow-origin", "https://nobody.invalid"),
                 (
@@ -345,6 +346,7 @@ mod tests {
                 ("cache-control", "no-store"),
                 ("strict-transport-security", "max-age=63072000; includeSubDomains"),
                 ("x-content-type-options", "nosniff"),
+                ("content-security-policy", "default-src; base-uri; form-action; frame-ancestors"),
             ] {
                 assert_eq!(response.headers()[name], value, "{kind}");
             }
@@ -369,7 +371,8 @@ mod tests {
             (ResponseType::ApiConfigurationError, internal),
             (ResponseType::Default5xx, internal),
         ] {
-            let (parts, body) = responses.response(kind, &HeaderValue::from_static("id")).into_parts();
+            let (parts, body) =
+                responses.response(kind, &HeaderValue::from_static("id"), &HeaderMap::new()).into_parts();
             let retry_after = parts.headers.get("retry-after").map(|value| value.to_str().unwrap());
             let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
             let actual = (parts.status.as_u16(), retry_after, str::from_utf8(&body).unwrap());

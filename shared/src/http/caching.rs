@@ -79,9 +79,7 @@ impl EntityTag {
         // A tag may contain commas, so the list cannot be split at them.
         loop {
             rest = rest.trim_start_matches([' ', '\t', ',']);
-            let Some(end) =
-                opaque(rest).strip_prefix('"').and_then(|tag| Some(tag.find('"')? + 2))
-            else {
+            let Some(end) = opaque(rest).strip_prefix('"').and_then(|tag| Some(tag.find('"')? + 2)) else {
                 return false;
             };
             let (tag, after) = opaque(rest).split_at(end);

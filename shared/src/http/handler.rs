@@ -12,22 +12,33 @@ use crate::{
     authorization::{context::MalformedContext, principal::Principal},
     error::Error,
     http::{
-        Event, Request, Response, cors, openapi::Operation, rate_limit_headers, response, security_headers,
+        Event, Request, Response, cors, openapi::Operation, rate_limit_headers, redirect, response,
+        security_headers,
     },
     rate_limit::decision::RateLimitDecision,
     runtime::{app::App, function::Function, invocation::Invocation},
 };
 
-/// Returns a function whose routes need no credential. It implements `operations`, and its other routes are pages.
+/// Returns a function whose routes need no credential. It implements `operations`, and its other routes are pages. Pages
+/// ignore all query parameters, so that a link works whatever a mail program adds to it. A trailing slash redirects to the
+/// page.
 pub fn public<H, F>(app: Arc<App>, operations: &'static [Operation], handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
     function(Arc::clone(&app), move |_, request| {
-        let checked = request.check_query(operations);
-        let handled = checked.map(|()| handle(Arc::clone(&app), request));
-        async { handled?.await }
+        let checked = match request.operation(operations) {
+            Some(operation) => request.check(operation).map(|()| None),
+            None => Ok(request.has_trailing_slash().then(|| redirect::without_slash(request.path()))),
+        };
+        let handled = handle(Arc::clone(&app), request);
+        async {
+            match checked? {
+                Some(redirect) => Ok(redirect),
+                None => handled.await,
+            }
+        }
     })
 }
 
@@ -40,7 +51,10 @@ where
 {
     function(Arc::clone(&app), move |principal, request| {
         let authorized = principal.map_err(Error::unauthorized);
-        let checked = authorized.and_then(|principal| request.check_query(operations).map(|()| principal));
+        let checked = authorized.and_then(|principal| {
+            request.operation(operations).map_or(Ok(()), |operation| request.check(operation))?;
+            Ok(principal)
+        });
         let handled = checked.map(|principal| handle(Arc::clone(&app), principal, request));
         async { handled?.await }
     })

@@ -182,19 +182,29 @@ impl Request {
         self.0.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok())
     }
 
-    /// Checks the names of the query parameters. Pages are not in `operations`. They ignore all parameters, so that a link
-    /// to them works whatever a mail program or a search engine adds to it.
+    /// Returns the one of `operations` that is requested. A page is not an operation.
+    pub(super) fn operation(&self, operations: &'static [Operation]) -> Option<&'static Operation> {
+        let requested = (self.method(), self.route());
+        operations.iter().find(|operation| operation.route.split_once(' ') == Some(requested))
+    }
+
+    /// Returns true if the path ends with a slash that the route does not have. A REST API ignores this slash when it
+    /// matches the route, but the events contain it
+    /// (<https://github.com/aws-powertools/powertools-lambda-python/issues/1552>).
+    pub(super) fn has_trailing_slash(&self) -> bool {
+        self.route() != "/" && self.path().ends_with('/')
+    }
+
+    /// Checks the path and the names of the query parameters for `operation`.
     ///
     /// # Errors
-    /// 400 if the operation that was requested does not declare a parameter, or if a parameter is repeated.
-    pub(super) fn check_query(&self, operations: &[Operation]) -> Result<(), Error> {
-        let requested = (self.method(), self.route());
-        let operation =
-            operations.iter().find(|operation| operation.route.split_once(' ') == Some(requested));
-        match (operation, self.0.query_string_parameters_ref()) {
-            (Some(operation), Some(query)) => query::check(query, operation),
-            _ => Ok(()),
+    /// 404 if the path has a trailing slash, because each operation has exactly one path; 400 if the operation does not
+    /// declare a parameter, or if a parameter is repeated.
+    pub(super) fn check(&self, operation: &Operation) -> Result<(), Error> {
+        if self.has_trailing_slash() {
+            return Err(Error::not_found());
         }
+        self.0.query_string_parameters_ref().map_or(Ok(()), |query| query::check(query, operation))
     }
 
     /// Returns the value of a query parameter that the operation declares.

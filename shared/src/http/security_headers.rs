@@ -13,8 +13,9 @@ const BASE_DIRECTIVES: &str =
 
 /// The headers of every response: use only TLS, do not guess the media type, and neither execute nor frame the content.
 ///
-/// In the template, API Gateway's own responses have the first two headers. They cannot have the third, because header values
-/// in a template must not contain single quotes.
+/// In the template, API Gateway's own responses have these headers, too. Header values in a template must not contain single
+/// quotes, so their policy has directives without a source instead of `'none'`, which means the same
+/// (<https://www.w3.org/TR/CSP3/#match-url-to-source-list>).
 ///
 /// Source: OWASP ASVS 5.0.0, 3.4.
 const COMMON_HEADERS: [(&str, &str); 3] = [

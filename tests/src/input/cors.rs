@@ -58,7 +58,7 @@ async fn preflight_ignores_the_credential() {
 #[tokio::test]
 async fn preflight_of_an_unknown_route_returns_404() {
     let service = Service::start().await;
-    for path in ["/v1", "/v1/nothing", "/v1/projects/", "/v1/projects/proj_a/samples"] {
+    for path in ["/v1", "/v1/nothing", "/v1/projects//", "/v1/projects/proj_a/samples"] {
         let response = preflight(&service, path, ALLOWED_ORIGIN, &[]).await;
         response.assert_not_found();
     }

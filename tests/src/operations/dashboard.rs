@@ -88,12 +88,27 @@ async fn root_below_a_stage_redirects_to_the_dashboard() {
 }
 
 #[tokio::test]
-async fn page_returns_200_and_is_not_cached() {
+async fn trailing_slash_redirects_to_the_page() {
+    let service = Service::start().await;
+    for method in ["GET", "HEAD"] {
+        for (path, location) in
+            [("/dashboard/", "../dashboard"), ("/docs/", "../docs"), ("/docs/?x=1", "../docs")]
+        {
+            let raw = service.exchange(&format!("{method} {path}"), &[], "").await;
+            assert!(raw.starts_with("HTTP/1.1 308 "), "{path}: {raw}");
+            assert!(raw.contains(&format!("\r\nlocation: {location}\r\n")), "{path}: {raw}");
+            assert!(raw.ends_with("\r\n\r\n"), "{path}: {raw}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn page_returns_200_and_is_revalidated() {
     let service = Service::start().await;
     let page = Page::get(&service, "/dashboard", &[]).await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
     page.assert_security_headers();
     assert!(page.text.starts_with("<!doctype html>"), "{}", page.text);
 }
@@ -126,7 +141,7 @@ async fn unknown_file_or_method_returns_404() {
     let script = page.files().into_iter().find(|file| file.ends_with("/main.js")).expect("a script");
     let folder = script.strip_suffix("main.js").expect("a folder");
     for path in [
-        "/dashboard/",
+        "/dashboard//",
         "//dashboard",
         "/Dashboard",
         "/dashboard/page.html",
@@ -134,7 +149,7 @@ async fn unknown_file_or_method_returns_404() {
         "/dashboard/assets/0000000000000000/main.js",
         &format!("/{folder}"),
         &format!("/{folder}page.html"),
-        &format!("/{folder}main.js/"),
+        &format!("/{folder}main.js//"),
         &format!("/{folder}main.JS"),
         &format!("/{folder}..%2fCargo.toml"),
         &format!("/{folder}%2e%2e"),

@@ -34,6 +34,8 @@ async fn returns_committed_page_with_security_headers() {
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("x-frame-options", "DENY"),
+        ("cache-control", "public, max-age=300"),
+        ("vary", "Accept-Encoding"),
     ] {
         assert!(head.lines().any(|line| line == format!("{name}: {value}")), "{name}: {head}");
     }

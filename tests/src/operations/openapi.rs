@@ -102,6 +102,8 @@ pub fn assert_described(method: &str, path: &str, response: &Response) {
             "strict-transport-security",
             "x-content-type-options",
             "content-security-policy",
+            "content-encoding",
+            "vary",
         ]
         .contains(&header);
         let named = described["headers"]
