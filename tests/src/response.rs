@@ -16,7 +16,7 @@ pub struct Response {
     /// The body as text.
     pub text: String,
     /// True for the response to a `HEAD` request, which never has a body.
-    is_head: bool,
+    pub is_head: bool,
 }
 
 impl Response {
@@ -63,11 +63,6 @@ impl Response {
         let is_head = method == "HEAD";
         assert!(!is_head || text.is_empty(), "a response to HEAD has a body: {text}");
         Self { status, headers, body, text, is_head }
-    }
-
-    /// True for the response to a `HEAD` request.
-    pub fn is_head(&self) -> bool {
-        self.is_head
     }
 
     /// Panics unless the body is `expected`, or empty for a `HEAD` request.

@@ -170,8 +170,8 @@ impl TryFrom<Properties> for GatewayResponse {
             })
             .collect::<Result<_, String>>()?;
         let templates = properties.response_templates;
-        let mut bodies = [&templates.json, &templates.html].into_iter().flatten();
-        if bodies.any(|body| body.contains("$context") || body.contains("$stageVariables")) {
+        let has_variable = |body: &String| body.contains("$context") || body.contains("$stageVariables");
+        if [&templates.json, &templates.html].into_iter().flatten().any(has_variable) {
             // API Gateway substitutes variables without escaping.
             return Err("a body with variables is not supported".to_owned());
         }

@@ -43,7 +43,7 @@ where
 }
 
 /// Returns a function that implements `operations`, which all need a credential. If the request has no well-formed context
-/// of the authorizer, the response is 401 and the handler does not run.
+/// of the authorizer, the response is 401 and the handler does not run. A request that is for none of the operations gets 404.
 pub fn authorized<H, F>(app: Arc<App>, operations: &'static [Operation], handle: H) -> impl Function<Event>
 where
     H: Fn(Arc<App>, Principal, Request) -> F + Clone + Send + Sync + 'static,
@@ -52,7 +52,7 @@ where
     function(Arc::clone(&app), move |principal, request| {
         let authorized = principal.map_err(Error::unauthorized);
         let checked = authorized.and_then(|principal| {
-            request.operation(operations).map_or(Ok(()), |operation| request.check(operation))?;
+            request.check(request.operation(operations).ok_or_else(Error::not_found)?)?;
             Ok(principal)
         });
         let handled = checked.map(|principal| handle(Arc::clone(&app), principal, request));
@@ -187,9 +187,8 @@ mod tests {
             let mut event = event(&json!({}));
             event["requestContext"]["identity"]["sourceIp"] = json!(source_ip);
             let get = invoke(function.clone(), event.clone()).await;
-            for method in [&mut event["httpMethod"], &mut event["requestContext"]["httpMethod"]] {
-                *method = json!("HEAD");
-            }
+            event["httpMethod"] = json!("HEAD");
+            event["requestContext"]["httpMethod"] = json!("HEAD");
             let head = invoke(function.clone(), event).await;
             assert_eq!(get["statusCode"], status);
             assert_eq!(head["statusCode"], status);

@@ -1,6 +1,7 @@
-//! Unknown paths in a browser, which sends `Accept: text/html`.
+//! Unknown paths in a browser, which sends `Accept: text/html`. The tests do not use the service at `SERVICE_URL`, because not
+//! every emulator of API Gateway chooses a gateway response by this header.
 
-use crate::service::Service;
+use crate::service::OwnService;
 
 /// What Firefox, Chromium and Safari send when they open a page.
 const BROWSER: &[u8] =
@@ -12,7 +13,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 #[tokio::test]
 async fn browser_gets_a_page_with_a_link_that_leads_to_the_dashboard() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     for path in ["/nothing", "/docs/x", "/v1/nothing", "/%3Cscript%3E"] {
         let response = service.exchange(&format!("GET {path}"), &[BROWSER], "").await;
         let (head, page) = response.split_once("\r\n\r\n").expect("the end of the headers");
@@ -46,7 +47,7 @@ async fn browser_gets_a_page_with_a_link_that_leads_to_the_dashboard() {
 
 #[tokio::test]
 async fn other_clients_get_the_fixed_json_body() {
-    let service = Service::start().await;
+    let service = OwnService::start().await;
     for accept in [
         &[] as &[&[u8]],
         &[b"Accept: */*"],

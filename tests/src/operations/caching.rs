@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use flate2::read::{GzDecoder, ZlibDecoder};
-use reqwest::header::HeaderMap;
+use reqwest::{header::HeaderMap, redirect::Policy};
 
-use crate::service::Service;
+use crate::service::{OwnService, Service};
 
 const CACHED: [&str; 3] = ["/docs", "/v1/openapi.json", "/dashboard"];
 
@@ -18,7 +18,8 @@ struct Reply {
 impl Reply {
     async fn get(service: &Service, method: &str, path: &str, headers: &[(&str, &str)]) -> Self {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = reqwest::Client::new().request(method, format!("{}{path}", service.url));
+        let client = reqwest::Client::builder().redirect(Policy::none()).build().expect("a client");
+        let mut request = client.request(method, format!("{}{path}", service.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -54,7 +55,6 @@ async fn matching_if_none_match_returns_304_with_the_headers_of_the_200() {
                 let response = Reply::get(&service, method, path, &[("If-None-Match", value)]).await;
                 assert_eq!((response.status, response.body.len()), (304, 0), "{method} {path} {value}");
                 assert_eq!(response.stable_headers(), full.stable_headers(), "{method} {path} {value}");
-                assert_eq!(response.header("content-length"), None, "{method} {path} {value}");
             }
         }
         for value in ["\"x\"", "", "x", &tag.to_uppercase()] {
@@ -85,7 +85,8 @@ async fn only_pages_files_and_the_document_may_be_stored() {
 
 #[tokio::test]
 async fn large_response_is_compressed_for_clients_that_accept_it() {
-    let service = Service::start().await;
+    // Not the service at `SERVICE_URL`, because not every emulator of API Gateway compresses.
+    let service = OwnService::start().await;
     for path in ["/docs", "/v1/openapi.json"] {
         let plain = Reply::get(&service, "GET", path, &[]).await;
         assert_eq!(plain.header("content-encoding"), None);

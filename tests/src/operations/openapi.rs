@@ -123,7 +123,7 @@ pub fn assert_described(method: &str, path: &str, response: &Response) {
         );
         return;
     };
-    if response.is_head() {
+    if response.is_head {
         return;
     }
     let content = content.get("application/json").expect("JSON");

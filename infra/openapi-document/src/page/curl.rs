@@ -1,6 +1,7 @@
 //! Example requests as curl commands.
 
 use serde_json::Value;
+use shared::http::idempotency;
 
 use super::{pretty, text};
 
@@ -16,8 +17,10 @@ pub(super) fn curl(described: &Value, method: &str, path: &str, request: Option<
         let name = text(parameter, "name");
         match text(parameter, "in") {
             "path" => path = path.replace(&format!("{{{name}}}"), example(parameter)),
-            // The only header parameter is `Idempotency-Key`, which needs a new value for each request.
-            "header" => lines.push(format!("-H \"{name}: $(uuidgen)\"")),
+            // This header needs a new value for each request. The others are for repeated requests.
+            "header" if name == idempotency::PARAMETER.name => {
+                lines.push(format!("-H \"{name}: $(uuidgen)\""));
+            }
             _ => {}
         }
     }

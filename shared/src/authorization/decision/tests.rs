@@ -299,6 +299,15 @@ proptest! {
     }
 
     #[test]
+    fn head_is_decided_as_get(route in select(&ROUTES[..]), principal in any_principal(), project in option::of("proj_[a-e]")) {
+        let decide = |method| {
+            let request = AuthorizationRequest { project_id: project.as_deref(), ..request(method, route) };
+            check_rule(&request, &principal, AccountStatus::Active)
+        };
+        prop_assert_eq!(decide("HEAD"), decide("GET"));
+    }
+
+    #[test]
     fn key_is_authorized_only_with_the_required_permission_and_scope(
         method in select(&METHODS[..]),
         route in select(&ROUTES[..]),

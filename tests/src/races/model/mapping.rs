@@ -205,7 +205,7 @@ impl Mapping {
         let service = Arc::clone(service);
         Box::pin(async move {
             let body = service.operate(command).await.expect("the command succeeds");
-            Response { status: 200, headers: HeaderMap::new(), text: body.to_string(), body }
+            Response { status: 200, headers: HeaderMap::new(), text: body.to_string(), body, is_head: false }
         })
     }
 
