@@ -76,11 +76,8 @@ impl Caller {
             .replace("{key_id}", &self.key)
             .replace("{project_id}", &self.project)
             .replace("{user_id}", &self.member);
-        let path = if operation_table::lists().contains(&path.as_str()) {
-            format!("{path}?limit={PAGE_SIZE}")
-        } else {
-            path
-        };
+        let is_list = ["GET", "HEAD"].contains(&method) && operation_table::lists().contains(&path.as_str());
+        let path = if is_list { format!("{path}?limit={PAGE_SIZE}") } else { path };
         service.request(method, &path).with(credential).json(&body)
     }
 
