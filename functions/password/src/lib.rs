@@ -111,6 +111,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         app.store.change_password(&credentials, &new_hash, &reservation, session, &audit_context).await?;
         Ok(())
     };
-    app.store.releasing_attempt_on_error(&reservation, change).await?;
+    // Boxed, because it is too large for the stack.
+    app.store.releasing_attempt_on_error(&reservation, Box::pin(change)).await?;
     Ok(http::no_content())
 }

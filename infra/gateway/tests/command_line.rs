@@ -347,9 +347,9 @@ fn invalid_template_is_rejected_with_the_location_of_the_error() {
     for (from, to, expected) in [
         ("Resources:\n", "Resources: [\n", "line "),
         (
-            "TABLE_NAME: !Ref Table",
-            "TABLE_NAME: !Ref Tabel",
-            "Globals.Function.Environment.Variables.TABLE_NAME: unknown reference `Tabel`",
+            "ALLOWED_ORIGIN: !Ref AllowedOrigin",
+            "ALLOWED_ORIGIN: !Ref AllowedOrigen",
+            "Globals.Function.Environment.Variables.ALLOWED_ORIGIN: unknown reference `AllowedOrigen`",
         ),
         ("ReauthorizeEvery: 0", "ReauthorizeEvery: 60", "Resources.Api."),
         ("RestApiId: !Ref Api", "RestApiId: another", "Resources.HealthFunction.Properties.Events."),

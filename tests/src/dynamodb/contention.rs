@@ -112,13 +112,13 @@ impl Contention {
             Err(response) => {
                 // DynamoDB notices a conflict in the first phase of a transaction.
                 sleep(write).await;
-                response
+                *response
             }
         }
     }
 
     /// Starts a write of these items, or returns the response if it conflicts.
-    fn enter(self: Arc<Self>, items: Vec<ItemKey>, is_transaction: bool) -> Result<Entered, Response> {
+    fn enter(self: Arc<Self>, items: Vec<ItemKey>, is_transaction: bool) -> Result<Entered, Box<Response>> {
         let mut in_flight = self.in_flight.lock().unwrap();
         let has_conflict = |item: &ItemKey| {
             in_flight.get(item).is_some_and(|InFlight { transactions, writes }| {
@@ -129,7 +129,7 @@ impl Contention {
         if conflicts.contains(&true) {
             let conflicting = items.iter().zip(&conflicts).filter(|(_, is_conflict)| **is_conflict);
             self.conflicts.lock().unwrap().extend(conflicting.map(|(item, _)| item.clone()));
-            return Err(conflict_response(is_transaction.then_some(&conflicts)));
+            return Err(Box::new(conflict_response(is_transaction.then_some(&conflicts))));
         }
         for item in &items {
             let writes = in_flight.entry(item.clone()).or_default();

@@ -20,27 +20,26 @@ const INTERNAL: Fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "Interna
 /// The number of attempts that the SDK makes for a call. Fewer if each of them takes two seconds.
 const SDK_ATTEMPTS: usize = 3;
 
-/// What is stored about failed attempts, in the whole table.
+/// The failed attempts that the table counts, for all sources, addresses and members.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct StoredFailures {
-    of_sources: usize,
-    of_addresses: u64,
-    of_members: u64,
+    sources: usize,
+    addresses: u64,
+    members: u64,
 }
 
 impl StoredFailures {
-    const NONE: Self = Self { of_sources: 0, of_addresses: 0, of_members: 0 };
-    const ONE: Self = Self { of_sources: 1, of_addresses: 1, of_members: 1 };
+    const NONE: Self = Self { sources: 0, addresses: 0, members: 0 };
+    const ONE: Self = Self { sources: 1, addresses: 1, members: 1 };
 
     async fn read(service: &OwnService) -> Self {
         let mut stored = Self::default();
         for item in service.items().await {
-            stored.of_sources += source_attempts(&item).len();
-            stored.of_addresses += failures_of_sources(&item).iter().sum::<u64>();
+            stored.sources += source_attempts(&item).len();
+            stored.addresses += failures_of_sources(&item).iter().sum::<u64>();
             let is_member = item["sk"].as_s().is_ok_and(|sk| sk.starts_with("MEMBER#"));
             let failures = item.get("failures").filter(|_| is_member);
-            stored.of_members +=
-                failures.map_or(0, |n| n.as_n().expect("a number").parse().expect("a number"));
+            stored.members += failures.map_or(0, |n| n.as_n().expect("a number").parse().expect("a number"));
         }
         stored
     }
@@ -142,8 +141,8 @@ async fn attempt_whose_response_is_lost_counts_once() {
         assert_eq!(StoredFailures::read(&service).await, StoredFailures::ONE, "{operation}");
         log_in(&service, &email, PASSWORD).await.expect(200);
         // The success resets the failures of the address, but not those of the source.
-        let StoredFailures { of_addresses, of_members, .. } = StoredFailures::read(&service).await;
-        assert_eq!((of_addresses, of_members), (0, 0));
+        let StoredFailures { addresses, members, .. } = StoredFailures::read(&service).await;
+        assert_eq!((addresses, members), (0, 0));
         service.time.pass(3_600);
         remove_source_hours(&service).await;
     }
