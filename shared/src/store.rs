@@ -16,8 +16,8 @@
 //! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of the idempotency key}` |
 //! | decoy for an audit event | `NOTHING` | `UNREAD` |
 //!
-//! A login with an unknown address reads and writes decoys, and so does a login from a recognized source. Therefore all logins
-//! make the same calls, and their duration does not reveal whether the address is known.
+//! A login with an unknown address reads and writes decoys, and so does a login from a recognized source. Therefore all failed
+//! logins make the same calls, and their duration does not reveal whether the address is known.
 //!
 //! All reads are strongly consistent, so none uses an index. A change that depends on the current state of an item is one
 //! conditional write or one transaction.

@@ -104,8 +104,8 @@ impl Row {
     }
 }
 
-/// Returns all rows, including those of the operator's commands. After each row of a `GET` route follows the same row with the
-/// method `HEAD`, because each `GET` route also supports `HEAD`, with the same access and the same calls to the table.
+/// Returns all rows, including those of the operator's commands. Each row of a `GET` route is followed by the same row with
+/// the method `HEAD`, because each `GET` route also supports `HEAD`, with the same access and the same calls to the table.
 pub fn rows() -> impl Iterator<Item = Row> {
     let rows = TABLE.lines().skip(HEADING_LINES).filter(|line| !line.trim().is_empty()).map(Row::parse);
     rows.flat_map(|row| {

@@ -149,12 +149,12 @@ impl Credential {
         Self(format!("Session {token}"))
     }
 
-    /// An API key for this type, account and id that somebody made up who does not know the key of the token MACs.
+    /// An API key for this type, account and id, made up without the key of the token MACs. Its check digits are wrong.
     pub fn forged(environment: Environment, account: &str, key: &str) -> Self {
         Self::with_wrong_secret(&random_mac_key(), environment, account, key)
     }
 
-    /// A session for these ids that somebody made up who does not know the key of the token MACs.
+    /// A session for these ids, made up without the key of the token MACs. Its check digits are wrong.
     pub fn forged_session(account: &str, user: &str, session: &str) -> Self {
         Self::session_with_wrong_secret(&random_mac_key(), account, user, session)
     }

@@ -58,7 +58,7 @@ enum Command {
     /// Sets the rate limits of the account's keys or resets them to the default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
-    /// Ends the credentials that are valid again after the table was restored from a backup.
+    /// Ends the credentials that a restore of the table made valid again.
     #[serde(rename = "end_restored_credentials")]
     EndRestoredCredentials(RestoredCredentials),
 }
@@ -121,7 +121,7 @@ pub enum CommandResult {
     Limits { account_id: AccountId, requests_per_minute: Option<Quotas> },
     /// The credentials that were ended after a restore.
     EndedCredentials {
-        /// The number of named keys that are revoked now, and of keys that the scan revoked.
+        /// The number of named keys that are revoked now, plus the number of keys that the scan revoked.
         revoked_keys: usize,
         /// The named keys that the table does not contain.
         unknown_keys: Vec<KeyId>,

@@ -1,4 +1,4 @@
-//! After the table was restored from a backup, credentials are valid again that had ended. This command ends them.
+//! A restore of the table from a backup makes ended credentials valid again. This command ends them.
 
 use std::time::{Duration, Instant};
 
@@ -21,17 +21,18 @@ use crate::CommandResult;
 const MAX_NAMED_KEYS: usize = 100;
 /// The maximum number of credentials that the scan of one command ends.
 const MAX_ENDED: usize = 100;
-/// How long the scan of one command may take. The named keys need about two seconds more, and the invocation may take nine.
+/// How long the scan of one command may take. Revoking the named keys takes about two seconds more. Together, that is less than
+/// the nine seconds of an invocation.
 const SCAN_TIME: Duration = Duration::from_secs(4);
 
-/// Which credentials to end. All of it can be repeated.
+/// The fields of the command: which credentials to end. The command can be repeated.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoredCredentials {
-    /// Ends all sessions of all accounts that were created before this time. `None` ends no session.
+    /// Ends all sessions that were created before this time, in all accounts. `None` ends no session.
     #[serde(deserialize_with = "Option::deserialize")]
     created_before: Option<Timestamp>,
-    /// Also revokes all keys of all accounts that were created before `created_before`.
+    /// Also revokes all keys that were created before `created_before`, in all accounts.
     #[serde(default)]
     all_keys: bool,
     /// Revokes these keys, whenever they were created.
@@ -106,7 +107,7 @@ impl RestoredCredentials {
                 (false, None) => Ok((None, None)),
             };
         };
-        // Credentials that are created until then would stay valid, although the command has succeeded.
+        // Credentials that are created between now and that time would stay valid, although the command has succeeded.
         if created_before > now {
             return Err(Error::bad_field("created_before", "must not be in the future"));
         }

@@ -68,7 +68,7 @@ async fn handle(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    // These describe the caller's connection. hyper sets those of the other connection.
+    // These headers describe the caller's connection. hyper sets its own for the connection to the database.
     for name in [header::CONNECTION, header::CONTENT_LENGTH, header::EXPECT, header::TRANSFER_ENCODING] {
         headers.remove(name);
     }

@@ -20,7 +20,7 @@ use axum::{
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Middleware.
+/// Middleware: responds 403 to a request that a web page may have sent.
 pub(crate) async fn reject_web_pages(request: Request, next: Next) -> Response {
     if may_come_from_web_page(request.headers()) {
         return (StatusCode::FORBIDDEN, "requests of web pages are not accepted\n").into_response();

@@ -8,7 +8,7 @@
 //! Ended sessions and expired keys are not remembered. The item of an ended session is deleted, and a missing item is weaker
 //! evidence than one that says that the key is revoked. Expiry depends on the clock of this environment.
 //!
-//! A key gets here only after it was read as revoked, and only if the token's MAC is right. So nobody can add a key of others.
+//! A key gets here only after it was read as revoked, and only if the token's MAC is right. So nobody can make this environment reject a key that is not revoked.
 //! The holder of many revoked keys can only make this environment forget other revoked keys, each of which then costs a read.
 
 use std::{

@@ -22,13 +22,13 @@ pub const PARAMETER: Parameter = Parameter {
     schema: |_| json_schema!({"type": "string"}),
 };
 
-/// How long a response may be stored. Only for responses that are the same for every caller.
+/// How long clients may store a response. Only for responses that are the same for every caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caching {
     /// For five minutes. For content that does not have to match anything else: after a deployment, a client may see the previous
     /// content for that long.
     FiveMinutes,
-    /// Until it is used again: the client must revalidate it each time. For a page that only works with the files of the same
+    /// Clients may store the response, but must revalidate it before each use. For a page that only works with the files of the same
     /// deployment.
     Revalidate,
     /// Forever (RFC 8246). For content whose URL contains its hash.

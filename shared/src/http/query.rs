@@ -1,5 +1,5 @@
-//! Query parameters. Each operation declares its own, and a request has no others and none twice: a mistyped filter
-//! must not look as if it worked.
+//! Query parameters. Each operation declares its own. A request with an undeclared or repeated parameter is rejected, because a
+//! mistyped filter must not look as if it worked.
 
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::{environment::Environment, timestamp::Timestamp};
 
 pub(crate) const WINDOW_SECONDS: u32 = 60;
-/// How far a counter can be ahead of an accurate or slow clock, in windows, if no clock is off by more than ten minutes.
+/// The maximum number of windows between two clocks, neither of which is off by more than ten minutes.
 const MAX_LEAD: i64 = 20;
 
 /// How many requests per minute an API key may send.
@@ -83,7 +83,8 @@ impl Window {
         Self(self.0.saturating_add(windows))
     }
 
-    /// Returns true if this window is so far ahead of `own`, the window of the own clock, that no plausible clock can be in it.
+    /// Returns true if this window is more than [`MAX_LEAD`] windows ahead of `own`, the window of the caller's clock. Then a
+    /// clock is off by more than ten minutes.
     pub(crate) fn is_far_ahead_of(self, own: Self) -> bool {
         self.0 > own.0.saturating_add(MAX_LEAD)
     }

@@ -21,8 +21,8 @@ use crate::{
 /// cannot use the unspent rest of a batch before the window ends, so a batch must be a small part of the quota.
 const MAX_BATCH_DIVISOR: u32 = 4;
 const MAX_BATCH_SIZE: u32 = 100;
-/// How long a window lasts at most for an execution environment that has seen it, in seconds. That is the length of a window,
-/// and five seconds because an environment reads its clock before it reads the counter.
+/// The number of seconds after which an execution environment regards a window that it has seen as ended: the length of a window
+/// plus five, because an environment reads its clock before it reads the counter.
 const SEEN_WINDOW_SECONDS: u32 = 65;
 /// Seconds until a client should retry if its request could not be counted because of contention.
 const CONTENDED_RETRY_SECONDS: u32 = 1;
@@ -141,7 +141,7 @@ impl Lease {
     /// environment saw it, so it is over [`SEEN_WINDOW_SECONDS`] later, whatever this environment's own clock says. Then the
     /// environment starts the window after it. So windows never follow each other faster than on the fastest clock.
     ///
-    /// If the counter is so far ahead that the clock must have been wrong, the window of the own clock replaces it instead. In
+    /// If the counter is so far ahead that the clock must have been wrong, the window of this environment's clock replaces it instead. In
     /// this case, returns the window to replace.
     fn follow(&mut self, counter: Option<Counter>, now: Timestamp) -> Option<Window> {
         if let Some(counter) = counter {

@@ -32,7 +32,7 @@
 //! attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes nothing, and
 //! does not extend the delay.
 //!
-//! **A failure of the service does not count.** Each attempt has an id, and what is stored contains the ids of recent attempts.
+//! **A failure of the service does not count.** Each attempt has an id, and the stored history contains the ids of recent attempts.
 //! So an attempt can be released if the service fails before it knows that the password is wrong, and releasing it twice, or
 //! after a success has reset the count, changes nothing.
 
@@ -80,7 +80,7 @@ pub(crate) const MAX_UNRECOGNIZED_FAILURES: u32 = 300;
 const HOUR: i64 = 60 * 60;
 /// The number of seconds after which an attempt is no longer in progress. Lambda ends a function after 10 seconds.
 const MAX_ATTEMPT_SECONDS: i64 = 10;
-/// If only attempts in progress keep a source from another attempt, it can retry after this many seconds.
+/// `Retry-After`, in seconds, for a source that only has to wait for attempts in progress.
 const IN_PROGRESS_RETRY_SECONDS: i64 = 1;
 
 /// The number of random bits in the id of an attempt. Two attempts from one source in the same second have the same id with a

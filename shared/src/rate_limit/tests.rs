@@ -254,7 +254,7 @@ proptest! {
 
     /// The windows that are used during some time are those that any clock passes in it.
     #[test]
-    fn requests_in_any_time_never_exceed_the_quota_of_the_windows_of_all_clocks(
+    fn requests_in_any_period_never_exceed_the_quota_of_the_windows_of_all_clocks(
         requests in 1..40_u32,
         activities in vec(any_activity(), 1..=ENVIRONMENTS),
         moments in vec(any_moment(), MOMENTS),

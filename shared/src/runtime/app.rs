@@ -121,9 +121,9 @@ impl App {
     /// Returns the key of the token MACs. It never changes while the function runs.
     ///
     /// # Errors
-    /// If the template gives this function no such key.
+    /// If the configuration has no secret with such a key.
     pub fn token_mac_key(&self) -> Result<&TokenMacKey, Error> {
-        let missing = || Error::internal("the template gives this function no key of the token MACs");
+        let missing = || Error::internal("TOKEN_MAC_SECRET_ID is not set for this function");
         self.token_mac_key.as_ref().ok_or_else(missing)
     }
 

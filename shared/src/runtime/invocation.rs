@@ -109,7 +109,7 @@ impl<'a> Invocation<'a> {
 
     /// Runs `work` with a timeout, and counts its calls to `DynamoDB` and its failures.
     ///
-    /// A panic must not reach the Lambda runtime, because then there would be no line. For a function with a route, API Gateway
+    /// A panic must not reach the Lambda runtime, because then the invocation would log no line. For a function with a route, API Gateway
     /// might return the same response as if Lambda had throttled it, which is 503.
     ///
     /// # Errors

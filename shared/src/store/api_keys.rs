@@ -35,8 +35,8 @@ use crate::{
     },
 };
 
-/// How long the reservation of a quota is retried. The authorizer waits a second for it and then lets the request pass without
-/// counting it. Contention must be reported before that, because the request then counts as over the limit.
+/// How long the reservation of a quota is retried. After a second, the authorizer lets the request pass uncounted. The retries
+/// end earlier, so that contention leads to a 429 instead.
 const QUOTA_RETRY_TIME: Duration = Duration::from_millis(500);
 
 /// The attribute of an API key that contains its counter.
@@ -123,7 +123,7 @@ impl Store {
         let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
-            // ensures that the stored key has not changed since and has got no restriction.
+            // ensures that the stored key has not changed since and has no restriction.
             writes.push(account_still_active(before.account_id)?);
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);

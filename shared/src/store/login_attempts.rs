@@ -41,9 +41,10 @@ use crate::{
     telemetry::{error_chain::error_chain, log::TARGET},
 };
 
-/// How long the release of an attempt may take. With the time before it, this is less than an invocation's timeout.
+/// How long the release of an attempt may take. The time for retries, the time for the last call and this one are together less
+/// than an invocation's timeout.
 const RELEASE_TIME: Duration = Duration::from_millis(1_500);
-/// How long an attempt may take after the last moment for a retry, before it is released.
+/// How long a call in progress may continue after the last moment for a retry. Then the attempt is released.
 const LAST_CALL_TIME: Duration = Duration::from_secs(1);
 
 /// An admitted login attempt. It counts as a failure until it is marked as successful or released.
@@ -84,8 +85,8 @@ impl Store {
     /// Reserves a login attempt with `address`. Returns the reservation, and the member's credentials and account if the
     /// address is known.
     ///
-    /// It makes the same calls for an unknown address and from an unrecognized source, so that its duration does not reveal
-    /// whether the address is known.
+    /// It makes the same calls whether or not the address is known and recognizes the source, so that its duration does not
+    /// reveal whether the address is known.
     ///
     /// # Errors
     /// If the attempt is throttled, or a read or write fails. Then the attempt does not count.
@@ -153,7 +154,7 @@ impl Store {
 
     /// Adds the attempt to its source's hour if the address does not recognize the source. Otherwise writes a decoy.
     ///
-    /// These writes are no transaction, because all logins from a source write the same item. Writes of one item never conflict
+    /// These writes are not part of a transaction, because all logins from a source write the same item. Writes of one item never conflict
     /// with each other, only with transactions ("Transaction conflict handling in `DynamoDB`", Amazon `DynamoDB` Developer
     /// Guide).
     async fn reserve_with_source(
@@ -229,7 +230,7 @@ impl Store {
         result
     }
 
-    /// Makes an attempt count no longer. Logs a warning if that fails: the attempt then counts as a failure.
+    /// Undoes a reservation, so that the attempt no longer counts. Logs a warning if that fails: the attempt then counts as a failure.
     async fn release(&self, reservation: &AttemptReservation) {
         let AttemptReservation { attempt, is_in_source_hour, in_history, .. } = reservation;
         let source = async {

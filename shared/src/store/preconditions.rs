@@ -1,6 +1,7 @@
 //! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
 //! authorizer decided, the key was revoked or has expired, the session has ended, the member's permissions have changed, or
-//! the account was suspended. It also fails if one of these has got a restriction: the authorizer decided without it.
+//! the account was suspended. It also fails if one of these has a restriction, which may have been stored after the
+//! authorizer decided.
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},

@@ -425,7 +425,7 @@ async fn each_situation_triggers_exactly_its_alarms() {
 }
 
 #[tokio::test]
-async fn normal_day_triggers_no_alarm() {
+async fn normal_use_triggers_no_alarm() {
     let mut observed = Observed::start().await;
     let Account { session: first_session, email, .. } = &observed.account;
     let email = email.clone();

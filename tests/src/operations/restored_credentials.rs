@@ -230,7 +230,7 @@ async fn named_keys_and_all_sessions_end_and_other_keys_stay() {
 }
 
 #[tokio::test]
-async fn all_keys_ends_every_key_that_was_created_before() {
+async fn all_keys_revokes_every_key_created_before_the_time() {
     let service = OwnService::start().await;
     let studies = [Study::new(&service).await, Study::new(&service).await];
     let items = service.items().await;

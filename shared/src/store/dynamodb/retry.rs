@@ -1,7 +1,7 @@
 //! Retries of operations that the SDK does not retry, with full jitter.
 //!
 //! A write that conflicts with a transaction fails at once, and `DynamoDB` does not say when the transaction ends. If all
-//! losers waited for the same time, they would conflict again. Therefore each pause is a random part of a bound that doubles:
+//! rejected writers waited for the same time, they would conflict again. Therefore each pause is a random part of a bound that doubles:
 //! "full jitter" in "Exponential Backoff And Jitter" of the AWS Architecture Blog. The number of these retries has no limit of
 //! its own. They end when the invocation has no time left for another attempt. Retries of throttled writes add to the load that
 //! causes the throttling, so their number is limited, too.
