@@ -64,7 +64,7 @@ def set_body_of_api(stack):
             gateway.create_deployment(restApiId=api["Id"], stageName=stage_name)
 
 
-def set_time_to_live(stack):
+def set_table_settings(stack):
     """The emulator drops the TTL and the point-in-time recovery of tables."""
     dynamodb = boto3.client("dynamodb")
     for table in stack.resources("AWS::DynamoDB::Table").values():
@@ -169,7 +169,7 @@ def main():
         case ["complete", name]:
             stack = Stack(name)
             set_body_of_api(stack)
-            set_time_to_live(stack)
+            set_table_settings(stack)
             set_reserved_concurrency(stack)
         case ["functions", name]:
             ids = Stack(name).ids

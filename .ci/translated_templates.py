@@ -265,6 +265,16 @@ def parameters_in(value, template):
     return found & set(template["Parameters"])
 
 
+def max_length(parameter):
+    """Returns the maximum length of a parameter's value in a description, which contains only the name of a secret."""
+    if parameter["Type"] == "Number":
+        return len(str(parameter["MaxValue"]))
+    if "AllowedValues" in parameter:
+        return max(len(value) for value in parameter["AllowedValues"])
+    # The largest repetition in the pattern limits a table's or a secret's name.
+    return parameter.get("MaxLength") or max(map(int, re.findall(r",(\d+)\}", parameter["AllowedPattern"])))
+
+
 def check_versions(checks, file):
     """Checks that requests reach the published versions of functions, and that each change of a function publishes one."""
     template = parse(file)
@@ -288,6 +298,10 @@ def check_versions(checks, file):
         described = sorted(parameters_in(versions.get(version, {}).get("Description"), template))
         expected = sorted(parameters_in(versioned, template))
         checks.equal(f"the parameters in the VersionDescription of {name}", described, expected)
+        # Lambda allows 256 characters. The values are separated by spaces.
+        length = sum(1 + max_length(template["Parameters"][key]) for key in described) - 1
+        if length > 256:
+            checks.failures.append(f"the VersionDescription of {name} may have {length} characters")
 
     # All invocations use an alias: those of routes, those of authorizers, and those of operators.
     for key, properties in of_type(resources, "AWS::Lambda::Permission").items():

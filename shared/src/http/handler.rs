@@ -28,16 +28,14 @@ where
     F: Future<Output = Result<Response, Error>> + Send + 'static,
 {
     function(Arc::clone(&app), move |_, request| {
-        let checked = match request.operation(operations) {
-            Some(operation) => request.check(operation).map(|()| None),
-            None => Ok(request.has_trailing_slash().then(|| redirect::without_slash(request.path()))),
-        };
-        let handled = handle(Arc::clone(&app), request);
-        async {
-            match checked? {
-                Some(redirect) => Ok(redirect),
-                None => handled.await,
+        let (app, handle) = (Arc::clone(&app), handle.clone());
+        async move {
+            match request.operation(operations) {
+                Some(operation) => request.check(operation)?,
+                None if request.has_trailing_slash() => return Ok(redirect::without_slash(request.path())),
+                None => {}
             }
+            handle(app, request).await
         }
     })
 }

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The names of the restrictions that this version enforces. A version that adds a restriction adds its name here.
+/// "Versions side by side" in docs/architecture.md lists what else it changes.
 const ENFORCED: [&str; 0] = [];
 
 /// The names of all restrictions of an account, a member, a key or a session.
@@ -15,7 +16,7 @@ const ENFORCED: [&str; 0] = [];
 /// The attribute is a string set. An entity without restrictions does not have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Restrictions(Vec<String>);
+pub struct Restrictions(#[serde(with = "serde_dynamo::string_set")] Vec<String>);
 
 impl Restrictions {
     /// The name of the attribute.
@@ -39,6 +40,7 @@ impl Restrictions {
 #[cfg(test)]
 pub(crate) mod tests {
     use proptest::{collection::vec, prelude::*};
+    use serde_dynamo::AttributeValue;
 
     use super::*;
 
@@ -50,6 +52,14 @@ pub(crate) mod tests {
     fn no_restriction_and_enforced_restrictions_are_known() {
         assert!(!Restrictions::NONE.has_unknown());
         assert!(!restrictions(&ENFORCED).has_unknown());
+    }
+
+    #[test]
+    fn attribute_is_a_string_set() {
+        let names = restrictions(&["disabled"]);
+        let attribute: AttributeValue = serde_dynamo::to_attribute_value(&names).unwrap();
+        assert_eq!(attribute, AttributeValue::Ss(vec!["disabled".to_owned()]));
+        assert_eq!(serde_dynamo::from_attribute_value::<_, Restrictions>(attribute).unwrap(), names);
     }
 
     proptest! {

@@ -43,7 +43,7 @@ pub struct Invocation<'a> {
     operation: String,
     account_id: Option<AccountId>,
     principal_id: Option<String>,
-    /// The account and principal that an unverified token names.
+    /// The account and principal that a rejected token names.
     claimed: Option<String>,
     started_at: OffsetDateTime,
     started: Instant,
@@ -96,7 +96,7 @@ impl<'a> Invocation<'a> {
         Self { account_id: Some(account_id), principal_id: Some(principal_id), ..self }
     }
 
-    /// Adds the account and the principal that a token names. They are unverified: anyone can write such a token.
+    /// Adds the account and the principal that a rejected token names. The token's MAC is right, but its secret is not valid.
     #[must_use]
     pub fn with_claims(self, claims: &Claims) -> Self {
         Self { claimed: Some(format!("{} {}", claims.account_id, claims.principal_id)), ..self }

@@ -274,5 +274,6 @@ fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> 
         .name("#counter", "counter")
         .name("#window", "window")
         .name("#last_used_at", "last_used_at")
+        .returning_item()
         .value(":now", now)
 }

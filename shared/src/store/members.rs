@@ -135,9 +135,14 @@ pub(super) fn new_member_writes(member: &Member, password: &PasswordHash) -> Res
 /// Adds the condition that the stored member is still as in `expected`.
 fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
     const UNCHANGED: &str = "#permissions = :expected_permissions AND #status = :expected_status \
-                             AND #session_epoch = :expected_session_epoch";
+                             AND #session_epoch = :expected_session_epoch \
+                             AND attribute_not_exists(#restrictions)";
+    const UNCHANGED_AND_RESTRICTED: &str = "#permissions = :expected_permissions AND #status = :expected_status \
+         AND #session_epoch = :expected_session_epoch AND attribute_exists(#restrictions)";
+    let unchanged = if expected.restrictions.is_empty() { UNCHANGED } else { UNCHANGED_AND_RESTRICTED };
     write
-        .condition(UNCHANGED, || StoreError::Conflict)
+        .condition(unchanged, || StoreError::Conflict)
+        .name("#restrictions", Restrictions::ATTRIBUTE)
         .name("#permissions", "permissions")
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")

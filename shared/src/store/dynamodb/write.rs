@@ -34,6 +34,8 @@ pub(crate) struct Write {
     condition_error: ConditionError,
     names: Option<HashMap<String, String>>,
     values: Option<HashMap<String, AttributeValue>>,
+    /// Whether an update outside a transaction returns the item.
+    returns_item: bool,
 }
 
 /// The error if a condition fails.
@@ -67,7 +69,7 @@ macro_rules! with_condition {
 impl Write {
     fn new(change: Change) -> Self {
         let condition_error = ConditionError::Always(|| StoreError::Conflict);
-        Self { change, condition: None, condition_error, names: None, values: None }
+        Self { change, condition: None, condition_error, names: None, values: None, returns_item: false }
     }
 
     /// Creates or replaces an item.
@@ -106,6 +108,11 @@ impl Write {
         Self { condition: Some(condition), condition_error: ConditionError::WithItem(error), ..self }
     }
 
+    /// Makes an update outside a transaction return the item after the update.
+    pub fn returning_item(self) -> Self {
+        Self { returns_item: true, ..self }
+    }
+
     /// Sets the condition that the item exists.
     pub fn if_exists(self) -> Self {
         self.condition("attribute_exists(pk)", || StoreError::NotFound)
@@ -124,7 +131,7 @@ impl Write {
     }
 
     fn into_transaction_item(self, table: &str) -> Result<TransactWriteItem, BuildError> {
-        let Self { change, condition, condition_error, names, values } = self;
+        let Self { change, condition, condition_error, names, values, returns_item: _ } = self;
         let write = TransactWriteItem::builder();
         Ok(match change {
             Change::Put(item) => {
@@ -174,7 +181,7 @@ enum WriteError {
 }
 
 impl Table {
-    /// Makes a single write. Returns the item after an update, and `None` after any other write.
+    /// Makes a single write. Returns the item if the write is [returning](Write::returning_item) it.
     pub(crate) async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
         self.write_with(write, &mut self.retries()).await
     }
@@ -223,7 +230,7 @@ impl Table {
     }
 
     async fn write_once(&self, write: Write) -> Result<Option<Item>, WriteError> {
-        let Write { change, condition, condition_error, names, values } = write;
+        let Write { change, condition, condition_error, names, values, returns_item } = write;
         match change {
             Change::Put(item) => {
                 let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
@@ -232,7 +239,8 @@ impl Table {
             }
             Change::Update(key, expression) => {
                 let update = self.client.update_item().table_name(&self.name).set_key(Some(key));
-                let update = update.update_expression(expression).return_values(ReturnValue::AllNew);
+                let returned = if returns_item { ReturnValue::AllNew } else { ReturnValue::None };
+                let update = update.update_expression(expression).return_values(returned);
                 let sent = with_condition!(update, condition, names, values).send().await;
                 sent.map(|output| output.attributes).map_err(|error| write_error(error, condition_error))
             }
