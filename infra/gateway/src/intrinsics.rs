@@ -1,4 +1,5 @@
-//! Evaluates the intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, and those of conditions.
+//! Evaluates the intrinsic functions of templates: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`, `Fn::Select`, `Fn::Split`, and those
+//! of conditions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -85,6 +86,8 @@ impl Resolver {
                 Some(("Fn::GetAtt", argument)) => self.fn_get_att(location, argument),
                 Some(("Fn::Sub", argument)) => self.fn_sub(location, argument),
                 Some(("Fn::If", argument)) => self.fn_if(location, argument),
+                Some(("Fn::Select", argument)) => self.fn_select(location, argument),
+                Some(("Fn::Split", argument)) => self.fn_split(location, argument),
                 Some((function, _)) if function.starts_with("Fn::") => {
                     Err(TemplateError::new(location, format!("`{function}` is not supported")))
                 }
@@ -169,6 +172,26 @@ impl Resolver {
                 self.resolve(location, value.clone())
             }
             _ => Err(TemplateError::new(location, "`Fn::If` requires a condition and two values")),
+        }
+    }
+
+    fn fn_select(&self, location: &str, argument: &Value) -> Result<Value, TemplateError> {
+        let resolved = self.resolve(location, argument.clone())?;
+        let selected = match resolved.as_array().map(Vec::as_slice) {
+            Some([index, Value::Array(items)]) => {
+                index.as_u64().and_then(|index| items.get(usize::try_from(index).ok()?))
+            }
+            _ => None,
+        };
+        let invalid =
+            || TemplateError::new(location, "`Fn::Select` requires an index and a list that contains it");
+        selected.cloned().ok_or_else(invalid)
+    }
+
+    fn fn_split(&self, location: &str, argument: &Value) -> Result<Value, TemplateError> {
+        match self.resolve(location, argument.clone())?.as_array().map(Vec::as_slice) {
+            Some([Value::String(delimiter), Value::String(text)]) => Ok(text.split(delimiter).collect()),
+            _ => Err(TemplateError::new(location, "`Fn::Split` requires a delimiter and a string")),
         }
     }
 
@@ -381,6 +404,13 @@ mod tests {
     }
 
     #[test]
+    fn select_returns_an_item_of_a_list() {
+        let name = json!({"Fn::Select": [1, {"Fn::Split": [":", {"Fn::Sub": "a:${Stage}:"}]}]});
+        assert_eq!(resolve(name), Ok(json!("live")));
+        assert_eq!(resolve(json!({"Fn::Select": [0, {"Fn::Split": [":", ""]}]})), Ok(json!("")));
+    }
+
+    #[test]
     fn conditions_select_values_and_resources() {
         let list = |name| json!([{"Fn::If": [name, {"Ref": "Table"}, {"Ref": "AWS::NoValue"}]}]);
         assert_eq!(resolve(list("IsLive")), Ok(json!(["medtwin-auth-Table"])));
@@ -440,6 +470,11 @@ mod tests {
             (json!({"Fn::Sub": "${Tabel}"}), "here: unknown reference `Tabel`"),
             (json!({"Fn::Sub": "${Table"}), "here: `Fn::Sub` contains an unclosed `${`"),
             (json!({"Fn::Join": ["a", []]}), "here: `Fn::Join` is not supported"),
+            (
+                json!({"Fn::Select": [1, ["a"]]}),
+                "here: `Fn::Select` requires an index and a list that contains it",
+            ),
+            (json!({"Fn::Split": [":"]}), "here: `Fn::Split` requires a delimiter and a string"),
         ] {
             assert_eq!(resolve(value), Err(message.to_owned()));
         }
