@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether a connection stays open after a response depends on whether 10 bytes came in the same packet, and no header field tells the client.
+# Whether a connection stays open after a response depends on whether the body came in the same packet, and no field tells the client.
 #
 # A good guess: A server whose handler does not read the request's body reads the rest itself, as Node.js does, if it is as short as 10
 # bytes. If it closes the connection instead, the response has Connection: close, as RFC 9112, section 9.6, recommends.

@@ -4,8 +4,8 @@
 # A good guess: The statistic belongs to a period. With 3 evaluation periods of 60 seconds, 3 points are computed, and the alarm fires
 # if 3 of them (or as many as DatapointsToAlarm states) breach the threshold.
 # Seen: ministack 1.5.33 computes one value over all 180 seconds and ignores DatapointsToAlarm. A sum of 1 in each of three minutes
-# breaches a threshold of 3, and a maximum of 100, 0 and 0 breaches a threshold of 100. In the other direction, 2 requests in each minute do not
-# breach "fewer than 3 requests". GetMetricStatistics returns the right sums for each minute.
+# breaches a threshold of 3, and a maximum of 100, 0 and 0 breaches a threshold of 100. In the other direction, 2 requests in each minute
+# do not breach "fewer than 3 requests". GetMetricStatistics returns the right values for each minute.
 # Why it matters: EvaluationPeriods is raised so that a single spike does not wake anyone. A test with this emulator shows the
 # opposite: the more periods, the sooner a sum fires, and the later an alarm about missing traffic.
 set -euo pipefail

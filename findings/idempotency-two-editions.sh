@@ -4,8 +4,8 @@
 # A good guess: Both editions store the MD5 digest of the selected part of the event, so with the same prefix and table they recognize
 # each other's requests. A missing key is an error in both, and 0 is a key as any other number is.
 # Seen: aws-lambda-powertools 3.37.0 (Python) writes the digest in hexadecimal, @aws-lambda-powertools/idempotency 2.35.0 (TypeScript) in
-# Base64. The digests are equal only for plain values: a list and a letter outside ASCII are hashed in two spellings. 7 and
-# 7.0 are two keys in Python and one in TypeScript. TypeScript rejects 0 and false as missing, Python takes them.
+# Base64. The digests are equal only for plain values: a list and a letter outside ASCII are hashed in two spellings. 7 and 7.0 are two
+# keys in Python and one in TypeScript. TypeScript rejects 0 and false as missing, Python takes them.
 # Why it matters: When a function is ported, each request that is repeated during the deployment is executed again, although both
 # editions use the same table. An order whose number is 0 is processed by one edition and rejected by the other.
 set -euo pipefail

@@ -106,6 +106,7 @@ impl Store {
     ) -> Result<Project, StoreError> {
         let update = Write::update(Key::project(account, environment, project), "SET #name = :name")
             .if_exists()
+            .returning_item()
             .name("#name", "name")
             .value(":name", name)?;
         to_entity(self.table.write(update).await?.unwrap_or_default())
