@@ -19,11 +19,8 @@ use crate::CommandResult;
 
 /// The maximum number of keys that one command names.
 const MAX_NAMED_KEYS: usize = 100;
-/// The maximum number of credentials that the scan of one command ends.
-const MAX_ENDED: usize = 100;
-/// How long the scan of one command may take. Revoking the named keys takes about two seconds more. Together, that is less than
-/// the nine seconds of an invocation.
-const SCAN_TIME: Duration = Duration::from_secs(4);
+/// How long after its start a command begins further work. The rest of the nine seconds of an invocation is for the last call.
+const WORK_TIME: Duration = Duration::from_secs(6);
 
 /// The fields of the command: which credentials to end. The command can be repeated.
 #[derive(Deserialize)]
@@ -66,6 +63,7 @@ struct Ended {
 
 impl RestoredCredentials {
     pub(crate) async fn end(self, app: &App, request_id: &str) -> Result<CommandResult, Error> {
+        let started = Instant::now();
         let (scan, after) = self.check(app.clock.now())?;
         let (mut revoked_keys, mut unknown_keys) = (0, Vec::new());
         for NamedKey { account_id, key_id } in self.keys {
@@ -77,7 +75,7 @@ impl RestoredCredentials {
             }
         }
         let ended = match scan {
-            Some(scan) => scan.run(app, request_id, after).await?,
+            Some(scan) => scan.run(app, request_id, after, started).await?,
             None => Ended::default(),
         };
         Ok(CommandResult::EndedCredentials {
@@ -118,19 +116,26 @@ impl RestoredCredentials {
 }
 
 impl Scan {
-    /// Scans the table after `after` until its end, or until this command has done enough.
-    async fn run(&self, app: &App, request_id: &str, after: Option<ScanPosition>) -> Result<Ended, Error> {
-        let started = Instant::now();
+    /// Scans the table after `after` until its end, or until the time of the command that has `started` is over. Scans at
+    /// least as far as a cursor can express, so that a repetition with the cursor comes to an end.
+    async fn run(
+        &self,
+        app: &App,
+        request_id: &str,
+        after: Option<ScanPosition>,
+        started: Instant,
+    ) -> Result<Ended, Error> {
         let mut ended = Ended::default();
         let mut position = after;
-        // The last position whose text contains no address, because the cursor must not contain one.
-        let mut resumable = position.clone();
+        // The last position that this command has reached and whose text contains no address, because the cursor must not
+        // contain one.
+        let mut resumable = None;
         loop {
             let (credentials, next) =
                 app.store.credentials_created_before(self.created_before, position).await?;
             for (credential, at) in credentials {
                 self.end(app, request_id, &credential, &mut ended).await?;
-                if ended.keys + ended.sessions == MAX_ENDED || started.elapsed() > SCAN_TIME {
+                if started.elapsed() > WORK_TIME {
                     return Ok(Ended { cursor: Some(self.cursor(&at)), ..ended });
                 }
                 resumable = Some(at);
@@ -140,7 +145,7 @@ impl Scan {
                 resumable = Some(next.clone());
             }
             match &resumable {
-                Some(resumable) if started.elapsed() > SCAN_TIME => {
+                Some(resumable) if started.elapsed() > WORK_TIME => {
                     return Ok(Ended { cursor: Some(self.cursor(resumable)), ..ended });
                 }
                 _ => position = Some(next),

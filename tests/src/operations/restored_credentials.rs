@@ -1,21 +1,24 @@
 //! A restore of the table to an earlier moment, and the operator's command and the scripts that end what came back with it.
 //!
-//! The tests copy the table at that moment. A second stack, with the same secrets, uses the copy as its existing table.
+//! The tests copy the table at that moment. Two other stacks use the copy as their existing table.
 
 use std::{
     fs,
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use crate::{
     caller::NEW_PASSWORD,
+    dynamodb::Fault,
     response::text,
     service::{Account, Credential, Item, OwnService, PASSWORD, key_path, new_stack},
 };
@@ -23,8 +26,16 @@ use crate::{
 /// The repository's `infra` folder, which contains the scripts.
 const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
 
-/// Starts a stack that uses a new table with `items`, and the secrets and the clock of `original`.
-async fn restored(original: &OwnService, items: Vec<Item>) -> OwnService {
+/// The two stacks that use the restored table.
+struct Restored {
+    /// The temporary stack of the runbook, which gets the operator's commands.
+    temporary: OwnService,
+    /// The service, which has moved to the restored table.
+    moved: OwnService,
+}
+
+/// Copies `items` to a new table, and starts the two stacks that use it, with the clock of `original`.
+async fn restored(original: &OwnService, items: Vec<Item>) -> Restored {
     let (client, table) = (original.gateway.dynamodb(), new_stack());
     let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
     let text = |name: &str| {
@@ -45,16 +56,27 @@ async fn restored(original: &OwnService, items: Vec<Item>) -> OwnService {
     for item in items {
         client.put_item().table_name(&table).set_item(Some(item)).send().await.expect("the item is copied");
     }
+    let environment = original.gateway.environment();
+    let [pepper, token_mac_key] = ["PEPPER_SECRET_ID", "TOKEN_MAC_SECRET_ID"].map(|name| environment[name]);
+    Restored {
+        // Stands for the key that AWS generates for the stack. The gateway generates no secret if it uses the Secrets Manager of
+        // another stack.
+        temporary: stack_with(original, &table, pepper, pepper).await,
+        moved: stack_with(original, &table, pepper, token_mac_key).await,
+    }
+}
+
+/// Starts a stack that uses this table and these secrets, and the clock of `original`.
+async fn stack_with(original: &OwnService, table: &str, pepper: &str, token_mac_key: &str) -> OwnService {
     OwnService::start_with(|options| {
         options.clock = original.time.clock();
         options.dynamodb = Some(original.gateway.dynamodb_url().to_owned());
         options.secrets_manager = Some(original.gateway.secrets_manager_url().to_owned());
-        let environment = original.gateway.environment();
         options.parameters = [
-            ("ExistingTableName", table.as_str()),
+            ("ExistingTableName", table),
             ("ExistingTableArn", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
-            ("ExistingPepperArn", environment["PEPPER_SECRET_ID"]),
-            ("ExistingTokenMacKeyArn", environment["TOKEN_MAC_SECRET_ID"]),
+            ("ExistingPepperArn", pepper),
+            ("ExistingTokenMacKeyArn", token_mac_key),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
@@ -180,23 +202,28 @@ async fn named_keys_and_all_sessions_end_and_other_keys_stay() {
         }
     }
     let created_before = service.time.in_seconds(0);
-    let copy = restored(&service, items).await;
+    let Restored { temporary, moved } = restored(&service, items).await;
     let mut keys = Vec::new();
     for study in &studies {
         // Everything came back. Otherwise, this test would prove nothing.
         for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(study.sessions()) {
-            copy.me(credential).await.expect(200);
+            moved.me(credential).await.expect(200);
+            temporary.me(credential).await.expect(401);
         }
         keys.extend(study.named_keys());
     }
+    // The data can be tried there.
+    let session = temporary.login(&studies[0].account.email).await;
+    temporary.me(&session).await.expect(200);
+    moved.me(&session).await.expect(401);
     service.time.pass(1);
     let unknown = json!({"account_id": studies[0].account.id, "key_id": "key_0000000000000000"});
     let of_other_account =
         json!({"account_id": studies[1].account.id, "key_id": studies[0].named_keys()[0]["key_id"]});
     keys.extend([unknown.clone(), of_other_account.clone()]);
-    let new_session = copy.login(&studies[0].account.email).await;
+    let new_session = moved.login(&studies[0].account.email).await;
     let command = json!({"end_restored_credentials": {"created_before": created_before, "keys": keys}});
-    let result = copy.operate(command.clone()).await.expect("a result");
+    let result = temporary.operate(command.clone()).await.expect("a result");
     let expected = json!({
         "revoked_keys": 12, "unknown_keys": [unknown["key_id"], of_other_account["key_id"]],
         "ended_sessions": 10, "cursor": null,
@@ -204,15 +231,15 @@ async fn named_keys_and_all_sessions_end_and_other_keys_stay() {
     assert_eq!(result, expected);
     for study in &studies {
         for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(study.sessions()) {
-            copy.me(credential).await.expect(401);
+            moved.me(credential).await.expect(401);
         }
-        copy.me(&study.untouched).await.expect(200);
+        moved.me(&study.untouched).await.expect(200);
     }
 
     // Each end is in the audit trail of its account, with the operator as its actor.
     let operator = json!({"type": "operator"});
     for study in &studies {
-        let events = copy.get("/v1/audit-events?limit=100", &study.untouched).await.expect(200);
+        let events = moved.get("/v1/audit-events?limit=100", &study.untouched).await.expect(200);
         let events: Vec<_> = events["data"].as_array().expect("a list").iter().collect();
         let by_operator = |kind: &str| {
             events.iter().filter(|event| event["type"] == kind && event["actor"] == operator).count()
@@ -221,11 +248,11 @@ async fn named_keys_and_all_sessions_end_and_other_keys_stay() {
     }
 
     // A repetition ends nothing else, in particular no session that was created since.
-    let items = service.gateway.dynamodb().scan().table_name(copy.gateway.environment()["TABLE_NAME"]);
+    let items = service.gateway.dynamodb().scan().table_name(moved.gateway.environment()["TABLE_NAME"]);
     let before = items.clone().send().await.expect("the items").count();
-    let again = copy.operate(command).await.expect("a result");
+    let again = temporary.operate(command).await.expect("a result");
     assert_eq!(again["ended_sessions"], 0);
-    copy.me(&new_session).await.expect(200);
+    moved.me(&new_session).await.expect(200);
     assert_eq!(items.send().await.expect("the items").count(), before, "no event was added");
 }
 
@@ -235,22 +262,22 @@ async fn all_keys_revokes_every_key_created_before_the_time() {
     let studies = [Study::new(&service).await, Study::new(&service).await];
     let items = service.items().await;
     service.time.pass(60);
-    let copy = restored(&service, items).await;
+    let Restored { temporary, moved } = restored(&service, items).await;
     let created_before = service.time.in_seconds(0);
     service.time.pass(1);
-    let session = copy.login(&studies[0].account.email).await;
-    let (new_key, _) = copy.key(&session, json!({})).await;
+    let session = moved.login(&studies[0].account.email).await;
+    let (new_key, _) = moved.key(&session, json!({})).await;
     let fields = json!({"created_before": created_before, "all_keys": true});
-    assert_eq!(end_all(&copy, fields.clone()).await, (14, 10, 1));
+    assert_eq!(end_all(&temporary, fields.clone()).await, (14, 10, 1));
     for study in &studies {
         let keys = study.ended_keys().into_iter().map(|(key, _)| key).chain([&study.untouched]);
         for credential in keys.chain(study.sessions()) {
-            copy.me(credential).await.expect(401);
+            moved.me(credential).await.expect(401);
         }
     }
-    copy.me(&session).await.expect(200);
-    copy.me(&new_key).await.expect(200);
-    assert_eq!(end_all(&copy, fields).await, (0, 0, 1));
+    moved.me(&session).await.expect(200);
+    moved.me(&new_key).await.expect(200);
+    assert_eq!(end_all(&temporary, fields).await, (0, 0, 1));
 }
 
 #[tokio::test]
@@ -258,7 +285,7 @@ async fn interrupted_run_resumes_with_the_cursor() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let mut keys = Vec::new();
-    for _ in 0..120 {
+    for _ in 0..12 {
         keys.push(service.key(&account.session, json!({})).await.0);
     }
     let mut sessions = vec![account.session.clone()];
@@ -269,21 +296,19 @@ async fn interrupted_run_resumes_with_the_cursor() {
     let fields = json!({"created_before": service.time.in_seconds(0), "all_keys": true});
     let command = json!({"end_restored_credentials": fields});
 
-    // Until the tenth transaction fails, the work is done.
-    dynamodb.inject_at(
-        crate::dynamodb::Fault::Cancel("InternalServerError"),
-        Some("TransactWriteItems"),
-        10..usize::MAX,
-    );
+    // Until a transaction fails, the work is done.
+    dynamodb.inject_at(Fault::Cancel("InternalServerError"), Some("TransactWriteItems"), 5..usize::MAX);
     let error = service.operate(command.clone()).await.expect_err("DynamoDB fails");
     assert_eq!(error.error_type, "UNAVAILABLE");
-    dynamodb.recover();
+    // One command has no time for the other 16 transactions.
+    dynamodb.inject(Fault::Delay(Duration::from_millis(700)), Some("TransactWriteItems"));
     let first = service.operate(command).await.expect("a result");
+    dynamodb.recover();
     let ended = |result: &Value| {
         result["revoked_keys"].as_u64().expect("a number")
             + result["ended_sessions"].as_u64().expect("a number")
     };
-    assert_eq!(ended(&first), 100, "one command does a limited amount of work");
+    assert!((1..16).contains(&ended(&first)), "{first}");
     // The cursor belongs to this command.
     let mut other = json!({"created_before": fields["created_before"], "cursor": first["cursor"]});
     let error = service.operate(json!({"end_restored_credentials": other})).await;
@@ -291,10 +316,35 @@ async fn interrupted_run_resumes_with_the_cursor() {
     other = fields.clone();
     other["cursor"] = first["cursor"].clone();
     let (more_keys, more_sessions, _) = end_all(&service, other).await;
-    assert_eq!(more_keys + more_sessions, 129 - 10 - 100);
+    assert_eq!(5 + ended(&first) + more_keys + more_sessions, 21);
     for credential in keys.iter().chain(&sessions) {
         service.me(credential).await.expect(401);
     }
+}
+
+#[tokio::test]
+async fn named_keys_and_the_scan_share_the_time_of_one_command() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let mut keys = Vec::new();
+    for _ in 0..8 {
+        keys.push(json!({"account_id": account.id, "key_id": service.key(&account.session, json!({})).await.1["id"]}));
+    }
+    for _ in 0..5 {
+        service.login(&account.email).await;
+    }
+    service.time.pass(1);
+    let mut fields = json!({"created_before": service.time.in_seconds(0), "keys": keys});
+
+    // The named keys need more than six seconds, and everything needs more than the nine seconds of an invocation.
+    dynamodb.inject(Fault::Delay(Duration::from_millis(800)), Some("TransactWriteItems"));
+    let first = service.operate(json!({"end_restored_credentials": fields})).await.expect("a result");
+    dynamodb.recover();
+    assert_eq!(first["revoked_keys"], 8);
+    assert!(first["cursor"].is_string(), "{first}");
+    fields["cursor"] = first["cursor"].clone();
+    let first_sessions = first["ended_sessions"].as_u64().expect("a number");
+    assert_eq!(end_all(&service, fields).await, (8, 6 - first_sessions, 1));
 }
 
 #[tokio::test]
@@ -376,6 +426,21 @@ fn run_script(name: &str, arguments: &[&str], input: &str) -> Output {
     script.wait_with_output().expect("the script ends")
 }
 
+/// A program that stands in for the AWS CLI and sends the payload of `lambda invoke` to `service`. It exists as long as its
+/// folder.
+fn aws_program(service: &OwnService) -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let aws = folder.path().join("aws");
+    let url = &service.url;
+    let program = format!(
+        "#!/bin/sh\nexec curl -sS --data-binary @- -o \"$7\" \"{url}/2015-03-31/functions/$4/invocations\"\n"
+    );
+    fs::write(&aws, program).expect("the program is written");
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).expect("the program is executable");
+    let aws = aws.to_str().expect("text").to_owned();
+    (folder, aws)
+}
+
 /// The output of `aws dynamodb scan` for the audit events since `since`.
 fn scan_of_events(items: &[Item], since: &str) -> String {
     let is_event = |item: &&Item| {
@@ -416,12 +481,16 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
     let since = service.time.in_seconds(-300);
     let items = service.items().await;
     study.end(&service).await;
+    // The restored table does not contain this account.
+    let late = service.account().await;
+    let (_, member) = service.member(&late.session, &["read"]).await;
+    service.delete(&format!("/v1/members/{member}"), &late.session).await.expect(204);
     let limits = json!({"live": 7, "test": 3});
     let command = json!({"account_id": quiet.id, "requests_per_minute": limits});
     service.operate(json!({"set_limits": command})).await.expect("the limits change");
     let created_before = service.time.in_seconds(0);
     let events = scan_of_events(&service.items().await, &since);
-    let copy = restored(&service, items).await;
+    let Restored { temporary, moved } = restored(&service, items).await;
 
     let commands = run_script("restore-commands", &[&created_before], &events);
     assert!(commands.status.success(), "{}", String::from_utf8_lossy(&commands.stderr));
@@ -430,37 +499,57 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
     keys.sort_by_key(|key| text(key, "key_id").to_owned());
     let lines: Vec<Value> =
         commands.lines().map(|line| serde_json::from_str(line).expect("a command")).collect();
+    let mut changed = [&study.account.id, &late.id];
+    changed.sort();
     let expected = [
-        json!({"suspend_account": {"account_id": study.account.id}}),
-        json!({"end_restored_credentials": {"created_before": created_before, "keys": keys}}),
+        json!({"end_restored_credentials": {"created_before": null, "keys": keys}}),
+        json!({"suspend_account": {"account_id": changed[0]}}),
+        json!({"suspend_account": {"account_id": changed[1]}}),
+        json!({"end_restored_credentials": {"created_before": created_before}}),
         json!({"set_limits": command}),
     ];
     assert_eq!(lines, expected);
 
-    // Instead of the AWS CLI, a program that sends the payload to the local gateway.
-    let folder = tempfile::tempdir().expect("a folder");
-    let aws = folder.path().join("aws");
-    let url = &copy.url;
-    let program = format!(
-        "#!/bin/sh\nexec curl -sS --data-binary @- -o \"$7\" \"{url}/2015-03-31/functions/$4/invocations\"\n"
-    );
-    fs::write(&aws, program).expect("the program is written");
-    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).expect("the program is executable");
-    let aws = aws.to_str().expect("text").to_owned();
+    let (_folder, aws) = aws_program(&temporary);
     let sent =
         tokio::task::spawn_blocking(move || run_script("send-commands", &["operator", &aws], &commands));
     let sent = sent.await.expect("the script ends");
-    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
-    assert_eq!(String::from_utf8(sent.stdout).expect("text").lines().count(), 3);
+    let errors = String::from_utf8(sent.stderr).expect("text");
+    assert!(sent.status.success(), "{errors}");
+    assert_eq!(errors, format!("suspend_account {}: the account does not exist\n", late.id));
+    assert_eq!(String::from_utf8(sent.stdout).expect("text").lines().count(), lines.len());
 
     for key in [&other.untouched, &other.revoked.0, &quiet_key] {
-        copy.me(key).await.expect(200);
+        moved.me(key).await.expect(200);
     }
-    copy.me(&study.untouched).await.expect(403);
-    copy.operate(json!({"restore_account": {"account_id": study.account.id}})).await.expect("a result");
-    copy.me(&study.untouched).await.expect(200);
+    moved.me(&study.untouched).await.expect(403);
+    temporary.operate(json!({"restore_account": {"account_id": study.account.id}})).await.expect("a result");
+    moved.me(&study.untouched).await.expect(200);
     let sessions = study.sessions().into_iter().chain(other.sessions()).chain([&quiet.session]);
     for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(sessions) {
-        copy.me(credential).await.expect(401);
+        moved.me(credential).await.expect(401);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn send_commands_stops_at_an_error_and_prints_no_password() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let commands = [
+        json!({"create_account": {"name": "Study", "email": account.email, "password": PASSWORD}}),
+        json!({"suspend_account": {"account_id": account.id}}),
+    ];
+    let commands = commands.map(|command| command.to_string()).join("\n");
+    let (_folder, aws) = aws_program(&service);
+    // The second program fails before it sends anything.
+    for (aws, reason) in [(aws, "CONFLICT"), ("false".to_owned(), "was not sent")] {
+        let commands = commands.clone();
+        let script = move || run_script("send-commands", &["operator", &aws], &commands);
+        let sent = tokio::task::spawn_blocking(script).await.expect("the script ends");
+        assert_eq!(sent.status.code(), Some(1));
+        let output = String::from_utf8([sent.stdout, sent.stderr].concat()).expect("text");
+        assert!(output.starts_with("create_account: ") && output.contains(reason), "{output}");
+        assert!(!output.contains(PASSWORD), "{output}");
+    }
+    service.me(&account.session).await.expect(200);
 }
