@@ -13,6 +13,7 @@ use std::{
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -345,6 +346,31 @@ async fn named_keys_and_the_scan_share_the_time_of_one_command() {
     fields["cursor"] = first["cursor"].clone();
     let first_sessions = first["ended_sessions"].as_u64().expect("a number");
     assert_eq!(end_all(&service, fields).await, (8, 6 - first_sessions, 1));
+}
+
+/// A cursor contains no email address, so no command can continue at an item that an address identifies.
+#[tokio::test]
+async fn page_that_ends_at_an_email_item_does_not_repeat_the_cursor() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let created_before = service.time.in_seconds(0);
+    let table = service.gateway.table("Table").expect("the table");
+    // A page of the scan has at most one megabyte.
+    for number in 0..4 {
+        let put = service.gateway.dynamodb().put_item().table_name(table);
+        put.item("pk", AttributeValue::S(format!("EMAIL#{number}@example.com")))
+            .item("sk", AttributeValue::S("EMAIL".to_owned()))
+            .item("padding", AttributeValue::S("x".repeat(390_000)))
+            .send()
+            .await
+            .expect("the item is stored");
+    }
+    let cursor = URL_SAFE_NO_PAD.encode(format!("{created_before} false EMAIL# -"));
+    // These keys do not exist. They use up the time of the command.
+    let key = json!({"account_id": "acct_0000000000000000", "key_id": "key_0000000000000000"});
+    let fields = json!({"created_before": created_before, "keys": vec![key; 8], "cursor": cursor});
+    dynamodb.inject(Fault::Delay(Duration::from_millis(800)), Some("TransactWriteItems"));
+    let result = service.operate(json!({"end_restored_credentials": fields})).await.expect("a result");
+    assert_ne!(result["cursor"], cursor);
 }
 
 #[tokio::test]
