@@ -29,12 +29,13 @@
 //! response as a wrong one, so an attacker does not learn that it is disabled.
 //!
 //! **An attempt counts as a failure until it has succeeded.** It is reserved before the password is checked, so concurrent
-//! attempts count like consecutive ones. A throttled attempt is rejected before that: it writes nothing, hashes nothing, and
-//! does not extend the delay.
+//! attempts count like consecutive ones. A throttled attempt hashes nothing and does not extend the delay. It writes nothing,
+//! unless a concurrent attempt used up the limit in the meantime; then what it wrote is removed again.
 //!
 //! **A failure of the service does not count.** Each attempt has an id, and the stored history contains the ids of recent attempts.
-//! So an attempt can be released if the service fails before it knows that the password is wrong, and releasing it twice, or
-//! after a success has reset the count, changes nothing.
+//! So an attempt can be released if the service fails before it knows that the password is wrong. Releasing an attempt twice
+//! changes nothing, nor does releasing it after a success from the same source. If the member has logged in from another
+//! source in the meantime, the release may take one later failure from the password's count of 100.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,7 +148,7 @@ pub(crate) struct SourceHistory {
 
 /// The attempts from one source in one hour of the clock that failed or are in progress. It only includes attempts with an
 /// address that did not recognize the source.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct SourceHour(BTreeSet<AttemptId>);
 
@@ -320,16 +321,17 @@ impl AttemptHistory {
     }
 
     /// Returns the history as if `attempt` had not been made. Returns `None` if the history does not count it as a failure:
-    /// because it was not reserved, a later success has reset the count, or it was released before.
+    /// because it was not reserved, a later success from the same source has reset the count, or it was released before.
     pub fn without_attempt(&self, attempt: &Attempt, counted: CountedAttempt) -> Option<Self> {
         let mut next = self.clone();
         let source = next.sources.get_mut(&attempt.source)?;
         let index = source.attempts.iter().position(|id| *id == attempt.id)?;
         source.attempts.remove(index);
         source.failures = source.failures.saturating_sub(1);
-        // A later attempt has set a later time, unless it was made before the first delay.
-        if source.last_attempt_at == attempt.at {
-            source.last_attempt_at = counted.previous_at.unwrap_or(attempt.at);
+        // Only the last attempt may move the time back. If there are later ones, the time is theirs, even in the same second.
+        let is_last = index == source.attempts.len();
+        if is_last && let Some(previous_at) = counted.previous_at {
+            source.last_attempt_at = previous_at;
         }
         if source.failures == 0 && source.succeeded_at.is_none() {
             next.sources.remove(&attempt.source);
@@ -614,6 +616,19 @@ mod tests {
     }
 
     #[test]
+    fn release_leaves_a_later_failure_of_the_same_second() {
+        let mut history = AttemptHistory::default();
+        attack(&mut history, "source", 1);
+        let now = 2 * FAILURE_LIFETIME;
+        let (released, failed) = (attempt("source", now), attempt("source", now));
+        let admitted = history.admit(&released, &no_others()).unwrap();
+        let both = admitted.history.admit(&failed, &no_others()).unwrap().history;
+        let history = both.without_attempt(&released, admitted.counted).unwrap();
+        assert_eq!(history.sources["source"].failures(at(now)), 1);
+        assert_eq!(history.sources["source"].last_attempt_at, at(now));
+    }
+
+    #[test]
     fn attempt_before_a_success_is_not_released() {
         let pending = attempt("source", 0);
         let admitted = AttemptHistory::default().admit(&pending, &no_others()).unwrap();
@@ -746,12 +761,16 @@ mod tests {
 
         #[test]
         fn concurrent_attempts_can_be_released_in_any_order(
-            released in prop::collection::vec(any::<bool>(), 5), is_reversed: bool,
+            released in prop::collection::vec(any::<bool>(), 5), is_reversed: bool, has_old_failures: bool,
         ) {
             let mut history = AttemptHistory::default();
+            if has_old_failures {
+                attack(&mut history, "source", 1);
+            }
+            let now = 2 * FAILURE_LIFETIME;
             let mut pending = Vec::new();
             for is_released in &released {
-                let attempt = attempt("source", 0);
+                let attempt = attempt("source", now);
                 let admitted = history.admit(&attempt, &no_others()).unwrap();
                 history = admitted.history;
                 if *is_released {
@@ -765,10 +784,10 @@ mod tests {
             for (attempt, counted) in pending {
                 history = history.without_attempt(&attempt, counted).unwrap();
             }
-            let failures = history.sources.get("source").map_or(0, |source| source.failures);
+            let failures = history.sources.get("source").map_or(0, |source| source.failures(at(now)));
             prop_assert_eq!(failures as usize, failed);
             let until = history.unrecognized_until.unwrap();
-            prop_assert_eq!(seconds_until(until, at(0)), i64::try_from(failed * 3_600).unwrap());
+            prop_assert_eq!(seconds_until(until, at(now)), i64::try_from(failed * 3_600).unwrap());
         }
     }
 }
