@@ -109,8 +109,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
     let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
-    let (token, session, verified) =
-        app.store.releasing_attempt_on_error(&reservation, Box::pin(login)).await?;
+    // Boxed, because it is too large for the stack.
+    let (token, session, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
     if let Some((credentials, _)) = loaded
         && let Err(error) = rehash_if_outdated(&app, &credentials, verified).await
     {

@@ -112,6 +112,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         Ok(())
     };
     // Boxed, because it is too large for the stack.
-    app.store.releasing_attempt_on_error(&reservation, Box::pin(change)).await?;
+    app.store.settle_attempt(&reservation, Box::pin(change)).await?;
     Ok(http::no_content())
 }

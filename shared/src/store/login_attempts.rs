@@ -1,9 +1,6 @@
 //! Reads and writes of login attempts. An attempt is reserved before its password is checked.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{pin::pin, sync::OnceLock, time::Duration};
 
 use serde::Deserialize;
 use serde_dynamo::number_set::NumberSet;
@@ -54,8 +51,17 @@ pub struct AttemptReservation {
     is_in_source_hour: bool,
     /// What the attempt history may contain.
     in_history: Option<ReservedInHistory>,
-    /// Whether the attempt has a result: the password is known to be wrong, or the success was recorded.
-    is_settled: AtomicBool,
+    /// Empty while the result is unknown.
+    result: OnceLock<AttemptResult>,
+}
+
+/// The result of an attempt. It never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AttemptResult {
+    /// The password is wrong, or the address is unknown.
+    Failed,
+    /// The success was recorded.
+    Succeeded,
 }
 
 struct ReservedInHistory {
@@ -67,7 +73,11 @@ struct ReservedInHistory {
 impl AttemptReservation {
     /// States that the password is wrong or the address is unknown. From now on, the attempt is not released.
     pub fn fail(&self) {
-        self.is_settled.store(true, Ordering::Relaxed);
+        self.result.get_or_init(|| AttemptResult::Failed);
+    }
+
+    fn has_succeeded(&self) -> bool {
+        self.result.get() == Some(&AttemptResult::Succeeded)
     }
 }
 
@@ -99,7 +109,7 @@ impl Store {
             attempt,
             is_in_source_hour: false,
             in_history: None,
-            is_settled: AtomicBool::new(false),
+            result: OnceLock::new(),
         };
         let reserved = timeout_at(deadline() + LAST_CALL_TIME, self.reserve(address, &mut reservation)).await;
         match reserved.unwrap_or_else(|_| Err(StoreError::TimedOut)) {
@@ -211,45 +221,68 @@ impl Store {
         reserved
     }
 
-    /// Runs `work`, which verifies the password of a reserved attempt. If it fails or takes too long before it has recorded a
-    /// success or found the password [wrong](AttemptReservation::fail), the attempt is released: a failure of the service must
-    /// not count as a failed login.
+    /// Runs `work`, which verifies the password of a reserved attempt, and settles the attempt by its result:
+    ///
+    /// - If `work` has recorded a success, the attempt is removed from its source's hour. This has its own time, and its error
+    ///   does not change the result.
+    /// - If `work` has found the password [wrong](AttemptReservation::fail), the attempt stays counted.
+    /// - If `work` fails or takes too long before that, the attempt is released: a failure of the service must not count as
+    ///   a failed login.
     ///
     /// # Errors
-    /// The error of `work`, or [`StoreError::TimedOut`].
-    pub async fn releasing_attempt_on_error<T, E: From<StoreError>>(
+    /// The error of `work`, or [`StoreError::TimedOut`] if it takes too long and has not recorded a success.
+    pub async fn settle_attempt<T, E: From<StoreError>>(
         &self,
         reservation: &AttemptReservation,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let result = timeout_at(deadline() + LAST_CALL_TIME, work).await;
-        let result = result.unwrap_or_else(|_| Err(StoreError::TimedOut.into()));
-        if result.is_err() && !reservation.is_settled.load(Ordering::Relaxed) {
-            self.release(reservation).await;
+        let mut work = pin!(work);
+        let result = match timeout_at(deadline() + LAST_CALL_TIME, &mut work).await {
+            Ok(result) => result,
+            // The caller must learn of a recorded success, for example to get the session's token.
+            Err(_) if reservation.has_succeeded() => work.await,
+            Err(_) => Err(StoreError::TimedOut.into()),
+        };
+        match (reservation.result.get(), &result) {
+            (None, Err(_)) => self.release(reservation).await,
+            (Some(AttemptResult::Succeeded), _) => self.release_from_source(reservation).await,
+            (None, Ok(_)) | (Some(AttemptResult::Failed), _) => {}
         }
         result
     }
 
-    /// Undoes a reservation, so that the attempt no longer counts. Logs a warning if that fails: the attempt then counts as a failure.
+    /// Undoes a reservation, so that the attempt no longer counts. What cannot be undone in time stays counted.
     async fn release(&self, reservation: &AttemptReservation) {
-        let AttemptReservation { attempt, is_in_source_hour, in_history, .. } = reservation;
-        let source = async {
-            if *is_in_source_hour {
-                self.leave_source_hour(attempt, &mut self.table.retries_within(RELEASE_TIME)).await?;
-            }
-            Ok(())
-        };
-        let history = async {
-            match in_history {
-                Some(reserved) => self.leave_history(attempt, reserved).await,
-                None => Ok(()),
-            }
-        };
-        // Boxed, because the SDK's futures are large. Both run even if one of them fails.
-        let both = Box::pin(async { source.await.and(history.await) });
-        let released = timeout(RELEASE_TIME, both).await;
-        if let Err(error) = released.unwrap_or_else(|_| Err(StoreError::TimedOut)) {
-            warn!(target: TARGET, reason = error_chain(&error), "a login attempt could not be released");
+        let source = self.release_from_source(reservation);
+        let address = self.release_from_address(reservation);
+        // Concurrently, so that a call that hangs does not use up the time of the other part.
+        tokio::join!(source, address);
+    }
+
+    /// Removes an attempt that is released or has succeeded from its source's hour. Logs a warning if that fails: the attempt
+    /// then counts as a failure of its source until the hour ends.
+    async fn release_from_source(&self, reservation: &AttemptReservation) {
+        if !reservation.is_in_source_hour {
+            return;
+        }
+        let mut retries = self.table.retries_within(RELEASE_TIME);
+        // Boxed, because the SDK's futures are large.
+        let leave = Box::pin(self.leave_source_hour(&reservation.attempt, &mut retries));
+        if let Err(error) = timeout(RELEASE_TIME, leave).await.unwrap_or(Err(StoreError::TimedOut)) {
+            let reason = error_chain(&error);
+            warn!(target: TARGET, reason, "a login attempt still counts as a failure of its source");
+        }
+    }
+
+    /// Removes an attempt that is released from the failures of its address and of the member. Logs a warning if that fails:
+    /// the attempt then counts as a failure.
+    async fn release_from_address(&self, reservation: &AttemptReservation) {
+        let Some(reserved) = &reservation.in_history else { return };
+        // Boxed, because the SDK's futures are large.
+        let leave = Box::pin(self.leave_history(&reservation.attempt, reserved));
+        if let Err(error) = timeout(RELEASE_TIME, leave).await.unwrap_or(Err(StoreError::TimedOut)) {
+            let reason = error_chain(&error);
+            warn!(target: TARGET, reason, "a login attempt still counts as a failure of its address");
         }
     }
 
@@ -268,8 +301,11 @@ impl Store {
         self.table.write_with(remove, retries).await.map(drop)
     }
 
-    /// Removes the attempt from the history of its address and from the member's failures, unless a later success has reset
-    /// them.
+    /// Removes the attempt from the history of its address and from the member's failures. This changes nothing if the attempt
+    /// was removed before, or if the member has logged in from the same source since.
+    ///
+    /// A login from another source resets the member's failures, but the history of this source still contains the attempt. Then
+    /// one later failure may be removed from the member's failures instead.
     async fn leave_history(&self, attempt: &Attempt, reserved: &ReservedInHistory) -> Result<(), StoreError> {
         let mut retries = self.table.retries_within(RELEASE_TIME);
         loop {
@@ -295,20 +331,15 @@ impl Store {
         }
     }
 
-    /// Makes `writes`, which mark an attempt as successful, and removes the attempt from its source's hour.
+    /// Makes `writes`, which mark an attempt as successful. [`settle_attempt`](Self::settle_attempt) then removes it from its
+    /// source's hour.
     pub(super) async fn succeed(
         &self,
         reservation: &AttemptReservation,
         writes: Vec<Write>,
     ) -> Result<(), StoreError> {
         self.table.transact(writes).await?;
-        if reservation.is_in_source_hour
-            && let Err(error) = self.leave_source_hour(&reservation.attempt, &mut self.table.retries()).await
-        {
-            // The attempt succeeded anyway. It counts as a failure of its source until the hour ends.
-            warn!(target: TARGET, reason = error_chain(&error), "a login still counts as a failure of its source");
-        }
-        reservation.is_settled.store(true, Ordering::Relaxed);
+        reservation.result.get_or_init(|| AttemptResult::Succeeded);
         Ok(())
     }
 
@@ -469,4 +500,45 @@ fn reset_failures_write(account: AccountId, user: UserId) -> Result<Write, Store
         .if_exists()
         .name("#failures", FAILURES)
         .value(":zero", 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Builder};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::{credentials::pepper::tests::peppers, primitives::random::Random, store::dynamodb::DynamoDb};
+
+    /// Settles an attempt that has written nothing. Its work sets `result` and then takes 20 seconds. Returns the result of the
+    /// work and the duration.
+    async fn settle(result: Option<AttemptResult>) -> (Result<(), StoreError>, Duration) {
+        let random = Random::system();
+        let dynamodb = DynamoDb::new(Builder::new().behavior_version(BehaviorVersion::v2026_01_12()));
+        let store = Store::new(dynamodb, "table".to_owned(), &random);
+        let at = "2026-01-30T12:00:00Z".parse().unwrap();
+        let reservation = AttemptReservation {
+            attempt: Attempt::new("address", None, at, &peppers("1"), &random),
+            is_in_source_hour: false,
+            in_history: None,
+            result: result.map_or_else(OnceLock::new, OnceLock::from),
+        };
+        let start = Instant::now();
+        let work = async {
+            sleep(Duration::from_secs(20)).await;
+            Ok(())
+        };
+        (store.settle_attempt(&reservation, work).await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_times_out_a_second_after_the_retries_unless_it_has_recorded_a_success() {
+        for result in [None, Some(AttemptResult::Failed)] {
+            let (settled, duration) = settle(result).await;
+            assert!(matches!(settled, Err(StoreError::TimedOut)), "{result:?}: {settled:?}");
+            assert_eq!(duration.as_secs(), 7, "{result:?}");
+        }
+        let (settled, duration) = settle(Some(AttemptResult::Succeeded)).await;
+        assert!(settled.is_ok() && duration.as_secs() == 20, "{settled:?}");
+    }
 }

@@ -11,10 +11,11 @@ use crate::{
     dynamodb::{DynamoDb, Fault},
     operations::login_throttling::{failures_of_sources, source_attempts},
     response::Response,
-    service::{Account, OwnService, PASSWORD, new_address},
+    service::{Account, Credential, OwnService, PASSWORD, new_address},
 };
 
 const TRANSACTION: &str = "TransactWriteItems";
+const NEW_PASSWORD: &str = "two lizards on the wall";
 const WRONG: &str = "a lizard on the 8th wall";
 const INTERNAL: Fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
 /// The number of attempts that the SDK makes for a call. Fewer if each of them takes two seconds.
@@ -63,7 +64,7 @@ async fn start() -> (OwnService, DynamoDb) {
 }
 
 #[tokio::test]
-async fn login_that_the_service_fails_is_not_a_failed_attempt() {
+async fn service_error_during_a_login_counts_no_failure() {
     let (service, dynamodb) = start().await;
     // The calls of a login from an unrecognized source: a read, a read, the source, the reservation and the session.
     let cases: [(Fault, &str, Range<usize>); 8] = [
@@ -103,7 +104,7 @@ async fn belongs_to_member(service: &OwnService, email: &str) -> bool {
 }
 
 #[tokio::test]
-async fn login_whose_last_transaction_conflicts_to_the_end_is_not_a_failed_attempt() {
+async fn login_that_conflicts_until_the_time_limit_counts_no_failure() {
     let (service, dynamodb) = start().await;
     let email = new_member(&service).await;
     dynamodb.inject_at(Fault::Conflict, Some(TRANSACTION), 1..usize::MAX);
@@ -144,14 +145,15 @@ async fn attempt_whose_response_is_lost_counts_once() {
         let StoredFailures { addresses, members, .. } = StoredFailures::read(&service).await;
         assert_eq!((addresses, members), (0, 0));
         service.time.pass(3_600);
-        remove_source_hours(&service).await;
+        remove_items(&service, "HOUR#").await;
     }
 }
 
-/// Deletes the failures of all sources.
-async fn remove_source_hours(service: &OwnService) {
+/// Deletes the items with this prefix of the sort key: `HOUR#` are the failures of all sources, `HISTORY` the attempt
+/// histories of all addresses.
+async fn remove_items(service: &OwnService, sort_key: &str) {
     for item in service.items().await {
-        if item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#")) {
+        if item["sk"].as_s().is_ok_and(|sk| sk.starts_with(sort_key)) {
             let delete = service.gateway.dynamodb().delete_item();
             let delete = delete.table_name(service.gateway.table("Table").expect("a table"));
             let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
@@ -194,13 +196,58 @@ async fn disabled_password_stays_disabled_if_the_service_fails() {
 }
 
 #[tokio::test]
-async fn password_change_that_the_service_fails_is_not_a_failed_attempt() {
+async fn service_error_during_a_password_change_counts_no_failure() {
     let (service, dynamodb) = start().await;
     let Account { session, .. } = service.account().await;
-    let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
+    let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
     dynamodb.inject_at(INTERNAL, Some(TRANSACTION), 1..1 + SDK_ATTEMPTS);
     service.post("/v1/auth/password", &session, body.clone()).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
     assert_eq!(StoredFailures::read(&service).await, StoredFailures::NONE);
     service.post("/v1/auth/password", &session, body).await.expect(204);
+}
+
+#[tokio::test]
+async fn release_from_the_address_does_not_wait_for_the_release_from_the_source() {
+    let (service, dynamodb) = start().await;
+    let email = new_member(&service).await;
+    // All attempts of the SDK at the transaction that creates the session.
+    let held =
+        [dynamodb.hold_second_call(TRANSACTION), dynamodb.hold(TRANSACTION), dynamodb.hold(TRANSACTION)];
+    dynamodb.inject_at(Fault::Hang, Some("UpdateItem"), 1..usize::MAX);
+    log_in(&service, &email, PASSWORD).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    let stored = StoredFailures::read(&service).await;
+    assert_eq!(stored, StoredFailures { sources: 1, ..StoredFailures::NONE });
+    drop(held);
+}
+
+#[tokio::test]
+async fn success_is_returned_although_it_cannot_be_removed_from_the_failures_of_its_source() {
+    let (service, dynamodb) = start().await;
+    let source_failure = || StoredFailures { sources: 1, ..StoredFailures::NONE };
+    let hang_removal = || dynamodb.inject_at(Fault::Hang, Some("UpdateItem"), 1..usize::MAX);
+
+    let email = new_member(&service).await;
+    // The SDK repeats the transaction after two seconds. Then its call to remove the attempt could last until the time limit.
+    let held = dynamodb.hold_second_call(TRANSACTION);
+    hang_removal();
+    let login = log_in(&service, &email, PASSWORD).await.expect(200);
+    dynamodb.recover();
+    drop(held);
+    assert_eq!(StoredFailures::read(&service).await, source_failure());
+    let session = Credential::session(login["session_token"].as_str().expect("a token"));
+    service.get("/v1/auth/me", &session).await.expect(200);
+
+    remove_items(&service, "HOUR#").await;
+    // From now on, the source is unrecognized.
+    remove_items(&service, "HISTORY").await;
+    let held = dynamodb.hold_second_call(TRANSACTION);
+    hang_removal();
+    let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    service.post("/v1/auth/password", &session, body).await.expect(204);
+    dynamodb.recover();
+    drop(held);
+    assert_eq!(StoredFailures::read(&service).await, source_failure());
+    log_in(&service, &email, NEW_PASSWORD).await.expect(200);
 }
