@@ -17,8 +17,10 @@ use tokio::{
     task::JoinSet,
     time::sleep,
 };
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    deployment::logs::CapturedLog,
     dynamodb::{Contention, DynamoDb, Latencies},
     operations::login_throttling::{failures_of_sources, source_attempts},
     response::Response,
@@ -30,8 +32,6 @@ const ENVIRONMENTS: usize = 4;
 /// A client gives up after this time. A test that shares the processor with others needs most of it.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// If a response takes this long on a busy machine, the service may have had no time to release the login's attempt.
-const SLOW: Duration = Duration::from_secs(5);
 /// Only one of these tests runs at a time, because each uses all of the processor.
 static RUNNING: Mutex<()> = Mutex::const_new(());
 
@@ -48,8 +48,6 @@ struct Rush {
     responses: Vec<Response>,
     /// The number of requests.
     sent: usize,
-    /// The number of responses that took longer than [`SLOW`].
-    slow: usize,
 }
 
 impl Environments {
@@ -79,20 +77,15 @@ impl Environments {
     ) -> Rush {
         let requests: Vec<_> = requests.into_iter().collect();
         let interval = duration / u32::try_from(requests.len()).expect("few requests");
-        let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let sent = Arc::new(AtomicUsize::new(0));
         let mut clients = JoinSet::new();
         for (n, request) in requests.into_iter().enumerate() {
-            let (service, counts) = (Arc::clone(&self.services[n % ENVIRONMENTS]), Arc::clone(&counts));
+            let (service, sent) = (Arc::clone(&self.services[n % ENVIRONMENTS]), Arc::clone(&sent));
             clients.spawn(async move {
-                let [sent, slow] = &*counts;
                 let start = Instant::now();
                 for attempt in 1.. {
                     sent.fetch_add(1, Ordering::SeqCst);
-                    let request_start = Instant::now();
                     let response = request(Arc::clone(&service)).await;
-                    if request_start.elapsed() > SLOW {
-                        slow.fetch_add(1, Ordering::SeqCst);
-                    }
                     if ![429, 503].contains(&response.status) {
                         return response;
                     }
@@ -106,8 +99,7 @@ impl Environments {
             sleep(interval).await;
         }
         let responses = clients.join_all().await;
-        let [sent, slow] = counts.each_ref().map(|count| count.load(Ordering::SeqCst));
-        Rush { responses, sent, slow }
+        Rush { responses, sent: sent.load(Ordering::SeqCst) }
     }
 
     /// Adds members to an account. All have the same password. Returns their addresses.
@@ -165,12 +157,21 @@ async fn log_in(environments: &Environments, addresses: &[String]) -> Rush {
 }
 
 /// Asserts that no login counts as a failure: not of its source, its address or its member.
-async fn assert_no_failures(environments: &Environments, rush: &Rush) {
+///
+/// On a busy machine, the service may have no time to remove an attempt from its source's hour. Then it logs this, or that the
+/// invocation took too long. Only so many attempts may stay in an hour.
+async fn assert_no_failures(environments: &Environments, log: &CapturedLog) {
+    const NOT_REMOVED: &str = "a login attempt still counts as a failure of its source";
+    const TOO_LONG: &str = "deadline has elapsed";
+    let records = log.take_records();
+    let count = |field: &str, text: &str| records.iter().filter(|record| record[field] == text).count();
+    let (not_removed, too_long) = (count("message", NOT_REMOVED), count("reason", TOO_LONG));
     let items = environments.services[0].items().await;
     assert!(items.iter().any(|item| item["sk"].as_s().is_ok_and(|sk| sk.starts_with("HOUR#"))));
+    let of_sources: usize = items.iter().map(|item| source_attempts(item).len()).sum();
+    println!("{of_sources} attempts stay; {not_removed} were not removed, {too_long} took too long");
+    assert!(of_sources <= not_removed + too_long);
     for item in &items {
-        let of_source = source_attempts(item).len();
-        assert!(of_source <= rush.slow, "{of_source} failures, but {} slow responses", rush.slow);
         assert!(failures_of_sources(item).iter().all(|failures| *failures == 0), "{item:?}");
         if let Some(failures) = item.get("failures") {
             assert_eq!(failures.as_n(), Ok(&"0".to_owned()), "{item:?}");
@@ -183,8 +184,9 @@ fn count(conflicts: &[[String; 2]], sort_key: &str) -> usize {
     conflicts.iter().filter(|[_, sk]| sk.starts_with(sort_key)).count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count_no_failure() {
+    let log = CapturedLog::start(LevelFilter::WARN);
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
     let addresses = environments.add_members(&account, 300).await;
@@ -193,11 +195,12 @@ async fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count
     let conflicts = contention.take_conflicts();
     println!("300 logins took {} requests, with {} conflicts", rush.sent, conflicts.len());
     assert_eq!(count(&conflicts, "HOUR#"), 0, "the attempts of a source never conflict");
-    assert_no_failures(&environments, &rush).await;
+    assert_no_failures(&environments, &log).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn concurrent_logins_of_the_same_members_all_succeed_and_count_no_failure() {
+    let log = CapturedLog::start(LevelFilter::WARN);
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
     let members = environments.add_members(&account, 10).await;
@@ -208,7 +211,7 @@ async fn concurrent_logins_of_the_same_members_all_succeed_and_count_no_failure(
     let conflicts = contention.take_conflicts();
     println!("40 logins of 10 members took {} requests, with {} conflicts", rush.sent, conflicts.len());
     assert!(count(&conflicts, "HISTORY") > 0, "these logins conflict");
-    assert_no_failures(&environments, &rush).await;
+    assert_no_failures(&environments, &log).await;
 }
 
 /// A change that concurrent requests make in one account.
@@ -283,7 +286,7 @@ async fn change(
     });
     contention.take_conflicts();
     let start = Instant::now();
-    let Rush { responses, sent, .. } = environments.send(requests, Duration::ZERO).await;
+    let Rush { responses, sent } = environments.send(requests, Duration::ZERO).await;
     let elapsed = start.elapsed();
     for response in responses {
         assert!(response.status < 300, "{change:?}: {response:?}");
