@@ -83,7 +83,7 @@ impl Window {
         Self(self.0.saturating_add(windows))
     }
 
-    /// Returns true if this window is more than [`MAX_LEAD`] windows ahead of `own`, the window of the caller's clock. Then a
+    /// Returns true if this window is more than `MAX_LEAD` windows ahead of `own`, the window of the caller's clock. Then a
     /// clock is off by more than ten minutes.
     pub(crate) fn is_far_ahead_of(self, own: Self) -> bool {
         self.0 > own.0.saturating_add(MAX_LEAD)

@@ -35,7 +35,14 @@ impl Reply {
     /// The headers that do not differ between two responses with the same content.
     fn stable_headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
-        for name in ["date", "x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "content-length"] {
+        for name in [
+            "date",
+            "x-request-id",
+            "x-amzn-requestid",
+            "x-amz-request-id",
+            "x-amz-apigw-id",
+            "content-length",
+        ] {
             headers.remove(name);
         }
         headers
