@@ -34,7 +34,7 @@ pub struct Window(pub(crate) i64);
 /// The reserved part of a window's quota, as stored in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// The window that is being counted. It never moves back, unless it is [far ahead](Window::is_far_ahead_of).
+    /// The window that is being counted. It never moves back, unless it is so far ahead that a clock must have been wrong.
     pub window: Window,
     /// The number of reserved requests in the window.
     #[serde(rename = "taken")]
