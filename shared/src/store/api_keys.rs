@@ -198,6 +198,7 @@ impl Store {
     ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
         let mut counter = key.counter;
         let mut retries = self.table.retries_within(QUOTA_RETRY_TIME);
+        let mut is_first_conflict = true;
         loop {
             let reservation = match Reservation::plan(wanted, counter, quota) {
                 Ok(reservation) => reservation,
@@ -212,9 +213,12 @@ impl Store {
                     return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter }));
                 }
                 Err(StoreError::Conflict) => {
-                    if !retries.pause(Cause::Conflict).await {
+                    // The first conflict is always retried, even if the write was slow: if the response to a write is lost, its
+                    // repetition by the SDK conflicts with the write itself.
+                    if !retries.pause(Cause::Conflict).await && !is_first_conflict {
                         return Ok(Err(NoReservation::Contended));
                     }
+                    is_first_conflict = false;
                     // Uses `BatchGetItem`, so that the authorizer needs no permission for `GetItem`.
                     let [item] = self.table.get_many([Key::api_key(key.account_id, key.id)]).await?;
                     counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
