@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::{environment::Environment, timestamp::Timestamp};
 
 pub(crate) const WINDOW_SECONDS: u32 = 60;
-/// The maximum number of windows between two clocks, neither of which is off by more than ten minutes.
-const MAX_LEAD: i64 = 20;
+/// A week, in windows. If clocks are off by minutes, and are set from time to time, counters never get this far ahead.
+const MAX_LEAD: i64 = 7 * 24 * 60;
 
 /// How many requests per minute an API key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -83,8 +83,7 @@ impl Window {
         Self(self.0.saturating_add(windows))
     }
 
-    /// Returns true if this window is more than `MAX_LEAD` windows ahead of `own`, the window of the caller's clock. Then a
-    /// clock is off by more than ten minutes.
+    /// Returns true if this window is more than a week ahead of `own`, the window of the caller's clock. Then a clock is broken.
     pub(crate) fn is_far_ahead_of(self, own: Self) -> bool {
         self.0 > own.0.saturating_add(MAX_LEAD)
     }
