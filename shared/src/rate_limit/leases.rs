@@ -139,10 +139,11 @@ impl Lease {
     ///
     /// The window of the counter may have been started by a clock that is ahead. That window began before this execution
     /// environment saw it, so it is over [`SEEN_WINDOW_SECONDS`] later, whatever this environment's own clock says. Then the
-    /// environment starts the window after it. So windows never follow each other faster than on the fastest clock.
+    /// environment starts the window after it. So windows never follow each other faster than on the fastest clock, unless a
+    /// clock is set forward.
     ///
-    /// If the counter is so far ahead that the clock must have been wrong, the window of this environment's clock replaces it instead. In
-    /// this case, returns the window to replace.
+    /// If the counter is more than a week ahead, the clock that started it was wrong, and the window of this environment's clock
+    /// replaces it instead. In this case, returns the window to replace.
     fn follow(&mut self, counter: Option<Counter>, now: Timestamp) -> Option<Window> {
         if let Some(counter) = counter {
             self.see(counter.window, now);
