@@ -202,7 +202,7 @@ mod tests {
             future::ready(Ok(json_response(StatusCode::OK, &[Some(request.id()), request.source_ip()])))
         });
         let version_1 = event(&json!({}));
-        let version_2 = json!({"version": "2.0", "rawPath": "/", "headers": {"Host": "no host"}, "requestContext": {
+        let version_2 = json!({"version": "2.0", "rawPath": "/", "headers": {"Host": "api.example.com"}, "requestContext": {
             "requestId": "2", "http": {"method": "GET", "path": "/", "sourceIp": "192.0.2.2"},
         }});
         for (event, expected) in [(version_1, ["1", "192.0.2.1"]), (version_2, ["2", "192.0.2.2"])] {
@@ -222,7 +222,7 @@ mod tests {
             future::ready(Ok(json_response(StatusCode::OK, &request.user_agent())))
         });
         for (headers, user_agent) in [
-            (json!({"User-Agent": ["curl"], "Host": ["no host"], "X-Other": ["\u{1}"]}), r#""curl""#),
+            (json!({"User-Agent": ["curl"], "Host": ["api.example.com"], "X-Other": ["\u{1}"]}), r#""curl""#),
             (json!({"User-Agent": ["a\u{1}b"]}), "null"),
             (json!({"User-Agent": ["a", "b\n"]}), "null"),
             (json!({"User-Agent": [1]}), "null"),
