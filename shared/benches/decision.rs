@@ -21,6 +21,7 @@ use shared::{
         restrictions::Restrictions,
     },
     primitives::{
+        allowed_ips::AllowedIps,
         clock::Clock,
         environment::Environment,
         id::{AccountId, KeyId},
@@ -47,8 +48,13 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         environment: Environment::Live,
         permissions: Permissions::new([Permission::Read, Permission::Write]).expect("permissions"),
         scope: Scope::All,
+        allowed_ips: AllowedIps::Any,
+        disabled_by: None,
         hint: token.hint(Environment::Live),
         created_at: clock.now(),
+        created_by: None,
+        originating_member: None,
+        revision: 0,
         expires_at: None,
         last_used_at: None,
         counter: None,
@@ -84,6 +90,7 @@ fn decision(criterion: &mut Criterion) {
         key_id: None,
         project_id: None,
         environments: &[],
+        source_ip: None,
     };
     let now = Clock::system().now();
     let principal = authorize_key(&request, &token, &loaded, &peppers, now).expect("the key is authorized");

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audit_event;
+pub mod creator;
 pub mod member;
 pub mod project;
 pub mod restrictions;

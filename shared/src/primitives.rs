@@ -1,5 +1,6 @@
 //! Basic value types, such as ids, names and timestamps. Their constructors check their format, so a value is always valid.
 
+pub mod allowed_ips;
 pub(crate) mod base62;
 pub mod clock;
 pub mod email;

@@ -15,10 +15,11 @@ use shared::{
         views::{ApiKeyView, WithSecret},
     },
     model::{
-        api_key::{ApiKey, KeyState},
+        api_key::{ApiKey, KeyAccess, KeyState},
         restrictions::Restrictions,
     },
     primitives::{
+        allowed_ips::{AllowedIps, Networks},
         environment::Environment,
         id::KeyId,
         name::Name,
@@ -41,7 +42,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[http::idempotency::PARAMETER],
     body: Some(Body {
         schema: schema_of::<NewKey>,
-        example: || json!({"name": "Production Server", "permissions": ["read", "write"], "type": "live", "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z"}),
+        example: || json!({"name": "Production Server", "permissions": ["read", "write"], "type": "live", "scope": {"projects": ["proj_abc123"]}, "expires_at": "2027-01-30T12:00:00Z", "allowed_ips": ["192.0.2.0/24"]}),
         optional: false,
     }),
     success: Success {
@@ -78,6 +79,10 @@ struct NewKey {
     scope: Option<ProjectScope>,
     /// When the key expires. Must be in the future. If left out or null, the key never expires.
     expires_at: Option<Timestamp>,
+    /// The IP addresses and networks from which the key can be used, compared with the address from which API Gateway receives the
+    /// request. If left out or null, the key can be used from every address. A key with allowed addresses can only create keys
+    /// whose addresses are within its own.
+    allowed_ips: Option<Networks>,
 }
 
 fn live() -> Environment {
@@ -85,14 +90,16 @@ fn live() -> Environment {
 }
 
 async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<Response, Error> {
-    let NewKey { name, permissions, environment, scope, expires_at } = request.body()?;
+    let NewKey { name, permissions, environment, scope, expires_at, allowed_ips } = request.body()?;
     let idempotency = request.idempotency(&creator)?;
     let check_expiry = |now| {
         let is_past = expires_at.is_some_and(|expires_at| expires_at <= now);
         if is_past { Err(Error::bad_field("expires_at", "must be in the future")) } else { Ok(()) }
     };
     let scope = Scope::from(scope);
-    if !may_create_key(&creator, environment, permissions, &scope) {
+    let allowed_ips = AllowedIps::from(allowed_ips);
+    let access = KeyAccess { environment, permissions, scope: &scope, allowed_ips: &allowed_ips };
+    if !may_create_key(&creator, access) {
         // A malformed request gets 400 even if it also exceeds the creator.
         check_expiry(app.clock.now())?;
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
@@ -116,8 +123,13 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         environment,
         permissions,
         scope,
+        allowed_ips,
+        disabled_by: None,
         hint: token.hint(environment),
         created_at: now,
+        created_by: Some((&creator).into()),
+        originating_member: creator.originating_member(),
+        revision: 0,
         expires_at,
         last_used_at: None,
         counter: None,
@@ -127,7 +139,8 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
             previous: None,
             generation: 0,
         },
-    };
+    }
+    .with_restriction_names();
     let record = ApiKeyView::new(key.clone(), now);
     let result = idempotency.result(StatusCode::CREATED, &record, now);
     app.store.create_key(&key, &creator, &audit_context, result.as_ref()).await?;

@@ -19,7 +19,7 @@ use shared::{
         views::{ApiKeyView, WithSecret},
     },
     primitives::{id::KeyId, timestamp::Timestamp},
-    runtime::{app::App, function::Function, lookup::reachable_key},
+    runtime::{app::App, function::Function, lookup::manageable_key},
     store::StoreError,
 };
 
@@ -29,7 +29,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "rotateApiKey",
     summary: "Rotate an API key",
-    description: "Creates a new secret for an API key and returns the key with the new secret, which is shown only once. Everything else about the key stays the same. The previous secret stays valid for `grace_period` seconds, but not beyond the key's own expiry. Only one previous secret can be valid: rotating again during the grace period invalidates the older one immediately. Requires a session, an API key with `admin` that can access the key, or the key itself. A caller other than the key itself must hold all permissions of the key.",
+    description: "Creates a new secret for an API key and returns the key with the new secret, which is shown only once. Everything else about the key stays the same. The previous secret stays valid for `grace_period` seconds, but not beyond the key's own expiry. Only one previous secret can be valid: rotating again during the grace period invalidates the older one immediately. Requires a session with `admin`, a session of the member who created the key, an API key with `admin` that can access the key, or the key itself. A caller other than the key itself must hold all permissions of the key.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[http::idempotency::PARAMETER],
@@ -49,10 +49,13 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         })),
     },
     errors: &[
-        (403, "The caller may not rotate API keys, or lacks a permission of this key."),
+        (
+            403,
+            "The caller is neither an admin, nor the creator of the key, nor the key itself, or lacks a permission of the key.",
+        ),
         (
             409,
-            "The key has expired or was revoked, a concurrent rotation came first, another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
+            "The key has expired, was revoked or is disabled, a concurrent rotation came first, another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -105,7 +108,7 @@ struct RotatedKey {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
     let idempotency = request.idempotency(&principal)?;
-    let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
+    let key = manageable_key(&app, &principal, request.path_id("key_id")?).await?;
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }

@@ -36,6 +36,14 @@ pub struct AuthorizerRequest {
 pub(crate) struct RequestContext {
     #[serde(default)]
     pub(crate) request_id: String,
+    #[serde(default)]
+    identity: Identity,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    source_ip: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +74,8 @@ impl AuthorizerRequest {
             route: &self.resource,
             key_id: self.path.as_ref().and_then(|path| path.key_id.as_deref()),
             project_id: self.path.as_ref().and_then(|path| path.project_id.as_deref()),
+            // Only the address that API Gateway itself received the request from counts. A client can send any `X-Forwarded-For`.
+            source_ip: self.request_context.identity.source_ip.as_ref().and_then(|ip| ip.parse().ok()),
             environments: self.query.as_ref().map_or(&[], |query| &query.environment),
         }
     }

@@ -2,8 +2,9 @@
 //! module both writes and reads it.
 //!
 //! API Gateway allows strings, numbers and booleans as values; this module uses strings only. Lists are joined by commas.
-//! A scope that includes every project is `*`, and a key that never expires has `never`. A missing value never means
-//! unlimited access.
+//! A scope that includes every project is `*`, allowed addresses that include every address are `*`, and a key that never
+//! expires has `never`. A missing value never means unlimited access, except in the fields that the authorizer of the previous
+//! version does not write: it rejects the keys for which they matter.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
     primitives::{
+        allowed_ips::{AllowedIps, Network},
         environment::Environment,
         permission::{Permission, Permissions},
         project_id::ProjectId,
@@ -23,10 +25,12 @@ use crate::{
 
 const NEVER: &str = "never";
 const EVERY_PROJECT: &str = "*";
+const EVERY_ADDRESS: &str = "*";
+const ORIGINATING_MEMBER: &str = "originating_member";
 const WITHIN: &str = "within";
 const EXCEEDED: &str = "exceeded";
 /// The maximum number of fields of a context, including those of the rate limit.
-const MAX_FIELDS: usize = 14;
+const MAX_FIELDS: usize = 17;
 
 /// The context of a request does not have the form that [`write()`] gives it.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +47,21 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
         ("permissions", join(principal.permissions().iter().map(Permission::as_str))),
     ]);
     match principal {
-        Principal::ApiKey(key) => context.extend([
-            ("type", "api_key".to_owned()),
-            ("key_id", key.key_id.to_string()),
-            ("name", key.name.as_str().to_owned()),
-            ("key_type", key.environment.as_str().to_owned()),
-            ("scope", write_scope(&key.scope)),
-            ("expires_at", key.expires_at.map_or_else(|| NEVER.to_owned(), |end| end.to_string())),
-            ("secret", key.secret.as_str().to_owned()),
-            ("generation", key.generation.to_string()),
-        ]),
+        Principal::ApiKey(key) => {
+            context.extend([
+                ("type", "api_key".to_owned()),
+                ("key_id", key.key_id.to_string()),
+                ("name", key.name.as_str().to_owned()),
+                ("key_type", key.environment.as_str().to_owned()),
+                ("scope", write_scope(&key.scope)),
+                ("allowed_ips", write_allowed_ips(&key.allowed_ips)),
+                ("expires_at", key.expires_at.map_or_else(|| NEVER.to_owned(), |end| end.to_string())),
+                ("secret", key.secret.as_str().to_owned()),
+                ("generation", key.generation.to_string()),
+                ("revision", key.revision.to_string()),
+            ]);
+            context.extend(key.originating_member.map(|member| (ORIGINATING_MEMBER, member.to_string())));
+        }
         Principal::Session(session) => context.extend([
             ("type", "session".to_owned()),
             ("user_id", session.user_id.to_string()),
@@ -70,6 +79,15 @@ fn write_scope(scope: &Scope) -> String {
     match scope {
         Scope::All => EVERY_PROJECT.to_owned(),
         Scope::Projects(projects) => join(projects.as_slice().iter().map(ProjectId::as_str)),
+    }
+}
+
+fn write_allowed_ips(allowed: &AllowedIps) -> String {
+    match allowed {
+        AllowedIps::Any => EVERY_ADDRESS.to_owned(),
+        AllowedIps::Networks(networks) => {
+            networks.as_slice().iter().map(Network::to_string).collect::<Vec<_>>().join(",")
+        }
     }
 }
 
@@ -104,6 +122,11 @@ fn read_principal<S: BuildHasher>(
     context: &HashMap<String, Value, S>,
 ) -> Result<Principal, MalformedContext> {
     let text = |name: &str| context.get(name).and_then(Value::as_str).ok_or(MalformedContext);
+    // The authorizer of the previous version does not write this field.
+    let new_text = |name: &str| match context.get(name) {
+        Some(value) => value.as_str().map(Some).ok_or(MalformedContext),
+        None => Ok(None),
+    };
     let account_id = text("account_id")?.parse().map_err(|_| MalformedContext)?;
     let permissions = read_permissions(text("permissions")?)?;
     match text("type")? {
@@ -114,6 +137,13 @@ fn read_principal<S: BuildHasher>(
             environment: Environment::from_name(text("key_type")?).ok_or(MalformedContext)?,
             permissions,
             scope: read_scope(text("scope")?)?,
+            // The previous version rejects keys with allowed addresses, and knows no changes of keys.
+            allowed_ips: new_text("allowed_ips")?.map_or(Ok(AllowedIps::Any), read_allowed_ips)?,
+            revision: new_text("revision")?.map_or(Ok(0), str::parse).map_err(|_| MalformedContext)?,
+            originating_member: new_text(ORIGINATING_MEMBER)?
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| MalformedContext)?,
             expires_at: match text("expires_at")? {
                 NEVER => None,
                 end => Some(end.parse().map_err(|_| MalformedContext)?),
@@ -148,6 +178,15 @@ fn read_scope(text: &str) -> Result<Scope, MalformedContext> {
     Ok(Scope::Projects(projects))
 }
 
+fn read_allowed_ips(text: &str) -> Result<AllowedIps, MalformedContext> {
+    if text == EVERY_ADDRESS {
+        return Ok(AllowedIps::Any);
+    }
+    let networks: Result<Vec<Network>, _> = text.split(',').map(str::parse).collect();
+    let networks = networks.map_err(|_| MalformedContext)?.try_into().map_err(|_| MalformedContext)?;
+    Ok(AllowedIps::Networks(networks))
+}
+
 fn read_rate_limit<S: BuildHasher>(
     context: &HashMap<String, Value, S>,
 ) -> Result<Option<RateLimitDecision>, MalformedContext> {
@@ -171,7 +210,10 @@ mod tests {
     use proptest::{option, prelude::*};
 
     use super::*;
-    use crate::authorization::principal::tests::any_principal;
+    use crate::authorization::principal::tests::{any_key_principal, any_principal};
+
+    /// The fields that the authorizer of the previous version does not write.
+    const NEW: [&str; 3] = ["allowed_ips", "revision", "originating_member"];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
         (any::<bool>(), 1..=u32::MAX, any::<u32>(), any::<u32>()).prop_map(
@@ -204,14 +246,24 @@ mod tests {
         }
 
         #[test]
-        fn context_without_one_of_its_fields_is_malformed(
+        fn context_without_a_field_that_the_previous_version_writes_is_malformed(
             principal in any_principal(),
             missing: prop::sample::Index,
         ) {
             let mut context = as_received(&principal, None);
-            let names: Vec<_> = context.keys().cloned().collect();
+            let names: Vec<_> = context.keys().filter(|name| !NEW.contains(&&***name)).cloned().collect();
             context.remove(missing.get(&names));
             prop_assert!(read(&context).is_err());
+        }
+
+        #[test]
+        fn context_without_the_new_fields_is_of_a_key_without_restrictions_and_changes(key in any_key_principal()) {
+            let mut context = as_received(&Principal::ApiKey(key.clone()), None);
+            context.retain(|name, _| !NEW.contains(&&**name));
+            let unchanged = KeyPrincipal {
+                allowed_ips: AllowedIps::Any, revision: 0, originating_member: None, ..key
+            };
+            prop_assert_eq!(read(&context).unwrap().0, Principal::ApiKey(unchanged));
         }
 
         #[test]

@@ -3,6 +3,8 @@
 //!
 //! A route without a rule is denied.
 
+use std::net::IpAddr;
+
 use crate::{
     authorization::{
         denial::{Forbidden, Unauthenticated},
@@ -17,7 +19,6 @@ use crate::{
         account::{AccountStatus, AccountSummary},
         api_key::{ApiKey, KeyState, PreviousSecret},
         member::Member,
-        restrictions::Restrictions,
         session::Session,
     },
     primitives::{
@@ -37,6 +38,8 @@ pub struct AuthorizationRequest<'a> {
     pub project_id: Option<&'a str>,
     /// All values of the query parameter `environment`. They may be malformed.
     pub environments: &'a [String],
+    /// The address that API Gateway received the request from, or `None` if it is unknown.
+    pub source_ip: Option<IpAddr>,
 }
 
 /// The stored entities that an API key's token names.
@@ -89,10 +92,10 @@ pub fn authorize_key(
 ) -> Result<Principal, Denied> {
     let LoadedKey { key, account } = loaded;
     let (secret, generation) = verify_secret(key, token, peppers, now)?;
-    if key.has_expired(now) {
-        return Err(Unauthenticated::Expired.into());
+    check_key(key, account, now)?;
+    if !key.allowed_ips.allows(request.source_ip) {
+        return Err(Forbidden::AddressNotAllowed.into());
     }
-    reject_unknown([&key.restrictions, &account.restrictions])?;
     let principal = Principal::ApiKey(KeyPrincipal {
         account_id: key.account_id,
         key_id: key.id,
@@ -100,9 +103,12 @@ pub fn authorize_key(
         environment: key.environment,
         permissions: key.permissions,
         scope: key.scope.clone(),
+        allowed_ips: key.allowed_ips.clone(),
         expires_at: key.expires_at,
         secret,
         generation,
+        revision: key.revision,
+        originating_member: key.originating_member,
     });
     check_rule(request, &principal, account.status)?;
     Ok(principal)
@@ -128,7 +134,10 @@ pub fn authorize_session(
     }
     let member = member.as_ref().filter(|member| member.accepts_session_epoch(session.epoch));
     let member = member.ok_or(Unauthenticated::SessionEnded)?;
-    reject_unknown([&session.restrictions, &member.restrictions, &account.restrictions])?;
+    let restrictions = [&session.restrictions, &member.restrictions, &account.restrictions];
+    if restrictions.iter().any(|restrictions| restrictions.has_other_than(&[])) {
+        return Err(Unauthenticated::UnknownRestriction.into());
+    }
     let principal = Principal::Session(SessionPrincipal {
         account_id: session.account_id,
         user_id: session.user_id,
@@ -142,12 +151,17 @@ pub fn authorize_session(
     Ok(principal)
 }
 
-/// Rejects a credential if one of the sets contains a restriction that this version does not know.
-fn reject_unknown<const N: usize>(restrictions: [&Restrictions; N]) -> Result<(), Unauthenticated> {
-    if restrictions.into_iter().any(Restrictions::has_unknown) {
-        return Err(Unauthenticated::UnknownRestriction);
+/// Checks that a key whose secret was verified may be used at all.
+fn check_key(key: &ApiKey, account: &AccountSummary, now: Timestamp) -> Result<(), Unauthenticated> {
+    if key.has_expired(now) {
+        Err(Unauthenticated::Expired)
+    } else if key.has_unknown_restriction() || account.restrictions.has_other_than(&[]) {
+        Err(Unauthenticated::UnknownRestriction)
+    } else if key.disabled_by.is_some() {
+        Err(Unauthenticated::Disabled)
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 /// Returns the denial for a token whose key does not exist. It takes as much work as a wrong secret, so that the response

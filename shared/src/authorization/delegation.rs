@@ -6,34 +6,34 @@
 
 use crate::{
     authorization::principal::Principal,
-    model::{api_key::ApiKey, member::Member},
+    model::{
+        api_key::{ApiKey, KeyAccess},
+        creator::Creator,
+        member::Member,
+    },
     primitives::{
         environment::Environment,
         permission::{Permission, Permissions},
-        scope::Scope,
         timestamp::Timestamp,
     },
 };
 
-/// Returns true if `creator` may create a key with this environment, these permissions and this scope.
+/// Returns true if `creator` may create a key with this access.
 ///
-/// The permissions must be a subset of the creator's. For a key as the creator, the scope must be within its own, and a
-/// test key may only create test keys.
+/// The permissions must be a subset of the creator's. For a key as the creator, the scope and the addresses must be within its
+/// own, and a test key may only create test keys.
 #[must_use]
-pub fn may_create_key(
-    creator: &Principal,
-    environment: Environment,
-    permissions: Permissions,
-    scope: &Scope,
-) -> bool {
-    may_grant(creator, permissions)
-        && match creator {
-            Principal::Session(_) => true,
-            Principal::ApiKey(key) => {
-                scope.is_within(&key.scope)
-                    && (key.environment == Environment::Live || environment == Environment::Test)
-            }
+pub fn may_create_key(creator: &Principal, access: KeyAccess<'_>) -> bool {
+    let may_use_environment = match creator {
+        Principal::Session(_) => true,
+        Principal::ApiKey(key) => {
+            key.environment == Environment::Live || access.environment == Environment::Test
         }
+    };
+    may_grant(creator, access.permissions)
+        && access.scope.is_within(creator.scope())
+        && access.allowed_ips.is_within(creator.allowed_ips())
+        && may_use_environment
 }
 
 /// Returns true if `principal` may see `key`. Otherwise the response must be the same as for a key that does not exist.
@@ -45,17 +45,33 @@ pub fn reaches_key(principal: &Principal, key: &ApiKey) -> bool {
             caller.key_id == key.id
                 || (caller.permissions.contains(Permission::Admin)
                     && caller.environment == key.environment
-                    && key.scope.is_within(&caller.scope))
+                    && key.scope.is_within(&caller.scope)
+                    && key.allowed_ips.is_within(&caller.allowed_ips))
         }
     }
 }
 
-/// Returns true if `principal`, which [reaches](reaches_key) `key`, may rotate it. A rotation returns a secret, so the
+/// Returns true if `principal`, which [reaches](reaches_key) `key`, may revoke it, and may rotate or change it as far as the
+/// rules for these allow. A session of another member than the creator needs `admin`.
+#[must_use]
+pub fn may_manage_key(principal: &Principal, key: &ApiKey) -> bool {
+    match principal {
+        Principal::Session(session) => {
+            principal.is_admin_session() || key.created_by == Some(Creator::Member(session.user_id))
+        }
+        Principal::ApiKey(_) => true,
+    }
+}
+
+/// Returns true if `principal`, which [may manage](may_manage_key) `key`, may rotate it. A rotation returns a secret, so the
 /// caller must be the key itself or hold all of its permissions.
 #[must_use]
 pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
-    let is_itself = matches!(principal, Principal::ApiKey(caller) if caller.key_id == key.id);
-    is_itself || may_grant(principal, key.permissions)
+    is_itself(principal, key) || may_grant(principal, key.permissions)
+}
+
+fn is_itself(principal: &Principal, key: &ApiKey) -> bool {
+    matches!(principal, Principal::ApiKey(caller) if caller.key_id == key.id)
 }
 
 /// Returns true if `principal` may change a member from `before` to `after`. The caller must hold every permission that
@@ -86,7 +102,7 @@ pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> boo
 
 #[cfg(test)]
 mod tests {
-    use proptest::{prelude::*, sample::select};
+    use proptest::{option, prelude::*, sample::select};
 
     use super::*;
     use crate::{
@@ -102,7 +118,8 @@ mod tests {
             member::tests::any_member,
         },
         primitives::{
-            permission::tests::any_permissions, scope::tests::any_scope, timestamp::tests::timestamp,
+            allowed_ips::tests::any_allowed_ips, permission::tests::any_permissions, scope::tests::any_scope,
+            timestamp::tests::timestamp,
         },
     };
 
@@ -119,9 +136,12 @@ mod tests {
                 environment: key.environment,
                 permissions: key.permissions,
                 scope: key.scope.clone(),
+                allowed_ips: key.allowed_ips.clone(),
                 expires_at: None,
                 secret: SecretAge::Current,
                 generation,
+                revision: key.revision,
+                originating_member: None,
             })
         };
         for (generation, now, is_authorized) in [
@@ -141,6 +161,12 @@ mod tests {
         assert!(still_authorizes(&other, &with(0), timestamp(20)));
     }
 
+    fn any_creator() -> impl Strategy<Value = Creator> {
+        prop_oneof!["user_000000000000000[12]", "key_0000000000000002"].prop_map(|id| {
+            id.parse().map(Creator::Member).unwrap_or_else(|_| Creator::ApiKey(id.parse().unwrap()))
+        })
+    }
+
     proptest! {
         #[test]
         fn key_is_created_only_within_its_creators_access(
@@ -148,10 +174,13 @@ mod tests {
             environment in select(&Environment::ALL[..]),
             permissions in any_permissions(),
             scope in any_scope(),
+            allowed_ips in any_allowed_ips(),
         ) {
-            let may_create = may_create_key(&Principal::ApiKey(creator.clone()), environment, permissions, &scope);
+            let access = KeyAccess { environment, permissions, scope: &scope, allowed_ips: &allowed_ips };
+            let may_create = may_create_key(&Principal::ApiKey(creator.clone()), access);
             let exceeds = Permission::ALL.into_iter().any(|one| permissions.contains(one) && !creator.permissions.contains(one))
                 || !scope.is_within(&creator.scope)
+                || !allowed_ips.is_within(&creator.allowed_ips)
                 || (creator.environment == Environment::Test && environment == Environment::Live);
             prop_assert_eq!(may_create, !exceeds);
         }
@@ -166,15 +195,18 @@ mod tests {
         }
 
         #[test]
-        fn key_reaches_only_itself_and_keys_within_its_type_and_scope(
+        fn key_reaches_only_itself_and_keys_within_its_type_scope_and_addresses(
             caller in any_key_principal(),
             environment in select(&Environment::ALL[..]),
             scope in any_scope(),
+            allowed_ips in any_allowed_ips(),
         ) {
-            let key = ApiKey { id: "key_0000000000000002".parse().unwrap(), environment, scope, ..api_key() };
+            let key =
+                ApiKey { id: "key_0000000000000002".parse().unwrap(), environment, scope, allowed_ips, ..api_key() };
             let reaches = caller.permissions.contains(Permission::Admin)
                 && caller.environment == key.environment
-                && key.scope.is_within(&caller.scope);
+                && key.scope.is_within(&caller.scope)
+                && key.allowed_ips.is_within(&caller.allowed_ips);
             prop_assert_eq!(reaches_key(&Principal::ApiKey(caller.clone()), &key), reaches);
             // A key reaches itself without any permission.
             let itself = ApiKey { id: caller.key_id, ..key };
@@ -188,12 +220,24 @@ mod tests {
             environment in select(&Environment::ALL[..]),
             permissions in any_permissions(),
             scope in any_scope(),
+            allowed_ips in any_allowed_ips(),
         ) {
             let principal = Principal::Session(session);
-            let may_create = may_create_key(&principal, environment, permissions, &scope);
+            let key = ApiKey { environment, permissions, scope, allowed_ips, ..api_key() };
+            let may_create = may_create_key(&principal, key.access());
             prop_assert_eq!(may_create, principal.permissions().contains_all(permissions));
-            let key = ApiKey { environment, permissions, scope, ..api_key() };
             prop_assert!(reaches_key(&principal, &key));
+        }
+
+        #[test]
+        fn session_manages_the_keys_of_its_member_and_with_admin_every_key(
+            session in any_session_principal(),
+            created_by in option::of(any_creator()),
+        ) {
+            let is_creator = created_by == Some(Creator::Member(session.user_id));
+            let expected = is_creator || session.permissions.contains(Permission::Admin);
+            let key = ApiKey { created_by, ..api_key() };
+            prop_assert_eq!(may_manage_key(&Principal::Session(session), &key), expected);
         }
 
         #[test]

@@ -26,6 +26,9 @@ pub enum Unauthenticated {
     /// The key has expired, or the session has expired or was idle too long.
     #[error("expired")]
     Expired,
+    /// The key is disabled.
+    #[error("disabled")]
+    Disabled,
     /// The session's member was suspended or removed, or changed the password in another session.
     #[error("session ended")]
     SessionEnded,
@@ -56,6 +59,12 @@ pub enum Forbidden {
     /// The key's scope does not include the project, or the route is not available to scoped keys.
     #[error("outside scope")]
     OutsideScope,
+    /// The key has allowed IP addresses, and the request came from another one.
+    #[error("address not allowed")]
+    AddressNotAllowed,
+    /// The caller sees the key, but is neither its creator nor an admin.
+    #[error("not the creator of the key")]
+    NotCreator,
     /// The request names an environment other than the key's, or the route is not available to test keys.
     #[error("wrong environment")]
     WrongEnvironment,

@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use crate::{
     authorization::denial::Forbidden,
-    model::audit_event::Actor,
+    model::{audit_event::Actor, creator::Creator},
     primitives::{
+        allowed_ips::AllowedIps,
         email::EmailAddress,
         environment::Environment,
         id::{AccountId, KeyId, SessionId, UserId},
         name::Name,
-        permission::Permissions,
+        permission::{Permission, Permissions},
         scope::Scope,
         timestamp::Timestamp,
     },
@@ -36,12 +37,17 @@ pub struct KeyPrincipal {
     pub environment: Environment,
     pub permissions: Permissions,
     pub scope: Scope,
+    pub allowed_ips: AllowedIps,
     /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
     /// Which of the key's secrets the request was sent with.
     pub secret: SecretAge,
     /// How many secrets the key had before the one that the request was sent with.
     pub generation: u32,
+    /// See [`ApiKey::revision`](crate::model::api_key::ApiKey::revision).
+    pub revision: u32,
+    /// See [`ApiKey::originating_member`](crate::model::api_key::ApiKey::originating_member).
+    pub originating_member: Option<UserId>,
 }
 
 /// Which of a key's secrets a request was sent with.
@@ -109,6 +115,30 @@ impl Principal {
         }
     }
 
+    /// Returns the addresses from which the key may be used. Sessions may be used from everywhere.
+    #[must_use]
+    pub fn allowed_ips(&self) -> &AllowedIps {
+        match self {
+            Self::ApiKey(key) => &key.allowed_ips,
+            Self::Session(_) => &AllowedIps::Any,
+        }
+    }
+
+    /// Returns the member who is at the start of the chain of creators of this caller.
+    #[must_use]
+    pub fn originating_member(&self) -> Option<UserId> {
+        match self {
+            Self::ApiKey(key) => key.originating_member,
+            Self::Session(session) => Some(session.user_id),
+        }
+    }
+
+    /// Returns true if this is a session with `admin`.
+    #[must_use]
+    pub fn is_admin_session(&self) -> bool {
+        matches!(self, Self::Session(session) if session.permissions.contains(Permission::Admin))
+    }
+
     /// Returns the environment that a request applies to. `requested` is the environment that the request names, if any.
     /// For a session, the default is live. A key always uses its own environment.
     ///
@@ -154,6 +184,15 @@ impl From<&Principal> for Actor {
     }
 }
 
+impl From<&Principal> for Creator {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::ApiKey(key) => Self::ApiKey(key.key_id),
+            Principal::Session(session) => Self::Member(session.user_id),
+        }
+    }
+}
+
 impl From<&SessionPrincipal> for Actor {
     fn from(session: &SessionPrincipal) -> Self {
         Self::Session { user_id: session.user_id, session_id: session.session_id }
@@ -166,7 +205,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::primitives::{
-        permission::tests::any_permissions, scope::tests::any_scope, timestamp::tests::timestamp,
+        allowed_ips::tests::any_allowed_ips, permission::tests::any_permissions, scope::tests::any_scope,
+        timestamp::tests::timestamp,
     };
 
     pub(crate) fn any_key_principal() -> impl Strategy<Value = KeyPrincipal> {
@@ -175,23 +215,41 @@ pub(crate) mod tests {
             select(&Environment::ALL[..]),
             any_permissions(),
             any_scope(),
+            any_allowed_ips(),
             option::of(0..2_000_000_000_i64),
             select(&[SecretAge::Current, SecretAge::Previous][..]),
-            any::<u32>(),
+            any::<[u32; 2]>(),
+            any::<bool>(),
         )
-            .prop_map(|(name, environment, permissions, scope, expires_at, secret, generation)| {
-                KeyPrincipal {
-                    account_id: "acct_0000000000000001".parse().unwrap(),
-                    key_id: "key_0000000000000001".parse().unwrap(),
-                    name: name.try_into().unwrap(),
+            .prop_map(
+                |(
+                    name,
                     environment,
                     permissions,
                     scope,
-                    expires_at: expires_at.map(timestamp),
+                    allowed_ips,
+                    expires_at,
                     secret,
-                    generation,
-                }
-            })
+                    counts,
+                    has_origin,
+                )| {
+                    let [generation, revision] = counts;
+                    KeyPrincipal {
+                        account_id: "acct_0000000000000001".parse().unwrap(),
+                        key_id: "key_0000000000000001".parse().unwrap(),
+                        name: name.try_into().unwrap(),
+                        environment,
+                        permissions,
+                        scope,
+                        allowed_ips,
+                        expires_at: expires_at.map(timestamp),
+                        secret,
+                        generation,
+                        revision,
+                        originating_member: has_origin.then(|| "user_0000000000000001".parse().unwrap()),
+                    }
+                },
+            )
     }
 
     pub(crate) fn any_session_principal() -> impl Strategy<Value = SessionPrincipal> {

@@ -11,9 +11,11 @@ pub fn api_key() -> Value {
         "type": "live",
         "permissions": ["read", "write"],
         "scope": {"projects": ["proj_abc123"]},
+        "allowed_ips": ["192.0.2.0/24"],
         "hint": "mt_live_…x7Qd",
         "status": "active",
         "created_at": "2026-01-30T12:00:00Z",
+        "created_by": "user_0VpZbQ9sWm40aYeK",
         "expires_at": "2027-01-30T12:00:00Z",
         "last_used_at": null,
     })

@@ -7,11 +7,13 @@ use crate::{
     model::{
         api_key::ApiKey,
         audit_event::{Action, Actor, AuditEvent},
+        creator::Creator,
         member::{Member, MemberStatus},
         project::Project,
         session::Session,
     },
     primitives::{
+        allowed_ips::Networks,
         email::EmailAddress,
         environment::Environment,
         id::{EventId, KeyId, SessionId, UserId},
@@ -39,12 +41,16 @@ pub struct ApiKeyView {
     permissions: Permissions,
     /// The projects that the key can access, or null if it can access all projects.
     scope: Option<ProjectScope>,
+    /// The IP addresses and networks from which the key can be used, or null if it can be used from every address.
+    allowed_ips: Option<Networks>,
     /// The first and the last characters of the current secret, to tell keys apart.
     hint: String,
     /// Whether the key can be used.
     status: Status,
     /// When the key was created.
     created_at: Timestamp,
+    /// The member or the API key that created the key, or null for older keys.
+    created_by: Option<Creator>,
     /// When the key expires, or null if it never expires.
     expires_at: Option<Timestamp>,
     /// When the key was last used, or null if it was never used. This can lag by up to a minute.
@@ -73,6 +79,8 @@ enum Status {
     Active,
     /// The key can't be used, because its `expires_at` has passed.
     Expired,
+    /// The key can't be used until it is enabled.
+    Disabled,
     /// The key was revoked and can never be used again.
     Revoked,
 }
@@ -85,18 +93,22 @@ impl ApiKeyView {
             Status::Revoked
         } else if key.has_expired(now) {
             Status::Expired
+        } else if key.disabled_by.is_some() {
+            Status::Disabled
         } else {
             Status::Active
         };
         Self {
             status,
             scope: (&key.scope).into(),
+            allowed_ips: key.allowed_ips.into(),
             id: key.id,
             name: key.name,
             environment: key.environment,
             permissions: key.permissions,
             hint: key.hint,
             created_at: key.created_at,
+            created_by: key.created_by,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
         }
@@ -222,7 +234,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{
-            api_key::{KeyState, tests::api_key},
+            api_key::{DisabledBy, KeyState, tests::api_key},
             session::tests::session,
         },
         primitives::timestamp::tests::timestamp,
@@ -231,11 +243,14 @@ mod tests {
     #[test]
     fn api_key_view_has_the_status_at_the_given_time() {
         let expiring = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
-        let revoked = ApiKey { state: KeyState::Revoked, ..expiring.clone() };
+        let disabled = ApiKey { disabled_by: Some(DisabledBy::Other), ..expiring.clone() };
+        let revoked = ApiKey { state: KeyState::Revoked, ..disabled.clone() };
         for (key, now, status) in [
             (api_key(), 1_000, "active"),
             (expiring.clone(), 9, "active"),
             (expiring, 10, "expired"),
+            (disabled.clone(), 9, "disabled"),
+            (disabled, 10, "expired"),
             (revoked, 10, "revoked"),
         ] {
             let view = serde_json::to_value(ApiKeyView::new(key, timestamp(now))).unwrap();

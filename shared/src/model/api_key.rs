@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     credentials::{digest::TokenDigest, pepper::Peppers},
-    model::restrictions::Restrictions,
+    model::{
+        creator::Creator,
+        restrictions::{Restriction, Restrictions},
+    },
     primitives::{
+        allowed_ips::AllowedIps,
         environment::Environment,
-        id::{AccountId, KeyId},
+        id::{AccountId, KeyId, UserId},
         name::Name,
         permission::Permissions,
         quota::Counter,
@@ -18,7 +22,7 @@ use crate::{
     },
 };
 
-/// An API key. Its id, environment, permissions, scope and expiry never change.
+/// An API key. Its id, account, environment and creator never change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ApiKey {
     pub id: KeyId,
@@ -30,9 +34,26 @@ pub struct ApiKey {
     pub environment: Environment,
     pub permissions: Permissions,
     pub scope: Scope,
+    /// The addresses from which the key may be used. Always set together with [`restrictions`](Self::restrictions).
+    #[serde(default, skip_serializing_if = "AllowedIps::is_any")]
+    pub allowed_ips: AllowedIps,
+    /// Who disabled the key, or `None` if it is not disabled. Always set together with [`restrictions`](Self::restrictions).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_by: Option<DisabledBy>,
     /// The beginning and the end of the current token, such as `mt_live_…x7Qd`.
     pub hint: String,
     pub created_at: Timestamp,
+    /// Who created the key, or `None` if it was created before this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Creator>,
+    /// The member who created the key, or the first one in the chain of keys that created it. `None` if it was created before
+    /// this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originating_member: Option<UserId>,
+    /// The number of changes of the key. A rotation, a revocation and a use are not changes. A write that depends on the
+    /// key's permissions, scope, expiry or restrictions checks that the revision is the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
     /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
     /// The last recorded use, or `None` if no use was recorded.
@@ -40,10 +61,34 @@ pub struct ApiKey {
     /// The use of the key's quota, or `None` if the key was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
-    /// The restrictions of the key.
+    /// The names of the key's restrictions.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
     pub state: KeyState,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(revision: &u32) -> bool {
+    *revision == 0
+}
+
+/// Who disabled a key, which decides who may enable it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledBy {
+    /// A session with `admin`. Only such a session may enable the key.
+    AdminSession,
+    /// Another session, or an API key.
+    Other,
+}
+
+/// What a key may do, with which data, and from which addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyAccess<'a> {
+    pub environment: Environment,
+    pub permissions: Permissions,
+    pub scope: &'a Scope,
+    pub allowed_ips: &'a AllowedIps,
 }
 
 /// The secrets of a key. A revoked key has none, so no token can match it.
@@ -86,6 +131,7 @@ pub struct PreviousSecret {
 pub enum NotRotatable {
     Expired,
     Revoked,
+    Disabled,
     /// The key has a restriction that this version does not know, so it may be one that forbids the rotation.
     Restricted,
 }
@@ -97,6 +143,7 @@ impl NotRotatable {
         match self {
             Self::Expired => "The key has expired",
             Self::Revoked => "The key was revoked",
+            Self::Disabled => "The key is disabled",
             Self::Restricted => "The key has a restriction that this version of the service does not support",
         }
     }
@@ -106,6 +153,31 @@ impl ApiKey {
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
+    }
+
+    #[must_use]
+    pub fn access(&self) -> KeyAccess<'_> {
+        let Self { environment, permissions, scope, allowed_ips, .. } = self;
+        KeyAccess { environment: *environment, permissions: *permissions, scope, allowed_ips }
+    }
+
+    /// Sets the names of the restrictions that the other fields of the key describe.
+    #[must_use]
+    pub fn with_restriction_names(self) -> Self {
+        Self { restrictions: self.enforced_restrictions().into_iter().collect(), ..self }
+    }
+
+    /// Returns the restrictions that the other fields of the key describe.
+    fn enforced_restrictions(&self) -> Vec<Restriction> {
+        let allowed_ips = (!self.allowed_ips.is_any()).then_some(Restriction::AllowedIps);
+        let disabled = self.disabled_by.map(|_| Restriction::Disabled);
+        allowed_ips.into_iter().chain(disabled).collect()
+    }
+
+    /// Returns true if the key has a restriction that this version does not know, or whose details are missing.
+    #[must_use]
+    pub fn has_unknown_restriction(&self) -> bool {
+        !self.restrictions.is_empty() && self.restrictions.has_other_than(&self.enforced_restrictions())
     }
 
     #[must_use]
@@ -144,7 +216,7 @@ impl ApiKey {
     /// itself. A secret that was replaced by an earlier rotation becomes invalid at once.
     ///
     /// # Errors
-    /// Returns an error if the key has expired, was revoked, or has a restriction that this version does not know.
+    /// Returns an error if the key has expired, was revoked, is disabled, or has a restriction that this version does not know.
     pub fn rotated(
         &self,
         new: TokenDigest,
@@ -158,7 +230,10 @@ impl ApiKey {
         let KeyState::Active { current, generation, .. } = &self.state else {
             return Err(NotRotatable::Revoked);
         };
-        if self.restrictions.has_unknown() {
+        if self.disabled_by.is_some() {
+            return Err(NotRotatable::Disabled);
+        }
+        if self.has_unknown_restriction() {
             return Err(NotRotatable::Restricted);
         }
         let requested = now.plus_seconds(grace_period);
@@ -194,8 +269,13 @@ pub(crate) mod tests {
             environment: Environment::Live,
             permissions: Permissions::ALL,
             scope: Scope::All,
+            allowed_ips: AllowedIps::Any,
+            disabled_by: None,
             hint: "mt_live_…abcd".to_owned(),
             created_at: timestamp(0),
+            created_by: None,
+            originating_member: None,
+            revision: 0,
             expires_at: None,
             last_used_at: None,
             counter: None,
@@ -238,11 +318,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rotation_of_an_expired_or_revoked_key_is_rejected() {
+    fn rotation_of_an_expired_revoked_or_disabled_key_is_rejected() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
         let revoked = ApiKey { state: KeyState::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
         assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
+        let disabled = ApiKey { disabled_by: Some(DisabledBy::Other), ..api_key() };
+        assert_eq!(rotated(&disabled, "two", 1, 10).unwrap_err(), NotRotatable::Disabled);
     }
 
     #[test]
@@ -278,6 +360,7 @@ pub(crate) mod tests {
     fn not_rotatable_message_names_the_reason() {
         assert_eq!(NotRotatable::Expired.message(), "The key has expired");
         assert_eq!(NotRotatable::Revoked.message(), "The key was revoked");
+        assert_eq!(NotRotatable::Disabled.message(), "The key is disabled");
         let message = "The key has a restriction that this version of the service does not support";
         assert_eq!(NotRotatable::Restricted.message(), message);
     }

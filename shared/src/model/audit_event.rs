@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::member::MemberStatus,
     primitives::{
+        allowed_ips::Networks,
         clock::Clock,
         email::EmailAddress,
         environment::Environment,
@@ -78,6 +79,8 @@ pub enum Action {
         permissions: Permissions,
         scope: Option<ProjectScope>,
         expires_at: Option<Timestamp>,
+        #[serde(default)]
+        allowed_ips: Option<Networks>,
     },
     /// An API key was rotated.
     #[serde(rename = "api_key.rotated")]
@@ -207,6 +210,7 @@ mod tests {
                 permissions: Permissions::ALL,
                 scope: None,
                 expires_at: None,
+                allowed_ips: None,
             },
             Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
             Action::KeyRevoked { key_id: other },

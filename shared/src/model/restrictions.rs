@@ -7,16 +7,30 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The names of the restrictions that this version enforces. A version that adds a restriction adds its name here.
-/// "Versions side by side" in docs/architecture.md lists what else it changes.
-const ENFORCED: [&str; 0] = [];
-
 /// The names of all restrictions of an account, a member, a key or a session.
 ///
 /// The attribute is a string set. An entity without restrictions does not have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Restrictions(#[serde(with = "serde_dynamo::string_set")] Vec<String>);
+
+/// A restriction that this version enforces. "Versions side by side" in docs/architecture.md describes how to add one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restriction {
+    /// An API key may be used only from certain IP addresses.
+    AllowedIps,
+    /// An API key is disabled.
+    Disabled,
+}
+
+impl Restriction {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AllowedIps => "allowed_ips",
+            Self::Disabled => "disabled",
+        }
+    }
+}
 
 impl Restrictions {
     /// The name of the attribute.
@@ -30,10 +44,17 @@ impl Restrictions {
         self.0.is_empty()
     }
 
-    /// Returns true if there is a restriction that this version does not enforce. The credential must then be rejected.
+    /// Returns true if there is a restriction that is not one of `enforced`. The credential must then be rejected. `enforced`
+    /// are the restrictions whose details the entity contains.
     #[must_use]
-    pub fn has_unknown(&self) -> bool {
-        self.0.iter().any(|name| !ENFORCED.contains(&name.as_str()))
+    pub fn has_other_than(&self, enforced: &[Restriction]) -> bool {
+        self.0.iter().any(|name| !enforced.iter().any(|restriction| restriction.name() == name))
+    }
+}
+
+impl FromIterator<Restriction> for Restrictions {
+    fn from_iter<I: IntoIterator<Item = Restriction>>(restrictions: I) -> Self {
+        Self(restrictions.into_iter().map(|restriction| restriction.name().to_owned()).collect())
     }
 }
 
@@ -44,19 +65,25 @@ pub(crate) mod tests {
 
     use super::*;
 
+    const ALL: [Restriction; 2] = [Restriction::AllowedIps, Restriction::Disabled];
+
     pub(crate) fn restrictions(names: &[&str]) -> Restrictions {
         Restrictions(names.iter().map(|&name| name.to_owned()).collect())
     }
 
     #[test]
-    fn no_restriction_and_enforced_restrictions_are_known() {
-        assert!(!Restrictions::NONE.has_unknown());
-        assert!(!restrictions(&ENFORCED).has_unknown());
+    fn only_restrictions_with_details_are_enforced() {
+        assert!(!Restrictions::NONE.has_other_than(&[]));
+        let both: Restrictions = ALL.into_iter().collect();
+        assert!(!both.has_other_than(&ALL));
+        for enforced in [&[][..], &ALL[..1], &ALL[1..]] {
+            assert!(both.has_other_than(enforced), "{enforced:?}");
+        }
     }
 
     #[test]
     fn attribute_is_a_string_set() {
-        let names = restrictions(&["disabled"]);
+        let names: Restrictions = [Restriction::Disabled].into_iter().collect();
         let attribute: AttributeValue = serde_dynamo::to_attribute_value(&names).unwrap();
         assert_eq!(attribute, AttributeValue::Ss(vec!["disabled".to_owned()]));
         assert_eq!(serde_dynamo::from_attribute_value::<_, Restrictions>(attribute).unwrap(), names);
@@ -65,12 +92,12 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn any_other_name_is_unknown(
-            other in ".*".prop_filter("not enforced", |name| !ENFORCED.contains(&name.as_str())),
+            other in ".*".prop_filter("not enforced", |name| ALL.iter().all(|known| known.name() != name)),
             mut names in vec(".*", 0..3),
             at: prop::sample::Index,
         ) {
             names.insert(at.index(names.len() + 1), other);
-            prop_assert!(Restrictions(names).has_unknown());
+            prop_assert!(Restrictions(names).has_other_than(&ALL));
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     model::{
         api_key::{ApiKey, KeyState},
         audit_event::{Action, Actor, AuditContext},
-        restrictions::Restrictions,
     },
     primitives::{
         id::{AccountId, KeyId},
@@ -31,7 +30,7 @@ use crate::{
         error::StoreError,
         idempotency_records::result_write,
         keys::{self, account_partition},
-        preconditions::{account_still_active, still_authorized},
+        preconditions::{account_still_active, still_authorized, with_revision},
     },
 };
 
@@ -65,6 +64,7 @@ impl Store {
             permissions: key.permissions,
             scope: (&key.scope).into(),
             expires_at: key.expires_at,
+            allowed_ips: key.allowed_ips.clone().into(),
         };
         let event = event_write(key.account_id, creator.into(), created, audit_context)?;
         let mut writes = vec![put, event];
@@ -110,20 +110,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update =
             Write::update(Key::api_key(before.account_id, before.id), "SET #state = :state, #hint = :hint")
-                .condition("#state = :expected AND attribute_not_exists(#restrictions)", || {
-                    StoreError::Conflict
-                })
+                .condition("#state = :expected", || StoreError::Conflict)
                 .name("#state", "state")
-                .name("#restrictions", Restrictions::ATTRIBUTE)
                 .name("#hint", "hint")
                 .value(":expected", &before.state)?
                 .value(":state", &after.state)?
                 .value(":hint", &after.hint)?;
+        let update = with_revision(update, before.revision)?;
         let action = Action::KeyRotated { key_id: before.id, previous_expires_at };
         let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
-            // ensures that the stored key has not changed since and has no restriction.
+            // ensures that the stored key has not changed since.
             writes.push(account_still_active(before.account_id)?);
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);

@@ -1,5 +1,5 @@
 //! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
-//! authorizer decided, the key was revoked or has expired, the session has ended, the member's permissions have changed, or
+//! authorizer decided, the key was changed or revoked or has expired, the session has ended, the member's permissions have changed, or
 //! the account was suspended. It also fails if one of these has a restriction, which may have been stored after the
 //! authorizer decided.
 
@@ -89,13 +89,13 @@ pub(super) fn credential_still_authorized_to_change(
 
 /// Returns the check that the secret that the caller used is still valid and the key has not expired.
 fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, StoreError> {
-    // This is the same rule as `delegation::still_authorizes` and `ApiKey::has_expired`.
+    // This is the same rule as `delegation::still_authorizes` and `ApiKey::has_expired`. Each change of the key's permissions,
+    // scope, expiry and restrictions increments its revision.
     const IS_VALID: &str = "#state.#status = :active \
                          AND (#state.#generation = :generation \
                               OR (#state.#generation = :next AND #state.#previous.#ends_at > :now)) \
-                         AND (attribute_type(#expires_at, :null) OR #expires_at > :now) \
-                         AND attribute_not_exists(#restrictions)";
-    Write::check(Key::api_key(key.account_id, key.key_id))
+                         AND (attribute_type(#expires_at, :null) OR #expires_at > :now)";
+    let check = Write::check(Key::api_key(key.account_id, key.key_id))
         .condition(IS_VALID, || StoreError::Conflict)
         .name("#state", "state")
         .name("#status", "status")
@@ -103,12 +103,23 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
         .name("#previous", "previous")
         .name("#ends_at", "ends_at")
         .name("#expires_at", "expires_at")
-        .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", "active")?
         .value(":generation", key.generation)?
         .value(":next", key.generation.saturating_add(1))?
         .value(":null", "NULL")?
-        .value(":now", now)
+        .value(":now", now)?;
+    with_revision(check, key.revision)
+}
+
+/// Adds the condition that the revision of a key is `revision` to a write of the key.
+pub(super) fn with_revision(write: Write, revision: u32) -> Result<Write, StoreError> {
+    let write = write.name("#revision", "revision");
+    // A key that was never changed does not have the attribute.
+    if revision == 0 {
+        Ok(write.and("attribute_not_exists(#revision)"))
+    } else {
+        write.and("#revision = :revision").value(":revision", revision)
+    }
 }
 
 /// Returns the check that a session still exists, has the same epoch, and has not expired.

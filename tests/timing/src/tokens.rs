@@ -22,6 +22,7 @@ use shared::{
         session::Session,
     },
     primitives::{
+        allowed_ips::AllowedIps,
         clock::Clock,
         environment::Environment,
         id::{AccountId, KeyId, SessionId, UserId},
@@ -76,6 +77,7 @@ pub fn test(rng: &mut StdRng, measurements: usize) -> Vec<Comparison> {
         key_id: None,
         project_id: None,
         environments: &[],
+        source_ip: None,
     };
     let active = |previous| KeyState::Active { current: digest(), previous, generation: 1 };
     #[expect(clippy::ref_option_ref, reason = "`measure` passes each input as a reference")]
@@ -188,8 +190,13 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         environment: Environment::Live,
         permissions: Permissions::new([Permission::Read]).expect("permissions"),
         scope: Scope::All,
+        allowed_ips: AllowedIps::Any,
+        disabled_by: None,
         hint: token.hint(Environment::Live),
         created_at: clock.now(),
+        created_by: None,
+        originating_member: None,
+        revision: 0,
         expires_at: None,
         last_used_at: None,
         counter: None,

@@ -9,8 +9,16 @@ use crate::{
         token::{NewToken, Token},
         token_mac::tests::token_mac_key,
     },
-    model::{api_key::tests::api_key, member::MemberStatus, restrictions::tests::restrictions},
+    model::{
+        api_key::{DisabledBy, tests::api_key},
+        member::MemberStatus,
+        restrictions::{Restriction, Restrictions, tests::restrictions},
+    },
     primitives::{
+        allowed_ips::{
+            AllowedIps,
+            tests::{any_address, any_allowed_ips},
+        },
         permission::{Permissions, tests::any_permissions},
         random::Random,
         scope::tests::any_scope,
@@ -41,7 +49,7 @@ const ROUTES: [&str; 14] = [
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
 
 fn request<'a>(method: &'a str, route: &'a str) -> AuthorizationRequest<'a> {
-    AuthorizationRequest { method, route, key_id: None, project_id: None, environments: &[] }
+    AuthorizationRequest { method, route, key_id: None, project_id: None, environments: &[], source_ip: None }
 }
 
 /// Decides on `GET /v1/auth/me` with the token `presented`. The stored key is the result of `change` on the usual test
@@ -51,12 +59,21 @@ fn decide_on_key(
     change: impl FnOnce(ApiKey) -> ApiKey,
     status: AccountStatus,
 ) -> Result<Principal, Denied> {
+    let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, ..ACTIVE } };
+    authorize(&request("GET", "/v1/auth/me"), presented, &loaded)
+}
+
+/// Decides on a request with the token `presented`.
+fn authorize(
+    request: &AuthorizationRequest<'_>,
+    presented: &NewToken,
+    loaded: &LoadedKey,
+) -> Result<Principal, Denied> {
     let value = format!("Bearer {}", presented.expose());
     let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
         panic!("no key token")
     };
-    let loaded = LoadedKey { key: change(api_key()), account: AccountSummary { status, ..ACTIVE } };
-    authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
+    authorize_key(request, &token, loaded, &peppers("1"), timestamp(NOW))
 }
 
 fn token(seed: u64) -> NewToken {
@@ -232,13 +249,9 @@ fn decide_on_restricted_key(
     key: Restrictions,
     account: Restrictions,
 ) -> Result<Principal, Denied> {
-    let value = format!("Bearer {}", presented.expose());
-    let Ok(Token::ApiKey(token)) = Token::from_authorization(&value, &token_mac_key()) else {
-        panic!("no key token")
-    };
     let key = ApiKey { restrictions: key, ..with_secrets(stored, None) };
     let loaded = LoadedKey { key, account: AccountSummary { restrictions: account, ..ACTIVE } };
-    authorize_key(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
+    authorize(&request("GET", "/v1/auth/me"), presented, &loaded)
 }
 
 #[test]
@@ -255,13 +268,53 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
         environment,
         permissions,
         scope,
+        allowed_ips: AllowedIps::Any,
         expires_at: None,
         secret: SecretAge::Current,
         generation: 0,
+        revision: 0,
+        originating_member: None,
     })
 }
 
+#[test]
+fn disabled_key_is_rejected_and_reported_only_with_the_right_secret() {
+    let disabled = |key| ApiKey { disabled_by: Some(DisabledBy::Other), ..key }.with_restriction_names();
+    let (one, two) = (token(1), token(2));
+    let decide =
+        |presented| decide_on_key(presented, |_| disabled(with_secrets(&one, None)), AccountStatus::Active);
+    assert_eq!(decide(&one), Err(Unauthenticated::Disabled.into()));
+    assert_eq!(decide(&two), Err(Unauthenticated::WrongSecret.into()));
+}
+
+#[test]
+fn restriction_without_its_details_is_unknown() {
+    let one = token(1);
+    for restriction in [Restriction::AllowedIps, Restriction::Disabled] {
+        let restrictions: Restrictions = [restriction].into_iter().collect();
+        let decision = decide_on_restricted_key(&one, &one, restrictions, Restrictions::NONE);
+        assert_eq!(decision, Err(Unauthenticated::UnknownRestriction.into()));
+    }
+}
+
 proptest! {
+    #[test]
+    fn key_is_authorized_only_from_its_allowed_addresses(
+        allowed_ips in any_allowed_ips(),
+        source_ip in option::of(any_address()),
+    ) {
+        let one = token(1);
+        let request = AuthorizationRequest { source_ip, ..request("GET", "/v1/auth/me") };
+        let is_allowed = allowed_ips.allows(source_ip);
+        let key = ApiKey { allowed_ips, ..with_secrets(&one, None) }.with_restriction_names();
+        let decision = authorize(&request, &one, &LoadedKey { key, account: ACTIVE });
+        if is_allowed {
+            prop_assert!(decision.is_ok());
+        } else {
+            prop_assert_eq!(decision, Err(Forbidden::AddressNotAllowed.into()));
+        }
+    }
+
     #[test]
     fn credential_is_rejected_if_anything_it_depends_on_has_an_unknown_restriction(
         name in "[a-z_]{1,20}",

@@ -1,6 +1,6 @@
 //! Conditional writes: a single one, or several in a transaction that is applied completely or not at all.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
@@ -30,7 +30,7 @@ use crate::store::{
 #[derive(Clone)]
 pub(crate) struct Write {
     change: Change,
-    condition: Option<&'static str>,
+    condition: Option<Cow<'static, str>>,
     condition_error: ConditionError,
     names: Option<HashMap<String, String>>,
     values: Option<HashMap<String, AttributeValue>>,
@@ -60,7 +60,7 @@ enum Change {
 macro_rules! with_condition {
     ($builder:ident, $condition:ident, $names:ident, $values:ident) => {
         $builder
-            .set_condition_expression($condition.map(str::to_owned))
+            .set_condition_expression($condition.map(Cow::into_owned))
             .set_expression_attribute_names($names)
             .set_expression_attribute_values($values)
     };
@@ -98,14 +98,21 @@ impl Write {
 
     /// Sets the condition expression and the error if it fails.
     pub fn condition(self, condition: &'static str, error: fn() -> StoreError) -> Self {
-        Self { condition: Some(condition), condition_error: ConditionError::Always(error), ..self }
+        Self { condition: Some(condition.into()), condition_error: ConditionError::Always(error), ..self }
     }
 
     /// Sets the condition expression and a function that returns the error for the stored item if the condition fails.
     ///
     /// Only an update in a transaction supports this.
     pub fn condition_with_item(self, condition: &'static str, error: fn(Item) -> StoreError) -> Self {
-        Self { condition: Some(condition), condition_error: ConditionError::WithItem(error), ..self }
+        Self { condition: Some(condition.into()), condition_error: ConditionError::WithItem(error), ..self }
+    }
+
+    /// Adds a further condition. The error if it fails is the one of the existing condition.
+    pub fn and(self, further: &'static str) -> Self {
+        let condition =
+            self.condition.map_or(further.into(), |condition| format!("{condition} AND {further}").into());
+        Self { condition: Some(condition), ..self }
     }
 
     /// Makes an update outside a transaction return the item after the update.
