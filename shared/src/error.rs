@@ -82,7 +82,7 @@ impl Error {
     }
 
     /// 400: the request is malformed.
-    pub(crate) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::BadRequest, message)
     }
 

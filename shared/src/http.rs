@@ -9,6 +9,7 @@ pub mod handler;
 pub mod idempotency;
 pub mod json;
 pub mod openapi;
+pub mod patch;
 mod query;
 mod rate_limit_headers;
 pub mod redirect;

@@ -4,6 +4,7 @@ pub mod account;
 pub mod api_key;
 pub mod audit_event;
 pub mod creator;
+pub mod key_change;
 pub mod member;
 pub mod project;
 pub mod restrictions;

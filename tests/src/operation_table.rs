@@ -28,6 +28,7 @@ const TABLE: &str = "
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     3+10    2+9    1      201    yes
     GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+0     3+1    0      200    no
+    PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     4+10    3+9    1      200    yes
     POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     4+10    3+9    1      200    yes
     DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+4     3+5    1      204    yes
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no

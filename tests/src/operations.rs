@@ -1,5 +1,6 @@
 //! Tests of each operation of the API, and of features that several operations share, such as rate limits.
 
+pub mod api_keys_change;
 pub mod api_keys_create;
 pub mod api_keys_get;
 pub mod api_keys_list;

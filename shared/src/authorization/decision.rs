@@ -264,7 +264,7 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         ("POST", "/v1/auth/logout" | "/v1/auth/password")
         | ("GET", "/v1/auth/sessions")
         | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
-        ("GET" | "POST", "/v1/api-keys") => Rule::SessionOrAdminKey,
+        ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
         ("GET" | "DELETE", "/v1/api-keys/{key_id}") | ("POST", "/v1/api-keys/{key_id}/rotate") => {
             Rule::SessionOrAdminKeyOrItself
         }

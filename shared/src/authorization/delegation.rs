@@ -7,7 +7,7 @@
 use crate::{
     authorization::principal::Principal,
     model::{
-        api_key::{ApiKey, KeyAccess},
+        api_key::{ApiKey, DisabledBy, KeyAccess},
         creator::Creator,
         member::Member,
     },
@@ -70,6 +70,54 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
     is_itself(principal, key) || may_grant(principal, key.permissions)
 }
 
+/// Returns true if `principal`, which [may manage](may_manage_key) the key, may change it from `before` to `after`.
+///
+/// A key may not change itself. A key that a session with `admin` disabled can be enabled only by such a session. A change that
+/// adds access must stay within the caller's access: see [`adds_access_within`].
+#[must_use]
+pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
+    let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
+    let may_enable = before.disabled_by != Some(DisabledBy::AdminSession) || principal.is_admin_session();
+    !is_itself(principal, before)
+        && (may_enable || !is_enabled)
+        && adds_access_within(principal, before, after)
+}
+
+/// Returns true if the access that the change from `before` to `after` adds is within the caller's.
+///
+/// A further permission applies to the whole scope, and a further project or address, a later expiry and enabling the key apply
+/// to all permissions. For a key as the caller, the expiry may be extended up to its own. The scope and the addresses of a
+/// key that it [reaches](reaches_key) were within its own before the change.
+fn adds_access_within(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
+    let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
+    let is_extended = expires_later(after.expires_at, before.expires_at);
+    let is_wider = !after.scope.is_within(&before.scope) || !after.allowed_ips.is_within(&before.allowed_ips);
+    let added = if is_enabled || is_extended || is_wider {
+        Some(after.permissions)
+    } else {
+        after.permissions.without(before.permissions)
+    };
+    let may_extend = match principal {
+        Principal::Session(_) => true,
+        Principal::ApiKey(caller) => !expires_later(after.expires_at, caller.expires_at),
+    };
+    added.is_none_or(|permissions| {
+        may_grant(principal, permissions)
+            && after.scope.is_within(principal.scope())
+            && after.allowed_ips.is_within(principal.allowed_ips())
+            && (may_extend || !is_extended)
+    })
+}
+
+/// Returns true if a key that expires at `one` is valid for longer than one that expires at `other`. `None` means never.
+fn expires_later(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+    match (one, other) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(one), Some(other)) => one > other,
+    }
+}
+
 fn is_itself(principal: &Principal, key: &ApiKey) -> bool {
     matches!(principal, Principal::ApiKey(caller) if caller.key_id == key.id)
 }
@@ -100,6 +148,8 @@ pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> boo
     }
 }
 
+#[cfg(test)]
+mod chain_tests;
 #[cfg(test)]
 mod tests {
     use proptest::{option, prelude::*, sample::select};

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An API key. Its id, account, environment and creator never change.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     pub id: KeyId,
     /// The account that owns the key. The key stays valid if the member who created it is removed.
@@ -126,17 +126,18 @@ pub struct PreviousSecret {
     pub ends_at: Timestamp,
 }
 
-/// The reason why a key cannot be rotated.
+/// The reason why a key cannot be rotated or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotRotatable {
+pub enum NotChangeable {
     Expired,
     Revoked,
+    /// A disabled key can be changed, but not rotated.
     Disabled,
-    /// The key has a restriction that this version does not know, so it may be one that forbids the rotation.
+    /// The key has a restriction that this version does not know, so it may be one that forbids the change.
     Restricted,
 }
 
-impl NotRotatable {
+impl NotChangeable {
     /// Returns the message for the caller.
     #[must_use]
     pub fn message(self) -> &'static str {
@@ -198,6 +199,23 @@ impl ApiKey {
         }
     }
 
+    /// Checks that the key may be changed.
+    ///
+    /// # Errors
+    /// Returns an error if the key has expired, was revoked, or has a restriction that this version does not know. So a change
+    /// never makes a key valid again.
+    pub fn check_changeable(&self, now: Timestamp) -> Result<(), NotChangeable> {
+        if self.is_revoked() {
+            Err(NotChangeable::Revoked)
+        } else if self.has_expired(now) {
+            Err(NotChangeable::Expired)
+        } else if self.has_unknown_restriction() {
+            Err(NotChangeable::Restricted)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Returns the state with a new digest of `token` that uses the current pepper. Returns `None` if `token` is not one of
     /// the key's secrets, or its digest uses the current pepper already.
     #[must_use]
@@ -223,18 +241,13 @@ impl ApiKey {
         hint: String,
         grace_period: u32,
         now: Timestamp,
-    ) -> Result<(Self, Timestamp), NotRotatable> {
-        if self.has_expired(now) {
-            return Err(NotRotatable::Expired);
-        }
+    ) -> Result<(Self, Timestamp), NotChangeable> {
+        self.check_changeable(now)?;
         let KeyState::Active { current, generation, .. } = &self.state else {
-            return Err(NotRotatable::Revoked);
+            return Err(NotChangeable::Revoked);
         };
         if self.disabled_by.is_some() {
-            return Err(NotRotatable::Disabled);
-        }
-        if self.has_unknown_restriction() {
-            return Err(NotRotatable::Restricted);
+            return Err(NotChangeable::Disabled);
         }
         let requested = now.plus_seconds(grace_period);
         let ends_at = self.expires_at.map_or(requested, |expires_at| requested.min(expires_at));
@@ -293,7 +306,7 @@ pub(crate) mod tests {
         token: &str,
         grace_period: u32,
         now: i64,
-    ) -> Result<(ApiKey, Timestamp), NotRotatable> {
+    ) -> Result<(ApiKey, Timestamp), NotChangeable> {
         key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace_period, timestamp(now))
     }
 
@@ -321,16 +334,16 @@ pub(crate) mod tests {
     fn rotation_of_an_expired_revoked_or_disabled_key_is_rejected() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
         let revoked = ApiKey { state: KeyState::Revoked, ..api_key() };
-        assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotRotatable::Expired);
-        assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotRotatable::Revoked);
+        assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotChangeable::Expired);
+        assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotChangeable::Revoked);
         let disabled = ApiKey { disabled_by: Some(DisabledBy::Other), ..api_key() };
-        assert_eq!(rotated(&disabled, "two", 1, 10).unwrap_err(), NotRotatable::Disabled);
+        assert_eq!(rotated(&disabled, "two", 1, 10).unwrap_err(), NotChangeable::Disabled);
     }
 
     #[test]
     fn rotation_of_a_key_with_an_unknown_restriction_is_rejected() {
         let restricted = ApiKey { restrictions: restrictions(&["unknown"]), ..api_key() };
-        assert_eq!(rotated(&restricted, "two", 1, 10).unwrap_err(), NotRotatable::Restricted);
+        assert_eq!(rotated(&restricted, "two", 1, 10).unwrap_err(), NotChangeable::Restricted);
     }
 
     #[test]
@@ -357,12 +370,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn not_rotatable_message_names_the_reason() {
-        assert_eq!(NotRotatable::Expired.message(), "The key has expired");
-        assert_eq!(NotRotatable::Revoked.message(), "The key was revoked");
-        assert_eq!(NotRotatable::Disabled.message(), "The key is disabled");
+    fn not_changeable_message_names_the_reason() {
+        assert_eq!(NotChangeable::Expired.message(), "The key has expired");
+        assert_eq!(NotChangeable::Revoked.message(), "The key was revoked");
+        assert_eq!(NotChangeable::Disabled.message(), "The key is disabled");
         let message = "The key has a restriction that this version of the service does not support";
-        assert_eq!(NotRotatable::Restricted.message(), message);
+        assert_eq!(NotChangeable::Restricted.message(), message);
     }
 
     proptest! {

@@ -82,6 +82,17 @@ pub enum Action {
         #[serde(default)]
         allowed_ips: Option<Networks>,
     },
+    /// An API key was changed. The event contains the new values.
+    #[serde(rename = "api_key.changed")]
+    KeyChanged {
+        key_id: KeyId,
+        name: Name,
+        permissions: Permissions,
+        scope: Option<ProjectScope>,
+        expires_at: Option<Timestamp>,
+        allowed_ips: Option<Networks>,
+        disabled: bool,
+    },
     /// An API key was rotated.
     #[serde(rename = "api_key.rotated")]
     KeyRotated { key_id: KeyId, previous_expires_at: Timestamp },
@@ -158,6 +169,7 @@ impl AuditEvent {
     pub fn is_about_key(&self, id: KeyId) -> bool {
         let affected = match self.action {
             Action::KeyCreated { key_id, .. }
+            | Action::KeyChanged { key_id, .. }
             | Action::KeyRotated { key_id, .. }
             | Action::KeyRevoked { key_id } => Some(key_id),
             _ => None,
@@ -211,6 +223,15 @@ mod tests {
                 scope: None,
                 expires_at: None,
                 allowed_ips: None,
+            },
+            Action::KeyChanged {
+                key_id: other,
+                name: "New".to_owned().try_into().unwrap(),
+                permissions: Permissions::ALL,
+                scope: None,
+                expires_at: None,
+                allowed_ips: None,
+                disabled: false,
             },
             Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
             Action::KeyRevoked { key_id: other },

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The data that a credential accesses. The type of an API key is its environment; a session can choose one for each
 /// request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// Live data. The rate limit is high.

@@ -10,6 +10,7 @@ use crate::{
     model::{
         api_key::{ApiKey, KeyState},
         audit_event::{Action, Actor, AuditContext},
+        restrictions::Restrictions,
     },
     primitives::{
         id::{AccountId, KeyId},
@@ -127,6 +128,66 @@ impl Store {
             writes.extend(still_authorized(caller, audit_context.at)?);
         }
         writes.extend(idempotency.map(result_write).transpose()?);
+        self.table.transact(writes).await
+    }
+
+    /// Replaces `before` with the changed key `after` on behalf of `caller`.
+    ///
+    /// # Errors
+    /// If the stored key was changed, rotated or revoked since `before` was read, the caller is no longer authorized, or the write
+    /// fails.
+    pub async fn change_key(
+        &self,
+        before: &ApiKey,
+        after: &ApiKey,
+        caller: &Principal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        // An empty set cannot be stored.
+        let expression = if after.restrictions.is_empty() {
+            "SET #name = :name, #permissions = :permissions, #scope = :scope, #expires_at = :expires_at, \
+             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, #revision = :new_revision \
+             REMOVE #restrictions"
+        } else {
+            "SET #name = :name, #permissions = :permissions, #scope = :scope, #expires_at = :expires_at, \
+             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, #revision = :new_revision, \
+             #restrictions = :restrictions"
+        };
+        let update = Write::update(Key::api_key(before.account_id, before.id), expression)
+            .condition("#state = :expected", || StoreError::Conflict)
+            .name("#state", "state")
+            .name("#name", "name")
+            .name("#permissions", "permissions")
+            .name("#scope", "scope")
+            .name("#expires_at", "expires_at")
+            .name("#allowed_ips", "allowed_ips")
+            .name("#disabled_by", "disabled_by")
+            .name("#restrictions", Restrictions::ATTRIBUTE)
+            .value(":expected", &before.state)?
+            .value(":name", &after.name)?
+            .value(":permissions", after.permissions)?
+            .value(":scope", &after.scope)?
+            .value(":expires_at", after.expires_at)?
+            .value(":allowed_ips", &after.allowed_ips)?
+            .value(":disabled_by", after.disabled_by)?
+            .value(":new_revision", after.revision)?;
+        let update = if after.restrictions.is_empty() {
+            update
+        } else {
+            update.value(":restrictions", &after.restrictions)?
+        };
+        let changed = Action::KeyChanged {
+            key_id: after.id,
+            name: after.name.clone(),
+            permissions: after.permissions,
+            scope: (&after.scope).into(),
+            expires_at: after.expires_at,
+            allowed_ips: after.allowed_ips.clone().into(),
+            disabled: after.disabled_by.is_some(),
+        };
+        let event = event_write(before.account_id, caller.into(), changed, audit_context)?;
+        let mut writes = vec![with_revision(update, before.revision)?, event];
+        writes.extend(still_authorized(caller, audit_context.at)?);
         self.table.transact(writes).await
     }
 

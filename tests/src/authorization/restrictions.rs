@@ -1,6 +1,6 @@
 //! Restrictions that this version of the service does not know, because a newer version stored them.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
 use serde_json::json;
 
 use crate::{
@@ -8,9 +8,17 @@ use crate::{
     service::{Account, OwnService, PASSWORD, key_path},
 };
 
-/// Adds restrictions with these names to an item, as a newer version would.
+/// Adds restrictions with these names to an item, as a newer version would. A change of a key also increments its revision.
 pub async fn restrict(service: &OwnService, pk: &str, sk: &str, names: &[&str]) {
     update(service, pk, sk, "ADD restrictions :names", names).await;
+    if sk.starts_with("KEY#") {
+        let update = update_item(service, pk, sk).update_expression("ADD revision :one");
+        update
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .expect("the key exists");
+    }
 }
 
 /// Removes restrictions with these names from an item.
@@ -19,13 +27,19 @@ pub async fn lift(service: &OwnService, pk: &str, sk: &str, names: &[&str]) {
 }
 
 async fn update(service: &OwnService, pk: &str, sk: &str, expression: &str, names: &[&str]) {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
     let names = AttributeValue::Ss(names.iter().map(|&name| name.to_owned()).collect());
+    let update = update_item(service, pk, sk)
+        .update_expression(expression)
+        .expression_attribute_values(":names", names);
+    update.send().await.expect("the item exists");
+}
+
+/// Returns an update of an item that must exist.
+fn update_item(service: &OwnService, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
     let table = service.gateway.table("Table").expect("the table");
     let update = service.gateway.dynamodb().update_item().table_name(table);
-    let update = update.key("pk", text(pk)).key("sk", text(sk)).condition_expression("attribute_exists(pk)");
-    let update = update.update_expression(expression).expression_attribute_values(":names", names);
-    update.send().await.expect("the item exists");
+    update.key("pk", text(pk)).key("sk", text(sk)).condition_expression("attribute_exists(pk)")
 }
 
 fn account_partition(account: &Account) -> String {

@@ -27,6 +27,7 @@ async fn with_all_fields_returns_201() {
         "type": "live",
         "scope": {"projects": ["proj_abc123"]},
         "expires_at": "2027-01-30T12:00:00Z",
+        "allowed_ips": ["2001:DB8::1/128", "192.0.2.0/24", "192.0.2.7"],
     });
     let created = service.post(PATH, &account.session, request).await.expect(201);
     let (id, key) = (text(&created, "id"), text(&created, "key"));
@@ -36,9 +37,11 @@ async fn with_all_fields_returns_201() {
         "type": "live",
         "permissions": ["read", "write"],
         "scope": {"projects": ["proj_abc123"]},
+        "allowed_ips": ["192.0.2.0/24", "2001:db8::1"],
         "hint": format!("mt_live_…{}", &key[key.len() - 4..]),
         "status": "active",
         "created_at": service.time.in_seconds(0),
+        "created_by": account.user_id,
         "expires_at": "2027-01-30T12:00:00Z",
         "last_used_at": null,
         "key": key,

@@ -1,0 +1,217 @@
+//! Random chains of creations, changes and rotations of keys. No key ever allows what none of its creators and editors could do
+//! at the time of their request.
+
+use std::{collections::HashSet, net::IpAddr};
+
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{Index, select},
+};
+
+use super::{may_change_key, may_create_key, may_manage_key, may_rotate_key, reaches_key};
+use crate::{
+    authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
+    model::{
+        api_key::{ApiKey, KeyAccess, tests::api_key},
+        key_change::KeyChange,
+    },
+    primitives::{
+        allowed_ips::{
+            AllowedIps,
+            tests::{addresses, any_allowed_ips},
+        },
+        environment::Environment,
+        permission::{Permission, Permissions, tests::any_permissions},
+        project_id::ProjectId,
+        scope::{Scope, tests::any_scope},
+        timestamp::tests::timestamp,
+    },
+};
+
+/// A step of a chain. An index selects one of the callers, members or keys that exist then.
+#[derive(Debug, Clone)]
+enum Step {
+    Create { by: Index, access: OwnedAccess },
+    Change { by: Index, key: Index, change: KeyChange },
+    Rotate { by: Index, key: Index },
+    SetPermissions { member: Index, permissions: Permissions },
+}
+
+type OwnedAccess = (Environment, Permissions, Scope, AllowedIps);
+
+fn any_access() -> impl Strategy<Value = OwnedAccess> {
+    (select(&Environment::ALL[..]), any_permissions(), any_scope(), any_allowed_ips())
+}
+
+fn any_change() -> impl Strategy<Value = KeyChange> {
+    let access = (option::of(any_permissions()), option::of(any_scope()), option::of(any_allowed_ips()));
+    let expiry = option::of(option::of((1..9_i64).prop_map(timestamp)));
+    (access, option::of(any::<bool>()), expiry).prop_map(
+        |((permissions, scope, allowed_ips), disabled, expires_at)| KeyChange {
+            permissions,
+            scope,
+            allowed_ips,
+            disabled,
+            expires_at,
+            name: None,
+        },
+    )
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let index = any::<Index>;
+    prop_oneof![
+        (index(), any_access()).prop_map(|(by, access)| Step::Create { by, access }),
+        (index(), index(), any_change()).prop_map(|(by, key, change)| Step::Change { by, key, change }),
+        (index(), index()).prop_map(|(by, key)| Step::Rotate { by, key }),
+        (index(), any_permissions())
+            .prop_map(|(member, permissions)| Step::SetPermissions { member, permissions }),
+    ]
+}
+
+/// Something that a credential may do: use a permission on a project's data of an environment, from an address.
+type Ability = (Permission, &'static str, Environment, IpAddr);
+
+/// Returns what a credential with this access may do. A live key may create test keys, so it counts as able to use test data.
+fn abilities(access: KeyAccess<'_>) -> HashSet<Ability> {
+    let mut abilities = HashSet::new();
+    for project in ["proj_a", "proj_b", "proj_c", "proj_d", "proj_e"] {
+        let id: ProjectId = project.parse().unwrap();
+        for address in addresses() {
+            if access.scope.reaches(&id) && access.allowed_ips.allows(Some(address)) {
+                for permission in access.permissions.iter() {
+                    abilities.insert((permission, project, Environment::Test, address));
+                    abilities.insert((permission, project, access.environment, address));
+                }
+            }
+        }
+    }
+    abilities
+}
+
+fn abilities_of_caller(caller: &Principal) -> HashSet<Ability> {
+    abilities(KeyAccess {
+        environment: match caller {
+            Principal::ApiKey(key) => key.environment,
+            Principal::Session(_) => Environment::Live,
+        },
+        permissions: caller.permissions(),
+        scope: caller.scope(),
+        allowed_ips: caller.allowed_ips(),
+    })
+}
+
+fn abilities_of_key(key: &ApiKey) -> HashSet<Ability> {
+    if key.disabled_by.is_some() { HashSet::new() } else { abilities(key.access()) }
+}
+
+/// An account with its members' permissions, and its keys with what their creators and editors could do.
+struct Account {
+    members: Vec<Permissions>,
+    keys: Vec<(ApiKey, HashSet<Ability>)>,
+}
+
+impl Account {
+    /// Returns a member's session or a key that is not disabled.
+    fn caller(&self, index: Index) -> Principal {
+        let members = self.members.iter().enumerate().map(|(number, permissions)| {
+            Principal::Session(SessionPrincipal {
+                account_id: "acct_0000000000000001".parse().unwrap(),
+                user_id: format!("user_000000000000000{number}").parse().unwrap(),
+                session_id: "sid_0000000000000001".parse().unwrap(),
+                session_epoch: 0,
+                email: "user@example.com".to_owned().try_into().unwrap(),
+                permissions: *permissions,
+                expires_at: timestamp(9),
+            })
+        });
+        let enabled = self.keys.iter().map(|(key, _)| key).filter(|key| key.disabled_by.is_none());
+        let keys = enabled.cloned().map(|key| {
+            Principal::ApiKey(KeyPrincipal {
+                account_id: key.account_id,
+                key_id: key.id,
+                name: key.name,
+                environment: key.environment,
+                permissions: key.permissions,
+                scope: key.scope,
+                allowed_ips: key.allowed_ips,
+                expires_at: key.expires_at,
+                secret: SecretAge::Current,
+                generation: 0,
+                revision: key.revision,
+                originating_member: key.originating_member,
+            })
+        });
+        let callers: Vec<_> = members.chain(keys).collect();
+        index.get(&callers).clone()
+    }
+
+    /// Returns the number of a key that `caller` may manage.
+    fn managed(&self, caller: &Principal, index: Index) -> Option<usize> {
+        let is_managed = |key: &ApiKey| reaches_key(caller, key) && may_manage_key(caller, key);
+        let managed = self.keys.iter().enumerate().filter(|(_, (key, _))| is_managed(key));
+        let numbers: Vec<_> = managed.map(|(number, _)| number).collect();
+        (!numbers.is_empty()).then(|| *index.get(&numbers))
+    }
+
+    fn apply(&mut self, step: Step) {
+        match step {
+            Step::Create { by, access: (environment, permissions, scope, allowed_ips) } => {
+                let caller = self.caller(by);
+                let key = ApiKey {
+                    id: format!("key_{:016}", self.keys.len()).parse().unwrap(),
+                    created_by: Some((&caller).into()),
+                    environment,
+                    permissions,
+                    scope,
+                    allowed_ips,
+                    ..api_key()
+                };
+                if may_create_key(&caller, key.access()) {
+                    self.keys.push((key, abilities_of_caller(&caller)));
+                }
+            }
+            Step::Change { by, key, change } => {
+                let caller = self.caller(by);
+                let Some(number) = self.managed(&caller, key) else { return };
+                let (key, granted) = &mut self.keys[number];
+                let after = key.changed(change, caller.is_admin_session());
+                if may_change_key(&caller, key, &after) {
+                    *key = after;
+                    granted.extend(abilities_of_caller(&caller));
+                }
+            }
+            Step::Rotate { by, key } => {
+                let caller = self.caller(by);
+                let Some(number) = self.managed(&caller, key) else { return };
+                let key = &self.keys[number].0;
+                // The caller gets the secret, so it must not be able to do more with it than without it.
+                if may_rotate_key(&caller, key) {
+                    assert!(abilities_of_key(key).is_subset(&abilities_of_caller(&caller)));
+                }
+            }
+            Step::SetPermissions { member, permissions } => {
+                let number = member.index(self.members.len());
+                self.members[number] = permissions;
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn key_allows_only_what_its_creators_and_editors_could_do(
+        members in vec(any_permissions(), 1..4),
+        steps in vec(any_step(), 1..40),
+    ) {
+        let mut account = Account { members, keys: Vec::new() };
+        for step in steps {
+            account.apply(step);
+            for (key, granted) in &account.keys {
+                prop_assert!(abilities_of_key(key).is_subset(granted), "{key:?}");
+            }
+        }
+    }
+}
