@@ -9,5 +9,6 @@ pub mod least_privilege;
 pub mod logs;
 pub mod metrics;
 pub mod pages;
+pub mod previous_items;
 pub mod signature;
 pub mod versions;

@@ -84,9 +84,12 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "key_type": "live",
         "permissions": "read,write,delete,admin",
         "scope": "*",
+        "allowed_ips": "*",
         "expires_at": "never",
         "secret": "current",
         "generation": "0",
+        "revision": "0",
+        "originating_member": account.user_id,
         "rate_limit": "within",
         "rate_limit_quota": "6000",
         "rate_limit_remaining": "5999",
@@ -100,6 +103,7 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "permissions": ["write"],
         "scope": {"projects": ["proj_b", "proj_a"]},
         "expires_at": "2027-01-30T12:00:00Z",
+        "allowed_ips": ["192.0.2.1", "2001:db8::/32"],
     });
     let (previous, record) = service.key(&account.session, members).await;
     service.rotate(&record, &account.session, 60).await;
@@ -111,9 +115,12 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "key_type": "test",
         "permissions": "write",
         "scope": "proj_b,proj_a",
+        "allowed_ips": "192.0.2.1,2001:db8::/32",
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
         "generation": "0",
+        "revision": "0",
+        "originating_member": account.user_id,
         "rate_limit": "within",
         "rate_limit_quota": "100",
         "rate_limit_remaining": "99",

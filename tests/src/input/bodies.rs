@@ -115,7 +115,29 @@ const INVALID_GRACE_PERIODS: &[&str] = &[
 ];
 const INVALID_STATUSES: &[&str] = &["1", "true", "[]", r#""""#, r#""ACTIVE""#, r#""removed""#];
 
-const ROUTES: [Route; 8] = [
+const INVALID_ALLOWED_IPS: &[&str] = &[
+    "1",
+    "{}",
+    "[]",
+    r#""192.0.2.1""#,
+    "[null]",
+    "[1]",
+    "[[]]",
+    r#"[""]"#,
+    r#"["example.com"]"#,
+    r#"["192.0.2.1/24"]"#,
+    r#"["192.0.2.0/33"]"#,
+    r#"["192.0.2.0/024"]"#,
+    r#"["192.0.2.01"]"#,
+    r#"["2001:db8::1/64"]"#,
+    r#"["fe80::1%eth0"]"#,
+    r#"["192.0.2.1", "192.0.2.1 "]"#,
+    // Full-width digits.
+    r#"["\uff11.1.1.1"]"#,
+];
+const INVALID_FLAGS: &[&str] = &["null", "1", "[]", r#""true""#];
+
+const ROUTES: [Route; 9] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
@@ -141,6 +163,21 @@ const ROUTES: [Route; 8] = [
             ("type", INVALID_TYPES),
             ("scope", INVALID_SCOPES),
             ("expires_at", INVALID_EXPIRIES),
+            ("allowed_ips", INVALID_ALLOWED_IPS),
+        ],
+    },
+    Route {
+        method: "PATCH",
+        path: "/v1/api-keys/{key_id}",
+        valid_body: || json!({"name": "A", "permissions": ["read"], "allowed_ips": ["127.0.0.1"]}),
+        status: 200,
+        invalid_values: &[
+            ("name", INVALID_NAMES),
+            ("permissions", INVALID_PERMISSIONS),
+            ("scope", INVALID_SCOPES),
+            ("expires_at", INVALID_EXPIRIES),
+            ("allowed_ips", INVALID_ALLOWED_IPS),
+            ("disabled", INVALID_FLAGS),
         ],
     },
     Route {

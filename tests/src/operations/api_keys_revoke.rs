@@ -91,14 +91,14 @@ async fn of_another_key_without_admin_returns_403() {
 }
 
 #[tokio::test]
-async fn by_admin_key_or_any_session_returns_204() {
+async fn by_admin_key_admin_session_or_creator_returns_204() {
     let service = Service::start().await;
     let account = service.account().await;
     let (admin, _) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
-    let (reader, _) = service.member(&account.session, &["read"]).await;
-    for caller in [admin, reader] {
-        let (key, created) = service.key(&account.session, json!({})).await;
-        service.delete(&key_path(&created), &caller).await.expect(204);
+    let (creator, _) = service.member(&account.session, &["read"]).await;
+    for caller in [&admin, &account.session, &creator] {
+        let (key, created) = service.key(&creator, json!({"permissions": ["read"]})).await;
+        service.delete(&key_path(&created), caller).await.expect(204);
         service.me(&key).await.assert_unauthorized();
     }
 }

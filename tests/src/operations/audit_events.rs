@@ -89,16 +89,25 @@ async fn key_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
     let limits = json!({
         "type": "test", "permissions": ["read"], "scope": {"projects": ["proj_a"]}, "expires_at": "2026-02-01T00:00:00Z",
+        "allowed_ips": ["127.0.0.1"],
     });
     let (key, record) = service.key(&account.session, limits.clone()).await;
     service.rotate(&record, &key, 60).await;
+    service.patch(&key_path(&record), &account.session, json!({"disabled": true})).await.expect(200);
     service.delete(&key_path(&record), &account.session).await.expect(204);
     let id = text(&record, "id");
     let session = session_id(&service, &account.session).await;
     let by_session = json!({"type": "session", "user_id": account.user_id, "session_id": session});
     let by_itself = json!({"type": "api_key", "key_id": id});
-    let [revoked, rotated, created] =
-        events(&service, &account.session, &format!("?key_id={id}")).await.try_into().expect("three");
+    let [revoked, changed, rotated, created] =
+        events(&service, &account.session, &format!("?key_id={id}")).await.try_into().expect("four");
+    assert_eq!(
+        content(changed),
+        json!({
+            "type": "api_key.changed", "actor": by_session, "key_id": id, "name": "A key", "permissions": ["read"],
+            "scope": limits["scope"], "expires_at": limits["expires_at"], "allowed_ips": ["127.0.0.1"], "disabled": true,
+        })
+    );
     assert_eq!(content(revoked), json!({"type": "api_key.revoked", "actor": by_session, "key_id": id}));
     assert_eq!(
         content(rotated),
@@ -108,7 +117,7 @@ async fn key_events_have_the_documented_fields() {
         content(created),
         json!({
             "type": "api_key.created", "actor": by_session, "key_id": id, "name": "A key", "key_type": "test",
-            "permissions": ["read"], "scope": limits["scope"], "expires_at": limits["expires_at"],
+            "permissions": ["read"], "scope": limits["scope"], "expires_at": limits["expires_at"], "allowed_ips": ["127.0.0.1"],
         })
     );
 }

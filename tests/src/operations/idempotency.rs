@@ -123,7 +123,7 @@ async fn repeat_after_losing_the_permission_returns_403() {
     let service = Service::start().await;
     let admin = service.account().await.session;
     let (member, id) = service.member(&admin, &["read", "write"]).await;
-    let (_, record) = service.key(&admin, json!({"permissions": ["write"]})).await;
+    let (_, record) = service.key(&member, json!({"permissions": ["write"]})).await;
     let rotate = format!("{}/rotate", key_path(&record));
     let requests = [
         ("/v1/api-keys", json!({"name": "A key", "permissions": ["write"]})),

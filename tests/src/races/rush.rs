@@ -30,7 +30,7 @@ use crate::{
 /// The number of gateways.
 const ENVIRONMENTS: usize = 4;
 /// A client gives up after this time. A test that shares the processor with others needs most of it.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Only one of these tests runs at a time, because each uses all of the processor.
 static RUNNING: Mutex<()> = Mutex::const_new(());
