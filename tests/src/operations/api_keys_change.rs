@@ -97,7 +97,7 @@ async fn empty_or_malformed_body_returns_400_and_changes_nothing() {
         ("disabled", Value::Null),
         ("disabled", json!("true")),
         ("scope", json!({"projects": []})),
-        ("expires_at", json!("2026-01-30T12:00:00Z")),
+        ("expires_at", json!("2025-01-30T12:00:00Z")),
         ("expires_at", json!(1)),
         ("allowed_ips", json!([])),
         ("allowed_ips", json!(["192.0.2.1/24"])),
