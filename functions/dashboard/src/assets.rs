@@ -31,6 +31,7 @@ macro_rules! files {
 }
 
 const FILES: &[Asset] = files! {
+    "addresses-field.js"
     "api-keys.js"
     "api.js"
     "audit-events.js"
@@ -41,6 +42,7 @@ const FILES: &[Asset] = files! {
     "create-key.js"
     "dialog.js"
     "dialogs.css"
+    "edit-key.js"
     "element.js"
     "expiry-field.js"
     "form.js"

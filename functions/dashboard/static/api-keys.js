@@ -2,6 +2,7 @@
 
 import { listItems } from "./api.js";
 import { openCreateKeyDialog } from "./create-key.js";
+import { openEditKeyDialog } from "./edit-key.js";
 import { element, uniqueId } from "./element.js";
 import { heading } from "./heading.js";
 import { list, rowButton } from "./list.js";
@@ -69,11 +70,14 @@ export function showApiKeys(main, me) {
 
   /** @param {ApiKey} key */
   function rowActions(key) {
-    if (key.status === "revoked") return null;
+    const isManageable = me.permissions.includes("admin") || key.created_by === me.user_id;
+    if (key.status === "revoked" || !isManageable) return null;
+    const isChangeable = key.status === "active" || key.status === "disabled";
     const hasAllPermissions = key.permissions.every((permission) => me.permissions.includes(permission));
     return element(
       "span",
       { class: "row-actions" },
+      isChangeable && rowButton("Edit", key.name, () => openEditKeyDialog(key, me, reload)),
       key.status === "active" && hasAllPermissions && rowButton("Rotate", key.name, () => openRotateKeyDialog(key, reload)),
       rowButton("Revoke", key.name, () => openRevokeKeyDialog(key, reload), "danger-subtle"),
     );

@@ -109,6 +109,7 @@ function describeEvent(event, nameOf) {
     "session.ended": () => `A session of ${member} ended`,
     "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
     "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
+    "api_key.changed": () => `API key ${key} changed. Permissions: ${permissions}. ${event.disabled ? "Disabled." : "Enabled."}`,
     "api_key.rotated": () => `API key ${key} rotated. The old secret works until ${formatDateTime(event.previous_expires_at ?? event.created_at)}.`,
     "api_key.revoked": () => `API key ${key} revoked`,
   };

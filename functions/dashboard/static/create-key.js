@@ -1,3 +1,4 @@
+import { addressesField } from "./addresses-field.js";
 import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
@@ -31,6 +32,7 @@ export function openCreateKeyDialog(me, onCreated) {
   const typeField = group("Type", types.map((type) => type.element));
   const permissions = permissionsField(me.permissions, ["read"]);
   const projects = projectsField(me);
+  const addresses = addressesField();
   const expiry = expiryField();
 
   function selectedType() {
@@ -47,6 +49,7 @@ export function openCreateKeyDialog(me, onCreated) {
       type: selectedType(),
       permissions: permissions.selected(),
       scope: projects.scope(),
+      allowed_ips: addresses.selected(),
       expires_at: expiresAt && toRfc3339(expiresAt),
     };
     if (body.name.trim() === "") throw new ValidationError("name", "Enter a name.");
@@ -59,7 +62,7 @@ export function openCreateKeyDialog(me, onCreated) {
   }
 
   openDialog("Create API key", (close) => {
-    const fields = { name, type: typeField, permissions, scope: projects, expires_at: expiry };
+    const fields = { name, type: typeField, permissions, scope: projects, allowed_ips: addresses, expires_at: expiry };
     return [form({ fields, submitLabel: "Create key", onCancel: close, onSubmit: () => create(close) }).element];
   });
 }

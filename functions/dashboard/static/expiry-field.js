@@ -12,9 +12,15 @@ const OPTIONS = [
   ["date", "On a date…"],
 ];
 
-/** Creates a field for the expiry of an API key. */
-export function expiryField() {
-  const select = element("select", { change: handleSelect }, ...OPTIONS.map(([value, label]) => element("option", { value }, label)));
+/**
+ * Creates a field for the expiry of an API key.
+ * @param {string | null} [current] The expiry of an existing key, which is selected at first.
+ */
+export function expiryField(current) {
+  const unchanged = current ? `${formatDateTime(current)} (unchanged)` : "Never (unchanged)";
+  /** @type {string[][]} */
+  const options = current === undefined ? OPTIONS : [["unchanged", unchanged], ...OPTIONS];
+  const select = element("select", { change: handleSelect }, ...options.map(([value, label]) => element("option", { value }, label)));
   const tomorrow = secondsAfter(DAY_IN_SECONDS).toLocaleDateString("sv");
   const date = element("input", { type: "date", id: uniqueId("date"), min: tomorrow, "aria-label": "Expiry date", hidden: true, change: updateHint });
   const hint = element("span");
@@ -31,14 +37,19 @@ export function expiryField() {
 
   function updateHint() {
     const expiresAt = select.value === "date" && date.value === "" ? null : time();
+    if (expiresAt === undefined) {
+      hint.textContent = "";
+      return;
+    }
     hint.textContent = expiresAt ? `The key expires on ${formatDateTime(expiresAt)}.` : "An expiry date limits the damage if a key is leaked or forgotten.";
   }
 
   /**
-   * Returns the selected time, or null for never.
-   * @returns {Date | null}
+   * Returns the selected time, null for never, or undefined if the expiry does not change.
+   * @returns {Date | null | undefined}
    */
   function time() {
+    if (select.value === "unchanged") return undefined;
     if (select.value === "") return null;
     if (select.value !== "date") return secondsAfter(Number(select.value) * DAY_IN_SECONDS, openedAt);
     // The end of the day in the user's time zone.

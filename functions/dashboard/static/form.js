@@ -14,7 +14,7 @@ import { element, uniqueId } from "./element.js";
 
 /**
  * Creates a field with one input and its label.
- * @template {HTMLInputElement | HTMLSelectElement} Input
+ * @template {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Input
  * @param {string} label
  * @param {Input} input
  * @param {...Child} hint

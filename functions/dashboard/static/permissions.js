@@ -12,12 +12,12 @@ const PERMISSIONS = [
 ];
 
 /**
- * Creates a field with a checkbox for each available permission.
- * @param {PermissionName[]} available
+ * Creates a field with a checkbox for each permission that the user can grant, and for each initial one.
+ * @param {PermissionName[]} grantable
  * @param {PermissionName[]} initial
  */
-export function permissionsField(available, initial) {
-  const choices = PERMISSIONS.filter(([name]) => available.includes(name)).map(([name, description]) => {
+export function permissionsField(grantable, initial) {
+  const choices = PERMISSIONS.filter(([name]) => grantable.includes(name) || initial.includes(name)).map(([name, description]) => {
     const input = element("input", { type: "checkbox", name: "permissions", value: name });
     input.checked = initial.includes(name);
     return { name, input, element: choice(input, name, description) };

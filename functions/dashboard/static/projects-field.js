@@ -10,11 +10,14 @@ const MAX_PROJECTS = 100;
 /**
  * Creates a field for the project scope of an API key: all projects, or selected ones.
  * @param {import("../types/contract").Me} me
+ * @param {Environment} [environment]
+ * @param {{ projects: string[] } | null} [initial] The scope that is selected at first.
  */
-export function projectsField(me) {
+export function projectsField(me, environment = "live", initial = null) {
   const all = element("input", { type: "radio", name: "scope", change: handleChoice });
   const selected = element("input", { type: "radio", name: "scope", change: handleChoice });
-  all.checked = true;
+  all.checked = initial === null;
+  selected.checked = initial !== null;
   const suggestions = element("datalist", { id: uniqueId("projects") });
   const input = element("input", {
     type: "text",
@@ -29,7 +32,7 @@ export function projectsField(me) {
   const chips = element("ul", { class: "chips", "aria-label": "Selected projects" });
   const picker = element(
     "div",
-    { class: "picker", hidden: true },
+    { class: "picker", hidden: initial === null },
     chips,
     element("div", { class: "input-with-button" }, input, element("button", { type: "button", click: addOrShowError }, "Add")),
     suggestions,
@@ -44,9 +47,9 @@ export function projectsField(me) {
   let nameById = new Map();
   /** @type {Set<string>} */
   const selectedIds = new Set();
-  /** @type {Environment} */
-  let environment = "live";
   setEnvironment(environment);
+  for (const id of initial?.projects ?? []) selectedIds.add(id);
+  renderChips();
 
   /**
    * Clears the selection and suggests the projects of another environment. Live and test data share no projects.
@@ -66,6 +69,7 @@ export function projectsField(me) {
         if (environment !== newEnvironment) return;
         nameById.set(id, name);
       }
+      renderChips();
       suggestions.replaceChildren(...[...nameById].map(([id, name]) => element("option", { value: id }, name)));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -22,9 +22,12 @@ export interface ApiKey {
   type: Environment;
   permissions: PermissionName[];
   scope: { projects: string[] } | null;
+  allowed_ips: string[] | null;
   hint: string;
-  status: "active" | "expired" | "revoked";
+  status: "active" | "disabled" | "expired" | "revoked";
   created_at: string;
+  /** The id of a member or of a key. */
+  created_by: string | null;
   expires_at: string | null;
   last_used_at: string | null;
 }
@@ -79,6 +82,7 @@ export interface AuditEvent {
   user_id?: string;
   key_id?: string;
   key_type?: Environment;
+  disabled?: boolean;
   permissions?: PermissionName[];
   previous_expires_at?: string;
   requests_per_minute?: { live: number; test: number } | null;

@@ -208,6 +208,7 @@ impl JsonSchema for Network {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
+            "pattern": "^[0-9A-Fa-f.:/]{2,49}$",
             "description": "An IPv4 or IPv6 address, or a network in CIDR notation without address bits beyond the prefix.",
             "examples": ["192.0.2.0/24", "2001:db8::1"],
         })

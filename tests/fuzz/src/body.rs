@@ -21,9 +21,10 @@ pub(crate) struct Operation {
 /// The maximum size of a body, from the API contract.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// Fields with rules that a schema cannot express: a time is in the future, the parts of an email address have a
-/// maximum length, and a password is hard to guess.
-const FIELDS_WITH_FURTHER_RULES: [&str; 4] = ["email", "expires_at", "new_password", "password"];
+/// Fields with rules that a schema cannot express: an address is an IP address or network, a time is in the future, the parts of
+/// an email address have a maximum length, and a password is hard to guess.
+const FIELDS_WITH_FURTHER_RULES: [&str; 5] =
+    ["allowed_ips", "email", "expires_at", "new_password", "password"];
 
 impl Operation {
     /// The operation accepts a body only if it matches its schema in the OpenAPI document. It rejects a body only if

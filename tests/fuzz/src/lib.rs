@@ -6,6 +6,7 @@
 //! (`tests/fuzz/run`). The folder `corpus/TARGET` contains inputs that each reach different code. `cargo test` checks
 //! them again.
 
+mod allowed_ips;
 mod authorizer_event;
 mod body;
 mod cursor;
@@ -33,15 +34,17 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 18] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
     check("cursor", cursor::check),
     check("values", values::check),
+    check("allowed-ips", allowed_ips::check),
     request_body("login", "login", "post", "/v1/auth/login"),
     request_body("password", "password", "post", "/v1/auth/password"),
     request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
+    request_body("api-keys-change", "api-keys-change", "patch", "/v1/api-keys/{key_id}"),
     request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),
     request_body("members-create", "members", "post", "/v1/members"),
     request_body("members-change", "members", "patch", "/v1/members/{user_id}"),

@@ -31,7 +31,7 @@ async fn rows_show_all_properties_of_a_key() {
     let rows = browser.wait_for_rows(2).await;
     let server = format!("Server\n{}", text(&record, "hint"));
     let all = "read\nwrite\ndelete\nadmin";
-    let actions = "Rotate\nRevoke";
+    let actions = "Edit\nRotate\nRevoke";
     assert_eq!(
         rows[0],
         [&server, "live", all, "All projects", "active", "just now", "just now", "Never", actions]
@@ -97,16 +97,19 @@ async fn list_is_paginated() {
 async fn actions_without_permission_are_not_offered() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
-    browser.service.key(&account.session, json!({"name": "Strong"})).await;
-    browser.service.key(&account.session, json!({"name": "Weak", "permissions": ["read"]})).await;
+    browser.service.key(&account.session, json!({"name": "Foreign", "permissions": ["read"]})).await;
     let email = crate::service::new_address();
     let member =
         json!({"email": email, "password": crate::service::PASSWORD, "permissions": ["read", "write"]});
     browser.service.post("/v1/members", &account.session, member).await.expect(201);
+    let session = browser.service.login(&email).await;
+    browser.service.key(&session, json!({"name": "Own", "permissions": ["read"]})).await;
     browser.log_in(&email).await;
     browser.wait_for_rows(2).await;
-    assert!(browser.has_button("Rotate Weak").await && !browser.has_button("Rotate Strong").await);
-    assert!(browser.has_button("Revoke Weak").await && browser.has_button("Revoke Strong").await);
+    for action in ["Edit", "Rotate", "Revoke"] {
+        assert!(browser.has_button(&format!("{action} Own")).await, "{action}");
+        assert!(!browser.has_button(&format!("{action} Foreign")).await, "{action}");
+    }
     for screen in ["Team members", "Audit events"] {
         assert!(!browser.has_button(screen).await, "{screen}");
     }
@@ -115,6 +118,57 @@ async fn actions_without_permission_are_not_offered() {
         assert_eq!(browser.has_field(permission).await, offered, "{permission}");
     }
     browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn edited_fields_are_saved_and_the_others_stay() {
+    let (browser, account) = Browser::logged_in().await;
+    let fields =
+        json!({"name": "Server", "permissions": ["read", "write"], "scope": {"projects": ["proj_a"]}});
+    let (key, created) = browser.service.key(&account.session, fields).await;
+    browser.reload().await;
+    browser.wait_for_rows(1).await;
+    browser.click("Edit Server").await;
+    browser.fill("Name", "Renamed").await;
+    browser.check("write").await;
+    browser.fill("Allowed IP addresses", "192.0.2.7\n127.0.0.0/8").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("Saved Renamed").await;
+    let path = crate::service::key_path(&created);
+    let saved = browser.service.get(&path, &account.session).await.expect(200);
+    assert_eq!((&saved["name"], &saved["permissions"]), (&json!("Renamed"), &json!(["read"])));
+    assert_eq!((&saved["scope"], &saved["expires_at"]), (&created["scope"], &created["expires_at"]));
+    assert_eq!(saved["allowed_ips"], json!(["127.0.0.0/8", "192.0.2.7"]));
+
+    browser.click("Edit Renamed").await;
+    browser.check("Disabled").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("disabled").await;
+    browser.service.me(&key).await.assert_unauthorized();
+    assert!(!browser.has_button("Rotate Renamed").await);
+    browser.click("Edit Renamed").await;
+    browser.check("Disabled").await;
+    browser.choose("Expires", "In 30 days").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("active").await;
+    browser.service.me(&key).await.expect(200);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn invalid_address_is_explained_at_its_field() {
+    let (browser, account) = Browser::logged_in().await;
+    let (_, created) = browser.service.key(&account.session, json!({"name": "Server"})).await;
+    browser.reload().await;
+    browser.wait_for_rows(1).await;
+    browser.click("Edit Server").await;
+    browser.fill("Allowed IP addresses", "192.0.2.7/24").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("without address bits beyond the prefix").await;
+    let rejected = format!("400 {}", crate::service::key_path(&created));
+    browser.end(&[&rejected]).await;
 }
 
 #[tokio::test]
