@@ -57,6 +57,7 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         revision: 0,
         expires_at: None,
         last_used_at: None,
+        last_used_ip: None,
         counter: None,
         restrictions: Restrictions::NONE,
         state: KeyState::Active {
@@ -64,6 +65,7 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
             previous: None,
             generation: 0,
         },
+        replaced_secret: None,
     };
     let account =
         AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };

@@ -3,6 +3,7 @@
 
 pub mod caching;
 mod cors;
+mod deprecation_headers;
 pub mod event;
 pub mod examples;
 pub mod handler;

@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod decision;
+pub mod key_use;
 pub mod leases;
 pub mod login_throttle;
 

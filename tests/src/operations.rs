@@ -21,6 +21,7 @@ pub mod members;
 pub mod openapi;
 pub mod operator;
 pub mod password;
+pub mod previous_secret;
 pub mod projects;
 pub mod rate_limits;
 pub mod restored_credentials;

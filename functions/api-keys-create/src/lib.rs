@@ -132,6 +132,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         revision: 0,
         expires_at,
         last_used_at: None,
+        last_used_ip: None,
         counter: None,
         restrictions: Restrictions::NONE,
         state: KeyState::Active {
@@ -139,6 +140,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
             previous: None,
             generation: 0,
         },
+        replaced_secret: None,
     }
     .with_restriction_names();
     let record = ApiKeyView::new(key.clone(), now);

@@ -14,13 +14,18 @@ use shared::{
             deny_unknown_session,
         },
         denial::{Forbidden, Unauthenticated},
-        principal::Principal,
+        principal::{Principal, SecretAge},
         revoked_keys::RevokedKeys,
     },
     credentials::{token::Token, token_mac::TokenMacKey},
     error::Error,
     http::openapi::Operation,
-    rate_limit::{decision::RateLimitDecision, leases::Leases},
+    primitives::timestamp::Timestamp,
+    rate_limit::{
+        decision::RateLimitDecision,
+        key_use::{KeyUse, PreviousSecretUse},
+        leases::Leases,
+    },
     runtime::{app::App, function::Function, invocation::Invocation},
     store::StoreError,
     telemetry::metrics::Outcome,
@@ -185,7 +190,12 @@ async fn decide(
                 revoked_keys.add(loaded.key.account_id, loaded.key.id);
             }
             let principal = authorize_key(request, token, &loaded, &peppers, now)?;
-            Ok((principal, usage::record_key_use(app, leases, &loaded, token, &peppers, now).await?))
+            let key_use = KeyUse {
+                at: now,
+                source_ip: request.source_ip.map(|address| address.to_canonical()),
+                previous_secret: previous_secret_use(&principal, now),
+            };
+            Ok((principal, usage::record_key_use(app, leases, &loaded, token, &peppers, key_use).await?))
         }
         Token::Session(token) => {
             let loaded = app.store.load_session(token.account_id, token.user_id, token.session_id).await?;
@@ -196,6 +206,15 @@ async fn decide(
             usage::record_session_use(app, &loaded, token, &peppers, now).await;
             Ok((principal, None))
         }
+    }
+}
+
+fn previous_secret_use(principal: &Principal, at: Timestamp) -> Option<PreviousSecretUse> {
+    match principal {
+        Principal::ApiKey(key) if key.secret == SecretAge::Previous => {
+            Some(PreviousSecretUse { generation: key.generation, at })
+        }
+        _ => None,
     }
 }
 

@@ -18,6 +18,7 @@ use shared::{
     rate_limit::{
         batch::NoReservation,
         decision::RateLimitDecision,
+        key_use::KeyUse,
         leases::{Leases, SpendResult},
     },
     runtime::app::App,
@@ -41,17 +42,28 @@ pub(crate) async fn record_key_use(
     loaded: &LoadedKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
-    now: Timestamp,
+    key_use: KeyUse,
 ) -> Result<Option<RateLimitDecision>, Error> {
     let LoadedKey { key, account } = loaded;
+    let now = key_use.at;
     let quota = account.quotas.map_or_else(|| app.quotas(), Ok)?.of(key.environment);
     let batch = match leases.spend(key.id, key.counter, quota, now) {
-        SpendResult::Decided(decision) => return Ok(Some(decision)),
+        SpendResult::Decided(decision) => {
+            if let (RateLimitDecision::Within(_), Some(used)) = (decision, key_use.previous_secret) {
+                leases.remember_previous_secret_use(key.id, used);
+            }
+            return Ok(Some(decision));
+        }
         SpendResult::Reserve(batch) => batch,
     };
-    let Some(reserved) = best_effort(app.store.reserve_quota(key, batch, quota, now)).await else {
-        return Ok(None);
-    };
+    let unreported = leases.take_previous_secret_use(key.id).max(key_use.previous_secret);
+    let report = KeyUse { previous_secret: unreported, ..key_use };
+    let reserved = best_effort(app.store.reserve_quota(key, batch, quota, &report)).await;
+    if !matches!(reserved, Some(Ok(_))) {
+        // Nothing was reported, as far as this execution environment knows.
+        unreported.into_iter().for_each(|used| leases.remember_previous_secret_use(key.id, used));
+    }
+    let Some(reserved) = reserved else { return Ok(None) };
     if matches!(reserved, Err(NoReservation::Contended)) {
         failures::count(Failure::UsageWrite);
     }

@@ -96,7 +96,7 @@ pub(crate) fn responses() -> Map<String, Value> {
         let status = error.status().as_u16();
         let mut headers = vec!["X-Request-Id"];
         if status != 401 {
-            headers.extend(["RateLimit-Policy", "RateLimit"]);
+            headers.extend(["RateLimit-Policy", "RateLimit", "Deprecation", "Sunset"]);
         }
         if status == 401 || status == 403 {
             headers.push("WWW-Authenticate");
@@ -124,6 +124,8 @@ pub(crate) fn headers() -> Value {
         },
         "RateLimit-Policy": text("The rate limit of the API key, if the request counted against it. For example, `\"default\";q=100;w=60` allows 100 requests in 60 seconds."),
         "RateLimit": text("What remains of the rate limit of the API key, if the request counted against it. For example, `\"default\";r=42;t=18` means that 42 requests remain and that the limit resets in 18 seconds."),
+        "Deprecation": text("When a rotation replaced the secret that the request was sent with (RFC 9745), if it is the previous secret of an API key. For example, `@1688169599`, in seconds since 1970. Missing if the time was not recorded."),
+        "Sunset": text("When the secret that the request was sent with ends (RFC 8594), if it is the previous secret of an API key. For example, `Sun, 30 Jun 2024 23:59:59 GMT`."),
         "WWW-Authenticate": text("The accepted kind of credential (RFC 6750, section 3), if the request was rejected before it reached the operation."),
         "ETag": text("The version of the content. Send it as `If-None-Match` to get the content only if it has changed."),
         "Idempotency-Replayed": text("`true` if this response repeats the response to an earlier request with the same `Idempotency-Key`."),

@@ -191,7 +191,7 @@ fn success(operation: &Operation, response_schemas: &mut SchemaGenerator) -> Val
     let Success { description, body, .. } = &operation.success;
     let mut headers = vec!["X-Request-Id"];
     if operation.credentials == Credentials::KeyOrSession {
-        headers.extend(["RateLimit-Policy", "RateLimit"]);
+        headers.extend(["RateLimit-Policy", "RateLimit", "Deprecation", "Sunset"]);
     }
     if accepts_idempotency_key(operation) {
         headers.push("Idempotency-Replayed");

@@ -3,7 +3,8 @@
 //!
 //! API Gateway allows strings, numbers and booleans as values; this module uses strings only. Lists are joined by commas.
 //! A scope that includes every project is `*`, allowed addresses that include every address are `*`, and a key that never
-//! expires has `never`. A missing value never means unlimited access, except in the fields that the authorizer of the previous
+//! expires has `never`. The times of a secret that was replaced are in `secret_replaced_at` and `secret_ends_at`; the first is
+//! missing if it is unknown, and both are missing for the current secret. A missing value never means unlimited access, except in the fields that the authorizer of the previous
 //! version does not write: it rejects the keys for which they matter.
 
 use std::{collections::HashMap, hash::BuildHasher};
@@ -11,7 +12,7 @@ use std::{collections::HashMap, hash::BuildHasher};
 use serde_json::Value;
 
 use crate::{
-    authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
+    authorization::principal::{KeyPrincipal, Principal, SecretAge, SecretDeprecation, SessionPrincipal},
     primitives::{
         allowed_ips::{AllowedIps, Network},
         environment::Environment,
@@ -27,10 +28,12 @@ const NEVER: &str = "never";
 const EVERY_PROJECT: &str = "*";
 const EVERY_ADDRESS: &str = "*";
 const ORIGINATING_MEMBER: &str = "originating_member";
+const SECRET_REPLACED_AT: &str = "secret_replaced_at";
+const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
 const EXCEEDED: &str = "exceeded";
 /// The maximum number of fields of a context, including those of the rate limit.
-const MAX_FIELDS: usize = 17;
+const MAX_FIELDS: usize = 19;
 
 /// The context of a request does not have the form that [`write()`] gives it.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,7 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
                 ("revision", key.revision.to_string()),
             ]);
             context.extend(key.originating_member.map(|member| (ORIGINATING_MEMBER, member.to_string())));
+            context.extend(key.deprecation.into_iter().flat_map(write_deprecation));
         }
         Principal::Session(session) => context.extend([
             ("type", "session".to_owned()),
@@ -89,6 +93,12 @@ fn write_allowed_ips(allowed: &AllowedIps) -> String {
             networks.as_slice().iter().map(Network::to_string).collect::<Vec<_>>().join(",")
         }
     }
+}
+
+fn write_deprecation(deprecation: SecretDeprecation) -> impl Iterator<Item = (&'static str, String)> {
+    let SecretDeprecation { replaced_at, ends_at } = deprecation;
+    let replaced_at = replaced_at.map(|time| (SECRET_REPLACED_AT, time.to_string()));
+    replaced_at.into_iter().chain([(SECRET_ENDS_AT, ends_at.to_string())])
 }
 
 fn write_rate_limit(decision: RateLimitDecision) -> [(&'static str, String); 4] {
@@ -127,6 +137,7 @@ fn read_principal<S: BuildHasher>(
         Some(value) => value.as_str().map(Some).ok_or(MalformedContext),
         None => Ok(None),
     };
+    let new_time = |name: &str| new_text(name)?.map(str::parse).transpose().map_err(|_| MalformedContext);
     let account_id = text("account_id")?.parse().map_err(|_| MalformedContext)?;
     let permissions = read_permissions(text("permissions")?)?;
     match text("type")? {
@@ -150,6 +161,11 @@ fn read_principal<S: BuildHasher>(
             },
             secret: SecretAge::from_name(text("secret")?).ok_or(MalformedContext)?,
             generation: text("generation")?.parse().map_err(|_| MalformedContext)?,
+            deprecation: match (new_time(SECRET_REPLACED_AT)?, new_time(SECRET_ENDS_AT)?) {
+                (replaced_at, Some(ends_at)) => Some(SecretDeprecation { replaced_at, ends_at }),
+                (Some(_), None) => return Err(MalformedContext),
+                (None, None) => None,
+            },
         })),
         "session" => Ok(Principal::Session(SessionPrincipal {
             account_id,
@@ -213,7 +229,8 @@ mod tests {
     use crate::authorization::principal::tests::{any_key_principal, any_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 3] = ["allowed_ips", "revision", "originating_member"];
+    const NEW: [&str; 5] =
+        ["allowed_ips", "revision", "originating_member", "secret_replaced_at", "secret_ends_at"];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
         (any::<bool>(), 1..=u32::MAX, any::<u32>(), any::<u32>()).prop_map(
@@ -261,7 +278,7 @@ mod tests {
             let mut context = as_received(&Principal::ApiKey(key.clone()), None);
             context.retain(|name, _| !NEW.contains(&&**name));
             let unchanged = KeyPrincipal {
-                allowed_ips: AllowedIps::Any, revision: 0, originating_member: None, ..key
+                allowed_ips: AllowedIps::Any, revision: 0, originating_member: None, deprecation: None, ..key
             };
             prop_assert_eq!(read(&context).unwrap().0, Principal::ApiKey(unchanged));
         }

@@ -107,6 +107,7 @@ pub fn authorize_key(
         expires_at: key.expires_at,
         secret,
         generation,
+        deprecation: key.previous_secret(now).filter(|_| secret == SecretAge::Previous).map(Into::into),
         revision: key.revision,
         originating_member: key.originating_member,
     });

@@ -190,6 +190,7 @@ mod tests {
                 expires_at: None,
                 secret: SecretAge::Current,
                 generation,
+                deprecation: None,
                 revision: key.revision,
                 originating_member: None,
             })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     authorization::denial::Forbidden,
-    model::{audit_event::Actor, creator::Creator},
+    model::{api_key::ValidPreviousSecret, audit_event::Actor, creator::Creator},
     primitives::{
         allowed_ips::AllowedIps,
         email::EmailAddress,
@@ -44,10 +44,28 @@ pub struct KeyPrincipal {
     pub secret: SecretAge,
     /// How many secrets the key had before the one that the request was sent with.
     pub generation: u32,
+    /// When the secret was replaced and when it ends, if it is the previous one. `None` for the current secret, and if the
+    /// authorizer of the previous version of the service made the decision.
+    pub deprecation: Option<SecretDeprecation>,
     /// See [`ApiKey::revision`](crate::model::api_key::ApiKey::revision).
     pub revision: u32,
     /// See [`ApiKey::originating_member`](crate::model::api_key::ApiKey::originating_member).
     pub originating_member: Option<UserId>,
+}
+
+/// When a secret was replaced, and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretDeprecation {
+    /// When a rotation replaced the secret, or `None` if that was not recorded.
+    pub replaced_at: Option<Timestamp>,
+    /// The secret is invalid from this time on.
+    pub ends_at: Timestamp,
+}
+
+impl From<ValidPreviousSecret> for SecretDeprecation {
+    fn from(ValidPreviousSecret { replaced_at, ends_at, .. }: ValidPreviousSecret) -> Self {
+        Self { replaced_at, ends_at }
+    }
 }
 
 /// Which of a key's secrets a request was sent with.
@@ -121,6 +139,15 @@ impl Principal {
         match self {
             Self::ApiKey(key) => &key.allowed_ips,
             Self::Session(_) => &AllowedIps::Any,
+        }
+    }
+
+    /// Returns when the secret of the request was replaced and when it ends, if it is the previous secret of a key.
+    #[must_use]
+    pub fn secret_deprecation(&self) -> Option<SecretDeprecation> {
+        match self {
+            Self::ApiKey(key) => key.deprecation,
+            Self::Session(_) => None,
         }
     }
 
@@ -220,6 +247,7 @@ pub(crate) mod tests {
             select(&[SecretAge::Current, SecretAge::Previous][..]),
             any::<[u32; 2]>(),
             any::<bool>(),
+            (option::of(0..2_000_000_000_i64), option::of(0..2_000_000_000_i64)),
         )
             .prop_map(
                 |(
@@ -232,8 +260,13 @@ pub(crate) mod tests {
                     secret,
                     counts,
                     has_origin,
+                    (replaced_at, ends_at),
                 )| {
                     let [generation, revision] = counts;
+                    let deprecation = ends_at.filter(|_| secret == SecretAge::Previous).map(|ends_at| {
+                        let (replaced_at, ends_at) = (replaced_at.map(timestamp), timestamp(ends_at));
+                        SecretDeprecation { replaced_at, ends_at }
+                    });
                     KeyPrincipal {
                         account_id: "acct_0000000000000001".parse().unwrap(),
                         key_id: "key_0000000000000001".parse().unwrap(),
@@ -245,6 +278,7 @@ pub(crate) mod tests {
                         expires_at: expires_at.map(timestamp),
                         secret,
                         generation,
+                        deprecation,
                         revision,
                         originating_member: has_origin.then(|| "user_0000000000000001".parse().unwrap()),
                     }

@@ -18,6 +18,8 @@ pub fn api_key() -> Value {
         "created_by": "user_0VpZbQ9sWm40aYeK",
         "expires_at": "2027-01-30T12:00:00Z",
         "last_used_at": null,
+        "last_used_ip": null,
+        "previous_secret": null,
     })
 }
 

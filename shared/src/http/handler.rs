@@ -12,8 +12,8 @@ use crate::{
     authorization::{context::MalformedContext, principal::Principal},
     error::Error,
     http::{
-        Event, Request, Response, cors, openapi::Operation, rate_limit_headers, redirect, response,
-        security_headers,
+        Event, Request, Response, cors, deprecation_headers, openapi::Operation, rate_limit_headers,
+        redirect, response, security_headers,
     },
     rate_limit::decision::RateLimitDecision,
     runtime::{app::App, function::Function, invocation::Invocation},
@@ -86,6 +86,7 @@ where
         Ok((principal, rate_limit)) => (Ok(principal), rate_limit),
         Err(malformed) => (Err(malformed), None),
     };
+    let deprecation = principal.as_ref().ok().and_then(Principal::secret_deprecation);
     if let Ok(principal) = &principal {
         invocation = invocation.for_principal(principal.account_id(), principal.id());
     }
@@ -105,6 +106,9 @@ where
     }
     if let Some(rate_limit) = rate_limit {
         rate_limit_headers::insert(headers, rate_limit.status());
+    }
+    if let Some(deprecation) = deprecation {
+        deprecation_headers::insert(headers, deprecation);
     }
     // By default, responses must not be cached, because they contain or require a credential. A function can allow caching.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -1,5 +1,7 @@
 //! The JSON representations of stored entities in responses.
 
+use std::net::IpAddr;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -55,6 +57,21 @@ pub struct ApiKeyView {
     expires_at: Option<Timestamp>,
     /// When the key was last used, or null if it was never used. This can lag by up to a minute.
     last_used_at: Option<Timestamp>,
+    /// The IP address of the use at `last_used_at`, or null if it is unknown.
+    last_used_ip: Option<IpAddr>,
+    /// The secret that the last rotation replaced, while it is valid. Null if there is none.
+    previous_secret: Option<PreviousSecretView>,
+}
+
+/// A secret that a rotation replaced and that is still valid.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PreviousSecret")]
+struct PreviousSecretView {
+    /// When the secret becomes invalid.
+    expires_at: Timestamp,
+    /// When the secret was last used since the rotation, or null if no such use was seen. A use is recorded with a delay, and
+    /// a few uses are never recorded, so this does not prove that no program uses the secret any more.
+    last_used_at: Option<Timestamp>,
 }
 
 /// An API key with its secret.
@@ -98,8 +115,13 @@ impl ApiKeyView {
         } else {
             Status::Active
         };
+        let previous_secret = key.previous_secret(now).map(|previous| PreviousSecretView {
+            expires_at: previous.ends_at,
+            last_used_at: previous.last_used_at,
+        });
         Self {
             status,
+            previous_secret,
             scope: (&key.scope).into(),
             allowed_ips: key.allowed_ips.into(),
             id: key.id,
@@ -111,6 +133,7 @@ impl ApiKeyView {
             created_by: key.created_by,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
+            last_used_ip: key.last_used_ip,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! API keys, the credentials of programs. A rotation replaces the secret of a key and keeps the key.
 
-use std::iter;
+use std::{iter, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,10 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// The last recorded use, or `None` if no use was recorded.
     pub last_used_at: Option<Timestamp>,
+    /// The address of the last recorded use, or `None` if it is unknown. Always written together with
+    /// [`last_used_at`](Self::last_used_at).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_ip: Option<IpAddr>,
     /// The use of the key's quota, or `None` if the key was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
@@ -65,6 +69,10 @@ pub struct ApiKey {
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
     pub state: KeyState,
+    /// What is known about the secret that the last rotation replaced, or `None` if the key was not rotated since this is
+    /// recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_secret: Option<ReplacedSecret>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -124,6 +132,35 @@ pub struct PreviousSecret {
     pub digest: TokenDigest,
     /// The end of the grace period. The secret is invalid from this time on.
     pub ends_at: Timestamp,
+}
+
+/// What is known about a secret that a rotation replaced.
+///
+/// It is not a part of [`KeyState`], because writes compare the whole state with the one that they read. So a use of the
+/// previous secret does not make a concurrent rotation fail, and the previous version of the service, which does not know these
+/// fields, can still rotate the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacedSecret {
+    /// How many secrets the key had before this one. If this is not the generation of the previous secret, the entry is about
+    /// an earlier secret.
+    pub generation: u32,
+    /// When the rotation replaced the secret, or `None` if that was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<Timestamp>,
+    /// The last recorded use after the rotation, or `None` if no such use was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A previous secret that is still valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidPreviousSecret {
+    /// When the rotation replaced the secret, or `None` if that was not recorded.
+    pub replaced_at: Option<Timestamp>,
+    /// When the secret becomes invalid: the end of the grace period, or the key's expiry if that is earlier.
+    pub ends_at: Timestamp,
+    /// The last recorded use after the rotation, or `None` if no such use was recorded.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// The reason why a key cannot be rotated or changed.
@@ -216,6 +253,22 @@ impl ApiKey {
         }
     }
 
+    /// Returns the previous secret if it is valid at `now`, apart from what makes the whole key invalid before it expires.
+    #[must_use]
+    pub fn previous_secret(&self, now: Timestamp) -> Option<ValidPreviousSecret> {
+        let KeyState::Active { previous: Some(previous), generation: current, .. } = &self.state else {
+            return None;
+        };
+        let generation = current.saturating_sub(1);
+        let recorded = self.replaced_secret.filter(|replaced| replaced.generation == generation);
+        let secret = ValidPreviousSecret {
+            replaced_at: recorded.and_then(|replaced| replaced.replaced_at),
+            ends_at: self.expires_at.map_or(previous.ends_at, |expires_at| expires_at.min(previous.ends_at)),
+            last_used_at: recorded.and_then(|replaced| replaced.last_used_at),
+        };
+        (now < secret.ends_at).then_some(secret)
+    }
+
     /// Returns the state with a new digest of `token` that uses the current pepper. Returns `None` if `token` is not one of
     /// the key's secrets, or its digest uses the current pepper already.
     #[must_use]
@@ -256,6 +309,11 @@ impl ApiKey {
             Self {
                 hint,
                 state: KeyState::Active { current: new, previous, generation: generation + 1 },
+                replaced_secret: Some(ReplacedSecret {
+                    generation: *generation,
+                    replaced_at: Some(now),
+                    last_used_at: None,
+                }),
                 ..self.clone()
             },
             ends_at,
@@ -291,9 +349,11 @@ pub(crate) mod tests {
             revision: 0,
             expires_at: None,
             last_used_at: None,
+            last_used_ip: None,
             counter: None,
             restrictions: Restrictions::NONE,
             state: KeyState::Active { current: digest("one"), previous: None, generation: 0 },
+            replaced_secret: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Timestamps in UTC, in whole seconds. Responses and the table contain them in the format of RFC 3339 with a `Z`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::SystemTime};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -40,6 +40,12 @@ impl Timestamp {
 impl From<OffsetDateTime> for Timestamp {
     fn from(moment: OffsetDateTime) -> Self {
         Self(moment.to_offset(UtcOffset::UTC).truncate_to_second())
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(Timestamp(moment): Timestamp) -> Self {
+        moment.into()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     rate_limit::{
         batch::{Batch, NoReservation, ReservedBatch},
         decision::{RateLimitDecision, RateLimitStatus},
+        key_use::PreviousSecretUse,
     },
 };
 
@@ -31,7 +32,14 @@ pub(super) const MAX_LEASES: usize = 10_000;
 
 /// The leases of this execution environment, by API key.
 #[derive(Debug, Default)]
-pub struct Leases(Mutex<HashMap<KeyId, Lease>>);
+pub struct Leases(Mutex<HashMap<KeyId, KeyLease>>);
+
+#[derive(Debug)]
+struct KeyLease {
+    lease: Lease,
+    /// The last use of the key's previous secret that was not reported yet.
+    unreported: Option<PreviousSecretUse>,
+}
 
 #[derive(Debug)]
 struct Lease {
@@ -62,7 +70,7 @@ impl Leases {
             leases.clear();
         }
         let window = counter.map_or(Window::at(now), |counter| counter.window.max(Window::at(now)));
-        let lease = leases.entry(key).or_insert_with(|| Lease::new(window, now));
+        let lease = &mut leases.entry(key).or_insert_with(|| KeyLease::new(window, now)).lease;
         if let Some(replaced) = lease.follow(counter, now) {
             let size = lease.batch_size(quota);
             return SpendResult::Reserve(Batch { window: Window::at(now), size, replaces: Some(replaced) });
@@ -103,7 +111,7 @@ impl Leases {
             }
         };
         let mut leases = self.lock();
-        let lease = leases.entry(key).or_insert_with(|| Lease::new(counter.window, now));
+        let lease = &mut leases.entry(key).or_insert_with(|| KeyLease::new(counter.window, now)).lease;
         lease.see(counter.window, now);
         match reserved {
             Ok(ReservedBatch { size, .. }) => {
@@ -118,15 +126,34 @@ impl Leases {
         }
     }
 
+    /// Remembers a use of the key's previous secret until it is reported with a reservation. It has no effect if the key has no
+    /// lease.
+    pub fn remember_previous_secret_use(&self, key: KeyId, used: PreviousSecretUse) {
+        if let Some(lease) = self.lock().get_mut(&key) {
+            lease.unreported = lease.unreported.max(Some(used));
+        }
+    }
+
+    /// Returns the last use of the key's previous secret that was not reported yet, and forgets it.
+    pub fn take_previous_secret_use(&self, key: KeyId) -> Option<PreviousSecretUse> {
+        self.lock().get_mut(&key)?.unreported.take()
+    }
+
     /// Returns the window of the key's lease.
     #[cfg(test)]
     pub(super) fn window(&self, key: KeyId) -> Option<Window> {
-        self.lock().get(&key).map(|lease| lease.window)
+        self.lock().get(&key).map(|KeyLease { lease, .. }| lease.window)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Lease>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, KeyLease>> {
         // If a thread panicked while it held the lock, at worst a lease is lost, so the map is still usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyLease {
+    fn new(window: Window, since: Timestamp) -> Self {
+        Self { lease: Lease::new(window, since), unreported: None }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     authorization::principal::Principal,
     idempotency::IdempotencyResult,
     model::{
-        api_key::{ApiKey, KeyState},
+        api_key::{ApiKey, KeyState, ReplacedSecret},
         audit_event::{Action, Actor, AuditContext},
         restrictions::Restrictions,
     },
@@ -18,7 +18,10 @@ use crate::{
         quota::{Counter, Quota},
         timestamp::Timestamp,
     },
-    rate_limit::batch::{Batch, NoReservation, Reservation, ReservedBatch},
+    rate_limit::{
+        batch::{Batch, NoReservation, Reservation, ReservedBatch},
+        key_use::{KeyUse, PreviousSecretUse},
+    },
     store::{
         Store,
         audit_events::event_write,
@@ -35,14 +38,19 @@ use crate::{
     },
 };
 
+/// The attribute that contains a key's [`ReplacedSecret`].
+const REPLACED_SECRET: &str = "replaced_secret";
+
 /// How long the reservation of a quota is retried. After a second, the authorizer lets the request pass uncounted. The retries
 /// end earlier, so that contention leads to a 429 instead.
 const QUOTA_RETRY_TIME: Duration = Duration::from_millis(500);
 
-/// The attribute of an API key that contains its counter.
+/// The attributes of an API key that a reservation changes.
 #[derive(Deserialize)]
-struct KeyCounter {
+struct Reserved {
     counter: Option<Counter>,
+    #[serde(default)]
+    replaced_secret: Option<ReplacedSecret>,
 }
 
 impl Store {
@@ -109,14 +117,18 @@ impl Store {
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
     ) -> Result<(), StoreError> {
-        let update =
-            Write::update(Key::api_key(before.account_id, before.id), "SET #state = :state, #hint = :hint")
-                .condition("#state = :expected", || StoreError::Conflict)
-                .name("#state", "state")
-                .name("#hint", "hint")
-                .value(":expected", &before.state)?
-                .value(":state", &after.state)?
-                .value(":hint", &after.hint)?;
+        let update = Write::update(
+            Key::api_key(before.account_id, before.id),
+            "SET #state = :state, #hint = :hint, #replaced = :replaced",
+        )
+        .condition("#state = :expected", || StoreError::Conflict)
+        .name("#state", "state")
+        .name("#hint", "hint")
+        .name("#replaced", REPLACED_SECRET)
+        .value(":replaced", after.replaced_secret)?
+        .value(":expected", &before.state)?
+        .value(":state", &after.state)?
+        .value(":hint", &after.hint)?;
         let update = with_revision(update, before.revision)?;
         let action = Action::KeyRotated { key_id: before.id, previous_expires_at };
         let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
@@ -242,7 +254,8 @@ impl Store {
         }
     }
 
-    /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key.
+    /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key with the same
+    /// write.
     ///
     /// If the response to a write is lost, the retry reserves the batch again. The first reservation is then never spent.
     ///
@@ -253,20 +266,21 @@ impl Store {
         key: &ApiKey,
         wanted: Batch,
         quota: Quota,
-        now: Timestamp,
+        key_use: &KeyUse,
     ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
-        let mut counter = key.counter;
+        let mut stored = Reserved { counter: key.counter, replaced_secret: key.replaced_secret };
         let mut retries = self.table.retries_within(QUOTA_RETRY_TIME);
         let mut is_first_conflict = true;
         loop {
-            let reservation = match Reservation::plan(wanted, counter, quota) {
+            let reservation = match Reservation::plan(wanted, stored.counter, quota) {
                 Ok(reservation) => reservation,
                 Err(counter) => return Ok(Err(NoReservation::Exhausted(counter))),
             };
-            let write = reservation_write(key, reservation, now)?;
+            let write = reservation_write(key, reservation, key_use, stored.replaced_secret)?;
             match self.table.write_with(write, &mut retries).await {
                 Ok(item) => {
-                    let counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
+                    let counter =
+                        item.map(to_entity::<Reserved>).transpose()?.and_then(|stored| stored.counter);
                     let counter = counter
                         .ok_or_else(|| StoreError::malformed("a key has no counter after a reservation"))?;
                     return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter }));
@@ -280,7 +294,7 @@ impl Store {
                     is_first_conflict = false;
                     // Uses `BatchGetItem`, so that the authorizer needs no permission for `GetItem`.
                     let [item] = self.table.get_many([Key::api_key(key.account_id, key.id)]).await?;
-                    counter = item.map(to_entity::<KeyCounter>).transpose()?.and_then(|key| key.counter);
+                    stored = to_entity(item.ok_or(StoreError::NotFound)?)?;
                 }
                 Err(StoreError::Contended) => return Ok(Err(NoReservation::Contended)),
                 Err(error) => return Err(error),
@@ -306,12 +320,17 @@ impl Store {
     }
 }
 
-fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> Result<Write, StoreError> {
+fn reservation_write(
+    key: &ApiKey,
+    reservation: Reservation,
+    key_use: &KeyUse,
+    replaced_secret: Option<ReplacedSecret>,
+) -> Result<Write, StoreError> {
     let item = Key::api_key(key.account_id, key.id);
     let conflict = || StoreError::Conflict;
     let write = match reservation {
         Reservation::StartWindow(Batch { window, size, replaces }) => {
-            let write = Write::update(item, "SET #counter = :counter, #last_used_at = :now")
+            let write = Write::update(item, "SET #counter = :counter")
                 .value(":counter", Counter { window, reserved: size })?;
             if let Some(replaced) = replaces {
                 write.condition("#counter.#window = :replaced", conflict).value(":replaced", replaced)?
@@ -325,7 +344,7 @@ fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> 
             }
         }
         Reservation::AddToWindow { batch: Batch { window, size, .. }, max_reserved } => {
-            Write::update(item, "SET #counter.#taken = #counter.#taken + :size, #last_used_at = :now")
+            Write::update(item, "SET #counter.#taken = #counter.#taken + :size")
                 .condition("#counter.#window = :window AND #counter.#taken <= :max_reserved", conflict)
                 .name("#taken", "taken")
                 .value(":size", size)?
@@ -333,10 +352,51 @@ fn reservation_write(key: &ApiKey, reservation: Reservation, now: Timestamp) -> 
                 .value(":max_reserved", max_reserved)?
         }
     };
-    write
+    let write = write
+        .and_set("#last_used_at = :now, #last_used_ip = :ip")
         .name("#counter", "counter")
         .name("#window", "window")
         .name("#last_used_at", "last_used_at")
+        .name("#last_used_ip", "last_used_ip")
         .returning_item()
-        .value(":now", now)
+        .value(":now", key_use.at)?
+        .value(":ip", key_use.source_ip)?;
+    match key_use.previous_secret {
+        Some(used) => with_previous_secret_use(write, used, replaced_secret),
+        None => Ok(write),
+    }
+}
+
+/// Adds the use of the previous secret to a write of the key, unless a later use is stored. The write fails if another one has
+/// stored a later use in the meantime, so the stored time never moves back.
+fn with_previous_secret_use(
+    write: Write,
+    PreviousSecretUse { generation, at }: PreviousSecretUse,
+    stored: Option<ReplacedSecret>,
+) -> Result<Write, StoreError> {
+    let write = match stored {
+        Some(stored) if stored.generation > generation => return Ok(write),
+        Some(stored) if stored.generation == generation => {
+            if stored.last_used_at.is_some_and(|last_used_at| last_used_at >= at) {
+                return Ok(write);
+            }
+            write
+                .and_set("#replaced.#last_used_at = :previous_at")
+                .and("#replaced.#generation = :generation")
+                .and("(attribute_not_exists(#replaced.#last_used_at) OR #replaced.#last_used_at < :previous_at)")
+                .value(":previous_at", at)?
+        }
+        // The previous version of the service rotated the key.
+        _ => {
+            let replaced = ReplacedSecret { generation, replaced_at: None, last_used_at: Some(at) };
+            write
+                .and_set("#replaced = :replaced")
+                .and("(attribute_not_exists(#replaced) OR #replaced.#generation < :generation)")
+                .value(":replaced", replaced)?
+        }
+    };
+    write
+        .name("#replaced", REPLACED_SECRET)
+        .name("#generation", "generation")
+        .value(":generation", generation)
 }

@@ -183,7 +183,9 @@ fn without_generated_values(mut body: Value) -> String {
         }
     }
     for entity in body.get_mut("data").and_then(Value::as_array_mut).into_iter().flatten() {
-        entity.as_object_mut().expect("an object").remove("last_used_at");
+        let entity = entity.as_object_mut().expect("an object");
+        entity.remove("last_used_at");
+        entity.remove("last_used_ip");
     }
     body.to_string()
 }

@@ -141,6 +141,7 @@ fn without_last_use(mut body: Value) -> Value {
     match &mut body {
         Value::Object(fields) => {
             fields.remove("last_used_at");
+            fields.remove("last_used_ip");
             for field in fields.values_mut() {
                 *field = without_last_use(field.take());
             }
@@ -162,7 +163,7 @@ type Items = BTreeMap<[String; 2], Item>;
 fn is_usage(sort_key: &str, attribute: &str) -> bool {
     match attribute {
         "last_used_at" => sort_key.starts_with("KEY#") || sort_key.starts_with("SESSION#"),
-        "counter" => sort_key.starts_with("KEY#"),
+        "counter" | "last_used_ip" => sort_key.starts_with("KEY#"),
         "failures" => sort_key.starts_with("MEMBER#"),
         _ => false,
     }

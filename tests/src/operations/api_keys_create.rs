@@ -44,6 +44,8 @@ async fn with_all_fields_returns_201() {
         "created_by": account.user_id,
         "expires_at": "2027-01-30T12:00:00Z",
         "last_used_at": null,
+        "last_used_ip": null,
+        "previous_secret": null,
         "key": key,
     });
     assert_eq!(created, expected);

@@ -26,6 +26,7 @@ async fn by_key_itself_requires_no_permission() {
         let (key, created) = service.key(&account.session, fields).await;
         let mut expected = without(&created, "key");
         expected["last_used_at"] = created["created_at"].clone();
+        expected["last_used_ip"] = json!("127.0.0.1");
         assert_eq!(service.get(&key_path(&created), &key).await.expect(200), expected);
     }
 }

@@ -25,6 +25,7 @@ async fn key_is_invalid_immediately_and_repeated_revocation_writes_nothing() {
     let mut expected = without(&created, "key");
     expected["status"] = json!("revoked");
     expected["last_used_at"] = created["created_at"].clone();
+    expected["last_used_ip"] = json!("127.0.0.1");
     assert_eq!(service.get(&key_path(&created), &account.session).await.expect(200), expected);
 }
 

@@ -45,6 +45,7 @@ async fn returns_the_new_secret_and_the_expiry_of_the_old_one() {
     expected["key"] = json!(new);
     expected["hint"] = json!(format!("mt_test_…{}", &new[new.len() - 4..]));
     expected["previous_expires_at"] = json!(service.time.in_seconds(3600));
+    expected["previous_secret"] = json!({"expires_at": service.time.in_seconds(3600), "last_used_at": null});
     assert_eq!(rotated, expected);
 
     let shown = service.get(&key_path(&created), &account.session).await.expect(200);

@@ -75,6 +75,8 @@ async fn created_key_has_the_documented_fields() {
         "created_by": account.user_id,
         "expires_at": null,
         "last_used_at": null,
+        "last_used_ip": null,
+        "previous_secret": null,
         "key": key,
     });
     assert_eq!(record, expected);

@@ -214,7 +214,7 @@ async fn set_limits_rejects_invalid_limits_and_unknown_accounts() {
 
 /// Starts one service for each folder, all with the same table and the same pepper. Each has its own execution
 /// environments and its own clock.
-async fn start_together(folders: &[TempDir]) -> (DynamoDb, Vec<OwnService>) {
+pub async fn start_together(folders: &[TempDir]) -> (DynamoDb, Vec<OwnService>) {
     let dynamodb = DynamoDb::start().await;
     let mut services: Vec<OwnService> = Vec::new();
     for folder in folders {

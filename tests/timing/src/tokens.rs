@@ -199,9 +199,11 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         revision: 0,
         expires_at: None,
         last_used_at: None,
+        last_used_ip: None,
         counter: None,
         restrictions: Restrictions::NONE,
         state,
+        replaced_secret: None,
     };
     LoadedKey {
         key,

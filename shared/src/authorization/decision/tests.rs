@@ -272,6 +272,7 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
         expires_at: None,
         secret: SecretAge::Current,
         generation: 0,
+        deprecation: None,
         revision: 0,
         originating_member: None,
     })

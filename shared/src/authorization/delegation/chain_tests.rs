@@ -140,6 +140,7 @@ impl Account {
                 expires_at: key.expires_at,
                 secret: SecretAge::Current,
                 generation: 0,
+                deprecation: None,
                 revision: key.revision,
                 originating_member: key.originating_member,
             })

@@ -50,7 +50,7 @@ enum ConditionError {
 #[derive(Clone)]
 enum Change {
     Put(Item),
-    Update(Item, &'static str),
+    Update(Item, Cow<'static, str>),
     Delete(Item),
     /// Only checks the condition. Only a transaction supports this.
     Check(Item),
@@ -84,7 +84,18 @@ impl Write {
 
     /// Updates the item with this key by an update expression.
     pub fn update(key: Key, expression: &'static str) -> Self {
-        Self::new(Change::Update(key.into_attributes(), expression))
+        Self::new(Change::Update(key.into_attributes(), expression.into()))
+    }
+
+    /// Adds assignments to an update expression that ends with a `SET` clause.
+    pub fn and_set(self, assignments: &'static str) -> Self {
+        let change = match self.change {
+            Change::Update(key, expression) => {
+                Change::Update(key, format!("{expression}, {assignments}").into())
+            }
+            other => other,
+        };
+        Self { change, ..self }
     }
 
     pub fn delete(key: Key) -> Self {
@@ -146,8 +157,10 @@ impl Write {
                 write.put(with_condition!(put, condition, names, values).build()?)
             }
             Change::Update(key, expression) => {
-                let update =
-                    Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
+                let update = Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .update_expression(expression.into_owned());
                 let update =
                     update.set_return_values_on_condition_check_failure(condition_error.return_values());
                 write.update(with_condition!(update, condition, names, values).build()?)
@@ -247,7 +260,7 @@ impl Table {
             Change::Update(key, expression) => {
                 let update = self.client.update_item().table_name(&self.name).set_key(Some(key));
                 let returned = if returns_item { ReturnValue::AllNew } else { ReturnValue::None };
-                let update = update.update_expression(expression).return_values(returned);
+                let update = update.update_expression(expression.into_owned()).return_values(returned);
                 let sent = with_condition!(update, condition, names, values).send().await;
                 sent.map(|output| output.attributes).map_err(|error| write_error(error, condition_error))
             }

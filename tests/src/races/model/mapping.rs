@@ -371,7 +371,9 @@ fn modeled_fields(mut record: Value) -> Value {
             record.remove(name);
         }
         if !is_session {
-            record.remove("last_used_at");
+            for name in ["last_used_at", "last_used_ip", "previous_secret"] {
+                record.remove(name);
+            }
         }
     }
     record
