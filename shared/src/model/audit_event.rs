@@ -25,7 +25,7 @@ use crate::{
 pub struct AuditEvent {
     pub id: EventId,
     pub created_at: Timestamp,
-    /// None for a failed login.
+    /// None for a failed login, and if somebody reported a credential as leaked.
     pub actor: Option<Actor>,
     #[serde(flatten)]
     pub action: Action,
@@ -98,7 +98,11 @@ pub enum Action {
     KeyRotated { key_id: KeyId, previous_expires_at: Timestamp },
     /// An API key was revoked.
     #[serde(rename = "api_key.revoked")]
-    KeyRevoked { key_id: KeyId },
+    KeyRevoked {
+        key_id: KeyId,
+        #[serde(default)]
+        reason: EndReason,
+    },
     /// A member was created.
     // The event contains the address, because removing the member deletes the address.
     #[serde(rename = "member.created")]
@@ -121,12 +125,29 @@ pub enum Action {
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
-    /// The operator ended a session.
+    /// A session was ended.
     #[serde(rename = "session.ended")]
-    SessionEnded { user_id: UserId, session_id: SessionId },
+    SessionEnded {
+        user_id: UserId,
+        session_id: SessionId,
+        #[serde(default)]
+        reason: EndReason,
+    },
     /// A login as this member failed.
     #[serde(rename = "login.refused")]
     LoginRefused { user_id: UserId, reason: LoginRefusal },
+}
+
+/// Why a credential was ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The actor of the event requested it.
+    // Events of earlier versions have no reason. All of them are of this kind.
+    #[default]
+    Requested,
+    /// Somebody reported the credential as leaked. The event has no actor.
+    Reported,
 }
 
 /// Why a login failed.
@@ -150,7 +171,7 @@ pub struct AuditContext {
 }
 
 impl AuditEvent {
-    /// Creates the event for an action of `actor`, which is `None` for a failed login.
+    /// Creates the event for an action of `actor`, which is `None` for a failed login and for a reported credential.
     #[must_use]
     pub fn new(actor: Option<Actor>, action: Action, audit_context: &AuditContext) -> Self {
         let AuditContext { at, event_id, request_id, source_ip } = audit_context;
@@ -171,7 +192,7 @@ impl AuditEvent {
             Action::KeyCreated { key_id, .. }
             | Action::KeyChanged { key_id, .. }
             | Action::KeyRotated { key_id, .. }
-            | Action::KeyRevoked { key_id } => Some(key_id),
+            | Action::KeyRevoked { key_id, .. } => Some(key_id),
             _ => None,
         };
         affected == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
@@ -194,6 +215,8 @@ impl AuditContext {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::primitives::timestamp::tests::timestamp;
 
@@ -234,12 +257,33 @@ mod tests {
                 disabled: false,
             },
             Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
-            Action::KeyRevoked { key_id: other },
+            Action::KeyRevoked { key_id: other, reason: EndReason::Requested },
         ] {
             let event = event(by(one), action);
             assert!(event.is_about_key(one) && event.is_about_key(other) && !event.is_about_key(third));
         }
         let event = event(Some(Actor::Operator), Action::AccountSuspended);
         assert!(![one, other, third].into_iter().any(|id| event.is_about_key(id)));
+    }
+
+    #[test]
+    fn event_of_an_earlier_version_without_a_reason_was_requested() {
+        let actor = json!({"type": "operator"});
+        for (kind, ids) in [
+            ("api_key.revoked", json!({"key_id": "key_0000000000000001"})),
+            (
+                "session.ended",
+                json!({"user_id": "user_0000000000000001", "session_id": "sid_0000000000000001"}),
+            ),
+        ] {
+            let mut stored = json!({
+                "id": "event_0000000000000001", "created_at": "2026-01-30T12:00:00Z", "type": kind,
+                "actor": actor, "request_id": "1", "source_ip": null,
+            });
+            stored.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+            let event: AuditEvent = serde_json::from_value(stored.clone()).unwrap();
+            stored["reason"] = json!("requested");
+            assert_eq!(serde_json::to_value(event).unwrap(), stored);
+        }
     }
 }

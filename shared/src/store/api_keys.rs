@@ -9,7 +9,7 @@ use crate::{
     idempotency::IdempotencyResult,
     model::{
         api_key::{ApiKey, KeyState, ReplacedSecret},
-        audit_event::{Action, Actor, AuditContext},
+        audit_event::{Action, Actor, AuditContext, EndReason},
         restrictions::Restrictions,
     },
     primitives::{
@@ -24,7 +24,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::{change_write, event_write},
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
@@ -215,7 +215,19 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(key.account_id, key.id, caller.into(), audit_context).await
+        self.revoke(key.account_id, key.id, Some(caller.into()), EndReason::Requested, audit_context).await
+    }
+
+    /// Revokes an API key, because somebody reported one of its secrets as leaked. A key that is already revoked stays as it is.
+    ///
+    /// # Errors
+    /// If the key does not exist, or the write fails.
+    pub async fn revoke_reported_key(
+        &self,
+        key: &ApiKey,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        self.revoke(key.account_id, key.id, None, EndReason::Reported, audit_context).await
     }
 
     /// Revokes an API key on behalf of the operator. A key that is already revoked stays as it is.
@@ -228,14 +240,15 @@ impl Store {
         key: KeyId,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(account, key, Actor::Operator, audit_context).await
+        self.revoke(account, key, Some(Actor::Operator), EndReason::Requested, audit_context).await
     }
 
     async fn revoke(
         &self,
         account: AccountId,
         key: KeyId,
-        actor: Actor,
+        actor: Option<Actor>,
+        reason: EndReason,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
@@ -246,7 +259,8 @@ impl Store {
             .name("#status", "status")
             .value(":active", "active")?
             .value(":revoked", KeyState::Revoked)?;
-        let event = event_write(account, actor, Action::KeyRevoked { key_id: key }, audit_context)?;
+        let revoked = Action::KeyRevoked { key_id: key, reason };
+        let event = change_write(account, actor, revoked, audit_context)?;
         match self.table.transact(vec![update, event]).await {
             // The condition fails for a key that exists only if the key is already revoked.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),

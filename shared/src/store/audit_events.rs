@@ -81,6 +81,17 @@ pub(super) fn event_write(
     action: Action,
     audit_context: &AuditContext,
 ) -> Result<Write, StoreError> {
-    let event = AuditEvent::new(Some(actor), action, audit_context);
+    change_write(account, Some(actor), action, audit_context)
+}
+
+/// Returns the write that records a change in the audit trail of `account`. A change that somebody caused who did not
+/// authenticate has no `actor`.
+pub(super) fn change_write(
+    account: AccountId,
+    actor: Option<Actor>,
+    action: Action,
+    audit_context: &AuditContext,
+) -> Result<Write, StoreError> {
+    let event = AuditEvent::new(actor, action, audit_context);
     Ok(Write::put_new(to_item(Key::audit_event(account, event.id), event)?, StoreError::id_taken))
 }

@@ -3,7 +3,7 @@
 use crate::{
     credentials::digest::TokenDigest,
     model::{
-        audit_event::{Action, Actor, AuditContext},
+        audit_event::{Action, Actor, AuditContext, EndReason},
         session::Session,
     },
     primitives::{
@@ -13,7 +13,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::{change_write, event_write},
         dynamodb::{
             attributes::{attribute, to_item},
             key::Key,
@@ -84,10 +84,33 @@ impl Store {
         session: &Session,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
+        self.end_recorded(session, Some(Actor::Operator), EndReason::Requested, audit_context).await
+    }
+
+    /// Ends a session, because somebody reported its token as leaked. Succeeds if the session has ended already.
+    ///
+    /// # Errors
+    /// If the write fails.
+    pub async fn end_reported_session(
+        &self,
+        session: &Session,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        self.end_recorded(session, None, EndReason::Reported, audit_context).await
+    }
+
+    /// Ends a session and records that in the audit trail.
+    async fn end_recorded(
+        &self,
+        session: &Session,
+        actor: Option<Actor>,
+        reason: EndReason,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
         let Session { id: session_id, account_id, user_id, .. } = *session;
         let delete = Write::delete(Key::session(account_id, user_id, session_id)).if_exists();
-        let action = Action::SessionEnded { user_id, session_id };
-        let event = event_write(account_id, Actor::Operator, action, audit_context)?;
+        let action = Action::SessionEnded { user_id, session_id, reason };
+        let event = change_write(account_id, actor, action, audit_context)?;
         match self.table.transact(vec![delete, event]).await {
             Ok(()) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
