@@ -6,4 +6,5 @@ pub mod decision;
 pub mod delegation;
 pub mod denial;
 pub mod principal;
+pub mod reported_credential;
 pub mod revoked_keys;

@@ -5,3 +5,4 @@ pub mod password;
 pub mod pepper;
 pub mod token;
 pub mod token_mac;
+pub mod token_pattern;

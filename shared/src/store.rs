@@ -37,6 +37,7 @@ mod members;
 mod passwords;
 mod preconditions;
 mod projects;
+mod reported_credentials;
 mod sessions;
 
 use self::dynamodb::Table;
@@ -46,6 +47,7 @@ pub use self::{
     error::StoreError,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
+    reported_credentials::CredentialId,
 };
 use crate::primitives::random::Random;
 

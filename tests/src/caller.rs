@@ -23,6 +23,8 @@ pub struct Caller {
     pub session: Credential,
     other_session: String,
     key: String,
+    /// The secret of another key.
+    leaked: String,
     project: String,
     member: String,
     /// Addresses of no member: one for a new member, one for the first member of a new account.
@@ -40,6 +42,7 @@ impl Caller {
         let session = service.login(&email).await;
         let sessions = service.ids("/v1/auth/sessions", &other, 2).await;
         let (_, key) = service.key(&session, json!({})).await;
+        let (_, leaked) = service.key(&session, json!({})).await;
         let project = service.project(&session).await;
         let (_, member) = service.member(&session, &["read", "admin"]).await;
         Self {
@@ -49,6 +52,7 @@ impl Caller {
             session,
             other_session: sessions[1].clone(),
             key: text(&key, "id").to_owned(),
+            leaked: text(&leaked, "key").to_owned(),
             project,
             member,
             unused_addresses: [new_address(), new_address()],
@@ -59,6 +63,7 @@ impl Caller {
     pub fn request(&self, service: &Service, method: &str, path: &str, credential: &Credential) -> Request {
         let body = match (method, path) {
             ("POST", "/v1/auth/login") => json!({"email": self.email, "password": self.password}),
+            ("POST", "/v1/credentials/revoke") => json!({"credentials": [self.leaked]}),
             ("POST", "/v1/auth/password") => {
                 json!({"current_password": self.password, "new_password": NEW_PASSWORD})
             }

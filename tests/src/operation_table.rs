@@ -45,6 +45,8 @@ const TABLE: &str = "
     POST     /v1/auth/logout                ----- ----- --     +++++   -     3+1     2+0    0      401    no
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
+    GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
+    POST     /v1/credentials/revoke         -                           1+4     -      1      202    no
     POST     /v1/auth/login                 -                           5+13    -      1      200+1  no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200+1  no

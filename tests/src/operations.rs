@@ -8,6 +8,8 @@ pub mod api_keys_revoke;
 pub mod api_keys_rotate;
 pub mod audit_events;
 pub mod caching;
+pub mod credentials_patterns;
+pub mod credentials_revoke;
 pub mod dashboard;
 pub mod docs;
 pub mod documented_examples;

@@ -85,8 +85,8 @@ impl Response {
     #[track_caller]
     fn assert_well_formed(&self, path: &str) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
-        let is_document = path == "/v1/openapi.json" && self.status < 400;
-        let caching = if is_document { "public, max-age=300" } else { "no-store" };
+        let is_cached = ["/v1/openapi.json", "/v1/credentials/patterns"].contains(&path) && self.status < 400;
+        let caching = if is_cached { "public, max-age=300" } else { "no-store" };
         assert_eq!(self.header("cache-control"), Some(caching), "{self:?}");
         let transport = Some("max-age=63072000; includeSubDomains");
         assert_eq!(self.header("strict-transport-security"), transport, "{self:?}");

@@ -149,6 +149,11 @@ impl Credential {
         Self(format!("Session {token}"))
     }
 
+    /// The token without the scheme.
+    pub fn token(&self) -> &str {
+        self.0.split_once(' ').expect("a scheme and a token").1
+    }
+
     /// An API key for this type, account and id, made up without the key of the token MACs. Its check digits are wrong.
     pub fn forged(environment: Environment, account: &str, key: &str) -> Self {
         Self::with_wrong_secret(&random_mac_key(), environment, account, key)
@@ -470,6 +475,12 @@ impl Service {
         let path = format!("{}/rotate", key_path(key));
         let rotated = self.post(&path, credential, json!({"grace_period": grace})).await.expect(200);
         (Credential::bearer(text(&rotated, "key")), rotated)
+    }
+
+    /// Reports these credentials as leaked.
+    pub fn report(&self, leaked: &[&Credential]) -> impl Future<Output = Response> + use<> {
+        let tokens: Vec<_> = leaked.iter().map(|credential| credential.token()).collect();
+        self.request("POST", "/v1/credentials/revoke").json(&json!({"credentials": tokens})).send()
     }
 
     /// Creates a member with `credential` and logs the member in. Returns the member's session and id.

@@ -35,6 +35,8 @@ from medtwin import (
     Secret,
     Session,
     SessionCaller,
+    TokenKind,
+    TokenPattern,
 )
 from medtwin.sessions import LoggedIn, log_in
 
@@ -74,6 +76,8 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
         lambda: list(client.sessions.list(page_size=1)),
         lambda: client.sessions.end("ID"),
         lambda: list(client.audit_events.list(key_id="key_1", page_size=1)),
+        lambda: client.leaked_credentials.report("mt_live_1"),
+        client.leaked_credentials.patterns,
     ):
         with suppress(Forbidden):
             call()
@@ -129,6 +133,7 @@ def test_every_operation_that_accepts_an_idempotency_key_gets_one(openapi: Any) 
         ("ProjectScope", [Scope]),
         ("Quotas", [Limits]),
         ("Session", [Session]),
+        ("TokenPattern", [TokenPattern]),
     ],
 )
 def test_every_response_class_has_the_fields_of_its_schema(openapi: Any, schema: str, classes: list[type[Any]]) -> None:
@@ -148,6 +153,7 @@ def test_every_response_class_has_the_fields_of_its_schema(openapi: Any, schema:
         ("KeyStatus", KeyStatus),
         ("MemberStatus", MemberStatus),
         ("Permission", Permission),
+        ("TokenKind", TokenKind),
     ],
 )
 def test_every_literal_type_has_the_values_of_its_schema(openapi: Any, schema: str, alias: Any) -> None:

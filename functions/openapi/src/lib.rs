@@ -1,5 +1,5 @@
 //! `GET /v1/openapi.json`: the OpenAPI document, and `GET /docs`: the same content as a web page. `infra/openapi-document`
-//! generates both files.
+//! generates both files. `GET /v1/credentials/patterns`: the patterns of tokens.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,11 +8,12 @@ use schemars::json_schema;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::{
+    credentials::token_pattern::TokenPattern,
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode,
         caching::{self, Caching, EntityTag},
-        openapi::{Credentials, Operation, Success, Tag},
+        openapi::{Credentials, Operation, Success, Tag, schema_of},
         security_headers,
     },
     runtime::{app::App, function::Function},
@@ -32,7 +33,32 @@ static CSP_DIRECTIVE: LazyLock<String> = LazyLock::new(|| {
 static DOCUMENT_TAG: LazyLock<EntityTag> = LazyLock::new(|| EntityTag::of(DOCUMENT));
 static PAGE_TAG: LazyLock<EntityTag> = LazyLock::new(|| EntityTag::of(PAGE));
 
-pub const OPERATIONS: &[Operation] = &[Operation {
+static PATTERNS: LazyLock<String> =
+    LazyLock::new(|| serde_json::to_string(&TokenPattern::all()).expect("patterns can be serialized"));
+static PATTERNS_TAG: LazyLock<EntityTag> = LazyLock::new(|| EntityTag::of(&*PATTERNS));
+
+pub const OPERATIONS: &[Operation] = &[DOCUMENT_OPERATION, PATTERNS_OPERATION];
+
+const PATTERNS_OPERATION: Operation = Operation {
+    route: "GET /v1/credentials/patterns",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::LeakedCredentials,
+    name: "listCredentialPatterns",
+    summary: "List the patterns of credentials",
+    description: "Returns a regular expression for each kind of token, for secret scanners. Report what they find with `POST /v1/credentials/revoke`. The list may be stored for five minutes.",
+    credentials: Credentials::None,
+    id: None,
+    parameters: &[caching::PARAMETER],
+    body: None,
+    success: Success {
+        status: 200,
+        description: "All patterns. Each token of the service matches exactly one of them.",
+        body: Some((schema_of::<Vec<TokenPattern>>, || json!(TokenPattern::all()))),
+    },
+    errors: &[],
+};
+
+const DOCUMENT_OPERATION: Operation = Operation {
     route: "GET /v1/openapi.json",
     function: env!("CARGO_PKG_NAME"),
     tag: Tag::Service,
@@ -49,7 +75,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         body: Some((|_| json_schema!({"type": "object"}), || json!({"openapi": "3.1.1"}))),
     },
     errors: &[],
-}];
+};
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::public(app, OPERATIONS, handle)
@@ -60,6 +86,10 @@ async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
         "/v1/openapi.json" => {
             let document = http::json_text(StatusCode::OK, DOCUMENT);
             Ok(caching::cached(&request, document, &DOCUMENT_TAG, Caching::FiveMinutes))
+        }
+        "/v1/credentials/patterns" => {
+            let patterns = http::json_text(StatusCode::OK, PATTERNS.as_str());
+            Ok(caching::cached(&request, patterns, &PATTERNS_TAG, Caching::FiveMinutes))
         }
         "/docs" => {
             let page = security_headers::with_page_headers(security_headers::html(PAGE), &CSP_DIRECTIVE);

@@ -38,14 +38,24 @@ const CHECK_DIGITS: usize = 11;
 /// How many characters of a token's end its hint shows.
 const HINT_CHARS: usize = 4;
 
-const fn key_prefix(environment: Environment) -> &'static str {
+/// Returns the number of digits after the prefix of a token with this number of ids.
+pub(super) const fn token_digits(ids: usize) -> usize {
+    ids * ID_DIGITS + SECRET_DIGITS + CHECK_DIGITS
+}
+
+/// The number of ids in the token of an API key: account and key.
+pub(super) const KEY_IDS: usize = 2;
+/// The number of ids in the token of a session: account, member and session.
+pub(super) const SESSION_IDS: usize = 3;
+
+pub(super) const fn key_prefix(environment: Environment) -> &'static str {
     match environment {
         Environment::Live => "mt_live_",
         Environment::Test => "mt_test_",
     }
 }
 
-const SESSION_PREFIX: &str = "sess_";
+pub(super) const SESSION_PREFIX: &str = "sess_";
 
 /// A newly created token. It grants access, so `Debug` does not show it, it implements neither `Display` nor `Serialize`,
 /// and its memory is wiped when it is dropped.
@@ -176,10 +186,7 @@ impl<'a> Token<'a> {
     pub fn from_authorization(value: &'a str, mac_key: &TokenMacKey) -> Result<Self, MalformedToken> {
         let (scheme, text) = value.split_once(' ').ok_or(MalformedToken::UnknownScheme)?;
         let text = text.trim_matches(' ');
-        let key = Environment::ALL
-            .into_iter()
-            .find_map(|environment| Some((environment, text.strip_prefix(key_prefix(environment))?)));
-        let session = text.strip_prefix(SESSION_PREFIX);
+        let (key, session) = (strip_key_prefix(text), text.strip_prefix(SESSION_PREFIX));
         if scheme.eq_ignore_ascii_case("Bearer") {
             match (key, session) {
                 (Some((environment, digits)), _) => {
@@ -198,6 +205,35 @@ impl<'a> Token<'a> {
             Err(MalformedToken::UnknownScheme)
         }
     }
+
+    /// Parses the text of a token, without a scheme.
+    ///
+    /// # Errors
+    /// Returns an error if the text has another form or the check digits are wrong.
+    pub fn from_text(text: &'a str, mac_key: &TokenMacKey) -> Result<Self, MalformedToken> {
+        if let Some((environment, digits)) = strip_key_prefix(text) {
+            Ok(Self::ApiKey(api_key_token(text, environment, digits, mac_key)?))
+        } else if let Some(digits) = text.strip_prefix(SESSION_PREFIX) {
+            Ok(Self::Session(session_token(text, digits, mac_key)?))
+        } else {
+            Err(MalformedToken::NotAToken)
+        }
+    }
+
+    /// Returns the text of the token, for its digest.
+    #[must_use]
+    pub fn expose(&self) -> &'a str {
+        match self {
+            Self::ApiKey(token) => token.text,
+            Self::Session(token) => token.text,
+        }
+    }
+}
+
+/// Returns the environment and the digits of a text that begins with the prefix of an API key.
+fn strip_key_prefix(text: &str) -> Option<(Environment, &str)> {
+    let stripped = |environment| Some((environment, text.strip_prefix(key_prefix(environment))?));
+    Environment::ALL.into_iter().find_map(stripped)
 }
 
 fn api_key_token<'a>(
@@ -206,7 +242,7 @@ fn api_key_token<'a>(
     digits: &'a str,
     mac_key: &TokenMacKey,
 ) -> Result<ApiKeyToken<'a>, MalformedToken> {
-    let [account, key] = parse_ids(text, digits, mac_key)?;
+    let [account, key] = parse_ids::<KEY_IDS>(text, digits, mac_key)?;
     Ok(ApiKeyToken { text, environment, account_id: parse_id(account)?, key_id: parse_id(key)? })
 }
 
@@ -215,7 +251,7 @@ fn session_token<'a>(
     digits: &'a str,
     mac_key: &TokenMacKey,
 ) -> Result<SessionToken<'a>, MalformedToken> {
-    let [account, user, session] = parse_ids(text, digits, mac_key)?;
+    let [account, user, session] = parse_ids::<SESSION_IDS>(text, digits, mac_key)?;
     Ok(SessionToken {
         text,
         account_id: parse_id(account)?,
@@ -251,7 +287,7 @@ fn parse_ids<'a, const N: usize>(
     digits: &'a str,
     mac_key: &TokenMacKey,
 ) -> Result<[&'a str; N], MalformedToken> {
-    if digits.len() != N * ID_DIGITS + SECRET_DIGITS + CHECK_DIGITS || !base62::is_base62(digits.as_bytes()) {
+    if digits.len() != token_digits(N) || !base62::is_base62(digits.as_bytes()) {
         return Err(MalformedToken::NotAToken);
     }
     let (body, check) = text.split_at(text.len() - CHECK_DIGITS);
@@ -349,6 +385,25 @@ mod tests {
     }
 
     #[test]
+    fn text_is_a_token_only_without_a_scheme() {
+        let (account, key, token) = new_key(Environment::Test, 1);
+        let text = token.expose();
+        let Ok(Token::ApiKey(parsed)) = Token::from_text(text, &token_mac_key()) else {
+            panic!("not parsed")
+        };
+        assert_eq!((parsed.account_id, parsed.key_id), (account, key));
+        for other in
+            [&*format!("Bearer {text}"), &format!(" {text}"), &format!("{text}\n"), "sess_", "mt_", ""]
+        {
+            assert_eq!(
+                Token::from_text(other, &token_mac_key()).err(),
+                Some(MalformedToken::NotAToken),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
     fn token_of_wrong_length_or_alphabet_is_rejected_despite_correct_check_digits() {
         let (_, _, token) = new_key(Environment::Live, 1);
         let body = &token.expose()[..token.expose().len() - CHECK_DIGITS];
@@ -384,9 +439,12 @@ mod tests {
                 (AccountId::new(&clock, &random), UserId::new(&clock, &random), SessionId::new(&clock, &random));
             let token = NewToken::for_session(account, user, session, &token_mac_key(), &random);
             let value = format!("Session {}", token.expose());
-            let Ok(Token::Session(parsed)) = parse(&value) else { panic!("not parsed") };
-            prop_assert_eq!((parsed.account_id, parsed.user_id, parsed.session_id), (account, user, session));
-            prop_assert_eq!(parsed.expose(), token.expose());
+            for parsed in [parse(&value), Token::from_text(token.expose(), &token_mac_key())] {
+                let Ok(Token::Session(parsed)) = parsed else { panic!("not parsed") };
+                let ids = (parsed.account_id, parsed.user_id, parsed.session_id);
+                prop_assert_eq!(ids, (account, user, session));
+                prop_assert_eq!(parsed.expose(), token.expose());
+            }
         }
 
         #[test]
@@ -403,6 +461,7 @@ mod tests {
         #[test]
         fn arbitrary_text_is_rejected_without_panic(value: String) {
             prop_assert!(parse(&value).is_err());
+            prop_assert!(Token::from_text(&value, &token_mac_key()).is_err());
         }
 
         #[test]

@@ -44,13 +44,21 @@ pub enum Tag {
     Projects,
     Members,
     AuditTrail,
+    LeakedCredentials,
     Service,
 }
 
 impl Tag {
     /// All tags, in the order of the document.
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::ApiKeys, Self::Projects, Self::Members, Self::AuditTrail, Self::Service];
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::ApiKeys,
+        Self::Projects,
+        Self::Members,
+        Self::AuditTrail,
+        Self::LeakedCredentials,
+        Self::Service,
+    ];
 
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -60,6 +68,7 @@ impl Tag {
             Self::Projects => "Projects",
             Self::Members => "Members",
             Self::AuditTrail => "Audit trail",
+            Self::LeakedCredentials => "Leaked credentials",
             Self::Service => "Service",
         }
     }
@@ -77,6 +86,9 @@ impl Tag {
             }
             Self::AuditTrail => {
                 "The history of changes in an account. Requires `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."
+            }
+            Self::LeakedCredentials => {
+                "For everybody who finds a credential where it must not be: a pattern to find it, and a request that ends it."
             }
             Self::Service => "The health and the description of the service.",
         }

@@ -169,7 +169,7 @@ pub struct AuditEventView {
     id: EventId,
     /// When the event happened.
     created_at: Timestamp,
-    /// Who caused the event, or null for a failed login.
+    /// Who caused the event, or null for a failed login and for a reported credential.
     actor: Option<Actor>,
     /// What happened.
     #[serde(flatten)]

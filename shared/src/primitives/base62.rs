@@ -6,6 +6,9 @@ use crate::primitives::random::Random;
 /// The digits in ascending byte order, so that texts of the same length sort in the order of their numbers.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// A base62 digit, as a character class of a regular expression.
+pub const CHARACTER_CLASS: &str = "[0-9A-Za-z]";
+
 /// Returns true if every byte is a base62 digit.
 pub fn is_base62(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_alphanumeric)

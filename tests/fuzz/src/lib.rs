@@ -34,7 +34,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
@@ -50,6 +50,7 @@ pub const TARGETS: [Target; 18] = [
     request_body("members-change", "members", "patch", "/v1/members/{user_id}"),
     request_body("projects-create", "projects", "post", "/v1/projects"),
     request_body("projects-change", "projects", "patch", "/v1/projects/{project_id}"),
+    request_body("credentials-revoke", "credentials-revoke", "post", "/v1/credentials/revoke"),
     check("operator", operator::check),
     check("yaml", yaml::check),
     check("template", template::check),

@@ -34,7 +34,16 @@ async fn granted_actions_are_exactly_the_used_actions() {
         .collect();
     assert_eq!(
         fetching,
-        ["api-keys-create", "api-keys-rotate", "authorizer", "login", "members", "operator", "password"]
+        [
+            "api-keys-create",
+            "api-keys-rotate",
+            "authorizer",
+            "credentials-revoke",
+            "login",
+            "members",
+            "operator",
+            "password"
+        ]
     );
     granted.retain(|_, actions| !actions.is_empty());
     for (function, granted) in &granted {
@@ -58,13 +67,21 @@ fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
         (
             "Pepper",
             "PEPPER_SECRET_ID",
-            &["api-keys-create", "api-keys-rotate", "authorizer", "login", "members", "operator", "password"]
-                [..],
+            &[
+                "api-keys-create",
+                "api-keys-rotate",
+                "authorizer",
+                "credentials-revoke",
+                "login",
+                "members",
+                "operator",
+                "password",
+            ][..],
         ),
         (
             "TokenMacKey",
             "TOKEN_MAC_SECRET_ID",
-            &["api-keys-create", "api-keys-rotate", "authorizer", "login"],
+            &["api-keys-create", "api-keys-rotate", "authorizer", "credentials-revoke", "login"],
         ),
     ] {
         let needed_by: BTreeSet<_> = needed_by.iter().copied().collect();
@@ -107,6 +124,10 @@ async fn use_every_action(service: &OwnService) {
     service.get(&project, admin).await.expect(200);
     service.patch(&project, admin, json!({"name": "B"})).await.expect(200);
     service.delete(&project, admin).await.expect(204);
+
+    let (leaked, _) = service.key(admin, json!({})).await;
+    let session = service.login(&account.email).await;
+    service.report(&[&leaked, &session]).await.expect(202);
 
     let (member, id) = service.member(admin, &["read", "admin"]).await;
     let path = format!("/v1/members/{id}");

@@ -117,6 +117,7 @@ async fn send_requests_of_all_kinds(service: &Service, account: &Account) -> Vec
     let (key, record) = service.key(session, json!({"name": CANARY})).await;
     let (rotated, _) = service.rotate(&record, session, 60).await;
     let (revoked, revoked_record) = service.key(session, json!({})).await;
+    let (leaked, _) = service.key(session, json!({})).await;
     let (member, member_id) = service.member(session, &["read"]).await;
     let project = format!("/v1/projects/{}", service.project(session).await);
     let member_path = format!("/v1/members/{member_id}");
@@ -168,6 +169,17 @@ async fn send_requests_of_all_kinds(service: &Service, account: &Account) -> Vec
         ("GET", "/v1/api-keys?cursor=canary", Some(session), Value::Null, 400),
         ("GET", "/v1/projects?environment=canary", Some(&rotated), Value::Null, 400),
         ("GET", "/v1/canary", Some(session), Value::Null, 404),
+        ("POST", "/v1/credentials/revoke", None, json!({"credentials": [CANARY, "mt_live_canary"]}), 202),
+        ("POST", "/v1/credentials/revoke", None, json!({"credentials": CANARY}), 400),
+        ("POST", "/v1/credentials/revoke", None, json!({"credentials": [], CANARY: leaked.token()}), 400),
+        ("POST", "/v1/credentials/revoke", None, json!({"credentials": [leaked.token(), {}]}), 400),
+        (
+            "POST",
+            "/v1/credentials/revoke",
+            None,
+            json!({"credentials": [leaked.token(), member.token()]}),
+            202,
+        ),
         ("POST", "/v1/auth/logout", Some(session), Value::Null, 204),
     ]
     .into_iter()
@@ -185,7 +197,7 @@ async fn send_requests_of_all_kinds(service: &Service, account: &Account) -> Vec
     let invalid = json!({"create_account": {"name": CANARY, "email": CANARY}});
     service.operate(invalid).await.expect_err("an invalid command");
     service.operate(json!({CANARY: CANARY})).await.expect_err("an unknown command");
-    vec![key, rotated, revoked, member, session.clone()]
+    vec![key, rotated, revoked, leaked, member, session.clone()]
 }
 
 /// Sends requests with [`CANARY`] in path, query, headers and body to each route: without a credential, with `key`, and with a

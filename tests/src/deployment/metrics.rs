@@ -211,6 +211,9 @@ async fn dynamodb_calls_are_counted() {
     }
     let login = json!({"email": account.email, "password": PASSWORD});
     let password = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
+    let (leaked, _) = service.key(admin, json!({})).await;
+    let (also_leaked, _) = service.key(admin, json!({})).await;
+    let report = json!({"credentials": [leaked.token(), also_leaked.token()]});
     for (method, path, credential, body) in [
         ("GET", "/v1/auth/me", Some(&scoped), Value::Null),
         ("GET", "/v1/projects", Some(&scoped), Value::Null),
@@ -219,6 +222,7 @@ async fn dynamodb_calls_are_counted() {
         ("POST", &rotation, Some(admin), json!({})),
         ("POST", "/v1/auth/login", None, login),
         ("POST", "/v1/auth/password", Some(admin), password),
+        ("POST", "/v1/credentials/revoke", None, report),
         ("GET", "/v1/health", None, Value::Null),
     ] {
         observed.take_documents();

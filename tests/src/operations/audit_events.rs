@@ -108,7 +108,10 @@ async fn key_events_have_the_documented_fields() {
             "scope": limits["scope"], "expires_at": limits["expires_at"], "allowed_ips": ["127.0.0.1"], "disabled": true,
         })
     );
-    assert_eq!(content(revoked), json!({"type": "api_key.revoked", "actor": by_session, "key_id": id}));
+    assert_eq!(
+        content(revoked),
+        json!({"type": "api_key.revoked", "actor": by_session, "key_id": id, "reason": "requested"})
+    );
     assert_eq!(
         content(rotated),
         json!({"type": "api_key.rotated", "actor": by_itself, "key_id": id, "previous_expires_at": "2026-01-30T00:01:00Z"})
@@ -204,6 +207,7 @@ async fn event_is_written_in_the_same_transaction_as_the_change() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (_, created) = service.key(&account.session, json!({})).await;
+    let (leaked, _) = service.key(&account.session, json!({})).await;
     let (_, id) = service.member(&account.session, &["read"]).await;
     let (key, member) = (key_path(&created), format!("/v1/members/{id}"));
     let (rotation, new_address) = (format!("{key}/rotate"), new_address());
@@ -231,6 +235,7 @@ async fn event_is_written_in_the_same_transaction_as_the_change() {
             json!({"email": account.email, "password": "two lizards on the wall"}),
             200,
         ),
+        ("POST", "/v1/credentials/revoke", json!({"credentials": [leaked.token()]}), 202),
     ] {
         dynamodb.calls();
         let all = events(&service, &account.session, "").await.len();

@@ -7,7 +7,7 @@ use reqwest::{header::HeaderMap, redirect::Policy};
 
 use crate::service::{OwnService, Service};
 
-const CACHED: [&str; 3] = ["/docs", "/v1/openapi.json", "/dashboard"];
+const CACHED: [&str; 4] = ["/docs", "/v1/openapi.json", "/v1/credentials/patterns", "/dashboard"];
 
 struct Reply {
     status: u16,
@@ -77,11 +77,13 @@ async fn only_pages_files_and_the_document_may_be_stored() {
     for (path, caching) in [
         ("/docs", "public, max-age=300"),
         ("/v1/openapi.json", "public, max-age=300"),
+        ("/v1/credentials/patterns", "public, max-age=300"),
         ("/dashboard", "no-cache"),
         ("/", "no-store"),
         ("/v1/health", "no-store"),
         ("/v1/projects", "no-store"),
         ("/v1/openapi.json?x=1", "no-store"),
+        ("/v1/credentials/patterns?x=1", "no-store"),
         ("/v1/nothing", "no-store"),
     ] {
         let headers = Reply::get(&service, "GET", path, &[("If-None-Match", "*")]).await;

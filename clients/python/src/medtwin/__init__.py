@@ -34,6 +34,7 @@ from medtwin.errors import (
     UnprocessableContent,
     UnsupportedMediaType,
 )
+from medtwin.leaked_credentials import TokenKind, TokenPattern
 from medtwin.members import Member, MemberStatus
 from medtwin.projects import Environment, Project
 from medtwin.retry_policy import Retries
@@ -78,6 +79,8 @@ __all__ = [
     "Session",
     "SessionCaller",
     "TimedOut",
+    "TokenKind",
+    "TokenPattern",
     "Unauthorized",
     "Unavailable",
     "UnexpectedResponse",

@@ -7,6 +7,7 @@ from medtwin.api_keys import ApiKeys
 from medtwin.audit_events import AuditEvents
 from medtwin.caller import Caller
 from medtwin.endpoint import Resource, Transport, endpoint
+from medtwin.leaked_credentials import LeakedCredentials
 from medtwin.members import Members
 from medtwin.projects import Projects
 from medtwin.request import ApiRequest
@@ -24,6 +25,7 @@ class Api(Resource[Transport]):
         self.members = Members(transport)
         self.sessions = Sessions(transport)
         self.audit_events = AuditEvents(transport)
+        self.leaked_credentials = LeakedCredentials(transport)
 
     @endpoint
     def me(self) -> ApiRequest[Caller]:

@@ -39,7 +39,7 @@ class AuditEvent:
     """For example `api_key.rotated`."""
     created_at: datetime
     actor: Actor | None
-    """None for a rejected login."""
+    """None for a rejected login, and for a credential that was reported as leaked."""
     request_id: str
     source_ip: str | None
     """None if the actor is the operator."""

@@ -112,12 +112,15 @@ def _http_request(
 
 
 def _encode_json(body: JsonFields) -> bytes:
-    present = {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in body.items()
-        if value is not None
-    }
-    return json.dumps(present).encode()
+    present = {name: value for name, value in body.items() if value is not None}
+    return json.dumps(present, default=_reveal).encode()
+
+
+def _reveal(value: object) -> str:
+    """Return the text of a secret. Raises `TypeError` for other values that JSON cannot represent."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"a value of type {type(value).__name__} cannot be sent as JSON")
 
 
 def _no_response(error: httpx.HTTPError) -> NoResponse:

@@ -53,18 +53,28 @@ impl Table {
 
     /// Reads the items with `keys` that exist, in any order. Uses a direct batch get, and the SDK if that fails.
     pub(crate) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
+        let (items, read) = self.batch_get_available(keys).await;
+        read.map(|()| items)
+    }
+
+    /// Reads the items with `keys` that exist, as [`Table::batch_get`] does. If some of them cannot be read, also returns those
+    /// that were read.
+    pub(crate) async fn batch_get_available(&self, keys: &[Key]) -> (Vec<BatchItem>, Result<(), StoreError>) {
         match self.direct_batch_get.batch_get(&self.name, keys).await {
-            Ok(items) => Ok(items),
-            // Boxed, because the SDK's futures are large.
-            Err(_) => Box::pin(self.batch_get_with_sdk(keys)).await,
+            Ok(items) => (items, Ok(())),
+            Err(_) => {
+                let mut items = Vec::with_capacity(keys.len());
+                // Boxed, because the SDK's futures are large.
+                let read = Box::pin(self.batch_get_with_sdk(keys, &mut items)).await;
+                (items, read)
+            }
         }
     }
 
-    /// Reads the items with `keys` that exist. A response may leave keys unprocessed. They are requested again, because their
-    /// items must not count as missing.
-    async fn batch_get_with_sdk(&self, keys: &[Key]) -> Result<Vec<BatchItem>, StoreError> {
+    /// Reads the items with `keys` that exist, and adds them to `items`. A response may leave keys unprocessed. They are
+    /// requested again, because their items must not count as missing. If this fails, `items` contains those that were read.
+    async fn batch_get_with_sdk(&self, keys: &[Key], items: &mut Vec<BatchItem>) -> Result<(), StoreError> {
         let mut keys: Vec<_> = keys.iter().cloned().map(Key::into_attributes).collect();
-        let mut items = Vec::with_capacity(keys.len());
         let mut retries = self.retries();
         loop {
             let request = KeysAndAttributes::builder()
@@ -79,7 +89,7 @@ impl Table {
             let unprocessed = response.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
             keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
             if keys.is_empty() {
-                return Ok(items);
+                return Ok(());
             }
             // DynamoDB leaves keys unprocessed when it throttles.
             if !retries.pause(Cause::Throttling).await {
