@@ -60,15 +60,13 @@ impl Table {
     /// Reads the items with `keys` that exist, as [`Table::batch_get`] does. If some of them cannot be read, also returns those
     /// that were read.
     pub(crate) async fn batch_get_available(&self, keys: &[Key]) -> (Vec<BatchItem>, Result<(), StoreError>) {
-        match self.direct_batch_get.batch_get(&self.name, keys).await {
-            Ok(items) => (items, Ok(())),
-            Err(_) => {
-                let mut items = Vec::with_capacity(keys.len());
-                // Boxed, because the SDK's futures are large.
-                let read = Box::pin(self.batch_get_with_sdk(keys, &mut items)).await;
-                (items, read)
-            }
+        if let Ok(items) = self.direct_batch_get.batch_get(&self.name, keys).await {
+            return (items, Ok(()));
         }
+        let mut items = Vec::with_capacity(keys.len());
+        // Boxed, because the SDK's futures are large.
+        let read = Box::pin(self.batch_get_with_sdk(keys, &mut items)).await;
+        (items, read)
     }
 
     /// Reads the items with `keys` that exist, and adds them to `items`. A response may leave keys unprocessed. They are
