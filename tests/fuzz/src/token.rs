@@ -1,4 +1,4 @@
-//! The input is the value of an `Authorization` header.
+//! The input is the value of an `Authorization` header, or a text that is reported as a leaked token.
 
 use std::sync::LazyLock;
 
@@ -17,6 +17,11 @@ static MAC_KEY: LazyLock<TokenMacKey> =
 /// A token that parses can be rebuilt, byte for byte, from its parsed parts.
 pub(crate) fn check(input: &[u8]) {
     let Ok(value) = str::from_utf8(input) else { return };
+    if let Ok(token) = Token::from_text(value, &MAC_KEY) {
+        assert_eq!(token.expose(), value);
+        check_round_trip(&format!("Bearer {value}"));
+        check_round_trip(&format!("Session {value}"));
+    }
     check_round_trip(value);
     // A fuzzer cannot guess a MAC, so each input is also checked with the correct one.
     if let Some(corrected) = with_correct_check_digits(value) {
@@ -40,16 +45,19 @@ fn check_round_trip(value: &str) {
             token.expose(),
         ),
     };
+    let claims = token.claims();
     let (before, after) = value.split_once(' ').expect("a scheme and a token");
     assert!(before.eq_ignore_ascii_case(scheme));
     assert_eq!(after.trim_matches(' '), text);
+    assert!(
+        Token::from_text(text, &MAC_KEY).is_ok_and(|token| token.claims().account_id == claims.account_id)
+    );
     // Besides the ids, the token contains only a secret of 27 digits and the check digits.
     let secret = &text[prefix.len() + ids.len()..][..27];
     assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let without_check_digits = format!("{prefix}{ids}{secret}");
     assert_eq!(format!("{without_check_digits}{}", check_digits(&without_check_digits)), text);
 
-    let claims = token.claims();
     let (account, principal) = (claims.account_id.to_string(), claims.principal_id);
     assert_eq!(account.parse().ok(), Some(claims.account_id));
     assert!(ids.starts_with(&account["acct_".len()..]));
