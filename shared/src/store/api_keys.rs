@@ -219,15 +219,19 @@ impl Store {
     }
 
     /// Revokes an API key, because somebody reported one of its secrets as leaked. A key that is already revoked stays as it is.
+    /// Succeeds if the key no longer exists.
     ///
     /// # Errors
-    /// If the key does not exist, or the write fails.
+    /// If the write fails.
     pub async fn revoke_reported_key(
         &self,
         key: &ApiKey,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(key.account_id, key.id, None, EndReason::Reported, audit_context).await
+        match self.revoke(key.account_id, key.id, None, EndReason::Reported, audit_context).await {
+            Ok(()) | Err(StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Revokes an API key on behalf of the operator. A key that is already revoked stays as it is.

@@ -49,11 +49,11 @@ fn observable(response: &Response) -> (u16, Vec<(String, String)>, String) {
 }
 
 /// Sends `request`, and makes `change` while the held call of the request waits.
-async fn change_while_held(
+async fn change_while_held<R>(
     mut held: Held,
     request: impl Future<Output = Response>,
-    change: impl Future<Output = Response>,
-) -> (Response, Response) {
+    change: impl Future<Output = R>,
+) -> (Response, R) {
     let change = async move {
         held.arrived().await;
         change.await
@@ -515,4 +515,33 @@ async fn revocation_or_logout_during_the_report_records_one_event() {
     report.expect(202);
     logged_out.expect(204);
     assert_eq!(reported(&service, admin).await, [json!(null); 0]);
+}
+
+#[tokio::test]
+async fn credential_deleted_during_the_report_returns_202() {
+    let (service, dynamodb, account) = start().await;
+    let leaked = service.login(&account.email).await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let sessions = service.get("/v1/auth/sessions", &leaked).await.expect(200);
+    let session =
+        sessions["data"].as_array().expect("a list").iter().find(|session| session["current"] == true);
+    let (partition, text_of) = (format!("ACCOUNT#{}", account.id), |text: String| AttributeValue::S(text));
+    for (credential, pk, sk) in [
+        (&key, partition.clone(), format!("KEY#{}", text(&record, "id"))),
+        (
+            &leaked,
+            format!("{partition}#USER#{}", account.user_id),
+            format!("SESSION#{}", text(session.expect("the session"), "id")),
+        ),
+    ] {
+        let table = service.gateway.table("Table").expect("the table");
+        let delete = dynamodb.direct_client().delete_item().table_name(table);
+        let delete = delete.key("pk", text_of(pk)).key("sk", text_of(sk)).send();
+        let report = service.report(&[credential]);
+        let (report, deleted) = change_while_held(dynamodb.hold("TransactWriteItems"), report, delete).await;
+        deleted.expect("the item is deleted");
+        report.expect(202);
+        service.me(credential).await.assert_unauthorized();
+    }
+    assert_eq!(reported(&service, &account.session).await, [json!(null); 0]);
 }
