@@ -162,13 +162,19 @@ async fn session_ends_and_the_members_other_sessions_stay() {
 }
 
 #[tokio::test]
-async fn expired_suspended_and_restricted_credentials_end() {
+async fn expired_disabled_suspended_and_restricted_credentials_end() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let expires_at = service.time.in_seconds(60);
     let (expired, expired_record) = service.key(&account.session, json!({"expires_at": expires_at})).await;
     let (restricted, record) = service.key(&account.session, json!({})).await;
     let (key, key_record) = service.key(&account.session, json!({})).await;
+    let (disabled, disabled_record) = service.key(&account.session, json!({})).await;
+    let disable = json!({"disabled": true});
+    service.patch(&key_path(&disabled_record), &account.session, disable).await.expect(200);
+    // The key cannot be used from the address of the reporter.
+    let (elsewhere, elsewhere_record) =
+        service.key(&account.session, json!({"allowed_ips": ["192.0.2.1"]})).await;
     let (session, member) = service.member(&account.session, &["read"]).await;
     service
         .patch(&format!("/v1/members/{member}"), &account.session, json!({"status": "suspended"}))
@@ -178,14 +184,15 @@ async fn expired_suspended_and_restricted_credentials_end() {
     restrict(&service, &format!("ACCOUNT#{}", account.id), &sk, &["new"]).await;
     service.suspend(&account).await;
     service.time.pass(60);
-    service.report(&[&expired, &restricted, &key, &session]).await.expect(202);
+    let leaked = [&expired, &restricted, &key, &disabled, &elsewhere, &session];
+    service.report(&leaked).await.expect(202);
     service.restore(&account).await;
     let admin = service.login(&account.email).await;
-    for record in [&expired_record, &record, &key_record] {
+    for record in [&expired_record, &record, &key_record, &disabled_record, &elsewhere_record] {
         assert_eq!(service.get(&key_path(record), &admin).await.expect(200)["status"], "revoked");
     }
     let ended = reported(&service, &admin).await;
-    assert_eq!(ended.iter().filter(|event| event["type"] == "api_key.revoked").count(), 3);
+    assert_eq!(ended.iter().filter(|event| event["type"] == "api_key.revoked").count(), 5);
     assert_eq!(ended.iter().filter(|event| event["type"] == "session.ended").count(), 1);
 }
 
@@ -480,6 +487,29 @@ async fn report_during_a_rotation_makes_the_rotation_fail() {
     report.expect(202);
     rotated.assert_error(409, "CONFLICT");
     service.me(&old).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn change_during_the_report_does_not_keep_the_key_valid() {
+    let (service, dynamodb, account) = start().await;
+    let admin = &account.session;
+    let (key, record) = service.key(admin, json!({})).await;
+    let path = key_path(&record);
+    let change = service.patch(&path, admin, json!({"name": "Changed"}));
+    let report = service.report(&[&key]);
+    let (report, changed) = change_while_held(dynamodb.hold("TransactWriteItems"), report, change).await;
+    changed.expect(200);
+    report.expect(202);
+    service.me(&key).await.assert_unauthorized();
+
+    let (key, record) = service.key(admin, json!({})).await;
+    let path = key_path(&record);
+    let change = service.patch(&path, admin, json!({"name": "Changed"}));
+    let report = service.report(&[&key]);
+    let (changed, report) = change_while_held(dynamodb.hold("TransactWriteItems"), change, report).await;
+    report.expect(202);
+    changed.assert_error(409, "CONFLICT");
+    service.me(&key).await.assert_unauthorized();
 }
 
 #[tokio::test]
