@@ -68,6 +68,9 @@ impl Caller {
                 json!({"current_password": self.password, "new_password": NEW_PASSWORD})
             }
             ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
+            ("PATCH", "/v1/api-keys/{key_id}") => {
+                json!({"permissions": ["read"], "allowed_ips": ["127.0.0.1"]})
+            }
             ("POST", "/v1/members") => {
                 let email = &self.unused_addresses[0];
                 json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]})

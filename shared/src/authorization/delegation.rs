@@ -135,14 +135,14 @@ pub fn may_grant(principal: &Principal, permissions: Permissions) -> bool {
     principal.permissions().contains_all(permissions)
 }
 
-/// Returns true if `caller` would still be authenticated by the secret that it sent.
+/// Returns true if `caller` would still be authenticated by the secret that it sent, and with the same access.
 ///
 /// `key` is a key as it is stored now. It only matters if it is the caller: any other caller does not depend on it.
 #[must_use]
 pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> bool {
     match caller {
         Principal::ApiKey(principal) if principal.key_id == key.id => {
-            key.accepts_generation(principal.generation, now)
+            key.accepts_generation(principal.generation, now) && key.revision == principal.revision
         }
         _ => true,
     }
@@ -207,6 +207,8 @@ mod tests {
         }
         let revoked = ApiKey { state: KeyState::Revoked, ..key.clone() };
         assert!(!still_authorizes(&revoked, &with(2), timestamp(20)));
+        let changed = ApiKey { revision: key.revision + 1, ..key.clone() };
+        assert!(!still_authorizes(&changed, &with(2), timestamp(20)));
         // Another caller does not depend on the key's secrets.
         let other = ApiKey { id: "key_0000000000000002".parse().unwrap(), ..revoked };
         assert!(still_authorizes(&other, &with(0), timestamp(20)));

@@ -1,9 +1,9 @@
-//! Privilege escalation. A credential can create keys, rotate keys, create members and change permissions. However these
+//! Privilege escalation. A credential can create, rotate and change keys, create members and change permissions. However these
 //! operations are combined, no derived credential can do anything that the first credential could not do.
 //!
-//! The tests compare what requests achieve, not what records say. By the contract, two differences are no escalation. A live
-//! key includes access to test data, because it may create test keys. And a derived key may be valid for longer, because keys
-//! outlive their creator.
+//! The tests compare what requests achieve, not what records say. By the contract, three differences are no escalation. A live
+//! key includes access to test data, because it may create test keys. A derived key may be valid for longer, because keys
+//! outlive their creator. And a member can log in from every address, even if a key with allowed addresses created them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,9 +16,9 @@ use crate::{
     races::{
         histories::{environment, permissions},
         model::{
-            ALL_PERMISSIONS, Caller, Permissions, Scope,
+            ADDRESSES, ALL_PERMISSIONS, AllowedIps, Caller, Permissions, Scope,
             comparison::Comparison,
-            operation::{Operation, Resource},
+            operation::{KeyChange, Operation, Resource},
         },
     },
     response::Response,
@@ -70,9 +70,10 @@ struct Scenario {
     comparison: Comparison,
     /// The groups of projects: a live project, a test project and a deleted one.
     groups: Vec<[usize; 3]>,
-    /// Keys that the owner created, and that derivations may rotate.
+    /// Keys that the owner created, and that derivations may rotate and change.
     other_keys: Vec<usize>,
-    /// Keys for the probes, by type: equal to `other_keys`, but never rotated by derivations. The last one is revoked.
+    /// Keys for the probes, by type: equal to `other_keys`, but never rotated or changed by derivations. The last one is
+    /// revoked.
     probed_keys: [Vec<usize>; 2],
     /// A member with `read`.
     colleague: usize,
@@ -80,6 +81,8 @@ struct Scenario {
     derived: Vec<Caller>,
     /// The member of the first credential, and the members that were created with derived credentials.
     derived_members: Vec<usize>,
+    /// Whether a derivation has changed the expiry of the first credential.
+    has_changed_first_expiry: bool,
 }
 
 /// An operation by which a credential may try to extend its access.
@@ -89,8 +92,11 @@ enum Derivation {
         permissions: Permissions,
         environment: Environment,
         groups: Vec<usize>,
+        allowed_ips: AllowedIps,
         lifetime: Option<i64>,
     },
+    /// Changes one of the other keys or of the derived keys. The scope consists of the projects of `groups`.
+    ChangeKey { is_other_key: bool, key: prop::sample::Index, change: KeyChange, groups: Option<Vec<usize>> },
     /// Rotates one of the other keys or of the derived keys.
     RotateKey { is_other_key: bool, key: prop::sample::Index, grace_period: i64 },
     /// Creates a member, who then logs in.
@@ -131,17 +137,20 @@ impl Scenario {
             probed_keys: [Vec::new(), Vec::new()],
             derived: Vec::new(),
             derived_members: Vec::new(),
+            has_changed_first_expiry: false,
         };
         for (of_type, environment) in Environment::ALL.into_iter().enumerate() {
-            let kinds: [(&[_], &[_]); 4] = [
-                (&["read", "write"], &[]),
-                (&["write", "delete", "admin"], &[0]),
-                (&ALL_PERMISSIONS, &[]),
-                (&["read"], &[0]),
+            let [own_address, _] = ADDRESSES;
+            let kinds: [(&[_], &[_], AllowedIps); 5] = [
+                (&["read", "write"], &[], None),
+                (&["write", "delete", "admin"], &[0], None),
+                (&ALL_PERMISSIONS, &[], None),
+                (&["read", "write"], &[0], Some([own_address].into())),
+                (&["read"], &[0], Some([own_address].into())),
             ];
-            for (permissions, groups) in kinds {
-                let key =
-                    scenario.new_key(OWNER, permissions.iter().copied().collect(), environment, groups, None);
+            for (permissions, groups, allowed_ips) in kinds {
+                let permissions = permissions.iter().copied().collect();
+                let key = scenario.new_key(OWNER, permissions, environment, groups, allowed_ips, None);
                 for _ in 0..2 {
                     scenario.comparison.apply(&key).await;
                 }
@@ -166,9 +175,17 @@ impl Scenario {
         permissions: Permissions,
         environment: Environment,
         groups: &[usize],
+        allowed_ips: AllowedIps,
         lifetime: Option<i64>,
     ) -> Operation {
-        Operation::CreateKey { by, permissions, environment, scope: self.scope(groups), lifetime }
+        Operation::CreateKey {
+            by,
+            permissions,
+            environment,
+            scope: self.scope(groups),
+            allowed_ips,
+            lifetime,
+        }
     }
 
     /// Sends an operation without a comparison. A credential in the response becomes a derived one.
@@ -184,21 +201,24 @@ impl Scenario {
     /// Sends the operation of a derivation. A new member logs in.
     async fn derive(&mut self, by: Caller, derivation: &Derivation) {
         let response = match derivation {
-            Derivation::CreateKey { permissions, environment, groups, lifetime } => {
-                let key = self.new_key(by, permissions.clone(), *environment, groups, *lifetime);
+            Derivation::CreateKey { permissions, environment, groups, allowed_ips, lifetime } => {
+                let (permissions, allowed_ips) = (permissions.clone(), allowed_ips.clone());
+                let key = self.new_key(by, permissions, *environment, groups, allowed_ips, *lifetime);
                 self.send(&key).await
             }
+            Derivation::ChangeKey { is_other_key, key, change, groups } => {
+                let Some(key) = self.choose_key(*is_other_key, *key) else { return };
+                let scope = groups.as_ref().map(|groups| self.scope(groups));
+                let change = KeyChange { scope, ..change.clone() };
+                let changes_expiry = change.lifetime.is_some();
+                let response = self.send(&Operation::ChangeKey { by, key, change }).await;
+                let is_first = matches!(self.derived[0], Caller::Key(first, _) if first == key);
+                self.has_changed_first_expiry |= is_first && changes_expiry && response.status == 200;
+                response
+            }
             Derivation::RotateKey { is_other_key, key, grace_period } => {
-                let own = self.derived.iter().filter_map(|caller| match caller {
-                    Caller::Key(key, _) => Some(*key),
-                    Caller::Session(_) => None,
-                });
-                let keys: Vec<_> = if *is_other_key { self.other_keys.clone() } else { own.collect() };
-                if keys.is_empty() {
-                    return;
-                }
-                self.send(&Operation::RotateKey { by, key: *key.get(&keys), grace_period: *grace_period })
-                    .await
+                let Some(key) = self.choose_key(*is_other_key, *key) else { return };
+                self.send(&Operation::RotateKey { by, key, grace_period: *grace_period }).await
             }
             Derivation::CreateMember { permissions } => {
                 self.send(&Operation::CreateMember { by, permissions: permissions.clone() }).await
@@ -214,6 +234,16 @@ impl Scenario {
             self.derived_members.push(member);
             self.send(&Operation::LogIn { member, password: 0 }).await;
         }
+    }
+
+    /// Chooses one of the other keys or of the derived keys, or returns `None` if there is none.
+    fn choose_key(&self, is_other_key: bool, index: prop::sample::Index) -> Option<usize> {
+        let own = self.derived.iter().filter_map(|caller| match caller {
+            Caller::Key(key, _) => Some(*key),
+            Caller::Session(_) => None,
+        });
+        let keys: Vec<_> = if is_other_key { self.other_keys.clone() } else { own.collect() };
+        (!keys.is_empty()).then(|| *index.get(&keys))
     }
 
     /// Creates the first credential.
@@ -250,20 +280,41 @@ impl Scenario {
         }
         let (revoked, active) = probed_keys.split_last().expect("keys");
         for key in active {
+            let same_name = KeyChange { name: Some(0), ..KeyChange::default() };
             probes.push(Probe::new(Operation::Read { by, resource: Resource::Key(*key) }, 200));
             probes.push(Probe::new(Operation::RotateKey { by, key: *key, grace_period: 0 }, 200));
+            probes.push(Probe::new(Operation::ChangeKey { by, key: *key, change: same_name }, 200));
         }
         probes.push(Probe::new(Operation::RevokeKey { by, key: *revoked }, 204));
+        for change in self.widening_changes() {
+            // The key is revoked, but the response is a 409 only if the change is authorized.
+            probes.push(Probe::new(Operation::ChangeKey { by, key: *revoked, change }, 409));
+        }
+        let [own_address, other_address] = ADDRESSES;
+        let limited: AllowedIps = Some([own_address].into());
         let kinds = ALL_PERMISSIONS
-            .map(|permission| (permission, &[][..]))
+            .map(|permission| (permission, &[][..], limited.clone()))
             .into_iter()
-            .chain([("read", &[0][..]), ("read", &[1])]);
-        for (permission, groups) in kinds {
+            .chain([("read", &[0][..], limited.clone()), ("read", &[1], limited)])
+            .chain([("read", &[0][..], None), ("read", &[0], Some([other_address].into()))]);
+        for (permission, groups, allowed_ips) in kinds {
             // The expiry is in the past, but the response is a 400 only if creating such a key is authorized.
-            let key = self.new_key(by, [permission].into(), environment, groups, Some(-1));
+            let key = self.new_key(by, [permission].into(), environment, groups, allowed_ips, Some(-1));
             probes.push(Probe::new(key, 400));
         }
         probes
+    }
+
+    /// Returns changes of a key with `read`, the scope of the first group, and allowed addresses.
+    fn widening_changes(&self) -> Vec<KeyChange> {
+        let none = KeyChange::default();
+        let permissions = ALL_PERMISSIONS.map(|permission| Some(["read", permission].into()));
+        let scopes = [None, self.scope(&[1]), self.scope(&[0, 1])].map(Some);
+        let addresses = [None, Some(ADDRESSES.into())].map(Some);
+        let permissions = permissions.map(|permissions| KeyChange { permissions, ..none.clone() });
+        let scopes = scopes.map(|scope| KeyChange { scope, ..none.clone() });
+        let addresses = addresses.map(|allowed_ips| KeyChange { allowed_ips, ..none.clone() });
+        [&permissions[..], &scopes, &addresses].concat()
     }
 
     fn account_probes(&self, by: Caller) -> Vec<Probe> {
@@ -305,14 +356,40 @@ fn groups() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![2 => Just(Vec::new()), 1 => Just(vec![0]), 1 => Just(vec![1]), 1 => Just(vec![0, 1])]
 }
 
+/// Generates addresses that include the one of the tests. From another address, a credential could not be probed.
+fn allowed_ips() -> impl Strategy<Value = AllowedIps> {
+    let [own, _] = ADDRESSES;
+    prop_oneof![3 => Just(None), 1 => Just(Some([own].into())), 1 => Just(Some(ADDRESSES.into()))]
+}
+
+fn lifetime() -> impl Strategy<Value = Option<i64>> {
+    prop::option::weighted(0.3, Just(KEY_LIFETIME))
+}
+
 fn key() -> impl Strategy<Value = Derivation> {
-    let lifetime = prop::option::weighted(0.3, Just(KEY_LIFETIME));
-    (permissions(), environment(), groups(), lifetime).prop_map(
-        |(permissions, environment, groups, lifetime)| Derivation::CreateKey {
+    (permissions(), environment(), groups(), allowed_ips(), lifetime()).prop_map(
+        |(permissions, environment, groups, allowed_ips, lifetime)| Derivation::CreateKey {
             permissions,
             environment,
             groups,
+            allowed_ips,
             lifetime,
+        },
+    )
+}
+
+fn key_change() -> impl Strategy<Value = Derivation> {
+    let fields = (
+        prop::option::weighted(0.5, permissions()),
+        prop::option::weighted(0.4, groups()),
+        prop::option::weighted(0.3, lifetime()),
+        prop::option::weighted(0.4, allowed_ips()),
+        prop::option::weighted(0.3, any::<bool>()),
+    );
+    (any::<bool>(), any::<prop::sample::Index>(), fields).prop_map(
+        |(is_other_key, key, (permissions, groups, lifetime, allowed_ips, disabled))| {
+            let change = KeyChange { permissions, lifetime, allowed_ips, disabled, ..KeyChange::default() };
+            Derivation::ChangeKey { is_other_key, key, change, groups }
         },
     )
 }
@@ -330,6 +407,7 @@ fn derivation() -> impl Strategy<Value = Derivation> {
     );
     prop_oneof![
         3 => key(),
+        4 => key_change(),
         2 => rotate,
         1 => permissions().prop_map(|permissions| Derivation::CreateMember { permissions }),
         2 => (any::<prop::sample::Index>(), permissions())
@@ -344,16 +422,22 @@ fn derived_credentials_never_exceed_the_first_one() {
         // The probes are more requests than the default limit of a test key.
         options.parameters.insert("TestRequestsPerMinute".to_owned(), "6000".to_owned());
     })));
-    let derivations = vec((any::<prop::sample::Index>(), derivation()), 1..8);
+    let derivations = vec((any::<prop::sample::Index>(), derivation()), 1..10);
     seeded::cases(32, &(first_credential(), derivations), |_, (first_credential, derivations)| {
         runtime.block_on(async {
             let mut scenario = Scenario::create(Arc::clone(&service)).await;
             scenario.start(&first_credential).await;
             let first = scenario.derived[0];
             let initial = scenario.capabilities(first).await;
+            let is_limited = matches!(
+                &first_credential,
+                FirstCredential::Key(Derivation::CreateKey { allowed_ips: Some(_), .. })
+            );
             for (by, derivation) in &derivations {
                 let by = *by.get(&scenario.derived);
-                scenario.derive(by, derivation).await;
+                if !(is_limited && matches!(derivation, Derivation::CreateMember { .. })) {
+                    scenario.derive(by, derivation).await;
+                }
             }
             for caller in scenario.derived.clone() {
                 let capabilities = scenario.capabilities(caller).await;
@@ -363,7 +447,10 @@ fn derived_credentials_never_exceed_the_first_one() {
                 );
             }
 
-            // No secret of the first key is valid after the key has expired.
+            // No secret of the first key is valid after the key has expired, unless a key that outlives it extended its expiry.
+            if scenario.has_changed_first_expiry {
+                return;
+            }
             let FirstCredential::Key(Derivation::CreateKey { lifetime: Some(_), .. }) = first_credential
             else {
                 return;
@@ -414,7 +501,7 @@ async fn demotion_restricts_the_members_session_but_not_their_key() {
     let demotion = json!({"permissions": ["read"]});
     service.patch(&test.path, &account.session, demotion).await.expect(200);
     assert_eq!((test.project_status(session).await, test.project_status(key).await), (403, 201));
-    // The member can no longer rotate the key, but can revoke it, as every session can.
+    // The member can no longer rotate the key, but can revoke it, as its creator.
     let rotation = format!("{}/rotate", key_path(record));
     service.post(&rotation, session, json!({})).await.assert_forbidden();
     service.delete(&key_path(record), session).await.expect(204);

@@ -102,7 +102,7 @@ async fn account_with_an_unknown_restriction_gets_401_with_every_credential_and_
 }
 
 #[tokio::test]
-async fn rotation_of_a_key_with_an_unknown_restriction_returns_409_and_revocation_returns_204() {
+async fn rotation_and_change_of_a_key_with_an_unknown_restriction_return_409_and_revocation_returns_204() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, record) = service.key(&account.session, json!({})).await;
@@ -111,6 +111,9 @@ async fn rotation_of_a_key_with_an_unknown_restriction_returns_409_and_revocatio
     let path = key_path(&record);
     let rotated = service.post(&format!("{path}/rotate"), &account.session, json!({})).await;
     rotated.assert_error(409, "CONFLICT");
+    for change in [json!({"name": "New"}), json!({"disabled": false}), json!({"allowed_ips": null})] {
+        service.patch(&path, &account.session, change).await.assert_error(409, "CONFLICT");
+    }
     service.delete(&path, &account.session).await.expect(204);
 }
 

@@ -14,7 +14,7 @@ use crate::{
         authorizer::{authorize, event_with},
         context::{event, protected_routes},
     },
-    service::OwnService,
+    service::{OwnService, key_path},
 };
 
 type Context = Map<String, Value>;
@@ -117,6 +117,26 @@ async fn current_contexts_have_all_fields_of_the_previous_ones_in_the_same_form(
             let now = current[&kind].get(&name).unwrap_or_else(|| panic!("{kind}: {name} is missing"));
             assert_eq!(form(now), form(&value), "{kind}: {name} was {value} and is {now}");
         }
+    }
+}
+
+#[tokio::test]
+async fn previous_context_of_a_changed_key_returns_409() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    for (change, status) in [(None, 201), (Some(json!({"name": "Renamed"})), 409)] {
+        let (key, record) = service.key(&account.session, json!({})).await;
+        if let Some(change) = change {
+            service.patch(&key_path(&record), &account.session, change).await.expect(200);
+        }
+        let mut policy = authorize(&service, event_with(&key)).await.expect("a policy");
+        let context = policy["context"].as_object_mut().expect("a context");
+        for name in ["allowed_ips", "revision", "originating_member"] {
+            assert!(context.remove(name).is_some(), "{name} is missing");
+        }
+        let create = event("POST", "/v1/api-keys", Some(&policy["context"]));
+        let response = service.invoke("api-keys-create", &create).await.expect("a response");
+        assert_eq!(response["statusCode"], status, "{response}");
     }
 }
 

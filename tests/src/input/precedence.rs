@@ -190,7 +190,12 @@ async fn malformed_request_that_also_exceeds_the_caller_returns_400() {
         let request = service.request("POST", path).with(&admin).json(body);
         request.header("Idempotency-Key", "not valid").send().await.assert_bad_field("Idempotency-Key");
     }
+    let (_, reader) = service.key(&account.session, json!({"permissions": ["read"]})).await;
+    let path = key_path(&reader);
+    service.patch(&path, &admin, new_key.clone()).await.assert_forbidden();
+    service.patch(&format!("{path}?x=1"), &admin, new_key).await.assert_bad_field("x");
     let expired = json!({"name": "A", "permissions": ["write"], "expires_at": "2020-01-30T12:00:00Z"});
+    service.patch(&path, &admin, expired.clone()).await.assert_bad_field("expires_at");
     service.post("/v1/api-keys", &admin, expired).await.assert_bad_field("expires_at");
 
     let member =
@@ -206,7 +211,8 @@ async fn unknown_entity_of_a_request_that_also_exceeds_the_caller_returns_404() 
     let (admin, _) = service.member(&account.session, &["read", "admin"]).await;
     let patch = json!({"permissions": ["write"]});
     service.patch(&format!("/v1/members/{}", account.user_id), &admin, patch.clone()).await.expect(200);
-    service.patch("/v1/members/user_0000000000000000", &admin, patch).await.assert_not_found();
+    service.patch("/v1/members/user_0000000000000000", &admin, patch.clone()).await.assert_not_found();
+    service.patch("/v1/api-keys/key_0000000000000000", &admin, patch).await.assert_not_found();
     service.post("/v1/api-keys/key_0000000000000000/rotate", &admin, json!({})).await.assert_not_found();
 }
 
@@ -220,4 +226,10 @@ async fn forbidden_change_of_an_ended_key_returns_403() {
     let rotate = format!("/v1/api-keys/{}/rotate", text(&key, "id"));
     service.post(&rotate, &account.session, json!({})).await.assert_error(409, "CONFLICT");
     service.post(&rotate, &admin, json!({})).await.assert_forbidden();
+    let (extension, path) = (json!({"expires_at": null, "allowed_ips": null}), key_path(&key));
+    service.patch(&path, &account.session, extension).await.assert_error(409, "CONFLICT");
+    let (_, reader) = service.key(&account.session, json!({"permissions": ["read"]})).await;
+    service.delete(&key_path(&reader), &account.session).await.expect(204);
+    let wider = json!({"permissions": ["read", "write"]});
+    service.patch(&key_path(&reader), &admin, wider).await.assert_forbidden();
 }

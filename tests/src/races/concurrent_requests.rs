@@ -154,6 +154,119 @@ fn rotations_leave_only_the_latest_secrets_valid_and_none_after_a_revocation() {
     });
 }
 
+/// One of many concurrent requests that change or rotate the same key.
+#[derive(Clone, Debug)]
+struct Change {
+    is_by_key: bool,
+    /// The new values of some fields, or `None` for a rotation.
+    fields: Option<Value>,
+    /// In milliseconds, before the request is sent.
+    delay: u64,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let permissions = select(vec![json!(["read"]), json!(["read", "write"]), json!(["delete"])]);
+    let allowed_ips = select(vec![json!(null), json!(["127.0.0.1"]), json!(["192.0.2.0/24"])]);
+    let fields = (prop::option::of(permissions), prop::option::of(allowed_ips), any::<Option<bool>>());
+    let fields = fields.prop_map(|(permissions, allowed_ips, disabled)| {
+        let fields = [
+            ("permissions", permissions),
+            ("allowed_ips", allowed_ips),
+            ("disabled", disabled.map(Value::from)),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    });
+    (any::<bool>(), prop::option::weighted(0.8, fields), 0..100_u64)
+        .prop_map(|(is_by_key, fields, delay)| Change { is_by_key, fields, delay })
+}
+
+/// Sends concurrent changes of one key. Each has a name of its own, by which its event is recognized.
+async fn change_concurrently(service: &Arc<OwnService>, changes: Vec<Change>) {
+    let account = service.account().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let (admin, _) = service.key(&account.session, json!({})).await;
+    let mut requests = JoinSet::new();
+    for (n, change) in changes.into_iter().enumerate() {
+        let (service, path) = (Arc::clone(service), key_path(&record));
+        let by = if change.is_by_key { admin.clone() } else { account.session.clone() };
+        requests.spawn(async move {
+            sleep(Duration::from_millis(change.delay)).await;
+            let Some(mut fields) = change.fields else {
+                let rotated = service.post(&format!("{path}/rotate"), &by, json!({})).await;
+                assert!([200, 409, 429].contains(&rotated.status), "{}", rotated.text);
+                return None;
+            };
+            fields["name"] = json!(format!("Change {n}"));
+            let response = service.patch(&path, &by, fields.clone()).await;
+            match (response.status, change.is_by_key) {
+                (200, _) => Some((text(&fields, "name").to_owned(), (fields, response.body))),
+                // 403 if an admin's session disabled the key, and 429 if the counter of the calling key was contended.
+                (409, _) | (403 | 429, true) => None,
+                (status, _) => panic!("{fields} got {status}"),
+            }
+        });
+    }
+    let mut successful: BTreeMap<_, _> = requests.join_all().await.into_iter().flatten().collect();
+
+    // A change fails if there was another one since it has read the key. So the events are in the order of the changes.
+    let shown = |record: &Value| {
+        let names = ["name", "permissions", "allowed_ips", "status"];
+        names.map(|name| record[name].clone())
+    };
+    let path = format!("/v1/audit-events?limit=100&key_id={}", text(&record, "id"));
+    let events = service.get(&path, &account.session).await.expect(200);
+    let events = events["data"].as_array().expect("a list").iter().rev();
+    let mut expected = record.clone();
+    for event in events.filter(|event| event["type"] == "api_key.changed") {
+        let name = text(event, "name");
+        let (fields, response) = successful.remove(name).unwrap_or_else(|| panic!("{name} was not made"));
+        for (name, value) in fields.as_object().expect("an object") {
+            match name.as_str() {
+                "disabled" => {
+                    expected["status"] = json!(if *value == true { "disabled" } else { "active" });
+                }
+                name => expected[name] = value.clone(),
+            }
+        }
+        assert_eq!(shown(&response), shown(&expected), "the response to {fields}");
+        let mut recorded = event.clone();
+        recorded["status"] = json!(if event["disabled"] == true { "disabled" } else { "active" });
+        assert_eq!(shown(&recorded), shown(&expected), "the event of {fields}");
+    }
+    assert_eq!(successful, BTreeMap::new(), "these changes have no event");
+    let stored = service.get(&key_path(&record), &account.session).await.expect(200);
+    assert_eq!(shown(&stored), shown(&expected));
+}
+
+#[test]
+fn concurrent_changes_of_a_key_are_in_the_order_of_their_events_and_none_is_lost() {
+    let runtime = Runtime::new().expect("a runtime");
+    let service = Arc::new(runtime.block_on(OwnService::start()));
+    seeded::cases(32, &vec(change(), 48), |_, changes| {
+        runtime.block_on(change_concurrently(&service, changes));
+    });
+}
+
+#[tokio::test]
+async fn two_changes_of_different_fields_return_200_and_409_and_only_one_is_made() {
+    let (service, dynamodb, account) = start().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let path = key_path(&record);
+    let changes = [json!({"name": "Renamed"}), json!({"permissions": ["read"]})];
+    let [one, other] =
+        changes.each_ref().map(|change| service.patch(&path, &account.session, change.clone()));
+    let responses = race(&dynamodb, "TransactWriteItems", one, other).await;
+    assert_eq!(statuses(&responses), [200, 409]);
+    let made = usize::from(responses[0].status == 409);
+    let stored = service.get(&path, &account.session).await.expect(200);
+    assert_eq!(stored, responses[made].body);
+    assert_eq!(stored["name"] == "Renamed", made == 0);
+    assert_eq!(stored["permissions"] == json!(["read"]), made == 1);
+    // The other caller reads the key again and repeats the change.
+    let repeated = service.patch(&path, &account.session, changes[1 - made].clone()).await.expect(200);
+    assert_eq!((&repeated["name"], &repeated["permissions"]), (&json!("Renamed"), &json!(["read"])));
+}
+
 #[tokio::test]
 async fn two_revocations_both_return_204() {
     let (service, dynamodb, account) = start().await;
@@ -242,6 +355,7 @@ async fn contended_write_is_retried_until_it_succeeds() {
     let project = format!("/v1/projects/{}", service.project(&account.session).await);
     for (method, path, fault, operation, status) in [
         ("PATCH", &project, Fault::Conflict, "UpdateItem", 200),
+        ("PATCH", &keys[0], Fault::Conflict, TRANSACTION, 200),
         ("DELETE", &keys[0], Fault::Conflict, TRANSACTION, 204),
         ("DELETE", &keys[1], Fault::Cancel("ThrottlingError"), TRANSACTION, 204),
         ("DELETE", &keys[2], Fault::Cancel("ProvisionedThroughputExceeded"), TRANSACTION, 204),

@@ -19,9 +19,9 @@ use tokio::runtime::Runtime;
 
 use crate::{
     races::model::{
-        ALL_PERMISSIONS, Caller, Model, Permissions, Status,
+        ADDRESSES, ALL_PERMISSIONS, AllowedIps, Caller, Model, Permissions, Scope, Status,
         comparison::Comparison,
-        operation::{Operation, Resource},
+        operation::{KeyChange, Operation, Resource},
     },
     seeded,
     service::OwnService,
@@ -132,6 +132,43 @@ pub fn environment() -> impl Strategy<Value = Environment> + Clone {
     select(Environment::ALL.to_vec())
 }
 
+/// Generates the addresses of a key. In most cases, they include the address of the tests.
+fn allowed_ips() -> impl Strategy<Value = AllowedIps> {
+    let [own, other] = ADDRESSES;
+    prop_oneof![
+        6 => Just(None),
+        2 => Just(Some([own].into())),
+        1 => Just(Some([own, other].into())),
+        1 => Just(Some([other].into())),
+    ]
+}
+
+fn scope(model: &Model) -> impl Strategy<Value = Scope> + use<> {
+    prop::option::weighted(0.4, btree_set(0..model.projects.len(), 1..3))
+}
+
+/// Generates a change of a key. It may be empty, or contain an expiry that is not in the future.
+fn key_change(model: &Model) -> impl Strategy<Value = KeyChange> + use<> {
+    let lifetimes = [&LIFETIMES[..], &[0]].concat();
+    let lifetime = prop::option::weighted(0.7, select(lifetimes));
+    let fields = (
+        prop::option::weighted(0.3, 0..3_u8),
+        prop::option::weighted(0.3, permissions()),
+        prop::option::weighted(0.3, scope(model)),
+        prop::option::weighted(0.2, lifetime),
+        prop::option::weighted(0.3, allowed_ips()),
+        prop::option::weighted(0.4, any::<bool>()),
+    );
+    fields.prop_map(|(name, permissions, scope, lifetime, allowed_ips, disabled)| KeyChange {
+        name,
+        permissions,
+        scope,
+        lifetime,
+        allowed_ips,
+        disabled,
+    })
+}
+
 /// Generates the next step of a history, given the model after the steps before.
 fn steps(model: &Model) -> BoxedStrategy<Step> {
     let operations = [account_operations(model), key_operations(model), project_operations(model)].concat();
@@ -181,14 +218,14 @@ fn account_operations(model: &Model) -> Operations {
 
 fn key_operations(model: &Model) -> Operations {
     let by = || caller(model);
-    let scope = prop::option::weighted(0.4, btree_set(0..model.projects.len(), 1..3));
     let lifetime = prop::option::weighted(0.4, select(LIFETIMES.to_vec()));
-    let create = (by(), permissions(), environment(), scope, lifetime).prop_map(
-        |(by, permissions, environment, scope, lifetime)| Operation::CreateKey {
+    let create = (by(), permissions(), environment(), scope(model), allowed_ips(), lifetime).prop_map(
+        |(by, permissions, environment, scope, allowed_ips, lifetime)| Operation::CreateKey {
             by,
             permissions,
             environment,
             scope,
+            allowed_ips,
             lifetime,
         },
     );
@@ -207,7 +244,14 @@ fn key_operations(model: &Model) -> Operations {
             .prop_map(|((by, key), grace_period)| Operation::RotateKey { by, key, grace_period });
         let revoke =
             caller_and_entity(model, &accounts).prop_map(|(by, key)| Operation::RevokeKey { by, key });
-        operations.extend([(6, rotate.boxed()), (3, itself.boxed()), (1, revoke.boxed())]);
+        let change = (caller_and_entity(model, &accounts), key_change(model))
+            .prop_map(|((by, key), change)| Operation::ChangeKey { by, key, change });
+        operations.extend([
+            (6, rotate.boxed()),
+            (3, itself.boxed()),
+            (1, revoke.boxed()),
+            (9, change.boxed()),
+        ]);
     }
     operations
 }
@@ -297,8 +341,8 @@ impl StateMachineTest for HistoryTest {
     fn teardown(mut test: Self, _: Model) {
         let comparison = test.comparison.as_mut().expect("the service is running");
         for by in comparison.model.callers() {
-            comparison.service.time.back_to_second_start();
             for probe in comparison.model.probes(by) {
+                comparison.service.time.back_to_second_start();
                 test.runtime.block_on(comparison.apply_now(&probe));
             }
         }

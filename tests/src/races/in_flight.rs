@@ -98,6 +98,81 @@ async fn session_member_or_account_restricted_by_a_newer_version_during_the_requ
 }
 
 #[tokio::test]
+async fn key_changed_during_the_request_changes_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let (other, record) = service.key(&account.session, json!({"name": "Other"})).await;
+    let other_path = key_path(&record);
+    let rotation = format!("{other_path}/rotate");
+    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    let mut callers = Vec::new();
+    for change in [
+        json!({"name": "Renamed"}),
+        json!({"permissions": ["read", "admin"]}),
+        json!({"permissions": ["read"]}),
+        json!({"scope": {"projects": ["proj_a"]}}),
+        json!({"allowed_ips": ["192.0.2.0/24"]}),
+        json!({"expires_at": service.time.in_seconds(3_600)}),
+        json!({"disabled": true}),
+    ] {
+        for (method, path, body) in [
+            ("POST", "/v1/api-keys", new_key()),
+            ("POST", &rotation, json!({})),
+            ("PATCH", &other_path, json!({"name": "New"})),
+            ("POST", "/v1/members", member.clone()),
+        ] {
+            let (key, caller) = service.key(&account.session, json!({})).await;
+            let request = service.request(method, path).with(&key).json(&body).send();
+            let caller_path = key_path(&caller);
+            let changed = service.patch(&caller_path, &account.session, change.clone());
+            let response = change_during(&dynamodb, "TransactWriteItems", request, changed).await;
+            assert_eq!(response.status, 409, "{method} {path}, {change}: {}", response.text);
+            response.assert_error(409, "CONFLICT");
+            callers.push(text(&caller, "id").to_owned());
+        }
+    }
+    let mut keys = service.ids("/v1/api-keys", &account.session, 100).await;
+    keys.retain(|key| !callers.contains(key));
+    assert_eq!(keys, [text(&record, "id")]);
+    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
+    let me = service.me(&other).await.expect(200);
+    assert_eq!((&me["name"], &me["secret"]), (&json!("Other"), &json!("current")));
+}
+
+#[tokio::test]
+async fn key_changed_during_its_rotation_by_itself_is_not_rotated() {
+    let (service, dynamodb, account) = start().await;
+    for change in [json!({"allowed_ips": ["192.0.2.0/24"]}), json!({"disabled": true})] {
+        for operation in ["GetItem", "TransactWriteItems"] {
+            let (key, record) = service.key(&account.session, json!({})).await;
+            let path = key_path(&record);
+            let rotation = format!("{path}/rotate");
+            let rotate = service.post(&rotation, &key, json!({}));
+            let changed = service.patch(&path, &account.session, change.clone());
+            change_during(&dynamodb, operation, rotate, changed).await.assert_error(409, "CONFLICT");
+            let reversal = json!({"allowed_ips": null, "disabled": false});
+            service.patch(&path, &account.session, reversal).await.expect(200);
+            assert_eq!(service.me(&key).await.expect(200)["secret"], "current");
+        }
+    }
+}
+
+#[tokio::test]
+async fn member_demoted_during_the_request_changes_no_key() {
+    let (service, dynamodb, account) = start().await;
+    let (session, id) = service.member(&account.session, &["read", "write"]).await;
+    let (key, record) = service.key(&session, json!({"permissions": ["read"]})).await;
+    let (path, key_path) = (format!("/v1/members/{id}"), key_path(&record));
+    for operation in ["GetItem", "TransactWriteItems"] {
+        let widen = service.patch(&key_path, &session, json!({"permissions": ["read", "write"]}));
+        let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
+        change_during(&dynamodb, operation, widen, demote).await.assert_error(409, "CONFLICT");
+        let promotion = json!({"permissions": ["read", "write"]});
+        service.patch(&path, &account.session, promotion).await.expect(200);
+    }
+    assert_eq!(service.me(&key).await.expect(200)["permissions"], json!(["read"]));
+}
+
+#[tokio::test]
 async fn key_revoked_during_the_request_rotates_nothing() {
     let (service, dynamodb, account) = start().await;
     let (caller, caller_record) =
@@ -214,13 +289,15 @@ async fn session_ended_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
     let (_, other) = service.member(&account.session, &["read"]).await;
-    let (rotation, other) = (format!("{}/rotate", key_path(&record)), format!("/v1/members/{other}"));
+    let key = key_path(&record);
+    let (rotation, other) = (format!("{key}/rotate"), format!("/v1/members/{other}"));
     let own = format!("/v1/members/{}", account.user_id);
     let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for (method, path, body) in [
         ("POST", "/v1/api-keys", new_key()),
         ("POST", &rotation, json!({})),
+        ("PATCH", &key, json!({"permissions": ["read"]})),
         ("POST", "/v1/members", member),
         ("PATCH", &other, json!({"permissions": ["read", "write"]})),
         ("PATCH", &own, json!({"permissions": ["read", "admin"]})),
@@ -234,7 +311,8 @@ async fn session_ended_during_the_request_changes_nothing() {
         change_during(&dynamodb, "TransactWriteItems", request, end).await.assert_error(409, "CONFLICT");
     }
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [text(&record, "id")]);
-    assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
+    let me = service.me(&secret).await.expect(200);
+    assert_eq!((&me["secret"], &me["permissions"]), (&json!("current"), &record["permissions"]));
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
 }
 
@@ -289,6 +367,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
     let (_, reader) = service.member(&account.session, &["read"]).await;
     let (_, admin) = service.member(&account.session, &["read", "admin"]).await;
     let [own, rotation] = [&key_record, &record].map(|record| format!("{}/rotate", key_path(record)));
+    let path = key_path(&record);
     let [reader, admin] = [reader, admin].map(|id| format!("/v1/members/{id}"));
     let member = |permissions: [&str; 2]| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
     let keys = service.ids("/v1/api-keys", &account.session, 100).await;
@@ -299,6 +378,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
             ("POST", "/v1/api-keys", new_key()),
             ("POST", &rotation, json!({})),
             ("POST", &own, json!({})),
+            ("PATCH", &path, json!({"name": "New"})),
             ("POST", "/v1/members", member(["read", "write"])),
             ("POST", "/v1/members", member(["read", "admin"])),
             ("PATCH", &reader, json!({"permissions": ["read", "write"]})),
@@ -316,35 +396,42 @@ async fn account_suspended_during_the_request_changes_nothing() {
         }
     }
     for secret in [&key, &secret] {
-        assert_eq!(service.me(secret).await.expect(200)["secret"], "current");
+        let me = service.me(secret).await.expect(200);
+        assert_eq!((&me["secret"], &me["name"]), (&json!("current"), &record["name"]));
     }
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, keys);
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
 }
 
-/// Returns requests that create a key, rotate a key and create a member: path and body.
-fn granting_requests(rotation: &str) -> [(&str, Value); 3] {
+/// Returns requests that create a key, rotate a key, create a member and change a key: method, path and body.
+fn granting_requests(key: &Value) -> [(&'static str, String, Value); 4] {
     let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
-    [("/v1/api-keys", new_key()), (rotation, json!({})), ("/v1/members", member)]
+    let key = key_path(key);
+    [
+        ("POST", "/v1/api-keys".to_owned(), new_key()),
+        ("POST", format!("{key}/rotate"), json!({})),
+        ("POST", "/v1/members".to_owned(), member),
+        ("PATCH", key, json!({"name": "New"})),
+    ]
 }
 
 #[tokio::test]
 async fn key_expired_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = start().await;
     let (secret, record) = service.key(&account.session, json!({})).await;
-    let rotation = format!("{}/rotate", key_path(&record));
-    for (path, body) in granting_requests(&rotation) {
+    for (method, path, body) in granting_requests(&record) {
         let (key, _) =
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;
         // The authorizer has made its decision when it records the use of the key.
         let held = dynamodb.hold("UpdateItem");
-        let response =
-            change_while_held(held, service.post(path, &key, body), async { service.time.pass(60) }).await;
+        let request = service.request(method, &path).with(&key).json(&body).send();
+        let response = change_while_held(held, request, async { service.time.pass(60) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(&key).await.assert_unauthorized();
     }
-    assert_eq!(service.me(&secret).await.expect(200)["secret"], "current");
-    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 4);
+    let me = service.me(&secret).await.expect(200);
+    assert_eq!((&me["secret"], &me["name"]), (&json!("current"), &record["name"]));
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 5);
     assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
 }
 
@@ -373,9 +460,8 @@ async fn key_expired_during_the_idempotency_lookup_returns_409() {
 async fn session_expired_during_the_request_returns_409() {
     let (service, dynamodb, account) = start().await;
     let (_, record) = service.key(&account.session, json!({})).await;
-    let rotation = format!("{}/rotate", key_path(&record));
     let mut sessions = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         sessions.push(service.login(&account.email).await);
     }
     // The sessions are used until shortly before they expire.
@@ -386,9 +472,9 @@ async fn session_expired_during_the_request_returns_409() {
         }
     }
     service.time.pass(1_700);
-    for (session, (path, body)) in sessions.iter().zip(granting_requests(&rotation)) {
+    for (session, (method, path, body)) in sessions.iter().zip(granting_requests(&record)) {
         let held = dynamodb.hold("UpdateItem");
-        let request = service.post(path, session, body);
+        let request = service.request(method, &path).with(session).json(&body).send();
         let response = change_while_held(held, request, async { service.time.pass(100) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(session).await.assert_unauthorized();
@@ -400,19 +486,19 @@ async fn session_expired_during_the_request_returns_409() {
 async fn previous_secret_expired_during_the_request_changes_nothing() {
     let (service, dynamodb, account) = start().await;
     let (other, other_record) = service.key(&account.session, json!({})).await;
-    let rotation = format!("{}/rotate", key_path(&other_record));
-    for (path, body) in granting_requests(&rotation) {
+    for (method, path, body) in granting_requests(&other_record) {
         let (secret, record) = service.key(&account.session, json!({})).await;
         service.time.next_second();
         let (rotated, _) = service.rotate(&record, &account.session, 1).await;
         let held = dynamodb.hold("UpdateItem");
-        let response =
-            change_while_held(held, service.post(path, &secret, body), async { service.time.pass(1) }).await;
+        let request = service.request(method, &path).with(&secret).json(&body).send();
+        let response = change_while_held(held, request, async { service.time.pass(1) }).await;
         response.assert_error(409, "CONFLICT");
         service.me(&secret).await.assert_unauthorized();
         service.me(&rotated).await.expect(200);
     }
-    assert_eq!(service.me(&other).await.expect(200)["secret"], "current");
-    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 4);
+    let me = service.me(&other).await.expect(200);
+    assert_eq!((&me["secret"], &me["name"]), (&json!("current"), &other_record["name"]));
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 5);
     assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
 }

@@ -12,10 +12,10 @@ use tokio::runtime::Runtime;
 use crate::{
     dynamodb::DynamoDb,
     races::model::{
-        ALL_PERMISSIONS, Caller, Model, Permissions,
+        ADDRESSES, ALL_PERMISSIONS, AllowedIps, Caller, Model, Permissions,
         comparison::Comparison,
         mapping::{Mapping, ObservedResponse, observe},
-        operation::{Operation, Resource},
+        operation::{KeyChange, Operation, Resource},
     },
     response::Response,
     seeded,
@@ -24,6 +24,9 @@ use crate::{
 
 /// The session of the account's first member.
 const OWNER: Caller = Caller::Session(0);
+
+/// With more keys than this, the next race has a new account. Its lists must fit on one page.
+const MAX_KEYS: usize = 30;
 
 /// Enumerates all sequences of choices. Each sequence differs from the one before in the last choice that has an alternative.
 #[derive(Default)]
@@ -87,7 +90,10 @@ fn permutations(length: usize) -> Vec<Vec<usize>> {
 /// Returns true if the operation may have been rejected because of a concurrent change: a conflict of its write, or an entity
 /// that was deleted before it was read. Keys are never deleted.
 fn may_be_conflict(operation: &Operation, response: &Response) -> bool {
-    let is_of_key = matches!(operation, Operation::RotateKey { .. } | Operation::RevokeKey { .. });
+    let is_of_key = matches!(
+        operation,
+        Operation::RotateKey { .. } | Operation::RevokeKey { .. } | Operation::ChangeKey { .. }
+    );
     response.status == 404 && !is_of_key
         || response.status == 409 && response.body["error"]["message"] == "Another change was made first"
 }
@@ -128,7 +134,8 @@ impl Explanation {
     }
 
     /// Returns the operations that read the state afterwards: every new credential reads its own identity, and one session
-    /// reads the lists. Credentials are new if their numbers are not below those of the `ignored` sessions and keys.
+    /// reads the lists and the events about new keys. Credentials are new if their numbers are not below those of the `ignored`
+    /// sessions and keys.
     fn reads(&self, (ignored_sessions, ignored_keys): (usize, usize)) -> Vec<Operation> {
         let is_new = |caller: &Caller| match caller {
             Caller::Session(session) => *session >= ignored_sessions,
@@ -141,6 +148,8 @@ impl Explanation {
         if let Some(by) = callers.iter().find(is_valid_session) {
             let lists = [Resource::Keys, Resource::Members, Resource::Sessions, Resource::Projects(Live)];
             reads.extend(lists.map(|resource| read(*by, resource)));
+            reads
+                .extend((ignored_keys..self.model.keys.len()).map(|key| read(*by, Resource::KeyEvents(key))));
         }
         reads
     }
@@ -215,14 +224,25 @@ async fn race(
     (comparison.model, comparison.mapping) = (model, mapping);
 }
 
+/// Creates an account whose first member has used their session.
+async fn new_account(service: &Arc<OwnService>) -> Comparison {
+    let mut comparison = Comparison::start(Arc::clone(service), 1).await;
+    // The service records the first use of a session. Without that call, the race has fewer orders.
+    comparison.apply_now(&read(OWNER, Resource::Me)).await;
+    comparison
+}
+
 /// Runs concurrent operations in every order of their calls. For each order, `set_up` creates the entities and returns the
 /// operations.
 async fn race_in_every_order(set_up: impl AsyncFn(&mut Comparison) -> Vec<Operation>) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let mut comparison = Comparison::start(Arc::new(service), 1).await;
-    comparison.apply_now(&read(OWNER, Resource::Me)).await;
+    let service = Arc::new(service);
+    let mut comparison = new_account(&service).await;
     let mut choices = Choices::default();
     loop {
+        if comparison.model.keys.len() > MAX_KEYS {
+            comparison = new_account(&service).await;
+        }
         comparison.ignore_existing_credentials();
         comparison.service.time.back_to_second_start();
         let operations = set_up(&mut comparison).await;
@@ -243,8 +263,41 @@ fn new_key<const N: usize>(by: Caller, permissions: [&'static str; N]) -> Operat
         permissions: permissions.into(),
         environment: Live,
         scope: None,
+        allowed_ips: None,
         lifetime: None,
     }
+}
+
+fn change(by: Caller, key: usize, change: KeyChange) -> Operation {
+    Operation::ChangeKey { by, key, change }
+}
+
+fn rename(name: u8) -> KeyChange {
+    KeyChange { name: Some(name), ..KeyChange::default() }
+}
+
+fn narrow<const N: usize>(permissions: [&'static str; N]) -> KeyChange {
+    KeyChange { permissions: Some(permissions.into()), ..KeyChange::default() }
+}
+
+fn disable(disabled: bool) -> KeyChange {
+    KeyChange { disabled: Some(disabled), ..KeyChange::default() }
+}
+
+fn limit_to(allowed_ips: AllowedIps) -> KeyChange {
+    KeyChange { allowed_ips: Some(allowed_ips), ..KeyChange::default() }
+}
+
+/// Returns changes after which a key can no longer make most requests.
+fn restricting_changes() -> Vec<KeyChange> {
+    let [_, other] = ADDRESSES;
+    let project = Some([0].into());
+    vec![
+        narrow(["read"]),
+        KeyChange { scope: Some(project), ..KeyChange::default() },
+        limit_to(Some([other].into())),
+        disable(true),
+    ]
 }
 
 fn read(by: Caller, resource: Resource) -> Operation {
@@ -288,15 +341,19 @@ async fn session(comparison: &mut Comparison, member: usize) -> Caller {
 
 /// Creates a member with all permissions. Returns their number and a session.
 async fn colleague(comparison: &mut Comparison) -> (usize, Caller) {
-    comparison.apply_now(&Operation::CreateMember { by: OWNER, permissions: ALL_PERMISSIONS.into() }).await;
+    member(comparison, ALL_PERMISSIONS.into()).await
+}
+
+/// Creates a member. Returns their number and a session.
+async fn member(comparison: &mut Comparison, permissions: Permissions) -> (usize, Caller) {
+    comparison.apply_now(&Operation::CreateMember { by: OWNER, permissions }).await;
     let member = comparison.model.members.len() - 1;
     (member, session(comparison, member).await)
 }
 
 /// Creates an account with two admins. Returns the number of the second one and a session.
 async fn two_admins(comparison: &mut Comparison) -> (usize, Caller) {
-    *comparison = Comparison::start(Arc::clone(&comparison.service), 1).await;
-    comparison.apply_now(&read(OWNER, Resource::Me)).await;
+    *comparison = new_account(&comparison.service).await;
     colleague(comparison).await
 }
 
@@ -314,6 +371,141 @@ async fn rotations_by_the_owner_and_the_key_itself_are_serializable() {
     race_in_every_order(async |comparison| {
         let key = rotated_key(comparison).await;
         vec![rotate(OWNER, key, 60), rotate(Caller::Key(key, 0), key, 60)]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_changes_of_one_key_are_serializable() {
+    for (one, other) in [
+        (rename(1), rename(2)),
+        (rename(1), narrow(["read"])),
+        (narrow(["read", "admin"]), narrow(["write"])),
+        (disable(true), narrow(["read"])),
+        (disable(true), disable(true)),
+        (limit_to(Some([ADDRESSES[1]].into())), KeyChange { lifetime: Some(Some(60)), ..rename(1) }),
+    ] {
+        race_in_every_order(async |comparison| {
+            let key = key(comparison).await;
+            vec![change(OWNER, key, one.clone()), change(OWNER, key, other.clone())]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn change_and_its_reversal_are_serializable() {
+    for (first, reversal) in [
+        (disable(true), disable(false)),
+        (narrow(["read"]), narrow(ALL_PERMISSIONS)),
+        (limit_to(Some([ADDRESSES[1]].into())), limit_to(None)),
+    ] {
+        race_in_every_order(async |comparison| {
+            let key = key(comparison).await;
+            comparison.apply_now(&change(OWNER, key, first.clone())).await;
+            vec![change(OWNER, key, first.clone()), change(OWNER, key, reversal.clone())]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn changes_of_one_key_by_its_creator_and_an_admin_are_serializable() {
+    for by_admin in [disable(true), narrow(["read"])] {
+        race_in_every_order(async |comparison| {
+            let (_, by) = member(comparison, permissions(["read", "write"])).await;
+            comparison.apply_now(&new_key(by, ["read"])).await;
+            let key = comparison.model.keys.len() - 1;
+            comparison.apply_now(&change(by, key, disable(true))).await;
+            vec![change(OWNER, key, by_admin.clone()), change(by, key, disable(false))]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn changes_of_two_keys_by_each_other_are_serializable() {
+    for restricting in restricting_changes() {
+        race_in_every_order(async |comparison| {
+            let (one, other) = (key(comparison).await, key(comparison).await);
+            vec![
+                change(Caller::Key(one, 0), other, restricting.clone()),
+                change(Caller::Key(other, 0), one, restricting.clone()),
+            ]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn change_and_rotation_of_one_key_are_serializable() {
+    let earlier_expiry = KeyChange { lifetime: Some(Some(60)), ..KeyChange::default() };
+    for changed in [vec![rename(1), earlier_expiry], restricting_changes()].concat() {
+        for is_by_itself in [false, true] {
+            race_in_every_order(async |comparison| {
+                let key = rotated_key(comparison).await;
+                let by = if is_by_itself { Caller::Key(key, 0) } else { OWNER };
+                vec![change(OWNER, key, changed.clone()), rotate(by, key, 600)]
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn change_and_revocation_of_one_key_are_serializable() {
+    for changed in [rename(1), disable(false)] {
+        for is_by_itself in [false, true] {
+            race_in_every_order(async |comparison| {
+                let key = key(comparison).await;
+                comparison.apply_now(&change(OWNER, key, disable(!is_by_itself))).await;
+                let by = if is_by_itself { Caller::Key(key, 0) } else { OWNER };
+                vec![change(OWNER, key, changed.clone()), Operation::RevokeKey { by, key }]
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn change_and_use_of_the_key_are_serializable() {
+    for restricting in restricting_changes() {
+        for name in ["read", "read another", "create", "rotate another", "change another"] {
+            race_in_every_order(async |comparison| {
+                let (key, other) = (key(comparison).await, key(comparison).await);
+                let by = Caller::Key(key, 0);
+                let operation = match name {
+                    "read" => read(by, Resource::Me),
+                    "read another" => read(by, Resource::Key(other)),
+                    "create" => new_key(by, ["read"]),
+                    "rotate another" => rotate(by, other, 60),
+                    _ => change(by, other, rename(1)),
+                };
+                vec![change(OWNER, key, restricting.clone()), operation]
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn change_and_member_creation_by_the_key_are_serializable() {
+    race_in_every_order(async |comparison| {
+        let key = key(comparison).await;
+        let by = Caller::Key(key, 0);
+        let create = Operation::CreateMember { by, permissions: permissions(["read"]) };
+        vec![change(OWNER, key, narrow(["admin"])), create]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn demotion_and_change_of_a_key_by_the_member_are_serializable() {
+    race_in_every_order(async |comparison| {
+        let (member, by) = colleague(comparison).await;
+        let key = key(comparison).await;
+        comparison.apply_now(&change(OWNER, key, narrow(["read"]))).await;
+        vec![demote(OWNER, member), change(by, key, narrow(["read", "write"]))]
     })
     .await;
 }
@@ -447,6 +639,14 @@ fn password_change_and_login_are_serializable() {
     });
 }
 
+/// Generates a change of a key.
+fn any_change() -> impl Strategy<Value = KeyChange> {
+    select(
+        [restricting_changes(), vec![rename(1), narrow(ALL_PERMISSIONS), disable(false), limit_to(None)]]
+            .concat(),
+    )
+}
+
 /// Generates an operation of one of two admins or two keys. The previous secret of the first key is valid.
 ///
 /// An operation that grants nothing succeeds even if its caller has lost access by the time of its write. If two callers take
@@ -461,6 +661,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         4 => (by(), key(), select(vec![0, 60])).prop_map(|(by, key, grace_period)| rotate(by, key, grace_period)),
         2 => key().prop_map(|key| Operation::RevokeKey { by: OWNER, key }),
+        4 => (by(), key(), any_change()).prop_map(|(by, key, changed)| change(by, key, changed)),
         3 => by().prop_map(|by| new_key(by, ["read", "admin"])),
         1 => Just(Operation::CreateProject { by: OWNER, environment: Live }),
         1 => by().prop_map(|by| demote(by, OTHER_ADMIN)),
@@ -475,7 +676,9 @@ fn operations_of_two_admins_and_two_keys_are_serializable() {
     let runtime = Runtime::new().expect("a runtime");
     let (service, dynamodb) = runtime.block_on(OwnService::start_with_dynamodb());
     let service = Arc::new(service);
-    seeded::cases(24, &(vec(any_operation(), 2..4), vec(any::<u8>(), 20)), |_, (operations, schedule)| {
+    let environment = select(vec![Live, Test]);
+    let cases = (environment, vec(any_operation(), 2..4), vec(any::<u8>(), 20));
+    seeded::cases(24, &cases, |_, (environment, operations, schedule)| {
         runtime.block_on(async {
             let mut comparison = Comparison::start(Arc::clone(&service), 1).await;
             colleague(&mut comparison).await;
@@ -484,8 +687,9 @@ fn operations_of_two_admins_and_two_keys_are_serializable() {
             let narrow = Operation::CreateKey {
                 by: OWNER,
                 permissions: permissions(["read", "write", "admin"]),
-                environment: Test,
+                environment,
                 scope,
+                allowed_ips: None,
                 lifetime: Some(60),
             };
             comparison.apply_now(&narrow).await;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use shared::primitives::environment::Environment;
 
-use crate::races::model::operation::{Operation, Resource};
+use crate::races::model::operation::{KeyChange, Operation, Resource};
 
 /// The time from the login to the end of a session, in seconds.
 const SESSION_LIFETIME: i64 = 12 * 60 * 60;
@@ -23,10 +23,16 @@ const LAST_USE_PRECISION: i64 = 60;
 /// All permissions, in the order of responses.
 pub const ALL_PERMISSIONS: [&str; 4] = ["read", "write", "delete", "admin"];
 
+/// The address from which the tests send requests, and another one, in the order of responses.
+pub const ADDRESSES: [&str; 2] = ["127.0.0.1", "192.0.2.1"];
+
 pub type Permissions = BTreeSet<&'static str>;
 
 /// The projects of a key, or `None` for all projects.
 pub type Scope = Option<BTreeSet<usize>>;
+
+/// Those of the [`ADDRESSES`] from which a key may be used, or `None` for every address.
+pub type AllowedIps = Option<BTreeSet<&'static str>>;
 
 /// The state of the modeled service.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +44,7 @@ pub struct Model {
     pub sessions: Vec<Session>,
     pub keys: Vec<Key>,
     pub projects: Vec<Project>,
+    key_events: Vec<KeyEvent>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,18 +87,47 @@ enum SessionState {
     Deleted,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Key {
     pub account: usize,
+    /// The number of the current name.
+    pub name: u8,
     pub permissions: Permissions,
     pub environment: Environment,
     pub scope: Scope,
+    pub allowed_ips: AllowedIps,
     expires_at: Option<i64>,
+    disabled_by: Option<DisabledBy>,
     pub revoked: bool,
     /// The end of the grace period of each secret that the key has had. It is `None` for the last secret, which is the
     /// current one.
     pub secrets: Vec<Option<i64>>,
     created_at: i64,
+    created_by: Creator,
+}
+
+/// Who disabled a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DisabledBy {
+    /// A session with `admin`.
+    AdminSession,
+    /// Another session, or a key.
+    Other,
+}
+
+/// The member or the key that created a key, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Creator {
+    Member(usize),
+    Key(usize),
+}
+
+/// An event in the audit trail that records a change of a key.
+#[derive(Clone, Copy, Debug)]
+struct KeyEvent {
+    name: &'static str,
+    key: usize,
+    by: Creator,
 }
 
 #[derive(Clone, Debug)]
@@ -121,8 +157,17 @@ struct Principal {
 }
 
 enum PrincipalKind {
-    Session { session: usize, member: usize },
-    Key { key: usize, environment: Environment, scope: Scope },
+    Session {
+        session: usize,
+        member: usize,
+    },
+    Key {
+        key: usize,
+        environment: Environment,
+        scope: Scope,
+        allowed_ips: AllowedIps,
+        expires_at: Option<i64>,
+    },
 }
 
 impl Session {
@@ -139,12 +184,13 @@ impl Key {
     }
 
     fn accepts(&self, secret: usize, now: i64) -> bool {
-        !self.revoked && !self.has_expired(now) && self.secrets[secret].is_none_or(|end| now < end)
+        let has_ended = self.revoked || self.has_expired(now) || self.disabled_by.is_some();
+        !has_ended && self.secrets[secret].is_none_or(|end| now < end)
     }
 }
 
-/// Returns true if `outer` contains all projects of `inner`.
-fn is_within(inner: &Scope, outer: &Scope) -> bool {
+/// Returns true if `outer` contains all projects or addresses of `inner`. `None` contains all.
+fn is_within<T: Ord>(inner: &Option<BTreeSet<T>>, outer: &Option<BTreeSet<T>>) -> bool {
     match (inner, outer) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -159,6 +205,11 @@ impl Principal {
 
     fn is_session(&self) -> bool {
         matches!(self.kind, PrincipalKind::Session { .. })
+    }
+
+    /// Returns true if the caller may send requests from the address of the tests.
+    fn is_at_allowed_address(&self) -> bool {
+        self.allowed_ips().as_ref().is_none_or(|allowed| allowed.contains(ADDRESSES[0]))
     }
 
     /// Returns true if the caller may manage members.
@@ -198,6 +249,20 @@ impl Principal {
             PrincipalKind::Key { scope, .. } => scope,
         }
     }
+
+    fn allowed_ips(&self) -> &AllowedIps {
+        match &self.kind {
+            PrincipalKind::Session { .. } => &None,
+            PrincipalKind::Key { allowed_ips, .. } => allowed_ips,
+        }
+    }
+
+    fn as_creator(&self) -> Creator {
+        match self.kind {
+            PrincipalKind::Session { member, .. } => Creator::Member(member),
+            PrincipalKind::Key { key, .. } => Creator::Key(key),
+        }
+    }
 }
 
 impl Model {
@@ -232,8 +297,9 @@ impl Model {
         sessions.chain((0..self.keys.len()).flat_map(secrets)).collect()
     }
 
+    /// Returns true if the credential is valid and may be used from the address of the tests.
     pub fn is_valid(&self, by: Caller) -> bool {
-        self.principal(by).is_some()
+        self.principal(by).is_some_and(|principal| principal.is_at_allowed_address())
     }
 
     /// Returns the number of the account that a credential belongs to.
@@ -258,7 +324,10 @@ impl Model {
             return probes;
         }
         for (n, key) in self.keys.iter().enumerate() {
+            let same_name = KeyChange { name: Some(key.name), ..KeyChange::default() };
             probes.push(read(Resource::Key(n)));
+            probes.push(read(Resource::KeyEvents(n)));
+            probes.push(Operation::ChangeKey { by, key: n, change: same_name });
             if key.revoked {
                 probes.push(Operation::RevokeKey { by, key: n });
             }
@@ -305,8 +374,13 @@ impl Model {
             }
             Caller::Key(n, secret) => {
                 let key = &self.keys[n];
-                let kind =
-                    PrincipalKind::Key { key: n, environment: key.environment, scope: key.scope.clone() };
+                let kind = PrincipalKind::Key {
+                    key: n,
+                    environment: key.environment,
+                    scope: key.scope.clone(),
+                    allowed_ips: key.allowed_ips.clone(),
+                    expires_at: key.expires_at,
+                };
                 let principal =
                     Principal { account: key.account, permissions: key.permissions.clone(), kind };
                 key.accepts(secret, self.now).then_some(principal)
@@ -314,15 +388,17 @@ impl Model {
         }
     }
 
-    /// Authorizes a request if its credential is valid, the account is not suspended, and `is_allowed` returns true. Records
-    /// the use of a session. Returns the status of the response if it denies the request.
+    /// Authorizes a request if its credential is valid and may be used from the address of the tests, the account is not
+    /// suspended, and `is_allowed` returns true. Records the use of a session. Returns the status of the response if it denies
+    /// the request.
     fn authorize(
         &mut self,
         by: Caller,
         is_allowed: impl FnOnce(&Principal) -> bool,
     ) -> Result<Principal, u16> {
         let principal = self.principal(by).ok_or(401_u16)?;
-        if self.accounts[principal.account].suspended || !is_allowed(&principal) {
+        let is_suspended = self.accounts[principal.account].suspended;
+        if !principal.is_at_allowed_address() || is_suspended || !is_allowed(&principal) {
             return Err(403);
         }
         if let PrincipalKind::Session { session, .. } = principal.kind {
@@ -340,11 +416,12 @@ impl Model {
         key.account == principal.account
             && match &principal.kind {
                 PrincipalKind::Session { .. } => true,
-                PrincipalKind::Key { key: own, environment, scope } => {
+                PrincipalKind::Key { key: own, environment, scope, allowed_ips, .. } => {
                     *own == number
                         || (principal.has("admin")
                             && *environment == key.environment
-                            && is_within(&key.scope, scope))
+                            && is_within(&key.scope, scope)
+                            && is_within(&key.allowed_ips, allowed_ips))
                 }
             }
     }

@@ -10,8 +10,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     races::model::{
-        ALL_PERMISSIONS, Caller, Model, Permissions, SESSION_LIFETIME, Scope, Status,
-        operation::{Content, Entity, ModelResponse, Operation, Resource},
+        ALL_PERMISSIONS, Caller, Creator, Model, Permissions, SESSION_LIFETIME, Scope, Status,
+        operation::{Content, Entity, KeyChange, ModelResponse, Operation, Resource},
     },
     response::{Response, text},
     service::{Credential, OwnService, PASSWORD, Request, new_address},
@@ -60,6 +60,10 @@ impl MappedSession {
 /// Returns the password with this number. All are valid and differ from each other.
 fn password(n: u8) -> String {
     if n == 0 { PASSWORD.to_owned() } else { format!("{PASSWORD}, and {n} more") }
+}
+
+fn key_name(n: u8) -> String {
+    format!("Key {n}")
 }
 
 fn project_name(n: u8) -> String {
@@ -113,6 +117,22 @@ impl Mapping {
         })
     }
 
+    /// Returns the body of a request that changes a key at the time `now` of the model.
+    fn key_change(&self, now: i64, change: &KeyChange) -> Value {
+        let KeyChange { name, permissions, scope, lifetime, allowed_ips, disabled } = change;
+        let expires_at =
+            lifetime.map(|lifetime| json!(lifetime.map(|seconds| self.timestamp(now + seconds))));
+        let fields = [
+            ("name", name.map(|name| json!(key_name(name)))),
+            ("permissions", permissions.as_ref().map(|permissions| json!(permissions))),
+            ("scope", scope.as_ref().map(|scope| self.scope(scope))),
+            ("expires_at", expires_at),
+            ("allowed_ips", allowed_ips.as_ref().map(|allowed_ips| json!(allowed_ips))),
+            ("disabled", disabled.map(Value::from)),
+        ];
+        fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))).collect()
+    }
+
     /// Returns a request for an operation at the time `now` of the model. Awaiting it sends the request.
     pub fn send(&self, service: &Arc<OwnService>, now: i64, operation: &Operation) -> PendingResponse {
         let by =
@@ -135,15 +155,19 @@ impl Mapping {
                 let body = json!({"current_password": password(*current), "new_password": password(*new)});
                 by("POST", "/v1/auth/password", caller).json(&body)
             }
-            Operation::CreateKey { by: caller, permissions, environment, scope, lifetime } => {
+            Operation::CreateKey { by: caller, permissions, environment, scope, allowed_ips, lifetime } => {
                 let body = json!({
-                    "name": "A key",
+                    "name": key_name(0),
                     "permissions": permissions,
                     "type": environment,
                     "scope": self.scope(scope),
+                    "allowed_ips": allowed_ips,
                     "expires_at": lifetime.map(|seconds| self.timestamp(now + seconds)),
                 });
                 by("POST", "/v1/api-keys", caller).json(&body)
+            }
+            Operation::ChangeKey { by: caller, key: n, change } => {
+                by("PATCH", &key(n), caller).json(&self.key_change(now, change))
             }
             Operation::RotateKey { by: caller, key: n, grace_period } => {
                 by("POST", &format!("{}/rotate", key(n)), caller).json(&json!({"grace_period": grace_period}))
@@ -187,6 +211,7 @@ impl Mapping {
             Resource::Sessions => "/v1/auth/sessions?limit=100".to_owned(),
             Resource::Keys => "/v1/api-keys?status=all&limit=100".to_owned(),
             Resource::Key(key) => format!("/v1/api-keys/{}", self.keys[key].0),
+            Resource::KeyEvents(key) => format!("/v1/audit-events?limit=100&key_id={}", self.keys[key].0),
             Resource::Members => "/v1/members?limit=100".to_owned(),
             Resource::Member(member) => format!("/v1/members/{}", self.members[member].id),
             Resource::Projects(environment) => {
@@ -256,6 +281,9 @@ impl Mapping {
                 sort_newest_first(&mut records);
                 records.into()
             }
+            Content::KeyEvents(events) => {
+                sorted(events.iter().map(|(name, key)| format!("{name} {}", self.keys[*key].0)))
+            }
         };
         (model_response.status, body)
     }
@@ -282,7 +310,7 @@ impl Mapping {
                     "type": "api_key",
                     "account_id": self.accounts[key.account],
                     "key_id": self.keys[n].0,
-                    "name": "A key",
+                    "name": key_name(key.name),
                     "key_type": key.environment,
                     "permissions": ordered(&key.permissions),
                     "scope": self.scope(&key.scope),
@@ -295,16 +323,23 @@ impl Mapping {
                 let status = match key {
                     key if key.revoked => "revoked",
                     key if key.has_expired(model.now) => "expired",
+                    key if key.disabled_by.is_some() => "disabled",
                     _ => "active",
+                };
+                let created_by = match key.created_by {
+                    Creator::Member(member) => &self.members[member].id,
+                    Creator::Key(key) => &self.keys[key].0,
                 };
                 json!({
                     "id": self.keys[n].0,
-                    "name": "A key",
+                    "name": key_name(key.name),
                     "type": key.environment,
                     "permissions": ordered(&key.permissions),
                     "scope": self.scope(&key.scope),
+                    "allowed_ips": key.allowed_ips,
                     "status": status,
                     "created_at": timestamp(key.created_at),
+                    "created_by": created_by,
                     "expires_at": key.expires_at.map(timestamp),
                 })
             }
@@ -350,6 +385,8 @@ impl Mapping {
 pub fn observe(response: &Response, has_content: bool) -> ObservedResponse {
     let body = if response.status >= 300 || !has_content {
         Value::Null
+    } else if let Some(events) = key_events(&response.body) {
+        events
     } else if let Some(list) = response.body["data"].as_array() {
         assert!(response.body["next_cursor"].is_null(), "the list has another page: {}", response.text);
         let mut records: Vec<_> = list.iter().cloned().map(modeled_fields).collect();
@@ -363,11 +400,26 @@ pub fn observe(response: &Response, has_content: bool) -> ObservedResponse {
     (response.status, body)
 }
 
+/// Returns the names of the events in a page of audit events that are about keys, each with the id of the key. Returns `None` if
+/// the body is not a page of audit events. The page may have a next one, because it contains the events of some keys only.
+fn key_events(body: &Value) -> Option<Value> {
+    let events = body["data"].as_array()?;
+    events.first()?.get("actor")?;
+    let about_keys = events.iter().filter(|event| event.get("key_id").is_some());
+    Some(sorted(about_keys.map(|event| format!("{} {}", text(event, "type"), text(event, "key_id")))))
+}
+
+fn sorted(lines: impl Iterator<Item = String>) -> Value {
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_unstable();
+    lines.into()
+}
+
 /// Removes the fields that the model does not describe.
 fn modeled_fields(mut record: Value) -> Value {
     let is_session = record.get("current").is_some();
     if let Some(record) = record.as_object_mut() {
-        for name in ["hint", "key", "user_agent"] {
+        for name in ["hint", "key", "user_agent", "last_used_ip", "previous_secret"] {
             record.remove(name);
         }
         if !is_session {

@@ -1,10 +1,12 @@
 //! The operations of the service, and their results in the model.
 
+use std::collections::BTreeSet;
+
 use shared::primitives::environment::Environment;
 
 use crate::races::model::{
-    Account, Caller, Key, Member, Model, Permissions, Principal, PrincipalKind, Project, Scope, SessionState,
-    Status, is_within,
+    ADDRESSES, Account, AllowedIps, Caller, Creator, DisabledBy, Key, KeyEvent, Member, Model, Permissions,
+    Principal, PrincipalKind, Project, Scope, SessionState, Status, is_within,
 };
 
 /// A request or a command of the operator. Entities are referred to by number.
@@ -31,8 +33,14 @@ pub enum Operation {
         permissions: Permissions,
         environment: Environment,
         scope: Scope,
+        allowed_ips: AllowedIps,
         /// In seconds. `None` for a key that never expires.
         lifetime: Option<i64>,
+    },
+    ChangeKey {
+        by: Caller,
+        key: usize,
+        change: KeyChange,
     },
     RotateKey {
         by: Caller,
@@ -84,6 +92,18 @@ pub enum Operation {
     },
 }
 
+/// The new values of the fields of a key that change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    pub name: Option<u8>,
+    pub permissions: Option<Permissions>,
+    pub scope: Option<Scope>,
+    /// In seconds from the change. `Some(None)` for a key that never expires.
+    pub lifetime: Option<Option<i64>>,
+    pub allowed_ips: Option<AllowedIps>,
+    pub disabled: Option<bool>,
+}
+
 /// A resource that can be read.
 #[derive(Clone, Copy, Debug)]
 pub enum Resource {
@@ -91,6 +111,8 @@ pub enum Resource {
     Sessions,
     Keys,
     Key(usize),
+    /// The events that record changes of keys, if they are about this key or caused by it.
+    KeyEvents(usize),
     Members,
     Member(usize),
     Projects(Environment),
@@ -112,6 +134,8 @@ pub enum Content {
     Unmodeled,
     One(Entity),
     List(Vec<Entity>),
+    /// The names of events and the keys that they are about.
+    KeyEvents(Vec<(&'static str, usize)>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +184,9 @@ impl Operation {
             Self::RotateKey { by: caller, key, .. } | Self::RevokeKey { by: caller, key } => {
                 is_known(*caller) && *key < model.keys.len()
             }
+            Self::ChangeKey { by: caller, key, change } => {
+                is_known(*caller) && *key < model.keys.len() && change.scope.iter().all(in_scope)
+            }
             Self::ChangeMember { by: caller, member, .. } | Self::RemoveMember { by: caller, member } => {
                 is_known(*caller) && *member < model.members.len()
             }
@@ -170,7 +197,7 @@ impl Operation {
             Self::Read { by: caller, resource } => {
                 is_known(*caller)
                     && match resource {
-                        Resource::Key(key) => *key < model.keys.len(),
+                        Resource::Key(key) | Resource::KeyEvents(key) => *key < model.keys.len(),
                         Resource::Member(member) => *member < model.members.len(),
                         Resource::Project(project, _) => *project < model.projects.len(),
                         _ => true,
@@ -200,16 +227,17 @@ impl Model {
             }
             Operation::EndSession { by, session } => self.end_session(*by, *session),
             Operation::ChangePassword { by, current, new } => self.change_password(*by, *current, *new),
-            Operation::CreateKey { by, permissions, environment, scope, lifetime } => {
-                self.create_key(*by, permissions, *environment, scope, *lifetime)
+            Operation::CreateKey { by, permissions, environment, scope, allowed_ips, lifetime } => {
+                self.create_key(*by, permissions, *environment, scope, allowed_ips, *lifetime)
             }
+            Operation::ChangeKey { by, key, change } => self.change_key(*by, *key, change),
             Operation::RotateKey { by, key, grace_period } => self.rotate_key(*by, *key, *grace_period),
             Operation::RevokeKey { by, key } => {
                 let principal = self.authorize(*by, |principal| principal.may_manage_keys(Some(*key)))?;
-                if !self.reaches(&principal, *key) {
-                    return Err(404);
+                if !self.find_manageable_key(&principal, *key)?.revoked {
+                    self.keys[*key].revoked = true;
+                    self.record("api_key.revoked", *key, &principal);
                 }
-                self.keys[*key].revoked = true;
                 Ok(ModelResponse::without_content(204))
             }
             Operation::CreateMember { by, permissions } => {
@@ -306,51 +334,165 @@ impl Model {
         permissions: &Permissions,
         environment: Environment,
         scope: &Scope,
+        allowed_ips: &AllowedIps,
         lifetime: Option<i64>,
     ) -> Result<ModelResponse, u16> {
         let principal = self.authorize(by, |principal| principal.may_manage_keys(None))?;
-        let is_within_caller = match &principal.kind {
+        let may_use_environment = match &principal.kind {
             PrincipalKind::Session { .. } => true,
-            PrincipalKind::Key { environment: own, scope: outer, .. } => {
-                is_within(scope, outer) && (*own == Environment::Live || environment == Environment::Test)
+            PrincipalKind::Key { environment: own, .. } => {
+                *own == Environment::Live || environment == Environment::Test
             }
         };
-        if !permissions.is_subset(&principal.permissions) || !is_within_caller {
+        let is_within_caller = permissions.is_subset(&principal.permissions)
+            && is_within(scope, principal.scope())
+            && is_within(allowed_ips, principal.allowed_ips());
+        if !is_within_caller || !may_use_environment {
             return Err(403);
         }
         self.keys.push(Key {
             account: principal.account,
+            name: 0,
             permissions: permissions.clone(),
             environment,
             scope: scope.clone(),
+            allowed_ips: allowed_ips.clone(),
             expires_at: lifetime.map(|seconds| self.now + seconds),
+            disabled_by: None,
             revoked: false,
             secrets: vec![None],
             created_at: self.now,
+            created_by: principal.as_creator(),
         });
-        Ok(ModelResponse::with_entity(201, Entity::Key(self.keys.len() - 1)))
+        let key = self.keys.len() - 1;
+        self.record("api_key.created", key, &principal);
+        Ok(ModelResponse::with_entity(201, Entity::Key(key)))
     }
 
     fn rotate_key(&mut self, by: Caller, key: usize, grace_period: i64) -> Result<ModelResponse, u16> {
         let principal = self.authorize(by, |principal| principal.may_manage_keys(Some(key)))?;
-        if !self.reaches(&principal, key) {
-            return Err(404);
-        }
-        let now = self.now;
-        let rotated = &mut self.keys[key];
+        let rotated = self.find_manageable_key(&principal, key)?;
         if !principal.is_key(key) && !rotated.permissions.is_subset(&principal.permissions) {
             return Err(403);
         }
-        if rotated.revoked || rotated.has_expired(now) {
+        let now = self.now;
+        if rotated.revoked || rotated.has_expired(now) || rotated.disabled_by.is_some() {
             return Err(409);
         }
+        let rotated = &mut self.keys[key];
         let end = (now + grace_period).min(rotated.expires_at.unwrap_or(i64::MAX));
         // A third secret ends the first at once.
         for secret in &mut rotated.secrets {
             *secret = Some(secret.map_or(end, |earlier| earlier.min(now)));
         }
         rotated.secrets.push(None);
+        self.record("api_key.rotated", key, &principal);
         Ok(ModelResponse::with_entity(200, Entity::RotatedKey(key)))
+    }
+
+    fn change_key(&mut self, by: Caller, key: usize, change: &KeyChange) -> Result<ModelResponse, u16> {
+        let principal = self.authorize(by, |principal| principal.may_manage_keys(None))?;
+        let is_in_past = change.lifetime.flatten().is_some_and(|seconds| seconds <= 0);
+        if *change == KeyChange::default() || is_in_past {
+            return Err(400);
+        }
+        let before = self.find_manageable_key(&principal, key)?;
+        let mut after = before.clone();
+        after.name = change.name.unwrap_or(before.name);
+        if let Some(permissions) = &change.permissions {
+            after.permissions.clone_from(permissions);
+        }
+        if let Some(scope) = &change.scope {
+            after.scope.clone_from(scope);
+        }
+        if let Some(allowed_ips) = &change.allowed_ips {
+            after.allowed_ips.clone_from(allowed_ips);
+        }
+        if let Some(lifetime) = change.lifetime {
+            after.expires_at = lifetime.map(|seconds| self.now + seconds);
+        }
+        let is_admin_session = principal.is_session() && principal.has("admin");
+        after.disabled_by = match (change.disabled, before.disabled_by) {
+            (None, by) => by,
+            (Some(false), Some(DisabledBy::AdminSession)) if !is_admin_session => return Err(403),
+            (Some(false), _) => None,
+            (Some(true), _) if is_admin_session => Some(DisabledBy::AdminSession),
+            (Some(true), by) => by.or(Some(DisabledBy::Other)),
+        };
+        if principal.is_key(key) || !self.may_add(&principal, before, &after) {
+            return Err(403);
+        }
+        if before.revoked || before.has_expired(self.now) {
+            return Err(409);
+        }
+        if after != *before {
+            self.keys[key] = after;
+            self.record("api_key.changed", key, &principal);
+        }
+        Ok(ModelResponse::with_entity(200, Entity::Key(key)))
+    }
+
+    /// Returns true if everything that a key may do `after` a change, and could not do `before`, is something that the caller
+    /// may do.
+    fn may_add(&self, principal: &Principal, before: &Key, after: &Key) -> bool {
+        let end = |time: Option<i64>| time.unwrap_or(i64::MAX);
+        let is_extended = end(after.expires_at) > end(before.expires_at);
+        let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
+        let abilities_before = if is_extended || is_enabled {
+            BTreeSet::new()
+        } else {
+            self.abilities(&before.permissions, &before.scope, &before.allowed_ips)
+        };
+        let abilities_after = self.abilities(&after.permissions, &after.scope, &after.allowed_ips);
+        let of_caller = self.abilities(&principal.permissions, principal.scope(), principal.allowed_ips());
+        let ends_in_time = match principal.kind {
+            PrincipalKind::Session { .. } => true,
+            PrincipalKind::Key { expires_at, .. } => end(after.expires_at) <= end(expires_at),
+        };
+        (&abilities_after - &abilities_before).is_subset(&of_caller) && (ends_in_time || !is_extended)
+    }
+
+    /// Returns everything that a caller with this access may do: a permission, a project and an address. `None` stands for the
+    /// projects and addresses that the model does not have.
+    fn abilities(
+        &self,
+        permissions: &Permissions,
+        scope: &Scope,
+        allowed_ips: &AllowedIps,
+    ) -> BTreeSet<(&'static str, Option<usize>, Option<&'static str>)> {
+        let projects = (0..self.projects.len()).map(Some).chain([None]);
+        let projects: Vec<_> =
+            projects.filter(|one| is_within(&one.map(|one| [one].into()), scope)).collect();
+        let addresses = ADDRESSES.into_iter().map(Some).chain([None]);
+        let addresses: Vec<_> =
+            addresses.filter(|one| is_within(&one.map(|one| [one].into()), allowed_ips)).collect();
+        let mut abilities = BTreeSet::new();
+        for permission in permissions {
+            for project in &projects {
+                abilities.extend(addresses.iter().map(|address| (*permission, *project, *address)));
+            }
+        }
+        abilities
+    }
+
+    /// Returns the key if the caller may manage it, or else 404 if it does not exist for the caller, or 403.
+    fn find_manageable_key(&self, principal: &Principal, number: usize) -> Result<&Key, u16> {
+        if !self.reaches(principal, number) {
+            return Err(404);
+        }
+        let key = &self.keys[number];
+        let may_manage = match principal.kind {
+            PrincipalKind::Session { member, .. } => {
+                principal.has("admin") || key.created_by == Creator::Member(member)
+            }
+            PrincipalKind::Key { .. } => true,
+        };
+        if may_manage { Ok(key) } else { Err(403) }
+    }
+
+    /// Adds an event about a key to the audit trail.
+    fn record(&mut self, name: &'static str, key: usize, principal: &Principal) {
+        self.key_events.push(KeyEvent { name, key, by: principal.as_creator() });
     }
 
     fn change_member(
@@ -430,7 +572,9 @@ impl Model {
             Resource::Sessions => principal.is_session(),
             Resource::Keys => principal.may_manage_keys(None),
             Resource::Key(key) => principal.may_manage_keys(Some(key)),
-            Resource::Members | Resource::Member(_) | Resource::Events => principal.is_account_admin(),
+            Resource::Members | Resource::Member(_) | Resource::Events | Resource::KeyEvents(_) => {
+                principal.is_account_admin()
+            }
             Resource::Projects(environment) => principal.has("read") && principal.can_use(environment),
         };
         if let Resource::Project(project, environment) = resource {
@@ -441,6 +585,14 @@ impl Model {
         let entities = match resource {
             Resource::Me => return Ok(ModelResponse::with_entity(200, Entity::Me(by))),
             Resource::Events => return Ok(ModelResponse::without_content(200)),
+            Resource::KeyEvents(key) => {
+                let events = self.key_events.iter().filter(|event| {
+                    self.keys[event.key].account == principal.account
+                        && (event.key == key || event.by == Creator::Key(key))
+                });
+                let events = events.map(|event| (event.name, event.key)).collect();
+                return Ok(ModelResponse { status: 200, content: Content::KeyEvents(events) });
+            }
             Resource::Key(key) if self.reaches(&principal, key) => {
                 return Ok(ModelResponse::with_entity(200, Entity::Key(key)));
             }
