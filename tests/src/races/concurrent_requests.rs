@@ -193,13 +193,17 @@ async fn change_concurrently(service: &Arc<OwnService>, changes: Vec<Change>) {
             sleep(Duration::from_millis(change.delay)).await;
             let Some(mut fields) = change.fields else {
                 let rotated = service.post(&format!("{path}/rotate"), &by, json!({})).await;
-                assert!([200, 409, 429].contains(&rotated.status), "{}", rotated.text);
+                assert!([200, 409, 429, 503].contains(&rotated.status), "{}", rotated.text);
                 return None;
             };
             fields["name"] = json!(format!("Change {n}"));
             let response = service.patch(&path, &by, fields.clone()).await;
             match (response.status, change.is_by_key) {
-                (200, _) => Some((text(&fields, "name").to_owned(), (fields, response.body))),
+                // 503 if the write was contended for too long. Then the change may still have been made.
+                (200 | 503, _) => {
+                    let body = (response.status == 200).then_some(response.body);
+                    Some((text(&fields, "name").to_owned(), (fields, body)))
+                }
                 // 403 if an admin's session disabled the key, and 429 if the counter of the calling key was contended.
                 (409, _) | (403 | 429, true) => None,
                 (status, _) => panic!("{fields} got {status}"),
@@ -228,11 +232,14 @@ async fn change_concurrently(service: &Arc<OwnService>, changes: Vec<Change>) {
                 name => expected[name] = value.clone(),
             }
         }
-        assert_eq!(shown(&response), shown(&expected), "the response to {fields}");
+        if let Some(response) = response {
+            assert_eq!(shown(&response), shown(&expected), "the response to {fields}");
+        }
         let mut recorded = event.clone();
         recorded["status"] = json!(if event["disabled"] == true { "disabled" } else { "active" });
         assert_eq!(shown(&recorded), shown(&expected), "the event of {fields}");
     }
+    successful.retain(|_, (_, response)| response.is_some());
     assert_eq!(successful, BTreeMap::new(), "these changes have no event");
     let stored = service.get(&key_path(&record), &account.session).await.expect(200);
     assert_eq!(shown(&stored), shown(&expected));
@@ -242,7 +249,7 @@ async fn change_concurrently(service: &Arc<OwnService>, changes: Vec<Change>) {
 fn concurrent_changes_of_a_key_are_in_the_order_of_their_events_and_none_is_lost() {
     let runtime = Runtime::new().expect("a runtime");
     let service = Arc::new(runtime.block_on(OwnService::start()));
-    seeded::cases(32, &vec(change(), 48), |_, changes| {
+    seeded::cases(64, &vec(change(), 32), |_, changes| {
         runtime.block_on(change_concurrently(&service, changes));
     });
 }
