@@ -190,7 +190,7 @@ impl Key {
 }
 
 /// Returns true if `outer` contains all projects or addresses of `inner`. `None` contains all.
-fn is_within<T: Ord>(inner: &Option<BTreeSet<T>>, outer: &Option<BTreeSet<T>>) -> bool {
+fn is_within<T: Ord>(inner: Option<&BTreeSet<T>>, outer: Option<&BTreeSet<T>>) -> bool {
     match (inner, outer) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -420,8 +420,8 @@ impl Model {
                     *own == number
                         || (principal.has("admin")
                             && *environment == key.environment
-                            && is_within(&key.scope, scope)
-                            && is_within(&key.allowed_ips, allowed_ips))
+                            && is_within(key.scope.as_ref(), scope.as_ref())
+                            && is_within(key.allowed_ips.as_ref(), allowed_ips.as_ref()))
                 }
             }
     }

@@ -345,8 +345,8 @@ impl Model {
             }
         };
         let is_within_caller = permissions.is_subset(&principal.permissions)
-            && is_within(scope, principal.scope())
-            && is_within(allowed_ips, principal.allowed_ips());
+            && is_within(scope.as_ref(), principal.scope().as_ref())
+            && is_within(allowed_ips.as_ref(), principal.allowed_ips().as_ref());
         if !is_within_caller || !may_use_environment {
             return Err(403);
         }
@@ -460,12 +460,18 @@ impl Model {
         scope: &Scope,
         allowed_ips: &AllowedIps,
     ) -> BTreeSet<(&'static str, Option<usize>, Option<&'static str>)> {
+        let includes_project = |project: &Option<usize>| {
+            scope.as_ref().is_none_or(|scope| project.is_some_and(|project| scope.contains(&project)))
+        };
+        let includes_address = |address: &Option<&'static str>| {
+            allowed_ips
+                .as_ref()
+                .is_none_or(|allowed| address.is_some_and(|address| allowed.contains(address)))
+        };
         let projects = (0..self.projects.len()).map(Some).chain([None]);
-        let projects: Vec<_> =
-            projects.filter(|one| is_within(&one.map(|one| [one].into()), scope)).collect();
+        let projects: Vec<_> = projects.filter(includes_project).collect();
         let addresses = ADDRESSES.into_iter().map(Some).chain([None]);
-        let addresses: Vec<_> =
-            addresses.filter(|one| is_within(&one.map(|one| [one].into()), allowed_ips)).collect();
+        let addresses: Vec<_> = addresses.filter(includes_address).collect();
         let mut abilities = BTreeSet::new();
         for permission in permissions {
             for project in &projects {
