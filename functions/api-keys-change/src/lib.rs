@@ -62,6 +62,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "null and a field that is left out differ")]
 #[schemars(transform = without_defaults, extend("minProperties" = 1))]
 struct KeyPatch {
     #[serde(default, deserialize_with = "present")]

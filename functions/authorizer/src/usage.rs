@@ -61,7 +61,9 @@ pub(crate) async fn record_key_use(
     let reserved = best_effort(app.store.reserve_quota(key, batch, quota, &report)).await;
     if !matches!(reserved, Some(Ok(_))) {
         // Nothing was reported, as far as this execution environment knows.
-        unreported.into_iter().for_each(|used| leases.remember_previous_secret_use(key.id, used));
+        for used in unreported {
+            leases.remember_previous_secret_use(key.id, used);
+        }
     }
     let Some(reserved) = reserved else { return Ok(None) };
     if matches!(reserved, Err(NoReservation::Contended)) {

@@ -215,9 +215,8 @@ mod tests {
     }
 
     fn any_creator() -> impl Strategy<Value = Creator> {
-        prop_oneof!["user_000000000000000[12]", "key_0000000000000002"].prop_map(|id| {
-            id.parse().map(Creator::Member).unwrap_or_else(|_| Creator::ApiKey(id.parse().unwrap()))
-        })
+        prop_oneof!["user_000000000000000[12]", "key_0000000000000002"]
+            .prop_map(|id| id.parse().map_or_else(|_| Creator::ApiKey(id.parse().unwrap()), Creator::Member))
     }
 
     proptest! {

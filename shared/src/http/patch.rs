@@ -36,6 +36,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    #[expect(clippy::option_option, reason = "null and a field that is left out differ")]
     #[schemars(transform = without_defaults)]
     struct Patch {
         #[serde(default, deserialize_with = "present")]

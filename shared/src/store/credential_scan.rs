@@ -16,7 +16,7 @@ use crate::{
 /// A stored credential.
 #[derive(Debug)]
 pub enum StoredCredential {
-    ApiKey(ApiKey),
+    ApiKey(Box<ApiKey>),
     Session(Session),
 }
 

@@ -153,10 +153,12 @@ async fn credentials_and_lists_of_the_previous_version_work() {
         let page = service.get(&format!("/v1/{list}"), &session).await.expect(200);
         assert!(page["data"].as_array().is_some_and(|entities| !entities.is_empty()), "{list}: {page}");
     }
-    // An idempotent request of the previous version is replayed.
-    let create = service.request("POST", "/v1/api-keys").with(&session).header("Idempotency-Key", "one");
-    let replayed = create.json(&idempotent_body()).send().await;
-    assert_eq!(replayed.header("Idempotency-Replayed"), Some("true"));
+    // The replayed response of the previous version lacks the new fields, so it does not match the OpenAPI document.
+    let authorization = format!("Authorization: {}", session.0);
+    let headers = [&*authorization, "Content-Type: application/json", "Idempotency-Key: one"];
+    let body = idempotent_body().to_string();
+    let replayed = service.exchange("POST /v1/api-keys", &headers.map(str::as_bytes), &body).await;
+    assert!(replayed.to_ascii_lowercase().contains("\r\nidempotency-replayed: true\r\n"), "{replayed}");
 }
 
 #[tokio::test]
