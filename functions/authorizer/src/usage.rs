@@ -61,7 +61,7 @@ pub(crate) async fn record_key_use(
     let reserved = best_effort(app.store.reserve_quota(key, batch, quota, &report)).await;
     if !matches!(reserved, Some(Ok(_))) {
         // Nothing was reported, as far as this execution environment knows.
-        for used in unreported {
+        if let Some(used) = unreported {
             leases.remember_previous_secret_use(key.id, used);
         }
     }
