@@ -1,6 +1,6 @@
 //! `GET /v1/api-keys`: lists the account's API keys.
 
-use std::{str::FromStr, sync::Arc};
+use std::{iter, str::FromStr, sync::Arc};
 
 use schemars::json_schema;
 use shared::{
@@ -11,7 +11,11 @@ use shared::{
         openapi::{Credentials, Location, Operation, Parameter, Success, Tag, schema_of},
         views::{ApiKeyView, PageView},
     },
-    primitives::pagination::List,
+    model::{
+        api_key::{ApiKey, KeyStatus},
+        creator::Creator,
+    },
+    primitives::{environment::Environment, id::AccountId, pagination::List, timestamp::Timestamp},
     runtime::{app::App, function::Function},
 };
 
@@ -21,7 +25,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "listApiKeys",
     summary: "List API keys",
-    description: "Returns the account's API keys without their secrets, newest first. Requires a session, or an API key with `admin`. An API key only gets the keys that it can access.",
+    description: "Returns the account's API keys without their secrets, newest first. Requires a session, or an API key with `admin`. An API key only gets the keys that it can access. With a filter, a page may contain fewer keys than `limit`, even none, although `next_cursor` is not null. A cursor belongs to the filters of its request: with other filters, it is a 400.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[
@@ -30,8 +34,20 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         Parameter {
             name: "status",
             location: Location::Query,
-            description: "Which keys to return. If left out, revoked keys are not returned. `all` includes them.",
-            schema: |_| json_schema!({"const": "all"}),
+            description: "Only return keys with this status. If left out, all keys except revoked ones are returned. `all` includes them.",
+            schema: |_| json_schema!({"enum": KeyStatus::ALL.map(KeyStatus::as_str).into_iter().chain([ALL]).collect::<Vec<_>>()}),
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            description: "Only return keys of this type.",
+            schema: schema_of::<Environment>,
+        },
+        Parameter {
+            name: "created_by",
+            location: Location::Query,
+            description: "Only return keys that this member or this API key created itself: keys whose `created_by` is this id.",
+            schema: schema_of::<Creator>,
         },
     ],
     body: None,
@@ -47,27 +63,90 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, OPERATIONS, handle)
 }
 
-/// The value of the query parameter `status`: it is always `all`.
-struct AllStatuses;
+/// The value of the query parameter `status` that stands for every status.
+const ALL: &str = "all";
 
-impl FromStr for AllStatuses {
-    type Err = &'static str;
+/// The value of the query parameter `status`.
+#[derive(Clone, Copy)]
+enum StatusFilter {
+    All,
+    One(KeyStatus),
+}
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        if text == "all" { Ok(Self) } else { Err("must be `all` if it is given") }
+impl StatusFilter {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::All => ALL,
+            Self::One(status) => status.as_str(),
+        }
+    }
+}
+
+impl FromStr for StatusFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == ALL {
+            return Ok(Self::All);
+        }
+        let status = KeyStatus::ALL.into_iter().find(|status| status.as_str() == text);
+        let names = || KeyStatus::ALL.map(KeyStatus::as_str).join(", ");
+        status.map(Self::One).ok_or_else(|| format!("must be one of {}, {ALL}", names()))
+    }
+}
+
+/// The keys that a request asks for.
+struct Filter {
+    /// `None` stands for every status except revoked.
+    status: Option<StatusFilter>,
+    environment: Option<Environment>,
+    created_by: Option<Creator>,
+}
+
+impl Filter {
+    fn of(request: &Request) -> Result<Self, Error> {
+        Ok(Self {
+            status: request.query("status")?,
+            environment: request.query("type")?,
+            created_by: request.query("created_by")?,
+        })
+    }
+
+    fn matches(&self, key: &ApiKey, now: Timestamp) -> bool {
+        let has_status = match self.status {
+            None => !key.is_revoked(),
+            Some(StatusFilter::All) => true,
+            Some(StatusFilter::One(status)) => key.status(now) == status,
+        };
+        has_status
+            && self.environment.is_none_or(|environment| key.environment == environment)
+            && self.created_by.is_none_or(|creator| key.created_by == Some(creator))
+    }
+
+    /// Returns the list of the matching keys. Each filter has its own list, because a cursor of another filter would skip the
+    /// keys before it.
+    fn list(&self, account: AccountId) -> List {
+        let Self { status, environment, created_by } = self;
+        let parts = [
+            status.map(|status| format!("status={}", status.as_str())),
+            environment.map(|environment| format!("type={}", environment.as_str())),
+            created_by.map(|creator| format!("created_by={creator}")),
+        ];
+        let name = iter::once("api-keys".to_owned()).chain(parts.into_iter().flatten());
+        List::new(name.collect::<Vec<_>>().join("/"), account)
     }
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let with_revoked = request.query::<AllStatuses>("status")?.is_some();
+    let filter = Filter::of(&request)?;
     let account_id = principal.account_id();
-    let list = List::new("api-keys", account_id);
+    let list = filter.list(account_id);
     let paging = request.paging(&list)?;
+    let now = app.clock.now();
     let keys = app
         .store
-        .keys(account_id, &paging, |key| reaches_key(&principal, key) && (with_revoked || !key.is_revoked()))
+        .keys(account_id, &paging, |key| reaches_key(&principal, key) && filter.matches(key, now))
         .await?;
-    let now = app.clock.now();
     let page = PageView::new(keys, &list, |key| ApiKeyView::new(key, now));
     Ok(http::json(StatusCode::OK, &page))
 }

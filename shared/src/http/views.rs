@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     model::{
-        api_key::ApiKey,
+        api_key::{ApiKey, KeyStatus},
         audit_event::{Action, Actor, AuditEvent},
         creator::Creator,
         member::{Member, MemberStatus},
@@ -48,7 +48,7 @@ pub struct ApiKeyView {
     /// The first and the last characters of the current secret, to tell keys apart.
     hint: String,
     /// Whether the key can be used.
-    status: Status,
+    status: KeyStatus,
     /// When the key was created.
     created_at: Timestamp,
     /// The member or the API key that created the key, or null for older keys.
@@ -87,40 +87,16 @@ pub struct WithSecret<'a, R> {
     pub key: Option<&'a str>,
 }
 
-/// The status of an API key.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "KeyStatus")]
-enum Status {
-    /// The key can be used.
-    Active,
-    /// The key can't be used, because its `expires_at` has passed.
-    Expired,
-    /// The key can't be used until it is enabled.
-    Disabled,
-    /// The key was revoked and can never be used again.
-    Revoked,
-}
-
 impl ApiKeyView {
     /// Returns the view of `key`, with its status at the time `now`.
     #[must_use]
     pub fn new(key: ApiKey, now: Timestamp) -> Self {
-        let status = if key.is_revoked() {
-            Status::Revoked
-        } else if key.has_expired(now) {
-            Status::Expired
-        } else if key.disabled_by.is_some() {
-            Status::Disabled
-        } else {
-            Status::Active
-        };
         let previous_secret = key.previous_secret(now).map(|previous| PreviousSecretView {
             expires_at: previous.ends_at,
             last_used_at: previous.last_used_at,
         });
         Self {
-            status,
+            status: key.status(now),
             previous_secret,
             scope: (&key.scope).into(),
             allowed_ips: key.allowed_ips.into(),

@@ -2,6 +2,7 @@
 
 use std::{iter, net::IpAddr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -88,6 +89,34 @@ pub enum DisabledBy {
     AdminSession,
     /// Another session, or an API key.
     Other,
+}
+
+/// The status of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// The key can be used.
+    Active,
+    /// The key can't be used, because its `expires_at` has passed.
+    Expired,
+    /// The key can't be used until it is enabled.
+    Disabled,
+    /// The key was revoked and can never be used again.
+    Revoked,
+}
+
+impl KeyStatus {
+    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Disabled, Self::Revoked];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 /// What a key may do, with which data, and from which addresses.
@@ -191,6 +220,20 @@ impl ApiKey {
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
+    }
+
+    /// Returns the status at the time `now`: the first that applies of revoked, expired, disabled and active.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> KeyStatus {
+        if self.is_revoked() {
+            KeyStatus::Revoked
+        } else if self.has_expired(now) {
+            KeyStatus::Expired
+        } else if self.disabled_by.is_some() {
+            KeyStatus::Disabled
+        } else {
+            KeyStatus::Active
+        }
     }
 
     #[must_use]
@@ -404,6 +447,13 @@ pub(crate) mod tests {
     fn rotation_of_a_key_with_an_unknown_restriction_is_rejected() {
         let restricted = ApiKey { restrictions: restrictions(&["unknown"]), ..api_key() };
         assert_eq!(rotated(&restricted, "two", 1, 10).unwrap_err(), NotChangeable::Restricted);
+    }
+
+    #[test]
+    fn status_names_are_those_of_responses() {
+        for status in KeyStatus::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
     }
 
     #[test]

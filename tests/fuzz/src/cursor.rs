@@ -9,6 +9,9 @@ static LISTS: LazyLock<Vec<List>> = LazyLock::new(|| {
     let of_account = |account: &'static str| {
         [
             "api-keys",
+            "api-keys/status=all",
+            "api-keys/status=active/type=live",
+            "api-keys/created_by=user_0VpZbQ9sWm40aYeK",
             "members",
             "audit-events",
             "audit-events/key_0VpZbQ3kd81xTq7M",

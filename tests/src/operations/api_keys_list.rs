@@ -118,6 +118,53 @@ async fn expired_key_is_listed_as_expired() {
 }
 
 #[tokio::test]
+async fn filters_select_keys_by_status_type_and_creator() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (other, other_id) = service.member(&account.session, &["read", "admin"]).await;
+    let soon = service.time.in_seconds(60);
+    let mut created = Vec::new();
+    let (parent, record) = service.key(&account.session, json!({})).await;
+    created.push(record.clone());
+    created.push(service.key(&account.session, json!({"type": "test", "expires_at": soon})).await.1);
+    created.push(service.key(&account.session, json!({"expires_at": soon})).await.1);
+    created.push(service.key(&other, json!({"permissions": ["read"]})).await.1);
+    created.push(service.key(&parent, json!({"type": "test"})).await.1);
+    created.push(service.key(&parent, json!({})).await.1);
+    service.patch(&key_path(&created[3]), &account.session, json!({"disabled": true})).await.expect(200);
+    service.delete(&key_path(&created[4]), &account.session).await.expect(204);
+    service.delete(&key_path(&created[2]), &account.session).await.expect(204);
+    service.time.pass(60);
+
+    let by = |id: &str| format!("created_by={id}");
+    let (member, key) = (by(&account.user_id), by(text(&record, "id")));
+    for (query, expected) in [
+        (String::new(), vec![5, 3, 1, 0]),
+        ("status=all".to_owned(), vec![5, 4, 3, 2, 1, 0]),
+        ("status=active".to_owned(), vec![5, 0]),
+        ("status=expired".to_owned(), vec![1]),
+        ("status=disabled".to_owned(), vec![3]),
+        // A revoked key that has also expired counts as revoked.
+        ("status=revoked".to_owned(), vec![4, 2]),
+        ("type=live".to_owned(), vec![5, 3, 0]),
+        ("type=test".to_owned(), vec![1]),
+        ("type=test&status=all".to_owned(), vec![4, 1]),
+        (member.clone(), vec![1, 0]),
+        (by(&other_id), vec![3]),
+        (key.clone(), vec![5]),
+        (format!("{key}&status=revoked"), vec![4]),
+        (format!("{member}&status=active&type=live"), vec![0]),
+        (by("user_0000000000000000"), vec![]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|index: &usize| text(&created[*index], "id")).collect();
+        for limit in [1, 2, 100] {
+            let listed = service.ids(&format!("{PATH}?{query}"), &account.session, limit).await;
+            assert_eq!(listed, expected, "{query}, {limit}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn parameter_out_of_range_or_repeated_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
@@ -130,7 +177,7 @@ async fn parameter_out_of_range_or_repeated_returns_400() {
         ("limit=", "limit"),
         ("limit=18446744073709551617", "limit"),
         ("limit=1&limit=2", "limit"),
-        ("status=revoked", "status"),
+        ("status=idle", "status"),
         ("status=ALL", "status"),
         ("status=", "status"),
         ("status=all&status=all", "status"),
