@@ -8,3 +8,4 @@ pub mod denial;
 pub mod principal;
 pub mod reported_credential;
 pub mod revoked_keys;
+pub mod routes;

@@ -25,6 +25,8 @@ pub struct Caller {
     key: String,
     /// The secret of another key.
     leaked: String,
+    /// A key for bulk revocation, so that the other one stays active.
+    revoked_key: String,
     project: String,
     member: String,
     /// Addresses of no member: one for a new member, one for the first member of a new account.
@@ -43,6 +45,7 @@ impl Caller {
         let sessions = service.ids("/v1/auth/sessions", &other, 2).await;
         let (_, key) = service.key(&session, json!({})).await;
         let (_, leaked) = service.key(&session, json!({})).await;
+        let (_, revoked_key) = service.key(&session, json!({})).await;
         let project = service.project(&session).await;
         let (_, member) = service.member(&session, &["read", "admin"]).await;
         Self {
@@ -53,6 +56,7 @@ impl Caller {
             other_session: sessions[1].clone(),
             key: text(&key, "id").to_owned(),
             leaked: text(&leaked, "key").to_owned(),
+            revoked_key: text(&revoked_key, "id").to_owned(),
             project,
             member,
             unused_addresses: [new_address(), new_address()],
@@ -70,6 +74,10 @@ impl Caller {
             ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
             ("PATCH", "/v1/api-keys/{key_id}") => {
                 json!({"permissions": ["read"], "allowed_ips": ["127.0.0.1"]})
+            }
+            ("POST", "/v1/api-keys/revoke") => json!({"ids": [self.revoked_key]}),
+            ("POST", "/v1/api-keys/{key_id}/simulate") => {
+                json!({"method": "GET", "path": "/v1/projects", "ip_address": "192.0.2.1"})
             }
             ("POST", "/v1/members") => {
                 let email = &self.unused_addresses[0];

@@ -26,11 +26,13 @@ const TABLE: &str = "
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+1     2+0    0      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
-    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     3+10    2+9    1      201    yes
+    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     3+12    2+11   1      201    yes
+    POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+6     2+0    1      200    no
     GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+0     3+1    0      200    no
     PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     4+10    3+9    1      200    yes
     POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     4+10    3+9    1      200    yes
-    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+4     3+5    1      204    yes
+    POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
+    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+6     3+7    1      204    yes
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no
     POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+1     2+2    0      201    yes
     GET      /v1/projects/{project_id}      +---+ +---+ +-     +---+   +     4+0     3+1    0      200    no
@@ -46,7 +48,7 @@ const TABLE: &str = "
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
-    POST     /v1/credentials/revoke         -                           1+4     -      1      202    no
+    POST     /v1/credentials/revoke         -                           1+6     -      1      202    no
     POST     /v1/auth/login                 -                           5+13    -      1      200+1  no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200+1  no

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 
 use crate::{
     authorization::{
-        denial::{Forbidden, Unauthenticated},
+        denial::{Denial, Forbidden, Unauthenticated},
         principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
+        routes::PROJECT,
     },
     credentials::{
         digest::TokenDigest,
@@ -79,6 +80,15 @@ pub enum Denied {
     UnknownPepper(#[from] UnknownPepper),
 }
 
+impl From<Denial> for Denied {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Unauthenticated(reason) => reason.into(),
+            Denial::Forbidden(reason) => reason.into(),
+        }
+    }
+}
+
 /// Decides on a request with an API key, and returns the caller if the request is authorized.
 ///
 /// # Errors
@@ -90,8 +100,42 @@ pub fn authorize_key(
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Principal, Denied> {
+    let secret = verify_secret(&loaded.key, token, peppers, now)?;
+    Ok(decide_on_key(request, loaded, secret, now)?)
+}
+
+/// Decides on a request as if it were sent with the current secret of an API key.
+///
+/// # Errors
+/// Returns an error if the request would not be authorized.
+pub fn simulate_key(
+    request: &AuthorizationRequest<'_>,
+    loaded: &LoadedKey,
+    now: Timestamp,
+) -> Result<Principal, Denial> {
+    let KeyState::Active { generation, .. } = loaded.key.state else {
+        return Err(Unauthenticated::Revoked.into());
+    };
+    let secret = VerifiedSecret { age: SecretAge::Current, generation };
+    decide_on_key(request, loaded, secret, now)
+}
+
+/// A secret of a key that is valid, as far as only the secret matters.
+#[derive(Clone, Copy)]
+struct VerifiedSecret {
+    age: SecretAge,
+    /// The number of rotations of the key before this secret.
+    generation: u32,
+}
+
+/// Decides on a request with a secret of an API key that was verified.
+fn decide_on_key(
+    request: &AuthorizationRequest<'_>,
+    loaded: &LoadedKey,
+    secret: VerifiedSecret,
+    now: Timestamp,
+) -> Result<Principal, Denial> {
     let LoadedKey { key, account } = loaded;
-    let (secret, generation) = verify_secret(key, token, peppers, now)?;
     check_key(key, account, now)?;
     if !key.allowed_ips.allows(request.source_ip) {
         return Err(Forbidden::AddressNotAllowed.into());
@@ -105,9 +149,9 @@ pub fn authorize_key(
         scope: key.scope.clone(),
         allowed_ips: key.allowed_ips.clone(),
         expires_at: key.expires_at,
-        secret,
-        generation,
-        deprecation: key.previous_secret(now).filter(|_| secret == SecretAge::Previous).map(Into::into),
+        secret: secret.age,
+        generation: secret.generation,
+        deprecation: key.previous_secret(now).filter(|_| secret.age == SecretAge::Previous).map(Into::into),
         revision: key.revision,
         originating_member: key.originating_member,
     });
@@ -185,21 +229,21 @@ pub fn deny_unknown_session(token: &SessionToken<'_>, peppers: &Peppers) -> Deni
     }
 }
 
-/// Verifies the token against the secrets of `key`. Returns which secret it contains, and that secret's generation.
+/// Verifies the token against the secrets of `key`, and returns the secret that it contains.
 fn verify_secret(
     key: &ApiKey,
     token: &ApiKeyToken<'_>,
     peppers: &Peppers,
     now: Timestamp,
-) -> Result<(SecretAge, u32), Denied> {
+) -> Result<VerifiedSecret, Denied> {
     let matching = find_matching_secret(Some(&key.state), token, peppers, now)?;
     let KeyState::Active { previous, generation, .. } = &key.state else {
         return Err(Unauthenticated::Revoked.into());
     };
     match (matching, previous) {
-        (Some(SecretAge::Current), _) => Ok((SecretAge::Current, *generation)),
-        (Some(SecretAge::Previous), Some(PreviousSecret { ends_at, .. })) if now < *ends_at => {
-            Ok((SecretAge::Previous, generation.saturating_sub(1)))
+        (Some(age @ SecretAge::Current), _) => Ok(VerifiedSecret { age, generation: *generation }),
+        (Some(age @ SecretAge::Previous), Some(PreviousSecret { ends_at, .. })) if now < *ends_at => {
+            Ok(VerifiedSecret { age, generation: generation.saturating_sub(1) })
         }
         (Some(SecretAge::Previous), _) => Err(Unauthenticated::SecretReplaced.into()),
         (None, _) => Err(Unauthenticated::WrongSecret.into()),
@@ -242,6 +286,8 @@ enum Rule {
     AnyCredential,
     /// Sessions only.
     Session,
+    /// Sessions with `admin`.
+    AdminSession,
     /// Sessions, and keys with `admin`.
     SessionOrAdminKey,
     /// Sessions, keys with `admin`, and the key that the path names.
@@ -258,7 +304,6 @@ enum Rule {
 /// Returns the rule of a route, or `None` if the route has no rule. This is the only place that assigns rules to routes.
 /// `HEAD` has the rule of `GET`.
 fn rule(method: &str, route: &str) -> Option<Rule> {
-    const PROJECT: &str = "/v1/projects/{project_id}";
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, route) {
         ("GET", "/v1/auth/me") => Rule::AnyCredential,
@@ -266,7 +311,9 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         | ("GET", "/v1/auth/sessions")
         | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
-        ("GET" | "DELETE", "/v1/api-keys/{key_id}") | ("POST", "/v1/api-keys/{key_id}/rotate") => {
+        ("POST", "/v1/api-keys/revoke") => Rule::AdminSession,
+        ("GET" | "DELETE", "/v1/api-keys/{key_id}")
+        | ("POST", "/v1/api-keys/{key_id}/rotate" | "/v1/api-keys/{key_id}/simulate") => {
             Rule::SessionOrAdminKeyOrItself
         }
         ("GET", "/v1/audit-events")
@@ -308,16 +355,16 @@ fn check_rule(
             Err(Forbidden::MissingPermission(permission))
         }
     };
-    match (rule(request.method, request.route).ok_or(Forbidden::NoRule)?, principal) {
+    match (rule(request.method, request.route).ok_or(Forbidden::NoRoute)?, principal) {
         (Rule::AnyCredential, _)
         | (
             Rule::Session | Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself,
             Principal::Session(_),
         ) => Ok(()),
-        (Rule::Session, Principal::ApiKey(_)) => Err(Forbidden::WrongCredential),
+        (Rule::Session | Rule::AdminSession, Principal::ApiKey(_)) => Err(Forbidden::WrongCredential),
         (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key)) if request.names_key(key.key_id) => Ok(()),
         (Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(_))
-        | (Rule::AccountAdmin, Principal::Session(_)) => require(Permission::Admin),
+        | (Rule::AdminSession | Rule::AccountAdmin, Principal::Session(_)) => require(Permission::Admin),
         (Rule::AccountAdmin, Principal::ApiKey(key)) => {
             require(Permission::Admin)?;
             if key.environment == Environment::Test {
@@ -326,14 +373,14 @@ fn check_rule(
             if key.scope == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
         (Rule::Projects, _) => {
-            require(required_permission(request.method).ok_or(Forbidden::NoRule)?)?;
+            require(required_permission(request.method).ok_or(Forbidden::NoRoute)?)?;
             request.check_environments(principal)?;
             // A scoped key sees only its own projects in the list. A new project would be outside its scope.
             let is_list = matches!(request.method, "GET" | "HEAD");
             if is_list || *principal.scope() == Scope::All { Ok(()) } else { Err(Forbidden::OutsideScope) }
         }
         (Rule::Project, _) => {
-            require(required_permission(request.method).ok_or(Forbidden::NoRule)?)?;
+            require(required_permission(request.method).ok_or(Forbidden::NoRoute)?)?;
             request.check_environments(principal)?;
             if request.names_project_within(principal.scope()) {
                 Ok(())

@@ -1,5 +1,10 @@
-//! The reasons why a request is denied. They appear in the log only, never in a response. The operations guide
-//! (`docs/operations.md`) lists their texts.
+//! The reasons why a request is denied. The log contains their texts, and the operations guide (`docs/operations.md`) lists
+//! them. The response to a denied request never contains its reason. Only a simulation shows it, as a [`DenialReason`].
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
 
 use crate::{credentials::token::MalformedToken, primitives::permission::Permission};
 
@@ -72,6 +77,92 @@ pub enum Forbidden {
     #[error("exceeds the caller's access")]
     ExceedsCaller,
     /// The authorizer has no rule for the route and method.
-    #[error("no rule for the route")]
-    NoRule,
+    #[error("no route")]
+    NoRoute,
+}
+
+/// The reason why a request is denied, without the case that no decision was possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The credential is not valid: 401.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The credential is valid, but the caller may not make this request: 403.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+}
+
+/// The reasons of denials whose credential is a known secret of an API key, each with its description for API users.
+const OF_A_KNOWN_KEY: [(Denial, &str); 14] = [
+    (Denial::Unauthenticated(Unauthenticated::Revoked), "The key was revoked."),
+    (Denial::Unauthenticated(Unauthenticated::Expired), "The key has expired."),
+    (
+        Denial::Unauthenticated(Unauthenticated::UnknownRestriction),
+        "The key or its account has a restriction that this version of the service does not know.",
+    ),
+    (Denial::Unauthenticated(Unauthenticated::Disabled), "The key is disabled."),
+    (Denial::Forbidden(Forbidden::AddressNotAllowed), "The key's `allowed_ips` do not contain the address."),
+    (Denial::Forbidden(Forbidden::AccountSuspended), "The account is suspended."),
+    (
+        Denial::Forbidden(Forbidden::NoRoute),
+        "There is no route with this path and method. The real request gets 404 from this API, and 403 from another API that uses the same authorizer.",
+    ),
+    (Denial::Forbidden(Forbidden::WrongCredential), "The route requires a session."),
+    missing_permission(Permission::Read, "The key lacks the permission `read`."),
+    missing_permission(Permission::Write, "The key lacks the permission `write`."),
+    missing_permission(Permission::Delete, "The key lacks the permission `delete`."),
+    missing_permission(Permission::Admin, "The key lacks the permission `admin`."),
+    (
+        Denial::Forbidden(Forbidden::WrongEnvironment),
+        "The query names an environment other than the key's, or the route is not available to test keys.",
+    ),
+    (
+        Denial::Forbidden(Forbidden::OutsideScope),
+        "The key's scope does not include the project, or the route is not available to keys with a scope.",
+    ),
+];
+
+const fn missing_permission(permission: Permission, description: &'static str) -> (Denial, &'static str) {
+    (Denial::Forbidden(Forbidden::MissingPermission(permission)), description)
+}
+
+/// The name of a denial in the API: the words of its text in the log, separated by `_`, such as `address_not_allowed` or
+/// `missing_permission_read`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DenialReason(pub Denial);
+
+impl DenialReason {
+    /// Returns each reason of a denied request with a known key, with its description for API users.
+    pub fn of_a_known_key() -> impl Iterator<Item = (Self, &'static str)> {
+        OF_A_KNOWN_KEY.into_iter().map(|(denial, description)| (Self(denial), description))
+    }
+
+    #[must_use]
+    pub fn name(self) -> String {
+        self.0.to_string().replace(": ", "_").replace(' ', "_")
+    }
+}
+
+impl Serialize for DenialReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl JsonSchema for DenialReason {
+    fn schema_name() -> Cow<'static, str> {
+        "DenialReason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let variants: Vec<_> = Self::of_a_known_key()
+            .map(|(reason, description)| {
+                json_schema!({"type": "string", "const": reason.name(), "description": description})
+            })
+            .collect();
+        json_schema!({
+            "description": "Why a request with an API key is denied. If several reasons apply, it is the first of this list.",
+            "oneOf": variants,
+        })
+    }
 }

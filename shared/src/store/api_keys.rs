@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization::principal::Principal,
@@ -13,7 +13,7 @@ use crate::{
         restrictions::Restrictions,
     },
     primitives::{
-        id::{AccountId, KeyId},
+        id::{AccountId, KeyId, UserId},
         pagination::{Page, Paging},
         quota::{Counter, Quota},
         timestamp::Timestamp,
@@ -33,7 +33,7 @@ use crate::{
         },
         error::StoreError,
         idempotency_records::result_write,
-        keys::{self, account_partition},
+        keys::{self, account_partition, member_partition},
         preconditions::{account_still_active, still_authorized, with_revision},
     },
 };
@@ -51,6 +51,13 @@ struct Reserved {
     counter: Option<Counter>,
     #[serde(default)]
     replaced_secret: Option<ReplacedSecret>,
+}
+
+/// The entry of an API key in the partition of its originating member. It exists until the key is revoked, so that all keys that
+/// originate from a member can be revoked without reading the other keys of the account.
+#[derive(Serialize, Deserialize)]
+struct MemberKey {
+    key_id: KeyId,
 }
 
 impl Store {
@@ -77,6 +84,10 @@ impl Store {
         };
         let event = event_write(key.account_id, creator.into(), created, audit_context)?;
         let mut writes = vec![put, event];
+        if let Some(member) = key.originating_member {
+            let entry = Key::member_key(key.account_id, member, key.id);
+            writes.push(Write::put(to_item(entry, MemberKey { key_id: key.id })?));
+        }
         writes.extend(still_authorized(creator, audit_context.at)?);
         writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await
@@ -215,7 +226,16 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(key.account_id, key.id, Some(caller.into()), EndReason::Requested, audit_context).await
+        let reason = EndReason::Requested;
+        self.revoke(
+            key.account_id,
+            key.id,
+            key.originating_member,
+            Some(caller.into()),
+            reason,
+            audit_context,
+        )
+        .await
     }
 
     /// Revokes an API key, because somebody reported one of its secrets as leaked. A key that is already revoked stays as it is.
@@ -228,7 +248,8 @@ impl Store {
         key: &ApiKey,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        match self.revoke(key.account_id, key.id, None, EndReason::Reported, audit_context).await {
+        let reason = EndReason::Reported;
+        match self.revoke(key.account_id, key.id, key.originating_member, None, reason, audit_context).await {
             Ok(()) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -244,13 +265,83 @@ impl Store {
         key: KeyId,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(account, key, Some(Actor::Operator), EndReason::Requested, audit_context).await
+        self.revoke(account, key, None, Some(Actor::Operator), EndReason::Requested, audit_context).await
+    }
+
+    /// Loads those of the API keys `ids` that exist, in any order. There must be at most 100 ids, without duplicates.
+    ///
+    /// # Errors
+    /// If the read fails.
+    pub async fn keys_by_id(&self, account: AccountId, ids: &[KeyId]) -> Result<Vec<ApiKey>, StoreError> {
+        let keys: Vec<_> = ids.iter().map(|id| Key::api_key(account, *id)).collect();
+        self.table.batch_get(&keys).await?.into_iter().map(to_entity).collect()
+    }
+
+    /// Returns the ids of up to `limit` API keys that originate from `member` and are not revoked, newest first. Keys that were
+    /// created before the originating member was recorded are not among them.
+    ///
+    /// # Errors
+    /// If the read fails.
+    pub async fn unrevoked_keys_of_member(
+        &self,
+        account: AccountId,
+        member: UserId,
+        limit: usize,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let paging = Paging { limit, after: None };
+        let entries: Page<MemberKey> =
+            self.table.list(member_partition(account, member), keys::MEMBER_KEYS, &paging, |_| true).await?;
+        Ok(entries.entities.into_iter().map(|entry| entry.key_id).collect())
+    }
+
+    /// Revokes an API key that originates from `member`, on behalf of `caller`. A key that is already revoked stays as it is. In
+    /// any case, [`unrevoked_keys_of_member`](Self::unrevoked_keys_of_member) does not return it any more.
+    ///
+    /// # Errors
+    /// If the write fails.
+    pub async fn revoke_key_of_member(
+        &self,
+        member: UserId,
+        key: KeyId,
+        caller: &Principal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let account = caller.account_id();
+        let (actor, reason) = (Some(caller.into()), EndReason::Requested);
+        match self.revoke_active(account, key, Some(member), actor, reason, audit_context).await {
+            // The operator, or a previous version of the service, revoked the key and left the entry.
+            Err(StoreError::Conflict | StoreError::NotFound) => {
+                self.table.write(Write::delete(Key::member_key(account, member, key))).await.map(drop)
+            }
+            result => result,
+        }
     }
 
     async fn revoke(
         &self,
         account: AccountId,
         key: KeyId,
+        originating_member: Option<UserId>,
+        actor: Option<Actor>,
+        reason: EndReason,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        match self.revoke_active(account, key, originating_member, actor, reason, audit_context).await {
+            // The condition fails for a key that exists only if the key is already revoked.
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Revokes an API key, and removes the entry of its originating member.
+    ///
+    /// # Errors
+    /// `Conflict` if the key is already revoked, `NotFound` if it does not exist, and other errors if the write fails.
+    async fn revoke_active(
+        &self,
+        account: AccountId,
+        key: KeyId,
+        originating_member: Option<UserId>,
         actor: Option<Actor>,
         reason: EndReason,
         audit_context: &AuditContext,
@@ -265,11 +356,8 @@ impl Store {
             .value(":revoked", KeyState::Revoked)?;
         let revoked = Action::KeyRevoked { key_id: key, reason };
         let event = change_write(account, actor, revoked, audit_context)?;
-        match self.table.transact(vec![update, event]).await {
-            // The condition fails for a key that exists only if the key is already revoked.
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let entry = originating_member.map(|member| Write::delete(Key::member_key(account, member, key)));
+        self.table.transact([Some(update), Some(event), entry].into_iter().flatten().collect()).await
     }
 
     /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key with the same

@@ -16,6 +16,7 @@ pub(super) const API_KEYS: ItemKind = ItemKind { sort_key_prefix: "KEY#" };
 pub(super) const MEMBERS: ItemKind = ItemKind { sort_key_prefix: "MEMBER#" };
 pub(super) const SESSIONS: ItemKind = ItemKind { sort_key_prefix: "SESSION#" };
 pub(super) const PROJECTS: ItemKind = ItemKind { sort_key_prefix: "PROJECT#" };
+pub(super) const MEMBER_KEYS: ItemKind = ItemKind { sort_key_prefix: "MEMBER_KEY#" };
 pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" };
 
 pub(super) const EMAIL_PARTITION_PREFIX: &str = "EMAIL#";
@@ -79,7 +80,12 @@ impl Key {
     }
 
     pub fn session(account: AccountId, user: UserId, session: SessionId) -> Self {
-        SESSIONS.key(session_partition(account, user), session)
+        SESSIONS.key(member_partition(account, user), session)
+    }
+
+    /// Returns the key of the entry that says that the API key `key` originates from the member `user`.
+    pub fn member_key(account: AccountId, user: UserId, key: KeyId) -> Self {
+        MEMBER_KEYS.key(member_partition(account, user), key)
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {
@@ -100,7 +106,8 @@ pub(super) fn account_partition(account: AccountId) -> String {
     format!("ACCOUNT#{account}")
 }
 
-pub(super) fn session_partition(account: AccountId, user: UserId) -> String {
+/// The partition of a member's sessions, and of the entries of the API keys that originate from the member.
+pub(super) fn member_partition(account: AccountId, user: UserId) -> String {
     format!("ACCOUNT#{account}#USER#{user}")
 }
 

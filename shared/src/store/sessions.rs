@@ -20,7 +20,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
-        keys::{self, session_partition},
+        keys::{self, member_partition},
         login_attempts::{AttemptReservation, correct_password_writes},
     },
 };
@@ -59,7 +59,7 @@ impl Store {
         paging: &Paging,
         filter: impl Fn(&Session) -> bool,
     ) -> Result<Page<Session>, StoreError> {
-        self.table.list(session_partition(account, user), keys::SESSIONS, paging, filter).await
+        self.table.list(member_partition(account, user), keys::SESSIONS, paging, filter).await
     }
 
     /// Ends a session.

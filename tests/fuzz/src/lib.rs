@@ -46,6 +46,8 @@ pub const TARGETS: [Target; 19] = [
     request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
     request_body("api-keys-change", "api-keys-change", "patch", "/v1/api-keys/{key_id}"),
     request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),
+    request_body("api-keys-revoke", "api-keys-revoke", "post", "/v1/api-keys/revoke"),
+    request_body("api-keys-simulate", "api-keys-simulate", "post", "/v1/api-keys/{key_id}/simulate"),
     request_body("members-create", "members", "post", "/v1/members"),
     request_body("members-change", "members", "patch", "/v1/members/{user_id}"),
     request_body("projects-create", "projects", "post", "/v1/projects"),

@@ -64,10 +64,16 @@ enum IdLocation {
     ForgedCursor,
     /// Another query parameter.
     Query(&'static str),
+    /// The `created_by` parameter.
+    CreatorInQuery,
     /// The `Idempotency-Key` header.
     IdempotencyKey,
     /// The `scope` field of the body.
     Scope,
+    /// The `ids` field of the body.
+    KeyIds,
+    /// The `created_by` field of the body.
+    CreatedBy,
     /// The `email` field of the body.
     Email,
 }
@@ -84,9 +90,10 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
             }
             ("query", "cursor") => locations.extend([IdLocation::Cursor, IdLocation::ForgedCursor]),
             ("query", "key_id") => locations.push(IdLocation::Query("key_id")),
+            ("query", "created_by") => locations.push(IdLocation::CreatorInQuery),
             ("header", "Idempotency-Key") => locations.push(IdLocation::IdempotencyKey),
             // These contain no id.
-            ("query", "limit" | "status" | "environment") => {}
+            ("query", "limit" | "status" | "type" | "environment") => {}
             unlisted => panic!("is {unlisted:?} of {method} {route} an id? List it here"),
         }
     }
@@ -94,9 +101,12 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
     for (name, _) in body.and_then(Value::as_object).into_iter().flatten() {
         match name.as_str() {
             "scope" => locations.push(IdLocation::Scope),
+            "ids" => locations.push(IdLocation::KeyIds),
+            "created_by" => locations.push(IdLocation::CreatedBy),
             "email" => locations.push(IdLocation::Email),
             "name" | "permissions" | "type" | "expires_at" | "grace_period" | "status" | "password"
-            | "current_password" | "new_password" | "allowed_ips" | "disabled" => {}
+            | "current_password" | "new_password" | "method" | "path" | "ip_address" | "allowed_ips"
+            | "disabled" => {}
             unlisted => panic!("is `{unlisted}` of {method} {route} an id? List it here"),
         }
     }
@@ -213,6 +223,12 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
         service.member(&account.session, &["read"]).await;
         service.login(&account.email).await;
     }
+    // Before they have read from the table, these functions do not use a direct batch get.
+    let session = &own.account.session;
+    service.post("/v1/api-keys/revoke", session, json!({"ids": ["key_0000000000000000"]})).await.expect(200);
+    let simulate = format!("/v1/api-keys/{}/simulate", own.id("key_id"));
+    let request = json!({"method": "GET", "path": "/", "ip_address": "192.0.2.1"});
+    service.post(&simulate, session, request).await.expect(200);
     let mut tried = 0;
     // A public route has no caller, and so no account to isolate.
     for route in service.gateway.routes().iter().filter(|route| !route.public) {
@@ -221,7 +237,8 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
             let expected: &[u16] = match location {
                 IdLocation::Path(_) => &[404],
                 IdLocation::Cursor => &[400],
-                IdLocation::ForgedCursor | IdLocation::Query(_) => &[200],
+                IdLocation::ForgedCursor | IdLocation::Query(_) | IdLocation::CreatorInQuery => &[200],
+                IdLocation::KeyIds | IdLocation::CreatedBy => &[200],
                 IdLocation::IdempotencyKey => &[200, 201],
                 IdLocation::Scope => &[200, 201],
                 IdLocation::Email => &[409],
@@ -232,7 +249,9 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
                 for (foreign, unknown) in pairs {
                     let case = format!("{method} {} {location:?} {}", foreign.path, foreign.id);
                     let response = foreign.observe(&service, &dynamodb, method, by).await;
-                    let is_for_sessions = route.starts_with("/v1/auth/sessions") && *by == own.key;
+                    let is_for_sessions =
+                        route.starts_with("/v1/auth/sessions") || route == "/v1/api-keys/revoke";
+                    let is_for_sessions = is_for_sessions && *by == own.key;
                     let expected = if is_for_sessions { &[403] } else { expected };
                     assert!(expected.contains(&response.status), "{case}: {response:?}");
                     assert_eq!(response, unknown.observe(&service, &dynamodb, method, by).await, "{case}");
@@ -289,6 +308,18 @@ async fn request_pairs(
             ids.map(|id| pair(id, &|id| valid("-").with_query("cursor", &with_id(id)))).collect()
         }
         IdLocation::Query(name) => vec![pair(other.id(name), &|id| valid("-").with_query(name, id))],
+        IdLocation::CreatorInQuery => {
+            let with_creator = |id: &str| valid(id).with_query("created_by", id);
+            vec![pair(other.id("user_id"), &with_creator), pair(other.id("key_id"), &with_creator)]
+        }
+        IdLocation::KeyIds => {
+            vec![pair(other.id("key_id"), &|id| valid(id).with_field("ids", json!([id])))]
+        }
+        IdLocation::CreatedBy => {
+            let with_creator =
+                |id: &str| RequestWithId { body: json!({"created_by": id}).to_string(), ..valid(id) };
+            vec![pair(other.id("user_id"), &with_creator)]
+        }
         IdLocation::IdempotencyKey => {
             // The other account has already used this key for the same operation.
             let used = format!("{:032x}", u128::from_be_bytes(Random::system().bytes()));

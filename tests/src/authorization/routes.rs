@@ -2,7 +2,10 @@
 
 use gateway::functions::{FUNCTIONS, operations};
 use serde_json::json;
-use shared::primitives::{clock::Clock, environment::Environment, id::KeyId, random::Random};
+use shared::{
+    authorization::routes::{self, MatchedRoute},
+    primitives::{clock::Clock, environment::Environment, id::KeyId, random::Random},
+};
 
 use crate::{
     operation_table,
@@ -53,6 +56,29 @@ async fn every_template_route_is_in_the_operation_table() {
     public.extend(operation_table::public_routes());
     public.sort_unstable();
     assert_eq!(in_template(true), public);
+}
+
+#[tokio::test]
+async fn simulation_knows_exactly_the_routes_of_the_template() {
+    let service = OwnService::start().await;
+    let in_template = |public: bool| {
+        let routes = service.gateway.routes().iter().filter(move |route| route.public == public);
+        routes.map(|route| (route.method.as_str(), route.path.as_str()))
+    };
+    let mut protected: Vec<_> = in_template(false).map(|(_, path)| path).collect();
+    protected.sort_unstable();
+    protected.dedup();
+    let mut known = routes::PROTECTED;
+    known.sort_unstable();
+    assert_eq!(protected, known);
+    let mut public: Vec<_> = in_template(true).collect();
+    public.sort_unstable();
+    let mut known: Vec<_> = operation_table::with_head(routes::PUBLIC).collect();
+    known.sort_unstable();
+    assert_eq!(public, known);
+    // API Gateway prefers a literal to a parameter.
+    let path = "/v1/api-keys/revoke";
+    assert_eq!(MatchedRoute::of(path).expect("a route").path, path);
 }
 
 #[tokio::test]

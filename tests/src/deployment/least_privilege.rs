@@ -115,7 +115,14 @@ async fn use_every_action(service: &OwnService) {
     service.rotate(&record, &key, 60).await;
     service.get("/v1/api-keys", admin).await.expect(200);
     service.get(&key_path(&record), admin).await.expect(200);
+    service.patch(&key_path(&record), admin, json!({"name": "B"})).await.expect(200);
     service.me(admin).await.expect(200);
+    let request = json!({"method": "GET", "path": "/v1/projects", "ip_address": "192.0.2.1"});
+    service.post(&format!("{}/simulate", key_path(&record)), admin, request).await.expect(200);
+    service.key(admin, json!({})).await;
+    let path = "/v1/api-keys/revoke";
+    service.post(path, admin, json!({"ids": ["key_0000000000000000"]})).await.expect(200);
+    service.post(path, admin, json!({"created_by": "user_0000000000000000"})).await.expect(200);
 
     let project = format!("/v1/projects/{}", service.project(admin).await);
     let (scoped, _) = service.key(admin, json!({"scope": {"projects": ["proj_a"]}})).await;

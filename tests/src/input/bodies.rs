@@ -147,8 +147,52 @@ const INVALID_ALLOWED_IPS: &[&str] = &[
     r#"["\uff11.1.1.1"]"#,
 ];
 const INVALID_FLAGS: &[&str] = &["null", "1", "[]", r#""true""#];
+const INVALID_METHODS: &[&str] =
+    &["null", "1", "[]", r#""""#, r#""get""#, r#""GET ""#, r#""G\u0000T""#, r#""ABCDEFGHIJKLMNOPQRSTU""#];
+const INVALID_PATHS: &[&str] = &[
+    "null",
+    "1",
+    "[]",
+    r#""""#,
+    r#""v1/projects""#,
+    r#""https://example.com/v1/projects""#,
+    r#""/v1/projects#top""#,
+    r#""/v1/projects/proj_a b""#,
+    r#""/v1/projects/\u00e4""#,
+    r#""/v1/projects\n""#,
+    r#""/v1/projects\u0000""#,
+];
+const INVALID_ADDRESSES: &[&str] = &[
+    "null",
+    "1",
+    "[]",
+    r#""""#,
+    r#""192.0.2""#,
+    r#""192.0.2.256""#,
+    r#""192.0.2.01""#,
+    r#""192.0.2.1 ""#,
+    r#""192.0.2.0/24""#,
+    r#""192.0.2.1:80""#,
+    r#""[2001:db8::1]""#,
+    r#""fe80::1%eth0""#,
+    r#""localhost""#,
+];
+const INVALID_KEY_IDS: &[&str] = &[
+    "1",
+    "{}",
+    "[]",
+    r#""key_0000000000000000""#,
+    "[null]",
+    r#"[["key_0000000000000000"]]"#,
+    r#"["key_000000000000000"]"#,
+    r#"["key_0000000000000000", "user_0000000000000000"]"#,
+    r#"["KEY_0000000000000000"]"#,
+    r#"["key_000000000000000\u0000"]"#,
+];
+const INVALID_MEMBER_IDS: &[&str] =
+    &["1", "[]", "{}", r#""""#, r#""user_""#, r#""key_0000000000000000""#, r#""USER_0000000000000000""#];
 
-const ROUTES: [Route; 10] = [
+const ROUTES: [Route; 12] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
@@ -236,6 +280,26 @@ const ROUTES: [Route; 10] = [
         valid_body: || json!({"credentials": ["mt_live_invalid"]}),
         status: 202,
         invalid_values: &[("credentials", INVALID_CREDENTIALS)],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/api-keys/{key_id}/simulate",
+        valid_body: || json!({"method": "GET", "path": "/v1/projects", "ip_address": "192.0.2.1"}),
+        status: 200,
+        invalid_values: &[
+            ("method", INVALID_METHODS),
+            ("path", INVALID_PATHS),
+            ("ip_address", INVALID_ADDRESSES),
+        ],
+    },
+    // The last one, because it revokes the key of the others.
+    // The last one, because it revokes the key of the others.
+    Route {
+        method: "POST",
+        path: "/v1/api-keys/revoke",
+        valid_body: || json!({"ids": ["{key_id}"]}),
+        status: 200,
+        invalid_values: &[("ids", INVALID_KEY_IDS), ("created_by", INVALID_MEMBER_IDS)],
     },
 ];
 

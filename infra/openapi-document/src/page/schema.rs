@@ -124,7 +124,7 @@ pub(super) fn kind(schema: &Value) -> Markup {
     }
     if let Some(values) = schema["enum"].as_array() {
         return html! { @for (index, value) in values.iter().enumerate() {
-            @if index > 0 { ", " } code.value { (value.as_str().unwrap_or_default()) }
+            @if index > 0 { ", " } code.value { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) }
         } };
     }
     let types: Vec<_> = match &schema["type"] {

@@ -3,7 +3,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
-    authorization::principal::tests::any_principal,
+    authorization::{denial::DenialReason, principal::tests::any_principal},
     credentials::{
         pepper::tests::peppers,
         token::{NewToken, Token},
@@ -30,15 +30,17 @@ const NOW: i64 = 1_000;
 const ACTIVE: AccountSummary =
     AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
 
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 16] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
     "/v1/auth/sessions",
     "/v1/auth/sessions/{session_id}",
     "/v1/api-keys",
+    "/v1/api-keys/revoke",
     "/v1/api-keys/{key_id}",
     "/v1/api-keys/{key_id}/rotate",
+    "/v1/api-keys/{key_id}/simulate",
     "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",
@@ -317,6 +319,48 @@ proptest! {
     }
 
     #[test]
+    fn simulation_decides_as_for_a_request_with_the_current_secret(
+        (method, route) in (select(&METHODS[..]), select(&ROUTES[..])),
+        (environment, permissions, scope) in (select(&Environment::ALL[..]), any_permissions(), any_scope()),
+        (allowed_ips, source_ip) in (any_allowed_ips(), option::of(any_address())),
+        (is_revoked, is_disabled, is_restricted, is_suspended) in any::<(bool, bool, bool, bool)>(),
+        expires_at in option::of(NOW - 1..NOW + 2),
+        (key_id, project_id) in (option::of("key_000000000000000[12]"), option::of("proj_[a-e]")),
+        environments in proptest::collection::vec("live|test|other", 0..3),
+    ) {
+        let one = token(1);
+        let request = AuthorizationRequest {
+            key_id: key_id.as_deref(),
+            project_id: project_id.as_deref(),
+            environments: &environments,
+            source_ip,
+            ..request(method, route)
+        };
+        let mut key = ApiKey {
+            environment,
+            permissions,
+            scope,
+            allowed_ips,
+            expires_at: expires_at.map(timestamp),
+            disabled_by: is_disabled.then_some(DisabledBy::Other),
+            ..with_secrets(&one, None)
+        }
+        .with_restriction_names();
+        if is_revoked {
+            key.state = KeyState::Revoked;
+        }
+        let restrictions = if is_restricted { restrictions(&["new"]) } else { Restrictions::NONE };
+        let status = if is_suspended { AccountStatus::Suspended } else { AccountStatus::Active };
+        let loaded = LoadedKey { key, account: AccountSummary { status, restrictions, ..ACTIVE } };
+        let simulated = simulate_key(&request, &loaded, timestamp(NOW));
+        prop_assert_eq!(simulated.clone().map_err(Denied::from), authorize(&request, &one, &loaded));
+        // The OpenAPI document lists each reason.
+        if let Err(denial) = simulated {
+            prop_assert!(DenialReason::of_a_known_key().any(|(reason, _)| reason == DenialReason(denial)), "{denial}");
+        }
+    }
+
+    #[test]
     fn credential_is_rejected_if_anything_it_depends_on_has_an_unknown_restriction(
         name in "[a-z_]{1,20}",
         on_credential: bool,
@@ -349,7 +393,7 @@ proptest! {
     #[test]
     fn route_without_a_rule_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
         prop_assume!(!ROUTES.contains(&route.as_str()));
-        prop_assert_eq!(check_rule(&request(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRule));
+        prop_assert_eq!(check_rule(&request(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRoute));
     }
 
     #[test]
@@ -409,6 +453,7 @@ proptest! {
             ("GET", "/v1/api-keys/{key_id}"),
             ("DELETE", "/v1/api-keys/{key_id}"),
             ("POST", "/v1/api-keys/{key_id}/rotate"),
+            ("POST", "/v1/api-keys/{key_id}/simulate"),
         ] {
             let is_authorized = check_rule(&AuthorizationRequest { key_id: Some(id), ..request(method, route) }, &principal, AccountStatus::Active).is_ok();
             prop_assert_eq!(is_authorized, own || permissions.contains(Permission::Admin));
