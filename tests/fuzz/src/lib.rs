@@ -34,7 +34,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),

@@ -237,10 +237,12 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
             let expected: &[u16] = match location {
                 IdLocation::Path(_) => &[404],
                 IdLocation::Cursor => &[400],
-                IdLocation::ForgedCursor | IdLocation::Query(_) | IdLocation::CreatorInQuery => &[200],
-                IdLocation::KeyIds | IdLocation::CreatedBy => &[200],
-                IdLocation::IdempotencyKey => &[200, 201],
-                IdLocation::Scope => &[200, 201],
+                IdLocation::ForgedCursor
+                | IdLocation::Query(_)
+                | IdLocation::CreatorInQuery
+                | IdLocation::KeyIds
+                | IdLocation::CreatedBy => &[200],
+                IdLocation::IdempotencyKey | IdLocation::Scope => &[200, 201],
                 IdLocation::Email => &[409],
             };
             for by in [&own.account.session, &own.key] {

@@ -99,6 +99,7 @@ pub struct KeyChange {
     pub permissions: Option<Permissions>,
     pub scope: Option<Scope>,
     /// In seconds from the change. `Some(None)` for a key that never expires.
+    #[expect(clippy::option_option, reason = "a key that never expires and no change differ")]
     pub lifetime: Option<Option<i64>>,
     pub allowed_ips: Option<AllowedIps>,
     pub disabled: Option<bool>,
@@ -463,7 +464,7 @@ impl Model {
         let includes_project = |project: &Option<usize>| {
             scope.as_ref().is_none_or(|scope| project.is_some_and(|project| scope.contains(&project)))
         };
-        let includes_address = |address: &Option<&'static str>| {
+        let includes_address = |address: Option<&'static str>| {
             allowed_ips
                 .as_ref()
                 .is_none_or(|allowed| address.is_some_and(|address| allowed.contains(address)))
@@ -471,7 +472,7 @@ impl Model {
         let projects = (0..self.projects.len()).map(Some).chain([None]);
         let projects: Vec<_> = projects.filter(includes_project).collect();
         let addresses = ADDRESSES.into_iter().map(Some).chain([None]);
-        let addresses: Vec<_> = addresses.filter(includes_address).collect();
+        let addresses: Vec<_> = addresses.filter(|address| includes_address(*address)).collect();
         let mut abilities = BTreeSet::new();
         for permission in permissions {
             for project in &projects {
