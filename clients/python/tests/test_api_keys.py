@@ -1,12 +1,30 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
+import httpx
 import pytest
-from conftest import Account
+from conftest import PASSWORD, Account
+from responses import ScriptedService, error_response
 
-from medtwin import ApiKey, BadRequest, Client, Conflict, Forbidden, KeyCaller, NotFound, Scope, Unauthorized
+from medtwin import (
+    ApiKey,
+    AsyncClient,
+    BadRequest,
+    Client,
+    Conflict,
+    Forbidden,
+    KeyCaller,
+    NotFound,
+    Scope,
+    SessionCaller,
+    Simulation,
+    Unauthorized,
+    Unavailable,
+)
 
 
 def test_created_key_has_the_requested_fields_and_is_authorized(client: Client, account: Account) -> None:
@@ -46,6 +64,32 @@ def test_list_with_status_all_includes_revoked_keys(client: Client) -> None:
     assert {key.id: key.status for key in client.api_keys.list(status="all")}[revoked_id] == "revoked"
 
 
+def test_list_with_filters_returns_only_matching_keys(session_client: Client, account: Account) -> None:
+    me = session_client.me()
+    assert isinstance(me, SessionCaller)
+    admin = session_client.api_keys.create("Admin", ["admin", "read"])
+    disabled = session_client.api_keys.create("Disabled", ["read"])
+    session_client.api_keys.change(disabled.id, disabled=True)
+    with Client(admin.key, base_url=account.url) as admin_client:
+        by_key = admin_client.api_keys.create("Test", ["read"], type="test")
+    for filters, expected in (
+        ({"status": "disabled"}, [disabled]),
+        ({"status": "active", "type": "live"}, [admin]),
+        ({"type": "test"}, [by_key]),
+        ({"created_by": admin.id}, [by_key]),
+        ({"created_by": me.user_id}, [disabled, admin]),
+        ({"status": "revoked"}, []),
+    ):
+        listed = session_client.api_keys.list(page_size=1, **filters)
+        assert [key.id for key in listed] == [key.id for key in expected], filters
+
+
+def test_list_with_an_unknown_status_raises_bad_request(client: Client) -> None:
+    with pytest.raises(BadRequest) as raised:
+        list(client.api_keys.list(status="paused"))
+    assert raised.value.field == "status"
+
+
 def test_revoked_key_is_unauthorized(client: Client, account: Account) -> None:
     created = client.api_keys.create("Revoked", ["read"])
     client.api_keys.revoke(created.id)
@@ -72,6 +116,104 @@ def test_rotated_key_has_two_valid_secrets_during_the_grace_period(client: Clien
             me = reader.me()
             assert isinstance(me, KeyCaller)
             assert me.secret == state
+    key = client.api_keys.get(created.id)
+    assert rotated.previous_secret is not None
+    assert key.previous_secret is not None
+    assert key.previous_secret.expires_at == rotated.previous_secret.expires_at == rotated.previous_expires_at
+    assert key.last_used_ip == "127.0.0.1"
+
+
+def test_revoke_all_by_creator_revokes_the_keys_of_a_member_and_their_keys(
+    session_client: Client, account: Account
+) -> None:
+    me = session_client.me()
+    assert isinstance(me, SessionCaller)
+    admin = session_client.api_keys.create("Admin", ["admin", "read"])
+    with Client(admin.key, base_url=account.url) as admin_client:
+        by_key = admin_client.api_keys.create("Reader", ["read"])
+    revoked: tuple[str, ...] = session_client.api_keys.revoke_all(created_by=me.user_id)
+    assert sorted(revoked) == sorted([admin.id, by_key.id])
+    assert list(session_client.api_keys.list()) == []
+    assert session_client.api_keys.revoke_all(created_by=me.user_id) == ()
+
+
+@pytest.mark.anyio
+async def test_revoke_all_by_id_omits_unknown_keys(account: Account) -> None:
+    async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as client:
+        created = await client.api_keys.create("Reader", ["read"])
+        ids = [created.id, "key_0000000000000000"]
+        assert await client.api_keys.revoke_all(ids=ids) == (created.id,)
+        assert await client.api_keys.revoke_all(ids=ids) == (created.id,)
+        assert (await client.api_keys.get(created.id)).status == "revoked"
+
+
+def revocation(more: bool, *ids: str) -> httpx.Response:
+    return httpx.Response(200, json={"revoked": ids, "more": more})
+
+
+def test_revoke_all_repeats_the_request_until_nothing_is_left() -> None:
+    unavailable = error_response(503, "UNAVAILABLE")
+    service = ScriptedService(
+        [revocation(True, "key_1", "key_2"), unavailable, revocation(True), revocation(False, "key_3")]
+    )
+    assert service.client().api_keys.revoke_all(created_by="user_1") == ("key_1", "key_2", "key_3")
+    assert [json.loads(request.content) for request in service.requests] == [{"created_by": "user_1"}] * 4
+
+
+@pytest.mark.anyio
+async def test_revoke_all_of_the_async_client_repeats_the_request_until_nothing_is_left() -> None:
+    service = ScriptedService([revocation(True, "key_1"), revocation(True), revocation(False, "key_2")])
+    assert await service.async_client().api_keys.revoke_all(created_by="user_1") == ("key_1", "key_2")
+
+
+def test_revoke_all_that_fails_after_a_part_raises_the_error() -> None:
+    service = ScriptedService([revocation(True, "key_1"), *[error_response(503, "UNAVAILABLE")] * 4])
+    with pytest.raises(Unavailable):
+        service.client().api_keys.revoke_all(created_by="user_1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"ids": None, "created_by": None}, {"ids": ["key_1"], "created_by": "user_1"}]
+)
+def test_revoke_all_without_exactly_one_argument_raises_value_error(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="either ids or created_by"):
+        ScriptedService([]).client().api_keys.revoke_all(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "simulation"),
+    [
+        (("GET", "/v1/projects/proj_1", "192.0.2.1"), Simulation(decision="allow", status=200, reason=None)),
+        (
+            ("GET", "/v1/projects/proj_1", "198.51.100.1"),
+            Simulation(decision="deny", status=403, reason="address_not_allowed"),
+        ),
+        (
+            ("DELETE", "/v1/projects/proj_1", "192.0.2.1"),
+            Simulation(decision="deny", status=403, reason="missing_permission_delete"),
+        ),
+        (("GET", "/v1/moons", "192.0.2.1"), Simulation(decision="deny", status=403, reason="no_route")),
+    ],
+)
+def test_simulation_returns_the_decision_and_its_reason(
+    request_line: tuple[str, str, str], simulation: Simulation, client: Client
+) -> None:
+    created = client.api_keys.create("Reader", ["read"], allowed_ips=["192.0.2.0/24"])
+    assert client.api_keys.simulate(created.id, *request_line) == simulation
+
+
+def test_simulation_of_a_revoked_key_is_denied(client: Client) -> None:
+    created = client.api_keys.create("Reader", ["read"])
+    client.api_keys.revoke(created.id)
+    simulation = client.api_keys.simulate(created.id, "GET", "/v1/projects", "192.0.2.1")
+    assert (simulation.decision, simulation.status, simulation.reason) == ("deny", 401, "revoked")
+
+
+def test_simulation_with_a_malformed_address_names_the_field(client: Client) -> None:
+    created = client.api_keys.create("Reader", ["read"])
+    with pytest.raises(BadRequest) as raised:
+        client.api_keys.simulate(created.id, "GET", "/v1/projects", "somewhere")
+    assert raised.value.field == "ip_address"
 
 
 def test_rotate_of_a_revoked_key_raises_conflict(client: Client) -> None:
@@ -103,6 +245,8 @@ def test_get_of_an_unknown_key_raises_not_found(client: Client) -> None:
         lambda client, text: client.api_keys.get(text),
         lambda client, text: client.api_keys.revoke(text),
         lambda client, text: client.api_keys.rotate(text),
+        lambda client, text: client.api_keys.change(text, disabled=True),
+        lambda client, text: client.api_keys.simulate(text, "GET", "/v1/projects", "192.0.2.1"),
         lambda client, text: client.projects.get(text),
         lambda client, text: client.projects.rename(text, "Study"),
         lambda client, text: client.projects.delete(text),

@@ -16,11 +16,15 @@ KEY = {
     "type": "live",
     "permissions": ["read"],
     "scope": None,
+    "allowed_ips": None,
     "hint": "mt_live_…x7Qd",
     "status": "active",
     "created_at": "2026-01-30T12:00:00Z",
+    "created_by": None,
     "expires_at": None,
     "last_used_at": None,
+    "last_used_ip": None,
+    "previous_secret": None,
 }
 
 

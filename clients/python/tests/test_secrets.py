@@ -218,6 +218,12 @@ def test_no_response_error_does_not_show_the_password(unused_url: str) -> None:
             client.members.create("ada@example.com", ["read"], password=password)
 
 
+def test_body_that_is_not_json_raises_an_error_that_does_not_show_its_secrets() -> None:
+    client = ScriptedService([]).client()
+    with assert_raises_without(SECRET):
+        client.leaked_credentials.report(SECRET, Secret(object()))  # type: ignore[arg-type]
+
+
 def test_rotation_incomplete_does_not_show_the_secrets(account: Account) -> None:
     old = account.create_key("read")
 

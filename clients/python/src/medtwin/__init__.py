@@ -3,11 +3,15 @@
 from medtwin.api_keys import (
     ApiKey,
     CreatedApiKey,
+    Decision,
+    DenialReason,
     KeyStatus,
     KeyType,
     Permission,
+    PreviousSecret,
     RotatedApiKey,
     Scope,
+    Simulation,
 )
 from medtwin.audit_events import Actor, AuditEvent, Limits
 from medtwin.caller import Caller, KeyCaller, SessionCaller
@@ -36,12 +40,14 @@ from medtwin.errors import (
 )
 from medtwin.leaked_credentials import TokenKind, TokenPattern
 from medtwin.members import Member, MemberStatus
+from medtwin.not_given import NOT_GIVEN, NotGiven
 from medtwin.projects import Environment, Project
 from medtwin.retry_policy import Retries
 from medtwin.secret import Secret
 from medtwin.sessions import Session
 
 __all__ = [
+    "NOT_GIVEN",
     "Actor",
     "ApiError",
     "ApiKey",
@@ -53,6 +59,8 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CreatedApiKey",
+    "Decision",
+    "DenialReason",
     "Environment",
     "Forbidden",
     "InternalError",
@@ -65,8 +73,10 @@ __all__ = [
     "MemberStatus",
     "NoResponse",
     "NotFound",
+    "NotGiven",
     "PayloadTooLarge",
     "Permission",
+    "PreviousSecret",
     "Project",
     "RateLimited",
     "Retries",
@@ -78,6 +88,7 @@ __all__ = [
     "SecretLost",
     "Session",
     "SessionCaller",
+    "Simulation",
     "TimedOut",
     "TokenKind",
     "TokenPattern",

@@ -39,7 +39,7 @@ class AuditEvent:
     """For example `api_key.rotated`."""
     created_at: datetime
     actor: Actor | None
-    """None for a rejected login, and for a credential that was reported as leaked."""
+    """None for a rejected login and for a credential that somebody reported as leaked."""
     request_id: str
     source_ip: str | None
     """None if the actor is the operator."""
@@ -51,7 +51,9 @@ class AuditEvent:
     key_type: KeyType | None = None
     permissions: tuple[Permission, ...] | None = None
     scope: Scope | None = None
+    allowed_ips: tuple[str, ...] | None = None
     expires_at: datetime | None = None
+    disabled: bool | None = None
     previous_expires_at: datetime | None = None
     status: str | None = None
     reason: str | None = None

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from medtwin.request import ApiRequest, Page
+from medtwin.request import ApiRequest, Page, Part
 from medtwin.transport import AsyncTransport, SyncTransport
 
 P = ParamSpec("P")
@@ -59,6 +59,26 @@ class list_endpoint(Generic[P, T]):  # noqa: N801 - a decorator
     def __get__(self, resource: Resource[Any] | None, owner: type) -> Any:
         """Bind the method to `resource`."""
         return self if resource is None else _bind(self._build_request, resource, resource._transport.paginate)
+
+
+class completing_endpoint(Generic[P, T]):  # noqa: N801 - a decorator
+    """Turns a method that returns a request for a part of the work into one that repeats it until all is done."""
+
+    def __init__(self, build_request: Callable[Concatenate[Any, P], ApiRequest[Part[T]]]) -> None:
+        self._build_request = build_request
+        self.__doc__ = build_request.__doc__
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> completing_endpoint[P, T]: ...
+    @overload
+    def __get__(self, resource: Resource[SyncTransport], owner: type) -> Callable[P, tuple[T, ...]]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncTransport], owner: type
+    ) -> Callable[P, Coroutine[Any, Any, tuple[T, ...]]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: type) -> Any:
+        """Bind the method to `resource`."""
+        return self if resource is None else _bind(self._build_request, resource, resource._transport.complete)
 
 
 def _bind(

@@ -96,13 +96,16 @@ class BadRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The credential is unknown, expired, revoked or logged out. At login: the email address or password is wrong."""
+    """The credential is unknown, expired, revoked, disabled or logged out.
+
+    At login: the email address or the password is wrong.
+    """
 
     status_and_code = (401, "UNAUTHORIZED")
 
 
 class Forbidden(ApiError):
-    """The credential is valid but does not permit the request."""
+    """The credential is valid but does not permit the request, or not from this IP address."""
 
     status_and_code = (403, "FORBIDDEN")
 

@@ -64,7 +64,8 @@ class Members(Resource[Transport]):
         The change takes effect with the member's next request, in existing sessions too.
         """
         granted = None if permissions is None else tuple(permissions)
-        return request.patch(_path(user_id), Member, {"permissions": granted, "status": status})
+        changes = request.without_none({"permissions": granted, "status": status})
+        return request.patch(_path(user_id), Member, changes)
 
     @endpoint
     def remove(self, user_id: str) -> ApiRequest[None]:

@@ -11,13 +11,14 @@ from typing import Generic, TypeAlias, TypeVar
 from uuid import uuid4
 
 from medtwin.decoding import decode
+from medtwin.not_given import NOT_GIVEN
 
 T = TypeVar("T")
 
 QueryParameters: TypeAlias = Mapping[str, str | None]
 """The query parameters of a request. A parameter that is None is not sent."""
 JsonFields: TypeAlias = Mapping[str, object]
-"""The fields of a JSON body. A field that is None is not sent."""
+"""The fields of a JSON body. None becomes null, and a `Secret` becomes its text."""
 _NO_PARAMETERS: QueryParameters = {}
 
 
@@ -55,6 +56,15 @@ class Page(Generic[T]):
 
     data: tuple[T, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """The part of an operation that one request completed."""
+
+    done: tuple[T, ...]
+    more: bool
+    """Whether the same request has more to do."""
 
 
 def get(path: str, cls: type[T], query: QueryParameters = _NO_PARAMETERS) -> ApiRequest[T]:
@@ -97,6 +107,16 @@ def patch(path: str, cls: type[T], body: JsonFields, query: QueryParameters = _N
 def delete(path: str, query: QueryParameters = _NO_PARAMETERS) -> ApiRequest[None]:
     """Return a request that deletes, revokes or ends an entity."""
     return ApiRequest(method="DELETE", path=path, decoder=ignore_body, query=query, already_done_status=404)
+
+
+def without_none(fields: JsonFields) -> JsonFields:
+    """Leave out the fields that are None: the service then uses their defaults, or does not change them."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def without_not_given(fields: JsonFields) -> JsonFields:
+    """Leave out the fields that are `NOT_GIVEN`. A field that is None is sent as null."""
+    return {name: value for name, value in fields.items() if value is not NOT_GIVEN}
 
 
 def ignore_body(_body: object) -> None:

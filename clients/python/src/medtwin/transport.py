@@ -12,7 +12,7 @@ import httpx
 
 from medtwin.credential import Credential
 from medtwin.errors import ConnectionFailed, NoResponse, TimedOut
-from medtwin.request import ApiRequest, JsonFields, Page, next_page
+from medtwin.request import ApiRequest, JsonFields, Page, Part, next_page
 from medtwin.retry_policy import Retries, RetryState
 from medtwin.secret import Secret
 
@@ -55,6 +55,15 @@ class SyncTransport:
             yield from page.data
             request = next_page(request, page)
 
+    def complete(self, request: ApiRequest[Part[T]]) -> tuple[T, ...]:
+        """Send a request again until it has nothing more to do. Return what all of its responses report as done."""
+        part = self.send(request)
+        done = part.done
+        while part.more:
+            part = self.send(request)
+            done += part.done
+        return done
+
 
 @dataclass(eq=False)
 class AsyncTransport:
@@ -91,6 +100,15 @@ class AsyncTransport:
                 yield item
             request = next_page(request, page)
 
+    async def complete(self, request: ApiRequest[Part[T]]) -> tuple[T, ...]:
+        """Send a request again until it has nothing more to do. Return what all of its responses report as done."""
+        part = await self.send(request)
+        done = part.done
+        while part.more:
+            part = await self.send(request)
+            done += part.done
+        return done
+
 
 def _http_request(
     http: httpx.Client | httpx.AsyncClient, request: ApiRequest[T], credential: Credential | None
@@ -112,15 +130,14 @@ def _http_request(
 
 
 def _encode_json(body: JsonFields) -> bytes:
-    present = {name: value for name, value in body.items() if value is not None}
-    return json.dumps(present, default=_reveal).encode()
+    # `json` calls `default` for secrets only, so their texts are not among the locals of a traceback.
+    return json.dumps(body, default=_reveal).encode()
 
 
 def _reveal(value: object) -> str:
-    """Return the text of a secret. Raises `TypeError` for other values that JSON cannot represent."""
     if isinstance(value, Secret):
         return value.reveal()
-    raise TypeError(f"a value of type {type(value).__name__} cannot be sent as JSON")
+    raise TypeError(f"{type(value).__name__} is not a value of JSON")
 
 
 def _no_response(error: httpx.HTTPError) -> NoResponse:
