@@ -20,7 +20,7 @@ from medtwin.base_url import may_use_proxies, parse_base_url
 from medtwin.credential import Credential
 from medtwin.errors import MedtwinError, RotationIncomplete, Unauthorized
 from medtwin.retry_policy import Retries
-from medtwin.rotation import DEFAULT_GRACE_PERIOD, rotatable_key_id, verify_new_secret
+from medtwin.rotation import DEFAULT_GRACE_PERIOD, rotatable_key_id, rotating, verify_new_secret
 from medtwin.secret import Secret
 from medtwin.transport import AsyncTransport, SyncTransport
 
@@ -99,20 +99,21 @@ class Client(Api[SyncTransport]):
         `RotationRefused` if this client has the key's previous secret, because another program probably has the
         current one. If no program has it, pass `replace_lost=True`: the secret of this client then expires at once.
         """
-        rotated = self.api_keys.rotate(
-            rotatable_key_id(self.me(), grace_period, replace_lost), grace_period=grace_period
-        )
-        try:
-            result: object = store(rotated)  # type: ignore[func-returns-value]
-            if inspect.iscoroutine(result):
-                result.close()
-                raise TypeError("`store` must not be a coroutine function: only AsyncClient awaits it")
-            credential = Credential.from_api_key(rotated.key)
-            verify_new_secret(self._transport.send(caller.me(), credential), rotated)
-        except Exception as error:
-            raise RotationIncomplete(rotated) from error
-        self._transport.credential = credential
-        return rotated
+        with rotating(self._transport):
+            rotated = self.api_keys.rotate(
+                rotatable_key_id(self.me(), grace_period, replace_lost), grace_period=grace_period
+            )
+            try:
+                result: object = store(rotated)  # type: ignore[func-returns-value]
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise TypeError("`store` must not be a coroutine function: only AsyncClient awaits it")
+                credential = Credential.from_api_key(rotated.key)
+                verify_new_secret(self._transport.send(caller.me(), credential), rotated)
+            except Exception as error:
+                raise RotationIncomplete(rotated) from error
+            self._transport.credential = credential
+            return rotated
 
     def close(self) -> None:
         """Close the connections."""
@@ -182,17 +183,18 @@ class AsyncClient(Api[AsyncTransport]):
         replace_lost: bool = False,
     ) -> RotatedApiKey:
         """Replace the secret of this client's own key, as `Client.rotate_own_key` does."""
-        rotated = await self.api_keys.rotate(
-            rotatable_key_id(await self.me(), grace_period, replace_lost), grace_period=grace_period
-        )
-        try:
-            await store(rotated)
-            credential = Credential.from_api_key(rotated.key)
-            verify_new_secret(await self._transport.send(caller.me(), credential), rotated)
-        except Exception as error:
-            raise RotationIncomplete(rotated) from error
-        self._transport.credential = credential
-        return rotated
+        with rotating(self._transport):
+            rotated = await self.api_keys.rotate(
+                rotatable_key_id(await self.me(), grace_period, replace_lost), grace_period=grace_period
+            )
+            try:
+                await store(rotated)
+                credential = Credential.from_api_key(rotated.key)
+                verify_new_secret(await self._transport.send(caller.me(), credential), rotated)
+            except Exception as error:
+                raise RotationIncomplete(rotated) from error
+            self._transport.credential = credential
+            return rotated
 
     async def close(self) -> None:
         """Close the connections."""

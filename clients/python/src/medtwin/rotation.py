@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from medtwin.api_keys import RotatedApiKey
 from medtwin.caller import Caller, KeyCaller
 from medtwin.errors import RotationRefused
+from medtwin.transport import AsyncTransport, SyncTransport
 
 DEFAULT_GRACE_PERIOD = timedelta(days=1)
 
@@ -30,6 +33,16 @@ def rotatable_key_id(caller: Caller, grace_period: timedelta, replace_lost: bool
             "or pass replace_lost=True if nobody has it"
         )
     return caller.key_id
+
+
+@contextmanager
+def rotating(transport: SyncTransport | AsyncTransport) -> Iterator[None]:
+    """Mark the transport's credential as one that the client is replacing."""
+    transport.is_rotating = True
+    try:
+        yield
+    finally:
+        transport.is_rotating = False
 
 
 def verify_new_secret(caller: Caller, rotated: RotatedApiKey) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import httpx
 
 from medtwin.credential import Credential
+from medtwin.deprecation import warn_of_previous_secret
 from medtwin.errors import ConnectionFailed, NoResponse, TimedOut
 from medtwin.request import ApiRequest, JsonFields, Page, Part, next_page
 from medtwin.retry_policy import Retries, RetryState
@@ -29,19 +30,25 @@ class SyncTransport:
     credential: Credential | None
     retries: Retries
     sleep: Callable[[float], None]
+    is_rotating: bool = False
+    """Whether the client is replacing the credential. It then uses a replaced one without a warning."""
 
     def send(self, request: ApiRequest[T], credential: Credential | None = None) -> T:
         """Send a request with `credential`, or with that of the transport if it is None."""
         state = RetryState(request, self.retries)
         while True:
+            sent = credential or self.credential
             outcome: httpx.Response | NoResponse
             try:
-                outcome = self.http.send(_http_request(self.http, request, credential or self.credential))
+                outcome = self.http.send(_http_request(self.http, request, sent))
             except httpx.HTTPError as error:
                 outcome = _no_response(error)
             except BaseException as error:
                 # The frames of lower layers have the Authorization header among their locals.
                 raise error.with_traceback(None) from None
+            else:
+                if sent is self.credential and not self.is_rotating:
+                    warn_of_previous_secret(outcome)
             wait = state.wait_before_retry(outcome)
             if wait is None:
                 return state.result(outcome)
@@ -73,19 +80,25 @@ class AsyncTransport:
     credential: Credential | None
     retries: Retries
     sleep: Callable[[float], Awaitable[None]]
+    is_rotating: bool = False
+    """Whether the client is replacing the credential. It then uses a replaced one without a warning."""
 
     async def send(self, request: ApiRequest[T], credential: Credential | None = None) -> T:
         """Send a request with `credential`, or with that of the transport if it is None."""
         state = RetryState(request, self.retries)
         while True:
+            sent = credential or self.credential
             outcome: httpx.Response | NoResponse
             try:
-                outcome = await self.http.send(_http_request(self.http, request, credential or self.credential))
+                outcome = await self.http.send(_http_request(self.http, request, sent))
             except httpx.HTTPError as error:
                 outcome = _no_response(error)
             except BaseException as error:
                 # The frames of lower layers have the Authorization header among their locals.
                 raise error.with_traceback(None) from None
+            else:
+                if sent is self.credential and not self.is_rotating:
+                    warn_of_previous_secret(outcome)
             wait = state.wait_before_retry(outcome)
             if wait is None:
                 return state.result(outcome)
