@@ -132,6 +132,12 @@ def test_every_operation_that_accepts_an_idempotency_key_gets_one(openapi: Any) 
     assert sent == documented
 
 
+def test_every_operation_that_needs_a_credential_gets_it_and_no_other_does(openapi: Any) -> None:
+    for request in requests_of_every_client_method():
+        operation = operation_of(openapi, request)
+        assert ("Authorization" in request.headers) == (operation["security"] != []), operation["operationId"]
+
+
 @pytest.mark.parametrize(
     ("schema", "classes"),
     [
@@ -185,6 +191,16 @@ def test_every_error_code_has_a_class(openapi: Any) -> None:
     examples = {status: response["content"]["application/json"]["example"] for status, response in responses}
     codes = {(int(status), example["error"]["code"]) for status, example in examples.items()}
     assert codes == {cls.status_and_code for cls in ApiError.__subclasses__()}
+
+
+def operation_of(openapi: Any, request: httpx.Request) -> Any:
+    """Return the documented operation that a request of a client method calls."""
+    (operation,) = (
+        operations[request.method.lower()]
+        for path, operations in openapi["paths"].items()
+        if id_path(path) == request.url.path
+    )
+    return operation
 
 
 def id_path(path: str) -> str:

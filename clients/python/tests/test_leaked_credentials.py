@@ -1,54 +1,96 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import httpx
 import pytest
-from conftest import Account
-from responses import ScriptedService, error_response
-from test_secrets import NO_RETRIES, assert_raises_without
+from conftest import PASSWORD, Account, Service
+from responses import URL, ScriptedService, error_response
 
-from medtwin import Client, Secret, Unauthorized, Unavailable
+from medtwin import AsyncClient, BadRequest, Client, Secret, TokenPattern, Unauthorized
 
-LEAKED = "mt_live_0VpZbQ3kd81xTq7M"
-
-
-def test_report_ends_keys_with_both_secrets(client: Client, account: Account) -> None:
-    created = client.api_keys.create("Leaked", ["read"])
-    rotated = client.api_keys.rotate(created.id, grace_period=timedelta(minutes=1))
-    client.leaked_credentials.report(created.key)
-    for secret in (created.key, rotated.key):
-        with Client(secret, base_url=account.url) as ended, pytest.raises(Unauthorized):
-            ended.me()
-    event = next(iter(client.audit_events.list(key_id=created.id)))
-    assert (event.type, event.reason, event.actor) == ("api_key.revoked", "reported", None)
-    # A repetition, and a text that is no token, return normally.
-    client.leaked_credentials.report("no token", created.key.reveal())
+ACCEPTED = httpx.Response(202, json={})
 
 
-def test_patterns_match_the_tokens(client: Client, session_client: Client) -> None:
-    patterns = client.leaked_credentials.patterns()
-    assert [pattern.type for pattern in patterns] == ["api_key", "api_key", "session"]
-    for holder in (client, session_client):
-        credential = holder._transport.credential
-        assert credential is not None
-        token = credential.secret.reveal()
-        matching = [pattern for pattern in patterns if re.search(pattern.regex, f"key={token};")]
-        assert [token.startswith(pattern.prefix) for pattern in matching] == [True]
+def test_reported_key_and_session_end_and_the_audit_trail_says_so(account: Account, session_client: Client) -> None:
+    created = session_client.api_keys.create("Leaked", ["read"])
+    rotated = session_client.api_keys.rotate(created.id)
+    with (
+        Client.login(account.email, PASSWORD, base_url=account.url) as leaked,
+        Client(created.key, base_url=account.url) as reader,
+        Client(rotated.key, base_url=account.url) as rotated_reader,
+    ):
+        session = leaked._transport.credential
+        assert session is not None
+        with Client.without_credential(base_url=account.url) as reporter:
+            reporter.leaked_credentials.report(created.key.reveal(), session.secret, "no token")
+        for ended in (leaked, reader, rotated_reader):
+            with pytest.raises(Unauthorized):
+                ended.me()
+    assert session_client.api_keys.get(created.id).status == "revoked"
+    events = {event.type: event for event in session_client.audit_events.list()}
+    for type in ("api_key.revoked", "session.ended"):
+        assert (events[type].reason, events[type].actor) == ("reported", None)
+
+
+def test_every_token_matches_one_pattern(account: Account, service: Service) -> None:
+    with Client.without_credential(base_url=service.url) as client:
+        patterns: tuple[TokenPattern, ...] = client.leaked_credentials.patterns()
+    with Client.login(account.email, PASSWORD, base_url=account.url) as session_client:
+        session = session_client._transport.credential
+        assert session is not None
+        tokens = {
+            "sess_": session.secret,
+            "mt_live_": session_client.api_keys.create("Live", ["read"]).key,
+            "mt_test_": session_client.api_keys.create("Test", ["read"], type="test").key,
+        }
+    assert {pattern.prefix for pattern in patterns} == set(tokens)
+    for pattern in patterns:
+        assert pattern.type == ("session" if pattern.prefix == "sess_" else "api_key")
+        text = " ".join(token.reveal() for token in tokens.values())
+        assert re.findall(pattern.regex, text) == [tokens[pattern.prefix].reveal()]
 
 
 @pytest.mark.anyio
-async def test_report_of_the_async_client_is_retried_until_all_have_ended() -> None:
-    service = ScriptedService([error_response(503, "UNAVAILABLE"), httpx.Response(202, json={})])
-    await service.async_client().leaked_credentials.report(LEAKED)
-    assert [request.content for request in service.requests] == [f'{{"credentials": ["{LEAKED}"]}}'.encode()] * 2
+async def test_async_client_without_credential_reports(account: Account) -> None:
+    created = account.create_key("read")
+    async with AsyncClient.without_credential(base_url=account.url) as client:
+        assert await client.leaked_credentials.patterns()
+        await client.leaked_credentials.report(created.key)
+        with pytest.raises(Unauthorized):
+            await client.me()
+    with Client(created.key, base_url=account.url) as reader, pytest.raises(Unauthorized):
+        reader.me()
 
 
-def test_failed_report_does_not_show_the_credentials() -> None:
-    client = ScriptedService([error_response(503, "UNAVAILABLE")]).client(NO_RETRIES)
-    with assert_raises_without(LEAKED):
-        client.leaked_credentials.report(Secret(LEAKED))
-    client = ScriptedService([error_response(503, "UNAVAILABLE")]).client(NO_RETRIES)
-    with pytest.raises(Unavailable):
-        client.leaked_credentials.report(LEAKED)
+def test_report_of_nothing_raises_bad_request(service: Service) -> None:
+    with Client.without_credential(base_url=service.url) as client, pytest.raises(BadRequest):
+        client.leaked_credentials.report()
+
+
+def test_client_with_a_key_does_not_send_it_with_a_report() -> None:
+    service = ScriptedService([ACCEPTED, httpx.Response(200, json=[])])
+    client = service.client()
+    client.leaked_credentials.report("mt_live_1", Secret("sess_1"))
+    assert client.leaked_credentials.patterns() == ()
+    report, patterns = service.requests
+    assert report.content == b'{"credentials": ["mt_live_1", "sess_1"]}'
+    assert "Authorization" not in report.headers
+    assert "Authorization" not in patterns.headers
+
+
+def test_report_is_retried_after_a_temporary_failure() -> None:
+    service = ScriptedService([error_response(503, "UNAVAILABLE"), ACCEPTED])
+    service.client().leaked_credentials.report("mt_live_1")
+    assert len({request.content for request in service.requests}) == 1
+    assert service.waits == [0.5]
+
+
+def test_client_without_credential_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDTWIN_API_KEY", "mt_live_1")
+    monkeypatch.setenv("MEDTWIN_BASE_URL", URL)
+    service = ScriptedService([error_response(401, "UNAUTHORIZED")])
+    transport = httpx.MockTransport(service.handle)
+    with Client.without_credential(transport=transport) as client, pytest.raises(Unauthorized):
+        client.me()
+    assert "Authorization" not in service.requests[0].headers

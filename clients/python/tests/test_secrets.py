@@ -218,6 +218,27 @@ def test_no_response_error_does_not_show_the_password(unused_url: str) -> None:
             client.members.create("ada@example.com", ["read"], password=password)
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        failure(httpx.ReadTimeout),
+        error_response(400, "BAD_REQUEST", field="credentials"),
+        error_response(503, "UNAVAILABLE"),
+        httpx.Response(502, text="Bad gateway"),
+    ],
+)
+def test_failed_report_does_not_show_the_credential(
+    outcome: httpx.Response | Callable[[httpx.Request], httpx.Response], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = ScriptedService([outcome] * 4).client()
+    with assert_raises_without(SECRET):
+        client.leaked_credentials.report(SECRET)
+    assert caplog.records
+    assert SECRET not in caplog.text
+    assert SECRET not in str([vars(record) for record in caplog.records])
+
+
 def test_body_that_is_not_json_raises_an_error_that_does_not_show_its_secrets() -> None:
     client = ScriptedService([]).client()
     with assert_raises_without(SECRET):

@@ -53,6 +53,23 @@ class Client(Api[SyncTransport]):
         super().__init__(_new_sync_transport(Credential.from_api_key(api_key), base_url, timeout, retries, transport))
 
     @classmethod
+    def without_credential(
+        cls,
+        *,
+        base_url: str | None = None,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
+        transport: httpx.BaseTransport | None = None,
+    ) -> Client:
+        """Create a client without a credential. It can only call operations that need none: `leaked_credentials`.
+
+        The client reads no key from the environment. Other operations raise `Unauthorized`.
+        """
+        client = cls.__new__(cls)
+        Api.__init__(client, _new_sync_transport(None, base_url, timeout, retries, transport))
+        return client
+
+    @classmethod
     @contextmanager
     def login(
         cls,
@@ -143,6 +160,23 @@ class AsyncClient(Api[AsyncTransport]):
         # A traceback may show locals, so `api_key` must not keep the plain text.
         api_key = _argument_or_variable(api_key, "MEDTWIN_API_KEY")
         super().__init__(_new_async_transport(Credential.from_api_key(api_key), base_url, timeout, retries, transport))
+
+    @classmethod
+    def without_credential(
+        cls,
+        *,
+        base_url: str | None = None,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> AsyncClient:
+        """Create a client without a credential. It can only call operations that need none: `leaked_credentials`.
+
+        The client reads no key from the environment. Other operations raise `Unauthorized`.
+        """
+        client = cls.__new__(cls)
+        Api.__init__(client, _new_async_transport(None, base_url, timeout, retries, transport))
+        return client
 
     @classmethod
     @asynccontextmanager

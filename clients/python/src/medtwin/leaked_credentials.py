@@ -1,4 +1,4 @@
-"""Leaked credentials: their patterns, and reports that end them."""
+"""Leaked credentials: how anybody ends them, and how secret scanners find them."""
 
 from __future__ import annotations
 
@@ -12,43 +12,46 @@ from medtwin.request import ApiRequest
 from medtwin.secret import Secret
 
 TokenKind: TypeAlias = Literal["api_key", "session"] | str
-"""What a token is."""
+"""The kind of a credential."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPattern:
-    """The pattern of the tokens with one prefix, for secret scanners."""
+    """The pattern of the tokens with one prefix."""
 
     type: TokenKind
     regex: str
-    """A regular expression, whose only group contains the token."""
+    """A regular expression that finds a token anywhere in a text. Its only group contains the token."""
     prefix: str
     """The text that every such token begins with."""
 
 
 class LeakedCredentials(Resource[Transport]):
-    """The patterns of tokens, and reports of leaked ones. Both work with any credential, because they need none."""
+    """Leaked credentials. They need no credential, so the client sends none."""
 
     @endpoint
     def report(self, *credentials: str | Secret) -> ApiRequest[None]:
-        """Report 1 to 100 API keys or session tokens as leaked, which ends them for good.
+        """End leaked API keys and sessions. A key is revoked with both of its secrets.
 
-        Returns if none of them is valid any longer, whatever was valid before. Raises `Unavailable` if some of them may
-        still be valid. The same report can then be sent again.
+        Pass 1 to 100 texts, each a whole token. A text that is no valid token has no effect, and the service does not
+        say which were valid. After an error, some of them may still be valid; the same call ends the rest.
         """
-        body = {"credentials": [Secret.of(credential) for credential in credentials]}
-        return ApiRequest(method="POST", path="/v1/credentials/revoke", decoder=request.ignore_body, body=body)
+        # A traceback may show locals, so `credentials` must not keep the plain texts.
+        credentials = tuple(Secret.of(credential) for credential in credentials)
+        return ApiRequest(
+            method="POST",
+            path="/v1/credentials/revoke",
+            decoder=request.ignore_body,
+            body={"credentials": credentials},
+            needs_credential=False,
+        )
 
     @endpoint
     def patterns(self) -> ApiRequest[tuple[TokenPattern, ...]]:
-        """Get the pattern of each kind of token."""
-        return ApiRequest(method="GET", path="/v1/credentials/patterns", decoder=_decode_patterns)
-
-
-@dataclass(frozen=True)
-class _Patterns:
-    patterns: tuple[TokenPattern, ...]
-
-
-def _decode_patterns(body: object) -> tuple[TokenPattern, ...]:
-    return decode(_Patterns, {"patterns": body}).patterns
+        """Get a regular expression for each kind of token, for secret scanners."""
+        return ApiRequest(
+            method="GET",
+            path="/v1/credentials/patterns",
+            decoder=lambda body: decode(tuple[TokenPattern, ...], body),
+            needs_credential=False,
+        )

@@ -44,6 +44,8 @@ class ApiRequest(Generic[T]):
     query: QueryParameters = field(default_factory=dict)
     body: JsonFields | None = None
     retry: RetryWhen = RetryWhen.ALWAYS
+    needs_credential: bool = True
+    """Whether the client sends its credential, if it has one. False for operations that anybody may call."""
     idempotency_key: str | None = None
     """The value of `Idempotency-Key`. The service processes requests with the same key once."""
     already_done_status: int | None = None

@@ -56,6 +56,7 @@ def log_in(email: str, password: Secret) -> ApiRequest[LoggedIn]:
         decoder=lambda body: decode(LoggedIn, body),
         body={"email": email, "password": password},
         retry=RetryWhen.NEVER,
+        needs_credential=False,
     )
 
 

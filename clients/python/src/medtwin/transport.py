@@ -131,7 +131,7 @@ def _http_request(
         headers["Content-Type"] = "application/json"
     if request.idempotency_key is not None:
         headers["Idempotency-Key"] = request.idempotency_key
-    if credential is not None:
+    if credential is not None and request.needs_credential:
         headers["Authorization"] = credential.authorization_header()
     return http.build_request(
         request.method,
