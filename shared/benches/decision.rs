@@ -59,6 +59,7 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         last_used_at: None,
         last_used_ip: None,
         counter: None,
+        usage: None,
         restrictions: Restrictions::NONE,
         state: KeyState::Active {
             current: TokenDigest::of(token.expose(), peppers),

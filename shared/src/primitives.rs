@@ -15,3 +15,4 @@ pub mod quota;
 pub mod random;
 pub mod scope;
 pub mod timestamp;
+pub mod usage;

@@ -12,6 +12,7 @@ pub mod decision;
 pub mod key_use;
 pub mod leases;
 pub mod login_throttle;
+pub mod usage;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
+//! | usage of an API key on an earlier day | `ACCOUNT#{account}#USAGE` | `USAGE#{key}#{date}` |
 //! | login attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
 //! | decoy for the member with an unknown address | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
 //! | login attempts from a source that failed or are in progress | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
@@ -39,6 +40,7 @@ mod preconditions;
 mod projects;
 mod reported_credentials;
 mod sessions;
+mod usage;
 
 use self::dynamodb::Table;
 pub use self::{

@@ -33,6 +33,7 @@ const TABLE: &str = "
     POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     4+10    3+9    1      200    yes
     POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+6     3+7    1      204    yes
+    GET      /v1/api-keys/{key_id}/usage    ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no
     POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+1     2+2    0      201    yes
     GET      /v1/projects/{project_id}      +---+ +---+ +-     +---+   +     4+0     3+1    0      200    no

@@ -8,6 +8,7 @@ pub mod api_keys_revoke;
 pub mod api_keys_revoke_several;
 pub mod api_keys_rotate;
 pub mod api_keys_simulate;
+pub mod api_keys_usage;
 pub mod audit_events;
 pub mod caching;
 pub mod credentials_patterns;

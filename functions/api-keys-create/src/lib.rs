@@ -134,6 +134,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         last_used_at: None,
         last_used_ip: None,
         counter: None,
+        usage: None,
         restrictions: Restrictions::NONE,
         state: KeyState::Active {
             current: TokenDigest::of(token.expose(), &*app.peppers().await?),

@@ -1,4 +1,4 @@
-//! Records an authorized request: spends one request of the key's quota, stores when the credential was last used, and
+//! Records an authorized request: spends one request of the key's quota, counts it, stores when the credential was last used, and
 //! rehashes a digest that was computed with an older pepper. Most requests write nothing to the table.
 //!
 //! These writes don't affect whether a credential is valid. If one fails or takes too long, the request stays authorized and
@@ -20,6 +20,7 @@ use shared::{
         decision::RateLimitDecision,
         key_use::KeyUse,
         leases::{Leases, SpendResult},
+        usage::Delivery,
     },
     runtime::app::App,
     store::StoreError,
@@ -56,23 +57,24 @@ pub(crate) async fn record_key_use(
         }
         SpendResult::Reserve(batch) => batch,
     };
-    let unreported = leases.take_previous_secret_use(key.id).max(key_use.previous_secret);
-    let report = KeyUse { previous_secret: unreported, ..key_use };
-    let reserved = best_effort(app.store.reserve_quota(key, batch, quota, &report)).await;
-    if !matches!(reserved, Some(Ok(_))) {
-        // Nothing was reported, as far as this execution environment knows.
-        if let Some(used) = unreported {
-            leases.remember_previous_secret_use(key.id, used);
-        }
-    }
-    let Some(reserved) = reserved else { return Ok(None) };
-    if matches!(reserved, Err(NoReservation::Contended)) {
+    let mut report = leases.take_report(key.id, key_use);
+    let reserved = best_effort(app.store.reserve_quota(key, batch, quota, &mut report)).await;
+    if matches!(reserved, Some(Err(NoReservation::Contended))) {
         failures::count(Failure::UsageWrite);
     }
-    if let Some(state) = key.rehashed(token.expose(), peppers) {
+    let decision = match reserved {
+        // The request is possibly counted as an authorized one already, by a write whose response was lost.
+        Some(Err(_)) if report.delivery == Delivery::Unknown => None,
+        Some(reserved) => Some(leases.record_reservation(key.id, reserved, quota, now)),
+        None => None,
+    };
+    leases.return_report(key.id, report, decision);
+    if decision.is_some()
+        && let Some(state) = key.rehashed(token.expose(), peppers)
+    {
         best_effort(app.store.replace_key_digests(key, &state)).await;
     }
-    Ok(Some(leases.record_reservation(key.id, reserved, quota, now)))
+    Ok(decision)
 }
 
 /// Stores when the session was last used, unless it was stored recently.

@@ -313,6 +313,7 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
         ("POST", "/v1/api-keys/revoke") => Rule::AdminSession,
         ("GET" | "DELETE", "/v1/api-keys/{key_id}")
+        | ("GET", "/v1/api-keys/{key_id}/usage")
         | ("POST", "/v1/api-keys/{key_id}/rotate" | "/v1/api-keys/{key_id}/simulate") => {
             Rule::SessionOrAdminKeyOrItself
         }

@@ -3,7 +3,7 @@
 
 /// The paths of the API that need a credential, as in the template. The [decision](crate::authorization::decision) has the rules
 /// of their methods.
-pub const PROTECTED: [&str; 15] = [
+pub const PROTECTED: [&str; 16] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
@@ -14,6 +14,7 @@ pub const PROTECTED: [&str; 15] = [
     "/v1/api-keys/{key_id}",
     "/v1/api-keys/{key_id}/rotate",
     "/v1/api-keys/{key_id}/simulate",
+    "/v1/api-keys/{key_id}/usage",
     "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",

@@ -20,6 +20,7 @@ use crate::{
         quota::Counter,
         scope::Scope,
         timestamp::Timestamp,
+        usage::RecentUsage,
     },
 };
 
@@ -66,6 +67,9 @@ pub struct ApiKey {
     /// The use of the key's quota, or `None` if the key was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<Counter>,
+    /// The usage of the last two days on which the key was used, or `None` if it was not used since this is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<RecentUsage>,
     /// The names of the key's restrictions.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
@@ -394,6 +398,7 @@ pub(crate) mod tests {
             last_used_at: None,
             last_used_ip: None,
             counter: None,
+            usage: None,
             restrictions: Restrictions::NONE,
             state: KeyState::Active { current: digest("one"), previous: None, generation: 0 },
             replaced_secret: None,

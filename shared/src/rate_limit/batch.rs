@@ -70,6 +70,17 @@ impl Reservation {
         }
     }
 
+    /// Returns the counter after this reservation if no other write has changed it since it was read as `counter`.
+    #[must_use]
+    pub fn expected_counter(self, counter: Option<Counter>) -> Counter {
+        let reserved = match self {
+            Self::StartWindow(_) => 0,
+            Self::AddToWindow { .. } => counter.map_or(0, |counter| counter.reserved),
+        };
+        let Batch { window, size, .. } = self.batch();
+        Counter { window, reserved: reserved.saturating_add(size) }
+    }
+
     #[must_use]
     pub fn batch(self) -> Batch {
         match self {

@@ -11,8 +11,7 @@ pub struct KeyUse {
     /// The address that the request came from, or `None` if it is unknown. An IPv4-mapped IPv6 address is stored as the IPv4
     /// address.
     pub source_ip: Option<IpAddr>,
-    /// The use of the previous secret, if the request was sent with it. When a use is reported, this is the last use of the
-    /// previous secret that this execution environment has not reported yet.
+    /// The use of the previous secret, if the request was sent with it.
     pub previous_secret: Option<PreviousSecretUse>,
 }
 

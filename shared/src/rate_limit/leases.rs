@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,11 +11,13 @@ use crate::{
         id::KeyId,
         quota::{Counter, Quota, Window},
         timestamp::Timestamp,
+        usage::{Counts, Day},
     },
     rate_limit::{
         batch::{Batch, NoReservation, ReservedBatch},
         decision::{RateLimitDecision, RateLimitStatus},
-        key_use::PreviousSecretUse,
+        key_use::{KeyUse, PreviousSecretUse},
+        usage::{Unreported, UsageReport},
     },
 };
 
@@ -37,8 +40,7 @@ pub struct Leases(Mutex<HashMap<KeyId, KeyLease>>);
 #[derive(Debug)]
 struct KeyLease {
     lease: Lease,
-    /// The last use of the key's previous secret that was not reported yet.
-    unreported: Option<PreviousSecretUse>,
+    unreported: Unreported,
 }
 
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Leases {
             leases.clear();
         }
         let window = counter.map_or(Window::at(now), |counter| counter.window.max(Window::at(now)));
-        let lease = &mut leases.entry(key).or_insert_with(|| KeyLease::new(window, now)).lease;
+        let KeyLease { lease, unreported } = leases.entry(key).or_insert_with(|| KeyLease::new(window, now));
         if let Some(replaced) = lease.follow(counter, now) {
             let size = lease.batch_size(quota);
             return SpendResult::Reserve(Batch { window: Window::at(now), size, replaces: Some(replaced) });
@@ -82,10 +84,12 @@ impl Leases {
         if lease.unspent > 0 {
             lease.unspent -= 1;
             lease.spent += 1;
+            unreported.count(Day::at(now), Counts::ONE_REQUEST);
             return SpendResult::Decided(RateLimitDecision::Within(lease.status(counter, quota, now)));
         }
         let status = lease.status(counter, quota, now);
         if status.remaining == 0 {
+            unreported.count(Day::at(now), Counts::ONE_RATE_LIMITED);
             return SpendResult::Decided(RateLimitDecision::Exceeded(status));
         }
         SpendResult::Reserve(Batch { window: lease.window, size: lease.batch_size(quota), replaces: None })
@@ -100,6 +104,12 @@ impl Leases {
         quota: Quota,
         now: Timestamp,
     ) -> RateLimitDecision {
+        let mut leases = self.lock();
+        if reserved.is_err()
+            && let Some(KeyLease { unreported, .. }) = leases.get_mut(&key)
+        {
+            unreported.count(Day::at(now), Counts::ONE_RATE_LIMITED);
+        }
         let counter = match reserved {
             Ok(ReservedBatch { counter, .. }) | Err(NoReservation::Exhausted(counter)) => counter,
             Err(NoReservation::Contended) => {
@@ -110,7 +120,6 @@ impl Leases {
                 });
             }
         };
-        let mut leases = self.lock();
         let lease = &mut leases.entry(key).or_insert_with(|| KeyLease::new(counter.window, now)).lease;
         lease.see(counter.window, now);
         match reserved {
@@ -126,17 +135,26 @@ impl Leases {
         }
     }
 
-    /// Remembers a use of the key's previous secret until it is reported with a reservation. It has no effect if the key has no
-    /// lease.
+    /// Remembers a use of the key's previous secret until the next report. It has no effect if the key has no lease.
     pub fn remember_previous_secret_use(&self, key: KeyId, used: PreviousSecretUse) {
-        if let Some(lease) = self.lock().get_mut(&key) {
-            lease.unreported = lease.unreported.max(Some(used));
+        if let Some(KeyLease { unreported, .. }) = self.lock().get_mut(&key) {
+            unreported.add_previous_secret_use(Some(used));
         }
     }
 
-    /// Returns the last use of the key's previous secret that was not reported yet, and forgets it.
-    pub fn take_previous_secret_use(&self, key: KeyId) -> Option<PreviousSecretUse> {
-        self.lock().get_mut(&key)?.unreported.take()
+    /// Returns a report of what was counted for the key since the last report, and of the request that waits for a reservation.
+    /// The caller has to [return](Self::return_report) the report after the reservation. If it does not, the report is lost.
+    pub fn take_report(&self, key: KeyId, key_use: KeyUse) -> UsageReport {
+        let unreported = self.lock().get_mut(&key).map(|lease| mem::take(&mut lease.unreported));
+        UsageReport::new(unreported.unwrap_or_default(), key_use)
+    }
+
+    /// Remembers what `report` contains until the next report, except what was or may have been stored. `decision` is the decision
+    /// on the request that waited for the reservation, or `None` if it was authorized without being counted against the limit.
+    pub fn return_report(&self, key: KeyId, report: UsageReport, decision: Option<RateLimitDecision>) {
+        if let Some(KeyLease { unreported, .. }) = self.lock().get_mut(&key) {
+            unreported.add(report.into_unreported(decision));
+        }
     }
 
     /// Returns the window of the key's lease.
@@ -153,7 +171,7 @@ impl Leases {
 
 impl KeyLease {
     fn new(window: Window, since: Timestamp) -> Self {
-        Self { lease: Lease::new(window, since), unreported: None }
+        Self { lease: Lease::new(window, since), unreported: Unreported::default() }
     }
 }
 

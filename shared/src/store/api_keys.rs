@@ -1,6 +1,6 @@
 //! Reads and writes of API keys.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,24 +17,28 @@ use crate::{
         pagination::{Page, Paging},
         quota::{Counter, Quota},
         timestamp::Timestamp,
+        usage::RecentUsage,
     },
     rate_limit::{
         batch::{Batch, NoReservation, Reservation, ReservedBatch},
         key_use::{KeyUse, PreviousSecretUse},
+        usage::{Delivery, UsageChange, UsageReport},
     },
     store::{
         Store,
         audit_events::{change_write, event_write},
         dynamodb::{
             attributes::{to_entity, to_item},
+            item::Item,
             key::Key,
-            retry::Cause,
-            write::Write,
+            retry::{Cause, Retries},
+            write::{UnrepeatedError, Write},
         },
         error::StoreError,
         idempotency_records::result_write,
         keys::{self, account_partition, member_partition},
         preconditions::{account_still_active, still_authorized, with_revision},
+        usage::{day_write, with_usage},
     },
 };
 
@@ -45,10 +49,12 @@ const REPLACED_SECRET: &str = "replaced_secret";
 /// end earlier, so that contention leads to a 429 instead.
 const QUOTA_RETRY_TIME: Duration = Duration::from_millis(500);
 
-/// The attributes of an API key that a reservation changes.
+/// The attributes of an API key that a reservation changes and that its conditions depend on.
 #[derive(Deserialize)]
 struct Reserved {
     counter: Option<Counter>,
+    #[serde(default)]
+    usage: Option<RecentUsage>,
     #[serde(default)]
     replaced_secret: Option<ReplacedSecret>,
 }
@@ -363,7 +369,9 @@ impl Store {
     /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key with the same
     /// write.
     ///
-    /// If the response to a write is lost, the retry reserves the batch again. The first reservation is then never spent.
+    /// If the response to a write is lost, the retry reserves the batch again. The first reservation is then never spent. The
+    /// retry does not contain `report`, because that could be stored twice. `report.delivery` is correct even if the caller
+    /// stops waiting.
     ///
     /// # Errors
     /// If the write fails.
@@ -372,25 +380,30 @@ impl Store {
         key: &ApiKey,
         wanted: Batch,
         quota: Quota,
-        key_use: &KeyUse,
+        report: &mut UsageReport,
     ) -> Result<Result<ReservedBatch, NoReservation>, StoreError> {
-        let mut stored = Reserved { counter: key.counter, replaced_secret: key.replaced_secret };
+        let ApiKey { counter, usage, replaced_secret, .. } = *key;
+        let mut stored = Reserved { counter, usage, replaced_secret };
         let mut retries = self.table.retries_within(QUOTA_RETRY_TIME);
         let mut is_first_conflict = true;
+        let mut sends_report = true;
         loop {
             let reservation = match Reservation::plan(wanted, stored.counter, quota) {
                 Ok(reservation) => reservation,
                 Err(counter) => return Ok(Err(NoReservation::Exhausted(counter))),
             };
-            let write = reservation_write(key, reservation, key_use, stored.replaced_secret)?;
-            match self.table.write_with(write, &mut retries).await {
-                Ok(item) => {
-                    let counter =
-                        item.map(to_entity::<Reserved>).transpose()?.and_then(|stored| stored.counter);
-                    let counter = counter
-                        .ok_or_else(|| StoreError::malformed("a key has no counter after a reservation"))?;
-                    return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter }));
-                }
+            let write = reservation_write(key, reservation, report, stored.replaced_secret)?;
+            let reserved = if sends_report {
+                let written = self.write_with_report(key, write, report, stored.usage, &mut retries).await;
+                written.and_then(|item| {
+                    item.map_or(Ok(reservation.expected_counter(stored.counter)), reserved_counter)
+                })
+            } else {
+                let written = self.table.write_with(write, &mut retries).await;
+                written.and_then(|item| reserved_counter(item.unwrap_or_default()))
+            };
+            match reserved {
+                Ok(counter) => return Ok(Ok(ReservedBatch { size: reservation.batch().size, counter })),
                 Err(StoreError::Conflict) => {
                     // The first conflict is always retried, even if the write was slow: if the response to a write is lost, its
                     // repetition by the SDK conflicts with the write itself.
@@ -401,11 +414,57 @@ impl Store {
                     // Uses `BatchGetItem`, so that the authorizer needs no permission for `GetItem`.
                     let [item] = self.table.get_many([Key::api_key(key.account_id, key.id)]).await?;
                     stored = to_entity(item.ok_or(StoreError::NotFound)?)?;
+                    // Beginning a day competes with each report of another environment. A request does not wait for it twice.
+                    sends_report &= matches!(report.plan(stored.usage), UsageChange::Add { .. });
+                }
+                // There is time left only if the transaction that begins a day was throttled.
+                Err(StoreError::Contended) if sends_report && retries.pause(Cause::Conflict).await => {
+                    sends_report = false;
                 }
                 Err(StoreError::Contended) => return Ok(Err(NoReservation::Contended)),
+                Err(_) if sends_report && retries.pause(Cause::Throttling).await => sends_report = false,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Makes `write`, a reservation, together with the change of the usage that `report` requires. The report is sent at most once.
+    /// Returns the key's item after the write, or `None` if it is not known.
+    async fn write_with_report(
+        &self,
+        key: &ApiKey,
+        write: Write,
+        report: &mut UsageReport,
+        usage: Option<RecentUsage>,
+        retries: &mut Retries<'_>,
+    ) -> Result<Option<Item>, StoreError> {
+        let change = report.plan(usage);
+        let write = with_usage(write, &change)?;
+        let moved_out = match change {
+            UsageChange::Replace { moved_out, .. } => moved_out,
+            UsageChange::Add { .. } => Vec::new(),
+        };
+        // Stays so if the caller stops waiting.
+        report.delivery = Delivery::Unknown;
+        let (written, may_be_applied) = if moved_out.is_empty() {
+            match self.table.write_unrepeated(write, retries).await {
+                Ok(item) => (Ok(item), true),
+                Err(UnrepeatedError { error, may_be_applied }) => (Err(error), may_be_applied),
+            }
+        } else {
+            let days = moved_out.into_iter().map(|usage| day_write(key, usage));
+            let writes = iter::once(Ok(write)).chain(days).collect::<Result<_, _>>()?;
+            // A transaction is not applied twice, even if the SDK repeats it.
+            let written = self.table.transact_with(writes, retries).await;
+            let may_be_applied = !matches!(written, Err(StoreError::Conflict | StoreError::Contended));
+            (written.map(|()| None), may_be_applied)
+        };
+        if written.is_ok() {
+            report.delivery = Delivery::Stored;
+        } else if !may_be_applied {
+            report.delivery = Delivery::NotSent;
+        }
+        written
     }
 
     /// Replaces the state of `key` with `rehashed`, which contains digests of the same secrets. If the stored state has changed
@@ -426,12 +485,19 @@ impl Store {
     }
 }
 
+/// Returns the counter in a key's item after a reservation.
+fn reserved_counter(item: Item) -> Result<Counter, StoreError> {
+    let counter = to_entity::<Reserved>(item)?.counter;
+    counter.ok_or_else(|| StoreError::malformed("a key has no counter after a reservation"))
+}
+
 fn reservation_write(
     key: &ApiKey,
     reservation: Reservation,
-    key_use: &KeyUse,
+    report: &UsageReport,
     replaced_secret: Option<ReplacedSecret>,
 ) -> Result<Write, StoreError> {
+    let KeyUse { at, source_ip, .. } = report.key_use;
     let item = Key::api_key(key.account_id, key.id);
     let conflict = || StoreError::Conflict;
     let write = match reservation {
@@ -465,9 +531,9 @@ fn reservation_write(
         .name("#last_used_at", "last_used_at")
         .name("#last_used_ip", "last_used_ip")
         .returning_item()
-        .value(":now", key_use.at)?
-        .value(":ip", key_use.source_ip)?;
-    match key_use.previous_secret {
+        .value(":now", at)?
+        .value(":ip", source_ip)?;
+    match report.previous_secret_use() {
         Some(used) => with_previous_secret_use(write, used, replaced_secret),
         None => Ok(write),
     }

@@ -10,7 +10,7 @@ pub(super) mod write;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 use self::{
     direct_batch_get::DirectBatchGet,
@@ -21,6 +21,8 @@ use crate::primitives::random::Random;
 
 pub(super) struct Table {
     client: Client,
+    /// Shares the connections and credentials of `client`.
+    client_without_retries: Client,
     direct_batch_get: Arc<DirectBatchGet>,
     name: String,
     jitter: Jitter,
@@ -29,7 +31,9 @@ pub(super) struct Table {
 impl Table {
     pub fn new(dynamodb: DynamoDb, name: String, random: &Random) -> Self {
         let DynamoDb { client, direct_batch_get } = dynamodb;
-        Self { client, direct_batch_get, name, jitter: Jitter::new(random) }
+        let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        let client_without_retries = Client::from_conf(config);
+        Self { client, client_without_retries, direct_batch_get, name, jitter: Jitter::new(random) }
     }
 
     /// Starts an operation whose retries end with those of the invocation.

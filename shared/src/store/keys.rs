@@ -7,6 +7,7 @@ use crate::{
         environment::Environment,
         id::{AccountId, EventId, KeyId, SessionId, UserId},
         project_id::ProjectId,
+        usage::Day,
     },
     rate_limit::login_throttle::Attempt,
     store::dynamodb::key::{ItemKind, Key},
@@ -94,6 +95,11 @@ impl Key {
 
     pub fn audit_event(account: AccountId, event: EventId) -> Self {
         AUDIT_EVENTS.key(audit_partition(account), event)
+    }
+
+    /// Returns the key of the usage of an API key on one day. Dates sort in chronological order.
+    pub fn day_usage(account: AccountId, key: KeyId, day: Day) -> Self {
+        Self { pk: format!("ACCOUNT#{account}#USAGE"), sk: format!("USAGE#{key}#{day}") }
     }
 
     pub fn idempotency_record(key: &IdempotencyKey) -> Self {

@@ -93,7 +93,7 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
             ("query", "created_by") => locations.push(IdLocation::CreatorInQuery),
             ("header", "Idempotency-Key") => locations.push(IdLocation::IdempotencyKey),
             // These contain no id.
-            ("query", "limit" | "status" | "type" | "environment") => {}
+            ("query", "limit" | "status" | "type" | "environment" | "days") => {}
             unlisted => panic!("is {unlisted:?} of {method} {route} an id? List it here"),
         }
     }

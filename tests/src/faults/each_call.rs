@@ -163,7 +163,7 @@ type Items = BTreeMap<[String; 2], Item>;
 fn is_usage(sort_key: &str, attribute: &str) -> bool {
     match attribute {
         "last_used_at" => sort_key.starts_with("KEY#") || sort_key.starts_with("SESSION#"),
-        "counter" | "last_used_ip" => sort_key.starts_with("KEY#"),
+        "counter" | "last_used_ip" | "usage" => sort_key.starts_with("KEY#"),
         "failures" => sort_key.starts_with("MEMBER#"),
         _ => false,
     }

@@ -201,6 +201,7 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         last_used_at: None,
         last_used_ip: None,
         counter: None,
+        usage: None,
         restrictions: Restrictions::NONE,
         state,
         replaced_secret: None,

@@ -30,7 +30,7 @@ const NOW: i64 = 1_000;
 const ACTIVE: AccountSummary =
     AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
 
-const ROUTES: [&str; 16] = [
+const ROUTES: [&str; 17] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
@@ -41,6 +41,7 @@ const ROUTES: [&str; 16] = [
     "/v1/api-keys/{key_id}",
     "/v1/api-keys/{key_id}/rotate",
     "/v1/api-keys/{key_id}/simulate",
+    "/v1/api-keys/{key_id}/usage",
     "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",
@@ -454,6 +455,7 @@ proptest! {
             ("DELETE", "/v1/api-keys/{key_id}"),
             ("POST", "/v1/api-keys/{key_id}/rotate"),
             ("POST", "/v1/api-keys/{key_id}/simulate"),
+            ("GET", "/v1/api-keys/{key_id}/usage"),
         ] {
             let is_authorized = check_rule(&AuthorizationRequest { key_id: Some(id), ..request(method, route) }, &principal, AccountStatus::Active).is_ok();
             prop_assert_eq!(is_authorized, own || permissions.contains(Permission::Admin));

@@ -98,6 +98,24 @@ impl Table {
         }
     }
 
+    /// Reads the items whose keys are from `first` to `last`, which are in the same partition, in descending order. At most 1 MB.
+    pub(crate) async fn range(&self, first: Key, last: Key) -> Result<Vec<Item>, StoreError> {
+        let [pk, first, last] = [first.pk, first.sk, last.sk].map(AttributeValue::S);
+        let response = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", pk)
+            .expression_attribute_values(":first", first)
+            .expression_attribute_values(":last", last)
+            .send()
+            .await?;
+        Ok(response.items.unwrap_or_default())
+    }
+
     /// Reads the next part of the whole table after `after`, at most 1 MB. Returns the items for which the condition `filter`
     /// holds, and the position of the next part, or `None` at the end of the table.
     pub(crate) async fn scan(

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::{
+    Client,
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
@@ -10,6 +11,7 @@ use aws_sdk_dynamodb::{
         ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
     },
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Serialize;
 
 use crate::store::{
@@ -197,7 +199,25 @@ impl ConditionError {
 enum WriteError {
     /// Nothing was written, and the SDK does not retry this error.
     Retryable(Cause),
-    Permanent(StoreError),
+    Permanent {
+        error: StoreError,
+        /// Whether the write may have been applied, or may still be applied.
+        may_be_applied: bool,
+    },
+}
+
+/// The error of a write that is sent only once.
+pub(crate) struct UnrepeatedError {
+    pub error: StoreError,
+    /// Whether the write may have been applied, or may still be applied.
+    pub may_be_applied: bool,
+}
+
+impl WriteError {
+    /// Returns the error of a write that was certainly not applied.
+    fn not_applied(error: StoreError) -> Self {
+        Self::Permanent { error, may_be_applied: false }
+    }
 }
 
 impl Table {
@@ -212,13 +232,35 @@ impl Table {
         write: Write,
         retries: &mut Retries<'_>,
     ) -> Result<Option<Item>, StoreError> {
+        let written = self.write_until_applied(&self.client, write, retries).await;
+        written.map_err(|UnrepeatedError { error, .. }| error)
+    }
+
+    /// Makes a single write that is never sent again if its response is lost, so it is applied at most once even if its condition
+    /// still holds afterwards. It is only sent again after `DynamoDB` has rejected it because of a conflict.
+    pub(crate) async fn write_unrepeated(
+        &self,
+        write: Write,
+        retries: &mut Retries<'_>,
+    ) -> Result<Option<Item>, UnrepeatedError> {
+        self.write_until_applied(&self.client_without_retries, write, retries).await
+    }
+
+    async fn write_until_applied(
+        &self,
+        client: &Client,
+        write: Write,
+        retries: &mut Retries<'_>,
+    ) -> Result<Option<Item>, UnrepeatedError> {
         loop {
-            match self.write_once(write.clone()).await {
+            match self.write_once(client, write.clone()).await {
                 Ok(item) => return Ok(item),
-                Err(WriteError::Permanent(error)) => return Err(error),
+                Err(WriteError::Permanent { error, may_be_applied }) => {
+                    return Err(UnrepeatedError { error, may_be_applied });
+                }
                 Err(WriteError::Retryable(cause)) => {
                     if !retries.pause(cause).await {
-                        return Err(StoreError::Contended);
+                        return Err(UnrepeatedError { error: StoreError::Contended, may_be_applied: false });
                     }
                 }
             }
@@ -239,7 +281,7 @@ impl Table {
         loop {
             match self.transact_once(&writes).await {
                 Ok(()) => return Ok(()),
-                Err(WriteError::Permanent(error)) => return Err(error),
+                Err(WriteError::Permanent { error, .. }) => return Err(error),
                 Err(WriteError::Retryable(cause)) => {
                     if !retries.pause(cause).await {
                         return Err(StoreError::Contended);
@@ -249,27 +291,29 @@ impl Table {
         }
     }
 
-    async fn write_once(&self, write: Write) -> Result<Option<Item>, WriteError> {
+    async fn write_once(&self, client: &Client, write: Write) -> Result<Option<Item>, WriteError> {
         let Write { change, condition, condition_error, names, values, returns_item } = write;
         match change {
             Change::Put(item) => {
-                let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+                let put = client.put_item().table_name(&self.name).set_item(Some(item));
                 let sent = with_condition!(put, condition, names, values).send().await;
                 sent.map(|_| None).map_err(|error| write_error(error, condition_error))
             }
             Change::Update(key, expression) => {
-                let update = self.client.update_item().table_name(&self.name).set_key(Some(key));
+                let update = client.update_item().table_name(&self.name).set_key(Some(key));
                 let returned = if returns_item { ReturnValue::AllNew } else { ReturnValue::None };
                 let update = update.update_expression(expression.into_owned()).return_values(returned);
                 let sent = with_condition!(update, condition, names, values).send().await;
                 sent.map(|output| output.attributes).map_err(|error| write_error(error, condition_error))
             }
             Change::Delete(key) => {
-                let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
+                let delete = client.delete_item().table_name(&self.name).set_key(Some(key));
                 let sent = with_condition!(delete, condition, names, values).send().await;
                 sent.map(|_| None).map_err(|error| write_error(error, condition_error))
             }
-            Change::Check(_) => Err(WriteError::Permanent(StoreError::bug("a check outside a transaction"))),
+            Change::Check(_) => {
+                Err(WriteError::not_applied(StoreError::bug("a check outside a transaction")))
+            }
         }
     }
 
@@ -278,24 +322,24 @@ impl Table {
     async fn transact_once(&self, writes: &[Write]) -> Result<(), WriteError> {
         let items: Result<Vec<_>, _> =
             writes.iter().map(|write| write.clone().into_transaction_item(&self.name)).collect();
-        let items = items.map_err(|error| WriteError::Permanent(StoreError::bug(error)))?;
+        let items = items.map_err(|error| WriteError::not_applied(StoreError::bug(error)))?;
         let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await
         else {
             return Ok(());
         };
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
         else {
-            return Err(WriteError::Permanent(error.into()));
+            return Err(WriteError::Permanent { error: error.into(), may_be_applied: true });
         };
         let reasons = cancelled.cancellation_reasons();
         let has_failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
         if let Some((reason, write)) = reasons.iter().zip(writes).find(|(reason, _)| has_failed(reason)) {
-            Err(WriteError::Permanent(write.condition_error.error(reason.item())))
+            Err(WriteError::not_applied(write.condition_error.error(reason.item())))
         } else if let Some(cause) = reasons.iter().filter_map(retryable).max() {
             Err(WriteError::Retryable(cause))
         } else {
             let codes: Vec<_> = reasons.iter().filter_map(CancellationReason::code).collect();
-            Err(WriteError::Permanent(StoreError::Unavailable(
+            Err(WriteError::not_applied(StoreError::Unavailable(
                 format!("cancelled: {}", codes.join(", ")).into(),
             )))
         }
@@ -311,13 +355,22 @@ fn retryable(reason: &CancellationReason) -> Option<Cause> {
     }
 }
 
-fn write_error<E: ProvideErrorMetadata, R>(
-    error: SdkError<E, R>,
+fn write_error<E: ProvideErrorMetadata>(
+    error: SdkError<E, HttpResponse>,
     condition_error: ConditionError,
 ) -> WriteError {
     match error.code() {
-        Some("ConditionalCheckFailedException") => WriteError::Permanent(condition_error.error(None)),
+        Some("ConditionalCheckFailedException") => WriteError::not_applied(condition_error.error(None)),
         Some("TransactionConflictException") => WriteError::Retryable(Cause::Conflict),
-        _ => WriteError::Permanent(error.into()),
+        _ => {
+            // With a status of 400 to 499, `DynamoDB` has rejected the request. After a status of 500 or more, a timeout or a lost
+            // connection, it may have written.
+            let may_be_applied = match &error {
+                SdkError::ConstructionFailure(_) => false,
+                SdkError::ServiceError(rejected) => !rejected.raw().status().is_client_error(),
+                _ => true,
+            };
+            WriteError::Permanent { error: error.into(), may_be_applied }
+        }
     }
 }
