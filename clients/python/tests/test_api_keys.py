@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
-from conftest import PASSWORD, Account
+from conftest import PASSWORD, Account, Service
 from responses import ScriptedService, error_response
 
 from medtwin import (
@@ -16,6 +16,7 @@ from medtwin import (
     BadRequest,
     Client,
     Conflict,
+    DailyUsage,
     Forbidden,
     KeyCaller,
     NotFound,
@@ -180,6 +181,44 @@ def test_revoke_all_without_exactly_one_argument_raises_value_error(arguments: d
         ScriptedService([]).client().api_keys.revoke_all(**arguments)
 
 
+def test_usage_counts_the_requests_of_each_day(session_client: Client, account: Account, service: Service) -> None:
+    me = session_client.me()
+    # With so low a limit, the service records each request at once.
+    limits = {"account_id": me.account_id, "requests_per_minute": {"live": 6, "test": 6}}
+    service.invoke_operator({"set_limits": limits})
+    created = session_client.api_keys.create("Reader", ["read"])
+    today = datetime.now(timezone.utc).date()
+    with Client(created.key, base_url=account.url) as reader:
+        reader.me()
+        reader.me()
+    usage = session_client.api_keys.usage(created.id)
+    assert sum(day.requests for day in usage) == 2
+    # The second day exists if midnight has passed during the test.
+    assert {day.date for day in usage} <= {today, today + timedelta(days=1)}
+
+
+def test_usage_of_an_unused_key_is_empty(client: Client) -> None:
+    created = client.api_keys.create("Reader", ["read"])
+    usage: tuple[DailyUsage, ...] = client.api_keys.usage(created.id, days=90)
+    assert usage == ()
+
+
+def test_usage_of_too_many_days_names_the_parameter(client: Client) -> None:
+    created = client.api_keys.create("Reader", ["read"])
+    with pytest.raises(BadRequest) as raised:
+        client.api_keys.usage(created.id, days=91)
+    assert raised.value.field == "days"
+
+
+def test_usage_decodes_each_day() -> None:
+    response = {"data": [{"date": "2026-01-30", "requests": 1234, "rate_limited": 5}]}
+    service = ScriptedService([httpx.Response(200, json=response)])
+    assert service.client().api_keys.usage("key_1") == (
+        DailyUsage(date=date(2026, 1, 30), requests=1234, rate_limited=5),
+    )
+    assert service.requests[0].url.query == b""
+
+
 @pytest.mark.parametrize(
     ("request_line", "simulation"),
     [
@@ -246,6 +285,7 @@ def test_get_of_an_unknown_key_raises_not_found(client: Client) -> None:
         lambda client, text: client.api_keys.revoke(text),
         lambda client, text: client.api_keys.rotate(text),
         lambda client, text: client.api_keys.change(text, disabled=True),
+        lambda client, text: client.api_keys.usage(text),
         lambda client, text: client.api_keys.simulate(text, "GET", "/v1/projects", "192.0.2.1"),
         lambda client, text: client.projects.get(text),
         lambda client, text: client.projects.rename(text, "Study"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Literal
 
 import httpx
@@ -40,6 +40,7 @@ class Outer:
     time: datetime | None
     inner: tuple[Inner, ...]
     extra: str | None = None
+    day: date | None = None
 
 
 OUTER = {"word": "a", "number": 1, "time": "2026-01-30T12:00:00Z", "inner": [{"flag": True}]}
@@ -48,6 +49,7 @@ OUTER = {"word": "a", "number": 1, "time": "2026-01-30T12:00:00Z", "inner": [{"f
 def test_object_decodes_to_its_dataclass() -> None:
     time = datetime(2026, 1, 30, 12, tzinfo=timezone.utc)
     assert decode(Outer, OUTER) == Outer("a", 1, time, (Inner(True),))
+    assert decode(Outer, OUTER | {"day": "2026-01-30"}).day == date(2026, 1, 30)
     assert decode(Outer, OUTER | {"time": None, "inner": [], "extra": "x"}) == Outer("a", 1, None, (), "x")
 
 
@@ -59,6 +61,9 @@ def test_object_decodes_to_its_dataclass() -> None:
         ("number", "1", "response.number is not of type int"),
         ("time", "yesterday", "response.time is not a valid time"),
         ("time", "2026-01-30T12:00:00", "response.time has no time zone"),
+        ("day", "2026-02-30", "response.day is not a valid date"),
+        ("day", "20260130", "response.day is not a valid date"),
+        ("day", "2026-01-30T12:00:00Z", "response.day is not a valid date"),
         ("inner", {}, "response.inner is not of type list"),
         ("inner", [{"flag": True}, {"flag": 1}], "response.inner[1].flag is not of type bool"),
         ("inner", [{}], "response.inner[0] lacks required fields of Inner"),

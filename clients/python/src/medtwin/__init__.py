@@ -3,6 +3,7 @@
 from medtwin.api_keys import (
     ApiKey,
     CreatedApiKey,
+    DailyUsage,
     Decision,
     DenialReason,
     KeyStatus,
@@ -59,6 +60,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CreatedApiKey",
+    "DailyUsage",
     "Decision",
     "DenialReason",
     "Environment",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, TypeAlias, TypeVar
 
 from medtwin import request
@@ -108,6 +108,18 @@ class RotatedApiKey(CreatedApiKey):
 
     previous_expires_at: datetime
     """When the previous secret stops working."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DailyUsage:
+    """The use of a key on one day."""
+
+    date: date
+    """The day, in UTC."""
+    requests: int
+    """The number of authorized requests. It can lag, and never exceeds the true number."""
+    rate_limited: int
+    """The number of requests that exceeded the rate limit of the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +264,19 @@ class ApiKeys(Resource[Transport]):
         return _returning_secret(RotatedApiKey, f"{_path(key_id)}/rotate", body)
 
     @endpoint
+    def usage(self, key_id: str, *, days: int | None = None) -> ApiRequest[tuple[DailyUsage, ...]]:
+        """Get the use of a key on the last `days` days in UTC, newest first: 1 to 90 days, 30 by default.
+
+        Days without use are left out.
+        """
+        return ApiRequest(
+            method="GET",
+            path=f"{_path(key_id)}/usage",
+            decoder=lambda body: decode(_Usage, body).data,
+            query={"days": None if days is None else str(days)},
+        )
+
+    @endpoint
     def simulate(self, key_id: str, method: str, path: str, ip_address: str) -> ApiRequest[Simulation]:
         """Get the decision that a request with the current secret of a key would get, and why.
 
@@ -271,6 +296,11 @@ class ApiKeys(Resource[Transport]):
 class _Revocation:
     revoked: tuple[str, ...]
     more: bool
+
+
+@dataclass(frozen=True)
+class _Usage:
+    data: tuple[DailyUsage, ...]
 
 
 def _path(key_id: str) -> str:

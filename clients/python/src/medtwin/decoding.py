@@ -6,8 +6,9 @@ accepted for an enumerated value.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -38,6 +39,8 @@ def _decode(expected: Any, value: object, path: str) -> object:
         return tuple(_decode(item_type, item, f"{path}[{index}]") for index, item in enumerate(items))
     if expected is datetime:
         return _decode_time(_require_type(str, value, path), path)
+    if expected is date:
+        return _decode_date(_require_type(str, value, path), path)
     if expected is Secret:
         return Secret(_require_type(str, value, path))
     if expected is object:
@@ -77,6 +80,16 @@ def _decode_time(text: str, path: str) -> datetime:
     if time.tzinfo is None:
         raise DecodeError(f"{path} has no time zone")
     return time
+
+
+def _decode_date(text: str, path: str) -> date:
+    # Since Python 3.11, `fromisoformat` accepts other forms, too.
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise DecodeError(f"{path} is not a valid date")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DecodeError(f"{path} is not a valid date") from None
 
 
 def _require_type(expected: type[T], value: object, path: str) -> T:
