@@ -28,19 +28,22 @@ export function openEditKeyDialog(key, me, onChanged) {
 
   /** Returns the fields that differ from the key. Other fields keep what they have, even if somebody else has changed them since. */
   function changes() {
+    const newName = name.input.value.trim();
+    const newPermissions = permissions.selected();
+    const newScope = projects.scope();
+    const newAddresses = addresses.selected();
     const expiresAt = expiry.time();
-    const values = {
-      name: name.input.value.trim(),
-      permissions: permissions.selected(),
-      scope: projects.scope(),
-      allowed_ips: addresses.selected(),
-      disabled: disabledInput.checked,
+    const isDisabled = disabledInput.checked;
+    if (newName === "") throw new ValidationError("name", "Enter a name.");
+    if (newPermissions.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+    return {
+      ...(newName !== key.name && { name: newName }),
+      ...(differs(newPermissions, key.permissions) && { permissions: newPermissions }),
+      ...(differs(newScope, key.scope) && { scope: newScope }),
+      ...(differs(newAddresses, key.allowed_ips) && { allowed_ips: newAddresses }),
+      ...(isDisabled !== (key.status === "disabled") && { disabled: isDisabled }),
+      ...(expiresAt !== undefined && { expires_at: expiresAt && toRfc3339(expiresAt) }),
     };
-    if (values.name === "") throw new ValidationError("name", "Enter a name.");
-    if (values.permissions.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
-    const before = { ...key, disabled: key.status === "disabled" };
-    const changed = Object.entries(values).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[/** @type {keyof typeof values} */ (field)]));
-    return { ...Object.fromEntries(changed), ...(expiresAt !== undefined && { expires_at: expiresAt && toRfc3339(expiresAt) }) };
   }
 
   /** @param {() => void} close */
@@ -61,4 +64,12 @@ export function openEditKeyDialog(key, me, onChanged) {
       form({ fields, submitLabel: "Save", onCancel: close, onSubmit: () => save(close) }).element,
     ];
   });
+}
+
+/**
+ * @param {object | null} one
+ * @param {object | null} other
+ */
+function differs(one, other) {
+  return JSON.stringify(one) !== JSON.stringify(other);
 }

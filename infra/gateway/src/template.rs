@@ -400,7 +400,7 @@ mod tests {
             (
                 "DefaultAuthorizer: Credential",
                 "DefaultAuthorizer: Other",
-                "Resources.ApiKeysCreateFunction.Properties.Events.Post: unknown authorizer `Other`",
+                "Resources.ApiKeysChangeFunction.Properties.Events.Patch: unknown authorizer `Other`",
             ),
             (
                 "ReauthorizeEvery: 0",

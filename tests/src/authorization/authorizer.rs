@@ -118,6 +118,8 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "allowed_ips": "192.0.2.1,2001:db8::/32",
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
+        "secret_replaced_at": "2026-01-30T00:00:00Z",
+        "secret_ends_at": "2026-01-30T00:01:00Z",
         "generation": "0",
         "revision": "0",
         "originating_member": account.user_id,
