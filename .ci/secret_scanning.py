@@ -20,13 +20,10 @@ PASSWORD = "a lizard on the 7th wall"
 FILES = {
     "settings.env": "MEDTWIN_API_KEY={live}\nexport TEST_KEY='{test}'\nSESSION={session}\n",
     "config.json": '{{"live": "{live}",\n"test": "{test}",\n"session": "{session}"}}\n',
-    "values.yaml": "live: {live}\ntest: [{test}]\nsession: '{session}'\n",
+    "values.yaml": "live: {live}\ntest: {test}\nsession: '{session}'\n",
     "client.py": 'KEYS = ["{live}",\n    "{test}"]\nSESSION = "{session}"  # temporary\n',
     "README.md": 'curl -H "Authorization: Bearer {live}" https://example.com/v1/projects\n- `{test}`\n<{session}>\n',
 }
-
-# detect-secrets parses a YAML file. If it finds a secret in a value of a mapping, it ignores lists and comments.
-MISSES = {"detect_secrets": {("values.yaml", 2)}}
 
 
 def call(method, path, body=None, authorization=None):
@@ -147,11 +144,10 @@ def main():
             sys.exit(f"{name} lacks published patterns: {missing}")
 
     for scanner in (gitleaks, betterleaks, kingfisher, secretlint, detect_secrets):
-        expected = lines - MISSES.get(scanner.__name__, set())
         found = {(str(Path(path).relative_to(files)), line) for path, line in scanner(files)}
-        if found != expected:
-            sys.exit(f"{scanner.__name__} missed {sorted(expected - found)} and found {sorted(found - expected)}")
-        print(f"{scanner.__name__}: {len(expected)} of {len(lines)} credentials, no near miss")
+        if found != lines:
+            sys.exit(f"{scanner.__name__} missed {sorted(lines - found)} and found {sorted(found - lines)}")
+        print(f"{scanner.__name__}: {len(lines)} credentials, no near miss")
 
     tokens = [token for file in issued for token in file.values()]
     headers = [("Session " if token.startswith("sess_") else "Bearer ") + token for token in tokens]
