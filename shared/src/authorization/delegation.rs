@@ -72,8 +72,8 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
 
 /// Returns true if `principal`, which [may manage](may_manage_key) the key, may change it from `before` to `after`.
 ///
-/// A key may not change itself. A key that a session with `admin` disabled can be enabled only by such a session. A change that
-/// adds access must stay within the caller's access: see [`adds_access_within`].
+/// A key may not change itself. A key that a session with `admin` disabled can be enabled only by such a session. What a change
+/// adds must be within the caller's own access.
 #[must_use]
 pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
     let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
