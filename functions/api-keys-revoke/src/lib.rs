@@ -119,7 +119,7 @@ impl TryFrom<Vec<KeyId>> for Ids {
 #[derive(Serialize, JsonSchema)]
 struct Revocation {
     /// The ids of the keys that are now revoked. With `ids`, these are the keys that exist, in the order of the request and without
-    /// duplicates, including those that were revoked before. With `created_by`, these are the keys that this request revoked, newest
+    /// duplicates, including those that were revoked before. With `created_by`, these are the keys that this request found, newest
     /// first.
     revoked: Vec<KeyId>,
     /// Whether there are more keys to revoke. If true, send the same request again. Always false with `ids`.

@@ -25,7 +25,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "getApiKeyUsage",
     summary: "Get the usage of an API key",
-    description: "Returns how many requests with an API key were authorized, and how many exceeded its rate limit, on each of the last days. The numbers lag: a program that uses the key from many places adds some of its requests a little later, and a few are never counted. They never exceed what was authorized. Usage is kept for 90 days, also that of a revoked key. Requires a session, an API key with `admin` that can access the key, or the key itself.",
+    description: "Returns how many requests with an API key were authorized, and how many exceeded its rate limit, on each of the last days. The service counts requests in batches, so the latest ones appear later, and a few never. Rejected requests appear with the next authorized ones. The numbers never exceed what was authorized. Usage is kept for 90 days, also that of a revoked key. Requires a session, an API key with `admin` that can access the key, or the key itself.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[Parameter {

@@ -4,8 +4,11 @@
 //! API Gateway allows strings, numbers and booleans as values; this module uses strings only. Lists are joined by commas.
 //! A scope that includes every project is `*`, allowed addresses that include every address are `*`, and a key that never
 //! expires has `never`. The times of a secret that was replaced are in `secret_replaced_at` and `secret_ends_at`; the first is
-//! missing if it is unknown, and both are missing for the current secret. A missing value never means unlimited access, except in the fields that the authorizer of the previous
-//! version does not write: it rejects the keys for which they matter.
+//! missing if it is unknown, and both are missing for the current secret.
+//!
+//! A missing value never means unlimited access. The authorizer of the previous version does not write three fields. Without
+//! `allowed_ips`, every address is allowed, because that version rejects keys with allowed addresses. Without `revision`, it is 0,
+//! so writes of a key that was changed fail. Without `originating_member`, it is unknown.
 
 use std::{collections::HashMap, hash::BuildHasher};
 

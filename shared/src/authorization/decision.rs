@@ -120,7 +120,7 @@ pub fn simulate_key(
     decide_on_key(request, loaded, secret, now)
 }
 
-/// A secret of a key that is valid, as far as only the secret matters.
+/// A secret that matches the key. The key itself may have expired or be disabled.
 #[derive(Clone, Copy)]
 struct VerifiedSecret {
     age: SecretAge,

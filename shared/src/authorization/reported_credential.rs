@@ -15,7 +15,7 @@ pub fn pepper_versions(key: &ApiKey, now: Timestamp) -> impl Iterator<Item = &st
     valid_digests(key, now).map(TokenDigest::pepper_version)
 }
 
-/// Returns the digests of the secrets of `key` that are valid at `now`, if the key has not expired.
+/// Returns the digests of the secrets of `key` that are valid at `now`, even if the key has expired.
 fn valid_digests(key: &ApiKey, now: Timestamp) -> impl Iterator<Item = &TokenDigest> {
     let (current, previous) = key.state.secrets();
     let previous = previous.filter(|previous| now < previous.ends_at).map(|previous| &previous.digest);

@@ -300,7 +300,7 @@ impl ApiKey {
         }
     }
 
-    /// Returns the previous secret if it is valid at `now`, apart from what makes the whole key invalid before it expires.
+    /// Returns the previous secret if it is valid at `now`. Does not check whether the key is disabled.
     #[must_use]
     pub fn previous_secret(&self, now: Timestamp) -> Option<ValidPreviousSecret> {
         let KeyState::Active { previous: Some(previous), generation: current, .. } = &self.state else {

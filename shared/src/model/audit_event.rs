@@ -136,6 +136,10 @@ pub enum Action {
     /// A login as this member failed.
     #[serde(rename = "login.refused")]
     LoginRefused { user_id: UserId, reason: LoginRefusal },
+    /// The type of the event is not known to this version of the service, because a newer version stored the event.
+    // So the audit trail stays readable during a deployment and after it is rolled back.
+    #[serde(rename = "unknown", other)]
+    Unknown,
 }
 
 /// Why a credential was ended.
@@ -228,6 +232,18 @@ mod tests {
             source_ip: None,
         };
         AuditEvent::new(actor, action, &audit_context)
+    }
+
+    #[test]
+    fn event_of_an_unknown_type_keeps_its_other_fields() {
+        let stored = serde_json::json!({
+            "id": "event_0000000000000001", "created_at": "2026-01-30T12:00:00Z", "actor": {"type": "operator"},
+            "type": "account.new", "detail": {"a": 1}, "request_id": "1", "source_ip": null,
+        });
+        let event: AuditEvent = serde_json::from_value(stored).unwrap();
+        assert!(matches!(event.action, Action::Unknown));
+        assert_eq!((event.actor, &*event.request_id), (Some(Actor::Operator), "1"));
+        assert_eq!(serde_json::to_value(event).unwrap()["type"], "unknown");
     }
 
     #[test]

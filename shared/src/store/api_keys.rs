@@ -417,7 +417,7 @@ impl Store {
                     // Beginning a day competes with each report of another environment. A request does not wait for it twice.
                     sends_report &= matches!(report.plan(stored.usage), UsageChange::Add { .. });
                 }
-                // There is time left only if the transaction that begins a day was throttled.
+                // `Contended` with time left means that the transaction was throttled, so this tries once more without the report.
                 Err(StoreError::Contended) if sends_report && retries.pause(Cause::Conflict).await => {
                     sends_report = false;
                 }
