@@ -3,7 +3,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
-    authorization::{denial::DenialReason, principal::tests::any_principal},
+    authorization::{denial::DenialReason, principal::tests::any_principal, routes::PROTECTED},
     credentials::{
         pepper::tests::peppers,
         token::{NewToken, Token},
@@ -30,25 +30,11 @@ const NOW: i64 = 1_000;
 const ACTIVE: AccountSummary =
     AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
 
-const ROUTES: [&str; 17] = [
-    "/v1/auth/me",
-    "/v1/auth/logout",
-    "/v1/auth/password",
-    "/v1/auth/sessions",
-    "/v1/auth/sessions/{session_id}",
-    "/v1/api-keys",
-    "/v1/api-keys/revoke",
-    "/v1/api-keys/{key_id}",
-    "/v1/api-keys/{key_id}/rotate",
-    "/v1/api-keys/{key_id}/simulate",
-    "/v1/api-keys/{key_id}/usage",
-    "/v1/audit-events",
-    "/v1/members",
-    "/v1/members/{user_id}",
-    "/v1/projects",
-    "/v1/projects/{project_id}",
-    "/v1/projects/{project_id}/samples",
-];
+/// The protected routes, and one of another API below a project.
+fn routes() -> Vec<&'static str> {
+    PROTECTED.into_iter().chain(["/v1/projects/{project_id}/samples"]).collect()
+}
+
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
 
 fn request<'a>(method: &'a str, route: &'a str) -> AuthorizationRequest<'a> {
@@ -321,7 +307,7 @@ proptest! {
 
     #[test]
     fn simulation_decides_as_for_a_request_with_the_current_secret(
-        (method, route) in (select(&METHODS[..]), select(&ROUTES[..])),
+        (method, route) in (select(&METHODS[..]), select(routes())),
         (environment, permissions, scope) in (select(&Environment::ALL[..]), any_permissions(), any_scope()),
         (allowed_ips, source_ip) in (any_allowed_ips(), option::of(any_address())),
         (is_revoked, is_disabled, is_restricted, is_suspended) in any::<(bool, bool, bool, bool)>(),
@@ -393,12 +379,12 @@ proptest! {
 
     #[test]
     fn route_without_a_rule_is_denied(method in "[A-Z]{3,7}", route in "/[a-z0-9/{}_-]{0,40}", principal in any_principal()) {
-        prop_assume!(!ROUTES.contains(&route.as_str()));
+        prop_assume!(!routes().contains(&route.as_str()));
         prop_assert_eq!(check_rule(&request(&method, &route), &principal, AccountStatus::Active), Err(Forbidden::NoRoute));
     }
 
     #[test]
-    fn head_is_decided_as_get(route in select(&ROUTES[..]), principal in any_principal(), project in option::of("proj_[a-e]")) {
+    fn head_is_decided_as_get(route in select(routes()), principal in any_principal(), project in option::of("proj_[a-e]")) {
         let decide = |method| {
             let request = AuthorizationRequest { project_id: project.as_deref(), ..request(method, route) };
             check_rule(&request, &principal, AccountStatus::Active)
@@ -409,7 +395,7 @@ proptest! {
     #[test]
     fn key_is_authorized_only_with_the_required_permission_and_scope(
         method in select(&METHODS[..]),
-        route in select(&ROUTES[..]),
+        route in select(routes()),
         environment in select(&Environment::ALL[..]),
         permissions in any_permissions(),
         scope in any_scope(),
