@@ -12,6 +12,7 @@ use shared::{
     http::{
         self, Event, Request, Response, StatusCode,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+        patch::{present, without_defaults},
     },
     primitives::id::{KeyId, UserId},
     runtime::{app::App, function::Function, lookup::manageable_key},
@@ -87,15 +88,16 @@ const CONCURRENT_REVOCATIONS: usize = 10;
 
 /// The keys to revoke. Exactly one of the fields must be set.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(extend("oneOf" = [
-    {"required": ["ids"], "properties": {"ids": {"type": "array"}, "created_by": {"type": "null"}}},
-    {"required": ["created_by"], "properties": {"created_by": {"type": "string"}, "ids": {"type": "null"}}},
-]))]
+#[schemars(transform = without_defaults, extend("minProperties" = 1, "maxProperties" = 1))]
 #[serde(deny_unknown_fields)]
 struct Selection {
     /// The ids of the keys. Unknown ids are ignored.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Ids")]
     ids: Option<Ids>,
     /// The id of the member whose keys to revoke.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "UserId")]
     created_by: Option<UserId>,
 }
 

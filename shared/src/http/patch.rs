@@ -1,4 +1,5 @@
-//! The bodies of `PATCH` requests: a field that is left out does not change.
+//! Bodies with fields that may be left out but not be null, or for which both mean something else. In the body of a `PATCH`
+//! request, a field that is left out does not change.
 //!
 //! Such a field has the attribute `#[serde(default, deserialize_with = "present")]` and an `Option` type. In the OpenAPI
 //! document it has the type of its value, by `#[schemars(with = "…")]`.
