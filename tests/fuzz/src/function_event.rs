@@ -7,15 +7,15 @@ use shared::{authorization::context, rate_limit::decision::RateLimitDecision};
 
 use crate::rest_event;
 
-/// The function returns 401 unless the event contains a well-formed authorizer context, and 400 if it contains a query
-/// parameter. A context that parses can be written and parsed again without a change.
+/// The function returns 401 unless the event contains a well-formed authorizer context, 404 if the event is for another route, and
+/// 400 if it contains a query parameter. A context that parses can be written and parsed again without a change.
 pub(crate) fn check(input: &[u8]) {
     let response = match rest_event::invoke("me", input.to_vec()) {
         Ok(response) => response,
         Err(error_type) => return assert_eq!(error_type, "Runtime.InvalidEvent"),
     };
     let status = response["statusCode"].as_u64().expect("a status");
-    assert!(matches!(status, 200 | 400 | 401 | 429), "unexpected status: {response}");
+    assert!(matches!(status, 200 | 400 | 401 | 404 | 429), "unexpected status: {response}");
     let event: Value = serde_json::from_slice(input).expect("an accepted event is JSON");
     let fields = event["requestContext"]["authorizer"].as_object().cloned().unwrap_or_default();
     let fields: HashMap<_, _> = fields.into_iter().collect();
