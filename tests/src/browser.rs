@@ -61,7 +61,7 @@ const FIND: &str = r#"
 /// The field that contains the id in `WebDriver`'s reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const BUTTONS: &str = "button, a[href]";
-const FIELDS: &str = "input, select";
+const FIELDS: &str = "input, select, textarea";
 
 impl Browser {
     /// Starts a service with the real time and opens its dashboard.
