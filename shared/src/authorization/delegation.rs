@@ -76,11 +76,14 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
 /// adds must be within the caller's own access.
 #[must_use]
 pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
-    let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
     let may_enable = before.disabled_by != Some(DisabledBy::AdminSession) || principal.is_admin_session();
     !is_itself(principal, before)
-        && (may_enable || !is_enabled)
+        && (may_enable || !enables(before, after))
         && adds_access_within(principal, before, after)
+}
+
+fn enables(before: &ApiKey, after: &ApiKey) -> bool {
+    before.disabled_by.is_some() && after.disabled_by.is_none()
 }
 
 /// Returns true if the access that the change from `before` to `after` adds is within the caller's.
@@ -89,10 +92,9 @@ pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey) ->
 /// to all permissions. For a key as the caller, the expiry may be extended up to its own. The scope and the addresses of a
 /// key that it [reaches](reaches_key) were within its own before the change.
 fn adds_access_within(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
-    let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
     let is_extended = expires_later(after.expires_at, before.expires_at);
     let is_wider = !after.scope.is_within(&before.scope) || !after.allowed_ips.is_within(&before.allowed_ips);
-    let added = if is_enabled || is_extended || is_wider {
+    let added = if enables(before, after) || is_extended || is_wider {
         Some(after.permissions)
     } else {
         after.permissions.without(before.permissions)
