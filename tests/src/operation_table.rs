@@ -26,10 +26,10 @@ const TABLE: &str = "
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+1     2+0    0      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
-    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     3+12    2+11   1      201    yes
+    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     4+12    3+11   1      201    yes
     POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+6     2+0    1      200    no
     GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+0     3+1    0      200    no
-    PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     4+10    3+9    1      200    yes
+    PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     5+10    4+9    1      200    yes
     POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     4+10    3+9    1      200    yes
     POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+6     3+7    1      204    yes

@@ -19,7 +19,7 @@ use shared::{
         allowed_ips::Networks, id::KeyId, name::Name, permission::Permissions, scope::ProjectScope,
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function, lookup::manageable_key},
+    runtime::{app::App, function::Function, lookup::manageable_key_and_account},
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -51,7 +51,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         ),
         (
             409,
-            "The key has expired or was revoked, a concurrent request changed, rotated or revoked the key first, or the caller's credential became invalid during the request.",
+            "The key has expired or was revoked, a concurrent request changed, rotated or revoked the key or changed the account first, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -113,7 +113,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if change.expires_at.flatten().is_some_and(|expires_at| expires_at <= app.clock.now()) {
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
-    let before = manageable_key(&app, &principal, request.path_id("key_id")?).await?;
+    let (before, account) = manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
     // Created after all reads, because the write checks that the caller is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let after = before.changed(change, principal.is_admin_session());
@@ -122,7 +122,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
     before.check_changeable(audit_context.at).map_err(|reason| Error::conflict(reason.message()))?;
     if after != before {
-        app.store.change_key(&before, &after, &principal, &audit_context).await?;
+        app.store.change_key(&before, &after, &account, &principal, &audit_context).await?;
     }
     Ok(http::json(StatusCode::OK, &ApiKeyView::new(after, audit_context.at)))
 }

@@ -27,7 +27,7 @@ use shared::{
         scope::{ProjectScope, Scope},
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, lookup::own_account},
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -56,7 +56,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         (403, "The caller may not create API keys, or the new key would exceed the caller."),
         (
             409,
-            "Another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
+            "Another request with the same `Idempotency-Key` is in progress, the account was changed during the request, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -107,6 +107,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
+    let account = own_account(&app, &creator).await?;
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
@@ -146,6 +147,6 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     .with_restriction_names();
     let record = ApiKeyView::new(key.clone(), now);
     let result = idempotency.result(StatusCode::CREATED, &record, now);
-    app.store.create_key(&key, &creator, &audit_context, result.as_ref()).await?;
+    app.store.create_key(&key, &account, &creator, &audit_context, result.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -13,7 +13,7 @@ use shared::{
     error::Error,
     http::{json, openapi::Operation},
     model::{
-        account::{Account, AccountStatus},
+        account::{Account, AccountLimits, AccountStatus},
         audit_event::AuditContext,
         member::{Member, MemberStatus},
         restrictions::Restrictions,
@@ -178,6 +178,8 @@ async fn create_account(
         created_at: audit_context.at,
         active_admins: 1,
         quotas: None,
+        limits: AccountLimits::default(),
+        revision: 0,
         restrictions: Restrictions::NONE,
     };
     let member = Member {

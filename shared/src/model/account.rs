@@ -1,5 +1,7 @@
 //! Accounts. An account owns members, keys and projects.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,9 +20,42 @@ pub struct Account {
     pub active_admins: u32,
     /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
+    /// The limits on the numbers of keys and sessions.
+    #[serde(default, skip_serializing_if = "AccountLimits::are_defaults")]
+    pub limits: AccountLimits,
+    /// The number of changes of what new and changed keys must comply with: the limits and the policy. A write that relies on them
+    /// compares it with the one that was read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
     /// The restrictions of all credentials of the account.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
+}
+
+/// Limits on the numbers of an account's keys and sessions. `None` is the default limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLimits {
+    /// The maximum numbers of unrevoked keys.
+    #[serde(default)]
+    pub keys: KeyLimits,
+    /// The maximum number of sessions of each member.
+    #[serde(default)]
+    pub sessions_per_member: Option<NonZeroU32>,
+}
+
+/// The maximum number of unrevoked keys of each type. `None` is the default limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyLimits {
+    #[serde(default)]
+    pub live: Option<u32>,
+    #[serde(default)]
+    pub test: Option<u32>,
+}
+
+impl AccountLimits {
+    fn are_defaults(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The part of an account that the authorizer needs.
@@ -40,4 +75,9 @@ pub enum AccountStatus {
     Active,
     /// No credential of the account is authorized until an operator restores it.
     Suspended,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(revision: &u32) -> bool {
+    *revision == 0
 }

@@ -11,7 +11,11 @@ use crate::{
     store::{
         Store,
         audit_events::event_write,
-        dynamodb::{attributes::to_item, key::Key, write::Write},
+        dynamodb::{
+            attributes::{to_entity, to_item},
+            key::Key,
+            write::Write,
+        },
         error::StoreError,
         members::new_member_writes,
     },
@@ -38,6 +42,14 @@ impl Store {
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
         writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
         self.table.transact(writes).await
+    }
+
+    /// Loads an account.
+    ///
+    /// # Errors
+    /// If the read fails.
+    pub async fn account(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
+        self.table.get(Key::account(account)).await?.map(to_entity).transpose()
     }
 
     /// Suspends or restores an account.
@@ -76,8 +88,18 @@ impl Store {
             .if_exists()
             .name("#quotas", "quotas")
             .value(":quotas", quotas)?;
+        let update = with_next_revision(update)?;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
         let event = event_write(account, Actor::Operator, action, audit_context)?;
         self.table.transact(vec![update, event]).await
     }
+}
+
+/// Adds the increment of the account's revision to an update of the account that ends with a `SET` clause.
+pub(super) fn with_next_revision(update: Write) -> Result<Write, StoreError> {
+    update
+        .and_set("#revision = if_not_exists(#revision, :zero) + :one")
+        .name("#revision", "revision")
+        .value(":zero", 0)?
+        .value(":one", 1)
 }

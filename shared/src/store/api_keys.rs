@@ -8,6 +8,7 @@ use crate::{
     authorization::principal::Principal,
     idempotency::IdempotencyResult,
     model::{
+        account::Account,
         api_key::{ApiKey, KeyState, ReplacedSecret},
         audit_event::{Action, Actor, AuditContext, EndReason},
         restrictions::Restrictions,
@@ -37,7 +38,7 @@ use crate::{
         error::StoreError,
         idempotency_records::result_write,
         keys::{self, account_partition, member_partition},
-        preconditions::{account_still_active, still_authorized, with_revision},
+        preconditions::{account_still_active, still_authorized, still_authorized_under, with_revision},
         usage::{day_write, with_usage},
     },
 };
@@ -67,13 +68,15 @@ struct MemberKey {
 }
 
 impl Store {
-    /// Creates an API key on behalf of `creator` and stores the idempotency record.
+    /// Creates an API key in `account` on behalf of `creator` and stores the idempotency record.
     ///
     /// # Errors
-    /// If a request with the same idempotency key was made first, the creator is no longer authorized, or the write fails.
+    /// If a request with the same idempotency key was made first, the creator is no longer authorized, the account's limits or
+    /// policy have changed since `account` was read, or the write fails.
     pub async fn create_key(
         &self,
         key: &ApiKey,
+        account: &Account,
         creator: &Principal,
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
@@ -94,7 +97,7 @@ impl Store {
             let entry = Key::member_key(key.account_id, member, key.id);
             writes.push(Write::put(to_item(entry, MemberKey { key_id: key.id })?));
         }
-        writes.extend(still_authorized(creator, audit_context.at)?);
+        writes.extend(still_authorized_under(account, creator, audit_context.at)?);
         writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await
     }
@@ -105,6 +108,19 @@ impl Store {
     /// If the read fails.
     pub async fn key(&self, account: AccountId, key: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.table.get(Key::api_key(account, key)).await?.map(to_entity).transpose()
+    }
+
+    /// Loads an API key and its account.
+    ///
+    /// # Errors
+    /// If the read fails.
+    pub async fn key_and_account(
+        &self,
+        account: AccountId,
+        key: KeyId,
+    ) -> Result<(Option<ApiKey>, Option<Account>), StoreError> {
+        let [key, account] = self.table.get_many([Key::api_key(account, key), Key::account(account)]).await?;
+        Ok((key.map(to_entity).transpose()?, account.map(to_entity).transpose()?))
     }
 
     /// Lists the account's API keys that match `filter`, newest first.
@@ -163,12 +179,13 @@ impl Store {
     /// Replaces `before` with the changed key `after` on behalf of `caller`.
     ///
     /// # Errors
-    /// If the stored key was changed, rotated or revoked since `before` was read, the caller is no longer authorized, or the write
-    /// fails.
+    /// If the stored key was changed, rotated or revoked since `before` was read, the caller is no longer authorized, the limits
+    /// or the policy of the key's account have changed since `account` was read, or the write fails.
     pub async fn change_key(
         &self,
         before: &ApiKey,
         after: &ApiKey,
+        account: &Account,
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
@@ -216,7 +233,7 @@ impl Store {
         };
         let event = event_write(before.account_id, caller.into(), changed, audit_context)?;
         let mut writes = vec![with_revision(update, before.revision)?, event];
-        writes.extend(still_authorized(caller, audit_context.at)?);
+        writes.extend(still_authorized_under(account, caller, audit_context.at)?);
         self.table.transact(writes).await
     }
 

@@ -6,7 +6,7 @@
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},
     model::{
-        account::AccountStatus,
+        account::{Account, AccountStatus},
         member::{Member, MemberStatus},
         restrictions::Restrictions,
     },
@@ -34,6 +34,18 @@ pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreErr
         .name("#status", "status")
         .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", AccountStatus::Active)
+}
+
+/// Returns the checks that the credential of `caller` is still authorized, and that `account`, which is the caller's, is still
+/// active and has still the same limits and policy.
+pub(super) fn still_authorized_under(
+    account: &Account,
+    caller: &Principal,
+    now: Timestamp,
+) -> Result<Vec<Write>, StoreError> {
+    let mut checks = credential_still_authorized(caller, now)?;
+    checks.push(with_revision(account_still_active(account.id)?, account.revision)?);
+    Ok(checks)
 }
 
 /// Returns the checks that the credential of `caller` is still authorized, without the check of the account.
@@ -111,10 +123,10 @@ fn secret_still_valid(key: &KeyPrincipal, now: Timestamp) -> Result<Write, Store
     with_revision(check, key.revision)
 }
 
-/// Adds the condition that the revision of a key is `revision` to a write of the key.
+/// Adds the condition that the revision of a key or an account is `revision` to a write of that item.
 pub(super) fn with_revision(write: Write, revision: u32) -> Result<Write, StoreError> {
     let write = write.name("#revision", "revision");
-    // A key that was never changed does not have the attribute.
+    // An item that was never changed does not have the attribute.
     if revision == 0 {
         Ok(write.and("attribute_not_exists(#revision)"))
     } else {

@@ -162,10 +162,20 @@ async fn member_demoted_during_the_request_changes_no_key() {
     let (session, id) = service.member(&account.session, &["read", "write"]).await;
     let (key, record) = service.key(&session, json!({"permissions": ["read"]})).await;
     let (path, key_path) = (format!("/v1/members/{id}"), key_path(&record));
-    for operation in ["GetItem", "TransactWriteItems"] {
+    for (hold, operation) in [
+        // The first batch is the one of the authorizer.
+        (DynamoDb::hold_second_call as fn(&DynamoDb, &'static str) -> Held, "BatchGetItem"),
+        (DynamoDb::hold, "TransactWriteItems"),
+    ] {
         let widen = service.patch(&key_path, &session, json!({"permissions": ["read", "write"]}));
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
-        change_during(&dynamodb, operation, widen, demote).await.assert_error(409, "CONFLICT");
+        let response = change_while_held(
+            hold(&dynamodb, operation),
+            Box::pin(widen),
+            Box::pin(assert_successful(demote)),
+        );
+        let response = response.await;
+        response.assert_error(409, "CONFLICT");
         let promotion = json!({"permissions": ["read", "write"]});
         service.patch(&path, &account.session, promotion).await.expect(200);
     }
@@ -401,6 +411,41 @@ async fn account_suspended_during_the_request_changes_nothing() {
     }
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, keys);
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+}
+
+#[tokio::test]
+async fn account_limits_changed_during_the_request_create_and_change_no_key() {
+    let (service, dynamodb, account) = start().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let path = key_path(&record);
+    let change_limits = || async {
+        let limits = json!({"account_id": account.id, "requests_per_minute": null});
+        service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
+    };
+    let patch = json!({"name": "New"});
+    // The second change is one of an account whose limits were changed before.
+    for caller in [&account.session, &key] {
+        for (method, path, body, succeeds) in
+            [("POST", "/v1/api-keys", new_key(), 201), ("PATCH", &path, patch.clone(), 200)]
+        {
+            // A key cannot change itself.
+            let caller = if method == "PATCH" { &account.session } else { caller };
+            let request = || service.request(method, path).with(caller).json(&body).send();
+            let held = dynamodb.hold("TransactWriteItems");
+            let response = change_while_held(held, request(), change_limits()).await;
+            response.assert_error(409, "CONFLICT");
+            let keys = service.get("/v1/api-keys", &account.session).await.expect(200);
+            assert_eq!((&keys["data"][0]["name"], &keys["data"][1]), (&record["name"], &Value::Null));
+            // The request now reads the new limits.
+            let response = request().await.expect(succeeds);
+            if method == "POST" {
+                service.delete(&key_path(&response), &account.session).await.expect(204);
+            } else {
+                let body = json!({"name": record["name"]});
+                service.patch(path, &account.session, body).await.expect(200);
+            }
+        }
+    }
 }
 
 /// Returns requests that create a key, rotate a key, create a member and change a key: method, path and body.
