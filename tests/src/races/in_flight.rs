@@ -422,11 +422,11 @@ async fn account_limits_changed_during_the_request_create_and_change_no_key() {
         let limits = json!({"account_id": account.id, "requests_per_minute": null});
         service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
     };
-    let patch = json!({"name": "New"});
+    let renaming = json!({"name": "New"});
     // The second change is one of an account whose limits were changed before.
     for caller in [&account.session, &key] {
         for (method, path, body, succeeds) in
-            [("POST", "/v1/api-keys", new_key(), 201), ("PATCH", &path, patch.clone(), 200)]
+            [("POST", "/v1/api-keys", new_key(), 201), ("PATCH", &path, renaming.clone(), 200)]
         {
             // A key cannot change itself.
             let caller = if method == "PATCH" { &account.session } else { caller };
