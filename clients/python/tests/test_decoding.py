@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Literal
@@ -8,7 +9,10 @@ import httpx
 import pytest
 from responses import ScriptedService
 
+from medtwin import ApiKey, SecretLost
+from medtwin.api import Api
 from medtwin.decoding import DecodeError, decode
+from medtwin.transport import SyncTransport
 
 KEY = {
     "id": "key_1",
@@ -79,6 +83,30 @@ def test_key_with_unknown_fields_and_values_decodes() -> None:
     response = KEY | {"type": "sandbox", "status": "paused", "permissions": ["read", "share"], "colour": "red"}
     key = ScriptedService([httpx.Response(200, json=response)]).client().api_keys.get("key_1")
     assert (key.type, key.status, key.permissions) == ("sandbox", "paused", ("read", "share"))
+
+
+@pytest.mark.parametrize(
+    ("call", "more"),
+    [
+        (lambda client: client.api_keys.create("Reader", ["read"]), {}),
+        (lambda client: client.api_keys.rotate("key_1"), {"previous_expires_at": "2026-01-31T12:00:00Z"}),
+    ],
+)
+def test_replayed_response_that_an_earlier_version_stored_raises_secret_lost(
+    call: Callable[[Api[SyncTransport]], object], more: dict[str, str]
+) -> None:
+    later = ("allowed_ips", "created_by", "last_used_ip", "previous_secret")
+    stored = {name: value for name, value in KEY.items() if name not in later} | more
+    client = ScriptedService([httpx.Response(200, json=stored)]).client()
+    with pytest.raises(SecretLost) as raised:
+        call(client)
+    assert raised.value.api_key == decode(ApiKey, KEY)
+
+
+def test_key_without_a_field_that_every_version_returns_raises_decode_error() -> None:
+    for name in ("id", "hint", "status", "scope", "expires_at", "last_used_at"):
+        with pytest.raises(DecodeError):
+            decode(ApiKey, {field: value for field, value in KEY.items() if field != name})
 
 
 def test_event_of_an_unknown_type_decodes() -> None:

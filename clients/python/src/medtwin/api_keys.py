@@ -69,7 +69,10 @@ class PreviousSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """An API key, without its secret."""
+    """An API key, without its secret.
+
+    The fields with a default are missing in a response that an earlier version of the service stored for a retry.
+    """
 
     id: str
     name: str
@@ -77,20 +80,20 @@ class ApiKey:
     permissions: tuple[Permission, ...]
     scope: Scope | None
     """The projects that the key can access, or None for every project."""
-    allowed_ips: tuple[str, ...] | None
+    allowed_ips: tuple[str, ...] | None = None
     """The IP addresses, and networks in CIDR notation, from which the key can be used, or None for every address."""
     hint: str
     """The first and last characters of the secret, by which people recognize it."""
     status: KeyStatus
     created_at: datetime
-    created_by: str | None
+    created_by: str | None = None
     """The id of the member or the key that created the key, or None for older keys."""
     expires_at: datetime | None
     last_used_at: datetime | None
     """When the key was last used, or None if it was never used. It can lag by up to a minute."""
-    last_used_ip: str | None
+    last_used_ip: str | None = None
     """The IP address of the use at `last_used_at`, or None if it is unknown."""
-    previous_secret: PreviousSecret | None
+    previous_secret: PreviousSecret | None = None
     """The secret that the last rotation replaced, while it works, otherwise None."""
 
 

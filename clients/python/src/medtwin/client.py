@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
+from typing import Any, TypeVar
 
 import anyio
 import httpx
@@ -23,6 +24,8 @@ from medtwin.retry_policy import Retries
 from medtwin.rotation import DEFAULT_GRACE_PERIOD, rotatable_key_id, rotating, verify_new_secret
 from medtwin.secret import Secret
 from medtwin.transport import AsyncTransport, SyncTransport
+
+C = TypeVar("C", bound=Api[Any])
 
 _DEFAULT_TIMEOUT = 15.0
 """In seconds. Longer than the 9 seconds after which the service itself gives up and returns an error."""
@@ -65,9 +68,7 @@ class Client(Api[SyncTransport]):
 
         The client reads no key from the environment. Other operations raise `Unauthorized`.
         """
-        client = cls.__new__(cls)
-        Api.__init__(client, _new_sync_transport(None, base_url, timeout, retries, transport))
-        return client
+        return _with_transport(cls, _new_sync_transport(None, base_url, timeout, retries, transport))
 
     @classmethod
     @contextmanager
@@ -87,8 +88,7 @@ class Client(Api[SyncTransport]):
         with sync_transport.http:
             logged_in = sync_transport.send(sessions.log_in(email, password))
             sync_transport.credential = Credential.from_session_token(logged_in.session_token)
-            client = cls.__new__(cls)
-            Api.__init__(client, sync_transport)
+            client = _with_transport(cls, sync_transport)
             try:
                 yield client
             except BaseException:
@@ -174,9 +174,7 @@ class AsyncClient(Api[AsyncTransport]):
 
         The client reads no key from the environment. Other operations raise `Unauthorized`.
         """
-        client = cls.__new__(cls)
-        Api.__init__(client, _new_async_transport(None, base_url, timeout, retries, transport))
-        return client
+        return _with_transport(cls, _new_async_transport(None, base_url, timeout, retries, transport))
 
     @classmethod
     @asynccontextmanager
@@ -196,8 +194,7 @@ class AsyncClient(Api[AsyncTransport]):
         async with async_transport.http:
             logged_in = await async_transport.send(sessions.log_in(email, password))
             async_transport.credential = Credential.from_session_token(logged_in.session_token)
-            client = cls.__new__(cls)
-            Api.__init__(client, async_transport)
+            client = _with_transport(cls, async_transport)
             try:
                 yield client
             except BaseException:
@@ -241,6 +238,13 @@ class AsyncClient(Api[AsyncTransport]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _with_transport(cls: type[C], transport: SyncTransport | AsyncTransport) -> C:
+    """Create a client without its constructor, which requires an API key."""
+    client = cls.__new__(cls)
+    Api.__init__(client, transport)
+    return client
 
 
 def _new_sync_transport(
