@@ -95,7 +95,9 @@ impl Response {
             assert_eq!(self.header(name), None, "{self:?}");
         }
         assert_eq!(self.header("access-control-allow-origin"), Some(ALLOWED_ORIGIN), "{self:?}");
-        let exposed = Some("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
+        let exposed = Some(
+            "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Deprecation, Sunset, Idempotency-Replayed",
+        );
         assert_eq!(self.header("access-control-expose-headers"), exposed, "{self:?}");
         assert_eq!(self.header("access-control-allow-credentials"), None, "{self:?}");
         assert_ne!(self.status, 500, "{self:?}");

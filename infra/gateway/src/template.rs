@@ -341,7 +341,7 @@ mod tests {
                 ("access-control-allow-origin", "https://nobody.invalid"),
                 (
                     "access-control-expose-headers",
-                    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed",
+                    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Deprecation, Sunset, Idempotency-Replayed",
                 ),
                 ("cache-control", "no-store"),
                 ("strict-transport-security", "max-age=63072000; includeSubDomains"),

@@ -6,8 +6,9 @@ use lambda_http::http::{HeaderMap, HeaderValue, header};
 use crate::primitives::origin::Origin;
 
 /// The response headers that pages may read in addition to the CORS-safelisted ones.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Deprecation, Sunset, Idempotency-Replayed",
+);
 
 /// Adds the headers that allow pages of `origin` to read a response. They are the same for every request: the browser
 /// compares the origin, so responses do not depend on the request's `Origin` header.
