@@ -28,7 +28,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "simulateApiKey",
     summary: "Test an API key",
-    description: "Returns the authorization decision that a request with the current secret of an API key would get, and why. The request is not sent: nothing changes, and nothing counts against the rate limit of the tested key. The decision does not consider that rate limit, or whether the project and other resources in the path exist. Paths below `/v1/projects/{project_id}` belong to other APIs that use the same authorizer, so all of them are known. A route that needs no credential allows every request. Requires a session, an API key with `admin` that can access the key, or the key itself.",
+    description: "Returns the authorization decision that a request with the current secret of an API key would get, and why. The request is not sent: nothing changes, and nothing counts against the rate limit of the tested key. The decision does not consider that rate limit, or whether the project and other resources in the path exist. Paths below `/v1/projects/{project_id}` belong to other APIs that use the same authorizer, so all of them are known. A route that needs no credential allows every request. So does `OPTIONS` on a route of this API, which is for the preflight requests of browsers. Requires a session, an API key with `admin` that can access the key, or the key itself.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],

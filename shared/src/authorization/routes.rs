@@ -76,10 +76,16 @@ impl<'a> MatchedRoute<'a> {
     }
 
     /// Returns true if a request with `method` needs no credential.
+    ///
+    /// This includes `OPTIONS`: API Gateway responds to preflight requests (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>)
+    /// of each route of this API itself. Other APIs decide about their routes below [`PROJECT`].
     #[must_use]
     pub fn is_public(&self, method: &str) -> bool {
-        let method = if method == "HEAD" { "GET" } else { method };
-        PUBLIC.contains(&(method, self.path))
+        match method {
+            "OPTIONS" => self.path != BELOW_PROJECT,
+            "HEAD" => PUBLIC.contains(&("GET", self.path)),
+            _ => PUBLIC.contains(&(method, self.path)),
+        }
     }
 }
 
@@ -162,6 +168,18 @@ mod tests {
         assert!(health.is_public("GET") && health.is_public("HEAD") && !health.is_public("POST"));
         assert!(MatchedRoute::of("/v1/auth/login").unwrap().is_public("POST"));
         assert!(!MatchedRoute::of("/v1/auth/me").unwrap().is_public("GET"));
+    }
+
+    #[test]
+    fn preflight_is_public_except_below_a_project() {
+        for (path, is_public) in [
+            ("/v1/auth/me", true),
+            ("/v1/health", true),
+            ("/v1/projects/p", true),
+            ("/v1/projects/p/samples", false),
+        ] {
+            assert_eq!(MatchedRoute::of(path).unwrap().is_public("OPTIONS"), is_public, "{path}");
+        }
     }
 
     proptest! {

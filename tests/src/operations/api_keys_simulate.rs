@@ -1,5 +1,7 @@
 //! `POST /v1/api-keys/{key_id}/simulate`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -145,7 +147,8 @@ async fn unknown_path_or_method_is_denied_as_no_route() {
         ("GET", "/v1?environment=live"),
         ("PUT", "/v1/api-keys"),
         ("BREW", "/v1/projects"),
-        ("OPTIONS", "/v1/projects/proj_a"),
+        ("OPTIONS", "/v1/unknown"),
+        ("OPTIONS", "/v1/projects/proj_a/samples"),
         ("GET", "/v1/auth/login"),
         ("POST", "/v1/health"),
         ("DELETE", "/v1/api-keys/revoke"),
@@ -190,6 +193,21 @@ async fn route_without_a_credential_is_allowed_for_every_key() {
     }
     let result = simulate(&service, &key, &account.session, "GET", "/v1/auth/me").await;
     assert_eq!(result, deny(401, "revoked"));
+}
+
+/// `input::cors::preflight_of_every_route_returns_200_without_a_credential` sends the real requests.
+#[tokio::test]
+async fn preflight_of_every_route_is_allowed() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (_, key) = service.key(&account.session, json!({"permissions": ["read"]})).await;
+    service.delete(&key_path(&key), &account.session).await.expect(204);
+    let paths: BTreeSet<_> = operation_table::routes().map(|(_, path)| path).collect();
+    for path in paths {
+        let path = path.replace(['{', '}'], "");
+        let result = simulate(&service, &key, &account.session, "OPTIONS", &path).await;
+        assert_eq!(result, allow(), "{path}");
+    }
 }
 
 #[tokio::test]
