@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     authorization::reported_credential::{is_token_of_key, is_token_of_session, pepper_versions},
-    credentials::{pepper::Peppers, token::Token},
+    credentials::{
+        pepper::{Peppers, UnknownPepper},
+        token::Token,
+    },
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
@@ -17,7 +20,9 @@ use shared::{
     primitives::timestamp::Timestamp,
     runtime::{app::App, function::Function},
     store::{CredentialId, StoredCredential},
+    telemetry::log::TARGET,
 };
+use tracing::warn;
 use zeroize::Zeroizing;
 
 /// The maximum number of credentials in a request. One `BatchGetItem` reads as many items.
@@ -160,7 +165,23 @@ async fn end(
             Err(unknown_pepper) => verified = Err(unknown_pepper),
         }
     }
-    verified.map(drop).map_err(Error::unavailable)
+    match verified {
+        // Nobody can use the credential either, so the reporter need not repeat the report.
+        Err(UnknownPepper) if app.are_peppers_available_or_lost(versions(&credential, now))? => {
+            log_unverifiable(&credential);
+            Ok(())
+        }
+        verified => verified.map(drop).map_err(Error::unavailable),
+    }
+}
+
+/// Logs that nobody can verify the tokens of `credential`.
+fn log_unverifiable(credential: &StoredCredential) {
+    let id = match credential {
+        StoredCredential::ApiKey(key) => key.id.to_string(),
+        StoredCredential::Session(session) => session.id.to_string(),
+    };
+    warn!(target: TARGET, credential_id = id, "the pepper of a reported credential is lost");
 }
 
 /// Ends `credential`, and records that in the audit trail of its account.

@@ -118,6 +118,18 @@ impl App {
         Ok(self.pepper_source()?.peppers_with(versions).await)
     }
 
+    /// Returns true if each of the pepper versions is available, or is known to be lost. [`peppers_with`](Self::peppers_with) finds
+    /// out which are lost.
+    ///
+    /// # Errors
+    /// If the template gives this function no peppers.
+    pub fn are_peppers_available_or_lost<'a>(
+        &self,
+        versions: impl IntoIterator<Item = &'a str>,
+    ) -> Result<bool, Error> {
+        Ok(self.pepper_source()?.are_cached_or_lost(versions))
+    }
+
     /// Returns the key of the token MACs. It never changes while the function runs.
     ///
     /// # Errors

@@ -6,9 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use shared::primitives::environment::Environment;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     authorization::restrictions::restrict,
+    deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault, Held},
     faults::pepper_rotation::rotate_pepper,
     response::{Response, text},
@@ -438,22 +440,101 @@ async fn malformed_item_returns_500_after_the_others_have_ended() {
     service.me(&key).await.assert_unauthorized();
 }
 
-#[tokio::test]
-async fn digest_with_an_unavailable_pepper_returns_503_and_the_key_stays() {
-    let service = OwnService::start().await;
-    let account = service.account().await;
-    let (old, record) = service.key(&account.session, json!({})).await;
-    // The key is not used, so its digest stays as it is. The login rehashes the password.
+/// Rotates the pepper twice, so that the pepper of older credentials is lost. Returns a new session.
+///
+/// The keys of the account are not used, so their digests stay as they are. The logins rehash the password.
+async fn lose_pepper(service: &OwnService, account: &Account) -> Credential {
     for _ in 0..2 {
-        rotate_pepper(&service).await;
+        rotate_pepper(service).await;
         service.time.pass(300);
         service.login(&account.email).await;
     }
-    let session = service.login(&account.email).await;
+    service.login(&account.email).await
+}
+
+#[tokio::test]
+async fn token_with_a_lost_pepper_returns_202_and_ends_nothing() {
+    let log = CapturedLog::start(LevelFilter::WARN);
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (old, record) = service.key(&account.session, json!({})).await;
+    let session = lose_pepper(&service, &account).await;
     let (new, _) = service.key(&session, json!({})).await;
-    service.report(&[&old, &new]).await.assert_error(503, "UNAVAILABLE");
+    // The second report is sent before the function may fetch the peppers again.
+    for reported in [&[&old, &account.session, &new][..], &[&old]] {
+        let empty = report_texts(&service, &["x"]).await;
+        log.take_records();
+        let response = service.report(reported).await;
+        assert_eq!((response.status, &response.text), (202, &empty.text));
+        let records = log.take_records();
+        let lost: Vec<_> = records
+            .iter()
+            .filter(|record| record["message"] == "the pepper of a reported credential is lost")
+            .map(|record| text(record, "credential_id"))
+            .collect();
+        assert!(lost.contains(&text(&record, "id")), "{lost:?}");
+        assert_eq!(lost.len(), reported.len().min(2), "{lost:?}");
+    }
     service.me(&new).await.assert_unauthorized();
     assert_eq!(service.get(&key_path(&record), &session).await.expect(200)["status"], "active");
+    service.me(&old).await.assert_error(503, "UNAVAILABLE");
+    // Other versions of the pepper are not affected.
+    let (other, _) = service.key(&session, json!({})).await;
+    rotate_pepper(&service).await;
+    service.time.pass(300);
+    service.report(&[&other]).await.expect(202);
+    service.me(&other).await.assert_unauthorized();
+}
+
+#[tokio::test]
+async fn failed_fetch_of_a_pepper_returns_503_after_the_others_have_ended() {
+    let dynamodb = DynamoDb::start().await;
+    let service = OwnService::start_with(|options| {
+        options.dynamodb = Some(dynamodb.url.clone());
+        options.secrets_manager = Some(dynamodb.url.clone());
+    })
+    .await;
+    let account = service.account().await;
+    let (old, record) = service.key(&account.session, json!({})).await;
+    let session = lose_pepper(&service, &account).await;
+    let mut new = Vec::new();
+    for _ in 0..2 {
+        new.push(service.key(&session, json!({})).await.0);
+    }
+    // The function caches the new pepper.
+    service.report(&[&new[0]]).await.expect(202);
+    let fetches = || dynamodb.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    fetches();
+    dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException"), Some("GetSecretValue"));
+    for (seconds, expected) in [(10, 2), (9, 0), (1, 2)] {
+        service.time.pass(seconds);
+        let response = service.report(&[&old, &new[1]]).await;
+        response.assert_error(503, "UNAVAILABLE");
+        assert_eq!(fetches(), expected, "after {seconds} seconds");
+        service.me(&new[1]).await.assert_unauthorized();
+    }
+    dynamodb.recover();
+    // The last attempt failed less than ten seconds ago.
+    service.report(&[&old]).await.assert_error(503, "UNAVAILABLE");
+    service.time.pass(10);
+    service.report(&[&old]).await.expect(202);
+    assert_eq!(service.get(&key_path(&record), &session).await.expect(200)["status"], "active");
+}
+
+#[tokio::test]
+async fn pepper_that_was_added_after_a_fetch_returns_503_and_then_the_key_ends() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    service.time.pass(300);
+    service.report(&[&account.session]).await.expect(202);
+    let session = service.login(&account.email).await;
+    rotate_pepper(&service).await;
+    // The function that creates keys started with the old pepper, and fetches the new one because its own is too old.
+    let (key, _) = service.key(&session, json!({})).await;
+    service.report(&[&key]).await.assert_error(503, "UNAVAILABLE");
+    service.time.pass(10);
+    service.report(&[&key]).await.expect(202);
+    service.me(&key).await.assert_unauthorized();
 }
 
 #[tokio::test]
