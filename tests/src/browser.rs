@@ -9,6 +9,7 @@ mod audit_events;
 mod chromedriver;
 mod create_key;
 mod each_screen;
+mod key_page;
 mod keys;
 mod login;
 mod members;
@@ -60,7 +61,7 @@ const FIND: &str = r#"
 "#;
 /// The field that contains the id in `WebDriver`'s reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const BUTTONS: &str = "button, a[href]";
+const BUTTONS: &str = "button, a[href], summary";
 const FIELDS: &str = "input, select, textarea";
 
 impl Browser {
@@ -294,7 +295,7 @@ impl Browser {
             &[],
         )
         .await;
-        let rows = "return [...document.querySelectorAll('tbody tr')].map((row) =>
+        let rows = "return [...document.querySelectorAll('.list tbody tr')].map((row) =>
             [...row.querySelectorAll('.cell-value')].map((cell) => cell.innerText))";
         serde_json::from_value(self.value(rows, &[]).await).expect("rows of cells")
     }

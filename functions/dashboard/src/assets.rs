@@ -31,23 +31,35 @@ macro_rules! files {
 }
 
 const FILES: &[Asset] = files! {
+    "account-names.js"
     "addresses-field.js"
     "api-keys.js"
     "api.js"
+    "audit-event-list.js"
     "audit-events.js"
     "base.css"
     "confirm-dialog.js"
     "controls.css"
     "copy-field.js"
     "create-key.js"
+    "denial-reasons.js"
+    "details.css"
     "dialog.js"
     "dialogs.css"
+    "disable-key.js"
     "edit-key.js"
     "element.js"
+    "end-old-secret.js"
     "expiry-field.js"
     "form.js"
+    "grace-period-field.js"
     "heading.js"
     "icon.svg"
+    "key-actions.js"
+    "key-details.js"
+    "key-history.js"
+    "key-page.js"
+    "key-usage.js"
     "layout.css"
     "layout.js"
     "list.js"
@@ -59,14 +71,19 @@ const FILES: &[Asset] = files! {
     "names.js"
     "password.js"
     "permissions.js"
+    "previous-secret.js"
     "projects-field.js"
     "revoke-key.js"
     "rotate-key.js"
     "secret-dialog.js"
     "session.js"
     "sessions.js"
+    "simulator.js"
     "time.js"
     "toast.js"
+    "usage-chart.js"
+    "usage-days.js"
+    "usage-period.js"
 };
 
 pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
@@ -136,6 +153,19 @@ mod tests {
         assert!(names.len() > 10, "{names:?}");
         for name in names {
             assert!(ASSETS.find(&ASSETS.hash, &name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_reason_of_a_denial_is_explained() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+        let reasons = document["components"]["schemas"]["DenialReason"]["oneOf"].as_array().unwrap();
+        assert!(reasons.len() > 10, "{reasons:?}");
+        let explanations = ASSETS.find(&ASSETS.hash, "denial-reasons.js").unwrap().text;
+        for reason in reasons {
+            let reason = reason["const"].as_str().unwrap();
+            assert!(explanations.contains(&format!("\n  {reason}: \"")), "{reason}");
         }
     }
 

@@ -135,7 +135,7 @@ export function showApiKeys(main, me) {
 
 /** @param {ApiKey} key */
 function nameAndHint(key) {
-  return element("span", { class: "two-lines" }, element("strong", {}, key.name), element("code", {}, key.hint));
+  return element("span", { class: "two-lines" }, element("strong", {}, element("a", { href: `#/api-keys/${key.id}` }, key.name)), element("code", {}, key.hint));
 }
 
 /** @param {ApiKey} key */

@@ -21,6 +21,19 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/**
+ * Creates an SVG element.
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...Child} children
+ */
+export function svgElement(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  for (const child of children) if (child) node.append(child);
+  return node;
+}
+
 let lastId = 0;
 
 /**

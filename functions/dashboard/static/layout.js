@@ -5,6 +5,7 @@ import { showApiKeys } from "./api-keys.js";
 import { showAuditEvents } from "./audit-events.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
+import { showApiKey } from "./key-page.js";
 import { showMembers } from "./members.js";
 import { showPassword } from "./password.js";
 import * as session from "./session.js";
@@ -18,6 +19,7 @@ import { showSessions } from "./sessions.js";
  * @property {string} title
  * @property {boolean} [adminOnly]
  * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams) => void} show
+ * @property {(main: HTMLElement, me: Me, id: string) => void} [showItem] Shows one item of the screen, whose ID follows the path.
  */
 
 /** @type {[string, Screen[]][]} */
@@ -25,7 +27,7 @@ const MENU_SECTIONS = [
   [
     "Settings",
     [
-      { path: "api-keys", title: "API keys", show: showApiKeys },
+      { path: "api-keys", title: "API keys", show: showApiKeys, showItem: showApiKey },
       { path: "members", title: "Team members", adminOnly: true, show: showMembers },
       { path: "audit-events", title: "Audit events", adminOnly: true, show: showAuditEvents },
     ],
@@ -113,7 +115,8 @@ export function showLayout(app, me, onLogout) {
   }
 
   function showCurrentScreen() {
-    const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+    const [fullPath, query] = location.hash.replace(/^#\/?/, "").split("?");
+    const [path, id] = fullPath.split("/");
     const current = screens.find((screen) => screen.path === path) ?? screens[0];
     for (const [screen, link] of links) {
       if (screen === current) link.setAttribute("aria-current", "page");
@@ -123,7 +126,8 @@ export function showLayout(app, me, onLogout) {
     closeMenu();
     document.title = `${current.title} · MedTWIN`;
     main.replaceChildren();
-    current.show(main, me, new URLSearchParams(query));
+    if (id && current.path === path && current.showItem) current.showItem(main, me, id);
+    else current.show(main, me, new URLSearchParams(query));
     main.querySelector("h1")?.focus();
     window.scrollTo(0, 0);
   }

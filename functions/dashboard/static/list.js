@@ -166,7 +166,7 @@ function placeholderRow(columns) {
  * @param {ApiError} error
  * @param {() => void} onRetry
  */
-function errorMessage(error, onRetry) {
+export function errorMessage(error, onRetry) {
   return element(
     "div",
     { class: "alert", role: "alert" },

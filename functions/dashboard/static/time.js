@@ -41,6 +41,15 @@ export function timeElement(time, fallback = "–") {
 }
 
 /**
+ * Shows the exact time, followed by the relative one.
+ * @param {string | null} time
+ * @param {string} fallback Text to show if `time` is null.
+ */
+export function exactTime(time, fallback) {
+  return time === null ? element("span", {}, fallback) : element("span", {}, `${formatDateTime(time)} (`, timeElement(time), ")");
+}
+
+/**
  * Returns the time that is `seconds` after `start`, rounded down to whole seconds as the API requires.
  * @param {number} seconds
  * @param {number} start In milliseconds since the Unix epoch.

@@ -16,6 +16,14 @@ export interface Me {
   permissions: PermissionName[];
 }
 
+export type KeyStatus = "active" | "disabled" | "expired" | "idle" | "revoked";
+
+/** The secret that a rotation replaced, while it is valid. */
+export interface PreviousSecret {
+  expires_at: string;
+  last_used_at: string | null;
+}
+
 export interface ApiKey {
   id: string;
   name: string;
@@ -24,12 +32,14 @@ export interface ApiKey {
   scope: { projects: string[] } | null;
   allowed_ips: string[] | null;
   hint: string;
-  status: "active" | "disabled" | "expired" | "revoked";
+  status: KeyStatus;
   created_at: string;
   /** The id of a member or of a key. */
   created_by: string | null;
   expires_at: string | null;
   last_used_at: string | null;
+  last_used_ip: string | null;
+  previous_secret: PreviousSecret | null;
 }
 
 export interface ApiKeyWithSecret extends ApiKey {
@@ -39,6 +49,21 @@ export interface ApiKeyWithSecret extends ApiKey {
 
 export interface RotatedApiKey extends ApiKeyWithSecret {
   previous_expires_at: string;
+}
+
+/** The use of a key on one day of UTC. */
+export interface UsageDay {
+  /** Such as `2026-01-30`. */
+  date: string;
+  requests: number;
+  rate_limited: number;
+}
+
+/** The decision that a request with a key would get. */
+export interface Simulation {
+  decision: "allow" | "deny";
+  status: number;
+  reason: string | null;
 }
 
 export interface Project {

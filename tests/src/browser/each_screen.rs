@@ -18,6 +18,19 @@ use crate::{
 const WIDTHS: [u32; 4] = [360, 768, 1280, 1600];
 const THEMES: [&str; 2] = ["light", "dark"];
 
+/// A script that shows each key as busy on all days but two, because the tests can't send requests on earlier days.
+const BUSY_KEYS: &str = "const send = window.fetch;
+    window.fetch = async (url, request) => {
+      const response = await send(url, request);
+      if (!url.includes('/usage?')) return response;
+      const data = Array.from({ length: 90 }, (_, index) => ({
+        date: new Date(Date.now() - index * 86400000).toISOString().slice(0, 10),
+        requests: (index * 7919) % 1300 + 40,
+        rate_limited: index % 6 === 0 ? index * 37 % 401 * 3 : 0,
+      }));
+      return Response.json({ data: data.filter((_, index) => index !== 4 && index !== 11) });
+    }";
+
 /// The script axe-core, which checks a page by the rules of WCAG. The environment variable `AXE` contains its path.
 #[expect(clippy::disallowed_methods, reason = "only the environment of the test run names it")]
 fn axe() -> String {
@@ -139,6 +152,27 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     inspector.inspect("revoke").await;
     browser.click("Cancel").await;
 
+    browser.value(BUSY_KEYS, &[]).await;
+    browser.click("Ward server").await;
+    browser.wait_for_text("This key has two secrets").await;
+    browser.wait_for_text("1,848 more exceeded the rate limit.").await;
+    browser.rows().await;
+    browser.value("document.querySelector('.usage-chart').scrollIntoView()", &[]).await;
+    inspector.inspect("key-usage").await;
+    browser.click("Show the numbers as a table").await;
+    browser.choose("Method", "DELETE").await;
+    browser.click("Test").await;
+    browser.wait_for_text("Denied with 403.").await;
+    inspector.inspect("key").await;
+    browser.click("End the old secret now").await;
+    inspector.inspect("end-old-secret").await;
+    browser.click("Cancel").await;
+    browser.click("Disable").await;
+    inspector.inspect("disable").await;
+    browser.click("Cancel").await;
+    open_key_with_long_values(&browser, &account.session).await;
+    inspector.inspect("key-long-values").await;
+
     browser.go("Team members").await;
     browser.wait_for_rows(3).await;
     inspector.inspect("members").await;
@@ -196,6 +230,19 @@ async fn create_typical_data(browser: &Browser, session: &Credential) {
         let (credential, _) = service.key(session, key).await;
         service.me(&credential).await.expect(200);
     }
+}
+
+/// Creates an API key whose name, projects and addresses are very long, and opens its page.
+async fn open_key_with_long_values(browser: &Browser, session: &Credential) {
+    let projects: Vec<_> = (0..9).map(|number| format!("proj_{number}{}", "a".repeat(63))).collect();
+    let addresses: Vec<_> =
+        (0..9).map(|number| format!("2001:db8:aaaa:bbbb:cccc:dddd:{number}::/112")).collect();
+    let fields = json!({"name": "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung",
+        "scope": {"projects": projects}, "allowed_ips": addresses});
+    let (_, key) = browser.service.key(session, fields).await;
+    browser.value("location.hash = `#/api-keys/${arguments[0]}`", &[json!(text(&key, "id"))]).await;
+    browser.wait_for_text("in 30 days.").await;
+    browser.rows().await;
 }
 
 /// Creates API keys with very long names and project ids.

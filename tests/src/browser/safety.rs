@@ -28,6 +28,11 @@ async fn hostile_names_are_displayed_as_text() {
     browser.click(&format!("Revoke {hostile}")).await;
     browser.wait_for_text(&format!("Revoke {hostile}")).await;
     browser.click("Cancel").await;
+    browser.click(hostile).await;
+    browser.wait_for_text("Test this key").await;
+    assert_eq!(browser.title().await, format!("{hostile} · MedTWIN"));
+    browser.wait_for_text(&format!("API key {hostile} created.")).await;
+    browser.click("All API keys").await;
     browser.click("Create API key").await;
     browser.check("Selected projects").await;
     browser.fill("Project to add", hostile).await;

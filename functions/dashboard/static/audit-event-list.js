@@ -1,0 +1,83 @@
+// A list of audit events.
+
+import { listItems } from "./api.js";
+import { element } from "./element.js";
+import { list } from "./list.js";
+import { formatDateTime, timeElement } from "./time.js";
+
+/** @typedef {import("../types/contract").AuditEvent} AuditEvent */
+/** @typedef {import("./names.js").Names} Names */
+
+/**
+ * @param {object} options
+ * @param {string} options.caption
+ * @param {() => string} options.keyId The key to whose events the list is limited. Empty for all events.
+ * @param {Names} options.names
+ */
+export function auditEventList({ caption, keyId, names }) {
+  /** @returns {AsyncGenerator<AuditEvent>} */
+  const read = () => listItems("/audit-events", keyId() === "" ? {} : { key_id: keyId() });
+
+  /** @param {AuditEvent} event */
+  function descriptionAndType(event) {
+    const description = names.bindText(element("strong"), (nameOf) => describeEvent(event, nameOf));
+    return element("span", { class: "two-lines" }, description, element("code", {}, event.type));
+  }
+
+  return list({
+    caption,
+    columns: [
+      { label: "Time", cell: (event) => timeElement(event.created_at) },
+      { label: "Event", kind: "primary", cell: descriptionAndType },
+      { label: "Actor", cell: (event) => actorName(event, names) },
+      { label: "IP address", cell: (event) => event.source_ip ?? element("span", { class: "muted" }, "–") },
+      { label: "Request ID", kind: "wrap", cell: (event) => element("code", {}, event.request_id) },
+    ],
+    read,
+    emptyState: () => element("p", { class: "empty" }, "No audit events."),
+  });
+}
+
+/**
+ * @param {AuditEvent} event
+ * @param {import("./names.js").NameOf} nameOf
+ */
+function describeEvent(event, nameOf) {
+  const key = event.name ?? nameOf(event.key_id);
+  const member = event.email ?? nameOf(event.user_id);
+  const permissions = event.permissions?.join(", ");
+  /** @type {Record<string, () => string>} */
+  const descriptions = {
+    "account.created": () => `Account ${event.name} created with member ${member}`,
+    "account.suspended": () => "Account suspended",
+    "account.restored": () => "Account restored",
+    "account.limits_changed": () =>
+      event.requests_per_minute
+        ? `Rate limits changed to ${event.requests_per_minute.live} live and ${event.requests_per_minute.test} test requests per minute`
+        : "Rate limits reset to the defaults",
+    "member.created": () => `Member ${member} added. Permissions: ${permissions}.`,
+    "member.changed": () => `Member ${member} changed. Status: ${event.status}. Permissions: ${permissions}.`,
+    "member.removed": () => `Member ${member} removed`,
+    "password.changed": () => `Password changed for ${member}`,
+    "password.refused": () => `Password change rejected for ${member}: wrong current password`,
+    "password.enabled": () => `Password enabled for ${member}`,
+    "login.succeeded": () => `${member} logged in`,
+    "session.ended": () => `A session of ${member} ended`,
+    "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
+    "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
+    "api_key.changed": () => `API key ${key} changed. Permissions: ${permissions}. ${event.disabled ? "Disabled." : "Enabled."}`,
+    "api_key.rotated": () => `API key ${key} rotated. The old secret works until ${formatDateTime(event.previous_expires_at ?? event.created_at)}.`,
+    "api_key.revoked": () => `API key ${key} revoked${event.reason === "reported" ? ", because somebody reported a leaked secret" : ""}`,
+  };
+  return (descriptions[event.type] ?? (() => event.type))();
+}
+
+/**
+ * @param {AuditEvent} event
+ * @param {Names} names
+ */
+function actorName({ actor }, names) {
+  if (actor === null) return element("span", { class: "muted" }, "Unknown");
+  if (actor.type === "operator") return "Operator";
+  return names.bindText(element("span"), (nameOf) => (actor.type === "api_key" ? `API key ${nameOf(actor.key_id)}` : nameOf(actor.user_id)));
+}

@@ -1,0 +1,18 @@
+import { element, uniqueId } from "./element.js";
+
+/** In days. */
+const PERIODS = [7, 30, 90];
+const DEFAULT_PERIOD = 30;
+
+/**
+ * Creates a field for the period of a usage chart.
+ * @param {() => void} onChange
+ */
+export function usagePeriod(onChange) {
+  const id = uniqueId("period");
+  const select = element("select", { id, change: onChange }, ...PERIODS.map((days) => element("option", { value: days, selected: days === DEFAULT_PERIOD }, `Last ${days} days`)));
+  return {
+    element: element("div", { class: "filters" }, element("label", { class: "visually-hidden", for: id }, "Period"), select),
+    days: () => Number(select.value),
+  };
+}
