@@ -5,16 +5,20 @@
 //! A test fails if the browser logs a message that the test does not expect: an exception, a failed request, or a
 //! violation of the content security policy.
 
+mod account_usage;
 mod audit_events;
 mod chromedriver;
 mod create_key;
 mod each_screen;
+mod key_list;
 mod key_page;
 mod keys;
 mod login;
 mod members;
+mod menus;
 mod password;
 mod revoke_key;
+mod revoke_keys;
 mod rotate_key;
 mod safety;
 mod sessions;
@@ -25,6 +29,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 use fantoccini::{
     Client,
     elements::{Element, ElementRef},
+    key::Key,
 };
 use serde_json::{Value, json};
 use shared::primitives::clock::Clock;
@@ -226,6 +231,21 @@ impl Browser {
         Self::click_on(&self.find(BUTTONS, name).await).await;
     }
 
+    /// Chooses an action from the menu of a row. `target` is what the row shows.
+    pub async fn act(&self, action: &str, target: &str) {
+        self.click(&format!("Actions for {target}")).await;
+        Self::click_on(&self.find("[role=menuitem]", action).await).await;
+    }
+
+    /// Returns the actions in the menu of a row, without choosing one.
+    pub async fn actions(&self, target: &str) -> Vec<String> {
+        self.click(&format!("Actions for {target}")).await;
+        let items = "return [...document.querySelectorAll('[role=menuitem]')].map((item) => item.innerText)";
+        let items = serde_json::from_value(self.value(items, &[]).await).expect("texts");
+        self.press(&Key::Escape).await;
+        items
+    }
+
     /// Clicks the submit button of a form. Unlike [`Self::click`], this ignores a button of the same name that opened the
     /// form.
     pub async fn submit(&self, name: &str) {
@@ -287,7 +307,7 @@ impl Browser {
         self.value(text, &[json!(id)]).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the list is loaded, and returns the texts of its cells by rows.
+    /// Waits until the list is loaded, and returns the texts of its cells by rows, without the checkboxes.
     pub async fn rows(&self) -> Vec<Vec<String>> {
         self.wait_until(
             "the list",
@@ -296,7 +316,7 @@ impl Browser {
         )
         .await;
         let rows = "return [...document.querySelectorAll('.list tbody tr')].map((row) =>
-            [...row.querySelectorAll('.cell-value')].map((cell) => cell.innerText))";
+            [...row.querySelectorAll('td:not(.select) .cell-value')].map((cell) => cell.innerText))";
         serde_json::from_value(self.value(rows, &[]).await).expect("rows of cells")
     }
 

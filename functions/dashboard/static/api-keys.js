@@ -1,96 +1,166 @@
 // The API keys screen.
 
+import { loadMemberNames, loadProjectNames, optional } from "./account-names.js";
 import { listItems } from "./api.js";
 import { openCreateKeyDialog } from "./create-key.js";
-import { openEditKeyDialog } from "./edit-key.js";
-import { element, uniqueId } from "./element.js";
+import { element } from "./element.js";
 import { heading } from "./heading.js";
-import { list, rowButton } from "./list.js";
+import { keyActions } from "./key-actions.js";
+import { keyFilters } from "./key-filters.js";
+import { matches, sorted } from "./key-order.js";
+import { keySelection } from "./key-selection.js";
+import { list } from "./list.js";
+import { menuButton } from "./menu.js";
+import { Names } from "./names.js";
 import { permissionBadges } from "./permissions.js";
-import { openRevokeKeyDialog } from "./revoke-key.js";
-import { openRotateKeyDialog } from "./rotate-key.js";
 import { timeElement } from "./time.js";
 
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
 
-const SEARCH_DELAY_MS = 200;
+/** More than an account can have unrevoked. Revoked keys are not limited, so the user decides whether to load all of them. */
+const MAX_KEYS = 1000;
 
 /**
  * @param {HTMLElement} main
  * @param {import("../types/contract").Me} me
+ * @param {URLSearchParams} parameters
  */
-export function showApiKeys(main, me) {
-  const search = element("input", { type: "search", id: uniqueId("filter"), placeholder: "Name, last 4 characters or project", autocomplete: "off", input: handleSearchInput });
-  const type = element(
-    "select",
-    { id: uniqueId("filter"), change: reload },
-    ...[["", "Live and test"], ["live", "Live"], ["test", "Test"]].map(([value, label]) => element("option", { value }, label)),
-  );
-  const includeRevoked = element("input", { type: "checkbox", id: uniqueId("filter"), change: reload });
-  const filters = element(
-    "form",
-    { class: "filters", role: "search", "aria-label": "Filter API keys", submit: (/** @type {Event} */ event) => event.preventDefault() },
-    element("label", { class: "visually-hidden", for: search.id }, "Search by name, last 4 characters or project"),
-    search,
-    element("label", { class: "visually-hidden", for: type.id }, "Filter by type"),
-    type,
-    element("label", { class: "checkbox", for: includeRevoked.id }, includeRevoked, "Include revoked"),
-  );
+export function showApiKeys(main, me, parameters) {
+  const isAdmin = me.permissions.includes("admin");
+  const names = new Names();
+  const filters = keyFilters(parameters, me, showFiltered);
+  const selection = keySelection(reload);
+  const notice = element("div", { role: "status" });
 
+  /** The status that the loaded keys were requested with. */
+  let loadedStatus = "";
+  let maxKeys = MAX_KEYS;
+  /** @type {Promise<{ keys: ApiKey[], isComplete: boolean }> | null} */
+  let loading = null;
+  /** @type {ApiKey | null} A key that the user has just created. */
+  let createdKey = null;
+  let count = "";
+  let loadedCount = 0;
   let readCount = 0;
-  async function* readFiltered() {
+
+  async function* readMatching() {
     const currentRead = ++readCount;
-    const searchText = search.value.trim().toLowerCase();
+    const status = requestedStatus(filters.values().status);
+    if (status !== loadedStatus) loading = null;
+    loadedStatus = status;
+    const currentLoading = (loading ??= load(status, maxKeys));
+    const { keys, isComplete } = await currentLoading.catch((error) => {
+      if (loading === currentLoading) loading = null;
+      throw error;
+    });
+    // The filters have changed since, and a newer read replaces this one.
+    if (currentRead !== readCount) return;
+    const values = filters.values();
+    const matching = sorted(keys.filter((key) => matches(key, values, (id) => names.get(id) ?? "")), values.sort);
+    loadedCount = keys.length;
+    count = countText(matching.length, keys.length);
+    selection.setKeys(matching);
+    showNotice(matching, isComplete);
+    yield* matching;
+  }
+
+  /**
+   * @param {string} status
+   * @param {number} limit
+   */
+  async function load(status, limit) {
+    /** @type {ApiKey[]} */
+    const keys = [];
+    let isComplete = true;
     /** @type {AsyncGenerator<ApiKey>} */
-    const items = listItems("/api-keys", includeRevoked.checked ? { status: "all" } : {});
+    const items = listItems("/api-keys", status === "" ? {} : { status });
     for await (const key of items) {
-      // The filters have changed since, and a newer read replaces this one.
-      if (currentRead !== readCount) return;
-      const searchable = [key.name, key.hint, ...(key.scope?.projects ?? [])].join("\n").toLowerCase();
-      if ((type.value === "" || key.type === type.value) && searchable.includes(searchText)) yield key;
+      isComplete = keys.length < limit;
+      if (!isComplete) break;
+      keys.push(key);
+    }
+    loadNames(keys);
+    return { keys, isComplete };
+  }
+
+  let areMembersRequested = false;
+  /** @type {Set<import("../types/contract").Environment>} */
+  const requestedProjects = new Set();
+
+  /**
+   * Loads the names of creators and projects, as far as the member may read them.
+   * @param {ApiKey[]} keys
+   */
+  async function loadNames(keys) {
+    for (const { id, name } of keys) names.set(id, name);
+    filters.setCreators(keys.map((key) => key.created_by), names);
+    const hasOtherCreators = keys.some(({ created_by }) => created_by?.startsWith("user_") && created_by !== me.user_id);
+    if (isAdmin && hasOtherCreators && !areMembersRequested) {
+      areMembersRequested = true;
+      optional(loadMemberNames(names));
+    }
+    if (!me.permissions.includes("read")) return;
+    for (const { scope, type } of keys) {
+      if (scope === null || requestedProjects.has(type)) continue;
+      requestedProjects.add(type);
+      await optional(loadProjectNames(names, type));
+      // The search may find a key by the name of a project.
+      if (filters.values().search !== "" && filters.element.isConnected) showFiltered();
     }
   }
 
+  /**
+   * @param {ApiKey[]} matching
+   * @param {boolean} isComplete
+   */
+  function showNotice(matching, isComplete) {
+    const created = createdKey;
+    if (created && matching.some(({ id }) => id === created.id)) createdKey = null;
+    if (createdKey) {
+      notice.replaceChildren(noticeWithButton(`The filters hide the new key ${createdKey.name}.`, "Show the new key", filters.clear));
+    } else if (!isComplete) {
+      notice.replaceChildren(noticeWithButton(`Only the newest ${maxKeys} keys are loaded. The search, the filters and the order apply to these.`, "Load all keys", loadAll));
+    } else notice.replaceChildren();
+  }
+
+  function loadAll() {
+    maxKeys = Infinity;
+    reload();
+  }
+
   const keys = list({
-    caption: "API keys, newest first",
+    caption: "API keys",
     columns: [
+      ...(isAdmin ? [{ label: "Select", kind: "select", cell: selection.checkbox }] : []),
       { label: "Name", kind: "primary", cell: nameAndHint },
       { label: "Type", cell: (key) => element("span", { class: `badge ${key.type}` }, key.type) },
       { label: "Permissions", kind: "permissions", cell: (key) => permissionBadges(key.permissions) },
-      { label: "Scope", kind: "scope", cell: scopeSummary },
+      { label: "Projects", kind: "scope", cell: (key) => projectSummary(key, names) },
       { label: "Status", cell: (key) => element("span", { class: `status ${key.status}` }, key.status) },
       { label: "Created", cell: (key) => timeElement(key.created_at) },
       { label: "Last used", cell: (key) => timeElement(key.last_used_at, "Never") },
       { label: "Expires", cell: (key) => timeElement(key.expires_at, "Never") },
-      { label: "Actions", kind: "actions", cell: rowActions },
+      { label: "Actions", kind: "actions", cell: rowMenu },
     ],
-    read: readFiltered,
+    read: readMatching,
     emptyState,
+    countText: (shown, hasMore) => (hasMore ? `${count}, first ${shown} shown` : count),
   });
 
   /** @param {ApiKey} key */
-  function rowActions(key) {
-    const isManageable = me.permissions.includes("admin") || key.created_by === me.user_id;
-    if (key.status === "revoked" || !isManageable) return null;
-    const isChangeable = key.status === "active" || key.status === "disabled";
-    const hasAllPermissions = key.permissions.every((permission) => me.permissions.includes(permission));
-    return element(
-      "span",
-      { class: "row-actions" },
-      isChangeable && rowButton("Edit", key.name, () => openEditKeyDialog(key, me, reload)),
-      key.status === "active" && hasAllPermissions && rowButton("Rotate", key.name, () => openRotateKeyDialog(key, reload)),
-      rowButton("Revoke", key.name, () => openRevokeKeyDialog(key, reload), "danger-subtle"),
-    );
+  function rowMenu(key) {
+    const actions = keyActions(key, me, reload);
+    return actions.length > 0 && menuButton(key.name, actions);
   }
 
   function emptyState() {
-    const isFiltered = search.value !== "" || type.value !== "";
-    return isFiltered
+    const hasKeys = loadedCount > 0 || loadedStatus === "revoked";
+    return hasKeys
       ? element(
           "div",
           { class: "empty" },
           element("h2", {}, "No matching API keys"),
-          element("button", { type: "button", click: clearFilters }, "Clear filters"),
+          element("button", { type: "button", click: filters.clear }, "Clear filters"),
         )
       : element(
           "div",
@@ -102,23 +172,22 @@ export function showApiKeys(main, me) {
         );
   }
 
-  function clearFilters() {
-    search.value = "";
-    type.value = "";
-    reload();
-    search.focus();
-  }
-
-  let searchTimer = 0;
-  function handleSearchInput() {
-    clearTimeout(searchTimer);
-    searchTimer = setTimeout(reload, SEARCH_DELAY_MS);
-  }
+  /** Loads the keys again. */
   function reload() {
+    loading = null;
     keys.reload();
   }
+
+  /** Applies the filters to the loaded keys. */
+  function showFiltered() {
+    keys.reload();
+  }
+
   function openCreateDialog() {
-    openCreateKeyDialog(me, reload);
+    openCreateKeyDialog(me, (key) => {
+      createdKey = key;
+      reload();
+    });
   }
 
   main.append(
@@ -127,10 +196,38 @@ export function showApiKeys(main, me) {
       "Your servers use these keys to authenticate to the API.",
       element("button", { type: "button", class: "primary", click: openCreateDialog }, "Create API key"),
     ),
-    filters,
+    filters.element,
+    notice,
+    ...(isAdmin ? [selection.element] : []),
     keys.element,
   );
   reload();
+}
+
+/**
+ * Returns the status to request: the API's default leaves out revoked keys, and all others are filtered here.
+ * @param {string} status
+ */
+function requestedStatus(status) {
+  return status === "revoked" || status === "all" ? status : "";
+}
+
+/**
+ * @param {number} matching
+ * @param {number} all
+ */
+function countText(matching, all) {
+  const keys = all === 1 ? "1 key" : `${all} keys`;
+  return matching === all ? keys : `${matching} of ${keys}`;
+}
+
+/**
+ * @param {string} text
+ * @param {string} label
+ * @param {() => void} onClick
+ */
+function noticeWithButton(text, label, onClick) {
+  return element("div", { class: "notice with-button" }, element("p", {}, text), element("button", { type: "button", click: onClick }, label));
 }
 
 /** @param {ApiKey} key */
@@ -138,14 +235,17 @@ function nameAndHint(key) {
   return element("span", { class: "two-lines" }, element("strong", {}, element("a", { href: `#/api-keys/${key.id}` }, key.name)), element("code", {}, key.hint));
 }
 
-/** @param {ApiKey} key */
-function scopeSummary({ scope }) {
+/**
+ * @param {ApiKey} key
+ * @param {Names} names
+ */
+function projectSummary({ scope }, names) {
   if (scope === null) return element("span", { class: "muted" }, "All projects");
   const [first, ...others] = scope.projects;
   return element(
     "span",
-    { title: scope.projects.join("\n") },
-    element("code", {}, first),
+    { title: scope.projects.map((id) => names.get(id) ?? id).join("\n") },
+    names.bindText(element("span"), (nameOf) => nameOf(first)),
     others.length > 0 && ` and ${others.length} more`,
   );
 }

@@ -7,13 +7,14 @@ import { field, form, ValidationError } from "./form.js";
  * @param {object} options
  * @param {string} options.title
  * @param {string} options.warning
+ * @param {import("./element.js").Child} [options.details] Content below the warning.
  * @param {string} options.nameLabel What the user types, such as "name" or "email address".
  * @param {string} options.name
  * @param {string} options.confirmLabel
  * @param {() => Promise<void>} options.onConfirm Performs the action.
  * @param {() => void} options.onDone Called after the dialog is closed.
  */
-export function openConfirmDialog({ title, warning, nameLabel, name, confirmLabel, onConfirm, onDone }) {
+export function openConfirmDialog({ title, warning, details, nameLabel, name, confirmLabel, onConfirm, onDone }) {
   const confirmation = field(
     `Type the ${nameLabel} to confirm`,
     element("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "none" }),
@@ -21,6 +22,7 @@ export function openConfirmDialog({ title, warning, nameLabel, name, confirmLabe
   );
   openDialog(title, (close) => [
     element("p", {}, warning),
+    details,
     form({
       fields: { confirmation },
       submitLabel: confirmLabel,

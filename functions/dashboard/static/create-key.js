@@ -13,7 +13,7 @@ import { toRfc3339 } from "./time.js";
 
 /**
  * @param {import("../types/contract").Me} me
- * @param {() => void} onCreated
+ * @param {(key: import("../types/contract").ApiKey) => void} onCreated
  */
 export function openCreateKeyDialog(me, onCreated) {
   const name = field(
@@ -57,7 +57,7 @@ export function openCreateKeyDialog(me, onCreated) {
     /** @type {import("../types/contract").ApiKeyWithSecret} */
     const key = await request("POST", "/api-keys", body, idempotencyKey);
     close();
-    onCreated();
+    onCreated(key);
     openSecretDialog("API key created", key);
   }
 

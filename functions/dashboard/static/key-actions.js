@@ -8,12 +8,7 @@ import { openRotateKeyDialog } from "./rotate-key.js";
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
 /** @typedef {import("../types/contract").Me} Me */
 
-/**
- * @typedef {object} Action
- * @property {string} label
- * @property {() => void} start
- * @property {boolean} [isDestructive]
- */
+/** @typedef {import("./menu.js").Action} Action */
 
 /**
  * Returns true if the member may change, rotate and revoke the key.

@@ -5,6 +5,7 @@ import { element } from "./element.js";
 import { heading, restoreFocus } from "./heading.js";
 import { keyActions } from "./key-actions.js";
 import { keyDetails } from "./key-details.js";
+import { apiKeysUrl } from "./key-filters.js";
 import { keyHistory } from "./key-history.js";
 import { keyUsage } from "./key-usage.js";
 import { errorMessage } from "./list.js";
@@ -74,7 +75,7 @@ export function showApiKey(main, me, id) {
     else content.replaceChildren(errorMessage(error, load));
   }
 
-  main.append(element("p", { class: "back" }, element("a", { href: "#/api-keys" }, "All API keys")), header, content);
+  main.append(element("p", { class: "back" }, element("a", { href: apiKeysUrl() }, "All API keys")), header, content);
   load();
 }
 

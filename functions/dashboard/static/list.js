@@ -33,8 +33,9 @@ export function rowButton(label, target, onClick, kind = "") {
  * @param {Column<Item>[]} options.columns
  * @param {() => AsyncGenerator<Item>} options.read
  * @param {() => HTMLElement} options.emptyState Creates the content to show if there are no items.
+ * @param {(shown: number, hasMore: boolean) => string} [options.countText] Returns the text below the list.
  */
-export function list({ caption, columns, read, emptyState }) {
+export function list({ caption, columns, read, emptyState, countText = shownText }) {
   const rows = element("tbody", { role: "rowgroup" });
   const count = element("p", { class: "count", role: "status" });
   const moreButton = element("button", { type: "button", hidden: true, click: showMore }, "Show more");
@@ -94,7 +95,7 @@ export function list({ caption, columns, read, emptyState }) {
       shownCount += newRows.length;
       moreButton.hidden = buffer.length === 0;
       table.hidden = shownCount === 0;
-      count.textContent = countText(shownCount, buffer.length > 0);
+      count.textContent = shownCount === 0 ? "" : countText(shownCount, buffer.length > 0);
       if (shownCount === 0) message.replaceChildren(emptyState());
       else if (newRows.length < shownCount) focusRow(newRows[0]);
       restoreFocus();
@@ -121,8 +122,7 @@ export function list({ caption, columns, read, emptyState }) {
  * @param {number} shown
  * @param {boolean} hasMore
  */
-function countText(shown, hasMore) {
-  if (shown === 0) return "";
+function shownText(shown, hasMore) {
   return hasMore ? `First ${shown} shown` : `${shown} shown`;
 }
 
@@ -134,7 +134,7 @@ function focusRow(row) {
 
 /** @param {Column<any>} column */
 function columnHeader({ label, kind = "" }) {
-  const content = kind === "actions" ? element("span", { class: "visually-hidden" }, label) : label;
+  const content = kind === "actions" || kind === "select" ? element("span", { class: "visually-hidden" }, label) : label;
   return element("th", { role: "columnheader", scope: "col", class: kind }, content);
 }
 

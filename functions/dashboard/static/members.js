@@ -4,9 +4,11 @@ import { ApiError, listItems, request } from "./api.js";
 import { openConfirmDialog } from "./confirm-dialog.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
-import { list, rowButton } from "./list.js";
+import { list } from "./list.js";
 import { openAddMemberDialog, openEditMemberDialog } from "./member-dialogs.js";
+import { menuButton } from "./menu.js";
 import { permissionBadges } from "./permissions.js";
+import { openRevokeMemberKeysDialog } from "./revoke-keys.js";
 import { timeElement } from "./time.js";
 import { showToast } from "./toast.js";
 
@@ -26,7 +28,7 @@ export function showMembers(main, me) {
       { label: "Permissions", cell: (member) => permissionBadges(member.permissions) },
       { label: "Status", cell: (member) => element("span", { class: `status ${member.status}` }, member.status) },
       { label: "Added", cell: (member) => timeElement(member.created_at) },
-      { label: "Actions", kind: "actions", cell: rowActions },
+      { label: "Actions", kind: "actions", cell: rowMenu },
     ],
     read,
     emptyState: () => element("p", { class: "empty" }, "No team members."),
@@ -38,19 +40,20 @@ export function showMembers(main, me) {
   }
 
   /** @param {Member} member */
-  function rowActions(member) {
+  function rowMenu(member) {
     const isMe = member.id === me.user_id;
     const isSuspended = member.status === "suspended";
     // Restoring a member grants all of the member's permissions.
     const canRestore = member.permissions.every((permission) => me.permissions.includes(permission));
-    return element(
-      "span",
-      { class: "row-actions" },
-      rowButton("Edit", member.email, () => openEditMemberDialog(me, member, reload)),
-      !isMe && !isSuspended && rowButton("Suspend", member.email, () => setStatus(member, "suspended")),
-      !isMe && isSuspended && canRestore && rowButton("Restore", member.email, () => setStatus(member, "active")),
-      !isMe && rowButton("Remove", member.email, () => openRemoveDialog(member), "danger-subtle"),
-    );
+    /** @type {(import("./menu.js").Action | false)[]} */
+    const actions = [
+      { label: "Edit", start: () => openEditMemberDialog(me, member, reload) },
+      !isMe && !isSuspended && { label: "Suspend", start: () => setStatus(member, "suspended") },
+      !isMe && isSuspended && canRestore && { label: "Restore", start: () => setStatus(member, "active") },
+      { label: "Revoke all keys", start: () => openRevokeMemberKeysDialog(member), isDestructive: true },
+      !isMe && { label: "Remove", start: () => openRemoveDialog(member), isDestructive: true },
+    ];
+    return menuButton(member.email, actions.filter((action) => action !== false));
   }
 
   /**
@@ -73,7 +76,7 @@ export function showMembers(main, me) {
   function openRemoveDialog({ id, email }) {
     openConfirmDialog({
       title: `Remove ${email}`,
-      warning: "The member is logged out immediately and can no longer log in. API keys that they created keep working.",
+      warning: "The member is logged out immediately and can no longer log in. API keys that they created keep working. To end those, too, revoke all keys of the member first.",
       nameLabel: "email address",
       name: email,
       confirmLabel: "Remove member",

@@ -21,6 +21,14 @@ export class Names {
   }
 
   /**
+   * Returns the name for an ID, or undefined if it is unknown.
+   * @param {string} id
+   */
+  get(id) {
+    return this.#nameById.get(id);
+  }
+
+  /**
    * Sets the text of `element`, and updates it when a missing name becomes known.
    * @template {HTMLElement} Element
    * @param {Element} element

@@ -27,6 +27,14 @@ export function lastDays(usage, count) {
   return days;
 }
 
+/**
+ * Returns the start of a period that ends today, in milliseconds since the Unix epoch.
+ * @param {number} days
+ */
+export function startOfPeriod(days) {
+  return (Math.floor(Date.now() / DAY_IN_MS) - (days - 1)) * DAY_IN_MS;
+}
+
 /** @param {UsageDay[]} days */
 export function total(days) {
   const sum = { requests: 0, rate_limited: 0 };

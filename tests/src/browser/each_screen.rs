@@ -23,7 +23,8 @@ const BUSY_KEYS: &str = "const send = window.fetch;
     window.fetch = async (url, request) => {
       const response = await send(url, request);
       if (!url.includes('/usage?')) return response;
-      const data = Array.from({ length: 90 }, (_, index) => ({
+      const days = Number(new URL(url).searchParams.get('days'));
+      const data = Array.from({ length: days }, (_, index) => ({
         date: new Date(Date.now() - index * 86400000).toISOString().slice(0, 10),
         requests: (index * 7919) % 1300 + 40,
         rate_limited: index % 6 === 0 ? index * 37 % 401 * 3 : 0,
@@ -111,7 +112,7 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.wait_for_rows(5).await;
     inspector.inspect("keys").await;
     create_long_names(&browser, &account.session).await;
-    browser.check("Include revoked").await;
+    browser.choose("Filter by status", "Any status").await;
     browser.wait_for_rows(8).await;
     inspector.inspect("keys-long-names").await;
     browser.fill("Search by name, last 4 characters or project", "nothing").await;
@@ -139,19 +140,49 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     inspector.inspect("secret-saved").await;
     browser.click("Yes, I saved it").await;
 
-    browser.click("Rotate Ward server").await;
+    inspect_actions(&mut inspector).await;
+    inspect_key_and_usage(&mut inspector, &account.session).await;
+    inspect_other_screens(&mut inspector).await;
+
+    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
+    browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;
+    browser.click("Menu").await;
+    browser.wait_for_text("Log out").await;
+    inspector.inspect_at_width("menu-dark-360", 360).await;
+    let problems = inspector.problems;
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    browser.end(&["401 /v1/auth/login"]).await;
+}
+
+/// The menu of a key, and the dialogs of its actions.
+async fn inspect_actions(inspector: &mut Inspector<'_>) {
+    let browser = inspector.browser;
+    browser.click("Actions for Nightly export").await;
+    inspector.inspect("keys-menu").await;
+    browser.press(&Key::Escape).await;
+    browser.check("Select Nightly export").await;
+    browser.check("Select Continuous integration").await;
+    inspector.inspect("keys-selected").await;
+    browser.click("Revoke selected keys").await;
+    inspector.inspect("revoke-keys").await;
+    browser.click("Cancel").await;
+
+    browser.act("Rotate", "Ward server").await;
     inspector.inspect("rotate").await;
     browser.click("Rotate key").await;
     browser.wait_for_text("The old secret works until").await;
     inspector.inspect("rotated").await;
     browser.click("Done").await;
     browser.click("Yes, I saved it").await;
-    browser.click("Revoke Ward server").await;
+    browser.act("Revoke", "Ward server").await;
     browser.click("Revoke key").await;
     browser.wait_for_text("The name doesn’t match.").await;
     inspector.inspect("revoke").await;
     browser.click("Cancel").await;
+}
 
+async fn inspect_key_and_usage(inspector: &mut Inspector<'_>, session: &Credential) {
+    let browser = inspector.browser;
     browser.value(BUSY_KEYS, &[]).await;
     browser.click("Ward server").await;
     browser.wait_for_text("This key has two secrets").await;
@@ -170,16 +201,27 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.click("Disable").await;
     inspector.inspect("disable").await;
     browser.click("Cancel").await;
-    open_key_with_long_values(&browser, &account.session).await;
+    open_key_with_long_values(browser, session).await;
     inspector.inspect("key-long-values").await;
 
+    browser.go("Usage").await;
+    browser.wait_for_text("keys were used in this period.").await;
+    browser.rows().await;
+    inspector.inspect("usage").await;
+}
+
+async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
+    let browser = inspector.browser;
     browser.go("Team members").await;
     browser.wait_for_rows(3).await;
     inspector.inspect("members").await;
     browser.click("Add member").await;
     inspector.inspect("add-member").await;
     browser.click("Cancel").await;
-    browser.click("Edit grace@example.com").await;
+    browser.act("Revoke all keys", "grace@example.com").await;
+    inspector.inspect("revoke-keys-of-member").await;
+    browser.click("Cancel").await;
+    browser.act("Edit", "grace@example.com").await;
     inspector.inspect("change-member").await;
     browser.press(&Key::Escape).await;
     browser.go("Audit events").await;
@@ -190,15 +232,6 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     inspector.inspect("sessions").await;
     browser.go("Password").await;
     inspector.inspect("password").await;
-
-    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
-    browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;
-    browser.click("Menu").await;
-    browser.wait_for_text("Log out").await;
-    inspector.inspect_at_width("menu-dark-360", 360).await;
-    let problems = inspector.problems;
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
-    browser.end(&["401 /v1/auth/login"]).await;
 }
 
 /// Creates the data of an account that has been in use for some months.

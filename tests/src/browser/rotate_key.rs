@@ -10,7 +10,7 @@ async fn rotation_shows_when_the_old_secret_ends() {
     let (browser, account) = Browser::logged_in().await;
     let (old, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
-    browser.click("Rotate Server").await;
+    browser.act("Rotate", "Server").await;
     browser.wait_for_text("Both secrets work until").await;
     browser.choose("Grace period for the old secret", "1 hour").await;
     browser.click("Rotate key").await;
@@ -33,7 +33,7 @@ async fn rotation_without_grace_period_ends_the_old_secret() {
     let (browser, account) = Browser::logged_in().await;
     let (old, _) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
-    browser.click("Rotate Server").await;
+    browser.act("Rotate", "Server").await;
     browser.choose("Grace period for the old secret", "None").await;
     browser.wait_for_text("The old secret stops working immediately.").await;
     browser.click("Rotate key").await;
@@ -50,7 +50,7 @@ async fn rotation_of_a_revoked_key_shows_an_error() {
     let (browser, account) = Browser::logged_in().await;
     let (_, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.reload().await;
-    browser.click("Rotate Server").await;
+    browser.act("Rotate", "Server").await;
     browser.service.delete(&crate::service::key_path(&record), &account.session).await.expect(204);
     browser.click("Rotate key").await;
     browser.wait_for_text("The key was revoked").await;

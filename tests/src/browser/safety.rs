@@ -22,10 +22,10 @@ async fn hostile_names_are_displayed_as_text() {
     browser.reload().await;
 
     browser.wait_for_text(hostile).await;
-    browser.click(&format!("Rotate {hostile}")).await;
+    browser.act("Rotate", hostile).await;
     browser.wait_for_text(&format!("Rotate {hostile}")).await;
     browser.click("Cancel").await;
-    browser.click(&format!("Revoke {hostile}")).await;
+    browser.act("Revoke", hostile).await;
     browser.wait_for_text(&format!("Revoke {hostile}")).await;
     browser.click("Cancel").await;
     browser.click(hostile).await;
