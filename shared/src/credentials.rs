@@ -2,6 +2,8 @@
 
 pub mod digest;
 pub mod password;
+pub mod password_list;
+pub mod password_rules;
 pub mod pepper;
 pub mod token;
 pub mod token_mac;

@@ -94,11 +94,11 @@ impl Error {
         Self { field: Some(field.clone()), ..Self::bad_request(format!("`{field}` {problem}")) }
     }
 
-    /// The error if the new password in the request's `field` was not hashed: 400 if the password is a common one.
+    /// The error if the new password in the request's `field` was not hashed: 400 if it was rejected.
     #[must_use]
     pub(crate) fn password_not_hashed(field: &'static str, cause: NewPasswordError) -> Self {
         match cause {
-            NewPasswordError::Common => Self::bad_field(field, cause),
+            NewPasswordError::Unchanged | NewPasswordError::Weak(_) => Self::bad_field(field, cause),
             NewPasswordError::Failed(error) => error.into(),
         }
     }

@@ -40,7 +40,7 @@ const TABLE: &str = "
     PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     3+1     2+2    0      200    no
     DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+1     2+2    0      404    no
     GET      /v1/members                    ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    POST     /v1/members                    ---++ ----- --     ---++   -     3+12    2+11   1      409    no
+    POST     /v1/members                    ---++ ----- --     ---++   -     4+12    3+11   1      409    no
     GET      /v1/members/{user_id}          ---++ ----- --     ---++   -     4+0     3+1    0      200    no
     PATCH    /v1/members/{user_id}          ---++ ----- --     ---++   -     4+10    3+9    1      200    no
     DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      404    no

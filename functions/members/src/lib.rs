@@ -11,7 +11,7 @@ use shared::{
         denial::Forbidden,
         principal::Principal,
     },
-    credentials::password::NewPassword,
+    credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
     http::{
         self, Event, PAGING, Request, Response, StatusCode, examples,
@@ -23,7 +23,7 @@ use shared::{
         restrictions::Restrictions,
     },
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
-    runtime::{app::App, function::Function, password_workers},
+    runtime::{app::App, function::Function, lookup, password_workers},
 };
 
 pub const OPERATIONS: &[Operation] = &[
@@ -196,8 +196,11 @@ struct NewMember {
 
 async fn create(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let NewMember { email, permissions, password } = request.body()?;
-    // First, because a common password gets 400 even if the request also exceeds the caller.
-    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
+    // First, because a weak password gets 400 even if the request also exceeds the caller.
+    let account = lookup::own_account(app, principal).await?;
+    let context = PasswordContext::new(email.clone(), account.name);
+    let peppers = app.peppers().await?;
+    let hash = password_workers::hash(password, None, context, "password", peppers, &app.random).await?;
     if !may_grant(principal, permissions) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }

@@ -9,7 +9,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    credentials::password::NewPassword,
+    credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
     http::{json, openapi::Operation},
     model::{
@@ -192,7 +192,9 @@ async fn create_account(
         session_epoch: 0,
         restrictions: Restrictions::NONE,
     };
-    let hash = password_workers::hash(password, "password", app.peppers().await?, &app.random).await?;
+    let context = PasswordContext::new(member.email.clone(), account.name.clone());
+    let peppers = app.peppers().await?;
+    let hash = password_workers::hash(password, None, context, "password", peppers, &app.random).await?;
     app.store.create_account(&account, &member, &hash, audit_context).await?;
     Ok(CommandResult::Member { account_id: account.id, user_id: member.id })
 }

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     authorization::{denial::Unauthenticated, principal::Principal},
-    credentials::password::{NewPassword, Password, PasswordHash},
+    credentials::{
+        password::{NewPassword, Password, PasswordHash},
+        password_rules::PasswordContext,
+    },
     error::Error,
     http::{
         self, Event, Request, Response, examples,
@@ -25,7 +28,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::Sessions,
     name: "changePassword",
     summary: "Change your password",
-    description: "Changes the password of the caller and ends all of their other sessions. A wrong current password counts as a failed login.",
+    description: "Changes the password of the caller and ends all of their other sessions. A wrong current password counts as a failed login. The new password must not be the current one.",
     credentials: Credentials::Session,
     id: None,
     parameters: &[],
@@ -74,9 +77,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
     let change = async {
         // The session may have ended since the authorizer checked it. If it ends after this check, the write below fails.
-        let credentials = loaded
-            .map(|(credentials, _)| credentials)
-            .filter(|store::Credentials { member, .. }| {
+        let (credentials, account) = loaded
+            .filter(|(store::Credentials { member, .. }, _)| {
                 member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
             })
             .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
@@ -84,17 +86,25 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
             .filter(|credentials| !credentials.is_disabled())
             .map(|credentials| credentials.password.clone());
         let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-        if password_workers::verify(permit, hash, current_password, peppers).await?.is_none() {
+        let Some(current) = password_workers::verify(permit, hash, current_password, peppers).await? else {
             reservation.fail();
             let rejected = Action::PasswordRefused { user_id: session.user_id };
             app.store
                 .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
                 .await?;
             return Err(Error::forbidden_with_message("Current password is wrong"));
-        }
-        let new_hash =
-            password_workers::hash(new_password, "new_password", app.peppers().await?, &app.random).await;
-        let new_hash = match new_hash {
+        };
+        let context = PasswordContext::new(session.email.clone(), account.name);
+        let peppers = app.peppers().await?;
+        let new_hash = password_workers::hash(
+            new_password,
+            Some(current),
+            context,
+            "new_password",
+            peppers,
+            &app.random,
+        );
+        let new_hash = match new_hash.await {
             Ok(hash) => hash,
             Err(error) => {
                 // The current password was right, so the attempt doesn't count as failed.

@@ -36,7 +36,7 @@ async fn tables_are_created_in_the_remote_dynamodb() {
     let remote = Gateway::start(Options::ephemeral()).await.unwrap();
     let options = Options { dynamodb: Some(remote.dynamodb_url().to_owned()), ..Options::ephemeral() };
     let gateway = Gateway::start(options).await.unwrap();
-    let account = json!({"name": "A", "email": "a@example.com", "password": "correct horse battery"});
+    let account = json!({"name": "A", "email": "a@example.com", "password": "a lizard on the 7th wall"});
     let created = gateway.invoke("operator", json!({"create_account": account})).await.unwrap();
     assert!(created["account_id"].is_string());
     let scan = remote.dynamodb().scan().table_name(remote.table("Table").unwrap()).send().await.unwrap();
@@ -46,7 +46,7 @@ async fn tables_are_created_in_the_remote_dynamodb() {
 #[tokio::test]
 async fn existing_table_and_pepper_are_used() {
     let first = Gateway::start(Options::ephemeral()).await.unwrap();
-    let account = json!({"name": "A", "email": "a@example.com", "password": "correct horse battery"});
+    let account = json!({"name": "A", "email": "a@example.com", "password": "a lizard on the 7th wall"});
     first.invoke("operator", json!({"create_account": account})).await.unwrap();
     let table = first.table("Table").unwrap();
     let pepper = first.environment()["PEPPER_SECRET_ID"].to_owned();
@@ -63,7 +63,7 @@ async fn existing_table_and_pepper_are_used() {
         ..Options::ephemeral()
     };
     let second = Gateway::start(options.clone()).await.unwrap();
-    let login = json!({"email": "a@example.com", "password": "correct horse battery"});
+    let login = json!({"email": "a@example.com", "password": "a lizard on the 7th wall"});
     let url = format!("{}/v1/auth/login", second.url());
     let response = Client::new().post(url).json(&login).send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -15,16 +15,15 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::credentials::pepper::{Pepper, Peppers, UnknownPepper};
+use crate::credentials::{
+    password_rules::{PasswordContext, WeakPassword},
+    pepper::{Pepper, Peppers, UnknownPepper},
+};
 
 /// The minimum length of a new password (NIST SP 800-63B-4, 3.1.1.2, for passwords that are the only factor).
 const MIN_PASSWORD_CHARS: usize = 15;
 /// The maximum length of a password. Longer ones are never hashed.
 const MAX_PASSWORD_CHARS: usize = 128;
-
-/// How many characters at the beginning of a new password are searched for common patterns. This bounds the time of the
-/// search.
-const ESTIMATED_CHARS: usize = 32;
 
 // OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB of memory, two passes and one lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -50,10 +49,10 @@ static DECOY: LazyLock<phc::PasswordHash> = LazyLock::new(|| {
 #[serde(from = "String")]
 pub struct Password(#[schemars(with = "String")] Zeroizing<String>);
 
-/// A new password of allowed length. It may still be too easily guessed: [`NewPassword::hash`] checks that.
+/// A new password of allowed length. It may still be weak or the current one: [`NewPassword::hash`] checks that.
 #[derive(Deserialize, JsonSchema)]
 // No `maxLength`, because normalization may reduce the number of characters.
-#[schemars(inline, extend("format" = "password", "minLength" = MIN_PASSWORD_CHARS), description = format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters after normalization to Unicode NFC. Passwords that are easily guessed are rejected."))]
+#[schemars(inline, extend("format" = "password", "minLength" = MIN_PASSWORD_CHARS), description = format!("{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters after normalization to Unicode NFC. Common and breached passwords, passwords that are easily guessed, and passwords that consist of the email address or the name of the account with little added are rejected."))]
 #[serde(try_from = "String")]
 pub struct NewPassword(Password);
 
@@ -64,8 +63,10 @@ pub struct InvalidPasswordLength;
 /// The reason why a new password was rejected or could not be hashed.
 #[derive(Debug, thiserror::Error)]
 pub enum NewPasswordError {
-    #[error("is too common or too easily guessed")]
-    Common,
+    #[error("is the current password. Choose another one")]
+    Unchanged,
+    #[error(transparent)]
+    Weak(#[from] WeakPassword),
     #[error(transparent)]
     Failed(#[from] HashError),
 }
@@ -94,25 +95,22 @@ impl TryFrom<String> for NewPassword {
 }
 
 impl NewPassword {
-    /// Checks that the password is not easily guessed, and hashes it with the current pepper.
+    /// Checks that the password is neither weak nor the `current` one, and hashes it with the current pepper.
     ///
     /// # Errors
-    /// Returns an error if the password is easily guessed or Argon2 fails.
-    pub fn hash(&self, peppers: &Peppers, salt: &Salt) -> Result<PasswordHash, NewPasswordError> {
-        if self.is_common() {
-            return Err(NewPasswordError::Common);
+    /// Returns an error if the password is weak or the current one, or Argon2 fails.
+    pub fn hash(
+        &self,
+        current: Option<&VerifiedPassword>,
+        context: &PasswordContext,
+        peppers: &Peppers,
+        salt: &Salt,
+    ) -> Result<PasswordHash, NewPasswordError> {
+        if current.is_some_and(|VerifiedPassword(current)| current.0 == self.0.0) {
+            return Err(NewPasswordError::Unchanged);
         }
+        context.check(&self.0.0)?;
         Ok(PasswordHash::of(&self.0, peppers.current(), salt)?)
-    }
-
-    /// Returns true if the beginning of the password would be guessed within a hundred million attempts, as `zxcvbn`
-    /// estimates from common passwords, words, repetitions, sequences and keyboard patterns.
-    ///
-    /// Only the first [`ESTIMATED_CHARS`] characters are examined. There are no composition rules, such as a required digit
-    /// (OWASP ASVS 5.0.0, 6.2.5).
-    fn is_common(&self) -> bool {
-        let beginning: Zeroizing<String> = Zeroizing::new(self.0.0.chars().take(ESTIMATED_CHARS).collect());
-        zxcvbn::zxcvbn(&beginning, &["medtwin"]).score() < zxcvbn::Score::Three
     }
 }
 
@@ -247,7 +245,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::credentials::pepper::tests::peppers;
+    use crate::credentials::{password_rules::tests::context_of, pepper::tests::peppers};
 
     thread_local! {
         /// The number of Argon2 runs on this thread.
@@ -266,7 +264,8 @@ mod tests {
     }
 
     fn hashed(typed: &str, version: &str) -> PasswordHash {
-        new(typed).unwrap().hash(&peppers(version), &[1; SALT_BYTES]).unwrap()
+        let context = context_of("grace@example.com", "Study");
+        new(typed).unwrap().hash(None, &context, &peppers(version), &[1; SALT_BYTES]).unwrap()
     }
 
     fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
@@ -282,33 +281,35 @@ mod tests {
     }
 
     #[test]
-    fn common_passwords_are_rejected() {
-        assert!(!new("a lizard on the 7th wall").unwrap().is_common());
-        for typed in [
-            "passwordpassword",
-            "123456789012345",
-            "aaaaaaaaaaaaaaaaaaaa",
-            "qwertyuiopasdfg",
-            "password1234567",
-            "1q2w3e4r5t6y7u8i",
-            "zaq12wsxcde34rfv",
+    fn weak_new_password_is_rejected_without_an_argon2_run() {
+        for (typed, error) in [
+            ("correct horse battery staple", WeakPassword::Common),
+            ("grace@example.com 2026", WeakPassword::Personal),
         ] {
-            assert!(new(typed).unwrap().is_common(), "{typed}");
+            let (hashed, runs) = count_runs(|| {
+                let context = context_of("grace@example.com", "Study");
+                new(typed).unwrap().hash(None, &context, &peppers("1"), &[1; SALT_BYTES])
+            });
+            assert!(matches!(hashed, Err(NewPasswordError::Weak(rejected)) if rejected == error), "{typed}");
+            assert_eq!(runs, 0);
         }
     }
 
     #[test]
-    fn product_name_does_not_make_a_common_password_acceptable() {
-        for rest in ["12345678", "password", "medtwin1", "20262026"] {
-            assert!(new(&format!("medtwin{rest}")).unwrap().is_common(), "{rest}");
-        }
-        // The same password is acceptable if a word that is in no dictionary replaces the name.
-        assert!(!new("nedtvom12345678").unwrap().is_common());
+    fn current_password_is_rejected_as_the_new_one() {
+        let current = |typed: &str| VerifiedPassword(typed.to_owned().into());
+        let hash = |current: &VerifiedPassword, typed: &str| {
+            let context = context_of("grace@example.com", "Study");
+            new(typed).unwrap().hash(Some(current), &context, &peppers("1"), &[1; SALT_BYTES])
+        };
+        let unchanged = hash(&current("a lizard on the B\u{e4}r wall"), "a lizard on the Ba\u{308}r wall");
+        assert!(matches!(unchanged, Err(NewPasswordError::Unchanged)));
+        assert!(hash(&current("a lizard on the 7th wall"), "a lizard on the 8th wall").is_ok());
     }
 
     #[test]
     fn hash_is_argon2id_with_the_parameters_that_owasp_recommends() {
-        let hash = hashed("correct horse battery", "1");
+        let hash = hashed("lizard horse moss battery", "1");
         assert!(hash.phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.phc);
         assert_eq!(hash.pepper_version(), "1");
         let [salt, output] = [4, 5].map(|part| hash.phc.split('$').nth(part).unwrap().len());
@@ -318,16 +319,16 @@ mod tests {
 
     #[test]
     fn hash_verifies_only_its_own_password() {
-        let hash = hashed("correct horse battery", "1");
-        assert!(verifies(Some(&hash), "correct horse battery"));
-        assert!(!verifies(Some(&hash), "correct horse batterz"));
+        let hash = hashed("lizard horse moss battery", "1");
+        assert!(verifies(Some(&hash), "lizard horse moss battery"));
+        assert!(!verifies(Some(&hash), "lizard horse moss batterz"));
         assert!(!verifies(Some(&hash), ""));
         assert!(!verifies(Some(&hash), &"x".repeat(10_000)));
     }
 
     #[test]
     fn hash_does_not_verify_with_another_pepper_of_the_same_version() {
-        let right = "correct horse battery";
+        let right = "lizard horse moss battery";
         let hash = hashed(right, "1");
         let other = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
         let other = Peppers::new(other, None);
@@ -338,18 +339,18 @@ mod tests {
     #[test]
     fn no_password_verifies_without_a_hash() {
         assert!(!verifies(None, ""));
-        assert!(!verifies(None, "correct horse battery"));
+        assert!(!verifies(None, "lizard horse moss battery"));
     }
 
     #[test]
     fn hashing_and_verifying_take_one_argon2_run_for_every_input() {
-        let right = "correct horse battery";
+        let right = "lizard horse moss battery";
         let (hash, runs) = count_runs(|| hashed(right, "1"));
         assert_eq!(runs, 1);
         let too_long = "x".repeat(MAX_PASSWORD_CHARS + 1);
         for (hash, typed, verified) in [
             (Some(&hash), right, true),
-            (Some(&hash), "correct horse batterz", false),
+            (Some(&hash), "lizard horse moss batterz", false),
             (Some(&hash), "", false),
             (Some(&hash), &too_long, false),
             (None, right, false),
@@ -370,23 +371,23 @@ mod tests {
 
     #[test]
     fn password_verifies_in_composed_and_decomposed_unicode_form() {
-        let hash = hashed("correct horse B\u{e4}tterie", "1");
-        assert!(verifies(Some(&hash), "correct horse Ba\u{308}tterie"));
+        let hash = hashed("lizard horse moss B\u{e4}tterie", "1");
+        assert!(verifies(Some(&hash), "lizard horse moss Ba\u{308}tterie"));
     }
 
     #[test]
     fn hash_with_an_unknown_pepper_cannot_be_verified() {
-        let hash = hashed("correct horse battery", "2");
+        let hash = hashed("lizard horse moss battery", "2");
         assert!(verify(Some(hash), "x".to_owned().into(), &peppers("1")).is_err());
     }
 
-    /// Returns a hash of `correct horse battery` with these parameters.
+    /// Returns a hash of `lizard horse moss battery` with these parameters.
     fn hashed_with(memory_kib: u32, passes: u32, lanes: u32) -> PasswordHash {
         let peppers = peppers("1");
         let params = Params::new(memory_kib, passes, lanes, None).unwrap();
         let pepper = peppers.current().expose();
         let argon2 = Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params).unwrap();
-        let hash = argon2.hash_password_with_salt(b"correct horse battery", &[1; SALT_BYTES]).unwrap();
+        let hash = argon2.hash_password_with_salt(b"lizard horse moss battery", &[1; SALT_BYTES]).unwrap();
         PasswordHash { pepper: "1".to_owned(), phc: hash.to_string() }
     }
 
@@ -398,14 +399,14 @@ mod tests {
         for older in [hashed_with(MEMORY_KIB, PASSES - 1, LANES), hashed_with(MEMORY_KIB / 2, PASSES, LANES)]
         {
             assert!(older.is_outdated(&peppers("1")));
-            assert!(verifies(Some(&older), "correct horse battery"));
-            assert!(!verifies(Some(&older), "correct horse batterz"));
+            assert!(verifies(Some(&older), "lizard horse moss battery"));
+            assert!(!verifies(Some(&older), "lizard horse moss batterz"));
         }
     }
 
     #[test]
     fn hash_with_higher_parameters_is_rejected() {
-        let hash = hashed("correct horse battery", "1");
+        let hash = hashed("lizard horse moss battery", "1");
         for (current, higher) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
             assert!(hash.phc.contains(current));
             let costly = PasswordHash { phc: hash.phc.replace(current, higher), ..hash.clone() };
@@ -416,8 +417,11 @@ mod tests {
 
     #[test]
     fn debug_output_does_not_reveal_passwords_and_hashes() {
-        let shown =
-            format!("{:?} {:?}", new("correct horse battery").unwrap(), hashed("correct horse battery", "1"));
+        let shown = format!(
+            "{:?} {:?}",
+            new("lizard horse moss battery").unwrap(),
+            hashed("lizard horse moss battery", "1")
+        );
         assert_eq!(shown, "NewPassword(…) PasswordHash(…)");
     }
 
@@ -425,7 +429,7 @@ mod tests {
         #[test]
         fn password_of_any_characters_is_accepted_exactly_within_the_length_limits(typed in "\\PC{0,200}") {
             let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&typed.nfc().count());
-            prop_assert_eq!(new(&typed).map(|new| new.is_common()).is_ok(), fits);
+            prop_assert_eq!(new(&typed).is_ok(), fits);
         }
     }
 }

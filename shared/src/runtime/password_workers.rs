@@ -15,6 +15,7 @@ use tracing::debug;
 use crate::{
     credentials::{
         password::{self, NewPassword, Password, PasswordHash, VerifiedPassword},
+        password_rules::PasswordContext,
         pepper::Peppers,
     },
     error::Error,
@@ -40,18 +41,23 @@ pub fn acquire_permit() -> Result<HashPermit, Error> {
     Ok(WORKERS.acquire_permit()?)
 }
 
-/// Hashes a new password with a new salt. `field` is the request's field that holds it.
+/// Checks a new password and hashes it with a new salt. `current` is the password that it replaces, if the request has it, and
+/// `field` is the request's field with the new one.
 ///
 /// # Errors
-/// 400 if the password is easily guessed; 503 if the queue is full.
+/// 400 if the password is weak or the current one; 503 if the queue is full.
 pub async fn hash(
     password: NewPassword,
+    current: Option<VerifiedPassword>,
+    context: PasswordContext,
     field: &'static str,
     peppers: Arc<Peppers>,
     random: &Random,
 ) -> Result<PasswordHash, Error> {
     let salt = random.bytes();
-    let hashed = WORKERS.run(acquire_permit()?, move || password.hash(&peppers, &salt)).await?;
+    let permit = acquire_permit()?;
+    let hashed =
+        WORKERS.run(permit, move || password.hash(current.as_ref(), &context, &peppers, &salt)).await?;
     hashed.map_err(|cause| Error::password_not_hashed(field, cause))
 }
 

@@ -11,6 +11,7 @@ mod authorizer_event;
 mod body;
 mod cursor;
 mod function_event;
+mod new_password;
 mod operator;
 mod rest_event;
 mod template;
@@ -34,13 +35,14 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
     check("cursor", cursor::check),
     check("values", values::check),
     check("allowed-ips", allowed_ips::check),
+    check("new-password", new_password::check),
     request_body("login", "login", "post", "/v1/auth/login"),
     request_body("password", "password", "post", "/v1/auth/password"),
     request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),

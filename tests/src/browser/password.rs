@@ -44,7 +44,10 @@ async fn invalid_password_shows_an_error_at_its_field() {
     browser.fill("Current password", PASSWORD).await;
     browser.fill("New password", "passwordpassword").await;
     browser.click("Change password").await;
-    assert_eq!(browser.field_error("New password").await, "It is too common or too easily guessed.");
+    assert_eq!(
+        browser.field_error("New password").await,
+        "It is too common or too easily guessed. Choose another one, such as four random words."
+    );
     browser.end(&["403 /v1/auth/password", "400 /v1/auth/password"]).await;
 }
 

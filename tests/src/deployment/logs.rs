@@ -15,13 +15,16 @@ use shared::{
     credentials::{
         digest::TokenDigest,
         password::{NewPassword, Password},
+        password_rules::PasswordContext,
         pepper::{Pepper, Peppers},
         token::NewToken,
         token_mac::TokenMacKey,
     },
     primitives::{
+        email::EmailAddress,
         environment::Environment,
         id::{AccountId, KeyId},
+        name::Name,
         random::Random,
     },
     telemetry::log,
@@ -583,7 +586,9 @@ async fn debug_output_of_secret_types_is_redacted() {
     let pepper = Pepper::new("1".to_owned(), secret.as_bytes().to_vec().into()).expect("long enough");
     let peppers = Arc::new(Peppers::new(pepper, None));
     let new_password = || NewPassword::try_from(secret.to_owned()).expect("a valid password");
-    let hash = new_password().hash(&peppers, &random.bytes()).expect("a hash");
+    let email = EmailAddress::try_from("canary@example.com".to_owned()).expect("an address");
+    let context = PasswordContext::new(email, Name::try_from("Study".to_owned()).expect("a name"));
+    let hash = new_password().hash(None, &context, &peppers, &random.bytes()).expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
     let mac_key = TokenMacKey::new(secret.as_bytes().to_vec().into()).expect("long enough");

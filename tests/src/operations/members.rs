@@ -329,6 +329,27 @@ async fn empty_patch_changes_nothing() {
 }
 
 #[tokio::test]
+async fn password_from_the_new_address_or_the_account_name_returns_400() {
+    let service = Service::start().await;
+    let admin = new_address();
+    let account = json!({"name": "Neurology Würzburg", "email": admin, "password": PASSWORD});
+    service.operate(json!({"create_account": account})).await.expect("the account is created");
+    let session = service.login(&admin).await;
+    let unique = new_address().replace(['@', '.'], "");
+    let email = format!("grace.hopper@{unique}.example");
+    let mut body = json!({"email": email, "permissions": ["read"]});
+    for personal in [&email, "grace.hopper1906", "Neurology W\u{fc}rzburg 1", "hopper.neurology26"] {
+        body["password"] = json!(personal);
+        let response = service.post("/v1/members", &session, body.clone()).await;
+        response.assert_bad_field("password");
+        assert!(response.text.contains("too similar to the email address"), "{}", response.text);
+        assert!(!response.text.contains(personal), "{}", response.text);
+    }
+    body["password"] = json!("grace sells marmalade to badgers");
+    service.post("/v1/members", &session, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn malformed_field_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
@@ -339,6 +360,8 @@ async fn malformed_field_returns_400() {
         ("email", json!(format!("{}@example.com", "x".repeat(65)))),
         ("password", json!("fourteen chars")),
         ("password", json!("passwordpassword")),
+        ("password", json!("thisismypassword")),
+        ("password", json!("x@example.com 2026")),
         ("permissions", json!([])),
         ("permissions", json!(["read", "root"])),
     ] {

@@ -147,6 +147,9 @@ async fn create_account_with_an_invalid_field_is_a_bad_request() {
         ("email", json!(null)),
         ("password", json!("fourteen chars")),
         ("password", json!("passwordpassword")),
+        ("password", json!("correcthorsebatterystaple")),
+        ("password", json!(email)),
+        ("password", json!("Study Study Study 26")),
         ("plan", json!("free")),
     ] {
         let mut command = create(&email);

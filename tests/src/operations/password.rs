@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     response::Response,
-    service::{Account, Credential, PASSWORD, Service},
+    service::{Account, Credential, PASSWORD, Service, new_address},
 };
 
 const NEW: &str = "a gecko under the 3rd lamp";
@@ -125,12 +125,90 @@ async fn new_password_of_any_composition_returns_204() {
 async fn common_new_password_returns_400() {
     let service = Service::start().await;
     let account = service.account().await;
-    for common in ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaaaa", "qwertyuiopasdfg"] {
+    for common in [
+        "passwordpassword",
+        "123456789012345",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "qwertyuiopasdfg",
+        "thisismypassword",
+        "correcthorsebatterystaple",
+        "Correct Horse Battery Staple 2026!",
+    ] {
         let response = change(&service, &account.session, PASSWORD, common).await;
         response.assert_bad_field("new_password");
         assert!(!response.text.contains(common), "{}", response.text);
+        let message = "`new_password` is too common or too easily guessed. Choose another one, such as four random words";
+        assert_eq!(response.body["error"]["message"], message);
     }
     assert_eq!(login(&service, &account, PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn new_password_from_the_address_or_the_account_name_returns_400() {
+    let service = Service::start().await;
+    let unique = new_address().replace(['@', '.'], "");
+    let email = format!("grace.hopper@{unique}.example");
+    let name = "Neurology Würzburg";
+    let command = json!({"create_account": {"name": name, "email": email, "password": PASSWORD}});
+    service.operate(command).await.expect("the account is created");
+    let session = service.login(&email).await;
+    for personal in [
+        &email,
+        &email.to_uppercase(),
+        "grace.hopper1906",
+        "Gr4ce-H0pper 12/9",
+        "neurologywurzburg",
+        "Würzburg Neurology 2026!",
+        "grace@würzburg26",
+    ] {
+        let response = change(&service, &session, PASSWORD, personal).await;
+        response.assert_bad_field("new_password");
+        let message =
+            "`new_password` is too similar to the email address or the name of the account. Leave these out";
+        assert_eq!(response.body["error"]["message"], message, "{personal}");
+    }
+    // Another member may use the words of this one, and this one may use them in a longer password.
+    let other = service.account().await;
+    change(&service, &other.session, PASSWORD, "Würzburg Neurology 2026 dozes").await.expect(204);
+    change(&service, &session, PASSWORD, "grace sells marmalade to badgers").await.expect(204);
+}
+
+#[tokio::test]
+async fn current_password_as_the_new_one_returns_400() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    let response = change(&service, &account.session, PASSWORD, PASSWORD).await;
+    response.assert_bad_field("new_password");
+    let message = "`new_password` is the current password. Choose another one";
+    assert_eq!(response.body["error"]["message"], message);
+    // The request had no effect: the other session has not ended.
+    service.me(&other).await.expect(200);
+    // The same characters are the same password in each form of Unicode.
+    change(&service, &account.session, PASSWORD, "a lizard on the B\u{e4}r wall").await.expect(204);
+    change(&service, &account.session, "a lizard on the B\u{e4}r wall", "a lizard on the Ba\u{308}r wall")
+        .await
+        .assert_bad_field("new_password");
+}
+
+#[tokio::test]
+async fn rejected_new_password_does_not_reveal_the_current_one_and_does_not_count_as_a_failure() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    // A wrong current password gets the same response whether or not the new one is acceptable.
+    for new in [NEW, "passwordpassword", "another lizard here", PASSWORD] {
+        let response = change(&service, &account.session, "another lizard here", new).await;
+        assert_eq!(response.status, 403, "{new}: {}", response.text);
+        change(&service, &account.session, PASSWORD, PASSWORD).await.assert_bad_field("new_password");
+    }
+    // These attempts had the correct current password, so they neither failed nor are throttled.
+    for _ in 0..8 {
+        change(&service, &account.session, PASSWORD, PASSWORD).await.assert_bad_field("new_password");
+        change(&service, &account.session, PASSWORD, "thisismypassword")
+            .await
+            .assert_bad_field("new_password");
+    }
+    change(&service, &account.session, PASSWORD, NEW).await.expect(204);
 }
 
 #[tokio::test]
