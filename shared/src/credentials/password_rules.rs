@@ -251,6 +251,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn eight_characters_around_personal_words_and_four_around_a_listed_password_are_too_few() {
+        let context = context_of("grace.hopper@zz", "Q");
+        assert_eq!(context.check("xqvj grace hopper kwmp"), Err(Personal));
+        assert_eq!(context.check("xqvj grace hopper kwmpx"), Ok(()));
+        let form = |text: &str| is_listed(text, &comparable(text));
+        assert!(form("xq correct horse battery staple kw"));
+        assert!(!form("xqv correct horse battery staple kw"));
+    }
+
+    #[test]
     fn address_that_is_longer_than_the_estimated_characters_is_rejected() {
         let email = "wilhelmina.charlotte.montgomery-featherstone@department-of-neurology.hospital.example";
         assert!(email.len() > 2 * ESTIMATED_CHARS);
