@@ -38,7 +38,7 @@ export function canRotate(key, me) {
 export function keyActions(key, me, onChanged) {
   if (key.status === "revoked" || !isManageable(key, me)) return [];
   const { status } = key;
-  const isEnablable = (status === "disabled" && hasAllPermissions(key, me)) || (status === "idle" && me.permissions.includes("admin"));
+  const isEnablable = (status === "disabled" || (status === "idle" && me.permissions.includes("admin"))) && hasAllPermissions(key, me);
   /** @type {(Action | false)[]} */
   const actions = [
     (status === "active" || status === "disabled") && { label: "Edit", start: () => openEditKeyDialog(key, me, onChanged) },

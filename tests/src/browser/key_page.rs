@@ -319,3 +319,29 @@ async fn unknown_key_shows_a_message() {
     browser.take_log().await;
     browser.end(&[]).await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn idle_key_can_only_be_enabled_or_revoked() {
+    let (browser, account) = Browser::logged_in().await;
+    let (_, key) = browser.service.key(&account.session, json!({"name": "Server"})).await;
+    // The real key is active, because the browser can't wait for days.
+    let idle = "const send = window.fetch;
+        window.fetch = async (url, request) => {
+          const response = await send(url, request);
+          if (!url.endsWith(arguments[0])) return response;
+          return Response.json({ ...(await response.json()), status: 'idle' });
+        }";
+    let idle = idle.replace("arguments[0]", &json!(text(&key, "id")).to_string());
+    browser.value(&idle, &[]).await;
+    open(&browser, &key).await;
+    wait_for_property(&browser, "Status", "idle").await;
+    for (action, is_offered) in
+        [("Edit", false), ("Rotate", false), ("Disable", false), ("Enable", true), ("Revoke", true)]
+    {
+        assert_eq!(browser.has_button(action).await, is_offered, "{action}");
+    }
+    browser.click("Enable").await;
+    browser.wait_for_text("Enabled Server").await;
+    browser.end(&[]).await;
+}
