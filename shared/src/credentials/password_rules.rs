@@ -1,7 +1,7 @@
 //! The rules that a new password must meet besides its length: it is not based on the member's address or the account's
 //! name, not a listed one, and not easily guessed.
 
-use std::{cmp::Reverse, slice};
+use std::cmp::Reverse;
 
 use zeroize::Zeroizing;
 
@@ -94,15 +94,9 @@ fn forms(word: &str) -> Vec<String> {
 fn consists_of(form: &str, words: &[String]) -> bool {
     let mut longest_first: Vec<&String> = words.iter().collect();
     longest_first.sort_unstable_by_key(|word| Reverse(word.len()));
-    // Words may overlap, so each is also tried alone.
-    let alone = words.iter().map(slice::from_ref).any(|word| few_remain(form, word));
-    alone || few_remain(form, longest_first)
-}
-
-/// Returns true if the form contains `words` and has few other characters.
-fn few_remain<'a>(form: &str, words: impl IntoIterator<Item = &'a String>) -> bool {
+    // A longer word that overlaps a shorter one leaves fewer characters than the shorter one would.
     let mut rest = Zeroizing::new(form.to_owned());
-    for word in words {
+    for word in longest_first {
         rest = Zeroizing::new(rest.replace(word.as_str(), ""));
     }
     rest.len() < form.len() && rest.chars().count() <= MAX_ADDED_CHARS
