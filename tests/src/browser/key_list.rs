@@ -228,3 +228,34 @@ async fn all_pages_are_loaded_to_search_and_sort() {
     browser.wait_for_text("1 of 102 keys").await;
     browser.end(&[]).await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn list_with_more_than_1000_keys_asks_before_it_loads_the_rest() {
+    let (browser, account) = Browser::logged_in().await;
+    let (_, record) = browser.service.key(&account.session, json!({"name": "Revoked"})).await;
+    browser.service.delete(&key_path(&record), &account.session).await.expect(204);
+    // The first eleven pages are made of copies of the key.
+    let repeat = "const send = window.fetch;
+        window.fetch = async (url, request) => {
+          const parameters = new URL(url).searchParams;
+          if (parameters.get('status') !== 'revoked') return send(url, request);
+          const number = Number(parameters.get('cursor') ?? 0);
+          parameters.delete('cursor');
+          const { data } = await (await send(`${url.split('?')[0]}?${parameters}`, request)).json();
+          const copies = Array.from({ length: number === 11 ? 1 : 100 }, (_, index) => ({ ...data[0], name: `Copy ${number}-${index}` }));
+          return Response.json({ data: copies, next_cursor: number === 11 ? null : `${number + 1}` });
+        };";
+    browser.value(repeat, &[]).await;
+    browser.choose("Filter by status", "Revoked").await;
+    browser.wait_for_text("Only the newest 1000 keys are loaded.").await;
+    browser.wait_for_text("1000 keys, first 25 shown").await;
+    let search = "Search by name, last 4 characters or project";
+    browser.fill(search, "copy 11-").await;
+    browser.wait_for_text("No matching API keys").await;
+    browser.click("Load all keys").await;
+    wait_for_names(&browser, &["Copy 11-0"]).await;
+    browser.wait_for_text("1 of 1101 keys").await;
+    browser.wait_until_gone("Only the newest 1000 keys are loaded.").await;
+    browser.end(&[]).await;
+}
