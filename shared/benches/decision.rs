@@ -68,8 +68,12 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         },
         replaced_secret: None,
     };
-    let account =
-        AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
+    let account = AccountSummary {
+        status: AccountStatus::Active,
+        quotas: None,
+        session_epoch: 0,
+        restrictions: Restrictions::NONE,
+    };
     (LoadedKey { key, account }, format!("Bearer {}", token.expose()))
 }
 

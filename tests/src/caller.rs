@@ -29,6 +29,8 @@ pub struct Caller {
     revoked_key: String,
     project: String,
     member: String,
+    /// A member without `admin`, so that a key may end their sessions.
+    reader: String,
     /// Addresses of no member: one for a new member, one for the first member of a new account.
     unused_addresses: [String; 2],
 }
@@ -48,6 +50,7 @@ impl Caller {
         let (_, revoked_key) = service.key(&session, json!({})).await;
         let project = service.project(&session).await;
         let (_, member) = service.member(&session, &["read", "admin"]).await;
+        let (_, reader) = service.member(&session, &["read"]).await;
         Self {
             account_id: account.id.clone(),
             email,
@@ -59,6 +62,7 @@ impl Caller {
             revoked_key: text(&revoked_key, "id").to_owned(),
             project,
             member,
+            reader,
             unused_addresses: [new_address(), new_address()],
         }
     }
@@ -91,8 +95,10 @@ impl Caller {
             .replace("{session_id}", &self.other_session)
             .replace("{key_id}", &self.key)
             .replace("{project_id}", &self.project)
+            .replace("{user_id}/sessions", &format!("{}/sessions", self.reader))
             .replace("{user_id}", &self.member);
-        let is_list = ["GET", "HEAD"].contains(&method) && operation_table::lists().contains(&path.as_str());
+        let is_list =
+            ["GET", "HEAD"].contains(&method) && operation_table::lists(&self.reader).contains(&path);
         let path = if is_list { format!("{path}?limit={PAGE_SIZE}") } else { path };
         service.request(method, &path).with(credential).json(&body)
     }

@@ -24,7 +24,8 @@ const TABLE: &str = "
     GET      /v1/auth/me                    +++++ +++++ ++     +++++   +     3+0     2+1    0      200    yes
     POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
-    DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+1     2+0    0      404    no
+    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
+    DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     4+12    3+11   1      201    yes
     POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+6     2+0    1      200    no
@@ -44,8 +45,10 @@ const TABLE: &str = "
     GET      /v1/members/{user_id}          ---++ ----- --     ---++   -     4+0     3+1    0      200    no
     PATCH    /v1/members/{user_id}          ---++ ----- --     ---++   -     4+10    3+9    1      200    no
     DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      404    no
+    GET      /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     6+0     5+1    0      200    no
+    DELETE   /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     4+10    3+9    1      204+1  no
     GET      /v1/audit-events               ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    POST     /v1/auth/logout                ----- ----- --     +++++   -     3+1     2+0    0      401    no
+    POST     /v1/auth/logout                ----- ----- --     +++++   -     3+4     2+0    1      401    no
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
@@ -149,9 +152,10 @@ pub fn public_routes() -> Vec<(&'static str, &'static str)> {
     routes
 }
 
-/// Returns the paths of the operations that return a page of a list.
-pub fn lists() -> Vec<&'static str> {
+/// Returns the paths of the operations that return a page of a list. The list of a member's sessions is that of `user_id`.
+pub fn lists(user_id: &str) -> Vec<String> {
     let lists = operations()
         .filter(|operation| operation.parameters.iter().any(|parameter| parameter.name == "cursor"));
-    lists.map(|operation| operation.route.split_once(' ').expect("a method and a path").1).collect()
+    let paths = lists.map(|operation| operation.route.split_once(' ').expect("a method and a path").1);
+    paths.map(|path| path.replace("{user_id}", user_id)).collect()
 }

@@ -84,3 +84,18 @@ async def test_login_block_of_a_cancelled_task_logs_out(account: Account) -> Non
         tasks.cancel_scope.cancel()
     with Client.login(account.email, PASSWORD, base_url=account.url) as client:
         assert len(list(client.sessions.list())) == 1
+
+
+async def test_other_sessions_are_ended(account: Account) -> None:
+    async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as first:
+        me = await first.me()
+        assert isinstance(me, SessionCaller)
+        async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as second:
+            await first.sessions.end_others()
+            with pytest.raises(Unauthorized):
+                await second.me()
+        listed = [session async for session in first.members.sessions(me.user_id)]
+        assert [session.current for session in listed] == [True]
+        await first.members.end_sessions(me.user_id)
+        with pytest.raises(Unauthorized):
+            await first.me()

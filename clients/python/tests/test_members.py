@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from conftest import PASSWORD, Account
 
-from medtwin import Client, Conflict, Forbidden, Member, NotFound, SessionCaller, Unauthorized
+from medtwin import Client, Conflict, Forbidden, Member, NotFound, Session, SessionCaller, Unauthorized
 
 
 def test_member_is_created_changed_and_removed(session_client: Client) -> None:
@@ -47,3 +47,28 @@ def test_login_of_a_new_member_succeeds_only_with_the_right_password(session_cli
     assert me.email == email
     with pytest.raises(Unauthorized), Client.login(email, "not the password", base_url=account.url):
         pass
+
+
+def test_sessions_of_a_member_are_listed_and_ended(session_client: Client, account: Account) -> None:
+    email = f"{uuid4()}@example.com"
+    created = session_client.members.create(email, ["read"], PASSWORD)
+    with (
+        Client.login(email, PASSWORD, base_url=account.url) as first,
+        Client.login(email, PASSWORD, base_url=account.url) as second,
+    ):
+        listed: list[Session] = list(session_client.members.sessions(created.id, page_size=1))
+        assert [session.id for session in listed] == [session.id for session in first.sessions.list()]
+        assert not any(session.current for session in listed)
+        session_client.members.end_sessions(created.id)
+        for client in (first, second):
+            with pytest.raises(Unauthorized):
+                client.me()
+    assert list(session_client.members.sessions(created.id)) == []
+
+
+def test_end_of_an_admins_sessions_with_a_key_raises_forbidden(session_client: Client, account: Account) -> None:
+    me = session_client.me()
+    assert isinstance(me, SessionCaller)
+    with Client(account.create_key().key, base_url=account.url) as client, pytest.raises(Forbidden):
+        client.members.end_sessions(me.user_id)
+    assert session_client.me() == me

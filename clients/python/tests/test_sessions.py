@@ -38,9 +38,21 @@ def test_end_of_another_session_makes_it_unauthorized(account: Account) -> None:
         sessions: list[Session] = list(first.sessions.list(page_size=1))
         assert [session.current for session in sessions] == [False, True]
         assert (sessions[0].user_agent or "").startswith("medtwin-python/")
+        assert sessions[0].ip_address == "127.0.0.1"
         first.sessions.end(sessions[0].id)
         with pytest.raises(Unauthorized):
             second.me()
+
+
+def test_end_of_other_sessions_keeps_the_one_of_the_client(account: Account) -> None:
+    with (
+        Client.login(account.email, PASSWORD, base_url=account.url) as first,
+        Client.login(account.email, PASSWORD, base_url=account.url) as second,
+    ):
+        first.sessions.end_others()
+        with pytest.raises(Unauthorized):
+            second.me()
+        assert [session.current for session in first.sessions.list()] == [True]
 
 
 def test_password_change_ends_other_sessions(account: Account) -> None:

@@ -100,6 +100,7 @@ mod tests {
             user_id: "user_0000000000000001".parse().unwrap(),
             session_id: "sid_0000000000000001".parse().unwrap(),
             session_epoch: 0,
+            account_epoch: 0,
             email: "user@example.com".to_owned().try_into().unwrap(),
             permissions: shared::primitives::permission::Permissions::ALL,
             expires_at: "2027-01-30T12:00:00Z".parse().unwrap(),

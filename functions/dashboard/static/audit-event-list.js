@@ -63,6 +63,7 @@ function describeEvent(event, nameOf) {
     "password.enabled": () => `Password enabled for ${member}`,
     "login.succeeded": () => `${member} logged in`,
     "session.ended": () => `A session of ${member} ended`,
+    "member.sessions_ended": () => `All ${event.kept_session_id ? "other " : ""}sessions of ${member} ended`,
     "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
     "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
     "api_key.changed": () => `API key ${key} changed. Permissions: ${permissions}. ${event.disabled ? "Disabled." : "Enabled."}`,

@@ -24,12 +24,7 @@ async function showDashboard() {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // After a 401, the login screen is already shown.
-    if (error.status === 401) return;
-    // Every session may call this operation, unless its account is suspended.
-    if (error.status === 403) {
-      session.clear();
-      requireLogin("Your account is suspended. Contact support to restore it.");
-    } else showError(error);
+    if (error.status !== 401) showError(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { element } from "./element.js";
 import { heading } from "./heading.js";
 import { list } from "./list.js";
 import { openAddMemberDialog, openEditMemberDialog } from "./member-dialogs.js";
+import { openMemberSessionsDialog } from "./member-sessions.js";
 import { menuButton } from "./menu.js";
 import { permissionBadges } from "./permissions.js";
 import { openRevokeMemberKeysDialog } from "./revoke-keys.js";
@@ -48,6 +49,8 @@ export function showMembers(main, me) {
     /** @type {(import("./menu.js").Action | false)[]} */
     const actions = [
       { label: "Edit", start: () => openEditMemberDialog(me, member, reload) },
+      // The user's own sessions have a screen of their own.
+      !isMe && !isSuspended && { label: "Sessions…", start: () => openMemberSessionsDialog(member) },
       !isMe && !isSuspended && { label: "Suspend", start: () => setStatus(member, "suspended") },
       !isMe && isSuspended && canRestore && { label: "Restore", start: () => setStatus(member, "active") },
       { label: "Revoke all keys", start: () => openRevokeMemberKeysDialog(member), isDestructive: true },

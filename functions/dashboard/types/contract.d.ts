@@ -77,6 +77,7 @@ export interface Session {
   last_used_at: string | null;
   expires_at: string;
   user_agent: string | null;
+  ip_address: string | null;
   current: boolean;
 }
 
@@ -105,6 +106,7 @@ export interface AuditEvent {
   reason?: string;
   status?: string;
   user_id?: string;
+  kept_session_id?: string | null;
   key_id?: string;
   key_type?: Environment;
   disabled?: boolean;

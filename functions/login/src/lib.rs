@@ -1,6 +1,6 @@
 //! `POST /v1/auth/login`: creates a session.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -174,10 +174,14 @@ async fn log_in(
         // Loaded together with the password hash: if the password is changed during the login, this session belongs to
         // an earlier epoch and is invalid.
         epoch: member.session_epoch,
+        // Loaded before the password was verified: if the account is suspended during the login, this session stays ended when
+        // the account is restored.
+        account_epoch: account.session_epoch,
         created_at: now,
         expires_at: now.plus_seconds(SESSION_LIFETIME),
         last_used_at: None,
         user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
+        ip_address: request.source_ip().and_then(|ip| ip.parse().ok()).map(|ip: IpAddr| ip.to_canonical()),
         restrictions: Restrictions::NONE,
     };
     app.store.create_session(&session, reservation, audit_context).await.map_err(login_failed_if_removed)?;

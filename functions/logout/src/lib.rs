@@ -32,9 +32,9 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
     http::authorized(app, OPERATIONS, handle)
 }
 
-async fn handle(app: Arc<App>, principal: Principal, _request: Request) -> Result<Response, Error> {
+async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let session = principal.session()?;
-    match app.store.end_session(session.account_id, session.user_id, session.session_id).await {
+    match app.store.end_session(session, session.session_id, &request.audit_context(&app)).await {
         // `NotFound`: a concurrent request has already ended the session.
         Ok(()) | Err(StoreError::NotFound) => Ok(http::no_content()),
         Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     authorization::{
-        delegation::{may_change_member, may_grant},
+        delegation::{may_change_member, may_end_sessions, may_grant},
         denial::Forbidden,
         principal::Principal,
     },
@@ -16,7 +16,7 @@ use shared::{
     http::{
         self, Event, PAGING, Request, Response, StatusCode, examples,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
-        views::{MemberView, PageView},
+        views::{MemberView, PageView, SessionView},
     },
     model::{
         member::{Member, MemberStatus},
@@ -146,6 +146,46 @@ pub const OPERATIONS: &[Operation] = &[
             ),
         ],
     },
+    Operation {
+        route: "GET /v1/members/{user_id}/sessions",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
+        name: "listMemberSessions",
+        summary: "List a member's sessions",
+        description: "Returns the active sessions of a member, newest first. Requires `admin` over the whole account.",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &PAGING,
+        body: None,
+        success: Success {
+            status: 200,
+            description: "A page of sessions.",
+            body: Some((schema_of::<PageView<SessionView>>, || {
+                examples::page(&examples::with(examples::session(), json!({"current": false})))
+            })),
+        },
+        errors: &[],
+    },
+    Operation {
+        route: "DELETE /v1/members/{user_id}/sessions",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
+        name: "endMemberSessions",
+        summary: "End a member's sessions",
+        description: "Ends all sessions of a member, including those of logins in progress. If the member is the caller, this includes the session that the request is sent with. The member can log in again; suspend the member to prevent that. Requires `admin` over the whole account. An API key cannot end the sessions of a member with `admin`.",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &[],
+        body: None,
+        success: Success::NO_CONTENT,
+        errors: &[
+            (403, "The caller may not end sessions of members, or is an API key and the member has `admin`."),
+            (
+                409,
+                "A concurrent request changed the member first, or the caller's credential became invalid during the request.",
+            ),
+        ],
+    },
 ];
 
 pub fn service(app: Arc<App>) -> impl Function<Event> {
@@ -164,6 +204,15 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("DELETE", "/v1/members/{user_id}") => {
             let member = load_member(&app, &principal, &request).await?;
             app.store.remove_member(&member, &principal, &request.audit_context(&app)).await?;
+            Ok(http::no_content())
+        }
+        ("GET", "/v1/members/{user_id}/sessions") => list_sessions(&app, &principal, &request).await,
+        ("DELETE", "/v1/members/{user_id}/sessions") => {
+            let member = load_member(&app, &principal, &request).await?;
+            if !may_end_sessions(&principal, &member) {
+                return Err(Error::forbidden(Forbidden::ExceedsCaller));
+            }
+            app.store.end_member_sessions(&member, &principal, &request.audit_context(&app)).await?;
             Ok(http::no_content())
         }
         _ => Err(Error::not_found()),
@@ -238,4 +287,24 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
         app.store.change_member(&before, &after, principal, &request.audit_context(app)).await?;
     }
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
+}
+
+async fn list_sessions(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let user_id = request.path_id("user_id")?;
+    let list = List::new(format_args!("members/{user_id}/sessions"), principal.account_id());
+    let paging = request.paging(&list)?;
+    let loaded = app.store.member_and_account(principal.account_id(), user_id).await?;
+    let (member, account) = loaded.ok_or_else(Error::not_found)?;
+    let now = app.clock.now();
+    let sessions = app
+        .store
+        .sessions(member.account_id, member.id, &paging, |session| {
+            member.is_active()
+                && session.started_in_epochs(member.session_epoch, account.session_epoch)
+                && !session.has_expired(now)
+        })
+        .await?;
+    let current = principal.session().ok().map(|caller| caller.session_id);
+    let page = PageView::new(sessions, &list, |session| SessionView::new(session, current));
+    Ok(http::json(StatusCode::OK, &page))
 }

@@ -45,10 +45,10 @@ enum Command {
     /// Creates an account and its first member, who has all permissions.
     #[serde(rename = "create_account")]
     Create(NewAccount),
-    /// Rejects the account's credentials, from the next request on.
+    /// Ends the account's sessions and rejects its keys, from the next request on.
     #[serde(rename = "suspend_account")]
     Suspend(TargetAccount),
-    /// Accepts the account's credentials again, from the next request on.
+    /// Accepts the account's keys and logins again, from the next request on.
     #[serde(rename = "restore_account")]
     Restore(TargetAccount),
     /// Enables a password that was disabled after too many failed logins in a row. If the command has a source, that source
@@ -180,6 +180,7 @@ async fn create_account(
         quotas: None,
         limits: AccountLimits::default(),
         revision: 0,
+        session_epoch: 0,
         restrictions: Restrictions::NONE,
     };
     let member = Member {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use shared::{
     authorization::principal::{Principal, SessionPrincipal},
     error::Error,
@@ -30,13 +29,26 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success {
             status: 200,
             description: "A page of sessions.",
-            body: Some((schema_of::<PageView<SessionView>>, || {
-                examples::page(
-                    &json!({"id": "sid_0VpZbQ9sWm40aYeK", "created_at": "2026-01-30T00:00:00Z", "last_used_at": "2026-01-30T00:10:00Z", "expires_at": "2026-01-30T12:00:00Z", "user_agent": "Mozilla/5.0", "current": true}),
-                )
-            })),
+            body: Some((schema_of::<PageView<SessionView>>, || examples::page(&examples::session()))),
         },
         errors: &[],
+    },
+    Operation {
+        route: "DELETE /v1/auth/sessions",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Sessions,
+        name: "endOtherSessions",
+        summary: "End all other sessions",
+        description: "Ends all of the caller's sessions except for the one that this request is sent with. Logins that are in progress count as other sessions.",
+        credentials: Credentials::Session,
+        id: None,
+        parameters: &[],
+        body: None,
+        success: Success::NO_CONTENT,
+        errors: &[(
+            409,
+            "A concurrent request ended this session or changed the member first, for example by ending all other sessions.",
+        )],
     },
     Operation {
         route: "DELETE /v1/auth/sessions/{session_id}",
@@ -60,9 +72,13 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let caller = principal.session()?;
-    match request.method() {
-        "GET" => list(&app, caller, &request).await,
-        "DELETE" => end(&app, caller, &request).await,
+    match (request.method(), request.route()) {
+        ("GET", "/v1/auth/sessions") => list(&app, caller, &request).await,
+        ("DELETE", "/v1/auth/sessions") => {
+            app.store.end_other_sessions(caller, &request.audit_context(&app)).await?;
+            Ok(http::no_content())
+        }
+        ("DELETE", "/v1/auth/sessions/{session_id}") => end(&app, caller, &request).await,
         _ => Err(Error::not_found()),
     }
 }
@@ -74,15 +90,15 @@ async fn list(app: &App, caller: &SessionPrincipal, request: &Request) -> Result
     let sessions = app
         .store
         .sessions(caller.account_id, caller.user_id, &paging, |session| {
-            session.epoch == caller.session_epoch && !session.has_expired(now)
+            session.started_in_epochs(caller.session_epoch, caller.account_epoch) && !session.has_expired(now)
         })
         .await?;
-    let page = PageView::new(sessions, &list, |session| SessionView::new(session, caller.session_id));
+    let page = PageView::new(sessions, &list, |session| SessionView::new(session, Some(caller.session_id)));
     Ok(http::json(StatusCode::OK, &page))
 }
 
 async fn end(app: &App, caller: &SessionPrincipal, request: &Request) -> Result<Response, Error> {
     let id = request.path_id("session_id")?;
-    app.store.end_session(caller.account_id, caller.user_id, id).await?;
+    app.store.end_session(caller, id, &request.audit_context(app)).await?;
     Ok(http::no_content())
 }

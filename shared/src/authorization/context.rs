@@ -6,9 +6,10 @@
 //! expires has `never`. The times of a secret that was replaced are in `secret_replaced_at` and `secret_ends_at`; the first is
 //! missing if it is unknown, and both are missing for the current secret.
 //!
-//! A missing value never means unlimited access. The authorizer of the previous version does not write three fields. Without
+//! A missing value never means unlimited access. The authorizer of the previous version does not write four fields. Without
 //! `allowed_ips`, every address is allowed, because that version rejects keys with allowed addresses. Without `revision`, it is 0,
-//! so writes of a key that was changed fail. Without `originating_member`, it is unknown.
+//! so writes of a key that was changed fail. Without `originating_member`, it is unknown. Without `account_epoch`, it is 0, so
+//! writes of a session fail whose account was ever suspended.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -31,6 +32,7 @@ const NEVER: &str = "never";
 const EVERY_PROJECT: &str = "*";
 const EVERY_ADDRESS: &str = "*";
 const ORIGINATING_MEMBER: &str = "originating_member";
+const ACCOUNT_EPOCH: &str = "account_epoch";
 const SECRET_REPLACED_AT: &str = "secret_replaced_at";
 const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
@@ -74,6 +76,7 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
             ("user_id", session.user_id.to_string()),
             ("session_id", session.session_id.to_string()),
             ("session_epoch", session.session_epoch.to_string()),
+            (ACCOUNT_EPOCH, session.account_epoch.to_string()),
             ("email", session.email.as_str().to_owned()),
             ("expires_at", session.expires_at.to_string()),
         ]),
@@ -175,6 +178,9 @@ fn read_principal<S: BuildHasher>(
             user_id: text("user_id")?.parse().map_err(|_| MalformedContext)?,
             session_id: text("session_id")?.parse().map_err(|_| MalformedContext)?,
             session_epoch: text("session_epoch")?.parse().map_err(|_| MalformedContext)?,
+            account_epoch: new_text(ACCOUNT_EPOCH)?
+                .map_or(Ok(0), str::parse)
+                .map_err(|_| MalformedContext)?,
             email: text("email")?.to_owned().try_into().map_err(|_| MalformedContext)?,
             permissions,
             expires_at: text("expires_at")?.parse().map_err(|_| MalformedContext)?,
@@ -229,11 +235,17 @@ mod tests {
     use proptest::{option, prelude::*};
 
     use super::*;
-    use crate::authorization::principal::tests::{any_key_principal, any_principal};
+    use crate::authorization::principal::tests::{any_key_principal, any_principal, any_session_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 5] =
-        ["allowed_ips", "revision", "originating_member", "secret_replaced_at", "secret_ends_at"];
+    const NEW: [&str; 6] = [
+        "allowed_ips",
+        "revision",
+        "originating_member",
+        "secret_replaced_at",
+        "secret_ends_at",
+        "account_epoch",
+    ];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
         (any::<bool>(), 1..=u32::MAX, any::<u32>(), any::<u32>()).prop_map(
@@ -284,6 +296,16 @@ mod tests {
                 allowed_ips: AllowedIps::Any, revision: 0, originating_member: None, deprecation: None, ..key
             };
             prop_assert_eq!(read(&context).unwrap().0, Principal::ApiKey(unchanged));
+        }
+
+        #[test]
+        fn context_without_the_epoch_of_the_account_is_of_a_session_in_the_first_one(
+            session in any_session_principal(),
+        ) {
+            let mut context = as_received(&Principal::Session(session.clone()), None);
+            context.remove(ACCOUNT_EPOCH);
+            let expected = SessionPrincipal { account_epoch: 0, ..session };
+            prop_assert_eq!(read(&context).unwrap().0, Principal::Session(expected));
         }
 
         #[test]

@@ -179,6 +179,11 @@ pub fn authorize_session(
     }
     let member = member.as_ref().filter(|member| member.accepts_session_epoch(session.epoch));
     let member = member.ok_or(Unauthenticated::SessionEnded)?;
+    // A suspension starts a new epoch. The status is checked too, because the previous version suspends without one.
+    let is_suspended = account.status == AccountStatus::Suspended;
+    if is_suspended || !session.started_in_epochs(member.session_epoch, account.session_epoch) {
+        return Err(Unauthenticated::SessionEnded.into());
+    }
     let restrictions = [&session.restrictions, &member.restrictions, &account.restrictions];
     if restrictions.iter().any(|restrictions| restrictions.has_other_than(&[])) {
         return Err(Unauthenticated::UnknownRestriction.into());
@@ -188,6 +193,7 @@ pub fn authorize_session(
         user_id: session.user_id,
         session_id: session.id,
         session_epoch: session.epoch,
+        account_epoch: session.account_epoch,
         email: member.email.clone(),
         permissions: member.permissions,
         expires_at: session.expires_at,
@@ -308,7 +314,7 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
     Some(match (method, route) {
         ("GET", "/v1/auth/me") => Rule::AnyCredential,
         ("POST", "/v1/auth/logout" | "/v1/auth/password")
-        | ("GET", "/v1/auth/sessions")
+        | ("GET" | "DELETE", "/v1/auth/sessions")
         | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
         ("POST", "/v1/api-keys/revoke") => Rule::AdminSession,
@@ -319,7 +325,8 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         }
         ("GET", "/v1/audit-events")
         | ("GET" | "POST", "/v1/members")
-        | ("GET" | "PATCH" | "DELETE", "/v1/members/{user_id}") => Rule::AccountAdmin,
+        | ("GET" | "PATCH" | "DELETE", "/v1/members/{user_id}")
+        | ("GET" | "DELETE", "/v1/members/{user_id}/sessions") => Rule::AccountAdmin,
         (_, "/v1/projects") => Rule::Projects,
         (_, route)
             if route.strip_prefix(PROJECT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) =>

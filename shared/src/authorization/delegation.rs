@@ -131,6 +131,13 @@ pub fn may_change_member(principal: &Principal, before: &Member, after: &Member)
     after.permissions_gained_since(before).is_none_or(|gained| may_grant(principal, gained))
 }
 
+/// Returns true if `principal` may end the sessions of `member`. A key may not end those of a member with `admin`: members with
+/// `admin` must be able to act against a leaked key.
+#[must_use]
+pub fn may_end_sessions(principal: &Principal, member: &Member) -> bool {
+    matches!(principal, Principal::Session(_)) || !member.permissions.contains(Permission::Admin)
+}
+
 /// Returns true if `principal` holds all of `permissions` and may therefore grant them.
 #[must_use]
 pub fn may_grant(principal: &Principal, permissions: Permissions) -> bool {
@@ -303,6 +310,16 @@ mod tests {
             let gained = after.permissions_gained_since(&before);
             let has_all = gained.is_none_or(|gained| principal.permissions().contains_all(gained));
             prop_assert_eq!(may_change_member(&principal, &before, &after), has_all);
+        }
+
+        #[test]
+        fn key_may_not_end_the_sessions_of_a_member_with_admin(
+            principal in any_principal(),
+            member in any_member(),
+        ) {
+            let is_key = matches!(principal, Principal::ApiKey(_));
+            let is_admin = member.permissions.contains(Permission::Admin);
+            prop_assert_eq!(may_end_sessions(&principal, &member), !(is_key && is_admin));
         }
     }
 }

@@ -34,7 +34,8 @@ pub enum Unauthenticated {
     /// The key is disabled.
     #[error("disabled")]
     Disabled,
-    /// The session's member was suspended or removed, or changed the password in another session.
+    /// The session was started before somebody ended all sessions of its member or account: the member or the account was suspended,
+    /// the member was removed or changed the password in another session, or somebody ended the sessions.
     #[error("session ended")]
     SessionEnded,
     /// The credential, its member or its account has a restriction that this version of the service does not know.
@@ -73,7 +74,8 @@ pub enum Forbidden {
     /// The request names an environment other than the key's, or the route is not available to test keys.
     #[error("wrong environment")]
     WrongEnvironment,
-    /// The request would grant more permissions, projects or environments than the caller has.
+    /// The request would grant more permissions, projects or environments than the caller has, or a key would act against a member
+    /// with `admin`.
     #[error("exceeds the caller's access")]
     ExceedsCaller,
     /// The authorizer has no rule for the route and method.

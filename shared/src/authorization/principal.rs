@@ -101,6 +101,8 @@ pub struct SessionPrincipal {
     pub session_id: SessionId,
     /// The session's epoch; see [`Member::session_epoch`](crate::model::member::Member::session_epoch).
     pub session_epoch: u32,
+    /// The session's epoch of the account; see [`Account::session_epoch`](crate::model::account::Account::session_epoch).
+    pub account_epoch: u32,
     pub email: EmailAddress,
     /// The member's permissions.
     pub permissions: Permissions,
@@ -287,12 +289,13 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_session_principal() -> impl Strategy<Value = SessionPrincipal> {
-        (any_permissions(), 0..2_000_000_000_i64, any::<u32>()).prop_map(
-            |(permissions, expires_at, session_epoch)| SessionPrincipal {
+        (any_permissions(), 0..2_000_000_000_i64, any::<[u32; 2]>()).prop_map(
+            |(permissions, expires_at, [session_epoch, account_epoch])| SessionPrincipal {
                 account_id: "acct_0000000000000001".parse().unwrap(),
                 user_id: "user_0000000000000001".parse().unwrap(),
                 session_id: "sid_0000000000000001".parse().unwrap(),
                 session_epoch,
+                account_epoch,
                 email: "user@example.com".to_owned().try_into().unwrap(),
                 permissions,
                 expires_at: timestamp(expires_at),

@@ -3,7 +3,7 @@
 
 /// The paths of the API that need a credential, as in the template. The [decision](crate::authorization::decision) has the rules
 /// of their methods.
-pub const PROTECTED: [&str; 16] = [
+pub const PROTECTED: [&str; 17] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
@@ -18,6 +18,7 @@ pub const PROTECTED: [&str; 16] = [
     "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",
+    "/v1/members/{user_id}/sessions",
     "/v1/projects",
     PROJECT,
 ];

@@ -37,6 +37,20 @@ pub fn member() -> Value {
     })
 }
 
+/// Returns the session that a request was sent with.
+#[must_use]
+pub fn session() -> Value {
+    json!({
+        "id": "sid_0VpZbQ9sWm40aYeK",
+        "created_at": "2026-01-30T00:00:00Z",
+        "last_used_at": "2026-01-30T00:10:00Z",
+        "expires_at": "2026-01-30T12:00:00Z",
+        "user_agent": "Mozilla/5.0",
+        "ip_address": "192.0.2.1",
+        "current": true,
+    })
+}
+
 #[must_use]
 pub fn project() -> Value {
     json!({"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"})

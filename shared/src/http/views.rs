@@ -163,7 +163,7 @@ impl From<AuditEvent> for AuditEventView {
     }
 }
 
-/// A session of the caller.
+/// A session of a member.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
 pub struct SessionView {
@@ -177,16 +177,19 @@ pub struct SessionView {
     expires_at: Timestamp,
     /// The `User-Agent` header of the login, or null if there was none.
     user_agent: Option<String>,
+    /// The IP address of the login, or null if it is unknown.
+    ip_address: Option<IpAddr>,
     /// Whether this request was sent with this session.
     current: bool,
 }
 
 impl SessionView {
-    /// Returns the view of `session`, for a caller with the session `current`.
+    /// Returns the view of `session`, for a caller with the session `current`, or for a key if that is `None`.
     #[must_use]
-    pub fn new(session: Session, current: SessionId) -> Self {
-        let Session { id, created_at, last_used_at, expires_at, user_agent, .. } = session;
-        Self { id, created_at, last_used_at, expires_at, user_agent, current: id == current }
+    pub fn new(session: Session, current: Option<SessionId>) -> Self {
+        let Session { id, created_at, last_used_at, expires_at, user_agent, ip_address, .. } = session;
+        let current = Some(id) == current;
+        Self { id, created_at, last_used_at, expires_at, user_agent, ip_address, current }
     }
 }
 
@@ -260,7 +263,9 @@ mod tests {
     #[test]
     fn session_view_marks_only_the_callers_session_as_current() {
         let session = session(None);
-        assert!(SessionView::new(session.clone(), session.id).current);
-        assert!(!SessionView::new(session, "sid_0000000000000002".parse().unwrap()).current);
+        assert!(SessionView::new(session.clone(), Some(session.id)).current);
+        assert!(!SessionView::new(session.clone(), None).current);
+        let other = "sid_0000000000000002".parse().unwrap();
+        assert!(!SessionView::new(session, Some(other)).current);
     }
 }

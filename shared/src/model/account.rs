@@ -27,6 +27,9 @@ pub struct Account {
     /// compares it with the one that was read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u32,
+    /// The epoch of the account's valid sessions. Incrementing it ends all existing sessions in one write.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub session_epoch: u32,
     /// The restrictions of all credentials of the account.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
@@ -64,6 +67,9 @@ pub struct AccountSummary {
     pub status: AccountStatus,
     /// The quotas of the account's keys, or `None` for the default quotas.
     pub quotas: Option<Quotas>,
+    /// See [`Account::session_epoch`].
+    #[serde(default)]
+    pub session_epoch: u32,
     /// The restrictions of all credentials of the account.
     #[serde(default)]
     pub restrictions: Restrictions,
@@ -73,11 +79,11 @@ pub struct AccountSummary {
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
     Active,
-    /// No credential of the account is authorized until an operator restores it.
+    /// No credential of the account is authorized until an operator restores it. The suspension ended all sessions for good.
     Suspended,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(revision: &u32) -> bool {
-    *revision == 0
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

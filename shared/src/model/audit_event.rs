@@ -61,10 +61,10 @@ pub enum Action {
     /// The account and its first member were created.
     #[serde(rename = "account.created")]
     AccountCreated { name: Name, user_id: UserId, email: EmailAddress },
-    /// The account was suspended. Its credentials are rejected.
+    /// The account was suspended. Its sessions have ended, and its API keys are rejected.
     #[serde(rename = "account.suspended")]
     AccountSuspended,
-    /// The account was restored. Its credentials are accepted again.
+    /// The account was restored. Its API keys are accepted again, and its members can log in.
     #[serde(rename = "account.restored")]
     AccountRestored,
     /// The rate limits of the account's API keys were changed. Null means the default limits.
@@ -133,6 +133,10 @@ pub enum Action {
         #[serde(default)]
         reason: EndReason,
     },
+    /// All sessions of a member were ended at once, except for `kept_session_id` if it is not null.
+    // A type of its own, because the previous version requires a `session_id` in `session.ended`.
+    #[serde(rename = "member.sessions_ended")]
+    MemberSessionsEnded { user_id: UserId, kept_session_id: Option<SessionId> },
     /// A login as this member failed.
     #[serde(rename = "login.refused")]
     LoginRefused { user_id: UserId, reason: LoginRefusal },

@@ -52,7 +52,7 @@ impl Member {
         self.status == MemberStatus::Active
     }
 
-    /// Returns true if the member's sessions of `epoch` are valid.
+    /// Returns true if the member's sessions of `epoch` are valid, as far as the member decides.
     #[must_use]
     pub fn accepts_session_epoch(&self, epoch: u32) -> bool {
         self.is_active() && self.session_epoch == epoch

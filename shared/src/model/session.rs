@@ -1,5 +1,7 @@
 //! Sessions, the credentials of members. A login creates one.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,6 +33,9 @@ pub struct Session {
     pub digest: TokenDigest,
     /// The member's [`session_epoch`](crate::model::member::Member::session_epoch) at login.
     pub epoch: u32,
+    /// The account's [`session_epoch`](crate::model::account::Account::session_epoch) at login. Sessions of earlier versions have 0.
+    #[serde(default)]
+    pub account_epoch: u32,
     /// The time of the login.
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -38,6 +43,9 @@ pub struct Session {
     pub last_used_at: Option<Timestamp>,
     /// The `User-Agent` header of the login.
     pub user_agent: Option<String>,
+    /// The IP address of the login. `None` if it is unknown, and for sessions of earlier versions.
+    #[serde(default)]
+    pub ip_address: Option<IpAddr>,
     /// The restrictions of the session.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
@@ -49,6 +57,12 @@ impl Session {
     pub fn has_expired(&self, now: Timestamp) -> bool {
         let last_used_at = self.last_used_at.unwrap_or(self.created_at);
         now >= self.expires_at || now >= last_used_at.plus_seconds(IDLE_LIFETIME)
+    }
+
+    /// Returns true if the session started in these session epochs of its member and of its account. Otherwise it has ended.
+    #[must_use]
+    pub fn started_in_epochs(&self, member: u32, account: u32) -> bool {
+        self.epoch == member && self.account_epoch == account
     }
 
     /// Returns true if a use at `now` should be recorded, because the last record is at least a minute old.
@@ -72,10 +86,12 @@ pub(crate) mod tests {
             user_id: "user_0000000000000001".parse().unwrap(),
             digest: TokenDigest::of("token", &peppers("1")),
             epoch: 0,
+            account_epoch: 0,
             created_at: timestamp(0),
             expires_at: timestamp(END),
             last_used_at: last_used_at.map(timestamp),
             user_agent: None,
+            ip_address: None,
             restrictions: Restrictions::NONE,
         }
     }

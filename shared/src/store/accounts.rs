@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// The attribute of an account that contains the epoch of its valid sessions. It is missing in the first epoch.
+pub(super) const SESSION_EPOCH: &str = "session_epoch";
+
 impl Store {
     /// Creates an account and its first member.
     ///
@@ -52,7 +55,7 @@ impl Store {
         self.table.get(Key::account(account)).await?.map(to_entity).transpose()
     }
 
-    /// Suspends or restores an account.
+    /// Suspends or restores an account. A suspension ends all of its sessions for good.
     ///
     /// # Errors
     /// If the account does not exist, or the write fails.
@@ -66,9 +69,9 @@ impl Store {
             .if_exists()
             .name("#status", "status")
             .value(":status", status)?;
-        let action = match status {
-            AccountStatus::Active => Action::AccountRestored,
-            AccountStatus::Suspended => Action::AccountSuspended,
+        let (update, action) = match status {
+            AccountStatus::Active => (update, Action::AccountRestored),
+            AccountStatus::Suspended => (with_next_session_epoch(update)?, Action::AccountSuspended),
         };
         let event = event_write(account, Actor::Operator, action, audit_context)?;
         self.table.transact(vec![update, event]).await
@@ -93,6 +96,16 @@ impl Store {
         let event = event_write(account, Actor::Operator, action, audit_context)?;
         self.table.transact(vec![update, event]).await
     }
+}
+
+/// Adds the increment of the account's session epoch to an update of the account that ends with a `SET` clause. This ends all
+/// sessions of the account, including those of logins in progress.
+fn with_next_session_epoch(update: Write) -> Result<Write, StoreError> {
+    update
+        .and_set("#session_epoch = if_not_exists(#session_epoch, :zero) + :one")
+        .name("#session_epoch", SESSION_EPOCH)
+        .value(":zero", 0)?
+        .value(":one", 1)
 }
 
 /// Adds the increment of the account's revision to an update of the account that ends with a `SET` clause.

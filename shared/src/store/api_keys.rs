@@ -168,7 +168,7 @@ impl Store {
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
             // ensures that the stored key has not changed since.
-            writes.push(account_still_active(before.account_id)?);
+            writes.push(account_still_active(caller)?);
         } else {
             writes.extend(still_authorized(caller, audit_context.at)?);
         }

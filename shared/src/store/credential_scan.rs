@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub enum StoredCredential {
     ApiKey(Box<ApiKey>),
-    Session(Session),
+    Session(Box<Session>),
 }
 
 /// A position in the table, after which a scan continues. Its text contains the primary key of an item.

@@ -4,7 +4,7 @@ use crate::{
     authorization::principal::Principal,
     credentials::password::PasswordHash,
     model::{
-        account::{AccountStatus, AccountSummary},
+        account::{Account, AccountStatus, AccountSummary},
         audit_event::{Action, AuditContext},
         member::Member,
         restrictions::Restrictions,
@@ -26,6 +26,7 @@ use crate::{
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
         preconditions::{
             account_still_active, credential_still_authorized, credential_still_authorized_to_change,
+            with_account_epoch,
         },
     },
 };
@@ -37,6 +38,21 @@ impl Store {
     /// If the read fails.
     pub async fn member(&self, account: AccountId, user: UserId) -> Result<Option<Member>, StoreError> {
         self.table.get(Key::member(account, user)).await?.map(to_entity).transpose()
+    }
+
+    /// Loads a member and their account.
+    ///
+    /// # Errors
+    /// If the read fails.
+    pub async fn member_and_account(
+        &self,
+        account: AccountId,
+        user: UserId,
+    ) -> Result<Option<(Member, AccountSummary)>, StoreError> {
+        match self.table.get_many([Key::member(account, user), Key::account(account)]).await? {
+            [Some(member), Some(account)] => Ok(Some((to_entity(member)?, to_entity(account)?))),
+            _ => Ok(None),
+        }
     }
 
     /// Lists the account's members, newest first.
@@ -60,7 +76,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writes = new_member_writes(member, password)?;
         writes.extend(credential_still_authorized(caller, audit_context.at)?);
-        writes.push(admin_count_write(member.account_id, None, Some(member))?);
+        writes.push(admin_count_write(caller, None, Some(member))?);
         let created = Action::MemberCreated {
             user_id: member.id,
             email: member.email.clone(),
@@ -91,10 +107,30 @@ impl Store {
         .value(":session_epoch", after.session_epoch)?;
         let mut writes = vec![if_unchanged(update, before)?];
         writes.extend(credential_still_authorized_to_change(caller, before, audit_context.at)?);
-        writes.push(admin_count_write(before.account_id, Some(before), Some(after))?);
+        writes.push(admin_count_write(caller, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
+        self.table.transact(writes).await
+    }
+
+    /// Ends all sessions of `member` on behalf of `caller`, including those of logins in progress, in one write.
+    ///
+    /// # Errors
+    /// If the stored member is no longer as in `member`, the caller is no longer authorized, or the write fails.
+    pub async fn end_member_sessions(
+        &self,
+        member: &Member,
+        caller: &Principal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let key = Key::member(member.account_id, member.id);
+        let update =
+            Write::update(key, "SET #session_epoch = :next").value(":next", member.session_epoch + 1)?;
+        let mut writes = vec![if_unchanged(update, member)?, account_still_active(caller)?];
+        writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
+        let ended = Action::MemberSessionsEnded { user_id: member.id, kept_session_id: None };
+        writes.push(event_write(member.account_id, caller.into(), ended, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -112,7 +148,7 @@ impl Store {
         let delete = Write::delete(Key::member(member.account_id, member.id));
         let mut writes = vec![if_unchanged(delete, member)?, Write::delete(Key::email(&member.email))];
         writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
-        writes.push(admin_count_write(member.account_id, Some(member), None)?);
+        writes.push(admin_count_write(caller, Some(member), None)?);
         let removed = Action::MemberRemoved { user_id: member.id };
         writes.push(event_write(member.account_id, caller.into(), removed, audit_context)?);
         self.table.transact(writes).await
@@ -151,38 +187,38 @@ fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
         .value(":expected_session_epoch", expected.session_epoch)
 }
 
-/// Returns the write to the account for the change of a member from `before` to `after`.
+/// Returns the write to the caller's account for the change of a member from `before` to `after`.
 ///
 /// It updates the number of active admins if the change adds or removes one, and fails if it would remove the last one. It
-/// also fails if the account is not active. If the number stays the same, it only checks that the account is active.
+/// also fails if the account is not [still active](account_still_active). If the number stays the same, it only checks that.
 fn admin_count_write(
-    account: AccountId,
+    caller: &Principal,
     before: Option<&Member>,
     after: Option<&Member>,
 ) -> Result<Write, StoreError> {
+    let account = Key::account(caller.account_id());
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
-        (false, true) => Write::update(Key::account(account), "SET #active_admins = #active_admins + :one")
+        (false, true) => Write::update(account, "SET #active_admins = #active_admins + :one")
             .condition("#status = :active AND attribute_not_exists(#restrictions)", || StoreError::Conflict),
-        (true, false) => Write::update(Key::account(account), "SET #active_admins = #active_admins - :one")
+        (true, false) => Write::update(account, "SET #active_admins = #active_admins - :one")
             .condition_with_item(
                 "#status = :active AND attribute_not_exists(#restrictions) AND #active_admins > :one",
-                |account| match to_entity::<AccountSummary>(account) {
-                    Ok(AccountSummary { status: AccountStatus::Active, restrictions, .. })
-                        if restrictions.is_empty() =>
-                    {
-                        StoreError::LastAdmin
-                    }
+                |account| match to_entity::<Account>(account) {
+                    Ok(Account {
+                        status: AccountStatus::Active, restrictions, active_admins: ..=1, ..
+                    }) if restrictions.is_empty() => StoreError::LastAdmin,
                     Ok(_) => StoreError::Conflict,
                     Err(error) => error,
                 },
             ),
-        _ => return account_still_active(account),
+        _ => return account_still_active(caller),
     };
-    write
+    let write = write
         .name("#status", "status")
         .name("#active_admins", "active_admins")
         .name("#restrictions", Restrictions::ATTRIBUTE)
         .value(":active", AccountStatus::Active)?
-        .value(":one", 1)
+        .value(":one", 1)?;
+    with_account_epoch(write, caller)
 }

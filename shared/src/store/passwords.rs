@@ -15,6 +15,7 @@ use crate::{
         error::StoreError,
         login_attempts::{AttemptReservation, success_write},
         member_credentials::{Credentials, FAILURES, PASSWORD},
+        sessions::next_epoch_write,
     },
 };
 
@@ -50,13 +51,7 @@ impl Store {
         .value(":next", session_epoch + 1)?
         .value(":expected", &current.password)?
         .value(":epoch", session_epoch)?;
-        let session = Write::update(Key::session(account_id, id, caller.session_id), "SET #epoch = :next")
-            .condition("attribute_exists(pk) AND attribute_not_exists(#restrictions)", || {
-                StoreError::Conflict
-            })
-            .name("#restrictions", Restrictions::ATTRIBUTE)
-            .name("#epoch", "epoch")
-            .value(":next", session_epoch + 1)?;
+        let session = next_epoch_write(caller, session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
         let event = event_write(account_id, caller.into(), action, audit_context)?;
         let writes = vec![member, session, event, success_write(reservation)?];

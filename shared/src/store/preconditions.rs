@@ -10,8 +10,9 @@ use crate::{
         member::{Member, MemberStatus},
         restrictions::Restrictions,
     },
-    primitives::{id::AccountId, timestamp::Timestamp},
+    primitives::timestamp::Timestamp,
     store::{
+        accounts::SESSION_EPOCH,
         dynamodb::{key::Key, write::Write},
         error::StoreError,
     },
@@ -20,20 +21,32 @@ use crate::{
 /// Returns the checks that the credential of `caller` is still authorized and the account is still active.
 pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     let mut checks = credential_still_authorized(caller, now)?;
-    checks.push(account_still_active(caller.account_id())?);
+    checks.push(account_still_active(caller)?);
     Ok(checks)
 }
 
-/// Returns the check that the account is not suspended.
+/// Returns the check that the caller's account is not suspended, and has not been since the caller's session started.
 ///
 /// A transaction must not contain an item twice. A transaction that changes the account includes this condition in that write
 /// instead.
-pub(super) fn account_still_active(account: AccountId) -> Result<Write, StoreError> {
-    Write::check(Key::account(account))
+pub(super) fn account_still_active(caller: &Principal) -> Result<Write, StoreError> {
+    let check = Write::check(Key::account(caller.account_id()))
         .condition("#status = :active AND attribute_not_exists(#restrictions)", || StoreError::Conflict)
         .name("#status", "status")
         .name("#restrictions", Restrictions::ATTRIBUTE)
-        .value(":active", AccountStatus::Active)
+        .value(":active", AccountStatus::Active)?;
+    with_account_epoch(check, caller)
+}
+
+/// Adds the condition that the account is still in the epoch of the caller's session to a write of the account.
+pub(super) fn with_account_epoch(write: Write, caller: &Principal) -> Result<Write, StoreError> {
+    let Principal::Session(session) = caller else { return Ok(write) };
+    let write = write.name("#session_epoch", SESSION_EPOCH);
+    if session.account_epoch == 0 {
+        Ok(write.and("attribute_not_exists(#session_epoch)"))
+    } else {
+        write.and("#session_epoch = :account_epoch").value(":account_epoch", session.account_epoch)
+    }
 }
 
 /// Returns the checks that the credential of `caller` is still authorized, and that `account`, which is the caller's, is still
@@ -44,7 +57,7 @@ pub(super) fn still_authorized_under(
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
     let mut checks = credential_still_authorized(caller, now)?;
-    checks.push(with_revision(account_still_active(account.id)?, account.revision)?);
+    checks.push(with_revision(account_still_active(caller)?, account.revision)?);
     Ok(checks)
 }
 

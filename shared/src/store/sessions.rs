@@ -1,9 +1,12 @@
 //! Reads and writes of sessions.
 
 use crate::{
+    authorization::principal::SessionPrincipal,
     credentials::digest::TokenDigest,
     model::{
         audit_event::{Action, Actor, AuditContext, EndReason},
+        member::MemberStatus,
+        restrictions::Restrictions,
         session::Session,
     },
     primitives::{
@@ -62,17 +65,46 @@ impl Store {
         self.table.list(member_partition(account, user), keys::SESSIONS, paging, filter).await
     }
 
-    /// Ends a session.
+    /// Ends the session `id` of the caller's member.
     ///
     /// # Errors
     /// If the session does not exist, or the write fails.
     pub async fn end_session(
         &self,
-        account: AccountId,
-        user: UserId,
-        session: SessionId,
+        caller: &SessionPrincipal,
+        id: SessionId,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.table.write(Write::delete(Key::session(account, user, session)).if_exists()).await.map(drop)
+        let SessionPrincipal { account_id, user_id, .. } = *caller;
+        let id = (account_id, user_id, id);
+        self.end_recorded(id, Some(caller.into()), EndReason::Requested, audit_context).await
+    }
+
+    /// Ends all sessions of the caller's member except for the caller's, including those of logins in progress, in one write.
+    ///
+    /// # Errors
+    /// If the caller's session has ended in the meantime or all other sessions were ended by another request, or the write fails.
+    pub async fn end_other_sessions(
+        &self,
+        caller: &SessionPrincipal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let SessionPrincipal { account_id, user_id, session_id, session_epoch, .. } = *caller;
+        let next = session_epoch + 1;
+        let member = Write::update(Key::member(account_id, user_id), "SET #session_epoch = :next")
+            .condition(
+                "#session_epoch = :epoch AND #status = :active AND attribute_not_exists(#restrictions)",
+                || StoreError::Conflict,
+            )
+            .name("#session_epoch", "session_epoch")
+            .name("#status", "status")
+            .name("#restrictions", Restrictions::ATTRIBUTE)
+            .value(":active", MemberStatus::Active)?
+            .value(":epoch", session_epoch)?
+            .value(":next", next)?;
+        let action = Action::MemberSessionsEnded { user_id, kept_session_id: Some(session_id) };
+        let event = event_write(account_id, caller.into(), action, audit_context)?;
+        self.table.transact(vec![member, next_epoch_write(caller, next)?, event]).await
     }
 
     /// Ends a session on behalf of the operator. Succeeds if the session has ended already.
@@ -84,7 +116,8 @@ impl Store {
         session: &Session,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.end_recorded(session, Some(Actor::Operator), EndReason::Requested, audit_context).await
+        let actor = Some(Actor::Operator);
+        if_ended(self.end_recorded(id(session), actor, EndReason::Requested, audit_context).await)
     }
 
     /// Ends a session, because somebody reported its token as leaked. Succeeds if the session has ended already.
@@ -96,25 +129,21 @@ impl Store {
         session: &Session,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.end_recorded(session, None, EndReason::Reported, audit_context).await
+        if_ended(self.end_recorded(id(session), None, EndReason::Reported, audit_context).await)
     }
 
     /// Ends a session and records that in the audit trail.
     async fn end_recorded(
         &self,
-        session: &Session,
+        (account_id, user_id, session_id): (AccountId, UserId, SessionId),
         actor: Option<Actor>,
         reason: EndReason,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let Session { id: session_id, account_id, user_id, .. } = *session;
         let delete = Write::delete(Key::session(account_id, user_id, session_id)).if_exists();
         let action = Action::SessionEnded { user_id, session_id, reason };
         let event = change_write(account_id, actor, action, audit_context)?;
-        match self.table.transact(vec![delete, event]).await {
-            Ok(()) | Err(StoreError::NotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.table.transact(vec![delete, event]).await
     }
 
     /// Records the use of `session` and stores `digest` as the digest of its token. A session that has ended in the meantime
@@ -140,4 +169,26 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+fn id(session: &Session) -> (AccountId, UserId, SessionId) {
+    (session.account_id, session.user_id, session.id)
+}
+
+/// Treats a session that had ended before as ended.
+fn if_ended(result: Result<(), StoreError>) -> Result<(), StoreError> {
+    match result {
+        Err(StoreError::NotFound) => Ok(()),
+        result => result,
+    }
+}
+
+/// Returns the write that moves the caller's session to the epoch `next` of its member, so that it does not end with the others.
+pub(super) fn next_epoch_write(caller: &SessionPrincipal, next: u32) -> Result<Write, StoreError> {
+    let SessionPrincipal { account_id, user_id, session_id, .. } = *caller;
+    Write::update(Key::session(account_id, user_id, session_id), "SET #epoch = :next")
+        .condition("attribute_exists(pk) AND attribute_not_exists(#restrictions)", || StoreError::Conflict)
+        .name("#restrictions", Restrictions::ATTRIBUTE)
+        .name("#epoch", "epoch")
+        .value(":next", next)
 }

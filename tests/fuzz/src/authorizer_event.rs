@@ -172,11 +172,12 @@ impl Credential {
 }
 
 /// The routes that a session with all permissions may use, except those of projects.
-const SESSION_ROUTES: [(&str, &str); 16] = [
+const SESSION_ROUTES: [(&str, &str); 19] = [
     ("GET", "/v1/auth/me"),
     ("POST", "/v1/auth/logout"),
     ("POST", "/v1/auth/password"),
     ("GET", "/v1/auth/sessions"),
+    ("DELETE", "/v1/auth/sessions"),
     ("DELETE", "/v1/auth/sessions/{session_id}"),
     ("GET", "/v1/api-keys"),
     ("POST", "/v1/api-keys"),
@@ -189,6 +190,8 @@ const SESSION_ROUTES: [(&str, &str); 16] = [
     ("GET", "/v1/members/{user_id}"),
     ("PATCH", "/v1/members/{user_id}"),
     ("DELETE", "/v1/members/{user_id}"),
+    ("GET", "/v1/members/{user_id}/sessions"),
+    ("DELETE", "/v1/members/{user_id}/sessions"),
 ];
 
 /// Invokes a function with a request that must succeed, and returns the body of the response.

@@ -83,6 +83,7 @@ pub(crate) fn session() -> Value {
         "user_id": "user_0000000000000001",
         "session_id": "sid_0000000000000001",
         "session_epoch": "0",
+        "account_epoch": "0",
         "email": "user@example.com",
         "permissions": "read,write,delete,admin",
         "expires_at": "2999-01-30T12:00:00Z",

@@ -229,6 +229,10 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
     let simulate = format!("/v1/api-keys/{}/simulate", own.id("key_id"));
     let request = json!({"method": "GET", "path": "/", "ip_address": "192.0.2.1"});
     service.post(&simulate, session, request).await.expect(200);
+    let key = format!("/v1/api-keys/{}", own.id("key_id"));
+    service.patch(&key, session, json!({"name": "Renamed"})).await.expect(200);
+    let sessions = format!("/v1/members/{}/sessions", own.account.user_id);
+    service.get(&sessions, session).await.expect(200);
     let mut tried = 0;
     // A public route has no caller, and so no account to isolate.
     for route in service.gateway.routes().iter().filter(|route| !route.public) {
@@ -278,11 +282,16 @@ async fn request_pairs(
 ) -> Vec<(RequestWithId, RequestWithId)> {
     // The path parameters of a valid request by the caller. The request may rotate the key, so each call creates one.
     let (_, key) = service.key(&own.account.session, json!({})).await;
-    let own_ids = [("key_id", text(&key, "id")), ("project_id", own.id("project_id"))];
+    let own_ids = [
+        ("key_id", text(&key, "id")),
+        ("project_id", own.id("project_id")),
+        ("user_id", &own.account.user_id),
+    ];
     let valid = |id: &str| RequestWithId::new(method, route, &own_ids, id);
     let pair = |id: &str, request: &dyn Fn(&str) -> RequestWithId| (request(id), request(&unknown_id(id)));
     let cursor_of = async |owner: &PopulatedAccount| {
-        let page = service.get(&format!("{route}?limit=1"), &owner.account.session).await.expect(200);
+        let path = route.replace("{user_id}", &owner.account.user_id);
+        let page = service.get(&format!("{path}?limit=1"), &owner.account.session).await.expect(200);
         text(&page, "next_cursor").to_owned()
     };
     let ids = other.ids.iter().map(|(_, id)| id);
@@ -411,8 +420,9 @@ async fn lists_return_only_the_callers_own_items() {
     for (list, (_, id)) in LISTS.iter().zip(&own.ids) {
         assert_eq!(service.ids(list, &own.account.session, 1).await, std::slice::from_ref(id), "{list}");
     }
-    for list in LISTS.into_iter().chain(operation_table::lists()) {
-        let page = service.get(list, &own.account.session).await.text;
+    let lists = operation_table::lists(&own.account.user_id).into_iter().chain(LISTS.map(str::to_owned));
+    for list in lists {
+        let page = service.get(&list, &own.account.session).await.text;
         for foreign in other.ids.iter().map(|(_, id)| id).chain([&other.account.id, &other.account.email]) {
             assert!(!page.contains(foreign), "{list}: {page}");
         }
@@ -451,9 +461,8 @@ async fn suspension_does_not_affect_other_accounts() {
     let suspended: Value =
         service.operate(json!({"suspend_account": {"account_id": own.account.id}})).await.unwrap();
     assert_eq!(suspended["status"], "suspended");
-    for credential in [&own.key, &own.account.session] {
-        service.me(credential).await.assert_forbidden();
-    }
+    service.me(&own.key).await.assert_forbidden();
+    service.me(&own.account.session).await.assert_unauthorized();
     for credential in [&other.key, &other.account.session] {
         service.me(credential).await.expect(200);
     }

@@ -224,12 +224,20 @@ async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
     browser.act("Edit", "grace@example.com").await;
     inspector.inspect("change-member").await;
     browser.press(&Key::Escape).await;
+    browser.service.login("grace@example.com").await;
+    browser.act("Sessions…", "grace@example.com").await;
+    browser.wait_for_rows(4).await;
+    inspector.inspect("member-sessions").await;
+    browser.press(&Key::Escape).await;
     browser.go("Audit events").await;
     browser.rows().await;
     inspector.inspect("audit-events").await;
     browser.go("Sessions").await;
     browser.rows().await;
     inspector.inspect("sessions").await;
+    browser.click("End all other sessions").await;
+    inspector.inspect("end-other-sessions").await;
+    browser.click("Cancel").await;
     browser.go("Password").await;
     inspector.inspect("password").await;
 }

@@ -86,14 +86,14 @@ async fn suspended_account_shows_an_error() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn suspension_during_a_session_shows_an_error() {
+async fn suspension_during_a_session_leads_to_the_login_which_shows_an_error() {
     let (browser, account) = Browser::logged_in().await;
     browser.service.suspend(&account).await;
-    browser.go("Sessions").await;
-    browser.wait_for_text("You don’t have permission to do this.").await;
-    browser.reload().await;
-    browser.wait_for_text("Your account is suspended. Contact support to restore it.").await;
-    browser.end(&["403 /v1/auth/sessions", "403 /v1/auth/me"]).await;
+    browser.click("Sessions").await;
+    browser.wait_for_text("Your session has ended. Log in again to continue.").await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("Your access is suspended. Contact an admin of your account").await;
+    browser.end(&["401 /v1/auth/sessions", "403 /v1/auth/login"]).await;
 }
 
 #[tokio::test]

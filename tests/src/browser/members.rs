@@ -101,3 +101,28 @@ async fn admin_can_grant_only_own_permissions() {
     }
     browser.end(&[]).await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn sessions_of_a_member_are_listed_and_can_be_ended() {
+    let (browser, account) = Browser::logged_in().await;
+    let (session, _) = browser.service.member(&account.session, &["read"]).await;
+    let email = crate::response::text(&browser.service.me(&session).await.body, "email").to_owned();
+    browser.service.login(&email).await;
+    browser.go("Team members").await;
+    browser.wait_for_rows(2).await;
+    assert!(!browser.actions(&account.email).await.contains(&"Sessions…".to_owned()));
+    browser.act("Sessions…", &email).await;
+    // Two members and two sessions.
+    let rows = browser.wait_for_rows(4).await;
+    assert_eq!([&rows[2][..2], &rows[3][..2]], [["Unknown device", "127.0.0.1"]; 2]);
+    browser.service.me(&session).await.expect(200);
+    browser.click("End all sessions").await;
+    browser.wait_for_text(&format!("Ended all sessions of {email}")).await;
+    browser.service.me(&session).await.assert_unauthorized();
+    browser.service.me(&account.session).await.expect(200);
+    browser.act("Sessions…", &email).await;
+    browser.wait_for_text("No sessions.").await;
+    browser.click("Cancel").await;
+    browser.end(&[]).await;
+}

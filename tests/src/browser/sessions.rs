@@ -21,11 +21,30 @@ async fn another_session_can_be_ended() {
     browser.go("Sessions").await;
     let rows = browser.wait_for_rows(3).await;
     let own = rows.iter().filter(|row| row[0].contains("this session")).collect::<Vec<_>>();
-    assert!(own.len() == 1 && own[0][0].starts_with("Chrome on Linux") && own[0][4].is_empty(), "{rows:?}");
+    assert!(own.len() == 1 && own[0][0].starts_with("Chrome on Linux") && own[0][5].is_empty(), "{rows:?}");
+    assert!(rows.iter().all(|row| row[1] == "127.0.0.1"), "{rows:?}");
     browser.click("End session on Firefox on Windows").await;
     browser.wait_for_text("Session ended").await;
     browser.wait_for_rows(2).await;
     browser.service.me(&other).await.assert_unauthorized();
     browser.service.me(&account.session).await.expect(200);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn all_other_sessions_can_be_ended() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.go("Sessions").await;
+    browser.wait_for_rows(2).await;
+    browser.click("End all other sessions").await;
+    browser.click("Cancel").await;
+    browser.service.me(&account.session).await.expect(200);
+    browser.click("End all other sessions").await;
+    browser.submit("End all other sessions").await;
+    browser.wait_for_text("All other sessions ended").await;
+    let rows = browser.wait_for_rows(1).await;
+    assert!(rows[0][0].contains("this session"), "{rows:?}");
+    browser.service.me(&account.session).await.assert_unauthorized();
     browser.end(&[]).await;
 }

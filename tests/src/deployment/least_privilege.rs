@@ -148,6 +148,8 @@ async fn use_every_action(service: &OwnService) {
     service.get("/v1/members", admin).await.expect(200);
     service.get(&path, admin).await.expect(200);
     service.patch(&path, &member, json!({})).await.expect(200);
+    service.get(&format!("{path}/sessions"), admin).await.expect(200);
+    service.delete(&format!("{path}/sessions"), admin).await.expect(204);
     service.patch(&path, admin, json!({"permissions": ["read"]})).await.expect(200);
     service.delete(&path, admin).await.expect(204);
 
@@ -158,6 +160,7 @@ async fn use_every_action(service: &OwnService) {
         .delete(&format!("/v1/auth/sessions/{}", text(own.expect("the current session"), "id")), admin)
         .await
         .expect(204);
+    service.delete("/v1/auth/sessions", admin).await.expect(204);
     service.get("/v1/audit-events", admin).await.expect(200);
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", admin, body).await.expect(204);

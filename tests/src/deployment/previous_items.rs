@@ -153,6 +153,9 @@ async fn credentials_and_lists_of_the_previous_version_work() {
         let page = service.get(&format!("/v1/{list}"), &session).await.expect(200);
         assert!(page["data"].as_array().is_some_and(|entities| !entities.is_empty()), "{list}: {page}");
     }
+    let sessions = service.get("/v1/auth/sessions", &session).await.expect(200);
+    let of_previous = sessions["data"].as_array().into_iter().flatten().find(|one| one["current"] == true);
+    assert_eq!(of_previous.expect("the session")["ip_address"], Value::Null);
     // The replayed response of the previous version lacks the new fields, so it does not match the OpenAPI document.
     let authorization = format!("Authorization: {}", session.0);
     let headers = [&*authorization, "Content-Type: application/json", "Idempotency-Key: one"];
@@ -193,4 +196,36 @@ async fn key_without_a_creator_is_managed_only_with_admin() {
     service.get(&path, &member).await.expect(200);
     service.patch(&path, &member, json!({"name": "New"})).await.assert_forbidden();
     service.delete(&path, &member).await.assert_forbidden();
+}
+
+#[tokio::test]
+async fn sessions_of_the_previous_version_end_with_a_suspension_of_the_account() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (service, recording) = start_with_previous_items(&folder).await;
+    let session = credential(&recording, "session");
+    let account_id = text(&service.me(&session).await.body, "account_id").to_owned();
+    for command in ["suspend_account", "restore_account"] {
+        service.operate(json!({command: {"account_id": account_id}})).await.expect("the command succeeds");
+        service.me(&session).await.assert_unauthorized();
+    }
+    let session = service.login(text(&recording, "email")).await;
+    service.key(&session, json!({})).await;
+}
+
+#[tokio::test]
+async fn sessions_of_an_account_that_the_previous_version_suspended_are_invalid() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    // The previous version only sets the status.
+    let update = service.gateway.dynamodb().update_item().update_expression("SET #status = :suspended");
+    let update = update.table_name(service.gateway.table("Table").expect("the table"));
+    let update = update.expression_attribute_names("#status", "status");
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let update = update.expression_attribute_values(":suspended", text("suspended"));
+    let update = update.key("pk", text(&format!("ACCOUNT#{}", account.id))).key("sk", text("ACCOUNT"));
+    update.send().await.expect("the account is suspended");
+    service.me(&account.session).await.assert_unauthorized();
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    service.me(&account.session).await.assert_unauthorized();
 }

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use gateway::RouteInfo;
 use serde_json::{Map, Value, json};
+use shared::primitives::timestamp::Timestamp;
 
 use crate::{
     authorization::{
@@ -100,7 +101,7 @@ fn form(value: &Value) -> String {
     let Some(text) = value.as_str() else { return format!("not a string: {value}") };
     match text.split_once('_') {
         _ if text.parse::<u32>().is_ok() => "number".to_owned(),
-        _ if text.len() == "2026-01-30T00:00:00Z".len() && text.ends_with('Z') => "timestamp".to_owned(),
+        _ if text.parse::<Timestamp>().is_ok() => "timestamp".to_owned(),
         Some((prefix, digits)) if digits.len() == 16 && !text.contains(',') => format!("id {prefix}"),
         _ => "text".to_owned(),
     }

@@ -39,7 +39,7 @@ async fn cursor(service: &Service, credential: &Credential, list: &str) -> Strin
 #[tokio::test]
 async fn limit_outside_1_to_100_returns_400() {
     let (service, account) = start().await;
-    for list in lists() {
+    for list in lists(&account.user_id) {
         for limit in [
             "0",
             "101",
@@ -69,8 +69,8 @@ async fn limit_outside_1_to_100_returns_400() {
 #[tokio::test]
 async fn malformed_cursor_returns_400() {
     let (service, account) = start().await;
-    for list in lists() {
-        let valid = cursor(&service, &account.session, list).await;
+    for list in lists(&account.user_id) {
+        let valid = cursor(&service, &account.session, &list).await;
         service.get(&format!("{list}?cursor={valid}"), &account.session).await.expect(200);
         for malformed in [
             "",
@@ -97,9 +97,9 @@ async fn malformed_cursor_returns_400() {
 #[tokio::test]
 async fn cursor_of_another_list_returns_400() {
     let (service, account) = start().await;
-    for source in lists() {
-        let cursor = cursor(&service, &account.session, source).await;
-        for list in lists().into_iter().filter(|list| *list != source) {
+    for source in lists(&account.user_id) {
+        let cursor = cursor(&service, &account.session, &source).await;
+        for list in lists(&account.user_id).into_iter().filter(|list| *list != source) {
             let path = format!("{list}?cursor={cursor}");
             service.get(&path, &account.session).await.assert_bad_field("cursor");
         }
@@ -111,8 +111,8 @@ async fn cursor_of_another_account_returns_400() {
     let (service, account) = start().await;
     let other = service.account().await;
     fill(&service, &other).await;
-    for list in lists() {
-        let cursor = cursor(&service, &other.session, list).await;
+    for (list, of_other) in lists(&account.user_id).into_iter().zip(lists(&other.user_id)) {
+        let cursor = cursor(&service, &other.session, &of_other).await;
         let path = format!("{list}?cursor={cursor}");
         service.get(&path, &account.session).await.assert_bad_field("cursor");
     }
@@ -160,8 +160,8 @@ async fn cursor_of_another_member_returns_400() {
 #[tokio::test]
 async fn repeated_parameter_returns_400() {
     let (service, account) = start().await;
-    for list in lists() {
-        let cursor = cursor(&service, &account.session, list).await;
+    for list in lists(&account.user_id) {
+        let cursor = cursor(&service, &account.session, &list).await;
         for (name, query) in [
             ("limit", "limit=1&limit=1".to_owned()),
             ("limit", "limit=1&cursor=x&limit=2".to_owned()),
@@ -263,8 +263,8 @@ async fn unknown_or_repeated_parameter_returns_400_on_every_operation() {
 #[tokio::test]
 async fn query_without_parameters_is_accepted() {
     let (service, account) = start().await;
-    for list in lists() {
-        let plain = service.get(list, &account.session).await.expect(200);
+    for list in lists(&account.user_id) {
+        let plain = service.get(&list, &account.session).await.expect(200);
         for query in ["?", "?&&"] {
             let response = service.get(&format!("{list}{query}"), &account.session).await;
             assert_eq!(response.expect(200), plain, "{list}{query}");

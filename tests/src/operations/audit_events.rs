@@ -60,9 +60,13 @@ async fn session_id(service: &Service, session: &Credential) -> String {
 #[tokio::test]
 async fn account_events_have_the_documented_fields() {
     let (service, account) = start_own().await;
+    let session = session_id(&service, &account.session).await;
     service.suspend(&account).await;
     service.restore(&account).await;
-    let all = events(&service, &account.session, "").await;
+    let admin = service.login(&account.email).await;
+    let mut all = events(&service, &admin, "").await;
+    // The login after the suspension.
+    all.remove(0);
     assert_eq!(
         types(&all),
         ["account.restored", "account.suspended", "login.succeeded", "account.created"],
@@ -72,7 +76,6 @@ async fn account_events_have_the_documented_fields() {
     let operator = json!({"type": "operator"});
     assert_eq!(content(restored), json!({"type": "account.restored", "actor": operator}));
     assert_eq!(content(suspended), json!({"type": "account.suspended", "actor": operator}));
-    let session = session_id(&service, &account.session).await;
     let actor = json!({"type": "session", "user_id": account.user_id, "session_id": session});
     assert_eq!(
         content(login),
@@ -166,7 +169,8 @@ async fn refused_logins_are_recorded_without_an_actor() {
     service.suspend(&account).await;
     login(&service, &account.email, PASSWORD).await.expect(403);
     service.restore(&account).await;
-    let refused_logins: Vec<_> = events(&service, &account.session, "")
+    let admin = service.login(&account.email).await;
+    let refused_logins: Vec<_> = events(&service, &admin, "")
         .await
         .into_iter()
         .filter(|event| event["type"] == "login.refused")
@@ -350,5 +354,40 @@ async fn only_refused_attempts_expire() {
     assert_eq!(
         expiries,
         [("account.created", None), ("login.succeeded", None), ("login.refused", Some(ninety_days))]
+    );
+}
+
+#[tokio::test]
+async fn ended_sessions_are_recorded_with_their_actor() {
+    let (service, account) = start_own().await;
+    let actor = async |session: &Credential| {
+        let session_id = session_id(&service, session).await;
+        json!({"type": "session", "user_id": account.user_id, "session_id": session_id})
+    };
+    let by_admin = actor(&account.session).await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (_, member) = service.member(&account.session, &["read"]).await;
+    let [one, two] = [service.login(&account.email).await, service.login(&account.email).await];
+    let (by_one, by_two) = (actor(&one).await, actor(&two).await);
+    let path = format!("/v1/auth/sessions/{}", text(&by_one, "session_id"));
+    service.delete(&path, &account.session).await.expect(204);
+    service.delete(&path, &account.session).await.assert_not_found();
+    service.request("POST", "/v1/auth/logout").with(&two).send().await.expect(204);
+    service.delete("/v1/auth/sessions", &account.session).await.expect(204);
+    service.delete(&format!("/v1/members/{member}/sessions"), &key).await.expect(204);
+    let ended = events(&service, &account.session, "").await.into_iter();
+    let ended: Vec<_> = ended
+        .filter(|event| ["session.ended", "member.sessions_ended"].contains(&text(event, "type")))
+        .map(content)
+        .collect();
+    let one = |actor: &Value, ended: &Value| json!({"type": "session.ended", "actor": actor, "user_id": account.user_id, "session_id": ended["session_id"], "reason": "requested"});
+    assert_eq!(
+        ended,
+        [
+            json!({"type": "member.sessions_ended", "actor": {"type": "api_key", "key_id": record["id"]}, "user_id": member, "kept_session_id": null}),
+            json!({"type": "member.sessions_ended", "actor": by_admin, "user_id": account.user_id, "kept_session_id": by_admin["session_id"]}),
+            one(&by_two, &by_two),
+            one(&by_admin, &by_one),
+        ]
     );
 }

@@ -145,7 +145,7 @@ async fn missing_permission_wrong_scope_or_suspended_account_returns_403() {
     service.get("/v1/projects/proj_of_another_study", &lacks_delete).await.assert_forbidden();
     service.suspend(&account).await;
     service.get("/v1/projects", &lacks_delete).await.assert_forbidden();
-    service.get("/v1/projects", &account.session).await.assert_forbidden();
+    service.get("/v1/projects", &account.session).await.assert_unauthorized();
 }
 
 #[tokio::test]

@@ -13,6 +13,10 @@ fn path(user_id: &str) -> String {
     format!("/v1/members/{user_id}")
 }
 
+fn sessions_of(user_id: &str) -> String {
+    format!("/v1/members/{user_id}/sessions")
+}
+
 /// Creates a member of the account. Returns the response.
 async fn create(service: &Service, account: &Account, permissions: &[&str]) -> Value {
     let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
@@ -93,7 +97,11 @@ async fn unknown_member_or_member_of_another_account_returns_404() {
         service.patch(path, &account.session, json!({"permissions": ["read"]})).await.assert_not_found();
         service.patch(path, &account.session, json!({})).await.assert_not_found();
         service.delete(path, &account.session).await.assert_not_found();
+        let sessions = format!("{path}/sessions");
+        service.get(&sessions, &account.session).await.assert_not_found();
+        service.delete(&sessions, &account.session).await.assert_not_found();
     }
+    service.me(&other.session).await.expect(200);
     let unchanged = service.get(&in_other_account, &other.session).await.expect(200);
     assert_eq!((&unchanged["status"], &unchanged["permissions"]), (&json!("active"), &json!(ALL)));
 }
@@ -117,6 +125,8 @@ async fn key_without_admin_over_the_whole_account_returns_403_and_changes_nothin
         service.get(&member, key).await.assert_forbidden();
         service.patch(&member, key, json!({"status": "suspended"})).await.assert_forbidden();
         service.delete(&member, key).await.assert_forbidden();
+        service.get(&format!("{member}/sessions"), key).await.assert_forbidden();
+        service.delete(&format!("{member}/sessions"), key).await.assert_forbidden();
     }
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
     let (key, _) = service.key(&account.session, json!({})).await;
@@ -132,6 +142,9 @@ async fn session_without_admin_returns_403() {
     // The member may not even read their own record.
     service.get(&path(&id), &session).await.assert_forbidden();
     service.patch(&path(&id), &session, json!({"permissions": ALL})).await.assert_forbidden();
+    // Their own sessions are at `/v1/auth/sessions`.
+    service.get(&sessions_of(&id), &session).await.assert_forbidden();
+    service.delete(&sessions_of(&id), &session).await.assert_forbidden();
 }
 
 #[tokio::test]
@@ -402,4 +415,100 @@ async fn list_contains_only_members_of_the_callers_account() {
     let (key, _): (Credential, _) = service.key(&other.session, json!({})).await;
     assert_eq!(service.ids("/v1/members", &key, 50).await, [other.user_id.as_str()]);
     assert_eq!(service.ids("/v1/members", &account.session, 50).await, [account.user_id.as_str()]);
+}
+
+#[tokio::test]
+async fn admin_sees_the_sessions_of_a_member() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (first, id) = service.member(&account.session, &["read"]).await;
+    let email = text(&service.me(&first).await.body, "email").to_owned();
+    service.login(&email).await;
+    let mut seen_by_member = service.get("/v1/auth/sessions", &first).await.expect(200);
+    assert_eq!(seen_by_member["data"].as_array().map(Vec::len), Some(2));
+    for session in seen_by_member["data"].as_array_mut().expect("a list") {
+        session["current"] = json!(false);
+    }
+    let (key, _) = service.key(&account.session, json!({})).await;
+    for admin in [&account.session, &key] {
+        assert_eq!(service.get(&sessions_of(&id), admin).await.expect(200), seen_by_member);
+    }
+    // Only the session of the request itself is marked.
+    let own = sessions_of(&account.user_id);
+    assert_eq!(service.get(&own, &account.session).await.expect(200)["data"][0]["current"], true);
+    assert_eq!(service.get(&own, &key).await.expect(200)["data"][0]["current"], false);
+    let ids = service.ids(&sessions_of(&id), &account.session, 1).await;
+    assert_eq!(ids, service.ids("/v1/auth/sessions", &first, 100).await);
+}
+
+#[tokio::test]
+async fn list_of_sessions_omits_expired_and_ended_ones() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (session, id) = service.member(&account.session, &["read"]).await;
+    let email = text(&service.me(&session).await.body, "email").to_owned();
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let count = async || service.ids(&sessions_of(&id), &key, 100).await.len();
+    assert_eq!(count().await, 1);
+    service.patch(&path(&id), &key, json!({"status": "suspended"})).await.expect(200);
+    assert_eq!(count().await, 0);
+    service.patch(&path(&id), &key, json!({"status": "active"})).await.expect(200);
+    assert_eq!(count().await, 0);
+    service.login(&email).await;
+    assert_eq!(count().await, 1);
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    assert_eq!(count().await, 0);
+    service.login(&email).await;
+    service.time.pass(3_600);
+    assert_eq!(count().await, 0);
+}
+
+#[tokio::test]
+async fn admin_ends_all_sessions_of_a_member_who_can_log_in_again() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    // The session of an admin who holds less than the member can end their sessions: this takes nothing away for good.
+    let (admin, _) = service.member(&account.session, &["admin"]).await;
+    let (first, id) = service.member(&account.session, &["read", "write"]).await;
+    let email = text(&service.me(&first).await.body, "email").to_owned();
+    for by in [&account.session, &key, &admin] {
+        let sessions = [service.login(&email).await, service.login(&email).await];
+        for _ in 0..2 {
+            service.delete(&sessions_of(&id), by).await.expect(204);
+        }
+        for session in sessions.iter().chain([&first]) {
+            service.me(session).await.assert_unauthorized();
+        }
+        assert_eq!(service.ids(&sessions_of(&id), by, 100).await, [""; 0]);
+    }
+    service.me(&account.session).await.expect(200);
+    service.me(&service.login(&email).await).await.expect(200);
+}
+
+#[tokio::test]
+async fn admin_who_ends_their_own_sessions_is_logged_out() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let other = service.login(&account.email).await;
+    service.delete(&sessions_of(&account.user_id), &account.session).await.expect(204);
+    for session in [&account.session, &other] {
+        service.me(session).await.assert_unauthorized();
+    }
+    service.me(&service.login(&account.email).await).await.expect(200);
+}
+
+#[tokio::test]
+async fn key_ending_the_sessions_of_an_admin_returns_403() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let (admin, id) = service.member(&account.session, &["read", "admin"]).await;
+    for user_id in [&id, &account.user_id] {
+        service.delete(&sessions_of(user_id), &key).await.assert_forbidden();
+    }
+    for session in [&account.session, &admin] {
+        service.me(session).await.expect(200);
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     response::text,
-    service::{OwnService, PASSWORD, Service, new_address},
+    service::{Credential, OwnService, PASSWORD, Service, new_address},
 };
 
 /// A command that creates an account.
@@ -66,10 +66,9 @@ async fn suspension_takes_effect_with_the_next_request() {
     let command = json!({"suspend_account": {"account_id": account.id}});
     let suspended = json!({"account_id": account.id, "status": "suspended"});
     assert_eq!(service.operate(command.clone()).await, Ok(suspended.clone()));
-    for credential in [&key, &account.session] {
-        for path in ["/v1/auth/me", "/v1/projects", "/v1/api-keys", "/v1/members"] {
-            service.get(path, credential).await.assert_forbidden();
-        }
+    for path in ["/v1/auth/me", "/v1/projects", "/v1/api-keys", "/v1/members"] {
+        service.get(path, &key).await.assert_forbidden();
+        service.get(path, &account.session).await.assert_unauthorized();
     }
     let again = service.operate(command).await;
     assert_eq!(again, Ok(suspended), "a suspended account can be suspended");
@@ -85,9 +84,48 @@ async fn restoration_takes_effect_with_the_next_request() {
     let active = json!({"account_id": account.id, "status": "active"});
     assert_eq!(service.operate(command.clone()).await, Ok(active.clone()));
     service.get("/v1/projects", &key).await.expect(200);
-    service.get("/v1/projects", &account.session).await.expect(200);
-    service.login(&account.email).await;
+    let session = service.login(&account.email).await;
+    service.get("/v1/projects", &session).await.expect(200);
     assert_eq!(service.operate(command).await, Ok(active));
+    // A repeated command ends no session.
+    service.me(&session).await.expect(200);
+}
+
+#[tokio::test]
+async fn sessions_of_a_suspended_account_stay_invalid_after_the_restoration() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (member, _) = service.member(&account.session, &["read"]).await;
+    for _ in 0..2 {
+        let new = service.login(&account.email).await;
+        service.suspend(&account).await;
+        service.restore(&account).await;
+        for session in [&account.session, &member, &new] {
+            service.me(session).await.assert_unauthorized();
+        }
+    }
+    let session = service.login(&account.email).await;
+    let sessions = service.get("/v1/auth/sessions", &session).await.expect(200);
+    assert_eq!(sessions["data"].as_array().map(Vec::len), Some(1), "{sessions}");
+}
+
+#[tokio::test]
+async fn suspension_during_a_login_ends_its_session_for_good() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let body = json!({"email": account.email, "password": PASSWORD});
+    let login = service.request("POST", "/v1/auth/login").json(&body).send();
+    // The first transaction reserves the attempt, the second one creates the session.
+    let mut held = dynamodb.hold_second_call("TransactWriteItems");
+    let suspend = async {
+        held.arrived().await;
+        service.suspend(&account).await;
+        service.restore(&account).await;
+        drop(held);
+    };
+    let (login, ()) = tokio::join!(login, suspend);
+    let session = Credential::session(text(&login.expect(200), "session_token"));
+    service.me(&session).await.assert_unauthorized();
 }
 
 #[tokio::test]
@@ -95,7 +133,7 @@ async fn suspension_affects_only_one_account() {
     let service = Service::start().await;
     let (account, other) = (service.account().await, service.account().await);
     service.suspend(&account).await;
-    service.me(&account.session).await.assert_forbidden();
+    service.me(&account.session).await.assert_unauthorized();
     service.me(&other.session).await.expect(200);
     service.login(&other.email).await;
 }
@@ -182,7 +220,7 @@ async fn function_can_be_invoked_through_the_lambda_api() {
     let account_id = &created["account_id"];
     let (error, result) = invoke(json!({"suspend_account": {"account_id": account_id}})).await;
     assert_eq!((error, result), (None, json!({"account_id": account_id, "status": "suspended"})));
-    service.me(&session).await.assert_forbidden();
+    service.me(&session).await.assert_unauthorized();
 
     let (error, response) = invoke(create(&email)).await;
     assert_eq!(error.expect("a function error"), "Unhandled");

@@ -1,6 +1,8 @@
-//! `GET /v1/auth/sessions` and `DELETE /v1/auth/sessions/{session_id}`.
+//! `/v1/auth/sessions`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use shared::primitives::{id::SessionId, random::Random};
 
 use crate::service::{Credential, OwnService, PASSWORD, Service};
 
@@ -42,6 +44,7 @@ async fn list_contains_only_own_sessions_newest_first() {
             "last_used_at": format!("2026-01-30T00:{last_minute}:00Z"),
             "expires_at": format!("2026-01-30T12:{minute}:00Z"),
             "user_agent": user_agent,
+            "ip_address": "127.0.0.1",
             "current": current,
         })
     };
@@ -210,6 +213,7 @@ async fn with_api_key_returns_403() {
     service.get("/v1/auth/sessions", &key).await.assert_forbidden();
     let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
     service.delete(&path, &key).await.assert_forbidden();
+    service.delete("/v1/auth/sessions", &key).await.assert_forbidden();
     service.me(&account.session).await.expect(200);
 }
 
@@ -219,6 +223,85 @@ async fn without_credential_returns_401() {
     let account = service.account().await;
     service.request("GET", "/v1/auth/sessions").send().await.assert_unauthorized();
     let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
-    service.request("DELETE", &path).send().await.assert_unauthorized();
+    for path in [&path, "/v1/auth/sessions"] {
+        service.request("DELETE", path).send().await.assert_unauthorized();
+    }
     service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn end_of_all_others_keeps_only_the_callers_session() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let others = [service.login(&account.email).await, service.login(&account.email).await];
+    let (colleague, _) = service.member(&account.session, &["read"]).await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let own = id(&service, &account.session).await;
+    service.delete("/v1/auth/sessions", &account.session).await.expect(204);
+    for other in &others {
+        service.me(other).await.assert_unauthorized();
+    }
+    for credential in [&colleague, &key] {
+        service.me(credential).await.expect(200);
+    }
+    assert_eq!(service.ids("/v1/auth/sessions", &account.session, 100).await, [own]);
+    // The session can create keys, and can end other sessions again.
+    service.key(&account.session, json!({})).await;
+    let new = service.login(&account.email).await;
+    for _ in 0..2 {
+        service.delete("/v1/auth/sessions", &account.session).await.expect(204);
+    }
+    service.me(&new).await.assert_unauthorized();
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn end_of_all_others_ends_a_login_in_progress() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let mut held = dynamodb.hold_second_call("TransactWriteItems");
+    let login = login_as(&service, &account.email, "slow");
+    let end = async {
+        held.arrived().await;
+        service.delete("/v1/auth/sessions", &account.session).await.expect(204);
+        drop(held);
+    };
+    let (session, ()) = tokio::join!(login, end);
+    service.me(&session).await.assert_unauthorized();
+    service.me(&account.session).await.expect(200);
+}
+
+#[tokio::test]
+async fn number_of_ended_sessions_does_not_change_the_calls() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (_, member) = service.member(&account.session, &["read"]).await;
+    let of_member = format!("/v1/members/{member}/sessions");
+    let mut calls = Vec::new();
+    for sessions in [1, 30] {
+        copy_session(&service, &account.id, &account.user_id, sessions).await;
+        copy_session(&service, &account.id, &member, sessions).await;
+        for path in ["/v1/auth/sessions", &of_member] {
+            dynamodb.calls();
+            service.delete(path, &account.session).await.expect(204);
+            calls.push(dynamodb.calls());
+        }
+    }
+    assert_eq!(calls[..2], calls[2..]);
+}
+
+/// Writes `times` copies of one of the member's sessions to the table, with other ids.
+async fn copy_session(service: &OwnService, account_id: &str, user_id: &str, times: usize) {
+    let pk = AttributeValue::S(format!("ACCOUNT#{account_id}#USER#{user_id}"));
+    let items = service.items().await;
+    let session = items.iter().find(|item| item["pk"] == pk).expect("a session");
+    let table = service.gateway.table("Table").expect("the table");
+    for _ in 0..times {
+        let id = SessionId::new(&service.time.clock(), &Random::system()).to_string();
+        let mut copy = session.clone();
+        copy.insert("sk".to_owned(), AttributeValue::S(format!("SESSION#{id}")));
+        copy.insert("id".to_owned(), AttributeValue::S(id));
+        let put = service.gateway.dynamodb().put_item().table_name(table);
+        put.set_item(Some(copy)).send().await.expect("the copy is written");
+    }
 }

@@ -193,6 +193,9 @@ fn account_operations(model: &Model) -> Operations {
     });
     let end_session =
         (by(), 0..model.sessions.len()).prop_map(|(by, session)| Operation::EndSession { by, session });
+    let end_others = by().prop_map(|by| Operation::EndOtherSessions { by });
+    let end_of_member = caller_and_entity(model, &accounts)
+        .prop_map(|(by, member)| Operation::EndMemberSessions { by, member });
     let create =
         (by(), permissions()).prop_map(|(by, permissions)| Operation::CreateMember { by, permissions });
     let patch = (prop::option::of(permissions()), prop::option::of(any::<bool>()));
@@ -207,6 +210,8 @@ fn account_operations(model: &Model) -> Operations {
         (4, log_in.boxed()),
         (1, by().prop_map(|by| Operation::LogOut { by }).boxed()),
         (1, end_session.boxed()),
+        (1, end_others.boxed()),
+        (1, end_of_member.boxed()),
         (2, change_password.boxed()),
         (3, create.boxed()),
         (4, change.boxed()),

@@ -270,7 +270,7 @@ async fn session_ended_during_its_logout_returns_204() {
     let id = service.get("/v1/auth/sessions", &ended).await.expect(200)["data"][0]["id"].clone();
     let path = format!("/v1/auth/sessions/{}", id.as_str().expect("an id"));
     let end = service.delete(&path, &account.session);
-    change_during(&dynamodb, "DeleteItem", logout, end).await.expect(204);
+    change_during(&dynamodb, "TransactWriteItems", logout, end).await.expect(204);
     service.me(&ended).await.assert_unauthorized();
 }
 
@@ -311,6 +311,8 @@ async fn session_ended_during_the_request_changes_nothing() {
         ("POST", "/v1/members", member),
         ("PATCH", &other, json!({"permissions": ["read", "write"]})),
         ("PATCH", &own, json!({"permissions": ["read", "admin"]})),
+        ("DELETE", &format!("{other}/sessions"), json!({})),
+        ("DELETE", "/v1/auth/sessions", json!({})),
         ("DELETE", &other, json!({})),
     ] {
         let ended = service.login(&account.email).await;
@@ -379,10 +381,11 @@ async fn account_suspended_during_the_request_changes_nothing() {
     let [own, rotation] = [&key_record, &record].map(|record| format!("{}/rotate", key_path(record)));
     let path = key_path(&record);
     let [reader, admin] = [reader, admin].map(|id| format!("/v1/members/{id}"));
+    let sessions = format!("{reader}/sessions");
     let member = |permissions: [&str; 2]| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
-    let keys = service.ids("/v1/api-keys", &account.session, 100).await;
-    let before = service.get("/v1/members", &account.session).await.expect(200);
-    for caller in [&account.session, &key] {
+    let keys = service.ids("/v1/api-keys", &key, 100).await;
+    let before = service.get("/v1/members", &key).await.expect(200);
+    for (kind, is_restored) in [("session", false), ("session", true), ("key", false)] {
         // Some of these requests change the number of admins, which is stored in the account's item, and some do not.
         for (method, path, body) in [
             ("POST", "/v1/api-keys", new_key()),
@@ -396,10 +399,19 @@ async fn account_suspended_during_the_request_changes_nothing() {
             ("PATCH", &admin, json!({"permissions": ["read"]})),
             ("DELETE", &reader, json!({})),
             ("DELETE", &admin, json!({})),
+            ("DELETE", &sessions, json!({})),
         ] {
-            let request = service.request(method, path).with(caller).json(&body).send();
+            // A suspension ends all sessions, so each request with a session needs a new one.
+            let caller = if kind == "key" { key.clone() } else { service.login(&account.email).await };
+            let request = service.request(method, path).with(&caller).json(&body).send();
             let held = dynamodb.hold("TransactWriteItems");
-            let response = change_while_held(held, request, service.suspend(&account)).await;
+            let suspend = async {
+                service.suspend(&account).await;
+                if is_restored {
+                    service.restore(&account).await;
+                }
+            };
+            let response = change_while_held(held, request, suspend).await;
             response.assert_error(409, "CONFLICT");
             assert_eq!(response.body["error"]["message"], "Another change was made first", "{method} {path}");
             service.restore(&account).await;
@@ -409,8 +421,8 @@ async fn account_suspended_during_the_request_changes_nothing() {
         let me = service.me(secret).await.expect(200);
         assert_eq!((&me["secret"], &me["name"]), (&json!("current"), &record["name"]));
     }
-    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, keys);
-    assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+    assert_eq!(service.ids("/v1/api-keys", &key, 100).await, keys);
+    assert_eq!(service.get("/v1/members", &key).await.expect(200), before);
 }
 
 #[tokio::test]

@@ -536,12 +536,14 @@ async fn revocation_and_use_of_the_key_are_serializable() {
 
 #[tokio::test]
 async fn account_suspension_and_use_of_a_key_are_serializable() {
-    for name in ["read", "create", "rotate"] {
+    for name in ["read", "read with a session", "create", "rotate"] {
         race_in_every_order(async |comparison| {
+            *comparison = new_account(&comparison.service).await;
             let key = key(comparison).await;
             let by = Caller::Key(key, 0);
             let operation = match name {
                 "read" => read(by, Resource::Me),
+                "read with a session" => read(OWNER, Resource::Sessions),
                 "create" => new_key(OWNER, ["read"]),
                 _ => rotate(by, key, 60),
             };
@@ -616,6 +618,67 @@ async fn logout_and_use_of_the_session_are_serializable() {
     race_in_every_order(async |comparison| {
         let by = session(comparison, 0).await;
         vec![Operation::LogOut { by }, new_key(by, ["read"])]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn end_of_all_other_sessions_and_operations_of_another_session_are_serializable() {
+    for name in ["end others", "create key", "end all", "log out", "read"] {
+        race_in_every_order(async |comparison| {
+            *comparison = new_account(&comparison.service).await;
+            let by = session(comparison, 0).await;
+            let operation = match name {
+                "end others" => Operation::EndOtherSessions { by },
+                "create key" => new_key(by, ["read"]),
+                "end all" => Operation::EndMemberSessions { by, member: 0 },
+                "log out" => Operation::LogOut { by },
+                _ => read(by, Resource::Me),
+            };
+            vec![Operation::EndOtherSessions { by: OWNER }, operation]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn end_of_a_members_sessions_and_operations_of_the_member_are_serializable() {
+    for name in ["create key", "end of the other admin"] {
+        race_in_every_order(async |comparison| {
+            let (member, by) = two_admins(comparison).await;
+            let operation = match name {
+                "create key" => new_key(by, ["read"]),
+                _ => Operation::EndMemberSessions { by, member: 0 },
+            };
+            vec![Operation::EndMemberSessions { by: OWNER, member }, operation]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn key_that_ends_sessions_while_the_member_gets_admin_is_serializable() {
+    race_in_every_order(async |comparison| {
+        let key = key(comparison).await;
+        let (member, _) = member(comparison, permissions(["read"])).await;
+        let promote = Operation::ChangeMember {
+            by: OWNER,
+            member,
+            permissions: Some(permissions(["read", "admin"])),
+            suspended: None,
+        };
+        vec![promote, Operation::EndMemberSessions { by: Caller::Key(key, 0), member }]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn suspension_with_restoration_and_key_creation_by_a_session_are_serializable() {
+    race_in_every_order(async |comparison| {
+        *comparison = new_account(&comparison.service).await;
+        let (suspend, restore) =
+            (Operation::SuspendAccount { account: 0 }, Operation::RestoreAccount { account: 0 });
+        vec![suspend, restore, new_key(OWNER, ["read"])]
     })
     .await;
 }

@@ -81,7 +81,7 @@ pub struct Session {
 enum SessionState {
     /// The session is valid unless it is too old or was idle for too long.
     Active,
-    /// A change of the member has ended the session, but its item still exists. The member can still delete it.
+    /// A change of the member or the account has ended the session, but its item still exists. The member can still delete it.
     Invalidated,
     /// A logout or a `DELETE` request has deleted the session.
     Deleted,
@@ -334,6 +334,7 @@ impl Model {
         }
         for member in 0..self.members.len() {
             probes.push(read(Resource::Member(member)));
+            probes.push(read(Resource::MemberSessions(member)));
             probes.push(Operation::ChangeMember { by, member, permissions: None, suspended: None });
         }
         for (n, project) in self.projects.iter().enumerate() {

@@ -210,6 +210,7 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         key,
         account: AccountSummary {
             status: AccountStatus::Active,
+            session_epoch: 0,
             quotas: None,
             restrictions: Restrictions::NONE,
         },
@@ -224,10 +225,12 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
         user_id: ids.user,
         digest,
         epoch: 0,
+        account_epoch: 0,
         created_at: now,
         expires_at: now.plus_seconds(60),
         last_used_at: None,
         user_agent: None,
+        ip_address: None,
         restrictions: Restrictions::NONE,
     };
     LoadedSession {
@@ -235,6 +238,7 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
         member: None,
         account: AccountSummary {
             status: AccountStatus::Active,
+            session_epoch: 0,
             quotas: None,
             restrictions: Restrictions::NONE,
         },

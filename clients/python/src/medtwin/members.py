@@ -12,6 +12,7 @@ from medtwin.api_keys import Permission
 from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
 from medtwin.request import ApiRequest, Page
 from medtwin.secret import Secret
+from medtwin.sessions import Session
 
 MemberStatus: TypeAlias = Literal["active", "suspended"] | str
 """The status of a member. A suspended member cannot log in."""
@@ -71,6 +72,19 @@ class Members(Resource[Transport]):
     def remove(self, user_id: str) -> ApiRequest[None]:
         """Remove a member and end their sessions. The keys that they created keep working."""
         return request.delete(_path(user_id))
+
+    @list_endpoint
+    def sessions(self, user_id: str, *, page_size: int | None = None) -> ApiRequest[Page[Session]]:
+        """List the sessions of a member, newest first."""
+        return request.get_page(f"{_path(user_id)}/sessions", Session, page_size)
+
+    @endpoint
+    def end_sessions(self, user_id: str) -> ApiRequest[None]:
+        """End all sessions of a member, including the one of this client if it is their own. They can log in again.
+
+        A key cannot end the sessions of a member who has `admin`.
+        """
+        return request.delete(f"{_path(user_id)}/sessions")
 
 
 def _path(user_id: str) -> str:

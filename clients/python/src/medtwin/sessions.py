@@ -14,7 +14,7 @@ from medtwin.secret import Secret
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A session of the logged-in member."""
+    """A session of a member."""
 
     id: str
     created_at: datetime
@@ -22,6 +22,8 @@ class Session:
     expires_at: datetime
     user_agent: str | None
     """The `User-Agent` of the browser or program that logged in."""
+    ip_address: str | None
+    """The IP address of the login."""
     current: bool
     """Whether this is the session that sent the request."""
 
@@ -46,6 +48,11 @@ class Sessions(Resource[Transport]):
     def end(self, session_id: str) -> ApiRequest[None]:
         """End a session."""
         return request.delete(f"/v1/auth/sessions/{request.path_segment(session_id)}")
+
+    @endpoint
+    def end_others(self) -> ApiRequest[None]:
+        """End all sessions of the logged-in member except the one of this client."""
+        return request.delete("/v1/auth/sessions")
 
 
 def log_in(email: str, password: Secret) -> ApiRequest[LoggedIn]:

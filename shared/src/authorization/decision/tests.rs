@@ -27,8 +27,12 @@ use crate::{
 };
 
 const NOW: i64 = 1_000;
-const ACTIVE: AccountSummary =
-    AccountSummary { status: AccountStatus::Active, quotas: None, restrictions: Restrictions::NONE };
+const ACTIVE: AccountSummary = AccountSummary {
+    status: AccountStatus::Active,
+    quotas: None,
+    session_epoch: 2,
+    restrictions: Restrictions::NONE,
+};
 
 /// The protected routes, and one of another API below a project.
 fn routes() -> Vec<&'static str> {
@@ -39,6 +43,16 @@ const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 fn request<'a>(method: &'a str, route: &'a str) -> AuthorizationRequest<'a> {
     AuthorizationRequest { method, route, key_id: None, project_id: None, environments: &[], source_ip: None }
+}
+
+#[test]
+fn session_of_a_suspended_account_or_of_an_earlier_epoch_has_ended() {
+    let ended = Err(Unauthenticated::SessionEnded.into());
+    let decide =
+        |change: fn(&mut LoadedSession)| decide_on_changed_session(NOW + 1, Some(active_member()), change);
+    assert_eq!(decide(|loaded| loaded.account.status = AccountStatus::Suspended), ended);
+    assert_eq!(decide(|loaded| loaded.account.session_epoch = 3), ended);
+    assert_eq!(decide(|loaded| loaded.session.account_epoch = 0), ended);
 }
 
 /// Decides on `GET /v1/auth/me` with the token `presented`. The stored key is the result of `change` on the usual test
@@ -195,10 +209,12 @@ fn decide_on_changed_session(
         user_id,
         digest: TokenDigest::of(new.expose(), &peppers("1")),
         epoch: 1,
+        account_epoch: 2,
         created_at: timestamp(0),
         expires_at: timestamp(expires_at),
         last_used_at: None,
         user_agent: None,
+        ip_address: None,
         restrictions: Restrictions::NONE,
     };
     let mut loaded = LoadedSession { session, member, account: ACTIVE };

@@ -122,6 +122,7 @@ impl Account {
                 user_id: format!("user_000000000000000{number}").parse().unwrap(),
                 session_id: "sid_0000000000000001".parse().unwrap(),
                 session_epoch: 0,
+                account_epoch: 0,
                 email: "user@example.com".to_owned().try_into().unwrap(),
                 permissions: *permissions,
                 expires_at: timestamp(9),

@@ -151,6 +151,10 @@ impl Mapping {
             Operation::EndSession { by: caller, session } => {
                 by("DELETE", &format!("/v1/auth/sessions/{}", self.sessions[*session].id), caller)
             }
+            Operation::EndOtherSessions { by: caller } => by("DELETE", "/v1/auth/sessions", caller),
+            Operation::EndMemberSessions { by: caller, member: n } => {
+                by("DELETE", &format!("{}/sessions", member(n)), caller)
+            }
             Operation::ChangePassword { by: caller, current, new } => {
                 let body = json!({"current_password": password(*current), "new_password": password(*new)});
                 by("POST", "/v1/auth/password", caller).json(&body)
@@ -209,6 +213,9 @@ impl Mapping {
         match resource {
             Resource::Me => "/v1/auth/me".to_owned(),
             Resource::Sessions => "/v1/auth/sessions?limit=100".to_owned(),
+            Resource::MemberSessions(member) => {
+                format!("/v1/members/{}/sessions?limit=100", self.members[member].id)
+            }
             Resource::Keys => "/v1/api-keys?status=all&limit=100".to_owned(),
             Resource::Key(key) => format!("/v1/api-keys/{}", self.keys[key].0),
             Resource::KeyEvents(key) => format!("/v1/audit-events?limit=100&key_id={}", self.keys[key].0),
@@ -374,7 +381,7 @@ impl Mapping {
                     "created_at": timestamp(session.created_at),
                     "last_used_at": session.last_used_at.map(timestamp),
                     "expires_at": timestamp(session.created_at + SESSION_LIFETIME),
-                    "current": n == current,
+                    "current": Some(n) == current,
                 })
             }
         }
@@ -419,7 +426,7 @@ fn sorted(lines: impl Iterator<Item = String>) -> Value {
 fn modeled_fields(mut record: Value) -> Value {
     let is_session = record.get("current").is_some();
     if let Some(record) = record.as_object_mut() {
-        for name in ["hint", "key", "user_agent", "last_used_ip", "previous_secret"] {
+        for name in ["hint", "key", "user_agent", "ip_address", "last_used_ip", "previous_secret"] {
             record.remove(name);
         }
         if !is_session {

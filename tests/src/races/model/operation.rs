@@ -23,6 +23,13 @@ pub enum Operation {
         by: Caller,
         session: usize,
     },
+    EndOtherSessions {
+        by: Caller,
+    },
+    EndMemberSessions {
+        by: Caller,
+        member: usize,
+    },
     ChangePassword {
         by: Caller,
         current: u8,
@@ -110,6 +117,7 @@ pub struct KeyChange {
 pub enum Resource {
     Me,
     Sessions,
+    MemberSessions(usize),
     Keys,
     Key(usize),
     /// The events that record changes of keys, if they are about this key or caused by it.
@@ -147,8 +155,8 @@ pub enum Entity {
     RotatedKey(usize),
     Member(usize),
     Project(usize),
-    /// A session, and the session that the request was sent with.
-    Session(usize, usize),
+    /// A session, and the session that the request was sent with, if any.
+    Session(usize, Option<usize>),
 }
 
 impl ModelResponse {
@@ -177,6 +185,7 @@ impl Operation {
         match self {
             Self::LogIn { member, .. } => *member < model.members.len(),
             Self::LogOut { by: caller }
+            | Self::EndOtherSessions { by: caller }
             | Self::ChangePassword { by: caller, .. }
             | Self::CreateMember { by: caller, .. }
             | Self::CreateProject { by: caller, .. } => is_known(*caller),
@@ -188,9 +197,9 @@ impl Operation {
             Self::ChangeKey { by: caller, key, change } => {
                 is_known(*caller) && *key < model.keys.len() && change.scope.iter().all(in_scope)
             }
-            Self::ChangeMember { by: caller, member, .. } | Self::RemoveMember { by: caller, member } => {
-                is_known(*caller) && *member < model.members.len()
-            }
+            Self::ChangeMember { by: caller, member, .. }
+            | Self::EndMemberSessions { by: caller, member }
+            | Self::RemoveMember { by: caller, member } => is_known(*caller) && *member < model.members.len(),
             Self::RenameProject { by: caller, project, .. }
             | Self::DeleteProject { by: caller, project, .. } => {
                 is_known(*caller) && *project < model.projects.len()
@@ -199,7 +208,9 @@ impl Operation {
                 is_known(*caller)
                     && match resource {
                         Resource::Key(key) | Resource::KeyEvents(key) => *key < model.keys.len(),
-                        Resource::Member(member) => *member < model.members.len(),
+                        Resource::Member(member) | Resource::MemberSessions(member) => {
+                            *member < model.members.len()
+                        }
                         Resource::Project(project, _) => *project < model.projects.len(),
                         _ => true,
                     }
@@ -227,6 +238,12 @@ impl Model {
                 Ok(ModelResponse::without_content(204))
             }
             Operation::EndSession { by, session } => self.end_session(*by, *session),
+            Operation::EndOtherSessions { by } => {
+                let (session, member) = self.authorize_session(*by)?;
+                self.end_sessions(member, Some(session));
+                Ok(ModelResponse::without_content(204))
+            }
+            Operation::EndMemberSessions { by, member } => self.end_member_sessions(*by, *member),
             Operation::ChangePassword { by, current, new } => self.change_password(*by, *current, *new),
             Operation::CreateKey { by, permissions, environment, scope, allowed_ips, lifetime } => {
                 self.create_key(*by, permissions, *environment, scope, allowed_ips, *lifetime)
@@ -286,6 +303,11 @@ impl Model {
 
     fn suspend(&mut self, account: usize, suspended: bool) -> ModelResponse {
         self.accounts[account] = Account { suspended };
+        for member in 0..self.members.len() {
+            if suspended && self.members[member].account == account {
+                self.end_sessions(member, None);
+            }
+        }
         ModelResponse::without_content(200)
     }
 
@@ -316,6 +338,16 @@ impl Model {
             return Err(404);
         }
         session.state = SessionState::Deleted;
+        Ok(ModelResponse::without_content(204))
+    }
+
+    fn end_member_sessions(&mut self, by: Caller, member: usize) -> Result<ModelResponse, u16> {
+        let principal = self.authorize(by, Principal::is_account_admin)?;
+        let permissions = &self.find_member(&principal, member)?.permissions;
+        if permissions.contains("admin") && !principal.is_session() {
+            return Err(403);
+        }
+        self.end_sessions(member, None);
         Ok(ModelResponse::without_content(204))
     }
 
@@ -579,9 +611,11 @@ impl Model {
             Resource::Sessions => principal.is_session(),
             Resource::Keys => principal.may_manage_keys(None),
             Resource::Key(key) => principal.may_manage_keys(Some(key)),
-            Resource::Members | Resource::Member(_) | Resource::Events | Resource::KeyEvents(_) => {
-                principal.is_account_admin()
-            }
+            Resource::Members
+            | Resource::Member(_)
+            | Resource::MemberSessions(_)
+            | Resource::Events
+            | Resource::KeyEvents(_) => principal.is_account_admin(),
             Resource::Projects(environment) => principal.has("read") && principal.can_use(environment),
         };
         if let Resource::Project(project, environment) = resource {
@@ -608,7 +642,14 @@ impl Model {
                 self.find_member(&principal, member)?;
                 return Ok(ModelResponse::with_entity(200, Entity::Member(member)));
             }
-            Resource::Sessions => self.sessions_of(&principal),
+            Resource::Sessions => match principal.kind {
+                PrincipalKind::Session { member, .. } => self.sessions_of(member, &principal),
+                PrincipalKind::Key { .. } => return Err(403),
+            },
+            Resource::MemberSessions(member) => {
+                self.find_member(&principal, member)?;
+                self.sessions_of(member, &principal)
+            }
             Resource::Keys => {
                 (0..self.keys.len()).filter(|key| self.reaches(&principal, *key)).map(Entity::Key).collect()
             }
@@ -628,9 +669,12 @@ impl Model {
         Ok(ModelResponse { status: 200, content: Content::List(entities) })
     }
 
-    /// Returns the valid sessions of the member whose session the caller is.
-    fn sessions_of(&self, principal: &Principal) -> Vec<Entity> {
-        let PrincipalKind::Session { session: current, member } = principal.kind else { return Vec::new() };
+    /// Returns the valid sessions of a member, for this caller.
+    fn sessions_of(&self, member: usize, principal: &Principal) -> Vec<Entity> {
+        let current = match principal.kind {
+            PrincipalKind::Session { session, .. } => Some(session),
+            PrincipalKind::Key { .. } => None,
+        };
         let is_valid =
             |n: &usize| self.sessions[*n].member == member && !self.sessions[*n].has_ended(self.now);
         (0..self.sessions.len()).filter(is_valid).map(|session| Entity::Session(session, current)).collect()
