@@ -126,6 +126,7 @@ impl Time {
 }
 
 /// An account that a test created, with its first member, who has all permissions.
+#[derive(Clone)]
 pub struct Account {
     pub id: String,
     /// The id of the first member.
