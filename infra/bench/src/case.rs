@@ -47,7 +47,9 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
     let login_event = include_str!("../../events/login.json");
     let response = gateway.invoke("login", parse(login_event)?).await?;
     let session = text(&parse(response["body"].as_str().unwrap_or_default())?, "session_token")?;
-    let key = create_key(gateway, &session).await?;
+    let key = create_key(gateway, &session, &[]).await?;
+    let one_network = create_key(gateway, &session, &networks(1)).await?;
+    let fifty_networks = create_key(gateway, &session, &networks(50)).await?;
     put_reference_items(gateway).await?;
 
     let case = |name, package, credential: String, expected| {
@@ -62,6 +64,8 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
         case(REFERENCE, "bench-reference", format!("Bearer {ID}.{SECRET}"), ALLOW),
         case("reference, two items", "bench-reference", format!("Bearer {ID}+{OTHER}.{SECRET}"), ALLOW),
         case(AUTHORIZER, "authorizer", format!("Bearer {key}"), ALLOW),
+        case("authorizer, a key for 1 network", "authorizer", format!("Bearer {one_network}"), ALLOW),
+        case("authorizer, a key for 50 networks", "authorizer", format!("Bearer {fifty_networks}"), ALLOW),
         case("authorizer, a session", "authorizer", format!("Session {session}"), ALLOW),
         case(
             "authorizer, a typo",
@@ -74,10 +78,18 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
     Ok(cases.into_iter().flatten().collect())
 }
 
-async fn create_key(gateway: &Gateway, session: &str) -> Result<String, Error> {
+/// Returns networks of which only the last contains the address that the events name. It is compared with all of them.
+fn networks(count: u8) -> Vec<String> {
+    let others = (1..count).map(|index| format!("10.0.{index}.0/24"));
+    others.chain(["192.0.2.0/24".to_owned()]).collect()
+}
+
+/// Creates a key that can be used from the `networks`, or from everywhere if there are none.
+async fn create_key(gateway: &Gateway, session: &str, networks: &[String]) -> Result<String, Error> {
     let url = format!("{}/v1/api-keys", gateway.url());
     let request = reqwest::Client::new().post(url).header("Authorization", format!("Session {session}"));
-    let key = json!({"name": "Bench", "permissions": ["read", "write"]});
+    let allowed_ips = (!networks.is_empty()).then_some(networks);
+    let key = json!({"name": "Bench", "permissions": ["read", "write"], "allowed_ips": allowed_ips});
     text(&request.json(&key).send().await?.error_for_status()?.json().await?, "key")
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SecretAge, SecretDeprecation, SessionPrincipal},
     primitives::{
-        allowed_ips::{AllowedIps, Network},
+        allowed_ips::{AllowedIps, Networks},
         environment::Environment,
         permission::{Permission, Permissions},
         project_id::ProjectId,
@@ -95,9 +95,7 @@ fn write_scope(scope: &Scope) -> String {
 fn write_allowed_ips(allowed: &AllowedIps) -> String {
     match allowed {
         AllowedIps::Any => EVERY_ADDRESS.to_owned(),
-        AllowedIps::Networks(networks) => {
-            networks.as_slice().iter().map(Network::to_string).collect::<Vec<_>>().join(",")
-        }
+        AllowedIps::Networks(networks) => networks.to_compact(),
     }
 }
 
@@ -207,9 +205,7 @@ fn read_allowed_ips(text: &str) -> Result<AllowedIps, MalformedContext> {
     if text == EVERY_ADDRESS {
         return Ok(AllowedIps::Any);
     }
-    let networks: Result<Vec<Network>, _> = text.split(',').map(str::parse).collect();
-    let networks = networks.map_err(|_| MalformedContext)?.try_into().map_err(|_| MalformedContext)?;
-    Ok(AllowedIps::Networks(networks))
+    Networks::from_compact(text).map(AllowedIps::Networks).map_err(|_| MalformedContext)
 }
 
 fn read_rate_limit<S: BuildHasher>(

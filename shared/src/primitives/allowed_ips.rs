@@ -1,5 +1,7 @@
 //! The IP addresses from which an API key may be used.
 
+mod compact;
+
 use std::{borrow::Cow, fmt, net::IpAddr, str::FromStr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -7,8 +9,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The addresses from which a key may be used. The default is that every address is allowed.
+///
+/// Items contain null for every address, and otherwise [`Networks::to_compact`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Option<Networks>", into = "Option<Networks>")]
+#[serde(try_from = "Option<Stored>", into = "Option<String>")]
 pub enum AllowedIps {
     /// Every address.
     #[default]
@@ -67,6 +71,34 @@ impl From<AllowedIps> for Option<Networks> {
     }
 }
 
+/// The forms in which items contain networks.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// What [`Networks::to_compact`] returns.
+    Compact(String),
+    /// What versions before the compact form stored.
+    List(Networks),
+}
+
+impl TryFrom<Option<Stored>> for AllowedIps {
+    type Error = InvalidNetworks;
+
+    fn try_from(stored: Option<Stored>) -> Result<Self, InvalidNetworks> {
+        Ok(match stored {
+            None => Self::Any,
+            Some(Stored::Compact(compact)) => Self::Networks(Networks::from_compact(&compact)?),
+            Some(Stored::List(networks)) => Self::Networks(networks),
+        })
+    }
+}
+
+impl From<AllowedIps> for Option<String> {
+    fn from(allowed: AllowedIps) -> Self {
+        Option::<Networks>::from(allowed).map(|networks| networks.to_compact())
+    }
+}
+
 /// 1 to 50 networks, of which none is within another. IPv4 networks come first, then they are sorted by their first address.
 /// Adjacent networks stay separate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +118,20 @@ impl Networks {
         &self.0
     }
 
+    /// Returns a short text, which is read faster than the serialized list.
+    #[must_use]
+    pub fn to_compact(&self) -> String {
+        compact::encode(self)
+    }
+
+    /// Reads what [`to_compact`](Self::to_compact) returns.
+    ///
+    /// # Errors
+    /// If the text is malformed, or contains no networks or too many.
+    pub fn from_compact(text: &str) -> Result<Self, InvalidNetworks> {
+        compact::decode(text)
+    }
+
     fn contains(&self, Network(inner): Network) -> bool {
         self.0.iter().any(|Network(outer)| outer.contains(&inner))
     }
@@ -102,7 +148,9 @@ impl TryFrom<Vec<Network>> for Networks {
         networks.sort_unstable_by_key(|Network(network)| (network.network(), network.prefix_len()));
         let mut canonical = Self(Vec::with_capacity(networks.len()));
         for network in networks {
-            if !canonical.contains(network) {
+            // Two networks are disjoint unless one contains the other. So of the disjoint networks before this one, only the last can
+            // contain it.
+            if !canonical.0.last().is_some_and(|Network(last)| last.contains(&network.0)) {
                 canonical.0.push(network);
             }
         }
@@ -227,9 +275,13 @@ pub(crate) mod tests {
         text.parse().unwrap()
     }
 
-    pub(crate) fn allowed_ips(networks: &[&str]) -> AllowedIps {
+    pub(crate) fn networks(networks: &[&str]) -> Networks {
         let networks: Vec<_> = networks.iter().map(|text| network(text)).collect();
-        AllowedIps::Networks(networks.try_into().unwrap())
+        networks.try_into().unwrap()
+    }
+
+    pub(crate) fn allowed_ips(list: &[&str]) -> AllowedIps {
+        AllowedIps::Networks(networks(list))
     }
 
     fn canonical(networks: &[&str]) -> Vec<String> {
@@ -251,11 +303,12 @@ pub(crate) mod tests {
         ]
     }
 
+    pub(crate) fn any_networks() -> impl Strategy<Value = Networks> {
+        vec(any_network(), 1..5).prop_map(|networks| networks.try_into().unwrap())
+    }
+
     pub(crate) fn any_allowed_ips() -> impl Strategy<Value = AllowedIps> {
-        option::of(vec(any_network(), 1..5)).prop_map(|networks| match networks {
-            Some(networks) => AllowedIps::Networks(networks.try_into().unwrap()),
-            None => AllowedIps::Any,
-        })
+        option::of(any_networks()).prop_map(AllowedIps::from)
     }
 
     /// Generates addresses of which many are in networks of [`any_allowed_ips`].
@@ -362,11 +415,24 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn attribute_is_a_list_of_texts_or_null() {
-        let allowed = allowed_ips(&["192.0.2.0/24", "2001:db8::1"]);
-        let json = serde_json::to_string(&allowed).unwrap();
+    fn list_of_the_api_contains_texts() {
+        let networks = networks(&["192.0.2.0/24", "2001:db8::1"]);
+        let json = serde_json::to_string(&networks).unwrap();
         assert_eq!(json, r#"["192.0.2.0/24","2001:db8::1"]"#);
+        assert_eq!(serde_json::from_str::<Networks>(&json).unwrap(), networks);
+    }
+
+    #[test]
+    fn attribute_is_the_compact_text_or_null() {
+        let allowed = allowed_ips(&["192.0.2.0/24"]);
+        let json = serde_json::to_string(&allowed).unwrap();
+        assert_eq!(json, r#""GMAAAgA""#);
         assert_eq!(serde_json::from_str::<AllowedIps>(&json).unwrap(), allowed);
+        // An earlier version stored the list.
+        assert_eq!(serde_json::from_str::<AllowedIps>(r#"["192.0.2.0/24"]"#).unwrap(), allowed);
+        for malformed in [r#""""#, r#""*""#, "[]", r#"["192.0.2.1/24"]"#] {
+            assert!(serde_json::from_str::<AllowedIps>(malformed).is_err(), "{malformed}");
+        }
         assert_eq!(serde_json::to_string(&AllowedIps::Any).unwrap(), "null");
         assert_eq!(serde_json::from_str::<AllowedIps>("null").unwrap(), AllowedIps::Any);
     }

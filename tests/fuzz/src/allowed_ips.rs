@@ -12,6 +12,7 @@ pub(crate) fn check(input: &[u8]) {
     let networks: Vec<Network> = lines.filter_map(|line| line.parse().ok()).collect();
     let Ok(canonical) = Networks::try_from(networks.clone()) else { return };
     assert_eq!(Networks::try_from(canonical.as_slice().to_vec()).ok().as_ref(), Some(&canonical));
+    assert_eq!(Networks::from_compact(&canonical.to_compact()).ok().as_ref(), Some(&canonical));
     for network in &networks {
         let printed: Network = network.to_string().parse().expect("the printed text is valid");
         assert_eq!(printed, *network);

@@ -115,7 +115,7 @@ async fn valid_key_returns_allow_for_the_requested_arn_with_its_context() {
         "key_type": "test",
         "permissions": "write",
         "scope": "proj_b,proj_a",
-        "allowed_ips": "192.0.2.1,2001:db8::/32",
+        "allowed_ips": "IMAAAgFgIAENuAAAAAAAAAAAAAAAAA",
         "expires_at": "2027-01-30T12:00:00Z",
         "secret": "previous",
         "secret_replaced_at": "2026-01-30T00:00:00Z",
