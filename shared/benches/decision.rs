@@ -50,6 +50,7 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         scope: Scope::All,
         allowed_ips: AllowedIps::Any,
         disabled_by: None,
+        enabled_at: None,
         hint: token.hint(Environment::Live),
         created_at: clock.now(),
         created_by: None,
@@ -72,6 +73,8 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         status: AccountStatus::Active,
         quotas: None,
         session_epoch: 0,
+        max_key_lifetime_days: None,
+        idle_keys: None,
         restrictions: Restrictions::NONE,
     };
     (LoadedKey { key, account }, format!("Bearer {}", token.expose()))

@@ -9,6 +9,7 @@ pub mod examples;
 pub mod handler;
 pub mod idempotency;
 pub mod json;
+pub mod key_lifetime;
 pub mod openapi;
 pub mod patch;
 mod query;

@@ -1,6 +1,7 @@
 //! The entities of the service as the table stores them, and the rules for changing them.
 
 pub mod account;
+pub mod account_policy;
 pub mod api_key;
 pub mod audit_event;
 pub mod creator;

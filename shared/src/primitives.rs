@@ -3,6 +3,7 @@
 pub mod allowed_ips;
 pub(crate) mod base62;
 pub mod clock;
+pub mod days;
 pub mod email;
 pub mod environment;
 pub mod id;

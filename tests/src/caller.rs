@@ -88,6 +88,9 @@ impl Caller {
                 json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]})
             }
             ("POST" | "PATCH", "/v1/projects" | "/v1/projects/{project_id}") => json!({"name": "A"}),
+            ("PATCH", "/v1/account") => {
+                json!({"name": self.unused_addresses[0], "policy": {"max_key_lifetime_days": null, "idle_key_days": 90}})
+            }
             ("PATCH", "/v1/members/{user_id}") => json!({"permissions": ["read"]}),
             _ => json!({}),
         };

@@ -26,12 +26,12 @@ const TABLE: &str = "
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
-    GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     4+0     3+1    0      200    no
+    GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     4+12    3+11   1      201    yes
     POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+6     2+0    1      200    no
-    GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+0     3+1    0      200    no
+    GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     5+10    4+9    1      200    yes
-    POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     4+10    3+9    1      200    yes
+    POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     5+10    4+9    1      200    yes
     POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+6     3+7    1      204    yes
     GET      /v1/api-keys/{key_id}/usage    ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
@@ -47,6 +47,8 @@ const TABLE: &str = "
     DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      404    no
     GET      /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     6+0     5+1    0      200    no
     DELETE   /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     4+10    3+9    1      204+1  no
+    GET      /v1/account                    ---++ ----- --     +++++   -     4+0     3+1    0      200    no
+    PATCH    /v1/account                    ----- ----- --     ---++   -     4+8     2+0    1      200    no
     GET      /v1/audit-events               ---++ ----- --     ---++   -     4+0     3+1    0      200    no
     POST     /v1/auth/logout                ----- ----- --     +++++   -     3+4     2+0    1      401    no
     GET      /v1/health                     -                           0+0     -      0      200    no

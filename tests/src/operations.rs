@@ -1,5 +1,6 @@
 //! Tests of each operation of the API, and of features that several operations share, such as rate limits.
 
+pub mod account;
 pub mod api_keys_change;
 pub mod api_keys_create;
 pub mod api_keys_get;
@@ -18,6 +19,7 @@ pub mod docs;
 pub mod documented_examples;
 pub mod health;
 pub mod idempotency;
+pub mod idle_keys;
 pub mod login;
 pub mod login_throttling;
 pub mod logout;

@@ -10,11 +10,12 @@ use shared::{
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
+        key_lifetime::check_key_lifetime,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         patch::{present, without_defaults},
         views::ApiKeyView,
     },
-    model::key_change::KeyChange,
+    model::key_change::{ChangeContext, KeyChange},
     primitives::{
         allowed_ips::Networks, id::KeyId, name::Name, permission::Permissions, scope::ProjectScope,
         timestamp::Timestamp,
@@ -28,7 +29,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "changeApiKey",
     summary: "Update an API key",
-    description: "Changes an API key. Fields that are left out stay as they are. The change applies from the key's next request. Requires a session with `admin`, a session of the member who created the key, or another API key with `admin` that can access the key. Every such caller may narrow the key or disable it. What a change adds must be within the caller's own access: a further permission must be one of the caller's, and to add projects or addresses, to extend the expiry or to enable the key, the caller must hold all of the key's permissions.",
+    description: "Changes an API key. Fields that are left out stay as they are. The change applies from the key's next request. Requires a session with `admin`, a session of the member who created the key, or another API key with `admin` that can access the key. Every such caller may narrow the key or disable it. What a change adds must be within the caller's own access: a further permission must be one of the caller's, and to add projects or addresses, to extend the expiry or to enable the key, the caller must hold all of the key's permissions. An idle key can only be enabled, together with further changes. If the account's policy has a `max_key_lifetime_days`, the key must expire within it after the change, unless the change only disables the key.",
     credentials: Credentials::KeyOrSession,
     id: Some(schema_of::<KeyId>),
     parameters: &[],
@@ -47,11 +48,11 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     errors: &[
         (
             403,
-            "The caller is neither an admin nor the creator of the key, or is the key itself; or the change would add access that the caller does not have; or the caller may not enable a key that an admin disabled in a session.",
+            "The caller is neither an admin nor the creator of the key, or is the key itself; or the change would add access that the caller does not have; or the caller may not enable a key that is idle or that an admin disabled in a session.",
         ),
         (
             409,
-            "The key has expired or was revoked, a concurrent request changed, rotated or revoked the key or changed the account first, or the caller's credential became invalid during the request.",
+            "The key has expired or was revoked, or is idle and is not enabled by the change; a concurrent request changed, rotated or revoked the key or changed the account first, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -76,7 +77,8 @@ struct KeyPatch {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<ProjectScope>")]
     scope: Option<Option<ProjectScope>>,
-    /// When the key expires, or null for never. Must be in the future. An API key can extend the expiry at most to its own.
+    /// When the key expires, or null for never. Must be in the future, and within the account's `max_key_lifetime_days` if there is such
+    /// a limit. An API key can extend the expiry at most to its own.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<Timestamp>")]
     expires_at: Option<Option<Timestamp>>,
@@ -85,7 +87,7 @@ struct KeyPatch {
     #[schemars(with = "Option<Networks>")]
     allowed_ips: Option<Option<Networks>>,
     /// Whether the key is disabled. A disabled key cannot be used until it is enabled. A key that an admin disabled in a
-    /// session can be enabled only by an admin in a session.
+    /// session, and an idle key, can be enabled only by an admin in a session.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "bool")]
     disabled: Option<bool>,
@@ -114,15 +116,22 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         return Err(Error::bad_field("expires_at", "must be in the future"));
     }
     let (before, account) = manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
+    let policy = &account.policy;
     // Created after all reads, because the write checks that the caller is still authorized at this time.
     let audit_context = request.audit_context(&app);
-    let after = before.changed(change, principal.is_admin_session());
-    if !may_change_key(&principal, &before, &after) {
+    let now = audit_context.at;
+    let is_admin_session = principal.is_admin_session();
+    let after = before.changed(change.clone(), ChangeContext { is_admin_session, policy, now });
+    // The policy must not keep anybody from disabling a key.
+    if !change.only_disables() {
+        check_key_lifetime(policy, after.expires_at, now)?;
+    }
+    if !may_change_key(&principal, &before, &after, before.is_idle(policy, now)) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    before.check_changeable(audit_context.at).map_err(|reason| Error::conflict(reason.message()))?;
+    change.check(&before, policy, now).map_err(|reason| Error::conflict(reason.message()))?;
     if after != before {
         app.store.change_key(&before, &after, &account, &principal, &audit_context).await?;
     }
-    Ok(http::json(StatusCode::OK, &ApiKeyView::new(after, audit_context.at)))
+    Ok(http::json(StatusCode::OK, &ApiKeyView::new(after, policy, now)))
 }

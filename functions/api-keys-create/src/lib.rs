@@ -11,6 +11,7 @@ use shared::{
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
+        key_lifetime::check_key_lifetime,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{ApiKeyView, WithSecret},
     },
@@ -77,7 +78,8 @@ struct NewKey {
     /// The projects that the key can access. If left out or null, it can access all projects. A key with a scope can only
     /// create keys whose scope is within its own.
     scope: Option<ProjectScope>,
-    /// When the key expires. Must be in the future. If left out or null, the key never expires.
+    /// When the key expires. Must be in the future, and within the account's `max_key_lifetime_days` if there is such a limit. If left
+    /// out or null, the key never expires.
     expires_at: Option<Timestamp>,
     /// The IP addresses and networks from which the key can be used, compared with the address from which API Gateway receives the
     /// request. If left out or null, the key can be used from every address. A key with allowed addresses can only create keys
@@ -92,9 +94,12 @@ fn live() -> Environment {
 async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at, allowed_ips } = request.body()?;
     let idempotency = request.idempotency(&creator)?;
+    let account = own_account(&app, &creator).await?;
     let check_expiry = |now| {
-        let is_past = expires_at.is_some_and(|expires_at| expires_at <= now);
-        if is_past { Err(Error::bad_field("expires_at", "must be in the future")) } else { Ok(()) }
+        if expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(Error::bad_field("expires_at", "must be in the future"));
+        }
+        check_key_lifetime(&account.policy, expires_at, now)
     };
     let scope = Scope::from(scope);
     let allowed_ips = AllowedIps::from(allowed_ips);
@@ -107,7 +112,6 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
-    let account = own_account(&app, &creator).await?;
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
@@ -126,6 +130,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         scope,
         allowed_ips,
         disabled_by: None,
+        enabled_at: None,
         hint: token.hint(environment),
         created_at: now,
         created_by: Some((&creator).into()),
@@ -145,7 +150,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         replaced_secret: None,
     }
     .with_restriction_names();
-    let record = ApiKeyView::new(key.clone(), now);
+    let record = ApiKeyView::new(key.clone(), &account.policy, now);
     let result = idempotency.result(StatusCode::CREATED, &record, now);
     app.store.create_key(&key, &account, &creator, &audit_context, result.as_ref()).await?;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))

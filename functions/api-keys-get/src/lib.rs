@@ -11,7 +11,7 @@ use shared::{
         views::ApiKeyView,
     },
     primitives::id::KeyId,
-    runtime::{app::App, function::Function, lookup::reachable_key},
+    runtime::{app::App, function::Function, lookup::reachable_key_and_account},
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -38,6 +38,6 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let key = reachable_key(&app, &principal, request.path_id("key_id")?).await?;
-    Ok(http::json(StatusCode::OK, &ApiKeyView::new(key, app.clock.now())))
+    let (key, account) = reachable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
+    Ok(http::json(StatusCode::OK, &ApiKeyView::new(key, &account.policy, app.clock.now())))
 }

@@ -12,11 +12,12 @@ use shared::{
         views::{ApiKeyView, PageView},
     },
     model::{
+        account_policy::AccountPolicy,
         api_key::{ApiKey, KeyStatus},
         creator::Creator,
     },
     primitives::{environment::Environment, id::AccountId, pagination::List, timestamp::Timestamp},
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, lookup::own_account},
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -48,6 +49,12 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             location: Location::Query,
             description: "Only return keys that this member or this API key created itself: keys whose `created_by` is this id.",
             schema: schema_of::<Creator>,
+        },
+        Parameter {
+            name: "compliant",
+            location: Location::Query,
+            description: "With `false`, only return keys whose expiry the account's policy would refuse today, because it has a `max_key_lifetime_days`. With `true`, only return the others. In both cases, revoked and expired keys are left out.",
+            schema: |_| json_schema!({"type": "boolean"}),
         },
     ],
     body: None,
@@ -101,6 +108,18 @@ struct Filter {
     status: Option<StatusFilter>,
     environment: Option<Environment>,
     created_by: Option<Creator>,
+    compliant: Option<bool>,
+}
+
+/// The value of the query parameter `compliant`.
+struct Flag(bool);
+
+impl FromStr for Flag {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        text.parse().map(Self).map_err(|_| "must be true or false")
+    }
 }
 
 impl Filter {
@@ -109,28 +128,34 @@ impl Filter {
             status: request.query("status")?,
             environment: request.query("type")?,
             created_by: request.query("created_by")?,
+            compliant: request.query("compliant")?.map(|Flag(compliant)| compliant),
         })
     }
 
-    fn matches(&self, key: &ApiKey, now: Timestamp) -> bool {
+    fn matches(&self, key: &ApiKey, policy: &AccountPolicy, now: Timestamp) -> bool {
         let has_status = match self.status {
             None => !key.is_revoked(),
             Some(StatusFilter::All) => true,
-            Some(StatusFilter::One(status)) => key.status(now) == status,
+            Some(StatusFilter::One(status)) => key.status(policy, now) == status,
         };
         has_status
             && self.environment.is_none_or(|environment| key.environment == environment)
             && self.created_by.is_none_or(|creator| key.created_by == Some(creator))
+            && self.compliant.is_none_or(|compliant| {
+                let has_ended = key.is_revoked() || key.has_expired(now);
+                !has_ended && policy.allows_expiry(key.expires_at, now) == compliant
+            })
     }
 
     /// Returns the list of the matching keys. Each filter has its own list, because a cursor of another filter would skip the
     /// keys before it.
     fn list(&self, account: AccountId) -> List {
-        let Self { status, environment, created_by } = self;
+        let Self { status, environment, created_by, compliant } = self;
         let parts = [
             status.map(|status| format!("status={}", status.as_str())),
             environment.map(|environment| format!("type={}", environment.as_str())),
             created_by.map(|creator| format!("created_by={creator}")),
+            compliant.map(|compliant| format!("compliant={compliant}")),
         ];
         let name = iter::once("api-keys".to_owned()).chain(parts.into_iter().flatten());
         List::new(name.collect::<Vec<_>>().join("/"), account)
@@ -142,11 +167,10 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let account_id = principal.account_id();
     let list = filter.list(account_id);
     let paging = request.paging(&list)?;
+    let policy = own_account(&app, &principal).await?.policy;
     let now = app.clock.now();
-    let keys = app
-        .store
-        .keys(account_id, &paging, |key| reaches_key(&principal, key) && filter.matches(key, now))
-        .await?;
-    let page = PageView::new(keys, &list, |key| ApiKeyView::new(key, now));
+    let matches = |key: &ApiKey| reaches_key(&principal, key) && filter.matches(key, &policy, now);
+    let keys = app.store.keys(account_id, &paging, matches).await?;
+    let page = PageView::new(keys, &list, |key| ApiKeyView::new(key, &policy, now));
     Ok(http::json(StatusCode::OK, &page))
 }

@@ -154,7 +154,7 @@ async fn log_in(
         return Err(Error::login_failed(cause));
     };
     // A restriction that this version does not know may forbid the login.
-    let is_restricted = account.restrictions.has_other_than(&[]) || member.restrictions.has_other_than(&[]);
+    let is_restricted = account.has_unknown_restriction() || member.restrictions.has_other_than(&[]);
     if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
         app.store
             .reject_suspended_login(reservation, member, audit_context)

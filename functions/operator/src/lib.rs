@@ -14,6 +14,7 @@ use shared::{
     http::{json, openapi::Operation},
     model::{
         account::{Account, AccountLimits, AccountStatus},
+        account_policy::AccountPolicy,
         audit_event::AuditContext,
         member::{Member, MemberStatus},
         restrictions::Restrictions,
@@ -181,6 +182,7 @@ async fn create_account(
         limits: AccountLimits::default(),
         revision: 0,
         session_epoch: 0,
+        policy: AccountPolicy::default(),
         restrictions: Restrictions::NONE,
     };
     let member = Member {

@@ -120,7 +120,7 @@ pub fn simulate_key(
     decide_on_key(request, loaded, secret, now)
 }
 
-/// A secret that matches the key. The key itself may have expired or be disabled.
+/// A secret that matches the key. The key itself may have expired, or be disabled or idle.
 #[derive(Clone, Copy)]
 struct VerifiedSecret {
     age: SecretAge,
@@ -184,8 +184,10 @@ pub fn authorize_session(
     if is_suspended || !session.started_in_epochs(member.session_epoch, account.session_epoch) {
         return Err(Unauthenticated::SessionEnded.into());
     }
-    let restrictions = [&session.restrictions, &member.restrictions, &account.restrictions];
-    if restrictions.iter().any(|restrictions| restrictions.has_other_than(&[])) {
+    if session.restrictions.has_other_than(&[])
+        || member.restrictions.has_other_than(&[])
+        || account.has_unknown_restriction()
+    {
         return Err(Unauthenticated::UnknownRestriction.into());
     }
     let principal = Principal::Session(SessionPrincipal {
@@ -206,10 +208,12 @@ pub fn authorize_session(
 fn check_key(key: &ApiKey, account: &AccountSummary, now: Timestamp) -> Result<(), Unauthenticated> {
     if key.has_expired(now) {
         Err(Unauthenticated::Expired)
-    } else if key.has_unknown_restriction() || account.restrictions.has_other_than(&[]) {
+    } else if key.has_unknown_restriction() || account.has_unknown_restriction() {
         Err(Unauthenticated::UnknownRestriction)
     } else if key.disabled_by.is_some() {
         Err(Unauthenticated::Disabled)
+    } else if key.is_idle(&account.policy(), now) {
+        Err(Unauthenticated::Idle)
     } else {
         Ok(())
     }
@@ -294,6 +298,8 @@ enum Rule {
     Session,
     /// Sessions with `admin`.
     AdminSession,
+    /// Sessions, and unscoped live keys with `admin`, for the same reason as for [`AccountAdmin`](Self::AccountAdmin).
+    SessionOrAccountAdminKey,
     /// Sessions, and keys with `admin`.
     SessionOrAdminKey,
     /// Sessions, keys with `admin`, and the key that the path names.
@@ -317,7 +323,8 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         | ("GET" | "DELETE", "/v1/auth/sessions")
         | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
-        ("POST", "/v1/api-keys/revoke") => Rule::AdminSession,
+        ("POST", "/v1/api-keys/revoke") | ("PATCH", "/v1/account") => Rule::AdminSession,
+        ("GET", "/v1/account") => Rule::SessionOrAccountAdminKey,
         ("GET" | "DELETE", "/v1/api-keys/{key_id}")
         | ("GET", "/v1/api-keys/{key_id}/usage")
         | ("POST", "/v1/api-keys/{key_id}/rotate" | "/v1/api-keys/{key_id}/simulate") => {
@@ -366,14 +373,17 @@ fn check_rule(
     match (rule(request.method, request.route).ok_or(Forbidden::NoRoute)?, principal) {
         (Rule::AnyCredential, _)
         | (
-            Rule::Session | Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself,
+            Rule::Session
+            | Rule::SessionOrAccountAdminKey
+            | Rule::SessionOrAdminKey
+            | Rule::SessionOrAdminKeyOrItself,
             Principal::Session(_),
         ) => Ok(()),
         (Rule::Session | Rule::AdminSession, Principal::ApiKey(_)) => Err(Forbidden::WrongCredential),
         (Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(key)) if request.names_key(key.key_id) => Ok(()),
         (Rule::SessionOrAdminKey | Rule::SessionOrAdminKeyOrItself, Principal::ApiKey(_))
         | (Rule::AdminSession | Rule::AccountAdmin, Principal::Session(_)) => require(Permission::Admin),
-        (Rule::AccountAdmin, Principal::ApiKey(key)) => {
+        (Rule::AccountAdmin | Rule::SessionOrAccountAdminKey, Principal::ApiKey(key)) => {
             require(Permission::Admin)?;
             if key.environment == Environment::Test {
                 return Err(Forbidden::WrongEnvironment);

@@ -72,18 +72,21 @@ pub fn may_rotate_key(principal: &Principal, key: &ApiKey) -> bool {
 
 /// Returns true if `principal`, which [may manage](may_manage_key) the key, may change it from `before` to `after`.
 ///
-/// A key may not change itself. A key that a session with `admin` disabled can be enabled only by such a session. What a change
-/// adds must be within the caller's own access.
+/// A key may not change itself. A key that a session with `admin` disabled, and one that is idle before the change, can be enabled
+/// only by such a session. What a change adds must be within the caller's own access.
 #[must_use]
-pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
-    let may_enable = before.disabled_by != Some(DisabledBy::AdminSession) || principal.is_admin_session();
+pub fn may_change_key(principal: &Principal, before: &ApiKey, after: &ApiKey, is_idle: bool) -> bool {
+    let needs_admin_session = is_idle || before.disabled_by == Some(DisabledBy::AdminSession);
+    let may_enable = !needs_admin_session || principal.is_admin_session();
     !is_itself(principal, before)
         && (may_enable || !enables(before, after))
         && adds_access_within(principal, before, after)
 }
 
+/// Returns true if the change from `before` to `after` enables a disabled or an idle key.
 fn enables(before: &ApiKey, after: &ApiKey) -> bool {
-    before.disabled_by.is_some() && after.disabled_by.is_none()
+    // A disabled key can be enabled twice in a second. An idle key was not enabled recently.
+    (before.disabled_by.is_some() && after.disabled_by.is_none()) || before.enabled_at != after.enabled_at
 }
 
 /// Returns true if the access that the change from `before` to `after` adds is within the caller's.

@@ -34,6 +34,9 @@ pub enum Unauthenticated {
     /// The key is disabled.
     #[error("disabled")]
     Disabled,
+    /// The key was not used for as many days as the account's policy allows.
+    #[error("idle")]
+    Idle,
     /// The session was started before somebody ended all sessions of its member or account: the member or the account was suspended,
     /// the member was removed or changed the password in another session, or somebody ended the sessions.
     #[error("session ended")]
@@ -95,7 +98,7 @@ pub enum Denial {
 }
 
 /// The reasons of denials whose credential is a known secret of an API key, each with its description for API users.
-const OF_A_KNOWN_KEY: [(Denial, &str); 14] = [
+const OF_A_KNOWN_KEY: [(Denial, &str); 15] = [
     (Denial::Unauthenticated(Unauthenticated::Revoked), "The key was revoked."),
     (Denial::Unauthenticated(Unauthenticated::Expired), "The key has expired."),
     (
@@ -103,6 +106,10 @@ const OF_A_KNOWN_KEY: [(Denial, &str); 14] = [
         "The key or its account has a restriction that this version of the service does not know.",
     ),
     (Denial::Unauthenticated(Unauthenticated::Disabled), "The key is disabled."),
+    (
+        Denial::Unauthenticated(Unauthenticated::Idle),
+        "The key was not used for as many days as the account's policy allows.",
+    ),
     (Denial::Forbidden(Forbidden::AddressNotAllowed), "The key's `allowed_ips` do not contain the address."),
     (Denial::Forbidden(Forbidden::AccountSuspended), "The account is suspended."),
     (

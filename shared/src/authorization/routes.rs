@@ -3,12 +3,13 @@
 
 /// The paths of the API that need a credential, as in the template. The [decision](crate::authorization::decision) has the rules
 /// of their methods.
-pub const PROTECTED: [&str; 17] = [
+pub const PROTECTED: [&str; 18] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
     "/v1/auth/sessions",
     "/v1/auth/sessions/{session_id}",
+    "/v1/account",
     "/v1/api-keys",
     "/v1/api-keys/revoke",
     "/v1/api-keys/{key_id}",

@@ -43,6 +43,7 @@ pub enum Tag {
     ApiKeys,
     Projects,
     Members,
+    Account,
     AuditTrail,
     LeakedCredentials,
     Service,
@@ -50,11 +51,12 @@ pub enum Tag {
 
 impl Tag {
     /// All tags, in the order of the document.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::ApiKeys,
         Self::Projects,
         Self::Members,
+        Self::Account,
         Self::AuditTrail,
         Self::LeakedCredentials,
         Self::Service,
@@ -67,6 +69,7 @@ impl Tag {
             Self::ApiKeys => "API keys",
             Self::Projects => "Projects",
             Self::Members => "Members",
+            Self::Account => "Account",
             Self::AuditTrail => "Audit trail",
             Self::LeakedCredentials => "Leaked credentials",
             Self::Service => "Service",
@@ -83,6 +86,9 @@ impl Tag {
             Self::Projects => "The resource that credentials give access to in this service.",
             Self::Members => {
                 "The people who belong to an account. All operations require `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."
+            }
+            Self::Account => {
+                "The account of the caller: its name, the policy that its admins set, and its limits."
             }
             Self::AuditTrail => {
                 "The history of changes in an account. Requires `admin` over the whole account: a session with `admin`, or a live API key with `admin` and without a scope."

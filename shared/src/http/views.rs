@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     model::{
+        account_policy::AccountPolicy,
         api_key::{ApiKey, KeyStatus},
         audit_event::{Action, Actor, AuditEvent},
         creator::Creator,
@@ -88,15 +89,15 @@ pub struct WithSecret<'a, R> {
 }
 
 impl ApiKeyView {
-    /// Returns the view of `key`, with its status at the time `now`.
+    /// Returns the view of `key`, with its status at the time `now`. `policy` is the account's.
     #[must_use]
-    pub fn new(key: ApiKey, now: Timestamp) -> Self {
+    pub fn new(key: ApiKey, policy: &AccountPolicy, now: Timestamp) -> Self {
         let previous_secret = key.previous_secret(now).map(|previous| PreviousSecretView {
             expires_at: previous.ends_at,
             last_used_at: previous.last_used_at,
         });
         Self {
-            status: key.status(now),
+            status: key.status(policy, now),
             previous_secret,
             scope: (&key.scope).into(),
             allowed_ips: key.allowed_ips.into(),
@@ -236,6 +237,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{
+            account_policy::tests::idle_after,
             api_key::{DisabledBy, KeyState, tests::api_key},
             session::tests::session,
         },
@@ -244,18 +246,26 @@ mod tests {
 
     #[test]
     fn api_key_view_has_the_status_at_the_given_time() {
+        const WEEK: i64 = 7 * 86_400;
         let expiring = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
+        let disabled_only = ApiKey { disabled_by: Some(DisabledBy::Other), ..api_key() };
         let disabled = ApiKey { disabled_by: Some(DisabledBy::Other), ..expiring.clone() };
         let revoked = ApiKey { state: KeyState::Revoked, ..disabled.clone() };
+        let used = ApiKey { last_used_at: Some(timestamp(5)), ..api_key() };
         for (key, now, status) in [
-            (api_key(), 1_000, "active"),
+            (api_key(), 9, "active"),
+            (api_key(), WEEK, "idle"),
+            (used.clone(), WEEK, "active"),
+            (used, WEEK + 5, "idle"),
             (expiring.clone(), 9, "active"),
             (expiring, 10, "expired"),
             (disabled.clone(), 9, "disabled"),
-            (disabled, 10, "expired"),
-            (revoked, 10, "revoked"),
+            (disabled, WEEK, "expired"),
+            (disabled_only, WEEK, "disabled"),
+            (revoked, WEEK, "revoked"),
         ] {
-            let view = serde_json::to_value(ApiKeyView::new(key, timestamp(now))).unwrap();
+            let view = ApiKeyView::new(key, &idle_after(7, 0), timestamp(now));
+            let view = serde_json::to_value(view).unwrap();
             assert_eq!(view["status"], status);
         }
     }

@@ -2,14 +2,18 @@
 
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::restrictions::Restrictions,
+    model::{
+        account_policy::{AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange},
+        restrictions::Restrictions,
+    },
     primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
 };
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub name: Name,
@@ -30,6 +34,9 @@ pub struct Account {
     /// The epoch of the account's valid sessions. Incrementing it ends all existing sessions in one write.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub session_epoch: u32,
+    /// The rules for the account's keys.
+    #[serde(flatten)]
+    pub policy: AccountPolicy,
     /// The restrictions of all credentials of the account.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
@@ -61,6 +68,35 @@ impl AccountLimits {
     }
 }
 
+/// The new values of the fields that change. A field that is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    pub name: Option<Name>,
+    pub policy: PolicyChange,
+}
+
+impl Account {
+    /// Returns the account after a change at `now`.
+    #[must_use]
+    pub fn changed(&self, change: AccountChange, now: Timestamp) -> Self {
+        let policy = self.policy.changed(change.policy, now);
+        let changed = Self {
+            name: change.name.unwrap_or_else(|| self.name.clone()),
+            policy,
+            restrictions: policy.enforced_restrictions().iter().copied().collect(),
+            ..self.clone()
+        };
+        let is_changed = changed != *self;
+        Self { revision: self.revision + u32::from(is_changed), ..changed }
+    }
+
+    /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
+    #[must_use]
+    pub fn has_unknown_restriction(&self) -> bool {
+        self.restrictions.has_other_than(self.policy.enforced_restrictions())
+    }
+}
+
 /// The part of an account that the authorizer needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AccountSummary {
@@ -70,14 +106,36 @@ pub struct AccountSummary {
     /// See [`Account::session_epoch`].
     #[serde(default)]
     pub session_epoch: u32,
+    /// See [`AccountPolicy`]. These are two fields, because serde buffers an item with flattened fields, and each request waits for
+    /// this one.
+    #[serde(default)]
+    pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
+    #[serde(default)]
+    pub idle_keys: Option<IdleKeyRule>,
     /// The restrictions of all credentials of the account.
     #[serde(default)]
     pub restrictions: Restrictions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl AccountSummary {
+    /// Returns the rules for the account's keys.
+    #[must_use]
+    pub fn policy(&self) -> AccountPolicy {
+        AccountPolicy { max_key_lifetime_days: self.max_key_lifetime_days, idle_keys: self.idle_keys }
+    }
+
+    /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
+    #[must_use]
+    pub fn has_unknown_restriction(&self) -> bool {
+        self.restrictions.has_other_than(self.policy().enforced_restrictions())
+    }
+}
+
+/// The status of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
+    /// The account can be used.
     Active,
     /// No credential of the account is authorized until an operator restores it. The suspension ended all sessions for good.
     Suspended,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     credentials::{digest::TokenDigest, pepper::Peppers},
     model::{
+        account_policy::AccountPolicy,
         creator::Creator,
         restrictions::{Restriction, Restrictions},
     },
@@ -42,6 +43,9 @@ pub struct ApiKey {
     /// Who disabled the key, or `None` if it is not disabled. Always set together with [`restrictions`](Self::restrictions).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_by: Option<DisabledBy>,
+    /// When the key was last enabled, or `None` if it never was disabled or idle and enabled again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_at: Option<Timestamp>,
     /// The beginning and the end of the current token, such as `mt_live_…x7Qd`.
     pub hint: String,
     pub created_at: Timestamp,
@@ -105,12 +109,15 @@ pub enum KeyStatus {
     Expired,
     /// The key can't be used until it is enabled.
     Disabled,
+    /// The key was not used for as many days as the account's policy allows. It can't be used until an admin enables it in a
+    /// session.
+    Idle,
     /// The key was revoked and can never be used again.
     Revoked,
 }
 
 impl KeyStatus {
-    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Disabled, Self::Revoked];
+    pub const ALL: [Self; 5] = [Self::Active, Self::Expired, Self::Disabled, Self::Idle, Self::Revoked];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -118,6 +125,7 @@ impl KeyStatus {
             Self::Active => "active",
             Self::Expired => "expired",
             Self::Disabled => "disabled",
+            Self::Idle => "idle",
             Self::Revoked => "revoked",
         }
     }
@@ -203,6 +211,8 @@ pub enum NotChangeable {
     Revoked,
     /// A disabled key can be changed, but not rotated.
     Disabled,
+    /// An idle key can only be enabled.
+    Idle,
     /// The key has a restriction that this version does not know, so it may be one that forbids the change.
     Restricted,
 }
@@ -215,6 +225,9 @@ impl NotChangeable {
             Self::Expired => "The key has expired",
             Self::Revoked => "The key was revoked",
             Self::Disabled => "The key is disabled",
+            Self::Idle => {
+                "The key is idle. Set `disabled` to false in a session with `admin` first, to enable it"
+            }
             Self::Restricted => "The key has a restriction that this version of the service does not support",
         }
     }
@@ -226,15 +239,28 @@ impl ApiKey {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
-    /// Returns the status at the time `now`: the first that applies of revoked, expired, disabled and active.
+    /// Returns true if the key was not used, and not created or enabled either, for as many days as the account's `policy` allows.
+    /// A key in any other state can be idle, too.
     #[must_use]
-    pub fn status(&self, now: Timestamp) -> KeyStatus {
+    pub fn is_idle(&self, policy: &AccountPolicy, now: Timestamp) -> bool {
+        policy.idle_keys.is_some_and(|rule| {
+            let last_active = Some(self.created_at).max(self.last_used_at).max(self.enabled_at);
+            last_active.is_some_and(|last_active| rule.is_idle(last_active, now))
+        })
+    }
+
+    /// Returns the status at the time `now`: the first that applies of revoked, expired, disabled, idle and active. `policy` is
+    /// the account's.
+    #[must_use]
+    pub fn status(&self, policy: &AccountPolicy, now: Timestamp) -> KeyStatus {
         if self.is_revoked() {
             KeyStatus::Revoked
         } else if self.has_expired(now) {
             KeyStatus::Expired
         } else if self.disabled_by.is_some() {
             KeyStatus::Disabled
+        } else if self.is_idle(policy, now) {
+            KeyStatus::Idle
         } else {
             KeyStatus::Active
         }
@@ -283,11 +309,12 @@ impl ApiKey {
         }
     }
 
-    /// Checks that the key may be changed.
+    /// Checks that the key may be changed at all. Whether it is [idle](Self::is_idle), and so may only be enabled, must be checked
+    /// separately.
     ///
     /// # Errors
     /// Returns an error if the key has expired, was revoked, or has a restriction that this version does not know. So a change
-    /// never makes a key valid again.
+    /// never makes an ended key valid again.
     pub fn check_changeable(&self, now: Timestamp) -> Result<(), NotChangeable> {
         if self.is_revoked() {
             Err(NotChangeable::Revoked)
@@ -334,12 +361,14 @@ impl ApiKey {
     /// itself. A secret that was replaced by an earlier rotation becomes invalid at once.
     ///
     /// # Errors
-    /// Returns an error if the key has expired, was revoked, is disabled, or has a restriction that this version does not know.
+    /// Returns an error if the key has expired, was revoked, is disabled, is idle by the account's `policy`, or has a restriction
+    /// that this version does not know.
     pub fn rotated(
         &self,
         new: TokenDigest,
         hint: String,
         grace_period: u32,
+        policy: &AccountPolicy,
         now: Timestamp,
     ) -> Result<(Self, Timestamp), NotChangeable> {
         self.check_changeable(now)?;
@@ -348,6 +377,9 @@ impl ApiKey {
         };
         if self.disabled_by.is_some() {
             return Err(NotChangeable::Disabled);
+        }
+        if self.is_idle(policy, now) {
+            return Err(NotChangeable::Idle);
         }
         let requested = now.plus_seconds(grace_period);
         let ends_at = self.expires_at.map_or(requested, |expires_at| requested.min(expires_at));
@@ -375,9 +407,11 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         credentials::pepper::tests::{pepper, peppers},
-        model::restrictions::tests::restrictions,
+        model::{account_policy::tests::idle_after, restrictions::tests::restrictions},
         primitives::timestamp::tests::timestamp,
     };
+
+    const DAY: i64 = 86_400;
 
     pub(crate) fn api_key() -> ApiKey {
         ApiKey {
@@ -389,6 +423,7 @@ pub(crate) mod tests {
             scope: Scope::All,
             allowed_ips: AllowedIps::Any,
             disabled_by: None,
+            enabled_at: None,
             hint: "mt_live_…abcd".to_owned(),
             created_at: timestamp(0),
             created_by: None,
@@ -415,7 +450,8 @@ pub(crate) mod tests {
         grace_period: u32,
         now: i64,
     ) -> Result<(ApiKey, Timestamp), NotChangeable> {
-        key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace_period, timestamp(now))
+        let policy = AccountPolicy::default();
+        key.rotated(digest(token), "mt_live_…efgh".to_owned(), grace_period, &policy, timestamp(now))
     }
 
     #[test]
@@ -439,19 +475,42 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rotation_of_an_expired_revoked_or_disabled_key_is_rejected() {
+    fn rotation_of_an_expired_revoked_disabled_or_idle_key_is_rejected() {
         let expired = ApiKey { expires_at: Some(timestamp(10)), ..api_key() };
         let revoked = ApiKey { state: KeyState::Revoked, ..api_key() };
         assert_eq!(rotated(&expired, "two", 1, 10).unwrap_err(), NotChangeable::Expired);
         assert_eq!(rotated(&revoked, "two", 1, 10).unwrap_err(), NotChangeable::Revoked);
         let disabled = ApiKey { disabled_by: Some(DisabledBy::Other), ..api_key() };
         assert_eq!(rotated(&disabled, "two", 1, 10).unwrap_err(), NotChangeable::Disabled);
+        let rotated_when_idle =
+            api_key().rotated(digest("two"), String::new(), 1, &idle_after(7, 0), timestamp(7 * DAY));
+        assert_eq!(rotated_when_idle.unwrap_err(), NotChangeable::Idle);
     }
 
     #[test]
     fn rotation_of_a_key_with_an_unknown_restriction_is_rejected() {
         let restricted = ApiKey { restrictions: restrictions(&["unknown"]), ..api_key() };
         assert_eq!(rotated(&restricted, "two", 1, 10).unwrap_err(), NotChangeable::Restricted);
+    }
+
+    #[test]
+    fn key_is_idle_when_the_days_have_passed_since_its_creation_last_use_and_enabling() {
+        let at = |day| Some(timestamp(day * DAY));
+        let created = ApiKey { created_at: timestamp(DAY), ..api_key() };
+        for (key, idle_on) in [
+            (created.clone(), 8),
+            (ApiKey { last_used_at: at(3), ..created.clone() }, 10),
+            (ApiKey { enabled_at: at(4), ..created.clone() }, 11),
+            (ApiKey { last_used_at: at(5), enabled_at: at(4), ..created.clone() }, 12),
+            (ApiKey { last_used_at: at(4), enabled_at: at(5), ..created }, 12),
+        ] {
+            let is_idle = |policy, now| key.is_idle(&policy, timestamp(now));
+            assert!(!is_idle(idle_after(7, 0), idle_on * DAY - 1), "{key:?}");
+            assert!(is_idle(idle_after(7, 0), idle_on * DAY), "{key:?}");
+            assert!(!is_idle(idle_after(7, 6 * DAY), 13 * DAY - 1), "{key:?}");
+            assert!(is_idle(idle_after(7, 6 * DAY), 13 * DAY), "{key:?}");
+            assert!(!is_idle(AccountPolicy::default(), 10_000 * DAY), "{key:?}");
+        }
     }
 
     #[test]
@@ -489,6 +548,9 @@ pub(crate) mod tests {
         assert_eq!(NotChangeable::Expired.message(), "The key has expired");
         assert_eq!(NotChangeable::Revoked.message(), "The key was revoked");
         assert_eq!(NotChangeable::Disabled.message(), "The key is disabled");
+        let message =
+            "The key is idle. Set `disabled` to false in a session with `admin` first, to enable it";
+        assert_eq!(NotChangeable::Idle.message(), message);
         let message = "The key has a restriction that this version of the service does not support";
         assert_eq!(NotChangeable::Restricted.message(), message);
     }

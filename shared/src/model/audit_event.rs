@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::member::MemberStatus,
+    model::{account_policy::PolicySettings, member::MemberStatus},
     primitives::{
         allowed_ips::Networks,
         clock::Clock,
@@ -70,6 +70,9 @@ pub enum Action {
     /// The rate limits of the account's API keys were changed. Null means the default limits.
     #[serde(rename = "account.limits_changed")]
     AccountLimitsChanged { requests_per_minute: Option<Quotas> },
+    /// The name or the policy of the account was changed. The event contains the new values.
+    #[serde(rename = "account.changed")]
+    AccountChanged { name: Name, policy: PolicySettings },
     /// An API key was created.
     #[serde(rename = "api_key.created")]
     KeyCreated {

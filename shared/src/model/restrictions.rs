@@ -23,6 +23,8 @@ pub enum Restriction {
     AllowedIps,
     /// An API key is disabled.
     Disabled,
+    /// The API keys of an account become idle when they are not used.
+    IdleKeys,
 }
 
 impl Restriction {
@@ -30,6 +32,7 @@ impl Restriction {
         match self {
             Self::AllowedIps => "allowed_ips",
             Self::Disabled => "disabled",
+            Self::IdleKeys => "idle_keys",
         }
     }
 }
@@ -67,7 +70,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    const ALL: [Restriction; 2] = [Restriction::AllowedIps, Restriction::Disabled];
+    const ALL: [Restriction; 3] = [Restriction::AllowedIps, Restriction::Disabled, Restriction::IdleKeys];
 
     pub(crate) fn restrictions(names: &[&str]) -> Restrictions {
         Restrictions(names.iter().map(|&name| name.to_owned()).collect())
@@ -76,10 +79,10 @@ pub(crate) mod tests {
     #[test]
     fn only_restrictions_with_details_are_enforced() {
         assert!(!Restrictions::NONE.has_other_than(&[]));
-        let both: Restrictions = ALL.into_iter().collect();
-        assert!(!both.has_other_than(&ALL));
-        for enforced in [&[][..], &ALL[..1], &ALL[1..]] {
-            assert!(both.has_other_than(enforced), "{enforced:?}");
+        let all: Restrictions = ALL.into_iter().collect();
+        assert!(!all.has_other_than(&ALL));
+        for enforced in [&[][..], &ALL[..1], &ALL[..2], &ALL[1..]] {
+            assert!(all.has_other_than(enforced), "{enforced:?}");
         }
     }
 

@@ -37,6 +37,19 @@ pub async fn manageable_key(app: &App, principal: &Principal, id: KeyId) -> Resu
     manageable(principal, reachable_key(app, principal, id).await?)
 }
 
+/// Loads the API key `id` if `principal` may see it, and its account.
+///
+/// # Errors
+/// Those of [`reachable_key`] and of [`own_account`].
+pub async fn reachable_key_and_account(
+    app: &App,
+    principal: &Principal,
+    id: KeyId,
+) -> Result<(ApiKey, Account), Error> {
+    let (key, account) = app.store.key_and_account(principal.account_id(), id).await?;
+    Ok((reachable(principal, key)?, account.ok_or(StoreError::Conflict)?))
+}
+
 /// Loads the API key `id` if `principal` may manage it, and its account.
 ///
 /// # Errors
@@ -46,9 +59,8 @@ pub async fn manageable_key_and_account(
     principal: &Principal,
     id: KeyId,
 ) -> Result<(ApiKey, Account), Error> {
-    let (key, account) = app.store.key_and_account(principal.account_id(), id).await?;
-    let key = manageable(principal, reachable(principal, key)?)?;
-    Ok((key, account.ok_or(StoreError::Conflict)?))
+    let (key, account) = reachable_key_and_account(app, principal, id).await?;
+    Ok((manageable(principal, key)?, account))
 }
 
 fn reachable(principal: &Principal, key: Option<ApiKey>) -> Result<ApiKey, Error> {

@@ -1,9 +1,11 @@
 //! Writes of accounts.
 
 use crate::{
+    authorization::principal::Principal,
     credentials::password::PasswordHash,
     model::{
         account::{Account, AccountStatus},
+        account_policy::AccountPolicy,
         audit_event::{Action, Actor, AuditContext},
         member::Member,
     },
@@ -18,6 +20,7 @@ use crate::{
         },
         error::StoreError,
         members::new_member_writes,
+        preconditions::{credential_still_authorized, if_account_active, with_revision},
     },
 };
 
@@ -53,6 +56,44 @@ impl Store {
     /// If the read fails.
     pub async fn account(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
         self.table.get(Key::account(account)).await?.map(to_entity).transpose()
+    }
+
+    /// Replaces the name and the policy of the account `before` by those of `after` on behalf of `caller`.
+    ///
+    /// # Errors
+    /// If the name, the limits or the policy of the stored account have changed since `before` was read, the caller is no longer
+    /// authorized, or the write fails.
+    pub async fn change_account(
+        &self,
+        before: &Account,
+        after: &Account,
+        caller: &Principal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        const SET: &str = "SET #name = :name, #max_key_lifetime_days = :max_key_lifetime_days, \
+                           #revision = :new_revision, #idle_keys = :idle_keys, #restrictions = :restrictions";
+        // An empty set cannot be stored. The condition ensures that the removed set contains nothing else.
+        const REMOVE: &str = "SET #name = :name, #max_key_lifetime_days = :max_key_lifetime_days, \
+                              #revision = :new_revision REMOVE #idle_keys, #restrictions";
+        let Account { name, policy: AccountPolicy { max_key_lifetime_days, idle_keys }, .. } = after;
+        let update = match idle_keys {
+            Some(rule) => Write::update(Key::account(before.id), SET)
+                .value(":idle_keys", rule)?
+                .value(":restrictions", &after.restrictions)?,
+            None => Write::update(Key::account(before.id), REMOVE),
+        };
+        let update = update
+            .condition("#status = :active", || StoreError::Conflict)
+            .name("#name", "name")
+            .name("#max_key_lifetime_days", "max_key_lifetime_days")
+            .value(":name", name)?
+            .value(":max_key_lifetime_days", max_key_lifetime_days)?
+            .value(":new_revision", after.revision)?;
+        let update = with_revision(if_account_active(update, caller)?, before.revision)?;
+        let changed = Action::AccountChanged { name: name.clone(), policy: after.policy.into() };
+        let mut writes = vec![update, event_write(before.id, caller.into(), changed, audit_context)?];
+        writes.extend(credential_still_authorized(caller, audit_context.at)?);
+        self.table.transact(writes).await
     }
 
     /// Suspends or restores an account. A suspension ends all of its sessions for good.

@@ -192,11 +192,13 @@ impl Store {
         // An empty set cannot be stored.
         let expression = if after.restrictions.is_empty() {
             "SET #name = :name, #permissions = :permissions, #scope = :scope, #expires_at = :expires_at, \
-             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, #revision = :new_revision \
+             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, \
+             #enabled_at = :enabled_at, #revision = :new_revision \
              REMOVE #restrictions"
         } else {
             "SET #name = :name, #permissions = :permissions, #scope = :scope, #expires_at = :expires_at, \
-             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, #revision = :new_revision, \
+             #allowed_ips = :allowed_ips, #disabled_by = :disabled_by, \
+             #enabled_at = :enabled_at, #revision = :new_revision, \
              #restrictions = :restrictions"
         };
         let update = Write::update(Key::api_key(before.account_id, before.id), expression)
@@ -208,6 +210,7 @@ impl Store {
             .name("#expires_at", "expires_at")
             .name("#allowed_ips", "allowed_ips")
             .name("#disabled_by", "disabled_by")
+            .name("#enabled_at", "enabled_at")
             .name("#restrictions", Restrictions::ATTRIBUTE)
             .value(":expected", &before.state)?
             .value(":name", &after.name)?
@@ -216,6 +219,7 @@ impl Store {
             .value(":expires_at", after.expires_at)?
             .value(":allowed_ips", &after.allowed_ips)?
             .value(":disabled_by", after.disabled_by)?
+            .value(":enabled_at", after.enabled_at)?
             .value(":new_revision", after.revision)?;
         let update = if after.restrictions.is_empty() {
             update

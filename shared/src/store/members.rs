@@ -26,7 +26,7 @@ use crate::{
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
         preconditions::{
             account_still_active, credential_still_authorized, credential_still_authorized_to_change,
-            with_account_epoch,
+            if_account_active,
         },
     },
 };
@@ -200,25 +200,22 @@ fn admin_count_write(
     let is_admin = |member: Option<&Member>| member.is_some_and(Member::is_active_admin);
     let write = match (is_admin(before), is_admin(after)) {
         (false, true) => Write::update(account, "SET #active_admins = #active_admins + :one")
-            .condition("#status = :active AND attribute_not_exists(#restrictions)", || StoreError::Conflict),
+            .condition("#status = :active", || StoreError::Conflict),
         (true, false) => Write::update(account, "SET #active_admins = #active_admins - :one")
-            .condition_with_item(
-                "#status = :active AND attribute_not_exists(#restrictions) AND #active_admins > :one",
-                |account| match to_entity::<Account>(account) {
-                    Ok(Account {
-                        status: AccountStatus::Active, restrictions, active_admins: ..=1, ..
-                    }) if restrictions.is_empty() => StoreError::LastAdmin,
+            .condition_with_item("#status = :active AND #active_admins > :one", |account| {
+                match to_entity::<Account>(account) {
+                    Ok(account)
+                        if account.status == AccountStatus::Active
+                            && account.active_admins <= 1
+                            && !account.has_unknown_restriction() =>
+                    {
+                        StoreError::LastAdmin
+                    }
                     Ok(_) => StoreError::Conflict,
                     Err(error) => error,
-                },
-            ),
+                }
+            }),
         _ => return account_still_active(caller),
     };
-    let write = write
-        .name("#status", "status")
-        .name("#active_admins", "active_admins")
-        .name("#restrictions", Restrictions::ATTRIBUTE)
-        .value(":active", AccountStatus::Active)?
-        .value(":one", 1)?;
-    with_account_epoch(write, caller)
+    if_account_active(write, caller)?.name("#active_admins", "active_admins").value(":one", 1)
 }

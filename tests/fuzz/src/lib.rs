@@ -35,7 +35,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
@@ -50,6 +50,7 @@ pub const TARGETS: [Target; 22] = [
     request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),
     request_body("api-keys-revoke", "api-keys-revoke", "post", "/v1/api-keys/revoke"),
     request_body("api-keys-simulate", "api-keys-simulate", "post", "/v1/api-keys/{key_id}/simulate"),
+    request_body("account-change", "account", "patch", "/v1/account"),
     request_body("members-create", "members", "post", "/v1/members"),
     request_body("members-change", "members", "patch", "/v1/members/{user_id}"),
     request_body("projects-create", "projects", "post", "/v1/projects"),

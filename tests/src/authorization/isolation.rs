@@ -93,7 +93,7 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
             ("query", "created_by") => locations.push(IdLocation::CreatorInQuery),
             ("header", "Idempotency-Key") => locations.push(IdLocation::IdempotencyKey),
             // These contain no id.
-            ("query", "limit" | "status" | "type" | "environment" | "days") => {}
+            ("query", "limit" | "status" | "type" | "environment" | "days" | "compliant") => {}
             unlisted => panic!("is {unlisted:?} of {method} {route} an id? List it here"),
         }
     }
@@ -106,7 +106,7 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
             "email" => locations.push(IdLocation::Email),
             "name" | "permissions" | "type" | "expires_at" | "grace_period" | "status" | "password"
             | "current_password" | "new_password" | "method" | "path" | "ip_address" | "allowed_ips"
-            | "disabled" => {}
+            | "disabled" | "policy" => {}
             unlisted => panic!("is `{unlisted}` of {method} {route} an id? List it here"),
         }
     }
@@ -172,6 +172,10 @@ impl RequestWithId {
         let mut calls = dynamodb.detailed_calls();
         // The size of a reserved batch of the key's quota depends on its earlier requests.
         calls.retain(|call| (call.caller.as_str(), call.operation.as_str()) != ("authorizer", "UpdateItem"));
+        // The first batch get of a function uses the SDK, which enables direct ones. Both kinds count as direct here.
+        for call in &mut calls {
+            call.is_direct |= call.operation == "BatchGetItem";
+        }
         let unique_headers = ["x-request-id", "x-amzn-requestid", "x-amz-apigw-id", "date", "ratelimit"];
         let headers = response.headers.iter().filter(|(name, _)| !unique_headers.contains(&name.as_str()));
         let headers = headers

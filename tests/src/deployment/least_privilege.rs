@@ -119,6 +119,9 @@ async fn use_every_action(service: &OwnService) {
     let (key, record) = service.key(admin, json!({})).await;
     service.rotate(&record, admin, 60).await;
     service.rotate(&record, &key, 60).await;
+    let rotation = format!("{}/rotate", key_path(&record));
+    let idempotent = service.request("POST", &rotation).with(admin).header("Idempotency-Key", "second");
+    idempotent.json(&json!({"grace_period": 60})).send().await.expect(200);
     service.get("/v1/api-keys", admin).await.expect(200);
     service.get(&key_path(&record), admin).await.expect(200);
     service.patch(&key_path(&record), admin, json!({"name": "B"})).await.expect(200);
@@ -162,6 +165,8 @@ async fn use_every_action(service: &OwnService) {
         .expect(204);
     service.delete("/v1/auth/sessions", admin).await.expect(204);
     service.get("/v1/audit-events", admin).await.expect(200);
+    service.get("/v1/account", admin).await.expect(200);
+    service.patch("/v1/account", admin, json!({"policy": {"idle_key_days": 7}})).await.expect(200);
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", admin, body).await.expect(204);
     service.delete(&key_path(&record), admin).await.expect(204);

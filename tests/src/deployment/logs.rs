@@ -304,12 +304,16 @@ async fn no_secret_is_logged() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
+    let policy = json!({"policy": {"idle_key_days": 7}});
+    service.patch("/v1/account", &account.session, policy).await.expect(200);
     send_canaries(&service, &account, &key).await;
     let mut issued = send_requests_of_all_kinds(&service, &account).await;
     send_malformed_requests(&service, &key).await;
     dynamodb.inject(Fault::Error(StatusCode::BAD_REQUEST, "ValidationException"), None);
     service.me(&key).await.assert_error(503, "UNAVAILABLE");
     dynamodb.recover();
+    service.time.pass(7 * 24 * 60 * 60);
+    service.me(&key).await.assert_unauthorized();
     issued.push(key);
 
     let log = process_log();
@@ -320,6 +324,7 @@ async fn no_secret_is_logged() {
         "malformed credential",
         "revoked",
         "missing permission: delete",
+        r#""reason":"idle""#,
         "DynamoDB failed",
         metrics,
     ] {

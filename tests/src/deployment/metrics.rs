@@ -281,7 +281,7 @@ async fn concurrent_invocations_are_counted_separately() {
     let (first, ()) = tokio::join!(service.get("/v1/api-keys", &session), second);
     first.expect(200);
     let documents = observed.take_documents();
-    assert_eq!((text(&documents[0], "FunctionName"), calls(&documents)), ("api-keys-list", 1));
+    assert_eq!((text(&documents[0], "FunctionName"), calls(&documents)), ("api-keys-list", 2));
 }
 
 #[tokio::test]

@@ -138,10 +138,11 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
     for (method, path, body, operation) in [
         ("POST", "/v1/api-keys", json!({"name": "A", "permissions": ["read"]}), "TransactWriteItems"),
         ("GET", "/v1/api-keys", Value::Null, "Query"),
-        ("GET", &path, Value::Null, "GetItem"),
+        ("GET", "/v1/api-keys", Value::Null, "GetItem"),
+        ("GET", &path, Value::Null, "BatchGetItem"),
         ("DELETE", &path, Value::Null, "GetItem"),
         ("DELETE", &path, Value::Null, "TransactWriteItems"),
-        ("POST", &rotation, json!({}), "GetItem"),
+        ("POST", &rotation, json!({}), "BatchGetItem"),
         ("POST", &rotation, json!({}), "TransactWriteItems"),
         ("GET", "/v1/projects", Value::Null, "Query"),
         ("POST", "/v1/projects", json!({"name": "A"}), "PutItem"),
@@ -152,13 +153,17 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
         ("POST", "/v1/members", new_member, "TransactWriteItems"),
         ("PATCH", &member, json!({"permissions": ["admin"]}), "TransactWriteItems"),
         ("DELETE", &member, Value::Null, "GetItem"),
+        ("GET", "/v1/account", Value::Null, "GetItem"),
+        ("PATCH", "/v1/account", json!({"name": "New"}), "TransactWriteItems"),
         ("GET", "/v1/audit-events", Value::Null, "Query"),
         ("GET", "/v1/auth/sessions", Value::Null, "Query"),
         ("POST", "/v1/auth/logout", Value::Null, "DeleteItem"),
         ("POST", "/v1/auth/password", password, "TransactWriteItems"),
     ] {
         let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
-        dynamodb.inject(fault, Some(operation));
+        // The first batch is the one of the authorizer.
+        let first = usize::from(operation == "BatchGetItem");
+        dynamodb.inject_at(fault, Some(operation), first..usize::MAX);
         let request = service.request(method, path).with(&account.session);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await;
@@ -168,6 +173,7 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
     }
     assert_eq!(service.me(&key).await.expect(200)["secret"], "current");
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 1);
+    assert_eq!(service.get("/v1/account", &account.session).await.expect(200)["name"], "Study");
     assert_eq!(service.get(&project, &account.session).await.expect(200)["name"], "A project");
     assert_eq!(service.ids("/v1/members", &account.session, 100).await, [account.user_id]);
     service.login(&account.email).await;

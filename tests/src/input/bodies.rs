@@ -124,6 +124,25 @@ const INVALID_CREDENTIALS: &[&str] = &[
     r#"[["mt_live_invalid"]]"#,
     r#"["mt_live_invalid", {}]"#,
 ];
+const INVALID_POLICIES: &[&str] = &[
+    "null",
+    "1",
+    "[]",
+    "{}",
+    r#"{"require_second_factor": true}"#,
+    r#"{"require_second_factor": null}"#,
+    r#"{"reauthentication_minutes": 5}"#,
+    r#"{"max_key_lifetime_days": 0}"#,
+    r#"{"max_key_lifetime_days": 3651}"#,
+    r#"{"max_key_lifetime_days": 1.5}"#,
+    r#"{"max_key_lifetime_days": "1"}"#,
+    r#"{"idle_key_days": 6}"#,
+    r#"{"idle_key_days": 3651}"#,
+    r#"{"idle_key_days": 1e30}"#,
+    r#"{"idle_key_days": 18446744073709551616}"#,
+    r#"{"idle_key_days": []}"#,
+    r#"{"unknown": null}"#,
+];
 const INVALID_STATUSES: &[&str] = &["1", "true", "[]", r#""""#, r#""ACTIVE""#, r#""removed""#];
 
 const INVALID_ALLOWED_IPS: &[&str] = &[
@@ -192,7 +211,7 @@ const INVALID_KEY_IDS: &[&str] = &[
 const INVALID_MEMBER_IDS: &[&str] =
     &["1", "[]", "{}", r#""""#, r#""user_""#, r#""key_0000000000000000""#, r#""USER_0000000000000000""#];
 
-const ROUTES: [Route; 12] = [
+const ROUTES: [Route; 13] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
@@ -255,6 +274,13 @@ const ROUTES: [Route; 12] = [
         valid_body: || json!({"name": "A"}),
         status: 200,
         invalid_values: &[("name", INVALID_NAMES)],
+    },
+    Route {
+        method: "PATCH",
+        path: "/v1/account",
+        valid_body: || json!({"name": "A", "policy": {"max_key_lifetime_days": null, "idle_key_days": 90}}),
+        status: 200,
+        invalid_values: &[("name", INVALID_NAMES), ("policy", INVALID_POLICIES)],
     },
     Route {
         method: "POST",

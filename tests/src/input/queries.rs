@@ -122,7 +122,15 @@ async fn cursor_of_another_account_returns_400() {
 async fn cursor_of_other_filters_returns_400() {
     let (service, account) = start().await;
     let creator = format!("created_by={}", account.user_id);
-    let filters = ["", "status=all", "status=active", "type=live", &creator, "status=active&type=live"];
+    let filters = [
+        "",
+        "status=all",
+        "status=active",
+        "compliant=true",
+        "type=live",
+        &creator,
+        "status=active&type=live",
+    ];
     let mut cursors = Vec::new();
     for filter in filters {
         cursors.push(cursor(&service, &account.session, &format!("/v1/api-keys?{filter}")).await);
@@ -176,6 +184,7 @@ async fn repeated_parameter_returns_400() {
         ("status", "/v1/api-keys?status=all&status=all"),
         ("type", "/v1/api-keys?type=live&type=test"),
         ("created_by", "/v1/api-keys?created_by=user_0000000000000000&created_by=user_0000000000000000"),
+        ("compliant", "/v1/api-keys?compliant=false&compliant=false"),
         ("key_id", "/v1/audit-events?key_id=key_0000000000000000&key_id=key_0000000000000000"),
         ("environment", "/v1/projects?environment=live&environment=live"),
         ("environment", "/v1/projects?environment=live&environment=test"),
@@ -187,7 +196,7 @@ async fn repeated_parameter_returns_400() {
 #[tokio::test]
 async fn unknown_value_returns_400() {
     let (service, account) = start().await;
-    for value in ["", "idle", "ALL", "all%20", "active,expired", "1"] {
+    for value in ["", "unused", "ALL", "all%20", "active,expired", "1"] {
         let path = format!("/v1/api-keys?status={value}");
         service.get(&path, &account.session).await.assert_bad_field("status");
     }
@@ -198,6 +207,10 @@ async fn unknown_value_returns_400() {
     for value in ["", "user_", "acct_0000000000000000", "KEY_0000000000000000", "null", "%ff"] {
         let path = format!("/v1/api-keys?created_by={value}");
         service.get(&path, &account.session).await.assert_bad_field("created_by");
+    }
+    for value in ["", "TRUE", "no", "0", "true,false"] {
+        let path = format!("/v1/api-keys?compliant={value}");
+        service.get(&path, &account.session).await.assert_bad_field("compliant");
     }
     for value in ["", "key_", "user_0000000000000000", "KEY_0000000000000000", "*", "%ff"] {
         let path = format!("/v1/audit-events?key_id={value}");
@@ -229,7 +242,7 @@ fn declared(method: &str, route: &str) -> Vec<&'static str> {
 async fn unknown_or_repeated_parameter_returns_400_on_every_operation() {
     let target = Target::start().await;
     let before = target.state().await;
-    let all = ["limit", "cursor", "environment", "status", "type", "created_by", "key_id"];
+    let all = ["limit", "cursor", "environment", "status", "type", "created_by", "compliant", "key_id"];
     for (method, route) in operation_table::routes() {
         let declared = declared(method, route);
         let of_others = all.into_iter().filter(|name| !declared.contains(name));

@@ -177,7 +177,7 @@ async fn parameter_out_of_range_or_repeated_returns_400() {
         ("limit=", "limit"),
         ("limit=18446744073709551617", "limit"),
         ("limit=1&limit=2", "limit"),
-        ("status=idle", "status"),
+        ("status=unused", "status"),
         ("status=ALL", "status"),
         ("status=", "status"),
         ("status=all&status=all", "status"),

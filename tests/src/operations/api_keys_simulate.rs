@@ -11,7 +11,7 @@ use crate::{
     operation_table,
     operations::openapi::DOCUMENT,
     response::{Response, text},
-    service::{Credential, OwnService, Service, key_path},
+    service::{Account, Credential, OwnService, Service, key_path},
 };
 
 /// The address that the tests send requests from.
@@ -47,8 +47,13 @@ async fn result_is_the_decision_on_the_real_request_with_the_reason_in_the_log()
     let log = CapturedLog::start(LevelFilter::INFO);
     let service = OwnService::start().await;
     let account = service.account().await;
+    let unused = service.key(&account.session, json!({})).await;
+    let policy = json!({"policy": {"idle_key_days": 7}});
+    service.patch("/v1/account", &account.session, policy).await.expect(200);
+    service.time.pass(7 * 24 * 60 * 60 - 30);
+    let account = Account { session: service.login(&account.email).await, ..account };
     let soon = service.time.in_seconds(60);
-    let mut keys = Vec::new();
+    let mut keys = vec![unused];
     for fields in [
         json!({}),
         json!({"type": "test"}),

@@ -181,7 +181,7 @@ fn urls_contain_only_ids_cursors_and_choices() {
         }
     }
     let ids = ["key_id", "project_id", "session_id", "user_id"];
-    let choices = ["created_by", "cursor", "days", "environment", "limit", "status", "type"];
+    let choices = ["compliant", "created_by", "cursor", "days", "environment", "limit", "status", "type"];
     assert_eq!(names, ids.into_iter().chain(choices).collect());
 }
 

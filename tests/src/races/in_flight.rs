@@ -9,6 +9,15 @@ use crate::{
     service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
 
+/// Holds a call of an operation.
+type HoldCall = fn(&DynamoDb, &'static str) -> Held;
+
+/// Two moments of a request that loads a key and its account, and changes the key: before the function reads them, and before it
+/// writes.
+const BEFORE_THE_READ_AND_BEFORE_THE_WRITE: [(HoldCall, &str); 2] =
+    // The first batch is the one of the authorizer.
+    [(DynamoDb::hold_second_call, "BatchGetItem"), (DynamoDb::hold, "TransactWriteItems")];
+
 async fn start() -> (OwnService, DynamoDb, Account) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
@@ -142,13 +151,16 @@ async fn key_changed_during_the_request_changes_nothing() {
 async fn key_changed_during_its_rotation_by_itself_is_not_rotated() {
     let (service, dynamodb, account) = start().await;
     for change in [json!({"allowed_ips": ["192.0.2.0/24"]}), json!({"disabled": true})] {
-        for operation in ["GetItem", "TransactWriteItems"] {
+        for (hold, operation) in BEFORE_THE_READ_AND_BEFORE_THE_WRITE {
             let (key, record) = service.key(&account.session, json!({})).await;
             let path = key_path(&record);
             let rotation = format!("{path}/rotate");
             let rotate = service.post(&rotation, &key, json!({}));
             let changed = service.patch(&path, &account.session, change.clone());
-            change_during(&dynamodb, operation, rotate, changed).await.assert_error(409, "CONFLICT");
+            let held = hold(&dynamodb, operation);
+            let response =
+                change_while_held(held, Box::pin(rotate), Box::pin(assert_successful(changed))).await;
+            response.assert_error(409, "CONFLICT");
             let reversal = json!({"allowed_ips": null, "disabled": false});
             service.patch(&path, &account.session, reversal).await.expect(200);
             assert_eq!(service.me(&key).await.expect(200)["secret"], "current");
@@ -162,11 +174,7 @@ async fn member_demoted_during_the_request_changes_no_key() {
     let (session, id) = service.member(&account.session, &["read", "write"]).await;
     let (key, record) = service.key(&session, json!({"permissions": ["read"]})).await;
     let (path, key_path) = (format!("/v1/members/{id}"), key_path(&record));
-    for (hold, operation) in [
-        // The first batch is the one of the authorizer.
-        (DynamoDb::hold_second_call as fn(&DynamoDb, &'static str) -> Held, "BatchGetItem"),
-        (DynamoDb::hold, "TransactWriteItems"),
-    ] {
+    for (hold, operation) in BEFORE_THE_READ_AND_BEFORE_THE_WRITE {
         let widen = service.patch(&key_path, &session, json!({"permissions": ["read", "write"]}));
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
         let response = change_while_held(
@@ -345,12 +353,14 @@ async fn member_suspended_and_restored_during_the_request_creates_nothing() {
 #[tokio::test]
 async fn secret_replaced_during_the_request_rotates_nothing() {
     let (service, dynamodb, account) = start().await;
-    for operation in ["GetItem", "TransactWriteItems"] {
+    for (hold, operation) in BEFORE_THE_READ_AND_BEFORE_THE_WRITE {
         let (secret, record) = service.key(&account.session, json!({})).await;
         let path = format!("{}/rotate", key_path(&record));
         let by_itself = service.post(&path, &secret, json!({}));
-        let by_owner = service.post(&path, &account.session, json!({"grace_period": 0}));
-        change_during(&dynamodb, operation, by_itself, by_owner).await.assert_error(409, "CONFLICT");
+        let by_owner = assert_successful(service.post(&path, &account.session, json!({"grace_period": 0})));
+        let held = hold(&dynamodb, operation);
+        let response = change_while_held(held, Box::pin(by_itself), Box::pin(by_owner)).await;
+        response.assert_error(409, "CONFLICT");
         service.me(&secret).await.assert_unauthorized();
     }
 }
@@ -460,6 +470,75 @@ async fn account_limits_changed_during_the_request_create_and_change_no_key() {
     }
 }
 
+#[tokio::test]
+async fn policy_changed_during_the_request_applies_to_each_new_and_changed_key() {
+    let (service, dynamodb, account) = start().await;
+    let (_, record) = service.key(&account.session, json!({})).await;
+    let (_, disabled) = service.key(&account.session, json!({})).await;
+    let [path, disabled] = [key_path(&record), key_path(&disabled)];
+    service.patch(&disabled, &account.session, json!({"disabled": true})).await.expect(200);
+    for (method, path, body) in [
+        ("POST", "/v1/api-keys", new_key()),
+        ("PATCH", &path, json!({"name": "New"})),
+        ("PATCH", &disabled, json!({"disabled": false})),
+    ] {
+        let request = || service.request(method, path).with(&account.session).json(&body).send();
+        let limit = json!({"policy": {"max_key_lifetime_days": 30}});
+        let tighten = service.patch("/v1/account", &account.session, limit);
+        let response = change_during(&dynamodb, "TransactWriteItems", request(), tighten).await;
+        response.assert_error(409, "CONFLICT");
+        request().await.assert_bad_field("expires_at");
+        let unlimited = json!({"policy": {"max_key_lifetime_days": null}});
+        service.patch("/v1/account", &account.session, unlimited).await.expect(200);
+    }
+    let keys = service.get("/v1/api-keys?status=all", &account.session).await.expect(200);
+    let shown: Vec<_> =
+        keys["data"].as_array().unwrap().iter().map(|key| (&key["name"], &key["status"])).collect();
+    let name = &record["name"];
+    assert_eq!(shown, [(name, &json!("disabled")), (name, &json!("active"))]);
+}
+
+#[tokio::test]
+async fn account_is_not_changed_by_a_caller_who_loses_access_or_after_another_change() {
+    let (service, dynamodb, account) = start().await;
+    let before = service.get("/v1/account", &account.session).await.expect(200);
+    let body = json!({"name": "New", "policy": {"idle_key_days": 7}});
+    let pk = format!("ACCOUNT#{}", account.id);
+
+    let (admin, id) = service.member(&account.session, &["read", "admin"]).await;
+    let change = service.patch("/v1/account", &admin, body.clone());
+    let path = format!("/v1/members/{id}");
+    let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
+    change_during(&dynamodb, "TransactWriteItems", change, demote).await.assert_error(409, "CONFLICT");
+
+    let ended = service.login(&account.email).await;
+    let sessions = service.get("/v1/auth/sessions", &ended).await.expect(200);
+    let path = format!("/v1/auth/sessions/{}", text(&sessions["data"][0], "id"));
+    let change = service.patch("/v1/account", &ended, body.clone());
+    let end = service.delete(&path, &account.session);
+    change_during(&dynamodb, "TransactWriteItems", change, end).await.assert_error(409, "CONFLICT");
+
+    let change = service.patch("/v1/account", &account.session, body.clone());
+    let held = dynamodb.hold("TransactWriteItems");
+    change_while_held(held, Box::pin(change), service.suspend(&account)).await.assert_error(409, "CONFLICT");
+    service.restore(&account).await;
+    let account = Account { session: service.login(&account.email).await, ..account };
+
+    let change = service.patch("/v1/account", &account.session, body.clone());
+    let held = dynamodb.hold("TransactWriteItems");
+    let restricted = restrict(&service, &pk, "ACCOUNT", &["new"]);
+    change_while_held(held, Box::pin(change), Box::pin(restricted)).await.assert_error(409, "CONFLICT");
+    lift(&service, &pk, "ACCOUNT", &["new"]).await;
+
+    assert_eq!(service.get("/v1/account", &account.session).await.expect(200), before);
+    // Neither of two concurrent changes undoes the other.
+    let change = service.patch("/v1/account", &account.session, body);
+    let other = service.patch("/v1/account", &account.session, json!({"name": "Other"}));
+    change_during(&dynamodb, "TransactWriteItems", change, other).await.assert_error(409, "CONFLICT");
+    let after = service.get("/v1/account", &account.session).await.expect(200);
+    assert_eq!((&after["name"], &after["policy"]), (&json!("Other"), &before["policy"]));
+}
+
 /// Returns requests that create a key, rotate a key, create a member and change a key: method, path and body.
 fn granting_requests(key: &Value) -> [(&'static str, String, Value); 4] {
     let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
@@ -498,9 +577,9 @@ async fn key_expired_during_the_idempotency_lookup_returns_409() {
     let (_, record) = service.key(&account.session, json!({})).await;
     let rotation = format!("{}/rotate", key_path(&record));
     for (path, held) in [
-        ("/v1/api-keys", DynamoDb::hold as fn(&DynamoDb, &'static str) -> Held),
-        // The first read is the one of the key.
-        (&rotation, DynamoDb::hold_second_call),
+        // The first read is the one of the account.
+        ("/v1/api-keys", DynamoDb::hold_second_call as fn(&DynamoDb, &'static str) -> Held),
+        (&rotation, DynamoDb::hold),
     ] {
         let (key, _) =
             service.key(&account.session, json!({"expires_at": service.time.in_seconds(60)})).await;

@@ -192,6 +192,7 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         scope: Scope::All,
         allowed_ips: AllowedIps::Any,
         disabled_by: None,
+        enabled_at: None,
         hint: token.hint(Environment::Live),
         created_at: clock.now(),
         created_by: None,
@@ -212,6 +213,8 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
             status: AccountStatus::Active,
             session_epoch: 0,
             quotas: None,
+            max_key_lifetime_days: None,
+            idle_keys: None,
             restrictions: Restrictions::NONE,
         },
     }
@@ -240,6 +243,8 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
             status: AccountStatus::Active,
             session_epoch: 0,
             quotas: None,
+            max_key_lifetime_days: None,
+            idle_keys: None,
             restrictions: Restrictions::NONE,
         },
     }

@@ -10,6 +10,7 @@ use crate::{
         token_mac::tests::token_mac_key,
     },
     model::{
+        account_policy::{IdleKeyRule, tests::idle_after},
         api_key::{DisabledBy, tests::api_key},
         member::MemberStatus,
         restrictions::{Restriction, Restrictions, tests::restrictions},
@@ -31,6 +32,8 @@ const ACTIVE: AccountSummary = AccountSummary {
     status: AccountStatus::Active,
     quotas: None,
     session_epoch: 2,
+    max_key_lifetime_days: None,
+    idle_keys: None,
     restrictions: Restrictions::NONE,
 };
 
@@ -259,6 +262,55 @@ fn decide_on_restricted_key(
     authorize(&request("GET", "/v1/auth/me"), presented, &loaded)
 }
 
+/// Returns the rule under which a key that was last active at `last_active` is idle.
+fn idle_rule(last_active: Timestamp) -> Option<IdleKeyRule> {
+    let rule = idle_after(7, 0).idle_keys;
+    rule.map(|rule| IdleKeyRule { idle_cutoff: Some(last_active), ..rule })
+}
+
+/// Decides on a key that was last used at the time 10, in an account whose policy made keys idle up to `cutoff`.
+fn decide_on_key_unused_since_10(
+    presented: &NewToken,
+    change: impl FnOnce(ApiKey) -> ApiKey,
+    cutoff: i64,
+) -> Result<Principal, Denied> {
+    let key = ApiKey { last_used_at: Some(timestamp(10)), ..with_secrets(&token(1), None) };
+    let restrictions = restrictions(&["idle_keys"]);
+    let account = AccountSummary { idle_keys: idle_rule(timestamp(cutoff)), restrictions, ..ACTIVE };
+    let loaded = LoadedKey { key: change(key), account };
+    authorize(&request("GET", "/v1/auth/me"), presented, &loaded)
+}
+
+#[test]
+fn idle_key_is_unauthenticated_unless_another_reason_comes_first() {
+    let decide =
+        |change: fn(ApiKey) -> ApiKey, cutoff| decide_on_key_unused_since_10(&token(1), change, cutoff);
+    assert!(decide(|key| key, 9).is_ok());
+    assert_eq!(decide(|key| key, 10), Err(Unauthenticated::Idle.into()));
+    let expired = decide(|key| ApiKey { expires_at: Some(timestamp(NOW)), ..key }, 10);
+    assert_eq!(expired, Err(Unauthenticated::Expired.into()));
+    let disabled = |key| ApiKey { disabled_by: Some(DisabledBy::Other), ..key }.with_restriction_names();
+    assert_eq!(decide(disabled, 10), Err(Unauthenticated::Disabled.into()));
+    let wrong = decide_on_key_unused_since_10(&token(2), |key| key, 10);
+    assert_eq!(wrong, Err(Unauthenticated::WrongSecret.into()));
+}
+
+#[test]
+fn idle_key_restriction_without_its_rule_is_unknown() {
+    let one = token(1);
+    let restricted = decide_on_restricted_key(&one, &one, Restrictions::NONE, restrictions(&["idle_keys"]));
+    assert_eq!(restricted, Err(Unauthenticated::UnknownRestriction.into()));
+}
+
+#[test]
+fn session_of_an_account_with_a_rule_for_idle_keys_is_authorized() {
+    let session = decide_on_changed_session(NOW + 1, Some(active_member()), |loaded| {
+        loaded.account.idle_keys = idle_rule(timestamp(NOW));
+        loaded.account.restrictions = restrictions(&["idle_keys"]);
+    });
+    assert!(session.is_ok(), "{session:?}");
+}
+
 #[test]
 fn unknown_restriction_is_reported_only_with_the_right_secret() {
     let decision = decide_on_restricted_key(&token(2), &token(1), restrictions(&["new"]), Restrictions::NONE);
@@ -326,7 +378,7 @@ proptest! {
         (method, route) in (select(&METHODS[..]), select(routes())),
         (environment, permissions, scope) in (select(&Environment::ALL[..]), any_permissions(), any_scope()),
         (allowed_ips, source_ip) in (any_allowed_ips(), option::of(any_address())),
-        (is_revoked, is_disabled, is_restricted, is_suspended) in any::<(bool, bool, bool, bool)>(),
+        (is_revoked, is_disabled, is_idle, is_restricted, is_suspended) in any::<(bool, bool, bool, bool, bool)>(),
         expires_at in option::of(NOW - 1..NOW + 2),
         (key_id, project_id) in (option::of("key_000000000000000[12]"), option::of("proj_[a-e]")),
         environments in proptest::collection::vec("live|test|other", 0..3),
@@ -354,7 +406,8 @@ proptest! {
         }
         let restrictions = if is_restricted { restrictions(&["new"]) } else { Restrictions::NONE };
         let status = if is_suspended { AccountStatus::Suspended } else { AccountStatus::Active };
-        let loaded = LoadedKey { key, account: AccountSummary { status, restrictions, ..ACTIVE } };
+        let idle_keys = if is_idle { idle_rule(timestamp(NOW)) } else { None };
+        let loaded = LoadedKey { key, account: AccountSummary { status, idle_keys, restrictions, ..ACTIVE } };
         let simulated = simulate_key(&request, &loaded, timestamp(NOW));
         prop_assert_eq!(simulated.clone().map_err(Denied::from), authorize(&request, &one, &loaded));
         // The OpenAPI document lists each reason.

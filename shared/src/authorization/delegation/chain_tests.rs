@@ -14,8 +14,9 @@ use super::{may_change_key, may_create_key, may_manage_key, may_rotate_key, reac
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
     model::{
+        account_policy::{AccountPolicy, tests::idle_after},
         api_key::{ApiKey, KeyAccess, tests::api_key},
-        key_change::KeyChange,
+        key_change::{ChangeContext, KeyChange},
     },
     primitives::{
         allowed_ips::{
@@ -26,17 +27,34 @@ use crate::{
         permission::{Permission, Permissions, tests::any_permissions},
         project_id::ProjectId,
         scope::{Scope, tests::any_scope},
-        timestamp::tests::timestamp,
+        timestamp::{Timestamp, tests::timestamp},
     },
 };
 
 /// A step of a chain. An index selects one of the callers, members or keys that exist then.
 #[derive(Debug, Clone)]
 enum Step {
-    Create { by: Index, access: OwnedAccess },
-    Change { by: Index, key: Index, change: KeyChange },
-    Rotate { by: Index, key: Index },
-    SetPermissions { member: Index, permissions: Permissions },
+    Create {
+        by: Index,
+        access: OwnedAccess,
+    },
+    Change {
+        by: Index,
+        key: Index,
+        change: KeyChange,
+    },
+    Rotate {
+        by: Index,
+        key: Index,
+    },
+    SetPermissions {
+        member: Index,
+        permissions: Permissions,
+    },
+    /// Nothing happens for some days. Keys are idle after a week.
+    Wait {
+        days: i64,
+    },
 }
 
 type OwnedAccess = (Environment, Permissions, Scope, AllowedIps);
@@ -68,6 +86,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         (index(), index()).prop_map(|(by, key)| Step::Rotate { by, key }),
         (index(), any_permissions())
             .prop_map(|(member, permissions)| Step::SetPermissions { member, permissions }),
+        (0..3_i64).prop_map(|days| Step::Wait { days }),
     ]
 }
 
@@ -103,18 +122,27 @@ fn abilities_of_caller(caller: &Principal) -> HashSet<Ability> {
     })
 }
 
-fn abilities_of_key(key: &ApiKey) -> HashSet<Ability> {
-    if key.disabled_by.is_some() { HashSet::new() } else { abilities(key.access()) }
+fn policy() -> AccountPolicy {
+    idle_after(7, 0)
 }
 
 /// An account with the permissions of its members, and its keys.
 struct Account {
     members: Vec<Permissions>,
     keys: Vec<ApiKey>,
+    now: Timestamp,
 }
 
 impl Account {
-    /// Returns a member's session or a key that is not disabled.
+    fn is_usable(&self, key: &ApiKey) -> bool {
+        key.disabled_by.is_none() && !key.is_idle(&policy(), self.now)
+    }
+
+    fn abilities_of_key(&self, key: &ApiKey) -> HashSet<Ability> {
+        if self.is_usable(key) { abilities(key.access()) } else { HashSet::new() }
+    }
+
+    /// Returns a member's session or a key that is neither disabled nor idle.
     fn caller(&self, index: Index) -> Principal {
         let members = self.members.iter().enumerate().map(|(number, permissions)| {
             Principal::Session(SessionPrincipal {
@@ -128,8 +156,8 @@ impl Account {
                 expires_at: timestamp(9),
             })
         });
-        let enabled = self.keys.iter().filter(|key| key.disabled_by.is_none());
-        let keys = enabled.cloned().map(|key| {
+        let usable = self.keys.iter().filter(|key| self.is_usable(key));
+        let keys = usable.cloned().map(|key| {
             Principal::ApiKey(KeyPrincipal {
                 account_id: key.account_id,
                 key_id: key.id,
@@ -170,10 +198,11 @@ impl Account {
                     permissions,
                     scope,
                     allowed_ips,
+                    created_at: self.now,
                     ..api_key()
                 };
                 if may_create_key(&caller, key.access()) {
-                    assert!(abilities_of_key(&key).is_subset(&abilities_of_caller(&caller)), "{key:?}");
+                    assert!(self.abilities_of_key(&key).is_subset(&abilities_of_caller(&caller)), "{key:?}");
                     self.keys.push(key);
                 }
             }
@@ -181,9 +210,11 @@ impl Account {
                 let caller = self.caller(by);
                 let Some(number) = self.managed(&caller, key) else { return };
                 let before = &self.keys[number];
-                let after = before.changed(change, caller.is_admin_session());
-                if may_change_key(&caller, before, &after) {
-                    let added = &abilities_of_key(&after) - &abilities_of_key(before);
+                let (is_admin_session, now) = (caller.is_admin_session(), self.now);
+                let after =
+                    before.changed(change, ChangeContext { is_admin_session, policy: &policy(), now });
+                if may_change_key(&caller, before, &after, before.is_idle(&policy(), now)) {
+                    let added = &self.abilities_of_key(&after) - &self.abilities_of_key(before);
                     assert!(added.is_subset(&abilities_of_caller(&caller)), "{before:?} {after:?}");
                     self.keys[number] = after;
                 }
@@ -194,13 +225,14 @@ impl Account {
                 let key = &self.keys[number];
                 // The caller gets the secret, so it must not be able to do more with it than without it.
                 if may_rotate_key(&caller, key) {
-                    assert!(abilities_of_key(key).is_subset(&abilities_of_caller(&caller)));
+                    assert!(self.abilities_of_key(key).is_subset(&abilities_of_caller(&caller)));
                 }
             }
             Step::SetPermissions { member, permissions } => {
                 let number = member.index(self.members.len());
                 self.members[number] = permissions;
             }
+            Step::Wait { days } => self.now = self.now.plus_seconds(u32::try_from(days).unwrap() * 86_400),
         }
     }
 }
@@ -213,7 +245,7 @@ proptest! {
     ) {
         // With all permissions at first, a member creates keys from which long chains start.
         let members = [Permissions::ALL].into_iter().chain(members).collect();
-        let mut account = Account { members, keys: Vec::new() };
+        let mut account = Account { members, keys: Vec::new(), now: timestamp(0) };
         for step in steps {
             account.apply(step);
         }

@@ -1,0 +1,7 @@
+//! The Lambda function `account`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::runtime::function::run(account::service)
+}
