@@ -73,6 +73,7 @@ def test_list_with_filters_returns_only_matching_keys(session_client: Client, ac
     session_client.api_keys.change(disabled.id, disabled=True)
     with Client(admin.key, base_url=account.url) as admin_client:
         by_key = admin_client.api_keys.create("Test", ["read"], type="test")
+    filters: dict[str, Any]
     for filters, expected in (
         ({"status": "disabled"}, [disabled]),
         ({"status": "active", "type": "live"}, [admin]),
@@ -80,6 +81,8 @@ def test_list_with_filters_returns_only_matching_keys(session_client: Client, ac
         ({"created_by": admin.id}, [by_key]),
         ({"created_by": me.user_id}, [disabled, admin]),
         ({"status": "revoked"}, []),
+        ({"compliant": True}, [by_key, disabled, admin]),
+        ({"compliant": False}, []),
     ):
         listed = session_client.api_keys.list(page_size=1, **filters)
         assert [key.id for key in listed] == [key.id for key in expected], filters

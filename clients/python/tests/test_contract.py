@@ -15,6 +15,10 @@ from conftest import Service
 from responses import ScriptedService, error_response
 
 from medtwin import (
+    Account,
+    AccountLimits,
+    AccountPolicy,
+    AccountStatus,
     Actor,
     ApiError,
     ApiKey,
@@ -60,12 +64,16 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
     for call in (
         client.me,
         client.log_out,
+        client.account,
+        lambda: client.change_account(name="A", max_key_lifetime_days=None, idle_key_days=7),
         lambda: client.change_password("old", "new"),
         lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
         lambda: client.api_keys.create(
             "R", ["read"], type="test", scope=Scope(("proj_1",)), expires_at=expiry, allowed_ips=["192.0.2.1"]
         ),
-        lambda: list(client.api_keys.list(status="all", type="live", created_by="user_1", page_size=1)),
+        lambda: list(
+            client.api_keys.list(status="all", type="live", created_by="user_1", compliant=False, page_size=1)
+        ),
         lambda: client.api_keys.get("ID"),
         lambda: client.api_keys.change(
             "ID", name="R", permissions=["read"], scope=None, expires_at=None, allowed_ips=None, disabled=False
@@ -146,6 +154,9 @@ def test_every_operation_that_needs_a_credential_gets_it_and_no_other_does(opena
 @pytest.mark.parametrize(
     ("schema", "classes"),
     [
+        ("Account", [Account]),
+        ("AccountLimits", [AccountLimits]),
+        ("PolicySettings", [AccountPolicy]),
         ("Actor", [Actor]),
         ("ApiKey", [ApiKey]),
         ("ApiKeyWithSecret", [CreatedApiKey]),
@@ -176,6 +187,7 @@ def test_every_response_class_has_the_fields_of_its_schema(openapi: Any, schema:
 @pytest.mark.parametrize(
     ("schema", "alias"),
     [
+        ("AccountStatus", AccountStatus),
         ("DenialReason", DenialReason),
         ("Environment", Environment),
         ("Environment", KeyType),

@@ -1,5 +1,6 @@
 """Python client for MedTWIN Auth."""
 
+from medtwin.account import Account, AccountLimits, AccountPolicy, AccountStatus, Limits
 from medtwin.api_keys import (
     ApiKey,
     CreatedApiKey,
@@ -14,7 +15,7 @@ from medtwin.api_keys import (
     Scope,
     Simulation,
 )
-from medtwin.audit_events import Actor, AuditEvent, Limits
+from medtwin.audit_events import Actor, AuditEvent
 from medtwin.caller import Caller, KeyCaller, SessionCaller
 from medtwin.client import AsyncClient, Client
 from medtwin.errors import (
@@ -49,6 +50,10 @@ from medtwin.sessions import Session
 
 __all__ = [
     "NOT_GIVEN",
+    "Account",
+    "AccountLimits",
+    "AccountPolicy",
+    "AccountStatus",
     "Actor",
     "ApiError",
     "ApiKey",

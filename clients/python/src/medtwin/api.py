@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from medtwin import caller, sessions
+from medtwin import account, caller, sessions
+from medtwin.account import Account
 from medtwin.api_keys import ApiKeys
 from medtwin.audit_events import AuditEvents
 from medtwin.caller import Caller
 from medtwin.endpoint import Resource, Transport, endpoint
 from medtwin.leaked_credentials import LeakedCredentials
 from medtwin.members import Members
+from medtwin.not_given import NOT_GIVEN, NotGiven
 from medtwin.projects import Projects
 from medtwin.request import ApiRequest
 from medtwin.secret import Secret
@@ -31,6 +33,29 @@ class Api(Resource[Transport]):
     def me(self) -> ApiRequest[Caller]:
         """Get the caller: the API key or the session that this client uses."""
         return caller.me()
+
+    @endpoint
+    def account(self) -> ApiRequest[Account]:
+        """Get the account of the caller. It needs a session, or a live key with `admin` and without a scope."""
+        return account.get()
+
+    @endpoint
+    def change_account(
+        self,
+        *,
+        name: str | NotGiven = NOT_GIVEN,
+        max_key_lifetime_days: int | NotGiven | None = NOT_GIVEN,
+        idle_key_days: int | NotGiven | None = NOT_GIVEN,
+    ) -> ApiRequest[Account]:
+        """Change the name or the policy of the account. Requires a session with `admin`.
+
+        An argument that is left out changes nothing. None turns a limit off. `max_key_lifetime_days` is 1 to 3650: how
+        many days ahead the expiry of a new or changed key may be. `idle_key_days` is 7 to 3650: after how many days
+        without use a key is rejected, until an admin changes it with `disabled=False` in a session.
+
+        Raises `ValueError` if no change is given, and `Conflict` if somebody else changed the account first.
+        """
+        return account.change(name, max_key_lifetime_days, idle_key_days)
 
     @endpoint
     def change_password(self, current: str | Secret, new: str | Secret) -> ApiRequest[None]:

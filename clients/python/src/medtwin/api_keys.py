@@ -22,8 +22,8 @@ Permission: TypeAlias = Literal["read", "write", "delete", "admin"] | str
 """A permission of a key or a member. Any string is accepted, because later versions of the service may add some."""
 KeyType: TypeAlias = Literal["live", "test"] | str
 """The data that a key can access: live data or test data."""
-KeyStatus: TypeAlias = Literal["active", "expired", "disabled", "revoked"] | str
-"""The status of a key. Only an active key is authorized. A disabled key can be enabled again."""
+KeyStatus: TypeAlias = Literal["active", "expired", "disabled", "idle", "revoked"] | str
+"""The status of a key. Only an active key is authorized. A disabled or idle key can be enabled again."""
 Decision: TypeAlias = Literal["allow", "deny"] | str
 DenialReason: TypeAlias = (
     Literal[
@@ -31,6 +31,7 @@ DenialReason: TypeAlias = (
         "expired",
         "unknown_restriction",
         "disabled",
+        "idle",
         "address_not_allowed",
         "account_suspended",
         "no_route",
@@ -178,14 +179,17 @@ class ApiKeys(Resource[Transport]):
         status: Literal["all"] | KeyStatus | None = None,
         type: KeyType | None = None,
         created_by: str | None = None,
+        compliant: bool | None = None,
         page_size: int | None = None,
     ) -> ApiRequest[Page[ApiKey]]:
         """List keys, newest first. Each argument narrows the list.
 
         Without `status`, revoked keys are left out; `status="all"` includes them. `created_by` is the id of a member or
-        a key, and selects the keys that it created itself.
+        a key, and selects the keys that it created itself. `compliant=False` selects the keys whose expiry the
+        account's policy would refuse today, and `compliant=True` the others; both leave out ended keys.
         """
-        filters = {"status": status, "type": type, "created_by": created_by}
+        compliance = None if compliant is None else str(compliant).lower()
+        filters = {"status": status, "type": type, "created_by": created_by, "compliant": compliance}
         return request.get_page("/v1/api-keys", ApiKey, page_size, filters)
 
     @endpoint
@@ -209,10 +213,11 @@ class ApiKeys(Resource[Transport]):
 
         An argument that is left out changes nothing. None removes the limit: the key can then access every project,
         never expires, or can be used from every address. `permissions`, `scope` and `allowed_ips` replace the whole
-        present value. A disabled key is not authorized until it is changed with `disabled=False`.
+        present value. A disabled or idle key is not authorized until it is changed with `disabled=False`.
 
         Raises `ValueError` if no change is given. Raises `Forbidden` if the caller may not change this key, or if the
-        change adds access that the caller does not have, and `Conflict` if the key has expired or was revoked.
+        change adds access that the caller does not have, and `Conflict` if the key has expired or was revoked, or is
+        idle and the change does not enable it.
         """
         changes = request.without_not_given(
             {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medtwin import request
+from medtwin.account import AccountPolicy, Limits
 from medtwin.api_keys import KeyType, Permission, Scope
 from medtwin.endpoint import Resource, Transport, list_endpoint
 from medtwin.request import ApiRequest, Page
@@ -20,14 +21,6 @@ class Actor:
     key_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The rate limits of an account's keys, by key type, in requests per minute."""
-
-    live: int
-    test: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +51,7 @@ class AuditEvent:
     status: str | None = None
     reason: str | None = None
     requests_per_minute: Limits | None = None
+    policy: AccountPolicy | None = None
 
 
 class AuditEvents(Resource[Transport]):

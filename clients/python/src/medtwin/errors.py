@@ -96,7 +96,7 @@ class BadRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The credential is unknown, expired, revoked, disabled or logged out.
+    """The credential is unknown, expired, revoked, disabled, idle or logged out.
 
     At login: the email address or the password is wrong.
     """
