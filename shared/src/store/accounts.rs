@@ -96,7 +96,8 @@ impl Store {
         self.table.transact(writes).await
     }
 
-    /// Suspends or restores an account. A suspension ends all of its sessions for good.
+    /// Suspends or restores an account. A suspension ends all of its sessions for good. An account that is already suspended stays
+    /// as it is.
     ///
     /// # Errors
     /// If the account does not exist, or the write fails.
@@ -107,15 +108,26 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let update = Write::update(Key::account(account), "SET #status = :status")
-            .if_exists()
             .name("#status", "status")
             .value(":status", status)?;
         let (update, action) = match status {
-            AccountStatus::Active => (update, Action::AccountRestored),
-            AccountStatus::Suspended => (with_next_session_epoch(update)?, Action::AccountSuspended),
+            AccountStatus::Active => (update.if_exists(), Action::AccountRestored),
+            AccountStatus::Suspended => {
+                // An account that a previous version suspended has no session epoch yet.
+                let is_new = "attribute_exists(#status) \
+                              AND (#status <> :status OR attribute_not_exists(#session_epoch))";
+                let update = update.condition_with_item(is_new, |stored| {
+                    if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
+                });
+                (with_next_session_epoch(update)?, Action::AccountSuspended)
+            }
         };
         let event = event_write(account, Actor::Operator, action, audit_context)?;
-        self.table.transact(vec![update, event]).await
+        match self.table.transact(vec![update, event]).await {
+            // The condition fails for an account that exists only if it is already suspended.
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets the quotas of an account's API keys. With `None`, the default quotas apply again.

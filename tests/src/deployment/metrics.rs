@@ -135,6 +135,9 @@ async fn outcome_is_reported_at_any_log_level() {
     observed.assert_outcomes(&[("operator", "refused")]);
     service.restore(&account).await;
     observed.assert_outcomes(&[("operator", "succeeded")]);
+    // The suspension ended the account's sessions.
+    let session = service.login(&account.email).await;
+    observed.assert_outcomes(&[("login", "succeeded")]);
 
     let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
     dynamodb.inject(fault, Some("UpdateItem"));
@@ -153,7 +156,7 @@ async fn outcome_is_reported_at_any_log_level() {
     observed.assert_outcomes(&[("authorizer", "rate_limited"), ("me", "refused")]);
 
     dynamodb.inject(fault, Some("Query"));
-    service.get("/v1/api-keys", &account.session).await.expect(503);
+    service.get("/v1/api-keys", &session).await.expect(503);
     observed.assert_outcomes(&[("authorizer", "allowed"), ("api-keys-list", "failed")]);
     dynamodb.inject(fault, None);
     service.me(&reader).await.expect(503);

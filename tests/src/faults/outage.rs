@@ -157,7 +157,7 @@ async fn failure_after_the_authorizer_returns_503_and_changes_nothing() {
         ("PATCH", "/v1/account", json!({"name": "New"}), "TransactWriteItems"),
         ("GET", "/v1/audit-events", Value::Null, "Query"),
         ("GET", "/v1/auth/sessions", Value::Null, "Query"),
-        ("POST", "/v1/auth/logout", Value::Null, "DeleteItem"),
+        ("POST", "/v1/auth/logout", Value::Null, "TransactWriteItems"),
         ("POST", "/v1/auth/password", password, "TransactWriteItems"),
     ] {
         let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
