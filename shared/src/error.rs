@@ -7,6 +7,7 @@ use lambda_http::http::StatusCode;
 use crate::{
     authorization::denial::{Forbidden, Unauthenticated},
     credentials::password::{HashError, NewPasswordError},
+    primitives::environment::Environment,
     store::StoreError,
     telemetry::error_chain::error_chain,
 };
@@ -137,6 +138,16 @@ impl Error {
         Self::new(Kind::Conflict, message)
     }
 
+    /// 409: the account already has `limit` unrevoked keys of this type, or more.
+    #[must_use]
+    pub fn key_limit_reached(environment: Environment, limit: u32) -> Self {
+        let kind = environment.as_str();
+        Self::conflict(format!(
+            "The account has reached its limit of {limit} unrevoked {kind} keys. Revoke a key that is not needed, or ask the operator for a higher limit"
+        ))
+        .with_cause(StoreError::KeyLimitReached)
+    }
+
     /// 413: the body is too large.
     #[must_use]
     pub fn payload_too_large() -> Self {
@@ -235,6 +246,7 @@ impl From<StoreError> for Error {
             StoreError::Conflict => Self::conflict("Another change was made first"),
             StoreError::AddressTaken => Self::conflict("The email address already belongs to a member"),
             StoreError::LastAdmin => Self::conflict("An account must have at least one active admin"),
+            StoreError::KeyLimitReached => Self::conflict("The account has reached its limit of API keys"),
             StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
             StoreError::Contended | StoreError::TimedOut | StoreError::Unavailable(_) => {
                 Self::unavailable(error)

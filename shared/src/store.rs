@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | account | `ACCOUNT#{account}` | `ACCOUNT` |
 //! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
+//! | number of unrevoked API keys of a type | `ACCOUNT#{account}` | `KEY_COUNT#{live or test}` |
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
 //! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
@@ -31,6 +32,7 @@ mod credential_scan;
 mod dynamodb;
 mod error;
 mod idempotency_records;
+mod key_counts;
 mod keys;
 mod login_attempts;
 mod member_credentials;

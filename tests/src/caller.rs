@@ -114,7 +114,9 @@ impl Caller {
                 json!({"name": "A", "email": self.unused_addresses[1], "password": PASSWORD})
             }
             "suspend_account" | "restore_account" => json!({"account_id": account_id}),
-            "set_limits" => json!({"account_id": account_id, "requests_per_minute": null}),
+            "set_limits" => {
+                json!({"account_id": account_id, "requests_per_minute": null, "sessions_per_member": null})
+            }
             "end_restored_credentials" => {
                 let key = json!({"account_id": account_id, "key_id": self.key});
                 json!({"created_before": null, "keys": [key]})

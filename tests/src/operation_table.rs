@@ -27,13 +27,13 @@ const TABLE: &str = "
     DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
-    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     4+12    3+11   1      201    yes
-    POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+6     2+0    1      200    no
+    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+14    4+13   1      201    yes
+    POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+8     2+0    1      200    no
     GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     5+10    4+9    1      200    yes
     POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     5+10    4+9    1      200    yes
     POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
-    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+6     3+7    1      204    yes
+    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+8     3+9    1      204    yes
     GET      /v1/api-keys/{key_id}/usage    ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no
     POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+1     2+2    0      201    yes
@@ -54,14 +54,14 @@ const TABLE: &str = "
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
-    POST     /v1/credentials/revoke         -                           1+6     -      1      202    no
+    POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
     POST     /v1/auth/login                 -                           5+13    -      1      200+1  no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200+1  no
     operator restore_account                -                           0+4     -      1      200+1  no
-    operator set_limits                     -                           0+4     -      1      200+1  no
+    operator set_limits                     -                           1+8     -      1      200+1  no
     operator enable_password                -                           1+4     -      1      200+1  no
-    operator end_restored_credentials       -                           0+4     -      1      200    no
+    operator end_restored_credentials       -                           1+8     -      1      200    no
 ";
 
 /// The number of lines before the first row.

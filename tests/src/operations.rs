@@ -20,6 +20,7 @@ pub mod documented_examples;
 pub mod health;
 pub mod idempotency;
 pub mod idle_keys;
+pub mod key_limits;
 pub mod login;
 pub mod login_throttling;
 pub mod logout;

@@ -28,7 +28,8 @@ use shared::{
         scope::{ProjectScope, Scope},
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function, lookup::own_account},
+    runtime::{app::App, function::Function},
+    store::StoreError,
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -37,7 +38,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "createApiKey",
     summary: "Create an API key",
-    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys whose scope is within its own, and a test key can only create test keys.",
+    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys whose scope is within its own, and a test key can only create test keys. An account has a limit of unrevoked keys of each type.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[http::idempotency::PARAMETER],
@@ -57,7 +58,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         (403, "The caller may not create API keys, or the new key would exceed the caller."),
         (
             409,
-            "Another request with the same `Idempotency-Key` is in progress, the account was changed during the request, or the caller's credential became invalid during the request.",
+            "The account has reached its limit of unrevoked keys of this type, another request with the same `Idempotency-Key` is in progress, the account was changed during the request, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -112,11 +113,17 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
+    let limit = account.limits.keys.of(environment, app.key_limits()?);
+    let count = app.store.number_of_keys(account.id, environment).await?;
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
     // After the replay, because the request may be the retry of one that created a key whose expiry has passed since then.
     check_expiry(now)?;
+    // The write checks this again.
+    if count >= u64::from(limit) {
+        return Err(Error::key_limit_reached(environment, limit));
+    }
 
     let account_id = creator.account_id();
     let id = KeyId::new(&app.clock, &app.random);
@@ -152,6 +159,11 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     .with_restriction_names();
     let record = ApiKeyView::new(key.clone(), &account.policy, now);
     let result = idempotency.result(StatusCode::CREATED, &record, now);
-    app.store.create_key(&key, &account, &creator, &audit_context, result.as_ref()).await?;
+    let created =
+        app.store.create_key(&key, &account, limit, &creator, &audit_context, result.as_ref()).await;
+    created.map_err(|error| match error {
+        StoreError::KeyLimitReached => Error::key_limit_reached(environment, limit),
+        error => error.into(),
+    })?;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -83,9 +82,6 @@ async fn revoke_one(app: &App, principal: &Principal, request: &Request) -> Resu
 /// The number of keys that one request revokes at most.
 const MAX_KEYS: usize = 100;
 
-/// The number of keys that a request revokes at the same time. At 50 ms for each transaction, [`MAX_KEYS`] take half a second.
-const CONCURRENT_REVOCATIONS: usize = 10;
-
 /// The keys to revoke. Exactly one of the fields must be set.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(transform = without_defaults, extend("minProperties" = 1, "maxProperties" = 1))]
@@ -159,12 +155,7 @@ async fn revoke_by_id(
         }
     }
     let keys = app.store.keys_by_id(principal.account_id(), &unique).await?;
-    stream::iter(keys.iter().filter(|key| !key.is_revoked()))
-        .map(Ok)
-        .try_for_each_concurrent(CONCURRENT_REVOCATIONS, async |key| {
-            app.store.revoke_key(key, principal, &request.audit_context(app)).await
-        })
-        .await?;
+    app.store.revoke_keys(&keys, principal, || request.audit_context(app)).await?;
     unique.retain(|id| keys.iter().any(|key| key.id == *id));
     Ok(Revocation { revoked: unique, more: false })
 }
@@ -176,14 +167,17 @@ async fn revoke_by_creator(
     member: UserId,
 ) -> Result<Revocation, Error> {
     let account_id = principal.account_id();
-    let keys = app.store.unrevoked_keys_of_member(account_id, member, MAX_KEYS).await?;
-    stream::iter(&keys)
-        .map(Ok)
-        .try_for_each_concurrent(CONCURRENT_REVOCATIONS, async |key| {
-            app.store.revoke_key_of_member(member, *key, principal, &request.audit_context(app)).await
-        })
-        .await?;
+    let ids = app.store.unrevoked_keys_of_member(account_id, member, MAX_KEYS).await?;
+    let keys = if ids.is_empty() { Vec::new() } else { app.store.keys_by_id(account_id, &ids).await? };
+    app.store.revoke_keys(&keys, principal, || request.audit_context(app)).await?;
+    for id in &ids {
+        // Revoking a key removes it from the keys of the member. Those that were not are left from a revocation by a previous
+        // version of the service.
+        if !keys.iter().any(|key| key.id == *id && !key.is_revoked()) {
+            app.store.forget_key_of_member(account_id, member, *id).await?;
+        }
+    }
     // Read again, because a key may have created another one before it was revoked.
     let more = !app.store.unrevoked_keys_of_member(account_id, member, 1).await?.is_empty();
-    Ok(Revocation { revoked: keys, more })
+    Ok(Revocation { revoked: ids, more })
 }

@@ -3,7 +3,7 @@
 
 mod restored_credentials;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use shared::{
     credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
-    http::{json, openapi::Operation},
+    http::{json, openapi::Operation, patch::present},
     model::{
-        account::{Account, AccountLimits, AccountStatus},
+        account::{Account, AccountLimits, AccountStatus, KeyLimits},
         account_policy::AccountPolicy,
         audit_event::AuditContext,
         member::{Member, MemberStatus},
@@ -56,7 +56,8 @@ enum Command {
     /// counts as recognized from now on.
     #[serde(rename = "enable_password")]
     EnablePassword(TargetPassword),
-    /// Sets the rate limits of the account's keys or resets them to the default, from the next request on.
+    /// Sets the rate limits of the account's keys and the limits on the numbers of keys and sessions, or resets them to the
+    /// default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
     /// Ends the credentials that a restore of the table made valid again.
@@ -102,12 +103,29 @@ struct TargetPassword {
     source_ip: Option<IpAddr>,
 }
 
+/// A limit that is left out stays as it is. Null is the default limit.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "null and a field that is left out differ")]
 struct NewLimits {
     account_id: AccountId,
-    #[serde(deserialize_with = "Option::deserialize")]
-    requests_per_minute: Option<Quotas>,
+    #[serde(default, deserialize_with = "present")]
+    requests_per_minute: Option<Option<Quotas>>,
+    /// Also makes the service count the account's keys again.
+    #[serde(default, deserialize_with = "present")]
+    keys: Option<NewKeyLimits>,
+    #[serde(default, deserialize_with = "present")]
+    sessions_per_member: Option<Option<NonZeroU32>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "null and a field that is left out differ")]
+struct NewKeyLimits {
+    #[serde(default, deserialize_with = "present")]
+    live: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "present")]
+    test: Option<Option<u32>>,
 }
 
 /// The result of a command.
@@ -118,8 +136,13 @@ pub enum CommandResult {
     Member { account_id: AccountId, user_id: UserId },
     /// The new status of the account.
     Status { account_id: AccountId, status: AccountStatus },
-    /// The new rate limits of the account's keys, or `None` for the default.
-    Limits { account_id: AccountId, requests_per_minute: Option<Quotas> },
+    /// All limits of the account. `None` is the default limit.
+    Limits {
+        account_id: AccountId,
+        requests_per_minute: Option<Quotas>,
+        keys: KeyLimits,
+        sessions_per_member: Option<NonZeroU32>,
+    },
     /// The credentials that were ended after a restore.
     EndedCredentials {
         /// The number of named keys that are revoked now, plus the number of keys that the scan revoked.
@@ -228,11 +251,23 @@ async fn set_status(
     Ok(CommandResult::Status { account_id, status })
 }
 
-async fn set_limits(
-    app: &App,
-    NewLimits { account_id, requests_per_minute }: NewLimits,
-    audit_context: &AuditContext,
-) -> Result<CommandResult, Error> {
-    app.store.set_account_quotas(account_id, requests_per_minute, audit_context).await?;
-    Ok(CommandResult::Limits { account_id, requests_per_minute })
+async fn set_limits(app: &App, new: NewLimits, audit_context: &AuditContext) -> Result<CommandResult, Error> {
+    let NewLimits { account_id, requests_per_minute, keys: new_keys, sessions_per_member } = new;
+    if requests_per_minute.is_none() && new_keys.is_none() && sessions_per_member.is_none() {
+        return Err(Error::bad_field(
+            "requests_per_minute",
+            "is required, or `keys` or `sessions_per_member`",
+        ));
+    }
+    let before = app.store.account(account_id).await?.ok_or_else(Error::not_found)?;
+    let requests_per_minute = requests_per_minute.unwrap_or(before.quotas);
+    let mut keys = before.limits.keys;
+    if let Some(NewKeyLimits { live, test }) = new_keys {
+        keys = KeyLimits { live: live.unwrap_or(keys.live), test: test.unwrap_or(keys.test) };
+    }
+    let sessions_per_member = sessions_per_member.unwrap_or(before.limits.sessions_per_member);
+    let limits = AccountLimits { keys, sessions_per_member };
+    let counts_keys = new_keys.is_some();
+    app.store.set_account_limits(&before, requests_per_minute, limits, counts_keys, audit_context).await?;
+    Ok(CommandResult::Limits { account_id, requests_per_minute, keys, sessions_per_member })
 }

@@ -12,7 +12,7 @@ use shared::{
         timestamp::Timestamp,
     },
     runtime::app::App,
-    store::{ScanPosition, StoreError, StoredCredential},
+    store::{ScanPosition, StoredCredential},
 };
 
 use crate::CommandResult;
@@ -68,11 +68,12 @@ impl RestoredCredentials {
         let (mut revoked_keys, mut unknown_keys) = (0, Vec::new());
         for NamedKey { account_id, key_id } in self.keys {
             let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
-            match app.store.revoke_key_as_operator(account_id, key_id, &audit_context).await {
-                Ok(()) => revoked_keys += 1,
-                Err(StoreError::NotFound) => unknown_keys.push(key_id),
-                Err(error) => return Err(error.into()),
-            }
+            let Some(key) = app.store.key(account_id, key_id).await? else {
+                unknown_keys.push(key_id);
+                continue;
+            };
+            app.store.revoke_key_as_operator(&key, &audit_context).await?;
+            revoked_keys += 1;
         }
         let ended = match scan {
             Some(scan) => scan.run(app, request_id, after, started).await?,
@@ -164,7 +165,7 @@ impl Scan {
         let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
         match credential {
             StoredCredential::ApiKey(key) if self.all_keys && !key.is_revoked() => {
-                app.store.revoke_key_as_operator(key.account_id, key.id, &audit_context).await?;
+                app.store.revoke_key_as_operator(key, &audit_context).await?;
                 ended.keys += 1;
             }
             StoredCredential::Session(session) if !session.has_expired(audit_context.at) => {

@@ -10,7 +10,7 @@ use crate::{
         account_policy::{AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange},
         restrictions::Restrictions,
     },
-    primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
+    primitives::{environment::Environment, id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +53,33 @@ pub struct AccountLimits {
     pub sessions_per_member: Option<NonZeroU32>,
 }
 
-/// The maximum number of unrevoked keys of each type. `None` is the default limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The maximum numbers of unrevoked keys, by type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyLimits {
+    /// The maximum number of live keys. Null means the default limit.
     #[serde(default)]
     pub live: Option<u32>,
+    /// The maximum number of test keys. Null means the default limit.
     #[serde(default)]
     pub test: Option<u32>,
+}
+
+/// The limits that apply where an account has none of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultKeyLimits {
+    pub live: u32,
+    pub test: u32,
+}
+
+impl KeyLimits {
+    /// Returns the maximum number of unrevoked keys of this type.
+    #[must_use]
+    pub fn of(self, environment: Environment, default: DefaultKeyLimits) -> u32 {
+        match environment {
+            Environment::Live => self.live.unwrap_or(default.live),
+            Environment::Test => self.test.unwrap_or(default.test),
+        }
+    }
 }
 
 impl AccountLimits {

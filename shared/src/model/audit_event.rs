@@ -1,10 +1,12 @@
 //! The audit trail: each change in an account, with its actor, its time and its request.
 
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{account_policy::PolicySettings, member::MemberStatus},
+    model::{account::KeyLimits, account_policy::PolicySettings, member::MemberStatus},
     primitives::{
         allowed_ips::Networks,
         clock::Clock,
@@ -67,9 +69,18 @@ pub enum Action {
     /// The account was restored. Its API keys are accepted again, and its members can log in.
     #[serde(rename = "account.restored")]
     AccountRestored,
-    /// The rate limits of the account's API keys were changed. Null means the default limits.
+    /// The limits of the account were changed. The event contains all of them. Null means the default limit.
     #[serde(rename = "account.limits_changed")]
-    AccountLimitsChanged { requests_per_minute: Option<Quotas> },
+    AccountLimitsChanged {
+        /// The rate limits of the account's API keys.
+        requests_per_minute: Option<Quotas>,
+        /// The maximum numbers of unrevoked API keys.
+        #[serde(default)]
+        keys: KeyLimits,
+        /// The maximum number of sessions of each member.
+        #[serde(default)]
+        sessions_per_member: Option<NonZeroU32>,
+    },
     /// The name or the policy of the account was changed. The event contains the new values.
     #[serde(rename = "account.changed")]
     AccountChanged { name: Name, policy: PolicySettings },

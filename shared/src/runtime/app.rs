@@ -10,6 +10,7 @@ use crate::{
         token_mac::{ShortTokenMacKey, TokenMacKey},
     },
     error::Error,
+    model::account::DefaultKeyLimits,
     primitives::{clock::Clock, origin::Origin, quota::Quotas, random::Random},
     runtime::{
         aws::Aws,
@@ -33,6 +34,7 @@ pub struct App {
     /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
+    key_limits: Option<DefaultKeyLimits>,
     peppers: Option<PepperSource>,
     token_mac_key: Option<TokenMacKey>,
 }
@@ -81,7 +83,7 @@ impl App {
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = error_chain(&error), "the warming read failed");
         }
-        let Config { function_name, stack_name, allowed_origin, quotas, .. } = config;
+        let Config { function_name, stack_name, allowed_origin, quotas, key_limits, .. } = config;
         let (peppers, token_mac_key) = (peppers?, token_mac_key?);
         Ok(Self {
             function_name,
@@ -91,6 +93,7 @@ impl App {
             random,
             allowed_origin,
             quotas,
+            key_limits,
             peppers,
             token_mac_key,
         })
@@ -145,6 +148,14 @@ impl App {
     /// If the template gives this function no quotas.
     pub fn quotas(&self) -> Result<Quotas, Error> {
         self.quotas.ok_or_else(|| Error::internal("the template gives this function no quotas"))
+    }
+
+    /// Returns the maximum numbers of keys of an account that has no limits of its own.
+    ///
+    /// # Errors
+    /// If the template gives this function no limits.
+    pub fn key_limits(&self) -> Result<DefaultKeyLimits, Error> {
+        self.key_limits.ok_or_else(|| Error::internal("the template gives this function no limits of keys"))
     }
 
     fn pepper_source(&self) -> Result<&PepperSource, Error> {

@@ -4,9 +4,12 @@ use std::num::NonZeroU32;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::primitives::{
-    origin::Origin,
-    quota::{Quota, Quotas},
+use crate::{
+    model::account::DefaultKeyLimits,
+    primitives::{
+        origin::Origin,
+        quota::{Quota, Quotas},
+    },
 };
 
 /// The configuration that Lambda and the template pass to a function in environment variables.
@@ -30,6 +33,9 @@ pub struct Config {
     /// `LIVE_REQUESTS_PER_MINUTE` and `TEST_REQUESTS_PER_MINUTE`: the quotas of API keys. Set for the function that counts
     /// requests.
     pub quotas: Option<Quotas>,
+    /// `LIVE_KEYS_PER_ACCOUNT` and `TEST_KEYS_PER_ACCOUNT`: the maximum numbers of unrevoked API keys of an account. Set for the
+    /// function that creates keys.
+    pub key_limits: Option<DefaultKeyLimits>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
     /// every level.
     pub log_level: LevelFilter,
@@ -47,6 +53,11 @@ pub enum ConfigError {
         "the environment variables LIVE_REQUESTS_PER_MINUTE and TEST_REQUESTS_PER_MINUTE must both be integers of at least 1"
     )]
     Quotas,
+    /// A limit of the number of keys is malformed, or only one of the two is set.
+    #[error(
+        "the environment variables LIVE_KEYS_PER_ACCOUNT and TEST_KEYS_PER_ACCOUNT must both be integers of at least 0"
+    )]
+    KeyLimits,
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
     #[error("the environment variable LOG_LEVEL is not one of error, warn, info, debug")]
@@ -80,6 +91,7 @@ impl Config {
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,
+            key_limits: key_limits(lookup("LIVE_KEYS_PER_ACCOUNT"), lookup("TEST_KEYS_PER_ACCOUNT"))?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
     }
@@ -94,6 +106,15 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
     }
 }
 
+fn key_limits(live: Option<String>, test: Option<String>) -> Result<Option<DefaultKeyLimits>, ConfigError> {
+    let limit = |text: String| text.parse().map_err(|_| ConfigError::KeyLimits);
+    match (live, test) {
+        (None, None) => Ok(None),
+        (Some(live), Some(test)) => Ok(Some(DefaultKeyLimits { live: limit(live)?, test: limit(test)? })),
+        _ => Err(ConfigError::KeyLimits),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -105,6 +126,18 @@ pub(crate) mod tests {
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
             other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
+    }
+
+    #[test]
+    fn limits_of_keys_are_both_present_or_both_absent() {
+        const LIVE: &str = "LIVE_KEYS_PER_ACCOUNT";
+        const TEST: &str = "TEST_KEYS_PER_ACCOUNT";
+        assert_eq!(config(&[]).unwrap().key_limits, None);
+        let limits = Some(DefaultKeyLimits { live: 500, test: 0 });
+        assert_eq!(config(&[(LIVE, "500"), (TEST, "0")]).unwrap().key_limits, limits);
+        for incomplete in [&[(LIVE, "500")][..], &[(TEST, "20")], &[(LIVE, "500"), (TEST, "-1")]] {
+            assert!(matches!(config(incomplete), Err(ConfigError::KeyLimits)), "{incomplete:?}");
+        }
     }
 
     #[test]

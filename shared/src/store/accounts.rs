@@ -4,12 +4,12 @@ use crate::{
     authorization::principal::Principal,
     credentials::password::PasswordHash,
     model::{
-        account::{Account, AccountStatus},
+        account::{Account, AccountLimits, AccountStatus},
         account_policy::AccountPolicy,
         audit_event::{Action, Actor, AuditContext},
         member::Member,
     },
-    primitives::{id::AccountId, quota::Quotas},
+    primitives::{environment::Environment, id::AccountId, quota::Quotas},
     store::{
         Store,
         audit_events::event_write,
@@ -19,6 +19,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
+        key_counts::reset_count,
         members::new_member_writes,
         preconditions::{credential_still_authorized, if_account_active, with_revision},
     },
@@ -130,24 +131,35 @@ impl Store {
         }
     }
 
-    /// Sets the quotas of an account's API keys. With `None`, the default quotas apply again.
+    /// Replaces the quotas and the limits of `before` on behalf of the operator. With `counts_keys`, the account's keys are counted
+    /// again before the next one is created.
     ///
     /// # Errors
-    /// If the account does not exist, or the write fails.
-    pub async fn set_account_quotas(
+    /// If the account's limits or policy have changed since `before` was read, the account does not exist, or the write fails.
+    pub async fn set_account_limits(
         &self,
-        account: AccountId,
+        before: &Account,
         quotas: Option<Quotas>,
+        limits: AccountLimits,
+        counts_keys: bool,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let update = Write::update(Key::account(account), "SET #quotas = :quotas")
-            .if_exists()
+        let update = Write::update(Key::account(before.id), "SET #quotas = :quotas, #limits = :limits")
+            .condition("attribute_exists(pk)", || StoreError::Conflict)
             .name("#quotas", "quotas")
-            .value(":quotas", quotas)?;
-        let update = with_next_revision(update)?;
-        let action = Action::AccountLimitsChanged { requests_per_minute: quotas };
-        let event = event_write(account, Actor::Operator, action, audit_context)?;
-        self.table.transact(vec![update, event]).await
+            .name("#limits", "limits")
+            .value(":quotas", quotas)?
+            .value(":limits", limits)?;
+        let update = with_revision(with_next_revision(update)?, before.revision)?;
+        let AccountLimits { keys, sessions_per_member } = limits;
+        let action = Action::AccountLimitsChanged { requests_per_minute: quotas, keys, sessions_per_member };
+        let mut writes = vec![update, event_write(before.id, Actor::Operator, action, audit_context)?];
+        if counts_keys {
+            for environment in Environment::ALL {
+                writes.push(reset_count(before.id, environment)?);
+            }
+        }
+        self.table.transact(writes).await
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
         },
         error::StoreError,
         idempotency_records::result_write,
+        key_counts::{counted_creation, counted_revocations},
         keys::{self, account_partition, member_partition},
         preconditions::{account_still_active, still_authorized, still_authorized_under, with_revision},
         usage::{day_write, with_usage},
@@ -45,6 +46,10 @@ use crate::{
 
 /// The attribute that contains a key's [`ReplacedSecret`].
 const REPLACED_SECRET: &str = "replaced_secret";
+
+/// The number of keys that one transaction revokes. A transaction has at most 100 writes, and the more keys it changes, the more
+/// likely it conflicts with the use of one of them.
+const KEYS_PER_TRANSACTION: usize = 10;
 
 /// How long the reservation of a quota is retried. After a second, the authorizer lets the request pass uncounted. The retries
 /// end earlier, so that contention leads to a 429 instead.
@@ -68,15 +73,17 @@ struct MemberKey {
 }
 
 impl Store {
-    /// Creates an API key in `account` on behalf of `creator` and stores the idempotency record.
+    /// Creates an API key in `account`, which must have fewer than `limit` unrevoked keys of that type, on behalf of `creator`, and
+    /// stores the idempotency record.
     ///
     /// # Errors
     /// If a request with the same idempotency key was made first, the creator is no longer authorized, the account's limits or
-    /// policy have changed since `account` was read, or the write fails.
+    /// policy have changed since `account` was read, the limit is reached, or the write fails.
     pub async fn create_key(
         &self,
         key: &ApiKey,
         account: &Account,
+        limit: u32,
         creator: &Principal,
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
@@ -99,6 +106,8 @@ impl Store {
         }
         writes.extend(still_authorized_under(account, creator, audit_context.at)?);
         writes.extend(idempotency.map(result_write).transpose()?);
+        // The last write: if several conditions fail, the result is the error of the first one.
+        writes.push(counted_creation(key.account_id, key.environment, limit)?);
         self.table.transact(writes).await
     }
 
@@ -253,16 +262,7 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let reason = EndReason::Requested;
-        self.revoke(
-            key.account_id,
-            key.id,
-            key.originating_member,
-            Some(caller.into()),
-            reason,
-            audit_context,
-        )
-        .await
+        self.revoke(key, Some(caller.into()), EndReason::Requested, audit_context).await
     }
 
     /// Revokes an API key, because somebody reported one of its secrets as leaked. A key that is already revoked stays as it is.
@@ -275,8 +275,7 @@ impl Store {
         key: &ApiKey,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let reason = EndReason::Reported;
-        match self.revoke(key.account_id, key.id, key.originating_member, None, reason, audit_context).await {
+        match self.revoke(key, None, EndReason::Reported, audit_context).await {
             Ok(()) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -285,14 +284,13 @@ impl Store {
     /// Revokes an API key on behalf of the operator. A key that is already revoked stays as it is.
     ///
     /// # Errors
-    /// If the key does not exist, or the write fails.
+    /// If the write fails.
     pub async fn revoke_key_as_operator(
         &self,
-        account: AccountId,
-        key: KeyId,
+        key: &ApiKey,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.revoke(account, key, None, Some(Actor::Operator), EndReason::Requested, audit_context).await
+        self.revoke(key, Some(Actor::Operator), EndReason::Requested, audit_context).await
     }
 
     /// Loads those of the API keys `ids` that exist, in any order. There must be at most 100 ids, without duplicates.
@@ -321,70 +319,67 @@ impl Store {
         Ok(entries.entities.into_iter().map(|entry| entry.key_id).collect())
     }
 
-    /// Revokes an API key that originates from `member`, on behalf of `caller`. A key that is already revoked stays as it is. In
-    /// any case, [`unrevoked_keys_of_member`](Self::unrevoked_keys_of_member) does not return it any more.
+    /// Revokes API keys of one account on behalf of `caller`. Those that are already revoked stay as they are. `audit_context`
+    /// returns the context of one revocation.
+    ///
+    /// # Errors
+    /// If a write fails. Some of the keys may then be revoked.
+    pub async fn revoke_keys(
+        &self,
+        keys: &[ApiKey],
+        caller: &Principal,
+        audit_context: impl Fn() -> AuditContext,
+    ) -> Result<(), StoreError> {
+        let (actor, reason) = (Some(caller.into()), EndReason::Requested);
+        let active: Vec<_> = keys.iter().filter(|key| !key.is_revoked()).collect();
+        // Several in one transaction, because all revocations change the same number of keys and would conflict.
+        for keys in active.chunks(KEYS_PER_TRANSACTION) {
+            let mut writes = Vec::new();
+            for key in keys {
+                writes.extend(revocation(key, actor, reason, &audit_context())?);
+            }
+            writes.extend(counted_revocations(keys)?);
+            match self.table.transact(writes).await {
+                // One of them was revoked in the meantime.
+                Err(StoreError::Conflict) => {
+                    for key in keys {
+                        self.revoke(key, actor, reason, &audit_context()).await?;
+                    }
+                }
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the entry that says that the API key `key` originates from `member`. Revoking the key removes it, too.
     ///
     /// # Errors
     /// If the write fails.
-    pub async fn revoke_key_of_member(
-        &self,
-        member: UserId,
-        key: KeyId,
-        caller: &Principal,
-        audit_context: &AuditContext,
-    ) -> Result<(), StoreError> {
-        let account = caller.account_id();
-        let (actor, reason) = (Some(caller.into()), EndReason::Requested);
-        match self.revoke_active(account, key, Some(member), actor, reason, audit_context).await {
-            // The operator, or a previous version of the service, revoked the key and left the entry.
-            Err(StoreError::Conflict | StoreError::NotFound) => {
-                self.table.write(Write::delete(Key::member_key(account, member, key))).await.map(drop)
-            }
-            result => result,
-        }
-    }
-
-    async fn revoke(
+    pub async fn forget_key_of_member(
         &self,
         account: AccountId,
+        member: UserId,
         key: KeyId,
-        originating_member: Option<UserId>,
+    ) -> Result<(), StoreError> {
+        self.table.write(Write::delete(Key::member_key(account, member, key))).await.map(drop)
+    }
+
+    /// Revokes an API key. A key that is already revoked stays as it is.
+    async fn revoke(
+        &self,
+        key: &ApiKey,
         actor: Option<Actor>,
         reason: EndReason,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        match self.revoke_active(account, key, originating_member, actor, reason, audit_context).await {
+        let mut writes = revocation(key, actor, reason, audit_context)?;
+        writes.extend(counted_revocations(&[key])?);
+        match self.table.transact(writes).await {
             // The condition fails for a key that exists only if the key is already revoked.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Revokes an API key, and removes the entry of its originating member.
-    ///
-    /// # Errors
-    /// `Conflict` if the key is already revoked, `NotFound` if it does not exist, and other errors if the write fails.
-    async fn revoke_active(
-        &self,
-        account: AccountId,
-        key: KeyId,
-        originating_member: Option<UserId>,
-        actor: Option<Actor>,
-        reason: EndReason,
-        audit_context: &AuditContext,
-    ) -> Result<(), StoreError> {
-        let update = Write::update(Key::api_key(account, key), "SET #state = :revoked")
-            .condition_with_item("#state.#status = :active", |stored| {
-                if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
-            })
-            .name("#state", "state")
-            .name("#status", "status")
-            .value(":active", "active")?
-            .value(":revoked", KeyState::Revoked)?;
-        let revoked = Action::KeyRevoked { key_id: key, reason };
-        let event = change_write(account, actor, revoked, audit_context)?;
-        let entry = originating_member.map(|member| Write::delete(Key::member_key(account, member, key)));
-        self.table.transact([Some(update), Some(event), entry].into_iter().flatten().collect()).await
     }
 
     /// Reserves a batch of the key's quota, or the rest of the quota if that is less, and records the use of the key with the same
@@ -504,6 +499,28 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Returns the writes that revoke an API key, without the one that decrements the number of keys. They fail with `Conflict` if the
+/// key is already revoked, and with `NotFound` if it does not exist.
+fn revocation(
+    key: &ApiKey,
+    actor: Option<Actor>,
+    reason: EndReason,
+    audit_context: &AuditContext,
+) -> Result<Vec<Write>, StoreError> {
+    let ApiKey { id, account_id, originating_member, .. } = *key;
+    let update = Write::update(Key::api_key(account_id, id), "SET #state = :revoked")
+        .condition_with_item("#state.#status = :active", |stored| {
+            if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
+        })
+        .name("#state", "state")
+        .name("#status", "status")
+        .value(":active", "active")?
+        .value(":revoked", KeyState::Revoked)?;
+    let event = change_write(account_id, actor, Action::KeyRevoked { key_id: id, reason }, audit_context)?;
+    let entry = originating_member.map(|member| Write::delete(Key::member_key(account_id, member, id)));
+    Ok([update, event].into_iter().chain(entry).collect())
 }
 
 /// Returns the counter in a key's item after a reservation.

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// The change would leave the account without an active admin.
     #[error("the account would have no active admin")]
     LastAdmin,
+    /// The account has reached its limit of unrevoked API keys of a type.
+    #[error("the account has reached its limit of API keys")]
+    KeyLimitReached,
     /// There were too many login attempts.
     #[error("too many login attempts")]
     Throttled {

@@ -31,6 +31,10 @@ impl Key {
         API_KEYS.key(account_partition(account), key)
     }
 
+    pub fn key_count(account: AccountId, environment: Environment) -> Self {
+        Self { pk: account_partition(account), sk: format!("KEY_COUNT#{}", environment.as_str()) }
+    }
+
     pub fn member(account: AccountId, user: UserId) -> Self {
         MEMBERS.key(account_partition(account), user)
     }

@@ -37,6 +37,8 @@ type Costs = BTreeMap<(String, &'static str), Cost>;
 async fn more_items_do_not_raise_the_cost_of_any_operation() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
+    let limits = json!({"account_id": account.id, "keys": {"live": 20_000}});
+    service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
     let samples = Samples::read(&service, &account).await;
     samples.multiply(&service, &dynamodb, 10).await;
     let few = costs(&service, &dynamodb, &account).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -142,11 +143,11 @@ async fn many_keys_of_a_creator_are_revoked_in_several_requests() {
 }
 
 #[tokio::test]
-async fn request_reads_once_and_writes_each_key_once() {
+async fn request_reads_once_and_revokes_ten_keys_with_each_transaction() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let mut ids = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..23 {
         ids.push(text(&service.key(&account.session, json!({})).await.1, "id").to_owned());
     }
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
@@ -157,18 +158,18 @@ async fn request_reads_once_and_writes_each_key_once() {
     };
     let transactions = |count: usize| vec!["TransactWriteItems"; count];
     calls();
-    by_ids(&service, &account.session, &ids[..3]).await;
-    assert_eq!(calls(), [vec!["BatchGetItem"; 2], transactions(3)].concat());
-    by_ids(&service, &account.session, &ids[..3]).await;
+    by_ids(&service, &account.session, &ids[..12]).await;
+    assert_eq!(calls(), [vec!["BatchGetItem"; 2], transactions(2)].concat());
+    by_ids(&service, &account.session, &ids[..12]).await;
     assert_eq!(calls(), ["BatchGetItem"; 2]);
     by_creator(&service, &account.session, &account.user_id).await;
-    assert_eq!(calls(), [vec!["BatchGetItem", "Query", "Query"], transactions(3)].concat());
+    assert_eq!(calls(), [vec!["BatchGetItem", "BatchGetItem", "Query", "Query"], transactions(2)].concat());
     by_creator(&service, &account.session, &account.user_id).await;
     assert_eq!(calls(), ["BatchGetItem", "Query", "Query"]);
 }
 
 #[tokio::test]
-async fn key_that_the_operator_revoked_does_not_stay_listed_for_its_creator() {
+async fn key_that_the_operator_revoked_is_not_listed_for_its_creator() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (_, key) = service.key(&account.session, json!({})).await;
@@ -176,6 +177,24 @@ async fn key_that_the_operator_revoked_does_not_stay_listed_for_its_creator() {
     let keys = json!([{"account_id": account.id, "key_id": id}]);
     let command = json!({"end_restored_credentials": {"created_before": null, "keys": keys}});
     service.operate(command).await.expect("the key is revoked");
+    assert_eq!(by_creator(&service, &account.session, &account.user_id).await, [Vec::<String>::new()]);
+    assert_eq!(revocations(&service, &account).await, [id]);
+}
+
+#[tokio::test]
+async fn entry_that_the_previous_version_left_is_removed() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, key) = service.key(&account.session, json!({})).await;
+    let id = text(&key, "id");
+    let partition = AttributeValue::S(format!("ACCOUNT#{}#USER#{}", account.id, account.user_id));
+    let entry = AttributeValue::S(format!("MEMBER_KEY#{id}"));
+    let items = service.items().await;
+    let entry = items.into_iter().find(|item| item["pk"] == partition && item["sk"] == entry);
+    service.delete(&key_path(&key), &account.session).await.expect(204);
+    let table = service.gateway.table("Table").expect("the table");
+    let put = service.gateway.dynamodb().put_item().table_name(table).set_item(entry);
+    put.send().await.expect("the entry is stored");
     assert_eq!(by_creator(&service, &account.session, &account.user_id).await, [[id]]);
     assert_eq!(by_creator(&service, &account.session, &account.user_id).await, [Vec::<String>::new()]);
     assert_eq!(revocations(&service, &account).await, [id]);
@@ -203,13 +222,13 @@ async fn failure_half_way_returns_503_and_a_repetition_completes() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     let mut keys = Vec::new();
-    for _ in 0..15 {
+    for _ in 0..60 {
         keys.push(service.key(&account.session, json!({})).await);
     }
     let ids: Vec<_> = keys.iter().map(|(_, key)| text(key, "id")).collect();
-    for body in [json!({"ids": ids[..8]}), json!({"created_by": account.user_id})] {
+    for body in [json!({"ids": ids[..25]}), json!({"created_by": account.user_id})] {
         let fault = Fault::Error(StatusCode::BAD_REQUEST, "AccessDeniedException");
-        dynamodb.inject_at(fault, Some("TransactWriteItems"), 3..usize::MAX);
+        dynamodb.inject_at(fault, Some("TransactWriteItems"), 2..usize::MAX);
         let response = service.post(PATH, &account.session, body.clone()).await;
         response.assert_error(503, "UNAVAILABLE");
         dynamodb.recover();

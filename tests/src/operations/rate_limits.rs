@@ -22,7 +22,11 @@ async fn limit(service: &Service, account: &Account, live: u32) {
     let limits = json!({"live": live, "test": live / 2});
     let command = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
     let result = service.operate(command).await.expect("the limits are set");
-    assert_eq!(result, json!({"account_id": account.id, "requests_per_minute": limits}));
+    let keys = json!({"live": null, "test": null});
+    let expected = json!({
+        "account_id": account.id, "requests_per_minute": limits, "keys": keys, "sessions_per_member": null
+    });
+    assert_eq!(result, expected);
 }
 
 async fn start(live: u32) -> (OwnService, Account) {

@@ -532,7 +532,8 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
         json!({"suspend_account": {"account_id": changed[0]}}),
         json!({"suspend_account": {"account_id": changed[1]}}),
         json!({"end_restored_credentials": {"created_before": created_before}}),
-        json!({"set_limits": command}),
+        json!({"set_limits": {"account_id": quiet.id, "requests_per_minute": limits,
+            "keys": {"live": null, "test": null}, "sessions_per_member": null}}),
     ];
     assert_eq!(lines, expected);
 

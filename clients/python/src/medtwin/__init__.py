@@ -1,6 +1,6 @@
 """Python client for MedTWIN Auth."""
 
-from medtwin.account import Account, AccountLimits, AccountPolicy, AccountStatus, Limits
+from medtwin.account import Account, AccountLimits, AccountPolicy, AccountStatus, KeyLimits, KeysPerAccount, Limits
 from medtwin.api_keys import (
     ApiKey,
     CreatedApiKey,
@@ -72,6 +72,8 @@ __all__ = [
     "Forbidden",
     "InternalError",
     "KeyCaller",
+    "KeyLimits",
+    "KeysPerAccount",
     "KeyStatus",
     "KeyType",
     "Limits",

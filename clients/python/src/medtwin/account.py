@@ -23,6 +23,22 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyLimits:
+    """How many keys that are not revoked an account may have, by key type. None means the default."""
+
+    live: int | None
+    test: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysPerAccount:
+    """How many keys that are not revoked the account may have, by key type."""
+
+    live: int
+    test: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountPolicy:
     """The rules for the members and the API keys of an account."""
 
@@ -42,6 +58,10 @@ class AccountLimits:
 
     requests_per_minute: Limits
     """How many requests per minute each key may send."""
+    keys: KeysPerAccount
+    """How many keys that are not revoked the account may have."""
+    sessions_per_member: int
+    """How many sessions each member may have. A further login ends the oldest one."""
 
 
 @dataclass(frozen=True, kw_only=True)

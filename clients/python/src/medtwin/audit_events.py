@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medtwin import request
-from medtwin.account import AccountPolicy, Limits
+from medtwin.account import AccountPolicy, KeyLimits, Limits
 from medtwin.api_keys import KeyType, Permission, Scope
 from medtwin.endpoint import Resource, Transport, list_endpoint
 from medtwin.request import ApiRequest, Page
@@ -52,6 +52,8 @@ class AuditEvent:
     reason: str | None = None
     requests_per_minute: Limits | None = None
     policy: AccountPolicy | None = None
+    keys: KeyLimits | None = None
+    sessions_per_member: int | None = None
 
 
 class AuditEvents(Resource[Transport]):

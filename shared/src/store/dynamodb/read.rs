@@ -1,6 +1,6 @@
 //! Reads of one item, of several items, and of a page of a list. All are strongly consistent.
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -22,6 +22,9 @@ const MAX_LIST_READS: usize = 4;
 
 /// The factor by which the limit of each query of a page grows. A query returns at most 1 MB in any case.
 const LIST_READ_GROWTH: i32 = 4;
+
+/// The number of items that each query of a count reads at most, so that no query takes as long as the timeout of a call.
+const COUNT_LIMIT: i32 = 500;
 
 impl Table {
     /// Reads one item.
@@ -114,6 +117,44 @@ impl Table {
             .send()
             .await?;
         Ok(response.items.unwrap_or_default())
+    }
+
+    /// Counts the items of `kind` in the partition `pk` for which the condition `filter` holds. Reads all items of that kind, at
+    /// most [`COUNT_LIMIT`] with each query.
+    pub(crate) async fn count(
+        &self,
+        pk: String,
+        kind: ItemKind,
+        filter: &'static str,
+        names: &[(&str, &str)],
+        values: &[(&str, &str)],
+    ) -> Result<u32, StoreError> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .select(Select::Count)
+            .limit(COUNT_LIMIT)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .filter_expression(filter)
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .expression_attribute_values(":prefix", AttributeValue::S(kind.sort_key_prefix.to_owned()));
+        for (placeholder, name) in names {
+            query = query.expression_attribute_names(*placeholder, *name);
+        }
+        for (placeholder, value) in values {
+            query = query.expression_attribute_values(*placeholder, AttributeValue::S((*value).to_owned()));
+        }
+        let mut count = 0;
+        loop {
+            let response = query.clone().send().await?;
+            count += u32::try_from(response.count).map_err(StoreError::malformed)?;
+            if response.last_evaluated_key.is_none() {
+                return Ok(count);
+            }
+            query = query.set_exclusive_start_key(response.last_evaluated_key);
+        }
     }
 
     /// Reads the next part of the whole table after `after`, at most 1 MB. Returns the items for which the condition `filter`
