@@ -42,7 +42,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::Sessions,
     name: "logIn",
     summary: "Log in",
-    description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address.",
+    description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address. A member has a limit of sessions; a login beyond it ends the oldest one.",
     credentials: openapi::Credentials::None,
     id: None,
     parameters: &[],
@@ -184,7 +184,10 @@ async fn log_in(
         ip_address: request.source_ip().and_then(|ip| ip.parse().ok()).map(|ip: IpAddr| ip.to_canonical()),
         restrictions: Restrictions::NONE,
     };
-    app.store.create_session(&session, reservation, audit_context).await.map_err(login_failed_if_removed)?;
+    let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
+    let events = || request.audit_context(app);
+    let created = app.store.create_session(&session, credentials, limit, reservation, events).await;
+    created.map_err(login_failed_if_removed)?;
     Ok((token, session, verified))
 }
 

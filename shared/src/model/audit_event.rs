@@ -170,6 +170,9 @@ pub enum EndReason {
     Requested,
     /// Somebody reported the credential as leaked. The event has no actor.
     Reported,
+    /// The member logged in again with the maximum number of sessions, and this was the oldest. Only a session ends for this
+    /// reason, and the actor is the new session.
+    SessionLimit,
 }
 
 /// Why a login failed.

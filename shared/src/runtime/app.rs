@@ -1,6 +1,6 @@
 //! The state of a function that all its invocations share.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use tracing::warn;
 
@@ -35,6 +35,7 @@ pub struct App {
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
     key_limits: Option<DefaultKeyLimits>,
+    sessions_per_member: Option<NonZeroU32>,
     peppers: Option<PepperSource>,
     token_mac_key: Option<TokenMacKey>,
 }
@@ -83,7 +84,9 @@ impl App {
         if let Err(error) = warmed {
             warn!(target: TARGET, reason = error_chain(&error), "the warming read failed");
         }
-        let Config { function_name, stack_name, allowed_origin, quotas, key_limits, .. } = config;
+        let Config {
+            function_name, stack_name, allowed_origin, quotas, key_limits, sessions_per_member, ..
+        } = config;
         let (peppers, token_mac_key) = (peppers?, token_mac_key?);
         Ok(Self {
             function_name,
@@ -94,6 +97,7 @@ impl App {
             allowed_origin,
             quotas,
             key_limits,
+            sessions_per_member,
             peppers,
             token_mac_key,
         })
@@ -156,6 +160,15 @@ impl App {
     /// If the template gives this function no limits.
     pub fn key_limits(&self) -> Result<DefaultKeyLimits, Error> {
         self.key_limits.ok_or_else(|| Error::internal("the template gives this function no limits of keys"))
+    }
+
+    /// Returns the maximum number of sessions of a member whose account has no limit of its own.
+    ///
+    /// # Errors
+    /// If the template gives this function no limit.
+    pub fn sessions_per_member(&self) -> Result<NonZeroU32, Error> {
+        let missing = || Error::internal("the template gives this function no limit of sessions");
+        self.sessions_per_member.ok_or_else(missing)
     }
 
     fn pepper_source(&self) -> Result<&PepperSource, Error> {

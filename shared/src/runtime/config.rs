@@ -36,6 +36,8 @@ pub struct Config {
     /// `LIVE_KEYS_PER_ACCOUNT` and `TEST_KEYS_PER_ACCOUNT`: the maximum numbers of unrevoked API keys of an account. Set for the
     /// function that creates keys.
     pub key_limits: Option<DefaultKeyLimits>,
+    /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the function that creates sessions.
+    pub sessions_per_member: Option<NonZeroU32>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
     /// every level.
     pub log_level: LevelFilter,
@@ -58,6 +60,8 @@ pub enum ConfigError {
         "the environment variables LIVE_KEYS_PER_ACCOUNT and TEST_KEYS_PER_ACCOUNT must both be integers of at least 0"
     )]
     KeyLimits,
+    #[error("the environment variable SESSIONS_PER_MEMBER is not an integer of at least 1")]
+    SessionsPerMember,
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
     #[error("the environment variable LOG_LEVEL is not one of error, warn, info, debug")]
@@ -92,6 +96,9 @@ impl Config {
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,
             key_limits: key_limits(lookup("LIVE_KEYS_PER_ACCOUNT"), lookup("TEST_KEYS_PER_ACCOUNT"))?,
+            sessions_per_member: lookup("SESSIONS_PER_MEMBER")
+                .map(|limit| limit.parse().map_err(|_| ConfigError::SessionsPerMember))
+                .transpose()?,
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
     }
@@ -126,6 +133,14 @@ pub(crate) mod tests {
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
             other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
+    }
+
+    #[test]
+    fn limit_of_sessions_is_absent_or_at_least_1() {
+        const NAME: &str = "SESSIONS_PER_MEMBER";
+        assert_eq!(config(&[]).unwrap().sessions_per_member, None);
+        assert_eq!(config(&[(NAME, "1")]).unwrap().sessions_per_member, NonZeroU32::new(1));
+        assert!(matches!(config(&[(NAME, "0")]), Err(ConfigError::SessionsPerMember)));
     }
 
     #[test]

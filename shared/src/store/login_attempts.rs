@@ -33,7 +33,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
-        member_credentials::{AddressOwner, Credentials, FAILURES, consecutive_failures},
+        member_credentials::{AddressOwner, Credentials, FAILURES, LOGINS, consecutive_failures},
     },
     telemetry::{error_chain::error_chain, log::TARGET},
 };
@@ -492,6 +492,30 @@ pub(super) fn correct_password_writes(
     user: UserId,
 ) -> Result<Vec<Write>, StoreError> {
     Ok(vec![success_write(reservation)?, reset_failures_write(account, user)?])
+}
+
+/// Returns the writes that mark an attempt as successful and count a new session of the member. They fail with `Conflict` if
+/// another session was created since `logins` was read, and with `NotFound` if the member no longer exists.
+pub(super) fn login_writes(
+    reservation: &AttemptReservation,
+    member: Key,
+    logins: u32,
+) -> Result<Vec<Write>, StoreError> {
+    let condition = if logins == 0 {
+        "attribute_exists(pk) AND (attribute_not_exists(#logins) OR #logins = :logins)"
+    } else {
+        "#logins = :logins"
+    };
+    let login = Write::update(member, "SET #failures = :zero, #logins = :next")
+        .condition_with_item(condition, |stored| {
+            if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
+        })
+        .name("#failures", FAILURES)
+        .name("#logins", LOGINS)
+        .value(":zero", 0)?
+        .value(":logins", logins)?
+        .value(":next", logins.saturating_add(1))?;
+    Ok(vec![success_write(reservation)?, login])
 }
 
 /// Returns the write that resets the member's consecutive failures.

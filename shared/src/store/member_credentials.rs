@@ -32,6 +32,8 @@ pub struct Credentials {
     pub password: PasswordHash,
     /// The number of consecutive failures before the current attempt.
     pub failures: u32,
+    /// The number of sessions that were created for the member. It shows whether one was created since the member was read.
+    pub logins: u32,
 }
 
 impl Credentials {
@@ -46,6 +48,8 @@ impl Credentials {
 pub(super) const PASSWORD: &str = "password";
 /// The attribute of a member that contains the number of consecutive attempts that have failed or are in progress.
 pub(super) const FAILURES: &str = "failures";
+/// The attribute of a member that contains the number of sessions that were created for them.
+pub(super) const LOGINS: &str = "logins";
 
 impl Store {
     /// Loads the credentials and the account of the member who has an address. If there is no `owner`, it reads decoys, which
@@ -68,7 +72,13 @@ impl Store {
 fn credentials(mut item: BatchItem) -> Result<Credentials, StoreError> {
     let password = remove(&mut item, PASSWORD)?;
     let failures = remove(&mut item, FAILURES)?;
-    Ok(Credentials { password, failures, member: to_entity(item)? })
+    let logins = created_sessions(&mut item)?;
+    Ok(Credentials { password, failures, logins, member: to_entity(item)? })
+}
+
+/// Returns the number of sessions that were created for the member with this item. An earlier version did not count them.
+pub(super) fn created_sessions(item: &mut BatchItem) -> Result<u32, StoreError> {
+    Ok(item.remove(LOGINS).map(value).transpose()?.unwrap_or_default())
 }
 
 /// Returns the number of consecutive failures of the member with this item.

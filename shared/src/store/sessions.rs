@@ -1,5 +1,7 @@
 //! Reads and writes of sessions.
 
+use std::num::NonZeroU32;
+
 use crate::{
     authorization::principal::SessionPrincipal,
     credentials::digest::TokenDigest,
@@ -20,35 +22,114 @@ use crate::{
         dynamodb::{
             attributes::{attribute, to_item},
             key::Key,
+            retry::Cause,
             write::Write,
         },
         error::StoreError,
         keys::{self, member_partition},
-        login_attempts::{AttemptReservation, correct_password_writes},
+        login_attempts::{AttemptReservation, login_writes},
+        member_credentials::{Credentials, created_sessions},
     },
 };
 
+/// The number of sessions that one transaction ends. It makes two writes for each, and at most 100 writes.
+const MAX_ENDED: usize = 40;
+
+/// The number of expired sessions that a login deletes. `DynamoDB` may delete them days after they expire. A login reads all
+/// sessions of the member, so their number must not grow with each login.
+const MAX_DELETED: usize = 16;
+
+/// The number of sessions that one query reads.
+const SESSIONS_PER_READ: usize = 100;
+
 impl Store {
-    /// Creates a session and marks the login attempt as successful. `DynamoDB` deletes the session some time after it expires.
+    /// Creates a session of the member with `credentials` and marks the login attempt as successful. Ends the member's oldest
+    /// sessions, so that at most `limit` remain, also if the member logs in several times at once. `DynamoDB` deletes a session some
+    /// time after it expires.
+    ///
+    /// `audit_context` returns the context of one event.
     ///
     /// # Errors
-    /// If the member no longer exists, or the write fails.
+    /// If the member no longer exists, too many other logins of the member succeed at the same time, or a read or a write fails.
     pub async fn create_session(
         &self,
         session: &Session,
+        credentials: &Credentials,
+        limit: NonZeroU32,
         reservation: &AttemptReservation,
-        audit_context: &AuditContext,
+        audit_context: impl Fn() -> AuditContext,
     ) -> Result<(), StoreError> {
-        let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
-        item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
-        let Session { id: session_id, account_id, user_id, .. } = *session;
+        let Session { id: session_id, account_id, user_id, created_at, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
-        let action = Action::LoginSucceeded { user_id, session_id };
-        let event = event_write(account_id, actor, action, audit_context)?;
-        let session = Write::put_new(item, StoreError::id_taken);
-        let mut writes = correct_password_writes(reservation, account_id, user_id)?;
-        writes.extend([session, event]);
-        self.succeed(reservation, writes).await
+        let limit = usize::try_from(limit.get()).map_err(StoreError::bug)?;
+        let mut logins = credentials.logins;
+        let mut retries = self.table.retries();
+        loop {
+            let (dead, mut live): (Vec<_>, Vec<_>) =
+                self.all_sessions(account_id, user_id).await?.into_iter().partition(|stored| {
+                    stored.has_expired(created_at)
+                        || stored.epoch < session.epoch
+                        || stored.account_epoch < session.account_epoch
+                });
+            // The oldest ones, because the newest come first.
+            let mut excess = live.split_off(live.len().min(limit - 1));
+            let ends_all = excess.len() <= MAX_ENDED;
+            let excess = excess.split_off(excess.len().saturating_sub(MAX_ENDED));
+            let mut writes = Vec::new();
+            for ended in &excess {
+                let reason = EndReason::SessionLimit;
+                let action = Action::SessionEnded { user_id, session_id: ended.id, reason };
+                let key = Key::session(account_id, user_id, ended.id);
+                writes.push(Write::delete(key).condition("attribute_exists(pk)", || StoreError::Conflict));
+                writes.push(event_write(account_id, actor, action, &audit_context())?);
+            }
+            if ends_all {
+                for stored in dead.iter().rev().take(MAX_DELETED) {
+                    // When all other sessions of a member end, the caller's session moves to the new epoch.
+                    let delete = Write::delete(Key::session(account_id, user_id, stored.id))
+                        .condition("attribute_not_exists(pk) OR #epoch = :epoch", || StoreError::Conflict)
+                        .name("#epoch", "epoch")
+                        .value(":epoch", stored.epoch)?;
+                    writes.push(delete);
+                }
+                let mut all = login_writes(reservation, Key::member(account_id, user_id), logins)?;
+                all.push(new_session_write(session)?);
+                let action = Action::LoginSucceeded { user_id, session_id };
+                all.push(event_write(account_id, actor, action, &audit_context())?);
+                all.append(&mut writes);
+                writes = all;
+            }
+            let written = if ends_all {
+                self.succeed(reservation, writes).await
+            } else {
+                // A transaction cannot end all of them. The next iteration ends the rest.
+                self.table.transact(writes).await
+            };
+            match written {
+                Ok(()) if ends_all => return Ok(()),
+                Ok(()) => {}
+                Err(StoreError::Conflict) if retries.pause(Cause::Conflict).await => {
+                    let [member] = self.table.get_many([Key::member(account_id, user_id)]).await?;
+                    logins = created_sessions(&mut member.ok_or(StoreError::NotFound)?)?;
+                }
+                Err(StoreError::Conflict) => return Err(StoreError::Contended),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads all sessions of a member, newest first.
+    async fn all_sessions(&self, account: AccountId, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let mut sessions = Vec::new();
+        let mut paging = Paging { limit: SESSIONS_PER_READ, after: None };
+        loop {
+            let page = self.sessions(account, user, &paging, |_| true).await?;
+            sessions.extend(page.entities);
+            if page.next.is_none() {
+                return Ok(sessions);
+            }
+            paging.after = page.next;
+        }
     }
 
     /// Lists the member's sessions that match `filter`, newest first.
@@ -191,4 +272,11 @@ pub(super) fn next_epoch_write(caller: &SessionPrincipal, next: u32) -> Result<W
         .name("#restrictions", Restrictions::ATTRIBUTE)
         .name("#epoch", "epoch")
         .value(":next", next)
+}
+
+/// Returns the write that creates a session.
+fn new_session_write(session: &Session) -> Result<Write, StoreError> {
+    let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
+    item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
+    Ok(Write::put_new(item, StoreError::id_taken))
 }

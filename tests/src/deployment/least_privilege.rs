@@ -107,6 +107,12 @@ async fn use_every_action(service: &OwnService) {
     let command = json!({"enable_password": {"email": account.email}});
     service.operate(command).await.expect("the password is enabled");
     service.login(&account.email).await;
+    // Ends the other sessions.
+    let limits = json!({"account_id": account.id, "sessions_per_member": 2});
+    service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
+    service.login(&account.email).await;
+    let limits = json!({"account_id": account.id, "sessions_per_member": null});
+    service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
     service.time.pass(1);
     let command = json!({"end_restored_credentials": {"created_before": service.time.in_seconds(0)}});
     let ended = service.operate(command).await.expect("the sessions are ended");

@@ -169,7 +169,8 @@ fn is_usage(sort_key: &str, attribute: &str) -> bool {
     match attribute {
         "last_used_at" => sort_key.starts_with("KEY#") || sort_key.starts_with("SESSION#"),
         "counter" | "last_used_ip" | "usage" => sort_key.starts_with("KEY#"),
-        "failures" => sort_key.starts_with("MEMBER#"),
+        // A login whose response was lost has created a session, and its repetition creates another one.
+        "failures" | "logins" => sort_key.starts_with("MEMBER#"),
         _ => false,
     }
 }

@@ -181,7 +181,7 @@ async fn changed_limit_applies_to_the_next_request() {
     assert_eq!(count_authorized(&service, &key, 2).await, 0);
     let default = json!({"set_limits": {"account_id": account.id, "requests_per_minute": null}});
     let result = service.operate(default).await.expect("the limits are set");
-    assert_eq!(result, json!({"account_id": account.id, "requests_per_minute": null}));
+    assert_eq!(result["requests_per_minute"], Value::Null);
     let response = service.me(&key).await;
     assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=6000;w=60"));
     let events = service.get("/v1/audit-events?limit=1", &account.session).await.expect(200);

@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::primitives::{id::SessionId, random::Random};
+use tokio::task::JoinSet;
 
-use crate::service::{Credential, OwnService, PASSWORD, Service};
+use crate::service::{Account, Credential, OwnService, PASSWORD, Service};
 
 /// The first page of the session list.
 async fn list(service: &Service, credential: &Credential) -> Vec<Value> {
@@ -304,4 +305,138 @@ async fn copy_session(service: &OwnService, account_id: &str, user_id: &str, tim
         let put = service.gateway.dynamodb().put_item().table_name(table);
         put.set_item(Some(copy)).send().await.expect("the copy is written");
     }
+}
+
+/// Sets the maximum number of sessions of each member.
+async fn limit(service: &Service, account: &Account, sessions: Value) {
+    let command = json!({"account_id": account.id, "sessions_per_member": sessions});
+    let result = service.operate(json!({"set_limits": command})).await.expect("the limits are set");
+    assert_eq!(result["sessions_per_member"], sessions);
+}
+
+/// The events of sessions that ended because of the limit, newest first.
+async fn ended(service: &Service, by: &Credential) -> Vec<Value> {
+    let events = service.get("/v1/audit-events?limit=100", by).await.expect(200);
+    let events = events["data"].as_array().expect("a list").iter();
+    events.filter(|event| event["reason"] == "session_limit").cloned().collect()
+}
+
+#[tokio::test]
+async fn login_beyond_the_limit_ends_the_oldest_session_and_records_it() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    limit(&service, &account, json!(3)).await;
+    let (other_member, _) = service.member(&account.session, &["read"]).await;
+    let oldest = id(&service, &account.session).await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        service.time.pass(1);
+        sessions.push(service.login(&account.email).await);
+    }
+    service.me(&account.session).await.assert_unauthorized();
+    service.me(&other_member).await.expect(200);
+    assert_eq!(list(&service, &sessions[2]).await.len(), 3);
+    let events = ended(&service, &sessions[2]).await;
+    let newest = id(&service, &sessions[2]).await;
+    let actor = json!({"type": "session", "user_id": account.user_id, "session_id": newest});
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["actor"], actor);
+    assert_eq!((&events[0]["session_id"], &events[0]["reason"]), (&json!(oldest), &json!("session_limit")));
+
+    // A session that has ended or expired does not count.
+    service.request("POST", "/v1/auth/logout").with(&sessions[2]).send().await.expect(204);
+    service.login(&account.email).await;
+    service.me(&sessions[0]).await.expect(200);
+    service.time.pass(30 * 60);
+    service.me(&sessions[1]).await.expect(200);
+    service.time.pass(31 * 60);
+    let latest = [service.login(&account.email).await, service.login(&account.email).await];
+    service.me(&sessions[1]).await.expect(200);
+    assert_eq!(ended(&service, &latest[0]).await.len(), 1);
+    // The login has deleted the expired sessions.
+    let items = service.items().await;
+    let partition = AttributeValue::S(format!("ACCOUNT#{}#USER#{}", account.id, account.user_id));
+    assert_eq!(items.iter().filter(|item| item["pk"] == partition).count(), 3);
+}
+
+#[tokio::test]
+async fn lowered_limit_ends_all_other_sessions_at_the_next_login() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    limit(&service, &account, json!(60)).await;
+    let mut sessions = vec![account.session.clone()];
+    for _ in 0..42 {
+        sessions.push(service.login(&account.email).await);
+    }
+    for session in &sessions {
+        service.me(session).await.expect(200);
+    }
+    limit(&service, &account, json!(1)).await;
+    let last = service.login(&account.email).await;
+    for session in &sessions {
+        service.me(session).await.assert_unauthorized();
+    }
+    assert_eq!(list(&service, &last).await.len(), 1);
+    assert_eq!(ended(&service, &last).await.len(), sessions.len());
+}
+
+#[tokio::test]
+async fn limit_is_that_of_the_template_unless_the_account_has_one() {
+    let service = OwnService::start_with(|options| {
+        options.parameters.insert("SessionsPerMember".to_owned(), "2".to_owned());
+    })
+    .await;
+    let account = service.account().await;
+    limit(&service, &account, json!(1)).await;
+    let second = service.login(&account.email).await;
+    service.me(&account.session).await.assert_unauthorized();
+    limit(&service, &account, json!(null)).await;
+    service.login(&account.email).await;
+    service.me(&second).await.expect(200);
+    service.login(&account.email).await;
+    service.me(&second).await.assert_unauthorized();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_logins_never_exceed_the_limit() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    limit(&service, &account, json!(3)).await;
+    let mut logins = JoinSet::new();
+    for _ in 0..8 {
+        let body = json!({"email": account.email, "password": PASSWORD});
+        logins.spawn(service.request("POST", "/v1/auth/login").json(&body).send());
+    }
+    let logins = logins.join_all().await;
+    let logged_in = logins.iter().filter(|response| response.status == 200).count();
+    assert!(logged_in > 0, "{logins:?}");
+    let mut valid = 0;
+    for login in &logins {
+        if login.status == 200 {
+            let session = Credential::session(login.body["session_token"].as_str().expect("a token"));
+            valid += usize::from(service.me(&session).await.status == 200);
+        }
+    }
+    valid += usize::from(service.me(&account.session).await.status == 200);
+    assert_eq!(valid, 3.min(logged_in + 1));
+}
+
+#[tokio::test]
+async fn two_logins_that_read_the_same_sessions_do_not_exceed_the_limit() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    limit(&service, &account, json!(2)).await;
+    // The first transaction of the login reserves its password attempt.
+    let mut held = dynamodb.hold_second_call("TransactWriteItems");
+    let other = async {
+        held.arrived().await;
+        let other = service.login(&account.email).await;
+        drop(held);
+        other
+    };
+    let (one, other) = tokio::join!(service.login(&account.email), other);
+    service.me(&one).await.expect(200);
+    service.me(&other).await.expect(200);
+    service.me(&account.session).await.assert_unauthorized();
+    assert_eq!(list(&service, &one).await.len(), 2);
 }
