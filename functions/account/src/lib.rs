@@ -1,6 +1,6 @@
 //! `/v1/account`: returns and changes the account.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -14,7 +14,7 @@ use shared::{
         patch::{present, without_defaults},
     },
     model::{
-        account::{Account, AccountChange, AccountStatus},
+        account::{Account, AccountChange, AccountStatus, KeysPerAccount},
         account_policy::{IdleKeyDays, MaxKeyLifetimeDays, PolicyChange, PolicySettings},
     },
     primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
@@ -82,7 +82,11 @@ fn example() -> Value {
             "max_key_lifetime_days": 365,
             "idle_key_days": 90,
         },
-        "limits": {"requests_per_minute": {"live": 6_000, "test": 100}},
+        "limits": {
+            "requests_per_minute": {"live": 6_000, "test": 100},
+            "keys": {"live": 500, "test": 20},
+            "sessions_per_member": 50,
+        },
     })
 }
 
@@ -114,13 +118,20 @@ struct AccountView {
 struct Limits {
     /// How many requests per minute each API key may send.
     requests_per_minute: Quotas,
+    /// How many API keys that are not revoked the account may have.
+    keys: KeysPerAccount,
+    /// How many sessions each member may have. A further login ends the oldest one.
+    sessions_per_member: NonZeroU32,
 }
 
 impl AccountView {
     fn new(app: &App, account: Account) -> Result<Self, Error> {
-        let Account { id, name, status, created_at, quotas, policy, .. } = account;
-        let requests_per_minute = quotas.map_or_else(|| app.quotas(), Ok)?;
-        let limits = Limits { requests_per_minute };
+        let Account { id, name, status, created_at, quotas, limits, policy, .. } = account;
+        let limits = Limits {
+            requests_per_minute: quotas.map_or_else(|| app.quotas(), Ok)?,
+            keys: limits.keys.or(app.key_limits()?),
+            sessions_per_member: limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?,
+        };
         Ok(Self { id, name, status, created_at, policy: policy.into(), limits })
     }
 }

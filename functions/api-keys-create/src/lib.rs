@@ -28,7 +28,7 @@ use shared::{
         scope::{ProjectScope, Scope},
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function},
+    runtime::{app::App, function::Function, lookup::own_account},
     store::StoreError,
 };
 
@@ -113,7 +113,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
     if let Some(response) = idempotency.replay(&app, app.clock.now()).await? {
         return Ok(response);
     }
-    let limit = account.limits.keys.of(environment, app.key_limits()?);
+    let limit = account.limits.keys.or(app.key_limits()?).of(environment);
     let count = app.store.number_of_keys(account.id, environment).await?;
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);

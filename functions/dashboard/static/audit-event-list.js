@@ -38,6 +38,11 @@ export function auditEventList({ caption, keyId, names }) {
   });
 }
 
+/** @param {{ live: number | null; test: number | null } | null | undefined} limits */
+function byType(limits) {
+  return `${limits?.live ?? "default"} live, ${limits?.test ?? "default"} test`;
+}
+
 /**
  * @param {AuditEvent} event
  * @param {import("./names.js").NameOf} nameOf
@@ -52,9 +57,7 @@ function describeEvent(event, nameOf) {
     "account.suspended": () => "Account suspended",
     "account.restored": () => "Account restored",
     "account.limits_changed": () =>
-      event.requests_per_minute
-        ? `Rate limits changed to ${event.requests_per_minute.live} live and ${event.requests_per_minute.test} test requests per minute`
-        : "Rate limits reset to the defaults",
+      `Limits changed. Requests per minute: ${byType(event.requests_per_minute)}. Keys: ${byType(event.keys)}. Sessions per member: ${event.sessions_per_member ?? "default"}.`,
     "member.created": () => `Member ${member} added. Permissions: ${permissions}.`,
     "member.changed": () => `Member ${member} changed. Status: ${event.status}. Permissions: ${permissions}.`,
     "member.removed": () => `Member ${member} removed`,

@@ -113,4 +113,6 @@ export interface AuditEvent {
   permissions?: PermissionName[];
   previous_expires_at?: string;
   requests_per_minute?: { live: number; test: number } | null;
+  keys?: { live: number | null; test: number | null };
+  sessions_per_member?: number | null;
 }

@@ -64,21 +64,30 @@ pub struct KeyLimits {
     pub test: Option<u32>,
 }
 
-/// The limits that apply where an account has none of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DefaultKeyLimits {
+/// The maximum numbers of unrevoked API keys of an account, by type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct KeysPerAccount {
+    /// The maximum number of live keys.
     pub live: u32,
+    /// The maximum number of test keys.
     pub test: u32,
 }
 
-impl KeyLimits {
-    /// Returns the maximum number of unrevoked keys of this type.
+impl KeysPerAccount {
     #[must_use]
-    pub fn of(self, environment: Environment, default: DefaultKeyLimits) -> u32 {
+    pub fn of(self, environment: Environment) -> u32 {
         match environment {
-            Environment::Live => self.live.unwrap_or(default.live),
-            Environment::Test => self.test.unwrap_or(default.test),
+            Environment::Live => self.live,
+            Environment::Test => self.test,
         }
+    }
+}
+
+impl KeyLimits {
+    /// Returns the limits of an account, where `default` applies if it has none of its own.
+    #[must_use]
+    pub fn or(self, default: KeysPerAccount) -> KeysPerAccount {
+        KeysPerAccount { live: self.live.unwrap_or(default.live), test: self.test.unwrap_or(default.test) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         token_mac::{ShortTokenMacKey, TokenMacKey},
     },
     error::Error,
-    model::account::DefaultKeyLimits,
+    model::account::KeysPerAccount,
     primitives::{clock::Clock, origin::Origin, quota::Quotas, random::Random},
     runtime::{
         aws::Aws,
@@ -34,7 +34,7 @@ pub struct App {
     /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
     quotas: Option<Quotas>,
-    key_limits: Option<DefaultKeyLimits>,
+    key_limits: Option<KeysPerAccount>,
     sessions_per_member: Option<NonZeroU32>,
     peppers: Option<PepperSource>,
     token_mac_key: Option<TokenMacKey>,
@@ -158,7 +158,7 @@ impl App {
     ///
     /// # Errors
     /// If the template gives this function no limits.
-    pub fn key_limits(&self) -> Result<DefaultKeyLimits, Error> {
+    pub fn key_limits(&self) -> Result<KeysPerAccount, Error> {
         self.key_limits.ok_or_else(|| Error::internal("the template gives this function no limits of keys"))
     }
 

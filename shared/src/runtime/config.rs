@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    model::account::DefaultKeyLimits,
+    model::account::KeysPerAccount,
     primitives::{
         origin::Origin,
         quota::{Quota, Quotas},
@@ -35,7 +35,7 @@ pub struct Config {
     pub quotas: Option<Quotas>,
     /// `LIVE_KEYS_PER_ACCOUNT` and `TEST_KEYS_PER_ACCOUNT`: the maximum numbers of unrevoked API keys of an account. Set for the
     /// function that creates keys.
-    pub key_limits: Option<DefaultKeyLimits>,
+    pub key_limits: Option<KeysPerAccount>,
     /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the function that creates sessions.
     pub sessions_per_member: Option<NonZeroU32>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
@@ -113,11 +113,11 @@ fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, 
     }
 }
 
-fn key_limits(live: Option<String>, test: Option<String>) -> Result<Option<DefaultKeyLimits>, ConfigError> {
+fn key_limits(live: Option<String>, test: Option<String>) -> Result<Option<KeysPerAccount>, ConfigError> {
     let limit = |text: String| text.parse().map_err(|_| ConfigError::KeyLimits);
     match (live, test) {
         (None, None) => Ok(None),
-        (Some(live), Some(test)) => Ok(Some(DefaultKeyLimits { live: limit(live)?, test: limit(test)? })),
+        (Some(live), Some(test)) => Ok(Some(KeysPerAccount { live: limit(live)?, test: limit(test)? })),
         _ => Err(ConfigError::KeyLimits),
     }
 }
@@ -148,7 +148,7 @@ pub(crate) mod tests {
         const LIVE: &str = "LIVE_KEYS_PER_ACCOUNT";
         const TEST: &str = "TEST_KEYS_PER_ACCOUNT";
         assert_eq!(config(&[]).unwrap().key_limits, None);
-        let limits = Some(DefaultKeyLimits { live: 500, test: 0 });
+        let limits = Some(KeysPerAccount { live: 500, test: 0 });
         assert_eq!(config(&[(LIVE, "500"), (TEST, "0")]).unwrap().key_limits, limits);
         for incomplete in [&[(LIVE, "500")][..], &[(TEST, "20")], &[(LIVE, "500"), (TEST, "-1")]] {
             assert!(matches!(config(incomplete), Err(ConfigError::KeyLimits)), "{incomplete:?}");

@@ -10,7 +10,7 @@
 use serde::Deserialize;
 
 use crate::{
-    model::{api_key::ApiKey},
+    model::api_key::ApiKey,
     primitives::{environment::Environment, id::AccountId},
     store::{
         Store,

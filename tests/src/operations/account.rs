@@ -49,17 +49,31 @@ async fn new_account_has_the_default_policy_and_limits() {
     );
     assert_eq!(shown["created_at"], "2026-01-30T00:00:00Z");
     assert_eq!(shown["policy"], default_policy());
-    assert_eq!(shown["limits"]["requests_per_minute"], json!({"live": 6_000, "test": 100}));
+    let limits = json!({
+        "requests_per_minute": {"live": 6_000, "test": 100},
+        "keys": {"live": 500, "test": 20},
+        "sessions_per_member": 50,
+    });
+    assert_eq!(shown["limits"], limits);
 }
 
 #[tokio::test]
 async fn limits_are_those_that_the_operator_has_set() {
     let (service, account) = start().await;
-    let limits = json!({"live": 7, "test": 5});
-    let command = json!({"set_limits": {"account_id": account.id, "requests_per_minute": limits}});
+    let command = json!({"set_limits": {
+        "account_id": account.id,
+        "requests_per_minute": {"live": 7, "test": 5},
+        "keys": {"live": 3},
+        "sessions_per_member": 2,
+    }});
     service.operate(command).await.expect("the limits are set");
     let shown = service.get("/v1/account", &account.session).await.expect(200);
-    assert_eq!(shown["limits"]["requests_per_minute"], limits);
+    let limits = json!({
+        "requests_per_minute": {"live": 7, "test": 5},
+        "keys": {"live": 3, "test": 20},
+        "sessions_per_member": 2,
+    });
+    assert_eq!(shown["limits"], limits);
 }
 
 #[tokio::test]
