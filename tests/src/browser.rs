@@ -5,6 +5,7 @@
 //! A test fails if the browser logs a message that the test does not expect: an exception, a failed request, or a
 //! violation of the content security policy.
 
+mod account;
 mod account_usage;
 mod audit_events;
 mod chromedriver;

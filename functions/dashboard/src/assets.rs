@@ -31,8 +31,10 @@ macro_rules! files {
 }
 
 const FILES: &[Asset] = files! {
+    "account-form.js"
     "account-names.js"
     "account-usage.js"
+    "account.js"
     "addresses-field.js"
     "api-keys.js"
     "api.js"

@@ -20,6 +20,14 @@ import { timeElement } from "./time.js";
 /** More than an account can have unrevoked. Revoked keys are not limited, so the user decides whether to load all of them. */
 const MAX_KEYS = 1000;
 
+/** @satisfies {Record<string, Record<string, string>>} */
+const QUERIES = {
+  default: {},
+  all: { status: "all" },
+  revoked: { status: "revoked" },
+  noncompliant: { compliant: "false" },
+};
+
 /**
  * @param {HTMLElement} main
  * @param {import("../types/contract").Me} me
@@ -32,8 +40,8 @@ export function showApiKeys(main, me, parameters) {
   const selection = keySelection(reload);
   const notice = element("div", { role: "status" });
 
-  /** The status that the loaded keys were requested with. */
-  let loadedStatus = "";
+  /** @type {keyof typeof QUERIES} What the loaded keys were requested with. */
+  let loadedStatus = "default";
   let maxKeys = MAX_KEYS;
   /** @type {Promise<{ keys: ApiKey[], isComplete: boolean }> | null} */
   let loading = null;
@@ -65,7 +73,7 @@ export function showApiKeys(main, me, parameters) {
   }
 
   /**
-   * @param {string} status
+   * @param {keyof typeof QUERIES} status
    * @param {number} limit
    */
   async function load(status, limit) {
@@ -73,7 +81,7 @@ export function showApiKeys(main, me, parameters) {
     const keys = [];
     let isComplete = true;
     /** @type {AsyncGenerator<ApiKey>} */
-    const items = listItems("/api-keys", status === "" ? {} : { status });
+    const items = listItems("/api-keys", QUERIES[status]);
     for await (const key of items) {
       isComplete = keys.length < limit;
       if (!isComplete) break;
@@ -154,7 +162,7 @@ export function showApiKeys(main, me, parameters) {
   }
 
   function emptyState() {
-    const hasKeys = loadedCount > 0 || loadedStatus === "revoked";
+    const hasKeys = loadedCount > 0 || loadedStatus === "revoked" || loadedStatus === "noncompliant";
     return hasKeys
       ? element(
           "div",
@@ -205,11 +213,11 @@ export function showApiKeys(main, me, parameters) {
 }
 
 /**
- * Returns the status to request: the API's default leaves out revoked keys, and all others are filtered here.
+ * Returns what to request for a status filter. The API's default leaves out revoked keys, and all other statuses are filtered here.
  * @param {string} status
  */
 function requestedStatus(status) {
-  return status === "revoked" || status === "all" ? status : "";
+  return status === "revoked" || status === "all" || status === "noncompliant" ? status : "default";
 }
 
 /**

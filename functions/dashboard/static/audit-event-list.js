@@ -56,6 +56,7 @@ function describeEvent(event, nameOf) {
     "account.created": () => `Account ${event.name} created with member ${member}`,
     "account.suspended": () => "Account suspended",
     "account.restored": () => "Account restored",
+    "account.changed": () => `Account changed. Name: ${event.name}. ${event.policy ? describePolicy(event.policy) : ""}`,
     "account.limits_changed": () =>
       `Limits changed. Requests per minute: ${byType(event.requests_per_minute)}. Keys: ${byType(event.keys)}. Sessions per member: ${event.sessions_per_member ?? "default"}.`,
     "member.created": () => `Member ${member} added. Permissions: ${permissions}.`,
@@ -74,6 +75,13 @@ function describeEvent(event, nameOf) {
     "api_key.revoked": () => `API key ${key} revoked${event.reason === "reported" ? ", because somebody reported a leaked secret" : ""}`,
   };
   return (descriptions[event.type] ?? (() => event.type))();
+}
+
+/** @param {import("../types/contract").AccountPolicy} policy */
+function describePolicy({ max_key_lifetime_days, idle_key_days }) {
+  const lifetime = max_key_lifetime_days === null ? "no limit" : `${max_key_lifetime_days} days`;
+  const idle = idle_key_days === null ? "never become idle" : `become idle after ${idle_key_days} days`;
+  return `Longest key lifetime: ${lifetime}. Keys ${idle}.`;
 }
 
 /**

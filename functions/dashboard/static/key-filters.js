@@ -21,6 +21,7 @@ const STATUSES = [
   ["idle", "Idle"],
   ["revoked", "Revoked"],
   ["all", "Any status"],
+  ["noncompliant", "Doesn’t comply with the policy"],
 ];
 /** Value for keys without a recorded creator. */
 export const NO_CREATOR = "none";

@@ -6,7 +6,8 @@
  * @typedef {object} Filters
  * @property {string} search Text to find in the name, the hint, or the name or ID of a project.
  * @property {string} type Empty for both.
- * @property {string} status A status, or "all". Empty for all but revoked keys.
+ * @property {string} status A status, "all", or "noncompliant" if only the keys that don't comply with the account's policy are loaded. Empty
+ *   for all but revoked keys.
  * @property {string} createdBy The ID of a creator, or "none". Empty for any.
  * @property {string} sort
  */
@@ -33,7 +34,7 @@ export function matches(key, { search, type, status, createdBy }, projectName) {
   const searchable = [key.name, key.hint, ...projects, ...projects.map(projectName)].join("\n").toLowerCase();
   return (
     (type === "" || key.type === type) &&
-    (status === "" ? key.status !== "revoked" : status === "all" || key.status === status) &&
+    (status === "" ? key.status !== "revoked" : status === "all" || status === "noncompliant" || key.status === status) &&
     (createdBy === "" || (key.created_by ?? "none") === createdBy) &&
     searchable.includes(search.toLowerCase())
   );

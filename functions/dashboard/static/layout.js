@@ -1,6 +1,7 @@
 // The layout around each screen: top bar, menu and logout. Selects the screen by the URL's fragment.
 
 import { ApiError, request } from "./api.js";
+import { showAccount } from "./account.js";
 import { showAccountUsage } from "./account-usage.js";
 import { showApiKeys } from "./api-keys.js";
 import { showAuditEvents } from "./audit-events.js";
@@ -30,6 +31,7 @@ const MENU_SECTIONS = [
     [
       { path: "api-keys", title: "API keys", show: showApiKeys, showItem: showApiKey },
       { path: "usage", title: "Usage", show: showAccountUsage },
+      { path: "account", title: "Account", show: showAccount },
       { path: "members", title: "Team members", adminOnly: true, show: showMembers },
       { path: "audit-events", title: "Audit events", adminOnly: true, show: showAuditEvents },
     ],

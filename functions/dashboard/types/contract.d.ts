@@ -89,6 +89,24 @@ export interface Member {
   created_at: string;
 }
 
+export interface AccountPolicy {
+  max_key_lifetime_days: number | null;
+  idle_key_days: number | null;
+}
+
+export interface Account {
+  id: string;
+  name: string;
+  status: "active" | "suspended";
+  created_at: string;
+  policy: AccountPolicy;
+  limits: {
+    requests_per_minute: { live: number; test: number };
+    keys?: { live: number; test: number };
+    sessions_per_member?: number;
+  };
+}
+
 export interface Actor {
   type: "session" | "api_key" | "operator";
   user_id?: string;
@@ -112,6 +130,7 @@ export interface AuditEvent {
   disabled?: boolean;
   permissions?: PermissionName[];
   previous_expires_at?: string;
+  policy?: AccountPolicy;
   requests_per_minute?: { live: number; test: number } | null;
   keys?: { live: number | null; test: number | null };
   sessions_per_member?: number | null;

@@ -212,6 +212,11 @@ async fn inspect_key_and_usage(inspector: &mut Inspector<'_>, session: &Credenti
 
 async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
     let browser = inspector.browser;
+    browser.go("Account").await;
+    browser.fill("Days until an unused API key becomes idle", "1").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("Enter a whole number from 7 to 3650.").await;
+    inspector.inspect("account").await;
     browser.go("Team members").await;
     browser.wait_for_rows(3).await;
     inspector.inspect("members").await;

@@ -1,0 +1,102 @@
+// The account screen.
+
+import { ApiError, request } from "./api.js";
+import { accountForm } from "./account-form.js";
+import { element } from "./element.js";
+import { heading, restoreFocus } from "./heading.js";
+import { errorMessage } from "./list.js";
+import { exactTime } from "./time.js";
+import { formatNumber } from "./usage-days.js";
+
+/** @typedef {import("../types/contract").Account} Account */
+
+/**
+ * @param {HTMLElement} main
+ * @param {import("../types/contract").Me} me
+ */
+export function showAccount(main, me) {
+  const content = element("div", { class: "sections", "aria-busy": "true" });
+
+  async function load() {
+    try {
+      /** @type {Account} */
+      const account = await request("GET", "/account");
+      show(account);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      content.replaceChildren(errorMessage(error, load));
+    }
+    content.setAttribute("aria-busy", "false");
+    restoreFocus();
+  }
+
+  /** @param {Account} account */
+  function show(account) {
+    content.replaceChildren(
+      section("Details", properties(details(account))),
+      me.permissions.includes("admin") ? section("Name and policy", accountForm(account, show)) : section("Policy", properties(policy(account))),
+    );
+  }
+
+  main.append(heading("Account", "The account’s name, its limits, and its rules for API keys."), content);
+  load();
+}
+
+/**
+ * @param {Account} account
+ * @returns {[string, import("./element.js").Child][]}
+ */
+function details({ id, name, status, created_at, limits }) {
+  return [
+    ["Name", name],
+    ["Status", element("span", { class: `status ${status}` }, status)],
+    ["Created", exactTime(created_at, "")],
+    ["ID", element("code", {}, id)],
+    ["Requests per minute for each API key", perType(limits.requests_per_minute)],
+    ...optional("API keys", limits.keys && perType(limits.keys)),
+    ...optional("Sessions for each member", limits.sessions_per_member && formatNumber(limits.sessions_per_member)),
+  ];
+}
+
+/**
+ * @param {Account} account
+ * @returns {[string, string][]}
+ */
+function policy({ policy: { max_key_lifetime_days, idle_key_days } }) {
+  return [
+    ["Longest lifetime of an API key", max_key_lifetime_days === null ? "No limit" : formatDays(max_key_lifetime_days)],
+    ["Unused API keys become idle", idle_key_days === null ? "Never" : `After ${formatDays(idle_key_days)}`],
+  ];
+}
+
+/** @param {{ live: number, test: number }} limit */
+function perType({ live, test }) {
+  return `${formatNumber(live)} live, ${formatNumber(test)} test`;
+}
+
+/** @param {number} days */
+function formatDays(days) {
+  return days === 1 ? "1 day" : `${formatNumber(days)} days`;
+}
+
+/**
+ * @param {string} label
+ * @param {string | number | undefined} value
+ * @returns {[string, string][]}
+ */
+function optional(label, value) {
+  return value === undefined ? [] : [[label, String(value)]];
+}
+
+/** @param {[string, import("./element.js").Child][]} pairs */
+function properties(pairs) {
+  return element("dl", { class: "properties" }, ...pairs.map(([label, value]) => element("div", {}, element("dt", {}, label), element("dd", {}, value))));
+}
+
+/**
+ * @param {string} title
+ * @param {HTMLElement} content
+ */
+function section(title, content) {
+  return element("section", { class: "section" }, element("h2", {}, title), content);
+}
