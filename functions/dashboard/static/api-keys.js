@@ -17,7 +17,7 @@ import { timeElement } from "./time.js";
 
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
 
-/** More than an account can have unrevoked. Revoked keys are not limited, so the user decides whether to load all of them. */
+/** More than an account can have unrevoked by default. Revoked keys are not limited, so the user decides whether to load all of them. */
 const MAX_KEYS = 1000;
 
 /** @satisfies {Record<string, Record<string, string>>} */

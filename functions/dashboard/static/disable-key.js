@@ -1,7 +1,9 @@
 import { ApiError, request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
+import { expiryField } from "./expiry-field.js";
 import { form } from "./form.js";
+import { toRfc3339 } from "./time.js";
 import { showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
@@ -39,7 +41,32 @@ export async function enableKey(key, onChanged) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return;
+    if (error.field === "expires_at") return openEnableKeyDialog(key, onChanged);
     showToast(error.message);
   }
   onChanged();
+}
+
+/**
+ * Asks for an expiry, because the account's policy does not accept the present one of the key.
+ * @param {ApiKey} key
+ * @param {() => void} onChanged
+ */
+function openEnableKeyDialog(key, onChanged) {
+  const expiry = expiryField();
+  openDialog(`Enable ${key.name}`, (close) => [
+    element("p", {}, "The policy of the account limits how long a key may live. Select when this key expires."),
+    form({
+      fields: { expires_at: expiry },
+      submitLabel: "Enable key",
+      onCancel: close,
+      async onSubmit() {
+        const expiresAt = expiry.time();
+        await request("PATCH", `/api-keys/${key.id}`, { disabled: false, expires_at: expiresAt ? toRfc3339(expiresAt) : null });
+        close();
+        onChanged();
+        showToast(`Enabled ${key.name}`);
+      },
+    }).element,
+  ]);
 }

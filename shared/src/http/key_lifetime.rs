@@ -1,4 +1,4 @@
-//! The error for what an account's policy refuses.
+//! Checks the expiry of a key against its account's policy.
 
 use crate::{error::Error, model::account_policy::AccountPolicy, primitives::timestamp::Timestamp};
 

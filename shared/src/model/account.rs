@@ -27,8 +27,8 @@ pub struct Account {
     /// The limits on the numbers of keys and sessions.
     #[serde(default, skip_serializing_if = "AccountLimits::are_defaults")]
     pub limits: AccountLimits,
-    /// The number of changes of what new and changed keys must comply with: the limits and the policy. A write that relies on them
-    /// compares it with the one that was read.
+    /// The number of changes of the name, the limits and the policy. A write that relies on them compares it with the one that was
+    /// read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u32,
     /// The epoch of the account's valid sessions. Incrementing it ends all existing sessions in one write.

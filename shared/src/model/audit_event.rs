@@ -173,6 +173,9 @@ pub enum EndReason {
     /// The member logged in again with the maximum number of sessions, and this was the oldest. Only a session ends for this
     /// reason, and the actor is the new session.
     SessionLimit,
+    /// A reason that this version of the service does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Why a login failed.

@@ -83,12 +83,12 @@ impl Store {
         environment: Environment,
         mut stored: KeyCount,
     ) -> Result<u64, StoreError> {
+        const IS_COUNTED: &str = "#type = :type AND #state.#status = :active";
         let mut retries = self.table.retries();
         loop {
             if let Some(count) = stored.known() {
                 return Ok(count);
             }
-            const IS_COUNTED: &str = "#type = :type AND #state.#status = :active";
             let names = [("#type", "type"), ("#state", "state"), ("#status", "status")];
             let values = [(":type", environment.as_str()), (":active", "active")];
             let count =

@@ -156,9 +156,18 @@ impl Store {
         id: SessionId,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let SessionPrincipal { account_id, user_id, .. } = *caller;
-        let id = (account_id, user_id, id);
-        self.end_recorded(id, Some(caller.into()), EndReason::Requested, audit_context).await
+        let SessionPrincipal { account_id, user_id, session_epoch, .. } = *caller;
+        // A session of an earlier epoch has ended, although its item still exists.
+        let delete = Write::delete(Key::session(account_id, user_id, id))
+            .if_exists()
+            .and("#epoch = :epoch AND #expires_at > :now")
+            .name("#epoch", "epoch")
+            .name("#expires_at", "expires_at")
+            .value(":epoch", session_epoch)?
+            .value(":now", audit_context.at)?;
+        let action = Action::SessionEnded { user_id, session_id: id, reason: EndReason::Requested };
+        let event = event_write(account_id, caller.into(), action, audit_context)?;
+        self.table.transact(vec![delete, event]).await
     }
 
     /// Ends all sessions of the caller's member except for the caller's, including those of logins in progress, in one write.

@@ -322,6 +322,28 @@ async fn unknown_key_shows_a_message() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn key_without_the_expiry_that_the_policy_asks_for_is_enabled_with_one() {
+    let (browser, account) = Browser::logged_in().await;
+    let (credential, key) = browser.service.key(&account.session, json!({"name": "Server"})).await;
+    browser.service.patch(&key_path(&key), &account.session, json!({"disabled": true})).await.expect(200);
+    let policy = json!({"policy": {"max_key_lifetime_days": 60}});
+    browser.service.patch("/v1/account", &account.session, policy).await.expect(200);
+    open(&browser, &key).await;
+    browser.click("Enable").await;
+    browser.wait_for_text("Select when this key expires.").await;
+    browser.choose("Expires", "In 90 days").await;
+    browser.click("Enable key").await;
+    browser.field_error("Expires").await;
+    browser.choose("Expires", "In 30 days").await;
+    browser.click("Enable key").await;
+    wait_for_property(&browser, "Status", "active").await;
+    browser.service.me(&credential).await.expect(200);
+    let rejected = format!("400 {}", key_path(&key));
+    browser.end(&[&rejected, &rejected]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn idle_key_can_only_be_enabled_or_revoked() {
     let (browser, account) = Browser::logged_in().await;
     let (_, key) = browser.service.key(&account.session, json!({"name": "Server"})).await;

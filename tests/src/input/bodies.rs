@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
+    caller::NEW_PASSWORD,
     response::{Response, without},
     seeded,
     service::{OwnService, PASSWORD, Request, new_address},
@@ -222,7 +223,7 @@ const ROUTES: [Route; 13] = [
     Route {
         method: "POST",
         path: "/v1/auth/password",
-        valid_body: || json!({"current_password": PASSWORD, "new_password": PASSWORD}),
+        valid_body: || json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}),
         status: 204,
         invalid_values: &[("current_password", INVALID_TEXTS), ("new_password", INVALID_NEW_PASSWORDS)],
     },

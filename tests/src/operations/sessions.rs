@@ -183,14 +183,16 @@ async fn use_during_deletion_does_not_restore_the_session() {
 }
 
 #[tokio::test]
-async fn sessions_ended_by_a_password_change_leave_the_list() {
+async fn sessions_ended_by_a_password_change_leave_the_list_and_cannot_be_ended_again() {
     let service = Service::start().await;
     let account = service.account().await;
-    service.login(&account.email).await;
+    let other = service.login(&account.email).await;
+    let other = format!("/v1/auth/sessions/{}", id(&service, &other).await);
     let body = json!({"current_password": PASSWORD, "new_password": "a gecko under the 3rd lamp"});
     service.post("/v1/auth/password", &account.session, body).await.expect(204);
     let left = list(&service, &account.session).await;
     assert_eq!((left.len(), &left[0]["current"]), (1, &json!(true)));
+    service.delete(&other, &account.session).await.assert_not_found();
 }
 
 #[tokio::test]
