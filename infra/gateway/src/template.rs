@@ -400,7 +400,7 @@ mod tests {
             (
                 "DefaultAuthorizer: Credential",
                 "DefaultAuthorizer: Other",
-                "Resources.ApiKeysChangeFunction.Properties.Events.Patch: unknown authorizer `Other`",
+                "Resources.AccountFunction.Properties.Events.Change: unknown authorizer `Other`",
             ),
             (
                 "ReauthorizeEvery: 0",
