@@ -22,10 +22,10 @@ const TABLE: &str = "
                                             live  test  scoped session  session key    events repeated by
                                             rwda* rwda* of     rwda*   i                             key
     GET      /v1/auth/me                    +++++ +++++ ++     +++++   +     3+0     2+1    0      200    yes
-    POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
-    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
+    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
+    POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+14    4+13   1      201    yes
     POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+8     2+0    1      200    no
@@ -57,7 +57,7 @@ const TABLE: &str = "
     POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
     POST     /v1/auth/login                 -                           6+13    -      1      200+1  no
     operator create_account                 -                           0+8     -      1      409    no
-    operator suspend_account                -                           0+4     -      1      200+1  no
+    operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
     operator set_limits                     -                           1+4     -      1      200+1  no
     operator enable_password                -                           1+4     -      1      200+1  no

@@ -19,6 +19,7 @@ from medtwin import (
     BadRequest,
     Client,
     Forbidden,
+    KeysPerAccount,
     Limits,
 )
 
@@ -33,7 +34,11 @@ ACCOUNT_RESPONSE = {
         "max_key_lifetime_days": 365,
         "idle_key_days": None,
     },
-    "limits": {"requests_per_minute": {"live": 6000, "test": 100}},
+    "limits": {
+        "requests_per_minute": {"live": 6000, "test": 100},
+        "keys": {"live": 500, "test": 20},
+        "sessions_per_member": 50,
+    },
 }
 
 
@@ -72,7 +77,11 @@ def test_account_is_decoded() -> None:
         policy=AccountPolicy(
             require_second_factor=False, reauthentication_minutes=None, max_key_lifetime_days=365, idle_key_days=None
         ),
-        limits=AccountLimits(requests_per_minute=Limits(live=6000, test=100)),
+        limits=AccountLimits(
+            requests_per_minute=Limits(live=6000, test=100),
+            keys=KeysPerAccount(live=500, test=20),
+            sessions_per_member=50,
+        ),
     )
 
 

@@ -80,7 +80,7 @@ impl<'a> MatchedRoute<'a> {
     /// Returns true if a request with `method` needs no credential.
     ///
     /// This includes `OPTIONS`: API Gateway responds to preflight requests (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>)
-    /// of each route of this API itself. Other APIs decide about their routes below [`PROJECT`].
+    /// of each route of this API itself. Other APIs decide about their routes below `/v1/projects/{project_id}`.
     #[must_use]
     pub fn is_public(&self, method: &str) -> bool {
         match method {

@@ -23,7 +23,7 @@ pub type IdleKeyDays = Days<7, 3_650>;
 pub struct AccountPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
-    /// Always set together with [`Restriction::IdleKeys`](crate::model::restrictions::Restriction::IdleKeys).
+    /// Always set together with [`Restriction::IdleKeys`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_keys: Option<IdleKeyRule>,
 }

@@ -150,7 +150,10 @@ impl Store {
             .name("#limits", "limits")
             .value(":quotas", quotas)?
             .value(":limits", limits)?;
-        let update = with_revision(with_next_revision(update)?, before.revision)?;
+        // A repeated command changes nothing, so it does not make writes fail that rely on the revision.
+        let is_unchanged = (before.quotas, before.limits) == (quotas, limits);
+        let update = if is_unchanged { update } else { with_next_revision(update)? };
+        let update = with_revision(update, before.revision)?;
         let AccountLimits { keys, sessions_per_member } = limits;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas, keys, sessions_per_member };
         let mut writes = vec![update, event_write(before.id, Actor::Operator, action, audit_context)?];

@@ -39,6 +39,8 @@ class AuditEvent:
     key_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
+    kept_session_id: str | None = None
+    """The session that did not end with the others, or None if all ended."""
     name: str | None = None
     email: str | None = None
     key_type: KeyType | None = None
