@@ -440,8 +440,10 @@ async fn account_limits_changed_during_the_request_create_and_change_no_key() {
     let (service, dynamodb, account) = start().await;
     let (key, record) = service.key(&account.session, json!({})).await;
     let path = key_path(&record);
-    let change_limits = || async {
-        let limits = json!({"account_id": account.id, "requests_per_minute": null});
+    // A different limit each time, because a command with the present limits changes nothing.
+    let mut limits = 1..;
+    let change_limits = async |sessions: u32| {
+        let limits = json!({"account_id": account.id, "sessions_per_member": sessions});
         service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
     };
     let renaming = json!({"name": "New"});
@@ -454,7 +456,8 @@ async fn account_limits_changed_during_the_request_create_and_change_no_key() {
             let caller = if method == "PATCH" { &account.session } else { caller };
             let request = || service.request(method, path).with(caller).json(&body).send();
             let held = dynamodb.hold("TransactWriteItems");
-            let response = change_while_held(held, request(), change_limits()).await;
+            let changed = change_limits(limits.next().expect("an endless range"));
+            let response = change_while_held(held, request(), changed).await;
             response.assert_error(409, "CONFLICT");
             let keys = service.get("/v1/api-keys", &account.session).await.expect(200);
             assert_eq!((&keys["data"][0]["name"], &keys["data"][1]), (&record["name"], &Value::Null));
