@@ -34,9 +34,10 @@ pub struct Config {
     /// requests.
     pub quotas: Option<Quotas>,
     /// `LIVE_KEYS_PER_ACCOUNT` and `TEST_KEYS_PER_ACCOUNT`: the maximum numbers of unrevoked API keys of an account. Set for the
-    /// function that creates keys.
+    /// functions that create keys and that show the account.
     pub key_limits: Option<KeysPerAccount>,
-    /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the function that creates sessions.
+    /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the functions that create sessions and that show
+    /// the account.
     pub sessions_per_member: Option<NonZeroU32>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
     /// every level.

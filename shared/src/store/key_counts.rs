@@ -50,6 +50,9 @@ impl KeyCount {
 impl Store {
     /// Returns the number of unrevoked keys of this type. If it is unknown, counts the keys and stores their number.
     ///
+    /// The result is exact: each creation and each revocation changes the stored item, and the number is stored only if the item
+    /// has not changed since before the keys were read.
+    ///
     /// # Errors
     /// If a read or a write fails, or other requests changed the number of keys each time it was counted.
     pub async fn number_of_keys(
@@ -57,35 +60,11 @@ impl Store {
         account: AccountId,
         environment: Environment,
     ) -> Result<u64, StoreError> {
-        let stored = self.stored_count(account, environment).await?;
-        match stored.known() {
-            Some(count) => Ok(count),
-            None => self.count_keys(account, environment, stored).await,
-        }
-    }
-
-    async fn stored_count(
-        &self,
-        account: AccountId,
-        environment: Environment,
-    ) -> Result<KeyCount, StoreError> {
-        KeyCount::from_item(self.table.get(Key::key_count(account, environment)).await?)
-    }
-
-    /// Counts the unrevoked keys of a type and stores their number, unless it has become known in the meantime. `stored` is the
-    /// count that was read.
-    ///
-    /// The result is exact: each creation and each revocation changes the stored item, and the number is stored only if the item
-    /// has not changed since before the keys were read.
-    async fn count_keys(
-        &self,
-        account: AccountId,
-        environment: Environment,
-        mut stored: KeyCount,
-    ) -> Result<u64, StoreError> {
         const IS_COUNTED: &str = "#type = :type AND #state.#status = :active";
+        let key = || Key::key_count(account, environment);
         let mut retries = self.table.retries();
         loop {
+            let stored = KeyCount::from_item(self.table.get(key()).await?)?;
             if let Some(count) = stored.known() {
                 return Ok(count);
             }
@@ -93,8 +72,7 @@ impl Store {
             let values = [(":type", environment.as_str()), (":active", "active")];
             let count =
                 self.table.count(account_partition(account), API_KEYS, IS_COUNTED, &names, &values).await?;
-            let write =
-                Write::update(Key::key_count(account, environment), "SET #count = :count, #changes = :next");
+            let write = Write::update(key(), "SET #count = :count, #changes = :next");
             let write = if stored.changes == 0 {
                 write.condition("attribute_not_exists(#changes)", || StoreError::Conflict)
             } else {
@@ -107,13 +85,10 @@ impl Store {
                 .value(":next", stored.changes + 1)?;
             match self.table.write_with(write, &mut retries).await {
                 Ok(_) => return Ok(u64::from(count)),
-                Err(StoreError::Conflict) => {}
+                Err(StoreError::Conflict) if retries.pause(Cause::Conflict).await => {}
+                Err(StoreError::Conflict) => return Err(StoreError::Contended),
                 Err(error) => return Err(error),
             }
-            if !retries.pause(Cause::Conflict).await {
-                return Err(StoreError::Contended);
-            }
-            stored = self.stored_count(account, environment).await?;
         }
     }
 }

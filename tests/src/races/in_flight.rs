@@ -436,6 +436,23 @@ async fn account_suspended_during_the_request_changes_nothing() {
 }
 
 #[tokio::test]
+async fn last_key_within_the_limit_created_during_the_request_leaves_no_room_for_another() {
+    let (service, dynamodb, account) = start().await;
+    let limits = json!({"account_id": account.id, "keys": {"live": 1}});
+    service.operate(json!({"set_limits": limits})).await.expect("the limits are set");
+    let create = || service.request("POST", "/v1/api-keys").with(&account.session).json(&new_key()).send();
+    // Counts the keys, so that the write of the next request is the creation.
+    let first = create().await.expect(201);
+    service.delete(&key_path(&first), &account.session).await.expect(204);
+    let held = dynamodb.hold("TransactWriteItems");
+    let other = async {
+        create().await.expect(201);
+    };
+    change_while_held(held, create(), other).await.assert_error(409, "CONFLICT");
+    assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await.len(), 1);
+}
+
+#[tokio::test]
 async fn account_limits_changed_during_the_request_create_and_change_no_key() {
     let (service, dynamodb, account) = start().await;
     let (key, record) = service.key(&account.session, json!({})).await;
