@@ -10,6 +10,7 @@ pub mod handler;
 pub mod idempotency;
 pub mod json;
 pub mod key_lifetime;
+pub mod new_session;
 pub mod openapi;
 pub mod patch;
 mod query;

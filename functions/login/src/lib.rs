@@ -1,30 +1,25 @@
 //! `POST /v1/auth/login`: creates a session.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use shared::{
     authorization::denial::Unauthenticated,
-    credentials::{
-        digest::TokenDigest,
-        password::{Password, PasswordHash, VerifiedPassword},
-        token::NewToken,
-    },
+    credentials::password::{Password, PasswordHash, VerifiedPassword},
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
+        new_session::{LoggedInView, NewSession},
         openapi::{self, Body, Operation, Success, Tag, schema_of},
     },
     model::{
         account::{Account, AccountStatus},
         audit_event::{Action, AuditContext, LoginRefusal},
         member::Member,
-        restrictions::Restrictions,
-        session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
     },
-    primitives::{email::EmailAddress, id::SessionId, timestamp::Timestamp},
+    primitives::email::EmailAddress,
     rate_limit::login_throttle::Attempt,
     runtime::{
         app::App,
@@ -54,10 +49,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     success: Success {
         status: 200,
         description: "The session's token.",
-        body: Some((
-            schema_of::<LoggedIn>,
-            || json!({"session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f", "expires_at": "2026-01-30T12:00:00Z"}),
-        )),
+        body: Some((schema_of::<LoggedInView>, examples::logged_in)),
     },
     errors: &[
         (
@@ -88,14 +80,6 @@ struct Login {
     password: Password,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct LoggedIn<'a> {
-    /// The session's token. Send it as `Authorization: Session …`. It is shown only once.
-    session_token: &'a str,
-    /// When the session expires. It ends earlier if it is not used for an hour.
-    expires_at: Timestamp,
-}
-
 /// Every failed login makes the same reads, reserves one attempt, runs Argon2 once and makes one write. Therefore neither
 /// the response nor its duration reveals whether the address belongs to a member (OWASP ASVS 5.0.0, 6.3.8).
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
@@ -110,15 +94,14 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
     let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
     // Boxed, because it is too large for the stack.
-    let (token, session, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
+    let (new, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
     if let Some((credentials, _)) = loaded
         && let Err(error) = rehash_if_outdated(&app, &credentials, verified).await
     {
         // The login succeeded anyway. The next one tries to rehash the password again.
         warn!(target: TARGET, reason = error.reason(), "a password could not be rehashed");
     }
-    let body = LoggedIn { session_token: token.expose(), expires_at: session.expires_at };
-    Ok(http::json(StatusCode::OK, &body))
+    Ok(http::json(StatusCode::OK, &new.view()))
 }
 
 /// Verifies the password of a reserved attempt and creates a session.
@@ -130,7 +113,7 @@ async fn log_in(
     password: Password,
     permit: HashPermit,
     audit_context: &AuditContext,
-) -> Result<(NewToken, Session, VerifiedPassword), Error> {
+) -> Result<(NewSession, VerifiedPassword), Error> {
     let enabled = loaded.filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
@@ -163,32 +146,12 @@ async fn log_in(
         return Err(Error::forbidden_with_message("Account suspended"));
     }
 
-    let now = audit_context.at;
-    let id = SessionId::new(&app.clock, &app.random);
-    let token = NewToken::for_session(account_id, user_id, id, app.token_mac_key()?, &app.random);
-    let session = Session {
-        id,
-        account_id,
-        user_id,
-        digest: TokenDigest::of(token.expose(), &peppers),
-        // Loaded together with the password hash: if the password is changed during the login, this session belongs to
-        // an earlier epoch and is invalid.
-        epoch: member.session_epoch,
-        // Loaded before the password was verified: if the account is suspended during the login, this session stays ended when
-        // the account is restored.
-        account_epoch: account.session_epoch,
-        created_at: now,
-        expires_at: now.plus_seconds(SESSION_LIFETIME),
-        last_used_at: None,
-        user_agent: request.user_agent().map(|name| name.chars().take(MAX_USER_AGENT_CHARS).collect()),
-        ip_address: request.source_ip().and_then(|ip| ip.parse().ok()).map(|ip: IpAddr| ip.to_canonical()),
-        restrictions: Restrictions::NONE,
-    };
+    let new = NewSession::new(app, request, member, account.session_epoch, &peppers, audit_context.at)?;
     let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
     let events = || request.audit_context(app);
-    let created = app.store.create_session(&session, credentials, limit, reservation, events).await;
+    let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;
     created.map_err(login_failed_if_removed)?;
-    Ok((token, session, verified))
+    Ok((new, verified))
 }
 
 /// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters, unless it does already.

@@ -91,11 +91,7 @@ impl OneTimeTokenText {
     ///
     /// # Errors
     /// Returns an error if the text has another form, is for another purpose, or its check digits are wrong.
-    pub fn parse(
-        &self,
-        purpose: Purpose,
-        mac_key: &TokenMacKey,
-    ) -> Result<OneTimeToken<'_>, MalformedToken> {
+    pub fn parse(&self, purpose: Purpose, mac_key: &TokenMacKey) -> Result<OneTimeToken<'_>, MalformedToken> {
         let text = self.0.as_str();
         let digits = text.strip_prefix(purpose.prefix()).ok_or(MalformedToken::NotAToken)?;
         let [account, user] = parse_ids::<IDS>(text, digits, mac_key)?;

@@ -51,6 +51,15 @@ pub fn session() -> Value {
     })
 }
 
+/// Returns the token of a new session.
+#[must_use]
+pub fn logged_in() -> Value {
+    json!({
+        "session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f",
+        "expires_at": "2026-01-30T12:00:00Z",
+    })
+}
+
 #[must_use]
 pub fn project() -> Value {
     json!({"id": "proj_abc123", "name": "Study A", "created_at": "2026-01-30T12:00:00Z"})
