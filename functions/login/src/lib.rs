@@ -19,7 +19,7 @@ use shared::{
         audit_event::{Action, AuditContext, LoginRefusal},
         member::Member,
     },
-    primitives::email::EmailAddress,
+    primitives::{email::EmailAddress, factor::Factors},
     rate_limit::login_throttle::Attempt,
     runtime::{
         app::App,
@@ -146,7 +146,9 @@ async fn log_in(
         return Err(Error::forbidden_with_message("Account suspended"));
     }
 
-    let new = NewSession::new(app, request, member, account.session_epoch, &peppers, audit_context.at)?;
+    let now = audit_context.at;
+    let factors = Factors::PASSWORD;
+    let new = NewSession::new(app, request, member, account.session_epoch, factors, &peppers, now)?;
     let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
     let events = || request.audit_context(app);
     let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;

@@ -15,6 +15,7 @@ use shared::{
     primitives::{
         email::EmailAddress,
         environment::Environment,
+        factor::Factors,
         id::{AccountId, KeyId, UserId},
         name::Name,
         permission::Permissions,
@@ -84,6 +85,10 @@ enum Me {
         permissions: Permissions,
         /// When the session expires. It ends earlier if it is not used for an hour.
         expires_at: Timestamp,
+        /// When the member last authenticated in this session. The login is the first authentication.
+        authenticated_at: Timestamp,
+        /// What the member proved at the login and since then.
+        factors: Factors,
     },
 }
 
@@ -105,8 +110,25 @@ impl From<Principal> for Me {
                 }
             }
             Principal::Session(session) => {
-                let SessionPrincipal { account_id, user_id, email, permissions, expires_at, .. } = session;
-                Self::Session { account_id, user_id, email, permissions, expires_at }
+                let SessionPrincipal {
+                    account_id,
+                    user_id,
+                    email,
+                    permissions,
+                    expires_at,
+                    authenticated_at,
+                    factors,
+                    ..
+                } = session;
+                Self::Session {
+                    account_id,
+                    user_id,
+                    email,
+                    permissions,
+                    expires_at,
+                    authenticated_at,
+                    factors,
+                }
             }
         }
     }

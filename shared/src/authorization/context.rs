@@ -6,10 +6,18 @@
 //! expires has `never`. The times of a secret that was replaced are in `secret_replaced_at` and `secret_ends_at`; the first is
 //! missing if it is unknown, and both are missing for the current secret.
 //!
-//! A missing value never means unlimited access. The authorizer of the previous version does not write four fields. Without
-//! `allowed_ips`, every address is allowed, because that version rejects keys with allowed addresses. Without `revision`, it is 0,
-//! so writes of a key that was changed fail. Without `originating_member`, it is unknown. Without `account_epoch`, it is 0, so
-//! writes of a session fail whose account was ever suspended.
+//! The factors of a session are in `factors`. What the account's policy requires of sessions is in `requires_second_factor` and
+//! `reauthentication_minutes`; the second is missing if there is no limit.
+//!
+//! A missing value never means unlimited access. The authorizer of the previous version does not write these fields:
+//! - Without `allowed_ips`, every address is allowed, because that version rejects keys with allowed addresses.
+//! - Without `revision`, it is 0, so writes of a key that was changed fail.
+//! - Without `originating_member`, it is unknown.
+//! - Without `account_epoch`, it is 0, so writes of a session fail whose account was ever suspended.
+//! - Without `authenticated_at`, it is the time of the login, which is never later than the last authentication.
+//! - Without `factors`, the session has the password alone.
+//! - Without `requires_second_factor` and `reauthentication_minutes`, the policy requires neither, because that version rejects all
+//!   credentials of an account whose policy requires one of them.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -17,13 +25,17 @@ use serde_json::Value;
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SecretAge, SecretDeprecation, SessionPrincipal},
+    model::session::SESSION_LIFETIME,
     primitives::{
         allowed_ips::{AllowedIps, Networks},
         environment::Environment,
+        factor::{Factor, Factors},
+        minutes::ReauthenticationMinutes,
         permission::{Permission, Permissions},
         project_id::ProjectId,
         quota::Quota,
         scope::Scope,
+        timestamp::Timestamp,
     },
     rate_limit::decision::{RateLimitDecision, RateLimitStatus},
 };
@@ -33,6 +45,10 @@ const EVERY_PROJECT: &str = "*";
 const EVERY_ADDRESS: &str = "*";
 const ORIGINATING_MEMBER: &str = "originating_member";
 const ACCOUNT_EPOCH: &str = "account_epoch";
+const AUTHENTICATED_AT: &str = "authenticated_at";
+const FACTORS: &str = "factors";
+const REQUIRES_SECOND_FACTOR: &str = "requires_second_factor";
+const REAUTHENTICATION_MINUTES: &str = "reauthentication_minutes";
 const SECRET_REPLACED_AT: &str = "secret_replaced_at";
 const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
@@ -71,15 +87,22 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
             context.extend(key.originating_member.map(|member| (ORIGINATING_MEMBER, member.to_string())));
             context.extend(key.deprecation.into_iter().flat_map(write_deprecation));
         }
-        Principal::Session(session) => context.extend([
-            ("type", "session".to_owned()),
-            ("user_id", session.user_id.to_string()),
-            ("session_id", session.session_id.to_string()),
-            ("session_epoch", session.session_epoch.to_string()),
-            (ACCOUNT_EPOCH, session.account_epoch.to_string()),
-            ("email", session.email.as_str().to_owned()),
-            ("expires_at", session.expires_at.to_string()),
-        ]),
+        Principal::Session(session) => {
+            context.extend([
+                ("type", "session".to_owned()),
+                ("user_id", session.user_id.to_string()),
+                ("session_id", session.session_id.to_string()),
+                ("session_epoch", session.session_epoch.to_string()),
+                (ACCOUNT_EPOCH, session.account_epoch.to_string()),
+                ("email", session.email.as_str().to_owned()),
+                ("expires_at", session.expires_at.to_string()),
+                (AUTHENTICATED_AT, session.authenticated_at.to_string()),
+                (FACTORS, join(session.factors.iter().map(Factor::as_str))),
+                (REQUIRES_SECOND_FACTOR, session.requires_second_factor.to_string()),
+            ]);
+            let minutes = session.reauthentication_minutes;
+            context.extend(minutes.map(|minutes| (REAUTHENTICATION_MINUTES, minutes.get().to_string())));
+        }
     }
     context.extend(rate_limit.into_iter().flat_map(write_rate_limit));
     context
@@ -171,20 +194,45 @@ fn read_principal<S: BuildHasher>(
                 (None, None) => None,
             },
         })),
-        "session" => Ok(Principal::Session(SessionPrincipal {
-            account_id,
-            user_id: text("user_id")?.parse().map_err(|_| MalformedContext)?,
-            session_id: text("session_id")?.parse().map_err(|_| MalformedContext)?,
-            session_epoch: text("session_epoch")?.parse().map_err(|_| MalformedContext)?,
-            account_epoch: new_text(ACCOUNT_EPOCH)?
-                .map_or(Ok(0), str::parse)
-                .map_err(|_| MalformedContext)?,
-            email: text("email")?.to_owned().try_into().map_err(|_| MalformedContext)?,
-            permissions,
-            expires_at: text("expires_at")?.parse().map_err(|_| MalformedContext)?,
-        })),
+        "session" => {
+            let expires_at: Timestamp = text("expires_at")?.parse().map_err(|_| MalformedContext)?;
+            Ok(Principal::Session(SessionPrincipal {
+                account_id,
+                user_id: text("user_id")?.parse().map_err(|_| MalformedContext)?,
+                session_id: text("session_id")?.parse().map_err(|_| MalformedContext)?,
+                session_epoch: text("session_epoch")?.parse().map_err(|_| MalformedContext)?,
+                account_epoch: new_text(ACCOUNT_EPOCH)?
+                    .map_or(Ok(0), str::parse)
+                    .map_err(|_| MalformedContext)?,
+                email: text("email")?.to_owned().try_into().map_err(|_| MalformedContext)?,
+                permissions,
+                expires_at,
+                authenticated_at: new_time(AUTHENTICATED_AT)?
+                    .unwrap_or_else(|| expires_at.minus_seconds(SESSION_LIFETIME)),
+                factors: new_text(FACTORS)?.map_or(Ok(Factors::PASSWORD), read_factors)?,
+                requires_second_factor: new_text(REQUIRES_SECOND_FACTOR)?
+                    .map_or(Ok(false), str::parse)
+                    .map_err(|_| MalformedContext)?,
+                reauthentication_minutes: new_text(REAUTHENTICATION_MINUTES)?
+                    .map(read_minutes)
+                    .transpose()?,
+            }))
+        }
         _ => Err(MalformedContext),
     }
+}
+
+/// Reads factors. A session without factors has an empty text.
+fn read_factors(names: &str) -> Result<Factors, MalformedContext> {
+    if names.is_empty() {
+        return Ok(Factors::NONE);
+    }
+    names.split(',').map(Factor::from_name).collect::<Option<_>>().ok_or(MalformedContext)
+}
+
+fn read_minutes(text: &str) -> Result<ReauthenticationMinutes, MalformedContext> {
+    let minutes: i64 = text.parse().map_err(|_| MalformedContext)?;
+    minutes.try_into().map_err(|_| MalformedContext)
 }
 
 fn read_permissions(names: &str) -> Result<Permissions, MalformedContext> {
@@ -234,13 +282,17 @@ mod tests {
     use crate::authorization::principal::tests::{any_key_principal, any_principal, any_session_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 6] = [
+    const NEW: [&str; 10] = [
         "allowed_ips",
         "revision",
         "originating_member",
         "secret_replaced_at",
         "secret_ends_at",
         "account_epoch",
+        "authenticated_at",
+        "factors",
+        "requires_second_factor",
+        "reauthentication_minutes",
     ];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
@@ -295,12 +347,19 @@ mod tests {
         }
 
         #[test]
-        fn context_without_the_epoch_of_the_account_is_of_a_session_in_the_first_one(
+        fn context_without_the_new_fields_is_of_a_session_of_the_first_epoch_that_authenticated_at_login_by_password(
             session in any_session_principal(),
         ) {
             let mut context = as_received(&Principal::Session(session.clone()), None);
-            context.remove(ACCOUNT_EPOCH);
-            let expected = SessionPrincipal { account_epoch: 0, ..session };
+            context.retain(|name, _| !NEW.contains(&&**name));
+            let expected = SessionPrincipal {
+                account_epoch: 0,
+                authenticated_at: session.expires_at.minus_seconds(12 * 60 * 60),
+                factors: Factors::PASSWORD,
+                requires_second_factor: false,
+                reauthentication_minutes: None,
+                ..session
+            };
             prop_assert_eq!(read(&context).unwrap().0, Principal::Session(expected));
         }
 

@@ -14,7 +14,7 @@ use crate::{
         restrictions::Restrictions,
         session::{MAX_USER_AGENT_CHARS, SESSION_LIFETIME, Session},
     },
-    primitives::{id::SessionId, timestamp::Timestamp},
+    primitives::{factor::Factors, id::SessionId, timestamp::Timestamp},
     runtime::app::App,
 };
 
@@ -35,7 +35,7 @@ pub struct LoggedInView<'a> {
 }
 
 impl NewSession {
-    /// Creates a session of `member` for the client that sent `request`.
+    /// Creates a session of `member`, who proved `factors`, for the client that sent `request`.
     ///
     /// `member` and `account_epoch` must have been loaded before the member was authenticated. Then, if the password is changed, or the
     /// member or the account is suspended in the meantime, the session belongs to an earlier epoch and is invalid.
@@ -47,6 +47,7 @@ impl NewSession {
         request: &Request,
         member: &Member,
         account_epoch: u32,
+        factors: Factors,
         peppers: &Peppers,
         now: Timestamp,
     ) -> Result<Self, Error> {
@@ -69,6 +70,8 @@ impl NewSession {
                 .and_then(|ip| ip.parse().ok())
                 .map(|ip: IpAddr| ip.to_canonical()),
             restrictions: Restrictions::NONE,
+            authenticated_at: None,
+            factors,
         };
         Ok(Self { token, session })
     }

@@ -8,6 +8,7 @@ use crate::{
     credentials::digest::TokenDigest,
     model::restrictions::Restrictions,
     primitives::{
+        factor::Factors,
         id::{AccountId, SessionId, UserId},
         timestamp::Timestamp,
     },
@@ -49,9 +50,26 @@ pub struct Session {
     /// The restrictions of the session.
     #[serde(default, skip_serializing_if = "Restrictions::is_empty")]
     pub restrictions: Restrictions,
+    /// The last authentication after the login, or `None` if there was none. See [`authenticated_at`](Self::authenticated_at).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated_at: Option<Timestamp>,
+    /// What the member proved at the login and since then.
+    #[serde(default = "password")]
+    pub factors: Factors,
+}
+
+/// The factors of sessions of earlier versions, which knew no other factor.
+fn password() -> Factors {
+    Factors::PASSWORD
 }
 
 impl Session {
+    /// Returns when the member last authenticated in this session. The login is the first authentication.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.authenticated_at.unwrap_or(self.created_at)
+    }
+
     /// Returns true if the session has reached its maximum lifetime or has been unused for too long.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
@@ -93,6 +111,8 @@ pub(crate) mod tests {
             user_agent: None,
             ip_address: None,
             restrictions: Restrictions::NONE,
+            authenticated_at: None,
+            factors: Factors::PASSWORD,
         }
     }
 
@@ -113,6 +133,23 @@ pub(crate) mod tests {
             );
         }
         assert_eq!(timestamp(0).plus_seconds(SESSION_LIFETIME), timestamp(END));
+    }
+
+    #[test]
+    fn login_is_the_authentication_of_a_session_without_a_later_one() {
+        assert_eq!(session(None).authenticated_at(), timestamp(0));
+        let later = Session { authenticated_at: Some(timestamp(60)), ..session(None) };
+        assert_eq!(later.authenticated_at(), timestamp(60));
+    }
+
+    #[test]
+    fn session_of_an_earlier_version_authenticated_at_its_login_by_password() {
+        let mut item = serde_json::to_value(session(None)).unwrap();
+        for name in ["authenticated_at", "factors"] {
+            item.as_object_mut().unwrap().remove(name);
+        }
+        let stored: Session = serde_json::from_value(item).unwrap();
+        assert_eq!((stored.authenticated_at(), stored.factors), (timestamp(0), Factors::PASSWORD));
     }
 
     #[test]

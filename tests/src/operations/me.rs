@@ -16,6 +16,8 @@ async fn with_session_returns_its_member() {
         "email": account.email,
         "permissions": ["read", "write", "delete", "admin"],
         "expires_at": "2026-01-30T12:00:00Z",
+        "authenticated_at": "2026-01-30T00:00:00Z",
+        "factors": ["password"],
     });
     assert_eq!(me, expected);
 }

@@ -20,6 +20,7 @@ use crate::{
             AllowedIps,
             tests::{any_address, any_allowed_ips},
         },
+        factor::Factors,
         permission::{Permissions, tests::any_permissions},
         random::Random,
         scope::tests::any_scope,
@@ -32,6 +33,8 @@ const ACTIVE: AccountSummary = AccountSummary {
     status: AccountStatus::Active,
     quotas: None,
     session_epoch: 2,
+    require_second_factor: false,
+    reauthentication_minutes: None,
     max_key_lifetime_days: None,
     idle_keys: None,
     restrictions: Restrictions::NONE,
@@ -219,6 +222,8 @@ fn decide_on_changed_session(
         user_agent: None,
         ip_address: None,
         restrictions: Restrictions::NONE,
+        authenticated_at: None,
+        factors: Factors::PASSWORD,
     };
     let mut loaded = LoadedSession { session, member, account: ACTIVE };
     change(&mut loaded);

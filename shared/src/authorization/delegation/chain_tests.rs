@@ -24,6 +24,7 @@ use crate::{
             tests::{addresses, any_allowed_ips},
         },
         environment::Environment,
+        factor::Factors,
         permission::{Permission, Permissions, tests::any_permissions},
         project_id::ProjectId,
         scope::{Scope, tests::any_scope},
@@ -154,6 +155,10 @@ impl Account {
                 email: "user@example.com".to_owned().try_into().unwrap(),
                 permissions: *permissions,
                 expires_at: timestamp(9),
+                authenticated_at: timestamp(0),
+                factors: Factors::PASSWORD,
+                requires_second_factor: false,
+                reauthentication_minutes: None,
             })
         });
         let usable = self.keys.iter().filter(|key| self.is_usable(key));

@@ -309,6 +309,8 @@ impl Mapping {
                     "email": mapped.email,
                     "permissions": ordered(&member.permissions),
                     "expires_at": timestamp(session.created_at + SESSION_LIFETIME),
+                    "authenticated_at": timestamp(session.created_at),
+                    "factors": ["password"],
                 })
             }
             Entity::Me(Caller::Key(n, secret)) => {
