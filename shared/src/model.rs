@@ -4,6 +4,7 @@ pub mod account;
 pub mod account_policy;
 pub mod api_key;
 pub mod audit_event;
+pub mod audit_event_filter;
 pub mod creator;
 pub mod key_change;
 pub mod member;

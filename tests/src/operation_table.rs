@@ -36,10 +36,10 @@ const TABLE: &str = "
     DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+8     3+9    1      204    yes
     GET      /v1/api-keys/{key_id}/usage    ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no
-    POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+1     2+2    0      201    yes
+    POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+4     2+5    1      201    yes
     GET      /v1/projects/{project_id}      +---+ +---+ +-     +---+   +     4+0     3+1    0      200    no
-    PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     3+1     2+2    0      200    no
-    DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+1     2+2    0      404    no
+    PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     4+4     3+5    1      200    no
+    DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+4     2+5    1      404    no
     GET      /v1/members                    ---++ ----- --     ---++   -     4+0     3+1    0      200    no
     POST     /v1/members                    ---++ ----- --     ---++   -     4+12    3+11   1      409    no
     GET      /v1/members/{user_id}          ---++ ----- --     ---++   -     4+0     3+1    0      200    no

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::json_schema;
 use serde_json::json;
 use shared::{
     authorization::principal::Principal,
@@ -11,7 +12,8 @@ use shared::{
         openapi::{Credentials, Location, Operation, Parameter, Success, Tag, schema_of},
         views::{AuditEventView, PageView},
     },
-    primitives::{id::KeyId, pagination::List},
+    model::audit_event_filter::{AuditEventFilter, EventType},
+    primitives::{id::KeyId, pagination::List, timestamp::Timestamp},
     runtime::{app::App, function::Function},
 };
 
@@ -21,7 +23,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::AuditTrail,
     name: "listAuditEvents",
     summary: "List audit events",
-    description: "Returns the events of the account's audit trail, newest first. Requires `admin` over the whole account.",
+    description: "Returns the events of the account's audit trail, newest first. Requires `admin` over the whole account. With `key_id`, `type` or `actor`, a page may contain fewer events than `limit`, even none, although `next_cursor` is not null. A cursor belongs to the filters of its request: with other filters, it is a 400.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[
@@ -32,6 +34,30 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             location: Location::Query,
             description: "Only return events that this API key caused, and changes to this key.",
             schema: schema_of::<KeyId>,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            description: "Only return events of this type.",
+            schema: |_| json_schema!({"enum": EventType::NAMES}),
+        },
+        Parameter {
+            name: "actor",
+            location: Location::Query,
+            description: "Only return events that this member or this API key caused, or the operator with `operator`.",
+            schema: |_| json_schema!({"type": "string", "pattern": "^((user|key)_[0-9A-Za-z]{16}|operator)$"}),
+        },
+        Parameter {
+            name: "since",
+            location: Location::Query,
+            description: "Only return events at this time or later.",
+            schema: schema_of::<Timestamp>,
+        },
+        Parameter {
+            name: "until",
+            location: Location::Query,
+            description: "Only return events before this time.",
+            schema: schema_of::<Timestamp>,
         },
     ],
     body: None,
@@ -53,16 +79,21 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let account_id = principal.account_id();
-    let key: Option<KeyId> = request.query("key_id")?;
-    let list = match key {
-        None => List::new("audit-events", account_id),
-        Some(key) => List::new(format_args!("audit-events/{key}"), account_id),
+    let filter = AuditEventFilter {
+        key: request.query("key_id")?,
+        event_type: request.query("type")?,
+        actor: request.query("actor")?,
+        since: request.query("since")?,
+        until: request.query("until")?,
     };
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && until <= since
+    {
+        return Err(Error::bad_field("until", "must be after `since`"));
+    }
+    let list = List::new(filter, account_id);
     let paging = request.paging(&list)?;
-    let events = app
-        .store
-        .audit_events(account_id, &paging, |event| key.is_none_or(|key| event.is_about_key(key)))
-        .await?;
+    let events = app.store.audit_events(account_id, &filter, &paging).await?;
     let page = PageView::new(events, &list, AuditEventView::from);
     Ok(http::json(StatusCode::OK, &page))
 }

@@ -12,7 +12,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{PageView, ProjectView},
     },
-    model::project::Project,
+    model::{audit_event::Actor, project::Project},
     primitives::{
         environment::Environment, id::AccountId, name::Name, pagination::List, project_id::ProjectId,
         scope::Scope,
@@ -134,8 +134,8 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("GET", "/v1/projects") => list(&app, &partition, &principal, &request).await,
         ("POST", "/v1/projects") => create(&app, &partition, &principal, &request).await,
         ("GET", "/v1/projects/{project_id}") => get(&app, &partition, &request).await,
-        ("PATCH", "/v1/projects/{project_id}") => rename(&app, &partition, &request).await,
-        ("DELETE", "/v1/projects/{project_id}") => delete(&app, &partition, &request).await,
+        ("PATCH", "/v1/projects/{project_id}") => rename(&app, &partition, &principal, &request).await,
+        ("DELETE", "/v1/projects/{project_id}") => delete(&app, &partition, &principal, &request).await,
         _ => Err(Error::not_found()),
     }
 }
@@ -181,7 +181,9 @@ async fn create(
     let project = Project { id: ProjectId::new(&app.clock, &app.random), name, created_at: now };
     let view = ProjectView::from(project.clone());
     let result = idempotency.result(StatusCode::CREATED, &view, now);
-    app.store.create_project(account_id, environment, &project, result.as_ref()).await?;
+    let (actor, audit_context) = (Actor::from(principal), request.audit_context(app));
+    let result = result.as_ref();
+    app.store.create_project(account_id, environment, &project, result, actor, &audit_context).await?;
     Ok(http::json(StatusCode::CREATED, &view))
 }
 
@@ -191,15 +193,33 @@ async fn get(app: &App, partition: &Partition, request: &Request) -> Result<Resp
     Ok(http::json(StatusCode::OK, &ProjectView::from(project.ok_or_else(Error::not_found)?)))
 }
 
-async fn rename(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+async fn rename(
+    app: &App,
+    partition: &Partition,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, Error> {
+    let Partition { account_id, environment } = *partition;
     let ProjectBody { name } = request.body()?;
     let id = request.path_id("project_id")?;
-    let project = app.store.rename_project(partition.account_id, partition.environment, &id, &name).await?;
-    Ok(http::json(StatusCode::OK, &ProjectView::from(project)))
+    let before = app.store.project(account_id, environment, &id).await?.ok_or_else(Error::not_found)?;
+    let after = Project { name, ..before.clone() };
+    if after.name != before.name {
+        let (actor, audit_context) = (Actor::from(principal), request.audit_context(app));
+        app.store.rename_project(account_id, environment, &after, actor, &audit_context).await?;
+    }
+    Ok(http::json(StatusCode::OK, &ProjectView::from(after)))
 }
 
-async fn delete(app: &App, partition: &Partition, request: &Request) -> Result<Response, Error> {
+async fn delete(
+    app: &App,
+    partition: &Partition,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, Error> {
+    let Partition { account_id, environment } = *partition;
     let id = request.path_id("project_id")?;
-    app.store.delete_project(partition.account_id, partition.environment, &id).await?;
+    let (actor, audit_context) = (Actor::from(principal), request.audit_context(app));
+    app.store.delete_project(account_id, environment, &id, actor, &audit_context).await?;
     Ok(http::no_content())
 }

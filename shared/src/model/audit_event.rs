@@ -15,6 +15,7 @@ use crate::{
         id::{EventId, KeyId, SessionId, UserId},
         name::Name,
         permission::Permissions,
+        project_id::ProjectId,
         quota::Quotas,
         random::Random,
         scope::ProjectScope,
@@ -139,6 +140,15 @@ pub enum Action {
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
+    /// A project was created.
+    #[serde(rename = "project.created")]
+    ProjectCreated { project_id: ProjectId, environment: Environment, name: Name },
+    /// A project was renamed. The event contains the new name.
+    #[serde(rename = "project.changed")]
+    ProjectChanged { project_id: ProjectId, environment: Environment, name: Name },
+    /// A project was deleted.
+    #[serde(rename = "project.deleted")]
+    ProjectDeleted { project_id: ProjectId, environment: Environment },
     /// A session was ended.
     #[serde(rename = "session.ended")]
     SessionEnded {
@@ -212,19 +222,6 @@ impl AuditEvent {
             source_ip: source_ip.clone(),
         }
     }
-
-    /// Returns true if the key `id` was changed in this event, or if it caused the event.
-    #[must_use]
-    pub fn is_about_key(&self, id: KeyId) -> bool {
-        let affected = match self.action {
-            Action::KeyCreated { key_id, .. }
-            | Action::KeyChanged { key_id, .. }
-            | Action::KeyRotated { key_id, .. }
-            | Action::KeyRevoked { key_id, .. } => Some(key_id),
-            _ => None,
-        };
-        affected == Some(id) || self.actor == Some(Actor::ApiKey { key_id: id })
-    }
 }
 
 impl AuditContext {
@@ -232,9 +229,11 @@ impl AuditContext {
     /// request came from, if it is known.
     #[must_use]
     pub fn now(clock: &Clock, random: &Random, request_id: &str, source_ip: Option<&str>) -> Self {
+        // One reading of the clock, so that the order of the ids is that of the times.
+        let moment = clock.now_utc();
         Self {
-            at: clock.now(),
-            event_id: EventId::new(clock, random),
+            at: Timestamp::from(moment),
+            event_id: EventId::at(moment, random),
             request_id: request_id.to_owned(),
             source_ip: source_ip.map(str::to_owned),
         }
@@ -246,17 +245,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::primitives::timestamp::tests::timestamp;
-
-    fn event(actor: Option<Actor>, action: Action) -> AuditEvent {
-        let audit_context = AuditContext {
-            at: timestamp(0),
-            event_id: "event_0000000000000001".parse().unwrap(),
-            request_id: "1".to_owned(),
-            source_ip: None,
-        };
-        AuditEvent::new(actor, action, &audit_context)
-    }
 
     #[test]
     fn event_of_an_unknown_type_keeps_its_other_fields() {
@@ -268,42 +256,6 @@ mod tests {
         assert!(matches!(event.action, Action::Unknown));
         assert_eq!((event.actor, &*event.request_id), (Some(Actor::Operator), "1"));
         assert_eq!(serde_json::to_value(event).unwrap()["type"], "unknown");
-    }
-
-    #[test]
-    fn event_is_about_its_acting_key_and_its_affected_key() {
-        let [one, other, third]: [KeyId; 3] =
-            ["key_0000000000000001", "key_0000000000000002", "key_0000000000000003"]
-                .map(|id| id.parse().unwrap());
-        let by = |key_id| Some(Actor::ApiKey { key_id });
-        let name: Name = "Key".to_owned().try_into().unwrap();
-        for action in [
-            Action::KeyCreated {
-                key_id: other,
-                name,
-                key_type: Environment::Live,
-                permissions: Permissions::ALL,
-                scope: None,
-                expires_at: None,
-                allowed_ips: None,
-            },
-            Action::KeyChanged {
-                key_id: other,
-                name: "New".to_owned().try_into().unwrap(),
-                permissions: Permissions::ALL,
-                scope: None,
-                expires_at: None,
-                allowed_ips: None,
-                disabled: false,
-            },
-            Action::KeyRotated { key_id: other, previous_expires_at: timestamp(0) },
-            Action::KeyRevoked { key_id: other, reason: EndReason::Requested },
-        ] {
-            let event = event(by(one), action);
-            assert!(event.is_about_key(one) && event.is_about_key(other) && !event.is_about_key(third));
-        }
-        let event = event(Some(Actor::Operator), Action::AccountSuspended);
-        assert!(![one, other, third].into_iter().any(|id| event.is_about_key(id)));
     }
 
     #[test]

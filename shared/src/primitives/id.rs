@@ -6,7 +6,9 @@ use std::{borrow::Cow, fmt, hash, marker::PhantomData, str, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::primitives::{base62, clock::Clock, random::Random};
+use time::OffsetDateTime;
+
+use crate::primitives::{base62, clock::Clock, random::Random, timestamp::Timestamp};
 
 /// The number of digits for the creation time in milliseconds since 1970. Eight digits suffice until the year 8888.
 const TIME_DIGITS: usize = 8;
@@ -63,11 +65,29 @@ impl<T> Id<T> {
     /// Creates an id from the current time and random digits.
     #[must_use]
     pub fn new(clock: &Clock, random: &Random) -> Self {
-        let milliseconds = clock.now_utc().unix_timestamp_nanos() / 1_000_000;
+        Self::at(clock.now_utc(), random)
+    }
+
+    /// Creates an id from the time `moment` and random digits.
+    #[must_use]
+    pub fn at(moment: OffsetDateTime, random: &Random) -> Self {
+        let milliseconds = moment.unix_timestamp_nanos() / 1_000_000;
+        let milliseconds = u64::try_from(milliseconds).unwrap_or(0);
+        Self::from_parts(milliseconds, base62::random_digits::<RANDOM_DIGITS>(random))
+    }
+
+    /// Returns the first of all ids that can be created at `moment`. It sorts after all earlier ones.
+    #[must_use]
+    pub fn first_at(moment: Timestamp) -> Self {
+        let milliseconds = moment.unix_seconds().unsigned_abs() * 1_000;
+        Self::from_parts(milliseconds, base62::digits::<RANDOM_DIGITS>(0))
+    }
+
+    fn from_parts(milliseconds: u64, random_part: [u8; RANDOM_DIGITS]) -> Self {
         let mut digits = [0; ID_DIGITS];
-        let (time, random_part) = digits.split_at_mut(TIME_DIGITS);
-        time.copy_from_slice(&base62::digits::<TIME_DIGITS>(u64::try_from(milliseconds).unwrap_or(0)));
-        random_part.copy_from_slice(&base62::random_digits::<RANDOM_DIGITS>(random));
+        let (time, random) = digits.split_at_mut(TIME_DIGITS);
+        time.copy_from_slice(&base62::digits::<TIME_DIGITS>(milliseconds));
+        random.copy_from_slice(&random_part);
         Self { digits, kind: PhantomData }
     }
 
@@ -188,5 +208,7 @@ mod tests {
         let older = KeyId::new(&at(1_999_999_999_999), &random).to_string();
         let newer = KeyId::new(&at(2_000_000_000_000), &random).to_string();
         assert!(older < newer);
+        let first = KeyId::first_at(Timestamp::from(at(2_000_000_000_000).now_utc())).to_string();
+        assert!(older < first && first < newer);
     }
 }

@@ -1,7 +1,11 @@
 //! Reads and writes of the audit trail. The event of a change is written in the same transaction as the change.
 
 use crate::{
-    model::audit_event::{Action, Actor, AuditContext, AuditEvent},
+    model::{
+        audit_event::{Action, Actor, AuditContext, AuditEvent},
+        audit_event_filter::{ActorFilter, AuditEventFilter, OPERATOR},
+        creator::Creator,
+    },
     primitives::{
         id::AccountId,
         pagination::{Page, Paging},
@@ -11,10 +15,11 @@ use crate::{
         dynamodb::{
             attributes::{attribute, to_item},
             key::Key,
+            read::Filter,
             write::Write,
         },
         error::StoreError,
-        keys::{self, audit_partition},
+        keys::{self, audit_event_range, audit_partition},
     },
 };
 
@@ -23,17 +28,19 @@ use crate::{
 const REJECTION_LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 impl Store {
-    /// Lists the account's audit events that match `filter`, newest first.
+    /// Lists the account's audit events that match `filter`, newest first, with one query.
     ///
     /// # Errors
-    /// If a read fails.
+    /// If the read fails.
     pub async fn audit_events(
         &self,
         account: AccountId,
+        filter: &AuditEventFilter,
         paging: &Paging,
-        filter: impl Fn(&AuditEvent) -> bool,
     ) -> Result<Page<AuditEvent>, StoreError> {
-        self.table.list(audit_partition(account), keys::AUDIT_EVENTS, paging, filter).await
+        let condition = filter.has_content_condition().then(|| condition(filter));
+        let range = audit_event_range(filter.since, filter.until);
+        self.table.page(audit_partition(account), keys::AUDIT_EVENTS, range, condition, paging).await
     }
 
     /// Records a rejected attempt in the audit trail of `account`.
@@ -58,6 +65,40 @@ impl Store {
     pub async fn write_decoy_event(&self) -> Result<(), StoreError> {
         self.table.write(Write::put(Key::decoy_event().into_attributes())).await.map(drop)
     }
+}
+
+/// Returns the conditions of `filter` on the content of an event.
+fn condition(filter: &AuditEventFilter) -> Filter {
+    let AuditEventFilter { key, event_type, actor, since: _, until: _ } = *filter;
+    let mut condition = Filter::default();
+    if let Some(key) = key {
+        condition.and("(#key_id = :key OR #actor.#key_id = :key)", ":key", key.to_string());
+    }
+    if let Some(event_type) = event_type {
+        condition.and("#type = :type", ":type", event_type.as_str().to_owned());
+        condition.name("#type", "type");
+    }
+    match actor {
+        None => {}
+        Some(ActorFilter::Principal(Creator::Member(user))) => {
+            condition.and("#actor.#user_id = :user", ":user", user.to_string());
+            condition.name("#user_id", "user_id");
+        }
+        Some(ActorFilter::Principal(Creator::ApiKey(key))) => {
+            condition.and("#actor.#key_id = :actor_key", ":actor_key", key.to_string());
+        }
+        Some(ActorFilter::Operator) => {
+            condition.and("#actor.#actor_type = :operator", ":operator", OPERATOR.to_owned());
+            condition.name("#actor_type", "type");
+        }
+    }
+    if key.is_some() || actor.is_some() {
+        condition.name("#actor", "actor");
+    }
+    if key.is_some() || matches!(actor, Some(ActorFilter::Principal(Creator::ApiKey(_)))) {
+        condition.name("#key_id", "key_id");
+    }
+    condition
 }
 
 /// Returns the write that records a rejected attempt in the audit trail of `account`.

@@ -4,7 +4,7 @@ pub(super) mod attributes;
 mod direct_batch_get;
 pub(super) mod item;
 pub(super) mod key;
-mod read;
+pub(super) mod read;
 pub(super) mod retry;
 pub(super) mod write;
 

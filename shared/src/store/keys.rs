@@ -7,6 +7,7 @@ use crate::{
         environment::Environment,
         id::{AccountId, EventId, KeyId, SessionId, UserId},
         project_id::ProjectId,
+        timestamp::Timestamp,
         usage::Day,
     },
     rate_limit::login_throttle::Attempt,
@@ -132,4 +133,15 @@ fn attempts_partition(pseudonym: &str) -> String {
 
 pub(super) fn audit_partition(account: AccountId) -> String {
     format!("ACCOUNT#{account}#AUDIT")
+}
+
+/// Returns the first and the last sort key that an audit event from `since` on and before `until` can have.
+pub(super) fn audit_event_range(since: Option<Timestamp>, until: Option<Timestamp>) -> (String, String) {
+    let prefix = AUDIT_EVENTS.sort_key_prefix;
+    let first =
+        since.map_or_else(|| prefix.to_owned(), |time| format!("{prefix}{}", EventId::first_at(time)));
+    // `~` sorts after all characters of ids.
+    let last =
+        until.map_or_else(|| format!("{prefix}~"), |time| format!("{prefix}{}", EventId::first_at(time)));
+    (first, last)
 }

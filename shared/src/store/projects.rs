@@ -2,16 +2,19 @@
 
 use crate::{
     idempotency::IdempotencyResult,
-    model::project::Project,
+    model::{
+        audit_event::{Action, Actor, AuditContext},
+        project::Project,
+    },
     primitives::{
         environment::Environment,
         id::AccountId,
-        name::Name,
         pagination::{Page, Paging},
         project_id::ProjectId,
     },
     store::{
         Store,
+        audit_events::event_write,
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
@@ -34,13 +37,18 @@ impl Store {
         environment: Environment,
         project: &Project,
         idempotency: Option<&IdempotencyResult>,
+        actor: Actor,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         // This needs no condition: the id is new, and a retry writes the same item.
         let put = Write::put(to_item(Key::project(account, environment, &project.id), project)?);
-        match idempotency {
-            None => self.table.write(put).await.map(drop),
-            Some(result) => self.table.transact(vec![put, result_write(result)?]).await,
+        let Project { id, name, .. } = project.clone();
+        let created = Action::ProjectCreated { project_id: id, environment, name };
+        let mut writes = vec![put, event_write(account, actor, created, audit_context)?];
+        if let Some(result) = idempotency {
+            writes.push(result_write(result)?);
         }
+        self.table.transact(writes).await
     }
 
     /// Loads a project.
@@ -93,23 +101,25 @@ impl Store {
         Ok(Page { entities, next })
     }
 
-    /// Renames a project. Returns the changed project.
+    /// Stores the new name of `project`.
     ///
     /// # Errors
-    /// If the project does not exist, or the write fails.
+    /// If the project was deleted in the meantime, or the write fails.
     pub async fn rename_project(
         &self,
         account: AccountId,
         environment: Environment,
-        project: &ProjectId,
-        name: &Name,
-    ) -> Result<Project, StoreError> {
-        let update = Write::update(Key::project(account, environment, project), "SET #name = :name")
+        project: &Project,
+        actor: Actor,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let update = Write::update(Key::project(account, environment, &project.id), "SET #name = :name")
             .if_exists()
-            .returning_item()
             .name("#name", "name")
-            .value(":name", name)?;
-        to_entity(self.table.write(update).await?.unwrap_or_default())
+            .value(":name", &project.name)?;
+        let Project { id, name, .. } = project.clone();
+        let changed = Action::ProjectChanged { project_id: id, environment, name };
+        self.table.transact(vec![update, event_write(account, actor, changed, audit_context)?]).await
     }
 
     /// Deletes a project.
@@ -121,10 +131,11 @@ impl Store {
         account: AccountId,
         environment: Environment,
         project: &ProjectId,
+        actor: Actor,
+        audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.table
-            .write(Write::delete(Key::project(account, environment, project)).if_exists())
-            .await
-            .map(drop)
+        let delete = Write::delete(Key::project(account, environment, project)).if_exists();
+        let deleted = Action::ProjectDeleted { project_id: project.clone(), environment };
+        self.table.transact(vec![delete, event_write(account, actor, deleted, audit_context)?]).await
     }
 }

@@ -122,7 +122,8 @@ async fn cursor_of_another_account_returns_400() {
 async fn cursor_of_other_filters_returns_400() {
     let (service, account) = start().await;
     let creator = format!("created_by={}", account.user_id);
-    let filters = [
+    let actor = format!("actor={}", account.user_id);
+    let keys = [
         "",
         "status=all",
         "status=active",
@@ -131,18 +132,22 @@ async fn cursor_of_other_filters_returns_400() {
         &creator,
         "status=active&type=live",
     ];
-    let mut cursors = Vec::new();
-    for filter in filters {
-        cursors.push(cursor(&service, &account.session, &format!("/v1/api-keys?{filter}")).await);
-    }
-    for (of, cursor) in filters.iter().zip(&cursors) {
+    let events =
+        ["", "type=api_key.created", &actor, "since=2026-01-01T00:00:00Z", "until=9999-01-01T00:00:00Z"];
+    for (list, filters) in [("/v1/api-keys", &keys[..]), ("/v1/audit-events", &events)] {
+        let mut cursors = Vec::new();
         for filter in filters {
-            let path = format!("/v1/api-keys?{filter}&cursor={cursor}");
-            let response = service.get(&path, &account.session).await;
-            if filter == *of {
-                response.expect(200);
-            } else {
-                response.assert_bad_field("cursor");
+            cursors.push(cursor(&service, &account.session, &format!("{list}?{filter}")).await);
+        }
+        for (of, cursor) in filters.iter().zip(&cursors) {
+            for filter in filters {
+                let response =
+                    service.get(&format!("{list}?{filter}&cursor={cursor}"), &account.session).await;
+                if filter == of {
+                    response.expect(200);
+                } else {
+                    response.assert_bad_field("cursor");
+                }
             }
         }
     }
@@ -215,6 +220,20 @@ async fn unknown_value_returns_400() {
     for value in ["", "key_", "user_0000000000000000", "KEY_0000000000000000", "*", "%ff"] {
         let path = format!("/v1/audit-events?key_id={value}");
         service.get(&path, &account.session).await.assert_bad_field("key_id");
+    }
+    for value in ["", "unknown", "login", "LOGIN.SUCCEEDED", "login.succeeded,login.refused", "*", "%ff"] {
+        let path = format!("/v1/audit-events?type={value}");
+        service.get(&path, &account.session).await.assert_bad_field("type");
+    }
+    for value in ["", "null", "Operator", "sid_0000000000000000", "user_", "%ff"] {
+        let path = format!("/v1/audit-events?actor={value}");
+        service.get(&path, &account.session).await.assert_bad_field("actor");
+    }
+    for name in ["since", "until"] {
+        for value in ["", "now", "2026-01-30", "2026-01-30T12:00:00", "1969-12-31T23:59:59Z", "0", "%ff"] {
+            let path = format!("/v1/audit-events?{name}={value}");
+            service.get(&path, &account.session).await.assert_bad_field(name);
+        }
     }
     for value in ["", "TEST", "prod", "live,test", "%ff"] {
         let project = "/v1/projects/proj_a";

@@ -1,5 +1,6 @@
 //! `GET /v1/audit-events`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use crate::{
@@ -335,10 +336,7 @@ async fn only_refused_attempts_expire() {
         .query()
         .table_name(table)
         .key_condition_expression("pk = :pk")
-        .expression_attribute_values(
-            ":pk",
-            aws_sdk_dynamodb::types::AttributeValue::S(format!("ACCOUNT#{}#AUDIT", account.id)),
-        )
+        .expression_attribute_values(":pk", AttributeValue::S(format!("ACCOUNT#{}#AUDIT", account.id)))
         .send()
         .await
         .expect("a response");
@@ -390,4 +388,154 @@ async fn ended_sessions_are_recorded_with_their_actor() {
             one(&by_admin, &by_one),
         ]
     );
+}
+
+#[tokio::test]
+async fn project_events_have_the_documented_fields() {
+    let (service, account) = start_own().await;
+    let (key, record) = service.key(&account.session, json!({"type": "test"})).await;
+    let created = service.post("/v1/projects", &key, json!({"name": "One"})).await.expect(201);
+    let path = format!("/v1/projects/{}", text(&created, "id"));
+    for _ in 0..2 {
+        // The second request has no effect and leaves no event.
+        service.patch(&path, &key, json!({"name": "Two"})).await.expect(200);
+    }
+    service.delete(&path, &key).await.expect(204);
+    service.delete(&path, &key).await.assert_not_found();
+    service.patch(&path, &key, json!({"name": "Three"})).await.assert_not_found();
+    let actor = json!({"type": "api_key", "key_id": record["id"]});
+    let event = |kind: &str, name: Option<&str>| {
+        let mut event =
+            json!({"type": kind, "actor": actor, "project_id": created["id"], "environment": "test"});
+        if let Some(name) = name {
+            event["name"] = json!(name);
+        }
+        event
+    };
+    let recorded = events(&service, &account.session, "").await.into_iter().map(content).take(3);
+    assert_eq!(
+        recorded.collect::<Vec<_>>(),
+        [
+            event("project.deleted", None),
+            event("project.changed", Some("Two")),
+            event("project.created", Some("One"))
+        ]
+    );
+}
+
+/// Makes events of several types and actors, at most one in a second. Returns an admin's key and its id.
+async fn make_events(service: &OwnService, account: &Account) -> (Credential, String) {
+    let (key, record) = service.key(&account.session, json!({})).await;
+    for n in 0..3 {
+        service.time.next_second();
+        service
+            .post("/v1/projects", &account.session, json!({"name": format!("Project {n}")}))
+            .await
+            .expect(201);
+        service.time.next_second();
+        service.post("/v1/projects", &key, json!({"name": format!("Project {n}")})).await.expect(201);
+        service.time.next_second();
+        service.key(&key, json!({"permissions": ["read"]})).await;
+    }
+    service.time.next_second();
+    service.suspend(account).await;
+    service.time.next_second();
+    service.restore(account).await;
+    service.time.next_second();
+    (key, text(&record, "id").to_owned())
+}
+
+#[tokio::test]
+async fn filters_select_events_by_type_actor_and_time_also_together() {
+    let (service, account) = start_own().await;
+    let (key, key_id) = make_events(&service, &account).await;
+    let all = events(&service, &key, "").await;
+    let since = text(&all[4], "created_at");
+    let until = text(&all[2], "created_at");
+    let project = |event: &Value| event["type"] == "project.created";
+    let by_key = |event: &Value| event["actor"]["key_id"] == key_id.as_str();
+    let by_member = |event: &Value| event["actor"]["user_id"] == account.user_id.as_str();
+    let by_operator = |event: &Value| event["actor"]["type"] == "operator";
+    let about_key = |event: &Value| by_key(event) || event["key_id"] == key_id.as_str();
+    let from = |event: &Value| text(event, "created_at") >= since;
+    let before = |event: &Value| text(event, "created_at") < until;
+    type Filter<'a> = (String, &'a dyn Fn(&Value) -> bool);
+    let filters: [Filter<'_>; 10] = [
+        ("type=project.created".to_owned(), &project),
+        ("type=password.changed".to_owned(), &|_| false),
+        (format!("actor={key_id}"), &by_key),
+        (format!("actor={}", account.user_id), &by_member),
+        ("actor=operator".to_owned(), &by_operator),
+        (format!("since={since}"), &from),
+        (format!("until={until}"), &before),
+        (format!("since={since}&until={until}"), &|event| from(event) && before(event)),
+        (format!("key_id={key_id}&actor={}", account.user_id), &|event| about_key(event) && by_member(event)),
+        (format!("type=project.created&actor={key_id}&since={since}&key_id={key_id}"), &|event| {
+            project(event) && by_key(event) && from(event)
+        }),
+    ];
+    for (query, matches) in filters {
+        let expected: Vec<_> =
+            all.iter().filter(|event| matches(event)).map(|event| text(event, "id")).collect();
+        for limit in [1, 2, 100] {
+            let ids = service.ids(&format!("/v1/audit-events?{query}"), &key, limit).await;
+            assert_eq!(ids, expected, "{query} {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn filtered_page_of_a_long_trail_needs_one_query() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (key, _) = service.key(&account.session, json!({})).await;
+    let table = service.gateway.table("Table").expect("the table");
+    let template =
+        service.items().await.into_iter().find(|item| item["sk"].as_s().unwrap().starts_with("EVENT#"));
+    let template = template.expect("an event");
+    // Newer than all other events.
+    for n in 0..2_500 {
+        let id = AttributeValue::S(format!("event_zzzzzzzz{n:08}"));
+        let mut item = template.clone();
+        item.insert("sk".to_owned(), AttributeValue::S(format!("EVENT#event_zzzzzzzz{n:08}")));
+        item.insert("id".to_owned(), id);
+        item.insert("type".to_owned(), AttributeValue::S("account.restored".to_owned()));
+        let put = service.gateway.dynamodb().put_item().table_name(table).set_item(Some(item));
+        put.send().await.expect("the event is stored");
+    }
+    let mut path = "/v1/audit-events?type=api_key.created&limit=1".to_owned();
+    for (events, has_next) in [(0, true), (0, true), (1, false)] {
+        dynamodb.calls();
+        let page = service.get(&path, &key).await.expect(200);
+        let queries = dynamodb.calls().into_iter().filter(|call| call == "Query").count();
+        assert_eq!(
+            (queries, page["data"].as_array().map(Vec::len), page["next_cursor"].is_string()),
+            (1, Some(events), has_next),
+            "{page}"
+        );
+        if has_next {
+            path = format!(
+                "/v1/audit-events?type=api_key.created&limit=1&cursor={}",
+                text(&page, "next_cursor")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn until_that_is_not_after_since_returns_400() {
+    let (service, account) = start().await;
+    for (since, until) in
+        [("2026-01-30T12:00:00Z", "2026-01-30T12:00:00Z"), ("2026-01-30T12:00:00Z", "1970-01-01T00:00:00Z")]
+    {
+        let path = format!("/v1/audit-events?since={since}&until={until}");
+        service.get(&path, &account.session).await.assert_bad_field("until");
+    }
+    for (since, until) in
+        [("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"), ("9999-12-31T23:59:58Z", "9999-12-31T23:59:59Z")]
+    {
+        let path = format!("/v1/audit-events?since={since}&until={until}");
+        let page = service.get(&path, &account.session).await.expect(200);
+        assert_eq!(page, json!({"data": [], "next_cursor": null}));
+    }
 }

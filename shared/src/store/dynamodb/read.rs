@@ -23,8 +23,32 @@ const MAX_LIST_READS: usize = 4;
 /// The factor by which the limit of each query of a page grows. A query returns at most 1 MB in any case.
 const LIST_READ_GROWTH: i32 = 4;
 
+/// The number of items that the query of a filtered page reads at most. A query returns at most 1 MB in any case.
+const FILTERED_LIMIT: i32 = 1_000;
+
 /// The number of items that each query of a count reads at most, so that no query takes as long as the timeout of a call.
 const COUNT_LIMIT: i32 = 500;
+
+/// A condition that `DynamoDB` checks for each item that a query reads.
+#[derive(Default)]
+pub(crate) struct Filter {
+    conditions: Vec<&'static str>,
+    names: Vec<(&'static str, &'static str)>,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Filter {
+    /// Adds a condition, with the value of its placeholder.
+    pub fn and(&mut self, condition: &'static str, placeholder: &'static str, value: String) {
+        self.conditions.push(condition);
+        self.values.push((placeholder, value));
+    }
+
+    /// Sets the attribute name of a placeholder. Each name must be used by a condition.
+    pub fn name(&mut self, placeholder: &'static str, name: &'static str) {
+        self.names.push((placeholder, name));
+    }
+}
 
 impl Table {
     /// Reads one item.
@@ -224,6 +248,58 @@ impl Table {
             }
             limit = limit.saturating_mul(LIST_READ_GROWTH);
         }
+        Ok(Page { entities, next })
+    }
+
+    /// Reads a page of the entities of `kind` in the partition `pk` whose sort keys are from `first` to `last` and that match `filter`,
+    /// newest first, starting after `paging.after`. It makes one query, which reads at most [`FILTERED_LIMIT`] items if there is a
+    /// filter. So a page may be short, even empty, although there is a next one.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        pk: String,
+        kind: ItemKind,
+        (first, last): (String, String),
+        filter: Option<Filter>,
+        paging: &Paging,
+    ) -> Result<Page<T>, StoreError> {
+        let start = paging.after.as_ref().map(|id| kind.key(pk.clone(), id));
+        // DynamoDB rejects a range that ends before it begins, and a start outside of the range.
+        if first > last || start.as_ref().is_some_and(|start| start.sk < first) {
+            return Ok(Page { entities: Vec::new(), next: None });
+        }
+        let start = start.filter(|start| start.sk <= last).map(Key::into_attributes);
+        // One item more than the page has, to find out whether there is a next page.
+        let limit = i32::try_from(paging.limit + 1).map_err(StoreError::bug)?;
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .expression_attribute_values(":first", AttributeValue::S(first))
+            .expression_attribute_values(":last", AttributeValue::S(last))
+            .set_exclusive_start_key(start)
+            .limit(if filter.is_some() { limit.max(FILTERED_LIMIT) } else { limit });
+        if let Some(Filter { conditions, names, values }) = filter {
+            query = query.filter_expression(conditions.join(" AND "));
+            for (placeholder, name) in names {
+                query = query.expression_attribute_names(placeholder, name);
+            }
+            for (placeholder, value) in values {
+                query = query.expression_attribute_values(placeholder, AttributeValue::S(value));
+            }
+        }
+        let response = query.send().await?;
+        let mut items = response.items.unwrap_or_default();
+        let next = if items.len() > paging.limit {
+            items.truncate(paging.limit);
+            items.last().map(|last| kind.id(last)).transpose()?
+        } else {
+            response.last_evaluated_key.as_ref().map(|last| kind.id(last)).transpose()?
+        };
+        let entities = items.into_iter().map(to_entity).collect::<Result<_, _>>()?;
         Ok(Page { entities, next })
     }
 }
