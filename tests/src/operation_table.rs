@@ -55,7 +55,7 @@ const TABLE: &str = "
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
     POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
-    POST     /v1/auth/login                 -                           6+13    -      1      200+1  no
+    POST     /v1/auth/login                 -                           6+11    -      0      200    no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no

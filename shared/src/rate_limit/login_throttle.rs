@@ -48,7 +48,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     credentials::pepper::Peppers,
-    primitives::{random::Random, timestamp::Timestamp},
+    primitives::{id::UserId, random::Random, timestamp::Timestamp},
 };
 
 /// The number of consecutive failures that disables a password.
@@ -144,6 +144,19 @@ pub(crate) struct SourceHistory {
     /// After it, at most one can be, because a delay is longer than an attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptId>,
+    /// The last login that the audit trail contains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recorded_login: Option<RecordedLogin>,
+}
+
+/// The hour of the clock in which a member's login was recorded in the audit trail. Further logins of this member from the same
+/// source in this hour are not recorded, so that they cannot bury other events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordedLogin {
+    /// An address can move to another member.
+    user_id: UserId,
+    /// The number of hours since 1970.
+    hour: i64,
 }
 
 /// The attempts from one source in one hour of the clock that failed or are in progress. It only includes attempts with an
@@ -167,6 +180,8 @@ pub(crate) struct CountedAttempt {
     pub is_unrecognized: bool,
     /// The time of the attempt before this one, from the same source.
     previous_at: Option<Timestamp>,
+    /// The last login from the same source that the audit trail contains.
+    pub recorded_login: Option<RecordedLogin>,
 }
 
 /// There were too many attempts.
@@ -205,6 +220,11 @@ impl Attempt {
         self.at.unix_seconds() / HOUR
     }
 
+    /// Returns the record of a login as `user_id` with this attempt.
+    pub(crate) fn recorded_login(&self, user_id: UserId) -> RecordedLogin {
+        RecordedLogin { user_id, hour: self.hour() }
+    }
+
     /// Returns the number of seconds until the next hour of the clock begins.
     fn rest_of_hour(&self) -> i64 {
         (self.hour() + 1) * HOUR - self.at.unix_seconds()
@@ -240,8 +260,14 @@ fn delay(failures: u32) -> u32 {
 
 impl SourceHistory {
     /// Returns the history of a source from which an attempt has succeeded.
-    pub fn recognized(at: Timestamp) -> Self {
-        Self { failures: 0, last_attempt_at: at, succeeded_at: Some(at), attempts: Vec::new() }
+    pub fn recognized(at: Timestamp, recorded_login: Option<RecordedLogin>) -> Self {
+        Self {
+            failures: 0,
+            last_attempt_at: at,
+            succeeded_at: Some(at),
+            attempts: Vec::new(),
+            recorded_login,
+        }
     }
 
     /// Returns when the source stops being recognized, if it is.
@@ -303,9 +329,10 @@ impl AttemptHistory {
         match u32::try_from(wait) {
             Err(_) | Ok(0) => {
                 let previous_at = source.map(|source| source.last_attempt_at);
+                let recorded_login = source.and_then(|source| source.recorded_login);
                 Ok(AdmittedAttempt {
                     history: self.with_attempt(attempt, is_unrecognized),
-                    counted: CountedAttempt { is_unrecognized, previous_at },
+                    counted: CountedAttempt { is_unrecognized, previous_at, recorded_login },
                 })
             }
             Ok(retry_after) => Err(Throttled { retry_after }),
@@ -316,7 +343,9 @@ impl AttemptHistory {
     pub fn with_recognized_source(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
         next.revision = self.revision + 1;
-        next.sources.insert(attempt.source.clone(), SourceHistory::recognized(attempt.at));
+        let source = &attempt.source;
+        let recorded_login = self.sources.get(source).and_then(|source| source.recorded_login);
+        next.sources.insert(source.clone(), SourceHistory::recognized(attempt.at, recorded_login));
         next
     }
 
@@ -358,6 +387,7 @@ impl AttemptHistory {
             last_attempt_at: now,
             succeeded_at: None,
             attempts: Vec::new(),
+            recorded_login: None,
         });
         if source.failures(now) == 0 {
             source.attempts.clear();
@@ -536,7 +566,7 @@ mod tests {
     fn recognized_source_is_admitted_regardless_of_unrecognized_ones() {
         let mut history = AttemptHistory::default();
         history = history.admit(&attempt("home", 0), &no_others()).unwrap().history;
-        history.sources.insert("home".to_owned(), SourceHistory::recognized(at(0)));
+        history.sources.insert("home".to_owned(), SourceHistory::recognized(at(0), None));
         for source in 0..19 {
             history = history.admit(&attempt(&source.to_string(), 0), &no_others()).unwrap().history;
         }
@@ -654,7 +684,7 @@ mod tests {
             let source = day.to_string();
             let now = day * 2 * FAILURE_LIFETIME;
             history = history.admit(&attempt(&source, now), &no_others()).unwrap().history;
-            history.sources.insert(source, SourceHistory::recognized(at(now)));
+            history.sources.insert(source, SourceHistory::recognized(at(now), None));
         }
         history =
             history.admit(&attempt("unrecognized", 80 * FAILURE_LIFETIME), &no_others()).unwrap().history;

@@ -20,7 +20,7 @@ use crate::{
     },
     rate_limit::login_throttle::{
         AdmittedAttempt, Attempt, AttemptHistory, CountedAttempt, MAX_CONSECUTIVE_FAILURES,
-        MAX_UNRECOGNIZED_FAILURES, SourceHistory, SourceHour,
+        MAX_UNRECOGNIZED_FAILURES, RecordedLogin, SourceHistory, SourceHour,
     },
     store::{
         Store,
@@ -74,6 +74,17 @@ impl AttemptReservation {
     /// States that the password is wrong or the address is unknown. From now on, the attempt is not released.
     pub fn fail(&self) {
         self.result.get_or_init(|| AttemptResult::Failed);
+    }
+
+    /// Returns the last login from the same source that the audit trail contains.
+    fn last_recorded_login(&self) -> Option<RecordedLogin> {
+        self.in_history.as_ref().and_then(|reserved| reserved.counted.recorded_login)
+    }
+
+    /// Returns true if a login as `user` with this attempt must be recorded, because it is the first one of this member from this
+    /// source in this hour of the clock.
+    pub(super) fn must_record_login(&self, user: UserId) -> bool {
+        self.last_recorded_login() != Some(self.attempt.recorded_login(user))
     }
 
     fn has_succeeded(&self) -> bool {
@@ -469,8 +480,12 @@ fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreEr
 
 /// Returns the write that marks an attempt as successful in the history of its address.
 pub(super) fn success_write(reservation: &AttemptReservation) -> Result<Write, StoreError> {
-    let attempt = &reservation.attempt;
-    let source = SourceHistory::recognized(attempt.at);
+    recognition_write(&reservation.attempt, reservation.last_recorded_login())
+}
+
+/// Returns the write that makes the address recognize the source of `attempt`, which succeeded.
+fn recognition_write(attempt: &Attempt, recorded: Option<RecordedLogin>) -> Result<Write, StoreError> {
+    let source = SourceHistory::recognized(attempt.at, recorded);
     let end = source.recognized_until().map(Timestamp::unix_seconds);
     Write::update(
         Key::attempt_history(attempt),
@@ -498,7 +513,8 @@ pub(super) fn correct_password_writes(
 /// another session was created since `logins` was read, and with `NotFound` if the member no longer exists.
 pub(super) fn login_writes(
     reservation: &AttemptReservation,
-    member: Key,
+    account: AccountId,
+    user: UserId,
     logins: u32,
 ) -> Result<Vec<Write>, StoreError> {
     let condition = if logins == 0 {
@@ -506,7 +522,7 @@ pub(super) fn login_writes(
     } else {
         "#logins = :logins"
     };
-    let login = Write::update(member, "SET #failures = :zero, #logins = :next")
+    let login = Write::update(Key::member(account, user), "SET #failures = :zero, #logins = :next")
         .condition_with_item(condition, |stored| {
             if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
         })
@@ -515,7 +531,8 @@ pub(super) fn login_writes(
         .value(":zero", 0)?
         .value(":logins", logins)?
         .value(":next", logins.saturating_add(1))?;
-    Ok(vec![success_write(reservation)?, login])
+    let recorded = reservation.attempt.recorded_login(user);
+    Ok(vec![recognition_write(&reservation.attempt, Some(recorded))?, login])
 }
 
 /// Returns the write that resets the member's consecutive failures.

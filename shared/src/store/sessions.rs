@@ -92,10 +92,12 @@ impl Store {
                         .value(":epoch", stored.epoch)?;
                     writes.push(delete);
                 }
-                let mut all = login_writes(reservation, Key::member(account_id, user_id), logins)?;
+                let mut all = login_writes(reservation, account_id, user_id, logins)?;
                 all.push(new_session_write(session)?);
-                let action = Action::LoginSucceeded { user_id, session_id };
-                all.push(event_write(account_id, actor, action, &audit_context())?);
+                if reservation.must_record_login(user_id) {
+                    let action = Action::LoginSucceeded { user_id, session_id };
+                    all.push(event_write(account_id, actor, action, &audit_context())?);
+                }
                 all.append(&mut writes);
                 writes = all;
             }

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
+use super::login_throttling::attempt_from;
 use crate::{
     caller::{Caller, operator_commands},
     response::{Response, text},
@@ -445,6 +446,9 @@ async fn make_events(service: &OwnService, account: &Account) -> (Credential, St
     (key, text(&record, "id").to_owned())
 }
 
+/// A query, and whether it selects an event.
+type Filter<'a> = (String, &'a dyn Fn(&Value) -> bool);
+
 #[tokio::test]
 async fn filters_select_events_by_type_actor_and_time_also_together() {
     let (service, account) = start_own().await;
@@ -459,7 +463,6 @@ async fn filters_select_events_by_type_actor_and_time_also_together() {
     let about_key = |event: &Value| by_key(event) || event["key_id"] == key_id.as_str();
     let from = |event: &Value| text(event, "created_at") >= since;
     let before = |event: &Value| text(event, "created_at") < until;
-    type Filter<'a> = (String, &'a dyn Fn(&Value) -> bool);
     let filters: [Filter<'_>; 10] = [
         ("type=project.created".to_owned(), &project),
         ("type=password.changed".to_owned(), &|_| false),
@@ -538,4 +541,40 @@ async fn until_that_is_not_after_since_returns_400() {
         let page = service.get(&path, &account.session).await.expect(200);
         assert_eq!(page, json!({"data": [], "next_cursor": null}));
     }
+}
+
+#[tokio::test]
+async fn only_the_first_login_of_a_member_from_a_source_in_an_hour_is_recorded() {
+    let (service, account) = start_own().await;
+    let recorded = async || {
+        let all = events(&service, &account.session, "?type=login.succeeded").await;
+        all.iter().map(|event| text(event, "source_ip").to_owned()).collect::<Vec<_>>()
+    };
+    let log_in_from = async |source| {
+        let response = attempt_from(&service, source, &account.email, PASSWORD).await;
+        assert_eq!(response.status, 200);
+    };
+    // The login that created the session of the account.
+    assert_eq!(recorded().await, ["127.0.0.1"]);
+    service.time.pass(3_590);
+    service.login(&account.email).await;
+    let other = service.login(&account.email).await;
+    let (_, member) = service.member(&account.session, &["read"]).await;
+    log_in_from("192.0.2.1").await;
+    log_in_from("192.0.2.1").await;
+    let change = json!({"current_password": PASSWORD, "new_password": PASSWORD.to_uppercase()});
+    service.post("/v1/auth/password", &other, change).await.expect(204);
+    let body = json!({"email": account.email, "password": PASSWORD.to_uppercase()});
+    let login = async || service.request("POST", "/v1/auth/login").json(&body).send().await.expect(200);
+    let session = Credential::session(text(&login().await, "session_token"));
+    let events_of = async |actor: &str| {
+        let query = format!("?type=login.succeeded&actor={actor}");
+        events(&service, &session, &query).await.len()
+    };
+    assert_eq!((events_of(&account.user_id).await, events_of(&member).await), (2, 1));
+    // The next hour of the clock.
+    service.time.pass(10);
+    login().await;
+    login().await;
+    assert_eq!(events_of(&account.user_id).await, 3);
 }

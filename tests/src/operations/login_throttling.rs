@@ -18,15 +18,20 @@ const WRONG: &str = "a lizard on the 8th wall";
 
 /// A response of the invoked function `login`.
 #[derive(Debug, PartialEq, Eq)]
-struct InvokeResponse {
-    status: u64,
+pub(super) struct InvokeResponse {
+    pub(super) status: u64,
     retry_after: Option<u32>,
     body: String,
 }
 
 /// Sends a login from a source. The function is invoked directly, because the gateway sets the source of every HTTP request
 /// to the loopback address.
-async fn attempt_from(service: &OwnService, source: &str, email: &str, password: &str) -> InvokeResponse {
+pub(super) async fn attempt_from(
+    service: &OwnService,
+    source: &str,
+    email: &str,
+    password: &str,
+) -> InvokeResponse {
     let route = "/v1/auth/login";
     let event = json!({
         "resource": route,

@@ -170,7 +170,7 @@ async fn document_describes_every_route_and_its_credentials() {
 }
 
 #[test]
-fn urls_contain_only_ids_cursors_and_choices() {
+fn urls_contain_only_ids_cursors_times_and_choices() {
     let mut names = BTreeSet::new();
     for operations in DOCUMENT["paths"].as_object().expect("paths").values() {
         for operation in operations.as_object().expect("operations").values() {
@@ -180,9 +180,10 @@ fn urls_contain_only_ids_cursors_and_choices() {
             );
         }
     }
-    let ids = ["key_id", "project_id", "session_id", "user_id"];
-    let choices = ["compliant", "created_by", "cursor", "days", "environment", "limit", "status", "type"];
-    assert_eq!(names, ids.into_iter().chain(choices).collect());
+    let ids = ["actor", "created_by", "key_id", "project_id", "session_id", "user_id"];
+    let times = ["since", "until"];
+    let choices = ["compliant", "cursor", "days", "environment", "limit", "status", "type"];
+    assert_eq!(names, ids.into_iter().chain(times).chain(choices).collect());
 }
 
 #[test]
