@@ -17,6 +17,7 @@ mod keys;
 mod login;
 mod members;
 mod menus;
+mod new_login;
 mod password;
 mod revoke_key;
 mod revoke_keys;

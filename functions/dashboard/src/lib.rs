@@ -19,6 +19,10 @@ use shared::{
 
 use crate::assets::{ASSETS, Asset};
 
+/// Password managers open this URL when a user wants to change the password of a website
+/// (<https://www.w3.org/TR/change-password-url/>). It redirects to the password screen.
+const CHANGE_PASSWORD: &str = "/.well-known/change-password";
+
 /// Empty, because the dashboard's routes are pages and not API operations.
 pub const OPERATIONS: &[Operation] = &[];
 
@@ -29,6 +33,7 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(_app: Arc<App>, request: Request) -> Result<Response, Error> {
     let response = match (request.method(), request.route()) {
         ("GET", "/") => redirect::to_child(request.path(), "dashboard"),
+        ("GET", CHANGE_PASSWORD) => redirect::to_reference("../dashboard#/password"),
         // Revalidated each time, because it links to the current hash of its files.
         ("GET", "/dashboard") => {
             let page = security_headers::html(ASSETS.page());

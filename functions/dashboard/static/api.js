@@ -24,11 +24,17 @@ export class ApiError extends Error {
   }
 }
 
-let handleSessionEnd = () => {};
+/** @typedef {(hadToken: boolean) => Promise<boolean>} SessionEndHandler */
+
+/** @type {SessionEndHandler} */
+let handleSessionEnd = async () => false;
+/** @type {Promise<boolean> | null} */
+let pendingLogin = null;
 
 /**
- * Sets the callback for when the API rejects the session token.
- * @param {() => void} handler
+ * Sets the callback for when the API rejects the session token, or a request has none. It returns true if the same member has logged
+ * in again, so that the request can be repeated.
+ * @param {SessionEndHandler} handler
  */
 export function onSessionEnd(handler) {
   handleSessionEnd = handler;
@@ -43,39 +49,63 @@ export function onSessionEnd(handler) {
  * @returns {Promise<any>}
  */
 export async function request(method, path, body, idempotencyKey) {
-  const token = session.token();
-  const headers = { Authorization: `Session ${token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
-  try {
-    return await send(method, path, headers, body);
-  } catch (error) {
-    // A 401 for a previous session says nothing about the current one.
-    if (error instanceof ApiError && error.status === 401 && token !== null && token === session.token()) {
-      session.clear();
-      handleSessionEnd();
+  for (;;) {
+    const token = session.token();
+    const headers = { Authorization: `Session ${token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
+    try {
+      return await send(method, path, headers, body);
+    } catch (error) {
+      if (!(error instanceof ApiError && (await canRepeat(error, token)))) throw error;
     }
-    throw error;
   }
 }
 
 /**
- * Logs in and saves the session token.
- * @param {string} email
- * @param {string} password
+ * Returns true if a rejected request can be sent again, after the user has done what was missing.
+ * @param {ApiError} error
+ * @param {string | null} token The token that the request was sent with.
  */
-export async function login(email, password) {
-  const response = await send("POST", "/auth/login", {}, { email, password });
-  session.save(response.session_token);
+async function canRepeat({ status }, token) {
+  if (status !== 401) return false;
+  // One login is enough for all requests that wait for it.
+  if (pendingLogin) return pendingLogin;
+  // A 401 for a previous session says nothing about the current one.
+  if (token !== session.token()) return false;
+  session.clear();
+  pendingLogin = handleSessionEnd(token !== null).finally(() => (pendingLogin = null));
+  return pendingLogin;
+}
+
+/**
+ * Sends a request without a credential and returns the response body.
+ * @param {"POST"} method
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
+ */
+export function publicRequest(method, path, body) {
+  return send(method, path, {}, body);
+}
+
+/** Ends the session on the service. It does not fail if the session has ended already. */
+export async function logOut() {
+  try {
+    await send("POST", "/auth/logout", { Authorization: `Session ${session.token()}` });
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
+  }
 }
 
 /**
  * Yields all items of a list. Pages are requested only as they are needed.
  * @template Item
  * @param {string} path
- * @param {Record<string, string>} [parameters]
+ * @param {Record<string, string> | URLSearchParams} [parameters]
  * @returns {AsyncGenerator<Item>}
  */
 export async function* listItems(path, parameters = {}) {
-  const query = new URLSearchParams({ ...parameters, limit: "100" });
+  const query = new URLSearchParams(parameters);
+  query.set("limit", "100");
   for (;;) {
     /** @type {import("../types/contract").Page<Item>} */
     const page = await request("GET", `${path}?${query}`);
@@ -117,6 +147,7 @@ async function send(method, path, headers, body) {
 function apiError({ status, headers }, { message = "The service sent an invalid response.", field }) {
   const retryAfter = Number(headers.get("Retry-After") ?? 0);
   const userMessage = {
+    401: "Your session has ended. Log in again to continue.",
     403: message.startsWith("API key") ? "You don’t have permission to do this." : message,
     404: "This item no longer exists.",
     422: "An earlier attempt with different values may have succeeded. Close this dialog and check the list.",

@@ -6,9 +6,11 @@ import { restoreFocus } from "./heading.js";
 /**
  * @param {string} title
  * @param {(close: () => void) => import("./element.js").Child[]} content
- * @param {() => void} [onDismiss] Called instead of closing the dialog when the user presses Escape or the close button.
+ * @param {object} [options]
+ * @param {() => void} [options.onDismiss] Called instead of closing the dialog when the user presses Escape or the close button.
+ * @param {() => void} [options.onClosed] Called after the dialog is closed in any way.
  */
-export function openDialog(title, content, onDismiss) {
+export function openDialog(title, content, { onDismiss, onClosed } = {}) {
   const id = uniqueId("dialog");
   const close = () => dialog.close();
   const dismiss = onDismiss ?? close;
@@ -25,7 +27,7 @@ export function openDialog(title, content, onDismiss) {
   );
   document.body.append(dialog);
   dialog.showModal();
-  const firstInput = dialog.querySelector("form input:not([type=radio]):not([readonly]), form select");
+  const firstInput = dialog.querySelector("[data-focus]") ?? dialog.querySelector("form input:not([type=radio]):not([readonly]), form select");
   if (firstInput instanceof HTMLElement) firstInput.focus();
   else dialog.querySelector("h2")?.focus();
 
@@ -43,6 +45,7 @@ export function openDialog(title, content, onDismiss) {
   function handleClose() {
     dialog.remove();
     restoreFocus();
+    onClosed?.();
   }
 }
 

@@ -208,3 +208,8 @@ function fieldMessage(message) {
   const sentence = message.replace(/^`\w+` /, "It ");
   return sentence.endsWith(".") ? sentence : `${sentence}.`;
 }
+
+/** Returns true if the page shows a form that the user may have filled in. */
+export function isFormOpen() {
+  return document.querySelector("dialog[open] form, #main form:not([role=search])") !== null;
+}

@@ -1,6 +1,6 @@
 // The layout around each screen: top bar, menu and logout. Selects the screen by the URL's fragment.
 
-import { ApiError, request } from "./api.js";
+import { ApiError, logOut as endSession } from "./api.js";
 import { showAccount } from "./account.js";
 import { showAccountUsage } from "./account-usage.js";
 import { showApiKeys } from "./api-keys.js";
@@ -49,6 +49,10 @@ let listeners = new AbortController();
 
 export function removeLayoutListeners() {
   listeners.abort();
+}
+
+export function isLayoutShown() {
+  return document.getElementById("main") !== null;
 }
 
 /**
@@ -106,11 +110,9 @@ export function showLayout(app, me, onLogout) {
   async function logOut() {
     let notice;
     try {
-      await request("POST", "/auth/logout");
+      await endSession();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // After a 401, the login screen is already shown.
-      if (error.status === 401) return;
       // The token is removed all the same, so that the next user of this browser can't use the session.
       notice = "You are logged out in this browser, but the service couldn’t end your session. It expires after 1 hour without use.";
     }

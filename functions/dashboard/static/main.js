@@ -3,12 +3,16 @@
 import { ApiError, onSessionEnd, request } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
-import { removeLayoutListeners, showLayout } from "./layout.js";
+import { isFormOpen } from "./form.js";
+import { isLayoutShown, removeLayoutListeners, showLayout } from "./layout.js";
 import { showLogin } from "./login.js";
+import { askForNewLogin } from "./new-login.js";
 import * as session from "./session.js";
 import { keepTimesCurrent } from "./time.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+/** The member whose dashboard is shown. @type {import("../types/contract").Me | null} */
+let shownMember = null;
 
 /** @param {string} [notice] Why the user must log in. */
 function requireLogin(notice) {
@@ -19,8 +23,8 @@ function requireLogin(notice) {
 
 async function showDashboard() {
   try {
-    const me = await request("GET", "/auth/me");
-    showLayout(app, me, requireLogin);
+    shownMember = await request("GET", "/auth/me");
+    if (shownMember) showLayout(app, shownMember, requireLogin);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // After a 401, the login screen is already shown.
@@ -40,7 +44,25 @@ function showError(error) {
   );
 }
 
-onSessionEnd(() => requireLogin("Your session has ended. Log in again to continue."));
+/**
+ * Asks for a new login. A form that the user may have filled in stays open meanwhile.
+ * @param {boolean} hadToken
+ */
+async function handleSessionEnd(hadToken) {
+  if (shownMember && isLayoutShown() && isFormOpen()) return askForNewLogin(shownMember, handleOtherMember);
+  // Without a token and without the layout, the login screen is already shown.
+  if (hadToken || isLayoutShown()) requireLogin("Your session has ended. Log in again to continue.");
+  return false;
+}
+
+/** Shows the dashboard of the member who has logged in instead of the one before, without what that one had open. */
+function handleOtherMember() {
+  closeDialogs();
+  removeLayoutListeners();
+  showDashboard();
+}
+
+onSessionEnd(handleSessionEnd);
 keepTimesCurrent();
 if (session.token()) showDashboard();
 else requireLogin();

@@ -57,7 +57,7 @@ export function openSecretDialog(title, { name, key: secret }, ...notices) {
         confirmation,
       ];
     },
-    () => handleDismiss(),
+    { onDismiss: () => handleDismiss() },
   );
 }
 

@@ -25,8 +25,9 @@ pub const PROTECTED: [&str; 18] = [
 ];
 
 /// The routes that need no credential, as in the template. `HEAD` is the same as `GET`.
-pub const PUBLIC: [(&str, &str); 9] = [
+pub const PUBLIC: [(&str, &str); 10] = [
     ("GET", "/"),
+    ("GET", "/.well-known/change-password"),
     ("GET", "/dashboard"),
     ("GET", "/dashboard/assets/{hash}/{file}"),
     ("GET", "/docs"),

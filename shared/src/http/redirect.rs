@@ -11,6 +11,12 @@ pub fn to_child(path: &str, name: &str) -> Response {
     redirect(StatusCode::FOUND, &child_reference(path, name))
 }
 
+/// Returns a redirect to a reference that is relative to the parent of the request's path (RFC 3986, 5.2.3). It is temporary (302).
+#[must_use]
+pub fn to_reference(reference: &'static str) -> Response {
+    redirect(StatusCode::FOUND, reference)
+}
+
 /// Returns a redirect from `path`, which ends with a slash, to the same path without the slash. It is permanent (308).
 pub(super) fn without_slash(path: &str) -> Response {
     redirect(StatusCode::PERMANENT_REDIRECT, &reference_without_slash(path))

@@ -14,8 +14,13 @@ use crate::{
 };
 
 /// The routes that return pages instead of JSON, without their `HEAD` routes. The modules `dashboard` and `docs` test them.
-const PAGES: [(&str, &str); 4] =
-    [("GET", "/"), ("GET", "/dashboard"), ("GET", "/dashboard/assets/{hash}/{file}"), ("GET", "/docs")];
+const PAGES: [(&str, &str); 5] = [
+    ("GET", "/"),
+    ("GET", "/.well-known/change-password"),
+    ("GET", "/dashboard"),
+    ("GET", "/dashboard/assets/{hash}/{file}"),
+    ("GET", "/docs"),
+];
 
 /// The permissions of the columns `rwda*`.
 const PERMISSIONS: [&[&str]; 5] =

@@ -53,6 +53,31 @@ async fn wrong_password_and_unknown_address_show_the_same_error() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn empty_field_shows_an_error_and_uses_up_no_attempt() {
+    let browser = Browser::open().await;
+    let account = browser.service.account().await;
+    browser.wait_for_text("Log in to MedTWIN").await;
+    for _ in 0..7 {
+        browser.press(&Key::Enter).await;
+    }
+    assert_eq!(browser.field_error("Email").await, "Enter your email address.");
+    assert_eq!(browser.focused().await, "Email");
+    browser.fill("Email", &account.email).await;
+    for _ in 0..7 {
+        browser.press(&Key::Enter).await;
+        assert_eq!(browser.field_error("Password").await, "Enter your password.");
+        assert_eq!(browser.focused().await, "Password");
+    }
+    let requests =
+        "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/v1/')).length";
+    assert_eq!(browser.value(requests, &[]).await, 0);
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("No API keys").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn throttled_login_shows_how_long_to_wait() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;

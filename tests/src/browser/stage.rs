@@ -34,16 +34,34 @@ async fn forward_from_stage(State(url): State<String>, request: Request) -> Resp
     forwarded_response.body(Body::from(response.bytes().await.expect("a body"))).expect("a response")
 }
 
-#[tokio::test]
-#[ignore = "needs Chromium: bash .ci/browser"]
-async fn login_and_key_creation_work_below_a_stage() {
+/// Starts a service whose routes are below the stage `/live`. Returns it with the URL of the stage.
+async fn start_below_stage() -> (OwnService, String) {
     let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
-    let account = service.account().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let stage = format!("http://{}/live", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(forward_from_stage).with_state(service.url.clone());
     tokio::spawn(async { axum::serve(listener, router).await });
+    (service, stage)
+}
 
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn change_password_url_leads_to_the_password_screen_after_the_login() {
+    let (service, stage) = start_below_stage().await;
+    let account = service.account().await;
+    let browser = Browser::open_at(service, &format!("{stage}/.well-known/change-password")).await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("Changing your password ends all your other sessions.").await;
+    let url = browser.driver.current_url().await.expect("a URL");
+    assert_eq!(url.as_str(), format!("{stage}/dashboard#/password"));
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn login_and_key_creation_work_below_a_stage() {
+    let (service, stage) = start_below_stage().await;
+    let account = service.account().await;
     let browser = Browser::open_at(service, &format!("{stage}/")).await;
     browser.log_in(&account.email).await;
     browser.wait_for_text("No API keys").await;

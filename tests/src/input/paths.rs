@@ -122,7 +122,8 @@ async fn head_returns_the_status_and_headers_of_get_without_a_body() {
     let target = Target::start().await;
     let authorization = format!("Authorization: {}", target.session.0);
     let routes = routes(&target).into_iter().filter(|(method, ..)| *method == "GET").map(|(.., path)| path);
-    let pages = ["/", "/docs", "/dashboard", "/dashboard/assets/0/main.js"].map(str::to_owned);
+    let pages = ["/", "/.well-known/change-password", "/docs", "/dashboard", "/dashboard/assets/0/main.js"];
+    let pages = pages.map(str::to_owned);
     let unusual = ["/v1/projects?limit=0", "/v1/projects/proj_unknown", "/v1/nothing"].map(str::to_owned);
     for path in routes.chain(pages).chain(unusual) {
         for headers in [&[] as &[&[u8]], &[authorization.as_bytes()]] {
@@ -139,7 +140,7 @@ async fn head_returns_the_status_and_headers_of_get_without_a_body() {
             let (get, (head, body)) = (exchange("GET").await, exchange("HEAD").await);
             assert_eq!(head, get.0, "{path}");
             assert_eq!(body, "", "{path}");
-            assert!(!get.1.is_empty() || path == "/", "{path}");
+            assert!(!get.1.is_empty() || head[0].contains(" 302 "), "{path}");
         }
     }
 }

@@ -72,6 +72,33 @@ async fn root_redirects_to_the_dashboard() {
     response.assert_security_headers();
 }
 
+#[tokio::test]
+async fn change_password_url_redirects_to_the_password_screen() {
+    let service = Service::start().await;
+    let response = Page::get(&service, "/.well-known/change-password", &[]).await;
+    assert_eq!(response.status, 302);
+    // A relative reference, so that the location keeps the stage, if there is one.
+    assert_eq!(response.header("location"), Some("../dashboard#/password"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    response.assert_security_headers();
+}
+
+/// Password managers use the other URL only if this one is not found (<https://www.w3.org/TR/change-password-url/>).
+#[tokio::test]
+async fn other_well_known_urls_return_404() {
+    let service = Service::start().await;
+    for path in [
+        "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200",
+        "/.well-known/change-password/x",
+        "/.well-known/Change-Password",
+        "/.well-known/",
+        "/.well-known",
+        "/change-password",
+    ] {
+        service.raw(&format!("GET {path}"), &[], "").await.assert_not_found();
+    }
+}
+
 /// Sends the events of API Gateway for a custom domain, and for its own domain, where the stage precedes the path.
 #[tokio::test]
 async fn root_below_a_stage_redirects_to_the_dashboard() {

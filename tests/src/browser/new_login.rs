@@ -1,0 +1,101 @@
+//! A session that ends while a form is open.
+
+use serde_json::json;
+
+use crate::{browser::Browser, response::text, service::Account};
+
+/// What the dialog for the new login says.
+const NOTICE: &str = "Your session has ended. What you have entered is still here";
+
+impl Browser {
+    /// Ends the session of the browser from elsewhere.
+    async fn end_session(&self, account: &Account) {
+        let other = self.service.login(&account.email).await;
+        self.service.delete("/v1/auth/sessions", &other).await.expect(204);
+    }
+}
+
+/// Opens the dialog for a new key, fills it in, and submits it after the session has ended.
+async fn submit_after_the_end() -> (Browser, Account) {
+    let (browser, account) = Browser::logged_in().await;
+    browser.click("Create API key").await;
+    browser.fill("Name", "Ward server").await;
+    browser.check("write").await;
+    browser.end_session(&account).await;
+    browser.click("Create key").await;
+    browser.wait_for_text(NOTICE).await;
+    (browser, account)
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn same_member_logs_in_and_the_form_is_sent() {
+    let (browser, account) = submit_after_the_end().await;
+    assert_eq!(browser.field_value("Email").await, account.email);
+    assert_eq!(browser.focused().await, "Password");
+    browser.log_in_with(&account.email, "a lizard on the 8th wall").await;
+    browser.wait_for_text("Incorrect email or password.").await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("You won’t see it again").await;
+    let session = browser.service.login(&account.email).await;
+    let keys = browser.service.get("/v1/api-keys", &session).await.expect(200);
+    assert_eq!(keys["data"].as_array().map(Vec::len), Some(1), "{keys}");
+    assert_eq!(
+        (&keys["data"][0]["name"], &keys["data"][0]["permissions"]),
+        (&json!("Ward server"), &json!(["read", "write"]))
+    );
+    browser.click("Done").await;
+    browser.click("Yes, I saved it").await;
+    browser.end(&["401 /v1/api-keys", "401 /v1/auth/login"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn cancelled_login_keeps_the_form_which_can_be_sent_later() {
+    let (browser, account) = submit_after_the_end().await;
+    browser.click("Cancel").await;
+    browser.wait_for_text("Your session has ended. Log in again to continue.").await;
+    assert_eq!(browser.field_value("Name").await, "Ward server");
+    assert_eq!(
+        browser.field("write").await.prop("checked").await.expect("a property").as_deref(),
+        Some("true")
+    );
+    browser.click("Create key").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("You won’t see it again").await;
+    browser.click("Done").await;
+    browser.click("Yes, I saved it").await;
+    browser.end(&["401 /v1/api-keys"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn another_member_logs_in_and_the_form_is_discarded() {
+    let (browser, _) = submit_after_the_end().await;
+    let other = browser.service.account().await;
+    browser.log_in(&other.email).await;
+    browser.wait_for_text(&other.email).await;
+    browser.wait_for_text("No API keys").await;
+    assert_eq!(browser.value("return document.querySelectorAll('dialog').length", &[]).await, 0);
+    let keys = browser.service.get("/v1/api-keys", &other.session).await.expect(200);
+    assert_eq!(keys["data"], json!([]));
+    browser.end(&["401 /v1/api-keys"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn form_of_a_page_is_kept_too() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.go("Account").await;
+    browser.fill("Name", "Sleep study").await;
+    browser.end_session(&account).await;
+    browser.submit("Save").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("Saved the account").await;
+    let session = browser.service.login(&account.email).await;
+    let saved = browser.service.get("/v1/account", &session).await.expect(200);
+    assert_eq!(text(&saved, "name"), "Sleep study");
+    browser.end(&["401 /v1/account"]).await;
+}
