@@ -38,6 +38,7 @@ const FILES: &[Asset] = files! {
     "addresses-field.js"
     "api-keys.js"
     "api.js"
+    "audit-event-filters.js"
     "audit-event-list.js"
     "audit-events.js"
     "base.css"
@@ -180,6 +181,26 @@ mod tests {
         for reason in reasons {
             let reason = reason["const"].as_str().unwrap();
             assert!(explanations.contains(&format!("\n  {reason}: \"")), "{reason}");
+        }
+    }
+
+    /// The filter offers exactly the types of the API, because it rejects others.
+    #[test]
+    fn every_type_of_audit_events_is_offered_and_described() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+        let parameters = document["paths"]["/v1/audit-events"]["get"]["parameters"].as_array().unwrap();
+        let parameter = parameters.iter().find(|parameter| parameter["name"] == "type").unwrap();
+        let types = parameter["schema"]["enum"].as_array().unwrap();
+        let types: BTreeSet<&str> = types.iter().map(|name| name.as_str().unwrap()).collect();
+        assert!(types.len() > 10, "{types:?}");
+        let text = |name| ASSETS.find(&ASSETS.hash, name).unwrap().text;
+        let offered = text("audit-event-filters.js").split("[\"").filter_map(|rest| rest.split_once("\", "));
+        let offered: BTreeSet<&str> =
+            offered.map(|(name, _)| name).filter(|name| name.contains('.')).collect();
+        assert_eq!(offered, types);
+        for name in types {
+            assert!(text("audit-event-list.js").contains(&format!("\n    \"{name}\": ()")), "{name}");
         }
     }
 

@@ -32,11 +32,15 @@ export async function loadKeyNames(names, onName) {
 /**
  * Loads the email addresses of members. Only admins may list members.
  * @param {Names} names
+ * @param {(id: string, email: string) => void} [onName]
  */
-export async function loadMemberNames(names) {
+export async function loadMemberNames(names, onName) {
   /** @type {AsyncGenerator<import("../types/contract").Member>} */
   const members = listItems("/members");
-  for await (const { id, email } of members) names.set(id, email);
+  for await (const { id, email } of members) {
+    names.set(id, email);
+    onName?.(id, email);
+  }
 }
 
 /**

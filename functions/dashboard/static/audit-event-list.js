@@ -11,12 +11,12 @@ import { formatDateTime, timeElement } from "./time.js";
 /**
  * @param {object} options
  * @param {string} options.caption
- * @param {() => string} options.keyId The key to whose events the list is limited. Empty for all events.
+ * @param {() => URLSearchParams} options.query The parameters of the API's list.
  * @param {Names} options.names
  */
-export function auditEventList({ caption, keyId, names }) {
+export function auditEventList({ caption, query, names }) {
   /** @returns {AsyncGenerator<AuditEvent>} */
-  const read = () => listItems("/audit-events", keyId() === "" ? {} : { key_id: keyId() });
+  const read = () => listItems("/audit-events", query());
 
   /** @param {AuditEvent} event */
   function descriptionAndType(event) {
@@ -34,7 +34,7 @@ export function auditEventList({ caption, keyId, names }) {
       { label: "Request ID", kind: "wrap", cell: (event) => element("code", {}, event.request_id) },
     ],
     read,
-    emptyState: () => element("p", { class: "empty" }, "No audit events."),
+    emptyState: () => element("p", { class: "empty" }, query().size === 0 ? "No audit events." : "No matching audit events."),
   });
 }
 
@@ -69,6 +69,9 @@ function describeEvent(event, nameOf) {
     "session.ended": () => `A session of ${member} ended`,
     "member.sessions_ended": () => `All ${event.kept_session_id ? "other " : ""}sessions of ${member} ended`,
     "login.refused": () => `Login failed for ${member}: ${event.reason?.replaceAll("_", " ")}`,
+    "project.created": () => `Project ${event.name} created`,
+    "project.changed": () => `Project ${event.name} renamed`,
+    "project.deleted": () => `Project ${event.name ?? event.project_id} deleted`,
     "api_key.created": () => `API key ${key} created. Type: ${event.key_type}. Permissions: ${permissions}.`,
     "api_key.changed": () => `API key ${key} changed. Permissions: ${permissions}. ${event.disabled ? "Disabled." : "Enabled."}`,
     "api_key.rotated": () => `API key ${key} rotated. The old secret works until ${formatDateTime(event.previous_expires_at ?? event.created_at)}.`,

@@ -7,7 +7,7 @@ import { Names } from "./names.js";
 /** @param {string} id */
 export function keyHistory(id) {
   const names = new Names();
-  const events = auditEventList({ caption: "Audit events of this key, newest first", keyId: () => id, names });
+  const events = auditEventList({ caption: "Audit events of this key, newest first", query: () => new URLSearchParams({ key_id: id }), names });
   let areNamesRequested = false;
 
   /** @param {import("../types/contract").ApiKey} key */

@@ -6,6 +6,8 @@ import { restoreFocus } from "./heading.js";
 
 const PAGE_SIZE = 25;
 const PLACEHOLDER_ROWS = 3;
+/** How often a list that takes long to read shows what was found so far. */
+const PROGRESS_INTERVAL_MS = 500;
 
 /**
  * @template Item
@@ -72,48 +74,69 @@ export function list({ caption, columns, read, emptyState, countText = shownText
     count.textContent = "";
     moreButton.hidden = true;
     table.hidden = false;
-    if (rows.childElementCount === 0) rows.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, () => placeholderRow(columns)));
+    if (rows.childElementCount === 0) showPlaceholders();
     await showMore();
   }
 
   async function showMore() {
     if (moreButton.classList.contains("busy") && shownCount > 0) return;
     const currentItems = items;
+    const before = shownCount;
     listElement.setAttribute("aria-busy", "true");
     moreButton.classList.add("busy");
+    // Pages of a filtered list can be empty, so it may take many requests to find the next item.
+    const progress = setInterval(showProgress, PROGRESS_INTERVAL_MS);
     try {
       // Reads one item more than a page, to know whether there are more.
-      while (buffer.length <= PAGE_SIZE) {
+      while (shownCount - before + buffer.length <= PAGE_SIZE) {
         const { done, value } = await currentItems.next();
         if (currentItems !== items) return;
         if (done) break;
         buffer.push(value);
       }
-      const newRows = buffer.splice(0, PAGE_SIZE).map((item) => row(columns, item));
-      if (shownCount === 0) rows.replaceChildren(...newRows);
-      else rows.append(...newRows);
-      shownCount += newRows.length;
+      showFound();
       moreButton.hidden = buffer.length === 0;
       table.hidden = shownCount === 0;
       count.textContent = shownCount === 0 ? "" : countText(shownCount, buffer.length > 0);
       if (shownCount === 0) message.replaceChildren(emptyState());
-      else if (newRows.length < shownCount) focusRow(newRows[0]);
+      else if (before > 0 && before < shownCount) focusRow(rows.children[before]);
       restoreFocus();
     } catch (error) {
       if (currentItems !== items) return;
       if (!(error instanceof ApiError)) throw error;
+      showFound();
       if (shownCount === 0) rows.replaceChildren();
       table.hidden = shownCount === 0;
+      count.textContent = shownCount === 0 ? "" : countText(shownCount, true);
       // A generator that failed can't continue, so the user can only reload.
       moreButton.hidden = true;
       message.replaceChildren(errorMessage(error, reload));
       restoreFocus();
     } finally {
+      clearInterval(progress);
       if (currentItems === items) {
         listElement.setAttribute("aria-busy", "false");
         moreButton.classList.remove("busy");
       }
     }
+
+    function showFound() {
+      const newRows = buffer.splice(0, PAGE_SIZE - (shownCount - before)).map((item) => row(columns, item));
+      if (shownCount === 0) rows.replaceChildren(...newRows);
+      else rows.append(...newRows);
+      shownCount += newRows.length;
+    }
+
+    function showProgress() {
+      if (currentItems !== items) return;
+      if (buffer.length > 0) showFound();
+      else if (shownCount === 0) showPlaceholders();
+      count.textContent = shownCount === 0 ? "Searching…" : `${shownCount} found so far. Searching…`;
+    }
+  }
+
+  function showPlaceholders() {
+    rows.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, () => placeholderRow(columns)));
   }
   return { element: listElement, reload };
 }
@@ -126,10 +149,11 @@ function shownText(shown, hasMore) {
   return hasMore ? `First ${shown} shown` : `${shown} shown`;
 }
 
-/** @param {HTMLElement | undefined} row */
+/** @param {Element | undefined} row */
 function focusRow(row) {
-  row?.setAttribute("tabindex", "-1");
-  row?.focus();
+  if (!(row instanceof HTMLElement)) return;
+  row.setAttribute("tabindex", "-1");
+  row.focus();
 }
 
 /** @param {Column<any>} column */

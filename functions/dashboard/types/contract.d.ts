@@ -126,6 +126,7 @@ export interface AuditEvent {
   user_id?: string;
   kept_session_id?: string | null;
   key_id?: string;
+  project_id?: string;
   key_type?: Environment;
   disabled?: boolean;
   permissions?: PermissionName[];
