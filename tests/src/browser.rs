@@ -74,9 +74,10 @@ const FIELDS: &str = "input, select, textarea";
 impl Browser {
     /// Starts a service with the real time and opens its dashboard.
     pub async fn open() -> Self {
-        let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
+        // Boxed, because it is too large for the stack.
+        let service = Box::pin(OwnService::start_with(|options| options.clock = Clock::system())).await;
         let url = format!("{}/", service.url);
-        Self::open_at(service, &url).await
+        Box::pin(Self::open_at(service, &url)).await
     }
 
     /// Opens the dashboard of `service` at `url`.
@@ -88,7 +89,7 @@ impl Browser {
 
     /// Starts a service with an account, opens its dashboard, and logs in as the account's first member.
     pub async fn logged_in() -> (Self, Account) {
-        let browser = Self::open().await;
+        let browser = Box::pin(Self::open()).await;
         let account = browser.service.account().await;
         browser.log_in(&account.email).await;
         browser.wait_for_text("Your servers use these keys to authenticate to the API.").await;

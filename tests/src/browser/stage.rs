@@ -36,7 +36,7 @@ async fn forward_from_stage(State(url): State<String>, request: Request) -> Resp
 
 /// Starts a service whose routes are below the stage `/live`. Returns it with the URL of the stage.
 async fn start_below_stage() -> (OwnService, String) {
-    let service = OwnService::start_with(|options| options.clock = Clock::system()).await;
+    let service = Box::pin(OwnService::start_with(|options| options.clock = Clock::system())).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let stage = format!("http://{}/live", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(forward_from_stage).with_state(service.url.clone());
