@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
+import httpx
+import pytest
 from conftest import Account, Service
+from responses import ScriptedService
 
-from medtwin import AuditEvent, Client, KeyCaller, Limits, Scope
+from medtwin import AuditEvent, BadRequest, Client, KeyCaller, Limits, Scope, SessionCaller
 
 
 def test_list_with_a_key_id_returns_the_events_of_the_key(client: Client) -> None:
@@ -35,3 +38,51 @@ def test_list_without_a_key_id_returns_the_events_of_the_account(
     actor = events["login.succeeded"].actor
     assert actor is not None
     assert actor.type == "session"
+
+
+def test_list_with_filters_returns_only_the_events_that_match(session_client: Client) -> None:
+    me = session_client.me()
+    assert isinstance(me, SessionCaller)
+    key = session_client.api_keys.create("Creator", ["read", "write", "admin"])
+    before = datetime.now(timezone.utc)
+    with Client(key.key, base_url=str(session_client._transport.http.base_url)) as client:
+        project = client.projects.create("Study")
+    after = datetime.now(timezone.utc)
+    events = session_client.audit_events
+    created, *earlier = events.list(type="project.created", page_size=1)
+    assert (created.project_id, created.environment, created.name) == (project.id, "live", "Study")
+    assert earlier == []
+    assert list(events.list(actor=key.id)) == [created]
+    assert {event.type for event in events.list(actor=me.user_id)} == {"login.succeeded", "api_key.created"}
+    assert {event.type for event in events.list(actor="operator")} == {"account.created"}
+    # The event is included even if it was recorded in the same second as these times.
+    assert created in list(events.list(since=before, until=after))
+    hour = timedelta(hours=1)
+    assert list(events.list(since=after + hour)) == list(events.list(until=before - hour)) == []
+    assert list(events.list(type="project.created", actor=me.user_id)) == []
+
+
+def test_list_with_an_unknown_type_raises_bad_request(client: Client) -> None:
+    with pytest.raises(BadRequest) as raised:
+        list(client.audit_events.list(type="moon.risen"))
+    assert raised.value.field == "type"
+
+
+def test_times_with_fractions_of_a_second_are_sent_as_a_range_that_includes_them() -> None:
+    service = ScriptedService([httpx.Response(200, json={"data": [], "next_cursor": None})] * 2)
+    events = service.client().audit_events
+    whole = datetime(2026, 1, 30, 13, tzinfo=timezone(timedelta(hours=1)))
+    for fraction in (timedelta(0), timedelta(microseconds=1)):
+        list(events.list(since=whole + fraction, until=whole + fraction))
+    sent = [(request.url.params["since"], request.url.params["until"]) for request in service.requests]
+    assert sent == [
+        ("2026-01-30T12:00:00Z", "2026-01-30T12:00:00Z"),
+        ("2026-01-30T12:00:00Z", "2026-01-30T12:00:01Z"),
+    ]
+
+
+@pytest.mark.parametrize("argument", ["since", "until"])
+def test_time_without_a_time_zone_raises_value_error(argument: str) -> None:
+    naive = datetime(2026, 1, 30, 12)
+    with pytest.raises(ValueError, match="needs a time zone"):
+        list(ScriptedService([]).client().audit_events.list(**{argument: naive}))  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from medtwin import (
     DailyUsage,
     DenialReason,
     Environment,
+    Factor,
     Forbidden,
     KeyCaller,
     KeyLimits,
@@ -61,7 +62,7 @@ def openapi(service: Service) -> Any:
 def requests_of_every_client_method() -> Iterator[httpx.Request]:
     service = ScriptedService([error_response(403, "FORBIDDEN")] * 100)
     client = service.client()
-    expiry = datetime.now(timezone.utc)
+    time = datetime.now(timezone.utc)
     for call in (
         client.me,
         client.log_out,
@@ -70,7 +71,7 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
         lambda: client.change_password("old", "new"),
         lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
         lambda: client.api_keys.create(
-            "R", ["read"], type="test", scope=Scope(("proj_1",)), expires_at=expiry, allowed_ips=["192.0.2.1"]
+            "R", ["read"], type="test", scope=Scope(("proj_1",)), expires_at=time, allowed_ips=["192.0.2.1"]
         ),
         lambda: list(
             client.api_keys.list(status="all", type="live", created_by="user_1", compliant=False, page_size=1)
@@ -100,7 +101,11 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
         lambda: list(client.sessions.list(page_size=1)),
         lambda: client.sessions.end("ID"),
         client.sessions.end_others,
-        lambda: list(client.audit_events.list(key_id="key_1", page_size=1)),
+        lambda: list(
+            client.audit_events.list(
+                key_id="key_1", type="api_key.created", actor="user_1", since=time, until=time, page_size=1
+            )
+        ),
         lambda: client.leaked_credentials.report("mt_live_1"),
         client.leaked_credentials.patterns,
     ):
@@ -193,6 +198,7 @@ def test_every_response_class_has_the_fields_of_its_schema(openapi: Any, schema:
         ("DenialReason", DenialReason),
         ("Environment", Environment),
         ("Environment", KeyType),
+        ("Factor", Factor),
         ("KeyStatus", KeyStatus),
         ("MemberStatus", MemberStatus),
         ("Permission", Permission),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from conftest import PASSWORD, Account
 
@@ -14,6 +16,15 @@ def test_login_block_logs_out_at_its_end(account: Account) -> None:
         assert len(list(first.sessions.list())) == 1
     with Client.login(account.email, PASSWORD, base_url=account.url) as second:
         assert len(list(second.sessions.list())) == 1
+
+
+def test_session_records_when_and_how_the_member_authenticated(account: Account) -> None:
+    before = datetime.now(timezone.utc) - timedelta(seconds=1)
+    with Client.login(account.email, PASSWORD, base_url=account.url) as client:
+        me = client.me()
+    assert isinstance(me, SessionCaller)
+    assert before < me.authenticated_at < me.expires_at
+    assert me.factors == ("password",)
 
 
 def test_login_block_that_raises_logs_out(account: Account) -> None:

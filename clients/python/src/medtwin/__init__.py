@@ -16,7 +16,7 @@ from medtwin.api_keys import (
     Simulation,
 )
 from medtwin.audit_events import Actor, AuditEvent
-from medtwin.caller import Caller, KeyCaller, SessionCaller
+from medtwin.caller import Caller, Factor, KeyCaller, SessionCaller
 from medtwin.client import AsyncClient, Client
 from medtwin.errors import (
     ApiError,
@@ -69,6 +69,7 @@ __all__ = [
     "Decision",
     "DenialReason",
     "Environment",
+    "Factor",
     "Forbidden",
     "InternalError",
     "KeyCaller",

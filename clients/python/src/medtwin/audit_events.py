@@ -9,7 +9,8 @@ from medtwin import request
 from medtwin.account import AccountPolicy, KeyLimits, Limits
 from medtwin.api_keys import KeyType, Permission, Scope
 from medtwin.endpoint import Resource, Transport, list_endpoint
-from medtwin.request import ApiRequest, Page
+from medtwin.projects import Environment
+from medtwin.request import ApiRequest, Page, format_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class AuditEvent:
     name: str | None = None
     email: str | None = None
     key_type: KeyType | None = None
+    project_id: str | None = None
+    environment: Environment | str | None = None
     permissions: tuple[Permission, ...] | None = None
     scope: Scope | None = None
     allowed_ips: tuple[str, ...] | None = None
@@ -62,6 +65,29 @@ class AuditEvents(Resource[Transport]):
     """The audit trail of the account. It needs `admin`, in a session or in a live key without a scope."""
 
     @list_endpoint
-    def list(self, *, key_id: str | None = None, page_size: int | None = None) -> ApiRequest[Page[AuditEvent]]:
-        """List events, newest first. With `key_id`, list only changes of that key and changes made with it."""
-        return request.get_page("/v1/audit-events", AuditEvent, page_size, {"key_id": key_id})
+    def list(
+        self,
+        *,
+        key_id: str | None = None,
+        type: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int | None = None,
+    ) -> ApiRequest[Page[AuditEvent]]:
+        """List events, newest first. The filters can be combined.
+
+        `key_id` lists only changes of that key and changes made with it. `type` lists only events of this type, for
+        example `api_key.rotated`. `actor` is the id of a member or a key, or `operator`, and lists only what they
+        caused. `since` and `until` list only events at `since` or later, and before `until`. The service records times
+        in whole seconds, so the seconds in which the two lie are included. Raises `ValueError` if a time has no time
+        zone.
+        """
+        filters = {
+            "key_id": key_id,
+            "type": type,
+            "actor": actor,
+            "since": format_time(since),
+            "until": format_time(until, round_up=True),
+        }
+        return request.get_page("/v1/audit-events", AuditEvent, page_size, filters)

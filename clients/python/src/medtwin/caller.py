@@ -10,6 +10,9 @@ from medtwin.api_keys import KeyType, Permission, Scope
 from medtwin.decoding import DecodeError, decode
 from medtwin.request import ApiRequest
 
+Factor: TypeAlias = Literal["password", "passkey", "recovery_code"] | str
+"""What a member proved in an authentication."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyCaller:
@@ -41,6 +44,10 @@ class SessionCaller:
     email: str
     permissions: tuple[Permission, ...]
     expires_at: datetime
+    authenticated_at: datetime
+    """When the member last authenticated in this session. The login is the first authentication."""
+    factors: tuple[Factor, ...]
+    """What the member proved at the login and since then."""
 
 
 Caller: TypeAlias = KeyCaller | SessionCaller

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from enum import Enum, auto
 from typing import Generic, TypeAlias, TypeVar
 from uuid import uuid4
@@ -135,8 +135,8 @@ def path_segment(entity_id: str) -> str:
     return entity_id
 
 
-def format_time(time: datetime | None) -> str | None:
-    """Format a time as the service expects it: RFC 3339 in UTC, in whole seconds.
+def format_time(time: datetime | None, *, round_up: bool = False) -> str | None:
+    """Format a time as the service expects it: RFC 3339 in UTC, in whole seconds, rounded down or up.
 
     Raises `ValueError` if the time has no time zone, because the instant is then ambiguous.
     """
@@ -144,7 +144,10 @@ def format_time(time: datetime | None) -> str | None:
         return None
     if time.tzinfo is None:
         raise ValueError("a time needs a time zone, as in datetime.now(timezone.utc)")
-    return time.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    time = time.astimezone(timezone.utc)
+    if round_up and time.microsecond > 0:
+        time += timedelta(seconds=1)
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _decoder(cls: type[T]) -> Callable[[object], T]:
