@@ -61,7 +61,9 @@ struct PasswordChange {
     /// The password to replace.
     current_password: Password,
     /// The password to use from now on.
-    new_password: NewPassword,
+    // Its length is checked after the current password, so that the response to a wrong current password does not depend on it.
+    #[schemars(with = "NewPassword")]
+    new_password: Password,
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
@@ -95,15 +97,12 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
             return Err(Error::forbidden_with_message("Current password is wrong"));
         };
         let context = PasswordContext::new(session.email.clone(), account.name);
-        let peppers = app.peppers().await?;
-        let new_hash = password_workers::hash(
-            new_password,
-            Some(current),
-            context,
-            "new_password",
-            peppers,
-            &app.random,
-        );
+        let new_hash = async {
+            let new = NewPassword::try_from(new_password)
+                .map_err(|invalid| Error::bad_field("new_password", invalid))?;
+            let peppers = app.peppers().await?;
+            password_workers::hash(new, Some(current), context, "new_password", peppers, &app.random).await
+        };
         let new_hash = match new_hash.await {
             Ok(hash) => hash,
             Err(error) => {

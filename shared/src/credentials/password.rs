@@ -88,7 +88,14 @@ impl TryFrom<String> for NewPassword {
     type Error = InvalidPasswordLength;
 
     fn try_from(typed: String) -> Result<Self, InvalidPasswordLength> {
-        let password = Password::from(typed);
+        Password::from(typed).try_into()
+    }
+}
+
+impl TryFrom<Password> for NewPassword {
+    type Error = InvalidPasswordLength;
+
+    fn try_from(password: Password) -> Result<Self, InvalidPasswordLength> {
         let fits = (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&password.chars());
         if fits { Ok(Self(password)) } else { Err(InvalidPasswordLength) }
     }

@@ -196,7 +196,8 @@ async fn rejected_new_password_does_not_reveal_the_current_one_and_does_not_coun
     let service = Service::start().await;
     let account = service.account().await;
     // A wrong current password gets the same response whether or not the new one is acceptable.
-    for new in [NEW, "passwordpassword", "another lizard here", PASSWORD] {
+    let too_long = "x".repeat(129);
+    for new in [NEW, "passwordpassword", "another lizard here", PASSWORD, "", "too short", &too_long] {
         let response = change(&service, &account.session, "another lizard here", new).await;
         assert_eq!(response.status, 403, "{new}: {}", response.text);
         change(&service, &account.session, PASSWORD, PASSWORD).await.assert_bad_field("new_password");
@@ -207,6 +208,7 @@ async fn rejected_new_password_does_not_reveal_the_current_one_and_does_not_coun
         change(&service, &account.session, PASSWORD, "thisismypassword")
             .await
             .assert_bad_field("new_password");
+        change(&service, &account.session, PASSWORD, "too short").await.assert_bad_field("new_password");
     }
     change(&service, &account.session, PASSWORD, NEW).await.expect(204);
 }
