@@ -327,11 +327,13 @@ async fn events_of_another_account_are_not_listed() {
     let other = service.account().await;
     let (_, record) = service.key(&other.session, json!({})).await;
     assert_eq!(events(&service, &account.session, "").await.len(), 2);
-    let path = |id: &str| format!("/v1/audit-events?key_id={id}");
-    let of_other_account = service.get(&path(text(&record, "id")), &account.session).await;
-    let of_unknown_key = service.get(&path("key_0000000000000000"), &account.session).await;
-    assert_eq!(of_other_account.text, of_unknown_key.text);
-    assert_eq!(of_other_account.expect(200), json!({"data": [], "next_cursor": null}));
+    for filter in ["key_id", "actor"] {
+        let path = |id: &str| format!("/v1/audit-events?{filter}={id}");
+        let of_other_account = service.get(&path(text(&record, "id")), &account.session).await;
+        let of_unknown_key = service.get(&path("key_0000000000000000"), &account.session).await;
+        assert_eq!(of_other_account.text, of_unknown_key.text);
+        assert_eq!(of_other_account.expect(200), json!({"data": [], "next_cursor": null}));
+    }
 }
 
 #[tokio::test]

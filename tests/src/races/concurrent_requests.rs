@@ -361,7 +361,7 @@ async fn contended_write_is_retried_until_it_succeeds() {
     }
     let project = format!("/v1/projects/{}", service.project(&account.session).await);
     for (method, path, fault, operation, status) in [
-        ("PATCH", &project, Fault::Conflict, "UpdateItem", 200),
+        ("PATCH", &project, Fault::Conflict, TRANSACTION, 200),
         ("PATCH", &keys[0], Fault::Conflict, TRANSACTION, 200),
         ("DELETE", &keys[0], Fault::Conflict, TRANSACTION, 204),
         ("DELETE", &keys[1], Fault::Cancel("ThrottlingError"), TRANSACTION, 204),
@@ -399,7 +399,7 @@ async fn two_project_deletions_return_204_and_404() {
     let (service, dynamodb, account) = start().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
     let delete = || service.delete(&path, &account.session);
-    let responses = race(&dynamodb, "DeleteItem", delete(), delete()).await;
+    let responses = race(&dynamodb, "TransactWriteItems", delete(), delete()).await;
     assert_eq!(statuses(&responses), [204, 404]);
 }
 
@@ -407,7 +407,7 @@ async fn two_project_deletions_return_204_and_404() {
 async fn rename_during_a_project_deletion_returns_404_and_restores_nothing() {
     let (service, dynamodb, account) = start().await;
     let path = format!("/v1/projects/{}", service.project(&account.session).await);
-    let mut rename = dynamodb.hold("UpdateItem");
+    let mut rename = dynamodb.hold("TransactWriteItems");
     let delete = async {
         rename.arrived().await;
         service.delete(&path, &account.session).await.expect(204);
