@@ -73,8 +73,6 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         status: AccountStatus::Active,
         quotas: None,
         session_epoch: 0,
-        require_second_factor: false,
-        reauthentication_minutes: None,
         max_key_lifetime_days: None,
         idle_keys: None,
         restrictions: Restrictions::NONE,

@@ -8,7 +8,6 @@ pub mod email;
 pub mod environment;
 pub mod factor;
 pub mod id;
-pub mod minutes;
 pub mod name;
 pub mod origin;
 pub mod pagination;

@@ -219,7 +219,7 @@ impl PolicyPatch {
 impl From<PolicyPatch> for PolicyChange {
     fn from(patch: PolicyPatch) -> Self {
         let PolicyPatch { max_key_lifetime_days, idle_key_days, .. } = patch;
-        Self { max_key_lifetime_days, idle_key_days, ..Self::default() }
+        Self { max_key_lifetime_days, idle_key_days }
     }
 }
 

@@ -6,9 +6,6 @@
 //! expires has `never`. The times of a secret that was replaced are in `secret_replaced_at` and `secret_ends_at`; the first is
 //! missing if it is unknown, and both are missing for the current secret.
 //!
-//! The factors of a session are in `factors`. What the account's policy requires of sessions is in `requires_second_factor` and
-//! `reauthentication_minutes`; the second is missing if there is no limit.
-//!
 //! A missing value never means unlimited access. The authorizer of the previous version does not write these fields:
 //! - Without `allowed_ips`, every address is allowed, because that version rejects keys with allowed addresses.
 //! - Without `revision`, it is 0, so writes of a key that was changed fail.
@@ -16,8 +13,6 @@
 //! - Without `account_epoch`, it is 0, so writes of a session fail whose account was ever suspended.
 //! - Without `authenticated_at`, it is the time of the login, which is never later than the last authentication.
 //! - Without `factors`, the session has the password alone.
-//! - Without `requires_second_factor` and `reauthentication_minutes`, the policy requires neither, because that version rejects all
-//!   credentials of an account whose policy requires one of them.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -30,7 +25,6 @@ use crate::{
         allowed_ips::{AllowedIps, Networks},
         environment::Environment,
         factor::{Factor, Factors},
-        minutes::ReauthenticationMinutes,
         permission::{Permission, Permissions},
         project_id::ProjectId,
         quota::Quota,
@@ -47,8 +41,6 @@ const ORIGINATING_MEMBER: &str = "originating_member";
 const ACCOUNT_EPOCH: &str = "account_epoch";
 const AUTHENTICATED_AT: &str = "authenticated_at";
 const FACTORS: &str = "factors";
-const REQUIRES_SECOND_FACTOR: &str = "requires_second_factor";
-const REAUTHENTICATION_MINUTES: &str = "reauthentication_minutes";
 const SECRET_REPLACED_AT: &str = "secret_replaced_at";
 const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
@@ -98,10 +90,7 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
                 ("expires_at", session.expires_at.to_string()),
                 (AUTHENTICATED_AT, session.authenticated_at.to_string()),
                 (FACTORS, join(session.factors.iter().map(Factor::as_str))),
-                (REQUIRES_SECOND_FACTOR, session.requires_second_factor.to_string()),
             ]);
-            let minutes = session.reauthentication_minutes;
-            context.extend(minutes.map(|minutes| (REAUTHENTICATION_MINUTES, minutes.get().to_string())));
         }
     }
     context.extend(rate_limit.into_iter().flat_map(write_rate_limit));
@@ -210,12 +199,6 @@ fn read_principal<S: BuildHasher>(
                 authenticated_at: new_time(AUTHENTICATED_AT)?
                     .unwrap_or_else(|| expires_at.minus_seconds(SESSION_LIFETIME)),
                 factors: new_text(FACTORS)?.map_or(Ok(Factors::PASSWORD), read_factors)?,
-                requires_second_factor: new_text(REQUIRES_SECOND_FACTOR)?
-                    .map_or(Ok(false), str::parse)
-                    .map_err(|_| MalformedContext)?,
-                reauthentication_minutes: new_text(REAUTHENTICATION_MINUTES)?
-                    .map(read_minutes)
-                    .transpose()?,
             }))
         }
         _ => Err(MalformedContext),
@@ -228,11 +211,6 @@ fn read_factors(names: &str) -> Result<Factors, MalformedContext> {
         return Ok(Factors::NONE);
     }
     names.split(',').map(Factor::from_name).collect::<Option<_>>().ok_or(MalformedContext)
-}
-
-fn read_minutes(text: &str) -> Result<ReauthenticationMinutes, MalformedContext> {
-    let minutes: i64 = text.parse().map_err(|_| MalformedContext)?;
-    minutes.try_into().map_err(|_| MalformedContext)
 }
 
 fn read_permissions(names: &str) -> Result<Permissions, MalformedContext> {
@@ -282,7 +260,7 @@ mod tests {
     use crate::authorization::principal::tests::{any_key_principal, any_principal, any_session_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 10] = [
+    const NEW: [&str; 8] = [
         "allowed_ips",
         "revision",
         "originating_member",
@@ -291,8 +269,6 @@ mod tests {
         "account_epoch",
         "authenticated_at",
         "factors",
-        "requires_second_factor",
-        "reauthentication_minutes",
     ];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
@@ -356,8 +332,6 @@ mod tests {
                 account_epoch: 0,
                 authenticated_at: session.expires_at.minus_seconds(12 * 60 * 60),
                 factors: Factors::PASSWORD,
-                requires_second_factor: false,
-                reauthentication_minutes: None,
                 ..session
             };
             prop_assert_eq!(read(&context).unwrap().0, Principal::Session(expected));

@@ -201,8 +201,6 @@ pub fn authorize_session(
         expires_at: session.expires_at,
         authenticated_at: session.authenticated_at(),
         factors: session.factors,
-        requires_second_factor: account.require_second_factor,
-        reauthentication_minutes: account.reauthentication_minutes,
     });
     check_rule(request, &principal, account.status)?;
     Ok(principal)

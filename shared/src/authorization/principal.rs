@@ -13,7 +13,6 @@ use crate::{
         environment::Environment,
         factor::Factors,
         id::{AccountId, KeyId, SessionId, UserId},
-        minutes::ReauthenticationMinutes,
         name::Name,
         permission::{Permission, Permissions},
         scope::Scope,
@@ -112,10 +111,6 @@ pub struct SessionPrincipal {
     /// See [`Session::authenticated_at`](crate::model::session::Session::authenticated_at).
     pub authenticated_at: Timestamp,
     pub factors: Factors,
-    /// Whether the account's policy requires a second factor.
-    pub requires_second_factor: bool,
-    /// See [`AccountPolicy`](crate::model::account_policy::AccountPolicy::reauthentication_minutes).
-    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
 }
 
 impl Principal {
@@ -243,8 +238,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::primitives::{
-        allowed_ips::tests::any_allowed_ips, factor::tests::any_factors, minutes::tests::any_minutes,
-        permission::tests::any_permissions, scope::tests::any_scope, timestamp::tests::timestamp,
+        allowed_ips::tests::any_allowed_ips, factor::tests::any_factors, permission::tests::any_permissions,
+        scope::tests::any_scope, timestamp::tests::timestamp,
     };
 
     pub(crate) fn any_key_principal() -> impl Strategy<Value = KeyPrincipal> {
@@ -298,10 +293,9 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_session_principal() -> impl Strategy<Value = SessionPrincipal> {
-        let policy = (any::<bool>(), option::of(any_minutes()));
         let times = [0..2_000_000_000_i64, 0..2_000_000_000_i64];
-        (any_permissions(), times, any::<[u32; 2]>(), any_factors(), policy).prop_map(
-            |(permissions, times, [session_epoch, account_epoch], factors, policy)| SessionPrincipal {
+        (any_permissions(), times, any::<[u32; 2]>(), any_factors()).prop_map(
+            |(permissions, times, [session_epoch, account_epoch], factors)| SessionPrincipal {
                 account_id: "acct_0000000000000001".parse().unwrap(),
                 user_id: "user_0000000000000001".parse().unwrap(),
                 session_id: "sid_0000000000000001".parse().unwrap(),
@@ -312,8 +306,6 @@ pub(crate) mod tests {
                 expires_at: timestamp(times[0]),
                 authenticated_at: timestamp(times[1]),
                 factors,
-                requires_second_factor: policy.0,
-                reauthentication_minutes: policy.1,
             },
         )
     }

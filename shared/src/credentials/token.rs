@@ -1,4 +1,4 @@
-//! The format of tokens. Only this module and [`one_time_token`](super::one_time_token) create or parse them.
+//! The format of tokens. This is the only module that creates or parses them.
 //!
 //! | part | API key | session |
 //! |---|---|---|
@@ -62,8 +62,7 @@ pub(super) const SESSION_PREFIX: &str = "sess_";
 pub struct NewToken(Zeroizing<String>);
 
 impl NewToken {
-    /// Creates a token of `prefix`, `ids`, a random secret and the check digits.
-    pub(super) fn new(prefix: &str, ids: &[&str], mac_key: &TokenMacKey, random: &Random) -> Self {
+    fn new(prefix: &str, ids: &[&str], mac_key: &TokenMacKey, random: &Random) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(128));
         text.push_str(prefix);
         for id in ids {
@@ -261,7 +260,7 @@ fn session_token<'a>(
     })
 }
 
-pub(super) fn parse_id<T>(digits: &str) -> Result<Id<T>, MalformedToken> {
+fn parse_id<T>(digits: &str) -> Result<Id<T>, MalformedToken> {
     Id::from_digits(digits).map_err(|_| MalformedToken::NotAToken)
 }
 
@@ -283,7 +282,7 @@ impl SessionToken<'_> {
 
 /// Checks the length, the alphabet and the check digits of the token `text`, and returns its ids. `digits` is the part of
 /// `text` after the prefix.
-pub(super) fn parse_ids<'a, const N: usize>(
+fn parse_ids<'a, const N: usize>(
     text: &'a str,
     digits: &'a str,
     mac_key: &TokenMacKey,

@@ -10,10 +10,7 @@ use crate::{
         account_policy::{AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange},
         restrictions::Restrictions,
     },
-    primitives::{
-        environment::Environment, id::AccountId, minutes::ReauthenticationMinutes, name::Name, quota::Quotas,
-        timestamp::Timestamp,
-    },
+    primitives::{environment::Environment, id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +34,7 @@ pub struct Account {
     /// The epoch of the account's valid sessions. Incrementing it ends all existing sessions in one write.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub session_epoch: u32,
-    /// The rules for the account's members and keys.
+    /// The rules for the account's keys.
     #[serde(flatten)]
     pub policy: AccountPolicy,
     /// The restrictions of all credentials of the account.
@@ -115,7 +112,7 @@ impl Account {
         let changed = Self {
             name: change.name.unwrap_or_else(|| self.name.clone()),
             policy,
-            restrictions: policy.enforced_restrictions().into_iter().collect(),
+            restrictions: policy.enforced_restrictions().iter().copied().collect(),
             ..self.clone()
         };
         let is_changed = changed != *self;
@@ -125,7 +122,7 @@ impl Account {
     /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
-        self.restrictions.has_other_than(&self.policy.enforced_restrictions())
+        self.restrictions.has_other_than(self.policy.enforced_restrictions())
     }
 }
 
@@ -138,12 +135,8 @@ pub struct AccountSummary {
     /// See [`Account::session_epoch`].
     #[serde(default)]
     pub session_epoch: u32,
-    /// See [`AccountPolicy`]. Its rules are fields here, because serde buffers an item with flattened fields, and each request waits
-    /// for this one.
-    #[serde(default)]
-    pub require_second_factor: bool,
-    #[serde(default)]
-    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
+    /// See [`AccountPolicy`]. These are two fields, because serde buffers an item with flattened fields, and each request waits for
+    /// this one.
     #[serde(default)]
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     #[serde(default)]
@@ -154,21 +147,16 @@ pub struct AccountSummary {
 }
 
 impl AccountSummary {
-    /// Returns the rules for the account's members and keys.
+    /// Returns the rules for the account's keys.
     #[must_use]
     pub fn policy(&self) -> AccountPolicy {
-        AccountPolicy {
-            require_second_factor: self.require_second_factor,
-            reauthentication_minutes: self.reauthentication_minutes,
-            max_key_lifetime_days: self.max_key_lifetime_days,
-            idle_keys: self.idle_keys,
-        }
+        AccountPolicy { max_key_lifetime_days: self.max_key_lifetime_days, idle_keys: self.idle_keys }
     }
 
     /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
-        self.restrictions.has_other_than(&self.policy().enforced_restrictions())
+        self.restrictions.has_other_than(self.policy().enforced_restrictions())
     }
 }
 

@@ -1,11 +1,11 @@
-//! The policy of an account: rules for its members and API keys that its admins set.
+//! The policy of an account: rules for its API keys that its admins set.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     model::restrictions::Restriction,
-    primitives::{days::Days, minutes::ReauthenticationMinutes, timestamp::Timestamp},
+    primitives::{days::Days, timestamp::Timestamp},
 };
 
 /// How many days ahead the expiry of a new or changed key may be.
@@ -21,12 +21,6 @@ pub type IdleKeyDays = Days<7, 3_650>;
 /// those that it does not know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPolicy {
-    /// Always set together with [`Restriction::SecondFactor`].
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub require_second_factor: bool,
-    /// Always set together with [`Restriction::Reauthentication`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     /// Always set together with [`Restriction::IdleKeys`].
@@ -48,8 +42,6 @@ pub struct IdleKeyRule {
 /// The new values of the rules that change. A field that is `None` stays as it is. `Some(None)` turns a rule off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PolicyChange {
-    pub require_second_factor: Option<bool>,
-    pub reauthentication_minutes: Option<Option<ReauthenticationMinutes>>,
     pub max_key_lifetime_days: Option<Option<MaxKeyLifetimeDays>>,
     pub idle_key_days: Option<Option<IdleKeyDays>>,
 }
@@ -57,10 +49,11 @@ pub struct PolicyChange {
 /// The settings of an account's policy, as responses and audit events contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicySettings {
-    /// Whether sessions need a second factor: a passkey or a recovery code.
+    /// Whether members need a second factor. Not available yet: always false.
     pub require_second_factor: bool,
-    /// How old the last authentication of a session may be when it changes API keys, in minutes, or null for no limit.
-    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
+    /// How old the last authentication of a session may be when it changes API keys, in minutes. Not available yet: always null.
+    #[schemars(extend("format" = "int32", "minimum" = 5, "maximum" = 720))]
+    pub reauthentication_minutes: Option<u16>,
     /// How many days ahead the expiry of a new or changed API key may be, or null for no limit.
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     /// After how many days without use an API key is idle, or null for never.
@@ -77,13 +70,8 @@ impl AccountPolicy {
 
     /// Returns the restrictions that the policy describes.
     #[must_use]
-    pub fn enforced_restrictions(&self) -> Vec<Restriction> {
-        let rules = [
-            (self.idle_keys.is_some(), Restriction::IdleKeys),
-            (self.require_second_factor, Restriction::SecondFactor),
-            (self.reauthentication_minutes.is_some(), Restriction::Reauthentication),
-        ];
-        rules.into_iter().filter(|(is_on, _)| *is_on).map(|(_, restriction)| restriction).collect()
+    pub fn enforced_restrictions(&self) -> &'static [Restriction] {
+        if self.idle_keys.is_some() { &[Restriction::IdleKeys] } else { &[] }
     }
 
     /// Returns the policy after a change at `now`.
@@ -98,14 +86,8 @@ impl AccountPolicy {
                 Some(IdleKeyRule { days, since: now, idle_cutoff })
             }
         };
-        Self {
-            require_second_factor: change.require_second_factor.unwrap_or(self.require_second_factor),
-            reauthentication_minutes: change
-                .reauthentication_minutes
-                .unwrap_or(self.reauthentication_minutes),
-            max_key_lifetime_days: change.max_key_lifetime_days.unwrap_or(self.max_key_lifetime_days),
-            idle_keys,
-        }
+        let max_key_lifetime_days = change.max_key_lifetime_days.unwrap_or(self.max_key_lifetime_days);
+        Self { max_key_lifetime_days, idle_keys }
     }
 }
 
@@ -127,17 +109,12 @@ impl IdleKeyRule {
 impl From<AccountPolicy> for PolicySettings {
     fn from(policy: AccountPolicy) -> Self {
         Self {
-            require_second_factor: policy.require_second_factor,
-            reauthentication_minutes: policy.reauthentication_minutes,
+            require_second_factor: false,
+            reauthentication_minutes: None,
             max_key_lifetime_days: policy.max_key_lifetime_days,
             idle_key_days: policy.idle_keys.map(|rule| rule.days),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_off(is_on: &bool) -> bool {
-    !is_on
 }
 
 #[cfg(test)]

@@ -20,14 +20,6 @@ pub struct AuditEventFilter {
     pub until: Option<Timestamp>,
 }
 
-impl AuditEventFilter {
-    /// Returns true if a condition concerns more than the time of the events.
-    #[must_use]
-    pub fn has_content_condition(&self) -> bool {
-        self.key.is_some() || self.event_type.is_some() || self.actor.is_some()
-    }
-}
-
 /// Names the list that the filter selects, so that a cursor of another one is rejected.
 impl fmt::Display for AuditEventFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,8 +97,8 @@ pub enum ActorFilter {
     Operator,
 }
 
-/// The text that stands for the operator.
-pub const OPERATOR: &str = "operator";
+/// The text that stands for the operator, as in the `type` of an [`Actor`](super::audit_event::Actor).
+const OPERATOR: &str = "operator";
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be the id of a member or of an API key, or `{OPERATOR}`")]

@@ -25,10 +25,6 @@ pub enum Restriction {
     Disabled,
     /// The API keys of an account become idle when they are not used.
     IdleKeys,
-    /// The sessions of an account need a second factor.
-    SecondFactor,
-    /// The sessions of an account need a recent authentication to change API keys.
-    Reauthentication,
 }
 
 impl Restriction {
@@ -37,8 +33,6 @@ impl Restriction {
             Self::AllowedIps => "allowed_ips",
             Self::Disabled => "disabled",
             Self::IdleKeys => "idle_keys",
-            Self::SecondFactor => "second_factor",
-            Self::Reauthentication => "reauthentication",
         }
     }
 }
@@ -76,13 +70,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    const ALL: [Restriction; 5] = [
-        Restriction::AllowedIps,
-        Restriction::Disabled,
-        Restriction::IdleKeys,
-        Restriction::SecondFactor,
-        Restriction::Reauthentication,
-    ];
+    const ALL: [Restriction; 3] = [Restriction::AllowedIps, Restriction::Disabled, Restriction::IdleKeys];
 
     pub(crate) fn restrictions(names: &[&str]) -> Restrictions {
         Restrictions(names.iter().map(|&name| name.to_owned()).collect())

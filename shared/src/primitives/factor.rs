@@ -40,7 +40,7 @@ impl Factor {
 
 /// A set of factors.
 ///
-/// Unknown names are ignored when a set is read: a factor that only a newer version of the service knows is none for this one.
+/// A stored name that this version of the service does not know is ignored.
 #[derive(Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[schemars(inline, description = "Factors, each at most once.")]
 pub struct Factors(#[schemars(with = "Vec<Factor>")] u8);
@@ -59,12 +59,6 @@ impl Factors {
     #[must_use]
     pub fn contains(self, factor: Factor) -> bool {
         self.0 & factor as u8 != 0
-    }
-
-    /// Returns true if the set contains a factor that counts as a second factor: a passkey or a recovery code.
-    #[must_use]
-    pub fn has_second_factor(self) -> bool {
-        self.contains(Factor::Passkey) || self.contains(Factor::RecoveryCode)
     }
 
     /// Iterates over the factors in the order password, passkey, recovery code.
@@ -106,15 +100,6 @@ pub(crate) mod tests {
 
     pub(crate) fn any_factors() -> impl Strategy<Value = Factors> {
         (0..=7_u8).prop_map(Factors)
-    }
-
-    #[test]
-    fn only_a_passkey_or_a_recovery_code_is_a_second_factor() {
-        assert!(!Factors::NONE.has_second_factor() && !Factors::PASSWORD.has_second_factor());
-        for factor in [Factor::Passkey, Factor::RecoveryCode] {
-            assert!(Factors::NONE.with(factor).has_second_factor());
-            assert!(Factors::PASSWORD.with(factor).has_second_factor());
-        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Store {
         // An empty set cannot be stored. The condition ensures that the removed set contains nothing else.
         const REMOVE: &str = "SET #name = :name, #max_key_lifetime_days = :max_key_lifetime_days, \
                               #revision = :new_revision REMOVE #idle_keys, #restrictions";
-        let Account { name, policy: AccountPolicy { max_key_lifetime_days, idle_keys, .. }, .. } = after;
+        let Account { name, policy: AccountPolicy { max_key_lifetime_days, idle_keys }, .. } = after;
         let update = match idle_keys {
             Some(rule) => Write::update(Key::account(before.id), SET)
                 .value(":idle_keys", rule)?

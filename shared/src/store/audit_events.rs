@@ -3,7 +3,7 @@
 use crate::{
     model::{
         audit_event::{Action, Actor, AuditContext, AuditEvent},
-        audit_event_filter::{ActorFilter, AuditEventFilter, OPERATOR},
+        audit_event_filter::{ActorFilter, AuditEventFilter},
         creator::Creator,
     },
     primitives::{
@@ -38,9 +38,8 @@ impl Store {
         filter: &AuditEventFilter,
         paging: &Paging,
     ) -> Result<Page<AuditEvent>, StoreError> {
-        let condition = filter.has_content_condition().then(|| condition(filter));
         let range = audit_event_range(filter.since, filter.until);
-        self.table.page(audit_partition(account), keys::AUDIT_EVENTS, range, condition, paging).await
+        self.table.page(audit_partition(account), keys::AUDIT_EVENTS, range, conditions(filter), paging).await
     }
 
     /// Records a rejected attempt in the audit trail of `account`.
@@ -68,37 +67,29 @@ impl Store {
 }
 
 /// Returns the conditions of `filter` on the content of an event.
-fn condition(filter: &AuditEventFilter) -> Filter {
-    let AuditEventFilter { key, event_type, actor, since: _, until: _ } = *filter;
-    let mut condition = Filter::default();
+fn conditions(filter: &AuditEventFilter) -> Filter {
+    const KEY_ID: (&str, &str) = ("#key_id", "key_id");
+    const USER_ID: (&str, &str) = ("#user_id", "user_id");
+    const ACTOR: (&str, &str) = ("#actor", "actor");
+    const TYPE: (&str, &str) = ("#type", "type");
+    let AuditEventFilter { key, event_type, actor, since: _, until: _ } = filter;
+    let mut conditions = Filter::default();
     if let Some(key) = key {
-        condition.and("(#key_id = :key OR #actor.#key_id = :key)", ":key", key.to_string());
+        let is_about_key = "(#key_id = :key OR #actor.#key_id = :key)";
+        conditions.and(is_about_key, &[KEY_ID, ACTOR], (":key", key.to_string()));
     }
     if let Some(event_type) = event_type {
-        condition.and("#type = :type", ":type", event_type.as_str().to_owned());
-        condition.name("#type", "type");
+        conditions.and("#type = :type", &[TYPE], (":type", event_type.as_str().to_owned()));
     }
-    match actor {
-        None => {}
-        Some(ActorFilter::Principal(Creator::Member(user))) => {
-            condition.and("#actor.#user_id = :user", ":user", user.to_string());
-            condition.name("#user_id", "user_id");
-        }
-        Some(ActorFilter::Principal(Creator::ApiKey(key))) => {
-            condition.and("#actor.#key_id = :actor_key", ":actor_key", key.to_string());
-        }
-        Some(ActorFilter::Operator) => {
-            condition.and("#actor.#actor_type = :operator", ":operator", OPERATOR.to_owned());
-            condition.name("#actor_type", "type");
-        }
+    if let Some(actor) = actor {
+        let (is_actor, name) = match actor {
+            ActorFilter::Principal(Creator::Member(_)) => ("#actor.#user_id = :actor", USER_ID),
+            ActorFilter::Principal(Creator::ApiKey(_)) => ("#actor.#key_id = :actor", KEY_ID),
+            ActorFilter::Operator => ("#actor.#type = :actor", TYPE),
+        };
+        conditions.and(is_actor, &[ACTOR, name], (":actor", actor.to_string()));
     }
-    if key.is_some() || actor.is_some() {
-        condition.name("#actor", "actor");
-    }
-    if key.is_some() || matches!(actor, Some(ActorFilter::Principal(Creator::ApiKey(_)))) {
-        condition.name("#key_id", "key_id");
-    }
-    condition
+    conditions
 }
 
 /// Returns the write that records a rejected attempt in the audit trail of `account`.

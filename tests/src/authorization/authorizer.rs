@@ -149,7 +149,6 @@ async fn valid_session_returns_allow_with_its_context() {
         "expires_at": service.time.in_seconds(12 * 60 * 60),
         "authenticated_at": service.time.in_seconds(0),
         "factors": "password",
-        "requires_second_factor": "false",
     });
     let allowed = authorize(&service, event_with(&account.session)).await.expect("a policy");
     assert_eq!(allowed, policy("Allow", &account.user_id, &context));

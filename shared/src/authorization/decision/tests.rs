@@ -33,8 +33,6 @@ const ACTIVE: AccountSummary = AccountSummary {
     status: AccountStatus::Active,
     quotas: None,
     session_epoch: 2,
-    require_second_factor: false,
-    reauthentication_minutes: None,
     max_key_lifetime_days: None,
     idle_keys: None,
     restrictions: Restrictions::NONE,

@@ -157,8 +157,6 @@ impl Account {
                 expires_at: timestamp(9),
                 authenticated_at: timestamp(0),
                 factors: Factors::PASSWORD,
-                requires_second_factor: false,
-                reauthentication_minutes: None,
             })
         });
         let usable = self.keys.iter().filter(|key| self.is_usable(key));

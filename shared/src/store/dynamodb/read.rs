@@ -1,5 +1,7 @@
 //! Reads of one item, of several items, and of a page of a list. All are strongly consistent.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use serde::de::DeserializeOwned;
 
@@ -29,24 +31,25 @@ const FILTERED_LIMIT: i32 = 1_000;
 /// The number of items that each query of a count reads at most, so that no query takes as long as the timeout of a call.
 const COUNT_LIMIT: i32 = 500;
 
-/// A condition that `DynamoDB` checks for each item that a query reads.
+/// Conditions that `DynamoDB` checks for each item that a query reads.
 #[derive(Default)]
 pub(crate) struct Filter {
     conditions: Vec<&'static str>,
-    names: Vec<(&'static str, &'static str)>,
-    values: Vec<(&'static str, String)>,
+    names: BTreeMap<&'static str, &'static str>,
+    values: BTreeMap<&'static str, String>,
 }
 
 impl Filter {
-    /// Adds a condition, with the value of its placeholder.
-    pub fn and(&mut self, condition: &'static str, placeholder: &'static str, value: String) {
+    /// Adds a condition with the attribute names and the value of its placeholders.
+    pub fn and(
+        &mut self,
+        condition: &'static str,
+        names: &[(&'static str, &'static str)],
+        (placeholder, value): (&'static str, String),
+    ) {
         self.conditions.push(condition);
-        self.values.push((placeholder, value));
-    }
-
-    /// Sets the attribute name of a placeholder. Each name must be used by a condition.
-    pub fn name(&mut self, placeholder: &'static str, name: &'static str) {
-        self.names.push((placeholder, name));
+        self.names.extend(names.iter().copied());
+        self.values.insert(placeholder, value);
     }
 }
 
@@ -252,14 +255,14 @@ impl Table {
     }
 
     /// Reads a page of the entities of `kind` in the partition `pk` whose sort keys are from `first` to `last` and that match `filter`,
-    /// newest first, starting after `paging.after`. It makes one query, which reads at most [`FILTERED_LIMIT`] items if there is a
-    /// filter. So a page may be short, even empty, although there is a next one.
+    /// newest first, starting after `paging.after`. It makes one query, which reads at most [`FILTERED_LIMIT`] items if the filter has
+    /// conditions. So a page may be short, even empty, although there is a next one.
     pub(crate) async fn page<T: DeserializeOwned>(
         &self,
         pk: String,
         kind: ItemKind,
         (first, last): (String, String),
-        filter: Option<Filter>,
+        Filter { conditions, names, values }: Filter,
         paging: &Paging,
     ) -> Result<Page<T>, StoreError> {
         let start = paging.after.as_ref().map(|id| kind.key(pk.clone(), id));
@@ -281,15 +284,15 @@ impl Table {
             .expression_attribute_values(":first", AttributeValue::S(first))
             .expression_attribute_values(":last", AttributeValue::S(last))
             .set_exclusive_start_key(start)
-            .limit(if filter.is_some() { limit.max(FILTERED_LIMIT) } else { limit });
-        if let Some(Filter { conditions, names, values }) = filter {
+            .limit(if conditions.is_empty() { limit } else { limit.max(FILTERED_LIMIT) });
+        if !conditions.is_empty() {
             query = query.filter_expression(conditions.join(" AND "));
-            for (placeholder, name) in names {
-                query = query.expression_attribute_names(placeholder, name);
-            }
-            for (placeholder, value) in values {
-                query = query.expression_attribute_values(placeholder, AttributeValue::S(value));
-            }
+        }
+        for (placeholder, name) in names {
+            query = query.expression_attribute_names(placeholder, name);
+        }
+        for (placeholder, value) in values {
+            query = query.expression_attribute_values(placeholder, AttributeValue::S(value));
         }
         let response = query.send().await?;
         let mut items = response.items.unwrap_or_default();
