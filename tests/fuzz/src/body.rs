@@ -26,6 +26,9 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 const FIELDS_WITH_FURTHER_RULES: [&str; 5] =
     ["allowed_ips", "email", "expires_at", "new_password", "password"];
 
+/// The field whose length an operation checks only after it has verified the current password.
+const FIELD_CHECKED_LATER: &str = "new_password";
+
 impl Operation {
     /// The operation accepts a body only if it matches its schema in the OpenAPI document. It rejects a body only if
     /// the body does not match, or violates a rule that a schema cannot express. A rejection has the API's error
@@ -44,7 +47,9 @@ impl Operation {
             Some(500 | 503) => {
                 let is_optional = self.path.ends_with("/rotate");
                 assert!(
-                    matches_schema || (body.is_empty() && is_optional),
+                    matches_schema
+                        || self.matches_as_far_as_checked(value)
+                        || (body.is_empty() && is_optional),
                     "accepted, but does not match the schema: {body}"
                 );
                 assert!(body.len() <= MAX_BODY_BYTES);
@@ -68,6 +73,16 @@ impl Operation {
             }
             status => panic!("unexpected status {status:?}: {response}"),
         }
+    }
+
+    /// Returns true if `value` matches the schema apart from the length of [`FIELD_CHECKED_LATER`].
+    fn matches_as_far_as_checked(&self, value: Option<Value>) -> bool {
+        let Some(mut value) = value else { return false };
+        match value.get_mut(FIELD_CHECKED_LATER) {
+            Some(field @ Value::String(_)) => *field = json!("two lizards on the 8th wall"),
+            _ => return false,
+        }
+        self.schema().is_valid(&value)
     }
 
     /// Returns the validator of the operation's schema in the OpenAPI document.
