@@ -34,6 +34,8 @@ async fn create_account_creates_a_member_with_all_permissions() {
         "email": "first@example.com",
         "permissions": ["read", "write", "delete", "admin"],
         "expires_at": "2026-01-30T12:00:00Z",
+        "authenticated_at": "2026-01-30T00:00:00Z",
+        "factors": ["password"],
     });
     assert_eq!(me, expected);
     assert_eq!(service.ids("/v1/members", &session, 50).await, [user_id]);
