@@ -64,8 +64,8 @@ enum IdLocation {
     ForgedCursor,
     /// Another query parameter.
     Query(&'static str),
-    /// The `created_by` parameter.
-    CreatorInQuery,
+    /// A parameter whose value is the id of a member or of a key.
+    MemberOrKeyInQuery(&'static str),
     /// The `Idempotency-Key` header.
     IdempotencyKey,
     /// The `scope` field of the body.
@@ -90,13 +90,15 @@ fn id_locations(method: &str, route: &str) -> Vec<IdLocation> {
             }
             ("query", "cursor") => locations.extend([IdLocation::Cursor, IdLocation::ForgedCursor]),
             ("query", "key_id") => locations.push(IdLocation::Query("key_id")),
-            ("query", "created_by") => locations.push(IdLocation::CreatorInQuery),
+            ("query", name @ ("created_by" | "actor")) => {
+                locations.push(IdLocation::MemberOrKeyInQuery(name));
+            }
             ("header", "Idempotency-Key") => locations.push(IdLocation::IdempotencyKey),
-            // An actor of another account is unknown, like one that does not exist: `events_of_another_account_are_not_listed`.
-            ("query", "actor") => {}
             // These contain no id.
-            ("query", "since" | "until") => {}
-            ("query", "limit" | "status" | "type" | "environment" | "days" | "compliant") => {}
+            (
+                "query",
+                "limit" | "status" | "type" | "environment" | "days" | "compliant" | "since" | "until",
+            ) => {}
             unlisted => panic!("is {unlisted:?} of {method} {route} an id? List it here"),
         }
     }
@@ -250,7 +252,7 @@ async fn id_of_another_account_returns_the_same_as_an_unknown_id() {
                 IdLocation::Cursor => &[400],
                 IdLocation::ForgedCursor
                 | IdLocation::Query(_)
-                | IdLocation::CreatorInQuery
+                | IdLocation::MemberOrKeyInQuery(_)
                 | IdLocation::KeyIds
                 | IdLocation::CreatedBy => &[200],
                 IdLocation::IdempotencyKey | IdLocation::Scope => &[200, 201],
@@ -326,9 +328,9 @@ async fn request_pairs(
             ids.map(|id| pair(id, &|id| valid("-").with_query("cursor", &with_id(id)))).collect()
         }
         IdLocation::Query(name) => vec![pair(other.id(name), &|id| valid("-").with_query(name, id))],
-        IdLocation::CreatorInQuery => {
-            let with_creator = |id: &str| valid(id).with_query("created_by", id);
-            vec![pair(other.id("user_id"), &with_creator), pair(other.id("key_id"), &with_creator)]
+        IdLocation::MemberOrKeyInQuery(name) => {
+            let with_id = |id: &str| valid(id).with_query(name, id);
+            vec![pair(other.id("user_id"), &with_id), pair(other.id("key_id"), &with_id)]
         }
         IdLocation::KeyIds => {
             vec![pair(other.id("key_id"), &|id| valid(id).with_field("ids", json!([id])))]
