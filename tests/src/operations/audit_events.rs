@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use shared::{model::audit_event_filter::AuditEventFilter, primitives::pagination::List};
 
 use super::login_throttling::attempt_from;
 use crate::{
@@ -585,4 +586,22 @@ async fn only_the_first_login_of_a_member_from_a_source_in_an_hour_is_recorded()
     login().await;
     login().await;
     assert_eq!(events_of(&account.user_id).await, 3);
+}
+
+#[tokio::test]
+async fn page_after_an_event_outside_the_range_begins_at_its_end_or_is_empty() {
+    let (service, account) = start_own().await;
+    let (key, _) = make_events(&service, &account).await;
+    let all = events(&service, &key, "").await;
+    let [since, until] = [&all[5], &all[2]].map(|event| text(event, "created_at").parse().ok());
+    let filter = AuditEventFilter { since, until, ..AuditEventFilter::default() };
+    let list = List::new(filter, &account.id);
+    let [since, until] = [&all[5], &all[2]].map(|event| text(event, "created_at"));
+    let ids_after = async |event: &Value| {
+        let cursor = list.cursor_after(text(event, "id"));
+        events(&service, &key, &format!("?since={since}&until={until}&cursor={cursor}")).await
+    };
+    assert_eq!(ids_after(&all[0]).await, all[3..=5]);
+    assert_eq!(ids_after(&all[3]).await, all[4..=5]);
+    assert_eq!(ids_after(&all[6]).await, [Value::Null; 0]);
 }
