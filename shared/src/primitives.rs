@@ -13,6 +13,7 @@ pub mod origin;
 pub mod pagination;
 pub mod permission;
 pub mod project_id;
+pub mod public_url;
 pub mod quota;
 pub mod random;
 pub mod scope;

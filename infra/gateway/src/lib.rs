@@ -124,8 +124,8 @@ impl Gateway {
     /// Returns an error if the gateway cannot start. Everything that it started before is stopped.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check_urls()?;
-        let template = options.load_template()?;
         let (listener, port) = listen(options.port).await?;
+        let template = options.load_template(port)?;
         let folder = open_folder(&options.data)?;
         let (secrets_manager, secrets_manager_url) =
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;

@@ -55,7 +55,7 @@ impl Options {
     /// # Errors
     /// Returns an error if the template cannot be used.
     pub fn log_level(&self) -> Result<LevelFilter, StartError> {
-        let functions = self.load_template()?.functions;
+        let functions = self.load_template(self.port)?.functions;
         let levels = functions.values().map(|function| match function.environment.get("LOG_LEVEL") {
             // A function with an invalid level fails to start and reports the level.
             Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
@@ -64,8 +64,11 @@ impl Options {
         Ok(levels.max().unwrap_or(LevelFilter::INFO))
     }
 
-    pub(crate) fn load_template(&self) -> Result<Template, StartError> {
-        Template::load(&self.template, &self.stack, &self.parameters)
+    /// Loads the template for a gateway at this port.
+    pub(crate) fn load_template(&self, port: u16) -> Result<Template, StartError> {
+        // Browsers refuse passkeys at 127.0.0.1, because it is not a domain.
+        let defaults = [("PublicUrl", format!("http://localhost:{port}"))];
+        Template::load(&self.template, &self.stack, &self.parameters, &defaults)
             .map_err(|error| StartError::Template { path: self.template.clone(), error })
     }
 

@@ -64,15 +64,23 @@ pub(crate) struct Table {
 }
 
 impl Template {
-    /// Reads and parses the template at `path` for the stack `stack`.
+    /// Reads and parses the template at `path` for the stack `stack`. `defaults` replaces the default values of those of its
+    /// parameters that the template declares.
     pub(crate) fn load(
         path: &Path,
         stack: &str,
         parameters: &BTreeMap<String, String>,
+        defaults: &[(&str, String)],
     ) -> Result<Self, TemplateError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| TemplateError::new("", format!("cannot read the template: {error}")))?;
-        Self::parse(&text, stack, parameters)
+        let mut document = yaml::parse(&text)?;
+        for (name, value) in defaults {
+            if let Some(default) = document.pointer_mut(&format!("/Parameters/{name}/Default")) {
+                *default = value.as_str().into();
+            }
+        }
+        Self::from_document(document, stack, parameters)
     }
 
     /// Parses the template `text` for the stack `stack`. `parameters` overrides the defaults of parameters.
@@ -81,7 +89,14 @@ impl Template {
         stack: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
-        let document = yaml::parse(text)?;
+        Self::from_document(yaml::parse(text)?, stack, parameters)
+    }
+
+    fn from_document(
+        document: Value,
+        stack: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let resolver = Resolver::new(&document, stack, parameters)?;
         let Value::Object(mut sections) = document else {
             return Err(TemplateError::new("", "the template is not a map"));

@@ -11,7 +11,7 @@ use crate::{
     },
     error::Error,
     model::account::KeysPerAccount,
-    primitives::{clock::Clock, origin::Origin, quota::Quotas, random::Random},
+    primitives::{clock::Clock, origin::Origin, public_url::PublicUrl, quota::Quotas, random::Random},
     runtime::{
         aws::Aws,
         config::{Config, ConfigError},
@@ -33,6 +33,7 @@ pub struct App {
     pub random: Random,
     /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
+    public_url: Option<PublicUrl>,
     quotas: Option<Quotas>,
     key_limits: Option<KeysPerAccount>,
     sessions_per_member: Option<NonZeroU32>,
@@ -85,7 +86,14 @@ impl App {
             warn!(target: TARGET, reason = error_chain(&error), "the warming read failed");
         }
         let Config {
-            function_name, stack_name, allowed_origin, quotas, key_limits, sessions_per_member, ..
+            function_name,
+            stack_name,
+            allowed_origin,
+            public_url,
+            quotas,
+            key_limits,
+            sessions_per_member,
+            ..
         } = config;
         let (peppers, token_mac_key) = (peppers?, token_mac_key?);
         Ok(Self {
@@ -95,6 +103,7 @@ impl App {
             clock,
             random,
             allowed_origin,
+            public_url,
             quotas,
             key_limits,
             sessions_per_member,
@@ -144,6 +153,12 @@ impl App {
     pub fn token_mac_key(&self) -> Result<&TokenMacKey, Error> {
         let missing = || Error::internal("TOKEN_MAC_SECRET_ID is not set for this function");
         self.token_mac_key.as_ref().ok_or_else(missing)
+    }
+
+    /// Returns the URL at which people open the service, if the stack has one and the template gives it to this function.
+    #[must_use]
+    pub fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
     }
 
     /// Returns the quotas of API keys whose account has no quotas of its own.

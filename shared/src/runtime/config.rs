@@ -8,6 +8,7 @@ use crate::{
     model::account::KeysPerAccount,
     primitives::{
         origin::Origin,
+        public_url::PublicUrl,
         quota::{Quota, Quotas},
     },
 };
@@ -27,6 +28,9 @@ pub struct Config {
     pub token_mac_secret_id: Option<String>,
     /// `ALLOWED_ORIGIN`: the web origin whose pages may read responses.
     pub allowed_origin: Origin,
+    /// `PUBLIC_URL`: the URL at which people open the service. Empty, and so `None`, unless the stack has such a URL. Set for
+    /// functions that write links or verify passkeys.
+    pub public_url: Option<PublicUrl>,
     /// `WARMING_READ`: whether the function reads from the table once when it starts. `false` by default. The template sets
     /// it to `true` for functions that make a `BatchGetItem` on each request.
     pub warming_read: bool,
@@ -65,6 +69,8 @@ pub enum ConfigError {
     SessionsPerMember,
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
+    #[error("the environment variable PUBLIC_URL is not a URL such as https://auth.example.com")]
+    PublicUrl,
     #[error("the environment variable LOG_LEVEL is not one of error, warn, info, debug")]
     LogLevel,
 }
@@ -94,6 +100,10 @@ impl Config {
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
+            public_url: lookup("PUBLIC_URL")
+                .filter(|url| !url.is_empty())
+                .map(|url| url.parse().map_err(|_| ConfigError::PublicUrl))
+                .transpose()?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
             quotas: quotas(lookup("LIVE_REQUESTS_PER_MINUTE"), lookup("TEST_REQUESTS_PER_MINUTE"))?,
             key_limits: key_limits(lookup("LIVE_KEYS_PER_ACCOUNT"), lookup("TEST_KEYS_PER_ACCOUNT"))?,
@@ -134,6 +144,16 @@ pub(crate) mod tests {
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
             other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
+    }
+
+    #[test]
+    fn public_url_is_absent_or_valid() {
+        const NAME: &str = "PUBLIC_URL";
+        assert_eq!(config(&[]).unwrap().public_url, None);
+        assert_eq!(config(&[(NAME, "")]).unwrap().public_url, None);
+        let url = "https://auth.example.com/live";
+        assert_eq!(config(&[(NAME, url)]).unwrap().public_url, url.parse().ok());
+        assert!(matches!(config(&[(NAME, "auth.example.com")]), Err(ConfigError::PublicUrl)));
     }
 
     #[test]
