@@ -265,6 +265,22 @@ def parameters_in(value, template):
     return found & set(template["Parameters"])
 
 
+def max_description_length(description, template):
+    """Returns the maximum length of the description of a version: of each variable in it, and of the text between them."""
+    text, variables = description["Fn::Sub"], {}
+    if isinstance(text, list):
+        text, variables = text
+    length = len(re.sub(r"\$\{\w+\}", "", text))
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        value = variables.get(name, {"Ref": name})
+        if "Fn::If" in value:
+            length += max(len(choice) for choice in value["Fn::If"][1:])
+        else:
+            [parameter] = parameters_in(value, template)
+            length += max_length(template["Parameters"][parameter])
+    return length
+
+
 def max_length(parameter):
     """Returns the maximum length of a parameter's value in a description, which contains only the name of a secret."""
     if parameter["Type"] == "Number":
@@ -295,11 +311,12 @@ def check_versions(checks, file):
         checks.equal(f"{version}.DeletionPolicy", resources.get(version, {}).get("DeletionPolicy"), "Delete")
         # Lambda does not include the reserved concurrency in a version.
         versioned = {key: value for key, value in function.items() if key != "ReservedConcurrentExecutions"}
-        described = sorted(parameters_in(versions.get(version, {}).get("Description"), template))
+        description = versions.get(version, {}).get("Description")
+        described = sorted(parameters_in(description, template))
         expected = sorted(parameters_in(versioned, template))
         checks.equal(f"the parameters in the VersionDescription of {name}", described, expected)
-        # Lambda allows 256 characters. The values are separated by spaces.
-        length = sum(1 + max_length(template["Parameters"][key]) for key in described) - 1
+        # Lambda allows 256 characters.
+        length = max_description_length(description, template)
         if length > 256:
             checks.failures.append(f"the VersionDescription of {name} may have {length} characters")
 

@@ -7,6 +7,7 @@ pub mod audit_event;
 pub mod audit_event_filter;
 pub mod creator;
 pub mod key_change;
+pub mod mail;
 pub mod member;
 pub mod project;
 pub mod restrictions;

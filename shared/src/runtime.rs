@@ -6,6 +6,7 @@ pub mod config;
 pub mod function;
 pub mod invocation;
 pub mod lookup;
+mod mail_queue;
 pub mod password_workers;
 mod pepper_source;
 mod secret;

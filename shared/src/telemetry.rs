@@ -5,4 +5,4 @@ pub mod error_chain;
 pub mod failures;
 pub mod log;
 pub mod metrics;
-pub(crate) mod sdk_error;
+pub mod sdk_error;

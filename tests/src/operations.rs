@@ -24,6 +24,7 @@ pub mod key_limits;
 pub mod login;
 pub mod login_throttling;
 pub mod logout;
+pub mod mail;
 pub mod me;
 pub mod members;
 pub mod openapi;

@@ -29,7 +29,7 @@ use time::{OffsetDateTime, macros::datetime};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -223,6 +223,30 @@ impl OwnService {
     /// Starts a service without data.
     pub async fn start() -> Self {
         Self::start_with(|_| ()).await
+    }
+
+    /// Starts a service without data that sends mails, to the gateway.
+    pub async fn start_with_mail() -> Self {
+        Self::start_with(|options| options.mail = Some(|_, _| ())).await
+    }
+
+    /// Waits until at least `count` mails have been sent, and a moment longer, in which further ones would arrive. Returns all
+    /// mails, newest first.
+    pub async fn mails(&self, count: usize) -> Vec<Value> {
+        let url = format!("{}/_local/mail", self.url);
+        let mails = async || -> Vec<Value> {
+            let response = reqwest::get(&url).await.expect("a response");
+            let mut mails: Value = response.json().await.expect("JSON");
+            serde_json::from_value(mails["data"].take()).expect("a list")
+        };
+        let arrived = timeout(Duration::from_secs(20), async {
+            while mails().await.len() < count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        arrived.await.unwrap_or_else(|_| panic!("{count} mails are not sent in time"));
+        sleep(Duration::from_millis(200)).await;
+        mails().await
     }
 
     /// Starts a service without data, with a proxy in front of its `DynamoDB`.

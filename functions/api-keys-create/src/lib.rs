@@ -17,6 +17,7 @@ use shared::{
     },
     model::{
         api_key::{ApiKey, KeyAccess, KeyState},
+        mail::{Mail, Message, Recipients},
         restrictions::Restrictions,
     },
     primitives::{
@@ -24,7 +25,7 @@ use shared::{
         environment::Environment,
         id::KeyId,
         name::Name,
-        permission::Permissions,
+        permission::{Permission, Permissions},
         scope::{ProjectScope, Scope},
         timestamp::Timestamp,
     },
@@ -165,5 +166,9 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         StoreError::KeyLimitReached => Error::key_limit_reached(environment, limit),
         error => error.into(),
     })?;
+    if permissions.contains(Permission::Admin) {
+        let message = Message::AdminKeyCreated { key_id: id, context: (&audit_context).into() };
+        app.send_mail(&Mail { account_id, to: Recipients::Admins, message }).await;
+    }
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -17,6 +17,7 @@ use shared::{
     model::{
         account::{Account, AccountStatus},
         audit_event::{Action, AuditContext, LoginRefusal},
+        mail::{Mail, Message, Recipients},
         member::Member,
     },
     primitives::{email::EmailAddress, factor::Factors},
@@ -95,6 +96,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
     // Boxed, because it is too large for the stack.
     let (new, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
+    if let Some((credentials, _)) = &loaded {
+        report_new_source(&app, credentials, &reservation, &audit_context).await;
+    }
     if let Some((credentials, _)) = loaded
         && let Err(error) = rehash_if_outdated(&app, &credentials, verified).await
     {
@@ -154,6 +158,24 @@ async fn log_in(
     let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;
     created.map_err(login_failed_if_removed)?;
     Ok((new, verified))
+}
+
+/// Tells the member about a login from an unrecognized source. Of the first login ever, the member need not be told.
+async fn report_new_source(
+    app: &App,
+    Credentials { member, logins, .. }: &Credentials,
+    reservation: &AttemptReservation,
+    audit_context: &AuditContext,
+) {
+    if *logins == 0 || !reservation.is_from_unrecognized_source() {
+        return;
+    }
+    let mail = Mail {
+        account_id: member.account_id,
+        to: Recipients::Address(member.email.clone()),
+        message: Message::LoggedIn(audit_context.into()),
+    };
+    app.send_mail(&mail).await;
 }
 
 /// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters, unless it does already.

@@ -19,6 +19,8 @@ use shared::{
         views::{MemberView, PageView, SessionView},
     },
     model::{
+        audit_event::AuditContext,
+        mail::{Mail, Message, Recipients},
         member::{Member, MemberStatus},
         restrictions::Restrictions,
     },
@@ -263,7 +265,9 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
         session_epoch: 0,
         restrictions: Restrictions::NONE,
     };
-    app.store.create_member(&member, &hash, principal, &request.audit_context(app)).await?;
+    let audit_context = request.audit_context(app);
+    app.store.create_member(&member, &hash, principal, &audit_context).await?;
+    report_new_admin(app, None, &member, &audit_context).await;
     Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
 }
 
@@ -284,9 +288,20 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     if after != before {
-        app.store.change_member(&before, &after, principal, &request.audit_context(app)).await?;
+        let audit_context = request.audit_context(app);
+        app.store.change_member(&before, &after, principal, &audit_context).await?;
+        report_new_admin(app, Some(&before), &after, &audit_context).await;
     }
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
+}
+
+/// Tells the account's admins if the change of a member from `before` to `after` adds an admin.
+async fn report_new_admin(app: &App, before: Option<&Member>, after: &Member, audit_context: &AuditContext) {
+    if !after.is_active_admin() || before.is_some_and(Member::is_active_admin) {
+        return;
+    }
+    let message = Message::AdminAdded { user_id: after.id, context: audit_context.into() };
+    app.send_mail(&Mail { account_id: after.account_id, to: Recipients::Admins, message }).await;
 }
 
 async fn list_sessions(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {

@@ -16,6 +16,7 @@ use shared::{
         account::{Account, AccountLimits, AccountStatus, KeyLimits},
         account_policy::AccountPolicy,
         audit_event::AuditContext,
+        mail::{Mail, Message, Recipients},
         member::{Member, MemberStatus},
         restrictions::Restrictions,
     },
@@ -238,6 +239,8 @@ async fn enable_password(
         None => None,
     };
     let (account_id, user_id) = app.store.enable_password(&email, attempt.as_ref(), audit_context).await?;
+    let message = Message::PasswordEnabled(audit_context.into());
+    app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
     Ok(CommandResult::Member { account_id, user_id })
 }
 

@@ -16,7 +16,10 @@ use shared::{
         self, Event, Request, Response, examples,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
     },
-    model::audit_event::Action,
+    model::{
+        audit_event::Action,
+        mail::{Mail, Message, Recipients},
+    },
     rate_limit::login_throttle::Attempt,
     runtime::{app::App, function::Function, password_workers},
     store::{self, StoreError},
@@ -122,5 +125,11 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     };
     // Boxed, because it is too large for the stack.
     app.store.settle_attempt(&reservation, Box::pin(change)).await?;
+    let mail = Mail {
+        account_id: session.account_id,
+        to: Recipients::Address(session.email.clone()),
+        message: Message::PasswordChanged((&audit_context).into()),
+    };
+    app.send_mail(&mail).await;
     Ok(http::no_content())
 }

@@ -61,6 +61,11 @@ impl DataFolder {
     pub(crate) fn secrets(&self) -> PathBuf {
         self.path.join("secrets.json")
     }
+
+    /// The folder of the mails that functions have sent.
+    pub(crate) fn mails(&self) -> PathBuf {
+        self.path.join("mail")
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod intrinsics;
 mod invoke;
 mod invoke_api;
 mod invoke_client;
+mod local_api;
 mod loopback;
 mod options;
 mod parameters;
@@ -32,6 +33,7 @@ mod routes;
 mod sam;
 mod scalar;
 mod secrets_manager;
+mod ses;
 mod start_error;
 mod tables;
 mod template;
@@ -54,7 +56,7 @@ use shared::{
     primitives::random::Random,
     runtime::{
         app::App,
-        aws::{self, Aws},
+        aws::{self, Aws, AwsConfigs},
         config::Config,
     },
 };
@@ -71,6 +73,7 @@ use crate::{
     rest_api::RestApi,
     sam::GenerateSecretString,
     secrets_manager::SecretsManager,
+    ses::Mailbox,
     template::{Api, Table, Template},
 };
 pub use crate::{
@@ -80,6 +83,7 @@ pub use crate::{
     in_process::Handler,
     options::{Options, default_template},
     routes::RouteInfo,
+    ses::Announce,
     start_error::StartError,
     template_error::TemplateError,
 };
@@ -98,6 +102,7 @@ pub struct Gateway {
     url: String,
     dynamodb_url: String,
     secrets_manager_url: String,
+    ses_url: String,
     dynamodb: Client,
     routes: Vec<RouteInfo>,
     /// The names of all tables that the functions use.
@@ -130,7 +135,9 @@ impl Gateway {
         let (secrets_manager, secrets_manager_url) =
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
         let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
-        let services = Services::new(&dynamodb_url, &secrets_manager_url).await;
+        let mailbox = open_mailbox(&options, folder.as_ref())?;
+        let (ses, ses_url) = start_ses(&options, &mailbox).await?;
+        let services = Services::new(&dynamodb_url, &secrets_manager_url, &url(port), &ses_url).await;
         let client = services.clients(OWN_NAME).dynamodb.into_client();
         for Table { name, schema, .. } in &template.tables {
             tables::create(&client, name, schema).await.map_err(|error| StartError::Table {
@@ -166,12 +173,15 @@ impl Gateway {
         let functions = Arc::new(functions);
         let data_location = data_location(&options, folder.as_ref(), &used_tables);
         let routes = template.api.routes.list();
-        let api = serve(listener, port, &options, template.api, Arc::clone(&functions));
+        // Mails in a folder are read there.
+        let mailbox = (options.data == Data::Ephemeral).then_some(mailbox);
+        let api = serve(listener, port, &options, template.api, Arc::clone(&functions), mailbox);
 
         Ok(Self {
             url: url(port),
             dynamodb_url,
             secrets_manager_url,
+            ses_url,
             dynamodb: client,
             routes,
             used_tables,
@@ -182,7 +192,7 @@ impl Gateway {
             functions,
             invoke_client,
             data_location,
-            servers: [api].into_iter().chain(secrets_manager).chain(dynamodb).collect(),
+            servers: [api].into_iter().chain(ses).chain(secrets_manager).chain(dynamodb).collect(),
             _folder: folder,
         })
     }
@@ -228,6 +238,8 @@ impl Gateway {
         own.chain([
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.as_str()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager_url.as_str()),
+            ("AWS_ENDPOINT_URL_LAMBDA", self.url.as_str()),
+            ("AWS_ENDPOINT_URL_SESV2", self.ses_url.as_str()),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
@@ -345,6 +357,24 @@ async fn start_secrets_manager(
     Ok((Some(loopback::serve(listener, secrets.router())), url(port)))
 }
 
+fn open_mailbox(options: &Options, folder: Option<&DataFolder>) -> Result<Arc<Mailbox>, StartError> {
+    let announce = options.mail.unwrap_or(|_, _| ());
+    let folder = options.mail.and_then(|_| folder.map(DataFolder::mails));
+    Mailbox::open(folder, announce, &options.clock, &options.random).map(Arc::new).map_err(StartError::Mails)
+}
+
+/// Starts the emulated Amazon SES, unless the options contain the URL of another. Returns its URL.
+async fn start_ses(
+    options: &Options,
+    mailbox: &Arc<Mailbox>,
+) -> Result<(Option<Server>, String), StartError> {
+    if let Some(url) = &options.ses {
+        return Ok((None, url.clone()));
+    }
+    let (listener, port) = listen(0).await?;
+    Ok((Some(loopback::serve(listener, ses::router(Arc::clone(mailbox)))), url(port)))
+}
+
 /// Starts the embedded DynamoDB, unless the options contain the URL of another. Returns its URL.
 async fn start_dynamodb(
     options: &Options,
@@ -359,14 +389,11 @@ async fn start_dynamodb(
     Ok((Some(server), url(port)))
 }
 
-/// The configurations of the clients of DynamoDB and Secrets Manager.
-struct Services {
-    dynamodb: SdkConfig,
-    secrets_manager: SdkConfig,
-}
+/// The configurations of the clients of AWS services.
+struct Services(AwsConfigs);
 
 impl Services {
-    async fn new(dynamodb_url: &str, secrets_manager_url: &str) -> Self {
+    async fn new(dynamodb_url: &str, secrets_manager_url: &str, lambda_url: &str, ses_url: &str) -> Self {
         let credentials = Credentials::new(
             ACCESS_KEY_ID,
             SECRET_ACCESS_KEY,
@@ -377,7 +404,12 @@ impl Services {
         let region = Region::from_static(REGION);
         let common = aws::defaults().region(region).credentials_provider(credentials).load().await;
         let with_url = |url: &str| common.to_builder().endpoint_url(url).build();
-        Self { dynamodb: with_url(dynamodb_url), secrets_manager: with_url(secrets_manager_url) }
+        Self(AwsConfigs {
+            dynamodb: with_url(dynamodb_url),
+            secrets_manager: with_url(secrets_manager_url),
+            lambda: with_url(lambda_url),
+            ses: with_url(ses_url),
+        })
     }
 
     /// Returns the clients of `caller`. Their `X-Amz-User-Agent` contains `app/CALLER`, which identifies the caller as the
@@ -389,7 +421,13 @@ impl Services {
             config.set_app_name(app.clone());
             config.build()
         };
-        Aws::new(&with_app(&self.dynamodb), &with_app(&self.secrets_manager))
+        let AwsConfigs { dynamodb, secrets_manager, lambda, ses } = &self.0;
+        Aws::new(&AwsConfigs {
+            dynamodb: with_app(dynamodb),
+            secrets_manager: with_app(secrets_manager),
+            lambda: with_app(lambda),
+            ses: with_app(ses),
+        })
     }
 }
 
@@ -436,9 +474,17 @@ async fn start_function(
     App::new(config, aws, options.clock.clone(), options.random.clone()).await
 }
 
-fn serve(listener: TcpListener, port: u16, options: &Options, api: Api, functions: Arc<Functions>) -> Server {
+fn serve(
+    listener: TcpListener,
+    port: u16,
+    options: &Options,
+    api: Api,
+    functions: Arc<Functions>,
+    mailbox: Option<Arc<Mailbox>>,
+) -> Server {
     let invoke_api = invoke_api::router(Arc::clone(&functions));
     let (clock, random) = (options.clock.clone(), options.random.clone());
     let rest_api = RestApi { api, functions, clock, random, port }.router();
-    loopback::serve(listener, invoke_api.merge(rest_api))
+    let local_api = mailbox.map(local_api::router).unwrap_or_default();
+    loopback::serve(listener, invoke_api.merge(local_api).merge(rest_api))
 }

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use clap::{Parser, ValueEnum};
@@ -106,6 +107,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     print(format_args!("\nDashboard:      {}/dashboard", gateway.url()));
     print(format_args!("API reference:  {}/docs\n", gateway.url()));
     print("Ctrl-C stops the gateway.");
+    HAS_STARTED.store(true, Ordering::SeqCst);
     stop_signal.await;
     gateway.stop().await;
     Ok(())
@@ -146,9 +148,19 @@ impl From<Arguments> for Options {
             port: arguments.port,
             data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data) },
             dynamodb: arguments.dynamodb,
+            mail: Some(announce_mail),
             lambda: arguments.lambda,
             ..Self::ephemeral()
         }
+    }
+}
+
+/// Whether the instructions are printed. Mails about the demo account are not announced between them.
+static HAS_STARTED: AtomicBool = AtomicBool::new(false);
+
+fn announce_mail(to: &str, subject: &str) {
+    if HAS_STARTED.load(Ordering::SeqCst) {
+        print(format_args!("mail to {to}: {subject}"));
     }
 }
 

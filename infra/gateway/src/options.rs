@@ -4,7 +4,10 @@ use reqwest::Url;
 use shared::primitives::{clock::Clock, random::Random};
 use tracing::level_filters::LevelFilter;
 
-use crate::{aws_names::STACK_NAME, data::Data, start_error::StartError, template::Template};
+use crate::{aws_names::STACK_NAME, data::Data, ses::Announce, start_error::StartError, template::Template};
+
+/// The sender of mails.
+const MAIL_FROM: &str = "medtwin@example.com";
 
 /// The settings of a gateway.
 #[derive(Debug, Clone)]
@@ -23,6 +26,11 @@ pub struct Options {
     pub dynamodb: Option<String>,
     /// The URL of a Secrets Manager to use instead of the gateway's own. It must contain the template's secrets.
     pub secrets_manager: Option<String>,
+    /// If set, functions send mails, and this is called for each of them. The gateway sets the parameter `MailFrom` for that,
+    /// unless `parameters` contains it.
+    pub mail: Option<Announce>,
+    /// The URL of an Amazon SES to use instead of the gateway's own.
+    pub ses: Option<String>,
     /// The URL of a Lambda Invoke API that runs the functions, instead of this process.
     pub lambda: Option<String>,
     /// The clock of the functions.
@@ -43,6 +51,8 @@ impl Options {
             data: Data::Ephemeral,
             dynamodb: None,
             secrets_manager: None,
+            mail: None,
+            ses: None,
             lambda: None,
             clock: Clock::system(),
             random: Random::system(),
@@ -67,14 +77,17 @@ impl Options {
     /// Loads the template for a gateway at this port.
     pub(crate) fn load_template(&self, port: u16) -> Result<Template, StartError> {
         // Browsers refuse passkeys at 127.0.0.1, because it is not a domain.
-        let defaults = [("PublicUrl", format!("http://localhost:{port}"))];
+        let mut defaults = vec![("PublicUrl", format!("http://localhost:{port}"))];
+        if self.mail.is_some() {
+            defaults.push(("MailFrom", MAIL_FROM.to_owned()));
+        }
         Template::load(&self.template, &self.stack, &self.parameters, &defaults)
             .map_err(|error| StartError::Template { path: self.template.clone(), error })
     }
 
     /// Checks that each URL is valid and that its scheme is supported. The Invoke API is called without TLS.
     pub(crate) fn check_urls(&self) -> Result<(), StartError> {
-        for url in [&self.dynamodb, &self.secrets_manager] {
+        for url in [&self.dynamodb, &self.secrets_manager, &self.ses] {
             check_url(url.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
         }
         check_url(self.lambda.as_deref(), &["http"], "an http:// URL")

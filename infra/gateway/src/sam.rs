@@ -45,6 +45,9 @@ pub(crate) struct RoleStatement {
     pub(crate) action: Vec<String>,
     #[serde(rename = "Resource")]
     _resource: Value,
+    // The gateway does not enforce policies.
+    #[serde(rename = "Condition")]
+    _condition: Option<Value>,
 }
 
 #[derive(Deserialize)]

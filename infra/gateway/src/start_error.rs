@@ -15,6 +15,8 @@ pub enum StartError {
     DataFolder { path: PathBuf, error: DataFolderError },
     #[error("cannot read or write the secrets in the data folder: {0}")]
     Secrets(io::Error),
+    #[error("cannot create the folder for mails: {0}")]
+    Mails(io::Error),
     #[error("cannot start the embedded DynamoDB: {0}")]
     DynamoDb(String),
     #[error("cannot create or read the table {table} in the DynamoDB at {url}: {error}")]

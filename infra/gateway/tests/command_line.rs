@@ -388,6 +388,32 @@ fn unknown_template_parameter_and_invalid_value_are_rejected() {
     assert!(message.contains(": Parameters.AllowedOrigin: `*` does not match "), "{message}");
 }
 
+#[tokio::test]
+async fn mail_is_announced_without_its_text_and_stored_in_the_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gateway = Running::start(&["--port", "0", "--data", text(folder.path())]);
+    gateway.instructions();
+    let mail = json!({
+        "account_id": "acct_0000000000000001",
+        "to": {"address": "ada@example.com"},
+        "message": {"password_changed": {"at": "2026-01-30T12:00:00Z", "ip_address": null}},
+    });
+    let url = format!("{}/2015-03-31/functions/mail/invocations", gateway.url);
+    let response = Client::new().post(url).json(&mail).send().await.unwrap();
+    assert!(!response.headers().contains_key("x-amz-function-error"));
+    // The demo account's mails may be late.
+    let mut lines = gateway.stdout.by_ref().lines().map(Result::unwrap);
+    let announced = lines.find(|line| !line.contains("demo@example.com")).unwrap();
+    assert_eq!(announced, "mail to ada@example.com: Your MedTWIN password was changed");
+    let files = fs::read_dir(folder.path().join("mail")).unwrap().map(Result::unwrap);
+    let mails = files.map(|file| serde_json::from_slice::<Value>(&fs::read(file.path()).unwrap()).unwrap());
+    let mails: Vec<_> = mails.filter(|mail| mail["to"] == "ada@example.com").collect();
+    let [stored] = mails.as_slice() else { panic!("{mails:?}") };
+    assert_eq!(stored["from"], "medtwin@example.com");
+    let status = status(&gateway.url, "/_local/mail", "").await;
+    assert_eq!(status, 404, "only an ephemeral gateway shows mails");
+}
+
 #[test]
 fn contradictory_arguments_are_rejected() {
     for arguments in [&["--ephemeral", "--data", "x"][..], &["--quiet", "--log", "text"], &["--log", "xml"]] {

@@ -238,6 +238,12 @@ impl AuditContext {
             source_ip: source_ip.map(str::to_owned),
         }
     }
+
+    /// Returns the IP address that the request came from, if it is known.
+    #[must_use]
+    pub fn source_ip(&self) -> Option<&str> {
+        self.source_ip.as_deref()
+    }
 }
 
 #[cfg(test)]

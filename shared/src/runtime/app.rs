@@ -10,11 +10,15 @@ use crate::{
         token_mac::{ShortTokenMacKey, TokenMacKey},
     },
     error::Error,
-    model::account::KeysPerAccount,
-    primitives::{clock::Clock, origin::Origin, public_url::PublicUrl, quota::Quotas, random::Random},
+    model::{account::KeysPerAccount, mail::Mail},
+    primitives::{
+        clock::Clock, email::EmailAddress, origin::Origin, public_url::PublicUrl, quota::Quotas,
+        random::Random,
+    },
     runtime::{
-        aws::Aws,
+        aws::{Aws, SdkConfig},
         config::{Config, ConfigError},
+        mail_queue::MailQueue,
         pepper_source::{PepperError, PepperSource},
         secret::{self, SecretError},
     },
@@ -33,7 +37,11 @@ pub struct App {
     pub random: Random,
     /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
+    /// The settings of the client of SES.
+    pub ses_config: SdkConfig,
     public_url: Option<PublicUrl>,
+    mail_from: Option<EmailAddress>,
+    mail_queue: Option<MailQueue>,
     quotas: Option<Quotas>,
     key_limits: Option<KeysPerAccount>,
     sessions_per_member: Option<NonZeroU32>,
@@ -90,6 +98,8 @@ impl App {
             stack_name,
             allowed_origin,
             public_url,
+            mail_function,
+            mail_from,
             quotas,
             key_limits,
             sessions_per_member,
@@ -103,7 +113,10 @@ impl App {
             clock,
             random,
             allowed_origin,
+            ses_config: aws.ses_config,
             public_url,
+            mail_from,
+            mail_queue: mail_function.map(|function| MailQueue::new(aws.lambda, function)),
             quotas,
             key_limits,
             sessions_per_member,
@@ -161,6 +174,27 @@ impl App {
         self.public_url.as_ref()
     }
 
+    /// Returns the sender of mails, if the stack sends mails and the template gives this function its address.
+    #[must_use]
+    pub fn mail_from(&self) -> Option<&EmailAddress> {
+        self.mail_from.as_ref()
+    }
+
+    /// Returns true if the stack sends mails.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.mail_queue.is_some()
+    }
+
+    /// Hands `mail` over to the function that sends it. Does nothing if the stack sends no mails.
+    ///
+    /// Call this after the change that the mail is about. A failure is logged and counted, and changes nothing else.
+    pub async fn send_mail(&self, mail: &Mail) {
+        if let Some(queue) = &self.mail_queue {
+            queue.hand_over(mail).await;
+        }
+    }
+
     /// Returns the quotas of API keys whose account has no quotas of its own.
     ///
     /// # Errors
@@ -200,15 +234,20 @@ async fn fetch_token_mac_key(
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use aws_config::{BehaviorVersion, SdkConfig};
+    use aws_config::BehaviorVersion;
 
     use super::*;
-    use crate::runtime::config::tests::config;
+    use crate::runtime::{aws::AwsConfigs, config::tests::config};
 
     /// Returns the state of a function that makes no calls to AWS.
     pub(crate) async fn app() -> Arc<App> {
         let aws = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let app = App::new(config(&[]).unwrap(), Aws::new(&aws, &aws), Clock::system(), Random::system());
+        let app = App::new(
+            config(&[]).unwrap(),
+            Aws::new(&AwsConfigs::all(aws)),
+            Clock::system(),
+            Random::system(),
+        );
         Arc::new(app.await.unwrap())
     }
 }

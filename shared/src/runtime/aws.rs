@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+pub use aws_config::SdkConfig;
 use aws_config::{
-    BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig,
+    BehaviorVersion, ConfigLoader, retry::RetryConfig,
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::{Builder as DynamoDbConfig, retry::RetryPartition};
+use aws_sdk_lambda::config::Builder as LambdaConfig;
 use aws_sdk_secretsmanager::config::Builder as SecretsManagerConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -17,6 +19,27 @@ use crate::{store::DynamoDb, telemetry::dynamodb_calls::Counter};
 pub struct Aws {
     pub dynamodb: DynamoDb,
     pub secrets_manager: aws_sdk_secretsmanager::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    /// The settings of the client of SES. Only one function has such a client, so it creates the client itself.
+    pub ses_config: SdkConfig,
+}
+
+/// The settings of the clients. They differ only on the local gateway, where each service has a URL of its own.
+#[derive(Debug, Clone)]
+pub struct AwsConfigs {
+    pub dynamodb: SdkConfig,
+    pub secrets_manager: SdkConfig,
+    pub lambda: SdkConfig,
+    pub ses: SdkConfig,
+}
+
+impl AwsConfigs {
+    /// Uses the same settings for all clients.
+    #[must_use]
+    pub fn all(config: SdkConfig) -> Self {
+        let [dynamodb, secrets_manager, lambda] = [(); 3].map(|()| config.clone());
+        Self { dynamodb, secrets_manager, lambda, ses: config }
+    }
 }
 
 impl Aws {
@@ -25,21 +48,24 @@ impl Aws {
     /// Each client has its own retry quota. By default, all clients of a process share one. In Lambda this makes no
     /// difference, but if several functions run in one process, one function could exhaust the quota of the others.
     #[must_use]
-    pub fn new(dynamodb: &SdkConfig, secrets_manager: &SdkConfig) -> Self {
+    pub fn new(configs: &AwsConfigs) -> Self {
+        let AwsConfigs { dynamodb, secrets_manager, lambda, ses } = configs;
         let quota = |service| RetryPartition::custom(service).build();
         let dynamodb = DynamoDbConfig::from(dynamodb).interceptor(Counter).retry_partition(quota("dynamodb"));
         let secrets_manager =
             SecretsManagerConfig::from(secrets_manager).retry_partition(quota("secretsmanager"));
+        let lambda = LambdaConfig::from(lambda).retry_partition(quota("lambda"));
         Self {
             dynamodb: DynamoDb::new(dynamodb),
             secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+            ses_config: ses.clone(),
         }
     }
 
     /// Creates clients with the [`defaults`] and the settings of the environment.
     pub(crate) async fn from_env() -> Self {
-        let config = defaults().load().await;
-        Self::new(&config, &config)
+        Self::new(&AwsConfigs::all(defaults().load().await))
     }
 }
 

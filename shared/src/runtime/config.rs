@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 use crate::{
     model::account::KeysPerAccount,
     primitives::{
+        email::EmailAddress,
         origin::Origin,
         public_url::PublicUrl,
         quota::{Quota, Quotas},
@@ -43,6 +44,11 @@ pub struct Config {
     /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the functions that create sessions and that show
     /// the account.
     pub sessions_per_member: Option<NonZeroU32>,
+    /// `MAIL_FUNCTION`: the function that sends mails. Empty, and so `None`, if the stack sends none. Set for functions that hand
+    /// mails over.
+    pub mail_function: Option<String>,
+    /// `MAIL_FROM`: the sender of mails. Empty, and so `None`, if the stack sends none. Set for the function that sends them.
+    pub mail_from: Option<EmailAddress>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
     /// every level.
     pub log_level: LevelFilter,
@@ -71,6 +77,8 @@ pub enum ConfigError {
     AllowedOrigin,
     #[error("the environment variable PUBLIC_URL is not a URL such as https://auth.example.com")]
     PublicUrl,
+    #[error("the environment variable MAIL_FROM is not an email address")]
+    MailFrom,
     #[error("the environment variable LOG_LEVEL is not one of error, warn, info, debug")]
     LogLevel,
 }
@@ -91,6 +99,7 @@ impl Config {
     /// If a variable is missing or malformed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let required = |name| lookup(name).ok_or(ConfigError::Missing(name));
+        let not_empty = |name| lookup(name).filter(|value| !value.is_empty());
         let warming_read = lookup("WARMING_READ").unwrap_or_else(|| "false".to_owned());
         let level = lookup("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         Ok(Self {
@@ -100,8 +109,11 @@ impl Config {
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
-            public_url: lookup("PUBLIC_URL")
-                .filter(|url| !url.is_empty())
+            mail_function: not_empty("MAIL_FUNCTION"),
+            mail_from: not_empty("MAIL_FROM")
+                .map(|address| address.try_into().map_err(|_| ConfigError::MailFrom))
+                .transpose()?,
+            public_url: not_empty("PUBLIC_URL")
                 .map(|url| url.parse().map_err(|_| ConfigError::PublicUrl))
                 .transpose()?,
             warming_read: warming_read.parse().map_err(|_| ConfigError::WarmingRead)?,
@@ -154,6 +166,17 @@ pub(crate) mod tests {
         let url = "https://auth.example.com/live";
         assert_eq!(config(&[(NAME, url)]).unwrap().public_url, url.parse().ok());
         assert!(matches!(config(&[(NAME, "auth.example.com")]), Err(ConfigError::PublicUrl)));
+    }
+
+    #[test]
+    fn sender_of_mails_is_absent_or_an_address() {
+        const NAME: &str = "MAIL_FROM";
+        for absent in [&[][..], &[(NAME, "")]] {
+            assert!(config(absent).unwrap().mail_from.is_none());
+        }
+        let sender = config(&[(NAME, "service@example.com")]).unwrap().mail_from;
+        assert_eq!(sender.unwrap().as_str(), "service@example.com");
+        assert!(matches!(config(&[(NAME, "Service <service@example.com>")]), Err(ConfigError::MailFrom)));
     }
 
     #[test]

@@ -76,6 +76,12 @@ impl AttemptReservation {
         self.result.get_or_init(|| AttemptResult::Failed);
     }
 
+    /// Returns true if the address did not recognize the source when the attempt was reserved.
+    #[must_use]
+    pub fn is_from_unrecognized_source(&self) -> bool {
+        self.in_history.as_ref().is_some_and(|reserved| reserved.counted.is_unrecognized)
+    }
+
     /// Returns the last login from the same source that the audit trail contains.
     fn last_recorded_login(&self) -> Option<RecordedLogin> {
         self.in_history.as_ref().and_then(|reserved| reserved.counted.recorded_login)

@@ -10,6 +10,7 @@ use crate::{
         restrictions::Restrictions,
     },
     primitives::{
+        email::EmailAddress,
         id::{AccountId, UserId},
         pagination::{Page, Paging},
     },
@@ -30,6 +31,9 @@ use crate::{
         },
     },
 };
+
+/// The number of members on each page that a search for admins reads.
+const MEMBERS_PER_READ: usize = 100;
 
 impl Store {
     /// Loads a member.
@@ -61,6 +65,30 @@ impl Store {
     /// If a read fails.
     pub async fn members(&self, account: AccountId, paging: &Paging) -> Result<Page<Member>, StoreError> {
         self.table.list(account_partition(account), keys::MEMBERS, paging, |_| true).await
+    }
+
+    /// Returns the addresses of the active members with `admin` who joined first, at most `limit`. It reads all members.
+    ///
+    /// # Errors
+    /// If a read fails.
+    pub async fn first_admins(
+        &self,
+        account: AccountId,
+        limit: usize,
+    ) -> Result<Vec<EmailAddress>, StoreError> {
+        let mut admins = Vec::new();
+        let mut paging = Paging { limit: MEMBERS_PER_READ, after: None };
+        loop {
+            let pk = account_partition(account);
+            let page = self.table.list(pk, keys::MEMBERS, &paging, Member::is_active_admin).await?;
+            admins.extend(page.entities.into_iter().map(|member| member.email));
+            // The newest come first, so the last ones joined first.
+            admins.drain(..admins.len().saturating_sub(limit));
+            if page.next.is_none() {
+                return Ok(admins);
+            }
+            paging.after = page.next;
+        }
     }
 
     /// Creates a member on behalf of `caller`.

@@ -23,11 +23,13 @@ pub enum Failure {
     DirectBatchGet,
     /// The service has a bug, is misconfigured, or found a malformed item in the table. The response is 500.
     Internal,
+    /// A mail could not be handed over or sent.
+    Mail,
 }
 
 impl Failure {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::UsageWrite, Self::PepperRefresh, Self::DirectBatchGet, Self::Internal];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::UsageWrite, Self::PepperRefresh, Self::DirectBatchGet, Self::Internal, Self::Mail];
 
     /// Returns the name of the metric that counts this kind.
     pub(crate) fn metric(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Failure {
             Self::PepperRefresh => "PepperRefreshFailures",
             Self::DirectBatchGet => "DirectBatchGetFailures",
             Self::Internal => "InternalErrors",
+            Self::Mail => "MailFailures",
         }
     }
 }

@@ -12,7 +12,11 @@ use lambda_runtime::Context;
 use serde_json::{Value, json};
 use shared::{
     primitives::{clock::Clock, random::Random},
-    runtime::{app::App, aws::Aws, config::Config},
+    runtime::{
+        app::App,
+        aws::{Aws, AwsConfigs},
+        config::Config,
+    },
 };
 use tokio::runtime::Runtime;
 
@@ -38,7 +42,7 @@ fn start(function: &str) -> Handler {
     });
     // Without a region, a call fails before a request is sent.
     let without_region = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-    let aws = Aws::new(&without_region, &without_region);
+    let aws = Aws::new(&AwsConfigs::all(without_region));
     let app = App::new(config.expect("a complete configuration"), aws, Clock::system(), Random::system());
     let app = RUNTIME.block_on(app).expect("the function starts");
     let linked = FUNCTIONS.iter().find(|linked| linked.name == function);

@@ -156,6 +156,17 @@ const SITUATIONS: &[Situation] = &[
         alarms: &["OperatorUses"],
     },
     Situation {
+        name: "a mail cannot be read",
+        happen: |observed| {
+            Box::pin(async move {
+                observed.service.invoke("mail", &json!("help")).await.expect_err("the event is rejected");
+            })
+        },
+        times: 1,
+        before: &[],
+        alarms: &["MailFailures"],
+    },
+    Situation {
         name: "Secrets Manager denies access",
         happen: |observed| {
             Box::pin(async move {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
+    dynamodb::DynamoDb,
     faults::pepper_rotation,
     response::text,
     service::{OwnService, PASSWORD, key_path},
@@ -15,7 +16,12 @@ const GATEWAY: &str = "gateway";
 
 #[tokio::test]
 async fn granted_actions_are_exactly_the_used_actions() {
-    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let dynamodb = DynamoDb::start().await;
+    let service = OwnService::start_with(|options| {
+        options.dynamodb = Some(dynamodb.url.clone());
+        options.mail = Some(|_, _| ());
+    })
+    .await;
     use_every_action(&service).await;
     // A login after a pepper rotation rehashes the password.
     pepper_rotation::rotate_pepper(&service).await;
@@ -33,13 +39,12 @@ async fn granted_actions_are_exactly_the_used_actions() {
     used.remove(GATEWAY);
     let mut granted = service.gateway.actions().clone();
     // A function fetches its secrets when it starts, from a Secrets Manager that the proxy does not record.
-    let fetch = "secretsmanager:GetSecretValue";
-    let fetching: Vec<_> = granted
-        .iter_mut()
-        .filter_map(|(name, actions)| actions.remove(fetch).then_some(name.clone()))
-        .collect();
+    let mut take = |action: &str| -> Vec<String> {
+        let granted = granted.iter_mut();
+        granted.filter_map(|(name, actions)| actions.remove(action).then_some(name.clone())).collect()
+    };
     assert_eq!(
-        fetching,
+        take("secretsmanager:GetSecretValue"),
         [
             "api-keys-create",
             "api-keys-rotate",
@@ -51,6 +56,13 @@ async fn granted_actions_are_exactly_the_used_actions() {
             "password"
         ]
     );
+    // The tests of mails send one with each of these functions.
+    assert_eq!(
+        take("lambda:InvokeFunction"),
+        ["api-keys-create", "login", "members", "operator", "password"]
+    );
+    assert_eq!(take("ses:SendEmail"), ["mail"]);
+    service.mails(1).await;
     granted.retain(|_, actions| !actions.is_empty());
     for (function, granted) in &granted {
         assert_eq!(used.get(function), Some(granted), "{function}");

@@ -17,8 +17,13 @@ use crate::{
 };
 
 /// The metrics that only a line with such failures contains. Their dimension is the stack.
-const FAILURES: [&str; 4] =
-    ["DirectBatchGetFailures", "InternalErrors", "PepperRefreshFailures", "UsageWriteFailures"];
+const FAILURES: [&str; 5] = [
+    "DirectBatchGetFailures",
+    "InternalErrors",
+    "MailFailures",
+    "PepperRefreshFailures",
+    "UsageWriteFailures",
+];
 
 /// A service with the `LOG_LEVEL` `error`, its log, and its `DynamoDB`.
 struct ObservedService {

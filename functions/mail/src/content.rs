@@ -1,0 +1,206 @@
+//! The texts of mails. Each mail is plain text, and the same as simple HTML. A subject is constant, because subjects are shown on
+//! locked screens and stored by many systems.
+
+use std::fmt::Write;
+
+use shared::{
+    model::mail::{MailContext, Message},
+    primitives::public_url::PublicUrl,
+};
+
+/// The text of a mail.
+pub(crate) struct Content {
+    pub(crate) subject: &'static str,
+    paragraphs: Vec<Paragraph>,
+}
+
+enum Paragraph {
+    Text(String),
+    /// A link whose text is its URL, so that its reader sees where it leads.
+    Link(String),
+}
+
+impl Content {
+    /// Writes `message` for a service at `url`.
+    pub(crate) fn of(message: &Message, url: &PublicUrl) -> Self {
+        let link = |fragment: &str| Paragraph::Link(url.page("dashboard", fragment));
+        let text = |text: &str| Paragraph::Text(text.to_owned());
+        match message {
+            Message::PasswordChanged(context) => Self {
+                subject: "Your MedTWIN password was changed",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "Your password was changed {}. All of your other sessions have ended.",
+                        when(context)
+                    )),
+                    text(
+                        "If you did this, there is nothing to do. If not, somebody else knew your password: ask an admin of your account at once to suspend your login.",
+                    ),
+                    link(""),
+                ],
+            },
+            Message::PasswordEnabled(context) => Self {
+                subject: "Your MedTWIN password works again",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "The operator of the service enabled your password {}. It was disabled after 100 failed logins in a row.",
+                        when(context)
+                    )),
+                    text("If those logins were not yours, change your password:"),
+                    link("/password"),
+                ],
+            },
+            Message::LoggedIn(context) => Self {
+                subject: "New login to your MedTWIN account",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "Somebody logged in with your email address {}. You have not logged in from this network in the last 90 days.",
+                        when(context)
+                    )),
+                    text(
+                        "If this was you, there is nothing to do. If not, change your password now. That ends all of your other sessions:",
+                    ),
+                    link("/password"),
+                ],
+            },
+            Message::AdminAdded { user_id, context } => Self {
+                subject: "An admin was added to your MedTWIN account",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "The member {user_id} of your account got the permission \"admin\" {}. An admin manages members and API keys.",
+                        when(context)
+                    )),
+                    text("If nobody in your team did this on purpose, suspend that member:"),
+                    link("/members"),
+                ],
+            },
+            Message::AdminKeyCreated { key_id, context } => Self {
+                subject: "An API key with admin was created in your MedTWIN account",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "The API key {key_id} with the permission \"admin\" was created in your account {}. Such a key manages members and other API keys.",
+                        when(context)
+                    )),
+                    text("If nobody in your team did this on purpose, revoke the key:"),
+                    link(&format!("/api-keys/{key_id}")),
+                ],
+            },
+        }
+    }
+
+    /// Returns the mail as plain text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for Paragraph::Text(paragraph) | Paragraph::Link(paragraph) in &self.paragraphs {
+            text.push_str(paragraph);
+            text.push_str("\n\n");
+        }
+        text.truncate(text.trim_end().len() + 1);
+        text
+    }
+
+    /// Returns the mail as HTML.
+    pub(crate) fn html(&self) -> String {
+        let mut html = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{}</title>\n",
+            escaped(self.subject)
+        );
+        for paragraph in &self.paragraphs {
+            let written = match paragraph {
+                Paragraph::Text(text) => writeln!(html, "<p>{}</p>", escaped(text)),
+                Paragraph::Link(url) => writeln!(html, "<p><a href=\"{0}\">{0}</a></p>", escaped(url)),
+            };
+            written.expect("writing to a string does not fail");
+        }
+        html.push_str("</html>\n");
+        html
+    }
+}
+
+/// Returns when and from where a change was made, for example `on 2026-01-30 at 12:00 UTC from the IP address 192.0.2.1`.
+fn when(context: &MailContext) -> String {
+    let at = context.at.to_string();
+    // The format is RFC 3339 with whole seconds: 2026-01-30T12:00:00Z.
+    let (date, time) = at.split_once('T').expect("a date and a time");
+    let minutes = time.get(..5).expect("hours and minutes");
+    match context.ip_address {
+        Some(address) => format!("on {date} at {minutes} UTC from the IP address {address}"),
+        None => format!("on {date} at {minutes} UTC"),
+    }
+}
+
+/// Replaces the characters that have a meaning in HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url() -> PublicUrl {
+        "https://auth.example.com/live".parse().unwrap()
+    }
+
+    fn messages() -> Vec<Message> {
+        let context = MailContext {
+            at: "2026-01-30T12:34:56Z".parse().unwrap(),
+            ip_address: Some("192.0.2.1".parse().unwrap()),
+        };
+        vec![
+            Message::PasswordChanged(context),
+            Message::PasswordEnabled(MailContext { ip_address: None, ..context }),
+            Message::LoggedIn(context),
+            Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
+            Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+        ]
+    }
+
+    #[test]
+    fn mail_says_when_and_from_where_and_links_to_the_public_url() {
+        for message in messages() {
+            let content = Content::of(&message, &url());
+            let text = content.text();
+            assert!(text.contains(" on 2026-01-30 at 12:34 UTC"), "{text}");
+            let is_by_operator = matches!(message, Message::PasswordEnabled(_));
+            assert_eq!(text.contains(" from the IP address 192.0.2.1"), !is_by_operator, "{text}");
+            assert_eq!(text.matches("https://auth.example.com/live/dashboard#").count(), 1, "{text}");
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
+            assert!(content.subject.is_ascii() && content.subject.len() < 78, "{}", content.subject);
+        }
+    }
+
+    #[test]
+    fn html_has_the_same_paragraphs_and_loads_nothing() {
+        for message in messages() {
+            let content = Content::of(&message, &url());
+            let html = content.html();
+            for line in content.text().lines().filter(|line| !line.is_empty()) {
+                assert!(html.contains(&escaped(line)), "{line} is missing in {html}");
+            }
+            for tag in ["<img", "<link", "<script", "<style", "src="] {
+                assert!(!html.contains(tag), "{html}");
+            }
+        }
+    }
+
+    #[test]
+    fn markup_in_a_text_is_escaped() {
+        let text = r#"<b>&'"</b>"#;
+        let content = Content {
+            subject: "A subject",
+            paragraphs: vec![Paragraph::Text(text.to_owned()), Paragraph::Link(text.to_owned())],
+        };
+        let escaped = "&lt;b&gt;&amp;&#39;&quot;&lt;/b&gt;";
+        let html = content.html();
+        assert!(
+            html.contains(&format!("<p>{escaped}</p>\n<p><a href=\"{escaped}\">{escaped}</a></p>")),
+            "{html}"
+        );
+        assert_eq!(content.text(), format!("{text}\n\n{text}\n"));
+    }
+}

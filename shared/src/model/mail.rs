@@ -1,0 +1,118 @@
+//! Mails to members. A function hands a [`Mail`] over to the function `mail`, which writes its text and sends it.
+//!
+//! A mail contains no text that somebody chose, such as the name of a key: anybody who can name something could otherwise send
+//! texts and links in the name of the service.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::audit_event::AuditContext,
+    primitives::{
+        email::EmailAddress,
+        id::{AccountId, KeyId, UserId},
+        timestamp::Timestamp,
+    },
+};
+
+/// The maximum number of members who get a mail to the [admins](Recipients::Admins).
+pub const MAX_ADMINS: usize = 10;
+
+/// A mail that is not written yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The account that the mail is about.
+    pub account_id: AccountId,
+    pub to: Recipients,
+    pub message: Message,
+}
+
+/// Who gets a mail. Each recipient gets one of their own, so nobody sees the address of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipients {
+    Address(EmailAddress),
+    /// The active members with `admin`: at most [`MAX_ADMINS`], those who joined first. So nobody who gets `admin` can keep mails
+    /// from the others by adding further admins.
+    Admins,
+}
+
+/// What a mail says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The member changed their password.
+    PasswordChanged(MailContext),
+    /// The operator enabled the member's password.
+    PasswordEnabled(MailContext),
+    /// The member logged in from an unrecognized source.
+    LoggedIn(MailContext),
+    /// A member with `admin` was added, or a member got `admin`.
+    AdminAdded { user_id: UserId, context: MailContext },
+    /// An API key with `admin` was created.
+    AdminKeyCreated { key_id: KeyId, context: MailContext },
+}
+
+/// When and from where a change was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailContext {
+    pub at: Timestamp,
+    /// `None` if the address is unknown, or if the operator made the change.
+    pub ip_address: Option<IpAddr>,
+}
+
+impl Message {
+    /// Returns the name of this kind of message in the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PasswordChanged(_) => "password_changed",
+            Self::PasswordEnabled(_) => "password_enabled",
+            Self::LoggedIn(_) => "logged_in",
+            Self::AdminAdded { .. } => "admin_added",
+            Self::AdminKeyCreated { .. } => "admin_key_created",
+        }
+    }
+}
+
+impl From<&AuditContext> for MailContext {
+    fn from(context: &AuditContext) -> Self {
+        Self { at: context.at, ip_address: context.source_ip().and_then(|address| address.parse().ok()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn name_of_a_message_is_that_of_its_json() {
+        let context = MailContext { at: "2026-01-30T12:00:00Z".parse().unwrap(), ip_address: None };
+        for message in [
+            Message::PasswordChanged(context),
+            Message::PasswordEnabled(context),
+            Message::LoggedIn(context),
+            Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
+            Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+        ] {
+            let json = serde_json::to_value(&message).unwrap();
+            assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), [message.name()]);
+            assert_eq!(serde_json::from_value::<Message>(json).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn debug_output_does_not_reveal_the_address() {
+        let mail = json!({
+            "account_id": "acct_0000000000000001",
+            "to": {"address": "user@example.com"},
+            "message": {"password_changed": {"at": "2026-01-30T12:00:00Z", "ip_address": "192.0.2.1"}},
+        });
+        let mail: Mail = serde_json::from_value(mail).unwrap();
+        assert!(!format!("{mail:?}").contains("user@"));
+    }
+}

@@ -1,0 +1,245 @@
+//! Mails to members, which functions hand over to the function `mail`.
+
+use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    deployment::logs::CapturedLog,
+    operations::login_throttling::attempt_from,
+    response::text,
+    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
+};
+
+const NEW: &str = "a gecko under the 3rd lamp";
+const HOME: &str = "192.0.2.1";
+const ELSEWHERE: &str = "198.51.100.7";
+
+async fn change_password(service: &Service, session: &Credential) {
+    let body = json!({"current_password": PASSWORD, "new_password": NEW});
+    service.post("/v1/auth/password", session, body).await.expect(204);
+}
+
+/// The recipients of mails, in order.
+fn recipients(mails: &[Value]) -> Vec<&str> {
+    let mut recipients: Vec<_> = mails.iter().map(|mail| text(mail, "to")).collect();
+    recipients.sort_unstable();
+    recipients
+}
+
+/// Creates members with these permissions and returns their addresses.
+async fn colleagues(
+    service: &Service,
+    admin: &Credential,
+    permissions: &[&str],
+    count: usize,
+) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for _ in 0..count {
+        let email = new_address();
+        let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
+        service.post("/v1/members", admin, body).await.expect(201);
+        addresses.push(email);
+    }
+    addresses
+}
+
+/// A mail to the first member of `account`, as a function hands it over.
+fn event(account: &Account) -> Value {
+    let context = json!({"at": "2026-01-30T12:00:00Z", "ip_address": null});
+    let message = json!({"password_changed": context});
+    json!({"account_id": account.id, "to": {"address": account.email}, "message": message})
+}
+
+#[tokio::test]
+async fn changed_password_is_reported_to_the_member() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    change_password(&service, &account.session).await;
+    let mails = service.mails(1).await;
+    assert_eq!(recipients(&mails), [&account.email]);
+    assert_eq!(mails[0]["from"], "medtwin@example.com");
+    assert_eq!(mails[0]["subject"], "Your MedTWIN password was changed");
+    let body = text(&mails[0], "text");
+    assert!(body.contains(" on 2026-01-30 at 00:00 UTC from the IP address 127.0.0.1."), "{body}");
+    // The link leads to the gateway by its public name.
+    let port = service.url.rsplit_once(':').expect("a port").1;
+    assert!(body.contains(&format!("\n\nhttp://localhost:{port}/dashboard#\n")), "{body}");
+}
+
+#[tokio::test]
+async fn rejected_change_of_a_password_is_not_reported() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    for (current, new, status) in [("a lizard on the 8th wall", NEW, 403), (PASSWORD, "short", 400)] {
+        let body = json!({"current_password": current, "new_password": new});
+        service.post("/v1/auth/password", &account.session, body).await.expect(status);
+    }
+    change_password(&service, &account.session).await;
+    assert_eq!(service.mails(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn login_from_a_new_source_is_reported_except_for_the_first_login() {
+    let service = OwnService::start_with_mail().await;
+    let email = new_address();
+    let command = json!({"create_account": {"name": "Study", "email": email, "password": PASSWORD}});
+    service.operate(command).await.expect("the account is created");
+    for (source, reported) in [(HOME, 0), (HOME, 0), (ELSEWHERE, 1), (ELSEWHERE, 1), (HOME, 1)] {
+        assert_eq!(attempt_from(&service, source, &email, PASSWORD).await.status, 200);
+        let mails = service.mails(reported).await;
+        assert_eq!(mails.len(), reported, "{source}");
+    }
+    // A rejected login is not reported.
+    assert_eq!(attempt_from(&service, "203.0.113.9", &email, NEW).await.status, 401);
+    assert_eq!(attempt_from(&service, "203.0.113.9", &email, PASSWORD).await.status, 200);
+    let mails = service.mails(2).await;
+    assert_eq!(recipients(&mails), [&email, &email]);
+    for (mail, source) in mails.iter().zip(["203.0.113.9", ELSEWHERE]) {
+        assert_eq!(mail["subject"], "New login to your MedTWIN account");
+        assert!(text(mail, "text").contains(&format!(" from the IP address {source}.")), "{mail}");
+    }
+}
+
+#[tokio::test]
+async fn key_with_admin_is_reported_to_each_active_admin() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let other_account = service.account().await;
+    colleagues(&service, &account.session, &["read", "write"], 1).await;
+    let mut admins = colleagues(&service, &account.session, &["admin"], 2).await;
+    let suspended = service.member(&account.session, &["admin"]).await.1;
+    service
+        .patch(&format!("/v1/members/{suspended}"), &account.session, json!({"status": "suspended"}))
+        .await
+        .expect(200);
+    let before = service.mails(2 + 3 + 4).await.len();
+
+    service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
+    service.key(&other_account.session, json!({"permissions": ["read"]})).await;
+    let (_, key) = service.key(&account.session, json!({"permissions": ["admin"]})).await;
+    let mails = service.mails(before + 3).await;
+    let reported = &mails[..mails.len() - before];
+    admins.push(account.email);
+    admins.sort_unstable();
+    assert_eq!(recipients(reported), admins);
+    for mail in reported {
+        assert_eq!(mail["subject"], "An API key with admin was created in your MedTWIN account");
+        assert!(text(mail, "text").contains(text(&key, "id")), "{mail}");
+        // Whoever creates a key chooses its name.
+        assert!(!mail.to_string().contains(text(&key, "name")), "{mail}");
+    }
+}
+
+#[tokio::test]
+async fn new_admin_is_reported_to_the_ten_admins_who_joined_first() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let [first, second] = [service.member(&account.session, &["read"]).await.1, new_address()];
+    // The first member gets a mail about each of the others, and so do those who joined before.
+    let mut admins = vec![account.email.clone()];
+    admins.extend(colleagues(&service, &account.session, &["admin"], 11).await);
+    let before = (2..=12_usize).map(|admins| admins.min(10)).sum();
+    assert_eq!(service.mails(before).await.len(), before);
+
+    let path = format!("/v1/members/{first}");
+    for (change, reported) in [
+        (json!({"permissions": ["read", "admin"]}), true),
+        (json!({"permissions": ["admin"]}), false),
+        (json!({"permissions": ["read"]}), false),
+    ] {
+        let before = service.mails(before).await.len();
+        service.patch(&path, &account.session, change.clone()).await.expect(200);
+        let mails = service.mails(before + if reported { 10 } else { 0 }).await;
+        let reported_to = recipients(&mails[..mails.len() - before]);
+        if reported {
+            // The changed member joined second.
+            let mut expected: Vec<_> = admins[..9].iter().map(String::as_str).collect();
+            assert_eq!(reported_to.len(), 10, "{change}");
+            expected.retain(|address| !reported_to.contains(address));
+            assert!(expected.is_empty(), "{change}: {expected:?} got no mail");
+            assert!(mails.iter().take(10).all(|mail| text(mail, "text").contains(&first)), "{change}");
+        } else {
+            assert!(reported_to.is_empty(), "{change}");
+        }
+    }
+    let body = json!({"email": second, "password": PASSWORD, "permissions": ["read"]});
+    service.post("/v1/members", &account.session, body).await.expect(201);
+    assert_eq!(service.mails(before + 10).await.len(), before + 10);
+}
+
+#[tokio::test]
+async fn enabled_password_is_reported_to_the_member() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let command = json!({"enable_password": {"email": account.email}});
+    service.operate(command).await.expect("the password is enabled");
+    let mails = service.mails(1).await;
+    assert_eq!(recipients(&mails), [&account.email]);
+    assert_eq!(mails[0]["subject"], "Your MedTWIN password works again");
+}
+
+#[tokio::test]
+async fn mail_is_not_sent_without_a_sender() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    change_password(&service, &account.session).await;
+    // Nothing hands a mail over then, so this is a mistake of whoever invokes the function.
+    let error = service.invoke("mail", &event(&account)).await.expect_err("there is no sender");
+    assert_eq!((&*error.error_type, &*error.error_message), ("INTERNAL", "Internal error"));
+}
+
+#[tokio::test]
+async fn malformed_event_is_rejected() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let mut unknown_field = event(&account);
+    unknown_field["cc"] = json!([account.email]);
+    let mut unknown_message = event(&account);
+    unknown_message["message"] = json!({"lottery": {}});
+    let mut malformed_address = event(&account);
+    malformed_address["to"] = json!({"address": "a@example.com, b@example.com"});
+    for event in [unknown_field, unknown_message, malformed_address, json!({}), json!("help")] {
+        let error = service.invoke("mail", &event).await.expect_err("the event is rejected");
+        assert_eq!(error.error_type, "BAD_REQUEST", "{event}");
+    }
+    service.invoke("mail", &event(&account)).await.expect("the mail is sent");
+    assert_eq!(service.mails(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn unreachable_ses_changes_no_response_and_is_counted() {
+    let log = CapturedLog::start(LevelFilter::INFO);
+    let service = OwnService::start_with(|options| {
+        options.mail = Some(|_, _| ());
+        // Nothing listens there.
+        options.ses = Some("http://127.0.0.1:1".to_owned());
+    })
+    .await;
+    let account = service.account().await;
+    change_password(&service, &account.session).await;
+    let error = service.invoke("mail", &event(&account)).await.expect_err("the mail is not sent");
+    assert_eq!(error.error_type, "UNAVAILABLE");
+    let records = log.take_records();
+    let failed: Vec<_> =
+        records.iter().filter(|record| record["operation"] == "mail password_changed").collect();
+    assert!(!failed.is_empty(), "{records:?}");
+    for record in failed {
+        assert_eq!(
+            (&record["Outcome"], &record["reason"]),
+            (&json!("failed"), &json!("SES failed: connection failed"))
+        );
+        // One for the recipient, and one for the mail.
+        assert_eq!(record["MailFailures"], 2, "{record}");
+        assert!(!record.to_string().contains(&account.email), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn mails_are_not_shown_to_web_pages() {
+    let service = OwnService::start_with_mail().await;
+    for header in ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Host: rebound.example"] {
+        let response = service.exchange("GET /_local/mail", &[header.as_bytes()], "").await;
+        assert!(response.starts_with("HTTP/1.1 403 "), "{header}: {response}");
+    }
+    assert!(service.exchange("GET /_local/mail", &[], "").await.starts_with("HTTP/1.1 200 "));
+}
