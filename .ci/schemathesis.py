@@ -1,8 +1,9 @@
 """Supplies the credential of `.ci/schemathesis`.
 
 If `CALLER` is `session`, it is a session of an account's first member. If `CALLER` is `key`, it is a key that may only read
-one project. The tested operations can end the caller's session, remove the caller or disable the caller's password. When the
-credential is no longer valid, this module creates another account and uses a credential of that one.
+one project. The tested operations can end the caller's session, remove the caller, disable the caller's password or require a second
+factor. When the credential is no longer valid, or its authentication is too long ago, this module creates another account and uses
+a credential of that one.
 """
 
 import itertools
@@ -13,6 +14,10 @@ import schemathesis
 
 # The password in the examples of the OpenAPI document, so that these succeed.
 PASSWORD = "a lizard on the 7th wall"
+
+
+# The codes of the errors of a session that is valid, but not for the request.
+STEP_UP_CODES = ["REAUTHENTICATION_REQUIRED", "SECOND_FACTOR_REQUIRED"]
 
 
 @schemathesis.auth(refresh_interval=None).skip_for(path="/v1/auth/login")
@@ -31,7 +36,8 @@ class Caller:
 
 @schemathesis.hook
 def after_call(context, case, response):
-    if response.status_code == 401 and case.headers.get("Authorization") == Caller.authorization:
+    is_lost = response.status_code == 401 or any(code in response.text for code in STEP_UP_CODES)
+    if is_lost and case.headers.get("Authorization") == Caller.authorization:
         Caller.authorization = None
 
 

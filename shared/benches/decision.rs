@@ -75,6 +75,8 @@ fn key(peppers: &Peppers, mac_key: &TokenMacKey) -> (LoadedKey, String) {
         session_epoch: 0,
         max_key_lifetime_days: None,
         idle_keys: None,
+        require_second_factor: false,
+        reauthentication_minutes: None,
         restrictions: Restrictions::NONE,
     };
     (LoadedKey { key, account }, format!("Bearer {}", token.expose()))

@@ -9,3 +9,4 @@ pub mod principal;
 pub mod reported_credential;
 pub mod revoked_keys;
 pub mod routes;
+pub mod step_up;

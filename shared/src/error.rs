@@ -5,7 +5,10 @@ use std::{borrow::Cow, error, fmt};
 use lambda_http::http::StatusCode;
 
 use crate::{
-    authorization::denial::{Forbidden, Unauthenticated},
+    authorization::{
+        denial::{Forbidden, Unauthenticated},
+        step_up::StepUpRequired,
+    },
     credentials::password::{HashError, NewPasswordError},
     primitives::environment::Environment,
     store::StoreError,
@@ -29,6 +32,8 @@ enum Kind {
     BadRequest,
     Unauthorized,
     Forbidden,
+    SecondFactorRequired,
+    ReauthenticationRequired,
     NotFound,
     Conflict,
     PayloadTooLarge,
@@ -44,7 +49,9 @@ impl Kind {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::SecondFactorRequired | Self::ReauthenticationRequired => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -61,6 +68,8 @@ impl Kind {
             Self::BadRequest => "BAD_REQUEST",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Forbidden => "FORBIDDEN",
+            Self::SecondFactorRequired => "SECOND_FACTOR_REQUIRED",
+            Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
             Self::NotFound => "NOT_FOUND",
             Self::Conflict => "CONFLICT",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
@@ -236,6 +245,18 @@ impl Error {
 impl From<Forbidden> for Error {
     fn from(cause: Forbidden) -> Self {
         Self::forbidden(cause)
+    }
+}
+
+impl From<StepUpRequired> for Error {
+    fn from(cause: StepUpRequired) -> Self {
+        let (kind, message) = match cause {
+            StepUpRequired::SecondFactor => (Kind::SecondFactorRequired, "Add a passkey first"),
+            StepUpRequired::Reauthentication => {
+                (Kind::ReauthenticationRequired, "Authenticate again to do this")
+            }
+        };
+        Self::new(kind, message).with_cause(cause)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod key_lifetime;
 pub mod new_session;
 pub mod openapi;
 pub mod patch;
+pub mod policy_patch;
 mod query;
 mod rate_limit_headers;
 pub mod redirect;

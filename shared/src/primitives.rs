@@ -3,7 +3,6 @@
 pub mod allowed_ips;
 pub(crate) mod base62;
 pub mod clock;
-pub mod days;
 pub mod email;
 pub mod environment;
 pub mod factor;
@@ -11,6 +10,7 @@ pub mod id;
 pub mod name;
 pub mod origin;
 pub mod pagination;
+pub mod period;
 pub mod permission;
 pub mod project_id;
 pub mod public_url;

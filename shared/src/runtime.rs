@@ -7,6 +7,7 @@ pub mod function;
 pub mod invocation;
 pub mod lookup;
 mod mail_queue;
+pub mod own_password;
 pub mod password_workers;
 mod pepper_source;
 mod secret;

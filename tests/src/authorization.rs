@@ -7,3 +7,4 @@ pub mod escalation;
 pub mod isolation;
 pub mod restrictions;
 pub mod routes;
+pub mod step_up;

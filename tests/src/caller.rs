@@ -1,5 +1,7 @@
 //! A member who can send a successful request to every route, and every command to the operator's function.
 
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -75,6 +77,7 @@ impl Caller {
             ("POST", "/v1/auth/password") => {
                 json!({"current_password": self.password, "new_password": NEW_PASSWORD})
             }
+            ("POST", "/v1/auth/reauthenticate") => json!({"password": self.password}),
             ("POST", "/v1/api-keys") => json!({"name": "A", "permissions": ["read"]}),
             ("PATCH", "/v1/api-keys/{key_id}") => {
                 json!({"permissions": ["read"], "allowed_ips": ["127.0.0.1"]})
@@ -120,6 +123,12 @@ impl Caller {
             "end_restored_credentials" => {
                 let key = json!({"account_id": account_id, "key_id": self.key});
                 json!({"created_before": null, "keys": [key]})
+            }
+            "set_policy" => {
+                /// Each command changes the policy.
+                static MINUTES: AtomicU16 = AtomicU16::new(0);
+                let minutes = 600 + MINUTES.fetch_add(1, Ordering::Relaxed) % 100;
+                json!({"account_id": account_id, "policy": {"reauthentication_minutes": minutes}})
             }
             "enable_password" => json!({"email": self.email}),
             _ => panic!("the parameters of {name} are unknown"),

@@ -25,6 +25,7 @@ const TABLE: &str = "
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
     DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
+    POST     /v1/auth/reauthenticate        ----- ----- --     +++++   -     8+11    2+0    0      204    no
     POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+14    4+13   1      201    yes
@@ -60,6 +61,7 @@ const TABLE: &str = "
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
     operator set_limits                     -                           1+4     -      1      200+1  no
+    operator set_policy                     -                           1+4     -      1      200    no
     operator enable_password                -                           1+4     -      1      200+1  no
     operator end_restored_credentials       -                           1+8     -      1      200    no
 ";

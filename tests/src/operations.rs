@@ -33,5 +33,6 @@ pub mod password;
 pub mod previous_secret;
 pub mod projects;
 pub mod rate_limits;
+pub mod reauthenticate;
 pub mod restored_credentials;
 pub mod sessions;

@@ -46,6 +46,8 @@ ACCOUNT_RESPONSE = {
     ("changes", "body"),
     [
         ({"name": "Study"}, {"name": "Study"}),
+        ({"reauthentication_minutes": None}, {"policy": {"reauthentication_minutes": None}}),
+        ({"require_second_factor": True}, {"policy": {"require_second_factor": True}}),
         ({"max_key_lifetime_days": 30}, {"policy": {"max_key_lifetime_days": 30}}),
         ({"idle_key_days": None}, {"policy": {"idle_key_days": None}}),
         (

@@ -67,7 +67,14 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
         client.me,
         client.log_out,
         client.account,
-        lambda: client.change_account(name="A", max_key_lifetime_days=None, idle_key_days=7),
+        lambda: client.change_account(
+            name="A",
+            require_second_factor=False,
+            reauthentication_minutes=None,
+            max_key_lifetime_days=None,
+            idle_key_days=7,
+        ),
+        lambda: client.reauthenticate("old"),
         lambda: client.change_password("old", "new"),
         lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
         lambda: client.api_keys.create(

@@ -100,6 +100,7 @@ def test_password_request_is_never_retried(outcome: Outcome) -> None:
     client = service.client()
     for attempt in (
         lambda: client.change_password("old", "new"),
+        lambda: client.reauthenticate("old"),
         lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
     ):
         with pytest.raises((InternalError, Unavailable, UnexpectedResponse, TimedOut, ConnectionFailed, RateLimited)):

@@ -81,6 +81,19 @@ def test_password_change_ends_other_sessions(account: Account) -> None:
         pass
 
 
+def test_reauthentication_moves_the_time_of_the_authentication(account: Account) -> None:
+    with Client.login(account.email, PASSWORD, base_url=account.url) as client:
+        with pytest.raises(Forbidden) as raised:
+            client.reauthenticate(OTHER_PASSWORD)
+        assert not isinstance(raised.value, ReauthenticationRequired)
+        before = client.me()
+        client.reauthenticate(PASSWORD)
+        after = client.me()
+        assert isinstance(before, SessionCaller)
+        assert isinstance(after, SessionCaller)
+        assert after.authenticated_at >= before.authenticated_at
+
+
 def test_login_after_too_many_attempts_raises_rate_limited_at_once(account: Account) -> None:
     for _ in range(5):
         with pytest.raises(Unauthorized), Client.login(account.email, "wrong", base_url=account.url):

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     authorization::principal::Principal,
@@ -12,10 +12,11 @@ use shared::{
         self, Event, Request, Response, StatusCode,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         patch::{present, without_defaults},
+        policy_patch::PolicyPatch,
     },
     model::{
         account::{Account, AccountChange, AccountStatus, KeysPerAccount},
-        account_policy::{IdleKeyDays, MaxKeyLifetimeDays, PolicyChange, PolicySettings},
+        account_policy::PolicySettings,
     },
     primitives::{id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
     runtime::{app::App, function::Function, lookup::own_account},
@@ -149,80 +150,6 @@ struct AccountPatch {
     policy: Option<PolicyPatch>,
 }
 
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::option_option, reason = "null and a field that is left out differ")]
-#[schemars(inline, transform = without_defaults, extend("minProperties" = 1))]
-struct PolicyPatch {
-    /// Whether members need a second factor. Not available yet: it can only be false.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "bool", extend("const" = false))]
-    require_second_factor: Option<NotRequired>,
-    /// How old the last authentication of a session may be when it changes API keys, in minutes. Not available yet: it can only be
-    /// null.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "()")]
-    reauthentication_minutes: Option<Unlimited>,
-    /// How many days ahead the expiry of a new or changed API key may be, or null for no limit. With a limit, a key that is created
-    /// or changed needs an expiry. Other keys keep theirs.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<MaxKeyLifetimeDays>")]
-    max_key_lifetime_days: Option<Option<MaxKeyLifetimeDays>>,
-    /// After how many days without use an API key is idle, or null for never. An idle key cannot be used until an admin enables it
-    /// in a session. The days count at the earliest from the last change of this number. A key that is idle when the number changes
-    /// stays idle. With null, no key is idle.
-    #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<IdleKeyDays>")]
-    idle_key_days: Option<Option<IdleKeyDays>>,
-}
-
-/// The only value of `require_second_factor` until members can have a second factor.
-#[derive(Deserialize)]
-#[serde(try_from = "bool")]
-struct NotRequired;
-
-impl TryFrom<bool> for NotRequired {
-    type Error = &'static str;
-
-    fn try_from(is_required: bool) -> Result<Self, &'static str> {
-        if is_required {
-            Err("must be false, because a second factor is not available yet")
-        } else {
-            Ok(Self)
-        }
-    }
-}
-
-/// The only value of `reauthentication_minutes` until sessions can authenticate again.
-struct Unlimited;
-
-impl<'de> Deserialize<'de> for Unlimited {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let unavailable = || D::Error::custom("must be null, because a limit is not available yet");
-        Option::<()>::deserialize(deserializer)
-            .ok()
-            .filter(Option::is_none)
-            .map(|_| Self)
-            .ok_or_else(unavailable)
-    }
-}
-
-impl PolicyPatch {
-    fn is_empty(&self) -> bool {
-        self.require_second_factor.is_none()
-            && self.reauthentication_minutes.is_none()
-            && self.max_key_lifetime_days.is_none()
-            && self.idle_key_days.is_none()
-    }
-}
-
-impl From<PolicyPatch> for PolicyChange {
-    fn from(patch: PolicyPatch) -> Self {
-        let PolicyPatch { max_key_lifetime_days, idle_key_days, .. } = patch;
-        Self { max_key_lifetime_days, idle_key_days }
-    }
-}
-
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let account = match request.method() {
         "GET" => own_account(&app, &principal).await?,
@@ -238,10 +165,8 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<A
     if name.is_none() && policy.is_none() {
         return Err(Error::bad_request("The body must have at least one field"));
     }
-    if policy.as_ref().is_some_and(PolicyPatch::is_empty) {
-        return Err(Error::bad_field("policy", "must have at least one field"));
-    }
-    let change = AccountChange { name, policy: policy.unwrap_or_default().into() };
+    let policy = policy.map(TryInto::try_into).transpose()?.unwrap_or_default();
+    let change = AccountChange { name, policy };
     let before = own_account(app, principal).await?;
     // Created after all reads, because the write checks that the caller is still authorized at this time.
     let audit_context = request.audit_context(app);

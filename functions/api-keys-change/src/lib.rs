@@ -6,7 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    authorization::{delegation::may_change_key, denial::Forbidden, principal::Principal},
+    authorization::{
+        delegation::{adds_access_to_admin_key, may_change_key},
+        denial::Forbidden,
+        principal::Principal,
+        step_up::require_recent_authentication,
+    },
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
@@ -122,6 +127,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let now = audit_context.at;
     let is_admin_session = principal.is_admin_session();
     let after = before.changed(change.clone(), ChangeContext { is_admin_session, policy, now });
+    if adds_access_to_admin_key(&before, &after) {
+        require_recent_authentication(&principal, now)?;
+    }
     // The policy must not keep anybody from disabling a key.
     if !change.only_disables() {
         check_key_lifetime(policy, after.expires_at, now)?;

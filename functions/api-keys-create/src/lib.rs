@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    authorization::{delegation::may_create_key, denial::Forbidden, principal::Principal},
+    authorization::{
+        delegation::may_create_key, denial::Forbidden, principal::Principal,
+        step_up::require_recent_authentication,
+    },
     credentials::{digest::TokenDigest, token::NewToken},
     error::Error,
     http::{
@@ -95,6 +98,9 @@ fn live() -> Environment {
 
 async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<Response, Error> {
     let NewKey { name, permissions, environment, scope, expires_at, allowed_ips } = request.body()?;
+    if permissions.contains(Permission::Admin) {
+        require_recent_authentication(&creator, app.clock.now())?;
+    }
     let idempotency = request.idempotency(&creator)?;
     let account = own_account(&app, &creator).await?;
     let check_expiry = |now| {

@@ -10,6 +10,7 @@ use shared::{
         delegation::{may_rotate_key, still_authorizes},
         denial::Forbidden,
         principal::Principal,
+        step_up::require_recent_authentication,
     },
     credentials::{digest::TokenDigest, token::NewToken},
     error::Error,
@@ -19,7 +20,7 @@ use shared::{
         views::{ApiKeyView, WithSecret},
     },
     model::account::Account,
-    primitives::{id::KeyId, timestamp::Timestamp},
+    primitives::{id::KeyId, permission::Permission, timestamp::Timestamp},
     runtime::{app::App, function::Function, lookup::manageable_key_and_account},
     store::StoreError,
 };
@@ -111,6 +112,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let idempotency = request.idempotency(&principal)?;
     let (key, Account { policy, .. }) =
         manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
+    if key.permissions.contains(Permission::Admin) {
+        require_recent_authentication(&principal, app.clock.now())?;
+    }
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }

@@ -106,6 +106,8 @@ mod tests {
             expires_at: "2027-01-30T12:00:00Z".parse().unwrap(),
             authenticated_at: "2027-01-30T00:00:00Z".parse().unwrap(),
             factors: shared::primitives::factor::Factors::PASSWORD,
+            account_restrictions: shared::model::restrictions::Restrictions::NONE,
+            reauthentication_minutes: None,
         };
         let quota = Quota::new(100.try_into().unwrap());
         let rate_limit = RateLimitDecision::Within(RateLimitStatus { quota, remaining: 42, resets_in: 18 });

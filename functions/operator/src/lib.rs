@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use shared::{
     credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
-    http::{json, openapi::Operation, patch::present},
+    http::{json, openapi::Operation, patch::present, policy_patch::PolicyPatch},
     model::{
-        account::{Account, AccountLimits, AccountStatus, KeyLimits},
-        account_policy::AccountPolicy,
+        account::{Account, AccountChange, AccountLimits, AccountStatus, KeyLimits},
+        account_policy::{AccountPolicy, PolicySettings},
         audit_event::AuditContext,
         mail::{Mail, Message, Recipients},
         member::{Member, MemberStatus},
@@ -61,6 +61,9 @@ enum Command {
     /// default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
+    /// Changes the account's policy, from the next request on.
+    #[serde(rename = "set_policy")]
+    SetPolicy(NewPolicy),
     /// Ends the credentials that a restore of the table made valid again.
     #[serde(rename = "end_restored_credentials")]
     EndRestoredCredentials(RestoredCredentials),
@@ -75,6 +78,7 @@ impl Command {
             Self::Restore(_) => "operator restore_account",
             Self::EnablePassword(_) => "operator enable_password",
             Self::SetLimits(_) => "operator set_limits",
+            Self::SetPolicy(_) => "operator set_policy",
             Self::EndRestoredCredentials(_) => "operator end_restored_credentials",
         }
     }
@@ -129,6 +133,13 @@ struct NewKeyLimits {
     test: Option<Option<u32>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPolicy {
+    account_id: AccountId,
+    policy: PolicyPatch,
+}
+
 /// The result of a command.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -144,6 +155,8 @@ pub enum CommandResult {
         keys: KeyLimits,
         sessions_per_member: Option<NonZeroU32>,
     },
+    /// The whole policy of the account.
+    Policy { account_id: AccountId, policy: PolicySettings },
     /// The credentials that were ended after a restore.
     EndedCredentials {
         /// The number of named keys that are revoked now, plus the number of keys that the scan revoked.
@@ -169,7 +182,11 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
         Ok(CommandResult::Member { account_id, user_id }) => {
             invocation.for_principal(*account_id, user_id.to_string()).finish(Outcome::Succeeded, None);
         }
-        Ok(CommandResult::Status { account_id, .. } | CommandResult::Limits { account_id, .. }) => {
+        Ok(
+            CommandResult::Status { account_id, .. }
+            | CommandResult::Limits { account_id, .. }
+            | CommandResult::Policy { account_id, .. },
+        ) => {
             invocation.for_principal(*account_id, account_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Ok(CommandResult::EndedCredentials { .. }) => invocation.finish(Outcome::Succeeded, None),
@@ -186,6 +203,7 @@ async fn execute(app: &App, command: Command, request_id: &str) -> Result<Comman
         Command::Restore(target) => set_status(app, target, AccountStatus::Active, &audit_context).await,
         Command::EnablePassword(target) => enable_password(app, target, &audit_context).await,
         Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
+        Command::SetPolicy(policy) => set_policy(app, policy, &audit_context).await,
         Command::EndRestoredCredentials(credentials) => credentials.end(app, request_id).await,
     }
 }
@@ -273,4 +291,18 @@ async fn set_limits(app: &App, new: NewLimits, audit_context: &AuditContext) -> 
     let counts_keys = new_keys.is_some();
     app.store.set_account_limits(&before, requests_per_minute, limits, counts_keys, audit_context).await?;
     Ok(CommandResult::Limits { account_id, requests_per_minute, keys, sessions_per_member })
+}
+
+async fn set_policy(app: &App, new: NewPolicy, audit_context: &AuditContext) -> Result<CommandResult, Error> {
+    let NewPolicy { account_id, policy } = new;
+    let change = AccountChange { name: None, policy: policy.try_into()? };
+    let before = app.store.account(account_id).await?.ok_or_else(Error::not_found)?;
+    if before.has_unknown_restriction() {
+        return Err(Error::conflict("A newer version of the service has restricted the account"));
+    }
+    let after = before.changed(change, audit_context.at);
+    if after != before {
+        app.store.set_account_policy(&before, &after, audit_context).await?;
+    }
+    Ok(CommandResult::Policy { account_id, policy: after.policy.into() })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::{
     authorization::{denial::Unauthenticated, principal::Principal},
     credentials::{
-        password::{NewPassword, Password, PasswordHash},
+        password::{NewPassword, Password},
         password_rules::PasswordContext,
     },
     error::Error,
@@ -16,13 +16,15 @@ use shared::{
         self, Event, Request, Response, examples,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
     },
-    model::{
-        audit_event::Action,
-        mail::{Mail, Message, Recipients},
-    },
+    model::mail::{Mail, Message, Recipients},
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function, password_workers},
-    store::{self, StoreError},
+    runtime::{
+        app::App,
+        function::Function,
+        own_password::{OwnPassword, OwnPasswordAttempt},
+        password_workers,
+    },
+    store::StoreError,
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -81,24 +83,17 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let permit = password_workers::acquire_permit()?;
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
     let change = async {
-        // The session may have ended since the authorizer checked it. If it ends after this check, the write below fails.
-        let (credentials, account) = loaded
-            .filter(|(store::Credentials { member, .. }, _)| {
-                member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
-            })
-            .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
-        let hash = Some(&credentials)
-            .filter(|credentials| !credentials.is_disabled())
-            .map(|credentials| credentials.password.clone());
-        let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
-        let Some(current) = password_workers::verify(permit, hash, current_password, peppers).await? else {
-            reservation.fail();
-            let rejected = Action::PasswordRefused { user_id: session.user_id };
-            app.store
-                .record_rejection(session.account_id, Some(session.into()), rejected, &audit_context)
-                .await?;
-            return Err(Error::forbidden_with_message("Current password is wrong"));
+        let attempt = OwnPasswordAttempt {
+            session,
+            password: current_password,
+            permit,
+            reservation: &reservation,
+            audit_context: &audit_context,
         };
+        let OwnPassword { credentials, account, verified: current } = attempt
+            .verify(&app, loaded)
+            .await?
+            .ok_or_else(|| Error::forbidden_with_message("Current password is wrong"))?;
         let context = PasswordContext::new(session.email.clone(), account.name);
         let new_hash = async {
             let new = NewPassword::try_from(new_password)

@@ -1,8 +1,13 @@
 //! Error responses and response headers, which all operations share.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use shared::{
-    authorization::denial::{Forbidden, Unauthenticated},
+    authorization::{
+        denial::{Forbidden, Unauthenticated},
+        step_up::StepUpRequired,
+    },
     error::Error,
     http::{
         header,
@@ -14,8 +19,8 @@ use shared::{
 
 use crate::accepts_idempotency_key;
 
-/// An example of each error, and when it is returned.
-fn all() -> [(Error, &'static str); 11] {
+/// An example of each error, and when it is returned. Errors with the same status follow each other.
+fn all() -> [(Error, &'static str); 13] {
     const CAUSE: &str = "an example";
     [
         (
@@ -29,6 +34,14 @@ fn all() -> [(Error, &'static str); 11] {
         (
             Error::forbidden(Forbidden::ExceedsCaller),
             "The credential is valid, but it lacks the required permission, the project is outside its scope, or the account is suspended.",
+        ),
+        (
+            StepUpRequired::Reauthentication.into(),
+            "`REAUTHENTICATION_REQUIRED`: the last authentication of the session is too long ago. Authenticate again, and repeat the request.",
+        ),
+        (
+            StepUpRequired::SecondFactor.into(),
+            "`SECOND_FACTOR_REQUIRED`: the account requires a second factor, and the session has none. Add a passkey first.",
         ),
         (Error::not_found(), "The caller's account has no such resource."),
         (
@@ -54,10 +67,19 @@ fn body(error: &Error) -> Value {
     serde_json::from_slice(response::error(error).body()).expect("the body of an error is JSON")
 }
 
+/// The errors of each status.
+fn by_status() -> BTreeMap<u16, Vec<(Error, &'static str)>> {
+    let mut by_status: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (error, description) in all() {
+        by_status.entry(error.status().as_u16()).or_default().push((error, description));
+    }
+    by_status
+}
+
 /// The statuses of the errors that `operation` can return.
 pub(crate) fn statuses(operation: &Operation) -> impl Iterator<Item = u16> {
     let requires_credential = operation.credentials != Credentials::None;
-    all().map(|(error, _)| error.status().as_u16()).into_iter().filter(move |status| {
+    by_status().into_keys().filter(move |status| {
         operation.errors.iter().any(|(specific, _)| specific == status)
             || match status {
                 401 | 403 => requires_credential,
@@ -92,8 +114,7 @@ pub(crate) fn schema() -> Value {
 
 /// The response of each error, by status.
 pub(crate) fn responses() -> Map<String, Value> {
-    all().map(|(error, description)| {
-        let status = error.status().as_u16();
+    let responses = by_status().into_iter().map(|(status, errors)| {
         let mut headers = vec!["X-Request-Id"];
         if status != 401 {
             headers.extend(["RateLimit-Policy", "RateLimit", "Deprecation", "Sunset"]);
@@ -101,16 +122,26 @@ pub(crate) fn responses() -> Map<String, Value> {
         if status == 401 || status == 403 {
             headers.push("WWW-Authenticate");
         }
-        if response::error(&error).headers().contains_key(header::RETRY_AFTER) {
+        if errors.iter().any(|(error, _)| response::error(error).headers().contains_key(header::RETRY_AFTER))
+        {
             headers.push("Retry-After");
         }
-        let content = json!({"schema": {"$ref": "#/components/schemas/Error"}, "example": body(&error)});
-        let response =
-            json!({"description": description, "headers": header_references(&headers), "content": {"application/json": content}});
+        let description = errors.iter().map(|(_, description)| *description).collect::<Vec<_>>().join(" ");
+        let mut content = json!({"schema": {"$ref": "#/components/schemas/Error"}});
+        if let [(error, _)] = &errors[..] {
+            content["example"] = body(error);
+        } else {
+            let example = |(error, _): &(Error, _)| (error.code().to_owned(), json!({"value": body(error)}));
+            content["examples"] = errors.iter().map(example).collect();
+        }
+        let response = json!({
+            "description": description,
+            "headers": header_references(&headers),
+            "content": {"application/json": content},
+        });
         (status.to_string(), response)
-    })
-    .into_iter()
-    .collect()
+    });
+    responses.collect()
 }
 
 /// The response headers that operations can refer to.

@@ -170,16 +170,23 @@ fn response_row(document: &Value, status: &str, response: &Value) -> Markup {
         .get("description")
         .map_or(text(shared, "description"), |specific| specific.as_str().unwrap_or_default());
     let schema = json(response).map(|content| &content["schema"]);
-    let code = json(shared).and_then(|content| content["example"]["error"]["code"].as_str());
+    let codes = json(shared).map(error_codes).unwrap_or_default();
     let retry = shared["headers"].get("Retry-After").is_some();
     html! {
         dt { code.{"status s" (&status[..1])} { (status) } }
         dd {
             (inline(description))
             @if let Some(schema) = schema.filter(|schema| schema.get("$ref").is_some()) { " " (schema::kind(schema)) "." }
-            @if let Some(code) = code { span.error-code { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
+            @for code in codes { span.error-code { code { (code) } @if retry { ", with " code { "Retry-After" } } } }
         }
     }
+}
+
+/// Returns the error codes in the examples of a response.
+fn error_codes(content: &Value) -> Vec<&str> {
+    let examples = content["examples"].as_object().into_iter().flat_map(|examples| examples.values());
+    let bodies = [&content["example"]].into_iter().chain(examples.map(|example| &example["value"]));
+    bodies.filter_map(|body| body["error"]["code"].as_str()).collect()
 }
 
 /// States which credentials an operation requires.

@@ -13,6 +13,8 @@
 //! - Without `account_epoch`, it is 0, so writes of a session fail whose account was ever suspended.
 //! - Without `authenticated_at`, it is the time of the login, which is never later than the last authentication.
 //! - Without `factors`, the session has the password alone.
+//! - Without `account_restrictions`, the account has none, so writes fail if it has some.
+//! - Without `reauthentication_minutes`, the account has no such rule. That version rejects sessions of accounts that have it.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -20,7 +22,7 @@ use serde_json::Value;
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SecretAge, SecretDeprecation, SessionPrincipal},
-    model::session::SESSION_LIFETIME,
+    model::{restrictions::Restrictions, session::SESSION_LIFETIME},
     primitives::{
         allowed_ips::{AllowedIps, Networks},
         environment::Environment,
@@ -41,12 +43,14 @@ const ORIGINATING_MEMBER: &str = "originating_member";
 const ACCOUNT_EPOCH: &str = "account_epoch";
 const AUTHENTICATED_AT: &str = "authenticated_at";
 const FACTORS: &str = "factors";
+const ACCOUNT_RESTRICTIONS: &str = "account_restrictions";
+const REAUTHENTICATION_MINUTES: &str = "reauthentication_minutes";
 const SECRET_REPLACED_AT: &str = "secret_replaced_at";
 const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
 const EXCEEDED: &str = "exceeded";
 /// The maximum number of fields of a context, including those of the rate limit.
-const MAX_FIELDS: usize = 19;
+const MAX_FIELDS: usize = 20;
 
 /// The context of a request does not have the form that [`write()`] gives it.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +95,13 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
                 (AUTHENTICATED_AT, session.authenticated_at.to_string()),
                 (FACTORS, join(session.factors.iter().map(Factor::as_str))),
             ]);
+            let minutes = session.reauthentication_minutes;
+            context.extend(minutes.map(|minutes| (REAUTHENTICATION_MINUTES, minutes.to_string())));
         }
+    }
+    let restrictions = principal.account_restrictions();
+    if !restrictions.is_empty() {
+        context.push((ACCOUNT_RESTRICTIONS, join(restrictions.names())));
     }
     context.extend(rate_limit.into_iter().flat_map(write_rate_limit));
     context
@@ -156,6 +166,8 @@ fn read_principal<S: BuildHasher>(
     let new_time = |name: &str| new_text(name)?.map(str::parse).transpose().map_err(|_| MalformedContext);
     let account_id = text("account_id")?.parse().map_err(|_| MalformedContext)?;
     let permissions = read_permissions(text("permissions")?)?;
+    let account_restrictions = new_text(ACCOUNT_RESTRICTIONS)?
+        .map_or(Restrictions::NONE, |names| Restrictions::from_names(names.split(',')));
     match text("type")? {
         "api_key" => Ok(Principal::ApiKey(KeyPrincipal {
             account_id,
@@ -182,6 +194,7 @@ fn read_principal<S: BuildHasher>(
                 (Some(_), None) => return Err(MalformedContext),
                 (None, None) => None,
             },
+            account_restrictions,
         })),
         "session" => {
             let expires_at: Timestamp = text("expires_at")?.parse().map_err(|_| MalformedContext)?;
@@ -199,6 +212,11 @@ fn read_principal<S: BuildHasher>(
                 authenticated_at: new_time(AUTHENTICATED_AT)?
                     .unwrap_or_else(|| expires_at.minus_seconds(SESSION_LIFETIME)),
                 factors: new_text(FACTORS)?.map_or(Ok(Factors::PASSWORD), read_factors)?,
+                account_restrictions,
+                reauthentication_minutes: new_text(REAUTHENTICATION_MINUTES)?
+                    .map(|minutes| minutes.parse::<i64>().ok().and_then(|minutes| minutes.try_into().ok()))
+                    .map(|minutes| minutes.ok_or(MalformedContext))
+                    .transpose()?,
             }))
         }
         _ => Err(MalformedContext),
@@ -260,7 +278,7 @@ mod tests {
     use crate::authorization::principal::tests::{any_key_principal, any_principal, any_session_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 8] = [
+    const NEW: [&str; 10] = [
         "allowed_ips",
         "revision",
         "originating_member",
@@ -269,6 +287,8 @@ mod tests {
         "account_epoch",
         "authenticated_at",
         "factors",
+        "account_restrictions",
+        "reauthentication_minutes",
     ];
 
     fn any_rate_limit() -> impl Strategy<Value = RateLimitDecision> {
@@ -317,7 +337,12 @@ mod tests {
             let mut context = as_received(&Principal::ApiKey(key.clone()), None);
             context.retain(|name, _| !NEW.contains(&&**name));
             let unchanged = KeyPrincipal {
-                allowed_ips: AllowedIps::Any, revision: 0, originating_member: None, deprecation: None, ..key
+                allowed_ips: AllowedIps::Any,
+                revision: 0,
+                originating_member: None,
+                deprecation: None,
+                account_restrictions: Restrictions::NONE,
+                ..key
             };
             prop_assert_eq!(read(&context).unwrap().0, Principal::ApiKey(unchanged));
         }
@@ -332,6 +357,8 @@ mod tests {
                 account_epoch: 0,
                 authenticated_at: session.expires_at.minus_seconds(12 * 60 * 60),
                 factors: Factors::PASSWORD,
+                account_restrictions: Restrictions::NONE,
+                reauthentication_minutes: None,
                 ..session
             };
             prop_assert_eq!(read(&context).unwrap().0, Principal::Session(expected));

@@ -9,7 +9,8 @@ use crate::{
     authorization::{
         denial::{Denial, Forbidden, Unauthenticated},
         principal::{KeyPrincipal, Principal, SecretAge, SessionPrincipal},
-        routes::PROJECT,
+        routes::{PROJECT, PROTECTED},
+        step_up::lacks_second_factor,
     },
     credentials::{
         digest::TokenDigest,
@@ -154,6 +155,7 @@ fn decide_on_key(
         deprecation: key.previous_secret(now).filter(|_| secret.age == SecretAge::Previous).map(Into::into),
         revision: key.revision,
         originating_member: key.originating_member,
+        account_restrictions: account.restrictions.clone(),
     });
     check_rule(request, &principal, account.status)?;
     Ok(principal)
@@ -190,7 +192,7 @@ pub fn authorize_session(
     {
         return Err(Unauthenticated::UnknownRestriction.into());
     }
-    let principal = Principal::Session(SessionPrincipal {
+    let session = SessionPrincipal {
         account_id: session.account_id,
         user_id: session.user_id,
         session_id: session.id,
@@ -201,7 +203,14 @@ pub fn authorize_session(
         expires_at: session.expires_at,
         authenticated_at: session.authenticated_at(),
         factors: session.factors,
-    });
+        account_restrictions: account.restrictions.clone(),
+        reauthentication_minutes: account.reauthentication_minutes,
+    };
+    // The functions of this API check their routes themselves, because their response says what is missing.
+    if lacks_second_factor(&session) && !PROTECTED.contains(&request.route) {
+        return Err(Forbidden::NoSecondFactor.into());
+    }
+    let principal = Principal::Session(session);
     check_rule(request, &principal, account.status)?;
     Ok(principal)
 }
@@ -321,7 +330,7 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, route) {
         ("GET", "/v1/auth/me") => Rule::AnyCredential,
-        ("POST", "/v1/auth/logout" | "/v1/auth/password")
+        ("POST", "/v1/auth/logout" | "/v1/auth/password" | "/v1/auth/reauthenticate")
         | ("GET" | "DELETE", "/v1/auth/sessions")
         | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,

@@ -96,22 +96,34 @@ fn enables(before: &ApiKey, after: &ApiKey) -> bool {
 /// key that it [reaches](reaches_key) were within its own before the change.
 fn adds_access_within(principal: &Principal, before: &ApiKey, after: &ApiKey) -> bool {
     let is_extended = expires_later(after.expires_at, before.expires_at);
-    let is_wider = !after.scope.is_within(&before.scope) || !after.allowed_ips.is_within(&before.allowed_ips);
-    let added = if enables(before, after) || is_extended || is_wider {
-        Some(after.permissions)
-    } else {
-        after.permissions.without(before.permissions)
-    };
     let may_extend = match principal {
         Principal::Session(_) => true,
         Principal::ApiKey(caller) => !expires_later(after.expires_at, caller.expires_at),
     };
-    added.is_none_or(|permissions| {
+    added_permissions(before, after).is_none_or(|permissions| {
         may_grant(principal, permissions)
             && after.scope.is_within(principal.scope())
             && after.allowed_ips.is_within(principal.allowed_ips())
             && (may_extend || !is_extended)
     })
+}
+
+/// Returns the permissions that the change from `before` to `after` adds somewhere, or `None` if it adds no access.
+fn added_permissions(before: &ApiKey, after: &ApiKey) -> Option<Permissions> {
+    let is_extended = expires_later(after.expires_at, before.expires_at);
+    let is_wider = !after.scope.is_within(&before.scope) || !after.allowed_ips.is_within(&before.allowed_ips);
+    if enables(before, after) || is_extended || is_wider {
+        Some(after.permissions)
+    } else {
+        after.permissions.without(before.permissions)
+    }
+}
+
+/// Returns true if the change from `before` to `after` adds access to a key that has or gains `admin`.
+#[must_use]
+pub fn adds_access_to_admin_key(before: &ApiKey, after: &ApiKey) -> bool {
+    let is_admin = |key: &ApiKey| key.permissions.contains(Permission::Admin);
+    (is_admin(before) || is_admin(after)) && added_permissions(before, after).is_some()
 }
 
 /// Returns true if a key that expires at `one` is valid for longer than one that expires at `other`. `None` means never.
@@ -178,6 +190,7 @@ mod tests {
                 tests::{api_key, rotated},
             },
             member::tests::any_member,
+            restrictions::Restrictions,
         },
         primitives::{
             allowed_ips::tests::any_allowed_ips, permission::tests::any_permissions, scope::tests::any_scope,
@@ -205,6 +218,7 @@ mod tests {
                 deprecation: None,
                 revision: key.revision,
                 originating_member: None,
+                account_restrictions: Restrictions::NONE,
             })
         };
         for (generation, now, is_authorized) in [

@@ -81,6 +81,12 @@ pub enum Forbidden {
     /// with `admin`.
     #[error("exceeds the caller's access")]
     ExceedsCaller,
+    /// The account requires a second factor, the session has none, and the route belongs to another API.
+    #[error("no second factor")]
+    NoSecondFactor,
+    /// Reauthentication only: the password is wrong or disabled.
+    #[error("wrong password")]
+    WrongPassword,
     /// The authorizer has no rule for the route and method.
     #[error("no route")]
     NoRoute,

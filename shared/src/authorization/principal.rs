@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use crate::{
     authorization::denial::Forbidden,
-    model::{api_key::ValidPreviousSecret, audit_event::Actor, creator::Creator},
+    model::{
+        account_policy::ReauthenticationMinutes, api_key::ValidPreviousSecret, audit_event::Actor,
+        creator::Creator, restrictions::Restrictions,
+    },
     primitives::{
         allowed_ips::AllowedIps,
         email::EmailAddress,
@@ -52,6 +55,8 @@ pub struct KeyPrincipal {
     pub revision: u32,
     /// See [`ApiKey::originating_member`](crate::model::api_key::ApiKey::originating_member).
     pub originating_member: Option<UserId>,
+    /// The restrictions of the account at the decision. A write on behalf of the caller fails if they have changed since.
+    pub account_restrictions: Restrictions,
 }
 
 /// When a secret was replaced, and when it ends.
@@ -111,6 +116,10 @@ pub struct SessionPrincipal {
     /// See [`Session::authenticated_at`](crate::model::session::Session::authenticated_at).
     pub authenticated_at: Timestamp,
     pub factors: Factors,
+    /// The restrictions of the account at the decision. A write on behalf of the caller fails if they have changed since.
+    pub account_restrictions: Restrictions,
+    /// See [`AccountPolicy::reauthentication_minutes`](crate::model::account_policy::AccountPolicy::reauthentication_minutes).
+    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
 }
 
 impl Principal {
@@ -154,6 +163,15 @@ impl Principal {
         match self {
             Self::ApiKey(key) => key.deprecation,
             Self::Session(_) => None,
+        }
+    }
+
+    /// Returns the restrictions of the account at the decision.
+    #[must_use]
+    pub fn account_restrictions(&self) -> &Restrictions {
+        match self {
+            Self::ApiKey(key) => &key.account_restrictions,
+            Self::Session(session) => &session.account_restrictions,
         }
     }
 
@@ -234,12 +252,19 @@ impl From<&SessionPrincipal> for Actor {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::{option, prelude::*, sample::select};
+    use proptest::{
+        option,
+        prelude::*,
+        sample::{select, subsequence},
+    };
 
     use super::*;
-    use crate::primitives::{
-        allowed_ips::tests::any_allowed_ips, factor::tests::any_factors, permission::tests::any_permissions,
-        scope::tests::any_scope, timestamp::tests::timestamp,
+    use crate::{
+        model::restrictions::Restriction,
+        primitives::{
+            allowed_ips::tests::any_allowed_ips, factor::tests::any_factors,
+            permission::tests::any_permissions, scope::tests::any_scope, timestamp::tests::timestamp,
+        },
     };
 
     pub(crate) fn any_key_principal() -> impl Strategy<Value = KeyPrincipal> {
@@ -252,7 +277,7 @@ pub(crate) mod tests {
             option::of(0..2_000_000_000_i64),
             select(&[SecretAge::Current, SecretAge::Previous][..]),
             any::<[u32; 2]>(),
-            any::<bool>(),
+            (any::<bool>(), any_account_restrictions()),
             (option::of(0..2_000_000_000_i64), option::of(0..2_000_000_000_i64)),
         )
             .prop_map(
@@ -265,7 +290,7 @@ pub(crate) mod tests {
                     expires_at,
                     secret,
                     counts,
-                    has_origin,
+                    (has_origin, account_restrictions),
                     (replaced_at, ends_at),
                 )| {
                     let [generation, revision] = counts;
@@ -287,15 +312,29 @@ pub(crate) mod tests {
                         deprecation,
                         revision,
                         originating_member: has_origin.then(|| "user_0000000000000001".parse().unwrap()),
+                        account_restrictions,
                     }
                 },
             )
     }
 
+    fn any_account_restrictions() -> impl Strategy<Value = Restrictions> {
+        const OF_ACCOUNTS: [Restriction; 3] =
+            [Restriction::IdleKeys, Restriction::Reauthentication, Restriction::SecondFactor];
+        subsequence(&OF_ACCOUNTS[..], 0..=3).prop_map(|names| names.into_iter().collect())
+    }
+
     pub(crate) fn any_session_principal() -> impl Strategy<Value = SessionPrincipal> {
         let times = [0..2_000_000_000_i64, 0..2_000_000_000_i64];
-        (any_permissions(), times, any::<[u32; 2]>(), any_factors()).prop_map(
-            |(permissions, times, [session_epoch, account_epoch], factors)| SessionPrincipal {
+        let rules = (any_account_restrictions(), option::of(5..=720_i64));
+        (any_permissions(), times, any::<[u32; 2]>(), any_factors(), rules).prop_map(
+            |(
+                permissions,
+                times,
+                [session_epoch, account_epoch],
+                factors,
+                (account_restrictions, minutes),
+            )| SessionPrincipal {
                 account_id: "acct_0000000000000001".parse().unwrap(),
                 user_id: "user_0000000000000001".parse().unwrap(),
                 session_id: "sid_0000000000000001".parse().unwrap(),
@@ -306,6 +345,8 @@ pub(crate) mod tests {
                 expires_at: timestamp(times[0]),
                 authenticated_at: timestamp(times[1]),
                 factors,
+                account_restrictions,
+                reauthentication_minutes: minutes.map(|minutes| minutes.try_into().unwrap()),
             },
         )
     }

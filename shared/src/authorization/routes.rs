@@ -3,10 +3,11 @@
 
 /// The paths of the API that need a credential, as in the template. The [decision](crate::authorization::decision) has the rules
 /// of their methods.
-pub const PROTECTED: [&str; 18] = [
+pub const PROTECTED: [&str; 19] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
+    "/v1/auth/reauthenticate",
     "/v1/auth/sessions",
     "/v1/auth/sessions/{session_id}",
     "/v1/account",

@@ -9,7 +9,7 @@ use lambda_http::{
 };
 
 use crate::{
-    authorization::{context::MalformedContext, principal::Principal},
+    authorization::{context::MalformedContext, principal::Principal, step_up},
     error::Error,
     http::{
         Event, Request, Response, cors, deprecation_headers, openapi::Operation, rate_limit_headers,
@@ -50,7 +50,9 @@ where
     function(Arc::clone(&app), move |principal, request| {
         let authorized = principal.map_err(Error::unauthorized);
         let checked = authorized.and_then(|principal| {
-            request.check(request.operation(operations).ok_or_else(Error::not_found)?)?;
+            let operation = request.operation(operations).ok_or_else(Error::not_found)?;
+            step_up::check(&principal, request.method(), request.route(), app.clock.now())?;
+            request.check(operation)?;
             Ok(principal)
         });
         let handled = checked.map(|principal| handle(Arc::clone(&app), principal, request));

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{
-        account_policy::{AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange},
+        account_policy::{
+            AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange, ReauthenticationMinutes,
+        },
         restrictions::Restrictions,
     },
     primitives::{environment::Environment, id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
@@ -112,7 +114,7 @@ impl Account {
         let changed = Self {
             name: change.name.unwrap_or_else(|| self.name.clone()),
             policy,
-            restrictions: policy.enforced_restrictions().iter().copied().collect(),
+            restrictions: policy.enforced_restrictions().into_iter().collect(),
             ..self.clone()
         };
         let is_changed = changed != *self;
@@ -122,7 +124,8 @@ impl Account {
     /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
-        self.restrictions.has_other_than(self.policy.enforced_restrictions())
+        !self.restrictions.is_empty()
+            && self.restrictions.has_other_than(&self.policy.enforced_restrictions())
     }
 }
 
@@ -135,12 +138,16 @@ pub struct AccountSummary {
     /// See [`Account::session_epoch`].
     #[serde(default)]
     pub session_epoch: u32,
-    /// See [`AccountPolicy`]. These are two fields, because serde buffers an item with flattened fields, and each request waits for
+    /// See [`AccountPolicy`]. These are four fields, because serde buffers an item with flattened fields, and each request waits for
     /// this one.
     #[serde(default)]
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     #[serde(default)]
     pub idle_keys: Option<IdleKeyRule>,
+    #[serde(default)]
+    pub require_second_factor: bool,
+    #[serde(default)]
+    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
     /// The restrictions of all credentials of the account.
     #[serde(default)]
     pub restrictions: Restrictions,
@@ -150,13 +157,19 @@ impl AccountSummary {
     /// Returns the rules for the account's keys.
     #[must_use]
     pub fn policy(&self) -> AccountPolicy {
-        AccountPolicy { max_key_lifetime_days: self.max_key_lifetime_days, idle_keys: self.idle_keys }
+        AccountPolicy {
+            require_second_factor: self.require_second_factor,
+            reauthentication_minutes: self.reauthentication_minutes,
+            max_key_lifetime_days: self.max_key_lifetime_days,
+            idle_keys: self.idle_keys,
+        }
     }
 
     /// Returns true if the account has a restriction that this version does not know, or whose details are missing.
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
-        self.restrictions.has_other_than(self.policy().enforced_restrictions())
+        !self.restrictions.is_empty()
+            && self.restrictions.has_other_than(&self.policy().enforced_restrictions())
     }
 }
 

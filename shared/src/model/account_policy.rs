@@ -1,11 +1,14 @@
-//! The policy of an account: rules for its API keys that its admins set.
+//! The policy of an account: rules for its members and API keys that its admins set.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     model::restrictions::Restriction,
-    primitives::{days::Days, timestamp::Timestamp},
+    primitives::{
+        period::{Days, Minutes},
+        timestamp::Timestamp,
+    },
 };
 
 /// How many days ahead the expiry of a new or changed key may be.
@@ -15,12 +18,21 @@ pub type MaxKeyLifetimeDays = Days<1, 3_650>;
 /// run once a week.
 pub type IdleKeyDays = Days<7, 3_650>;
 
-/// The policy of an account. A field that is `None` is a rule that is off.
+/// How long ago the last authentication of a session that changes API keys may be.
+pub type ReauthenticationMinutes = Minutes<5, 720>;
+
+/// The policy of an account. A field that is false or `None` is a rule that is off.
 ///
 /// Each rule is an attribute of its own in the account's item, so an older version of the service that changes one of them keeps
 /// those that it does not know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPolicy {
+    /// Always set together with [`Restriction::SecondFactor`].
+    #[serde(default)]
+    pub require_second_factor: bool,
+    /// Always set together with [`Restriction::Reauthentication`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     /// Always set together with [`Restriction::IdleKeys`].
@@ -42,6 +54,8 @@ pub struct IdleKeyRule {
 /// The new values of the rules that change. A field that is `None` stays as it is. `Some(None)` turns a rule off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PolicyChange {
+    pub require_second_factor: Option<bool>,
+    pub reauthentication_minutes: Option<Option<ReauthenticationMinutes>>,
     pub max_key_lifetime_days: Option<Option<MaxKeyLifetimeDays>>,
     pub idle_key_days: Option<Option<IdleKeyDays>>,
 }
@@ -49,11 +63,12 @@ pub struct PolicyChange {
 /// The settings of an account's policy, as responses and audit events contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicySettings {
-    /// Whether members need a second factor. Not available yet: always false.
+    /// Whether members need a second factor. Then a session that has none can only add a passkey, change the password, authenticate
+    /// again, show who is calling and log out.
     pub require_second_factor: bool,
-    /// How old the last authentication of a session may be when it changes API keys, in minutes. Not available yet: always null.
-    #[schemars(extend("format" = "int32", "minimum" = 5, "maximum" = 720))]
-    pub reauthentication_minutes: Option<u16>,
+    /// How long ago the last authentication of a session may be when it creates, updates or rotates an API key, in minutes, or null for
+    /// no limit. For a key that has or gains `admin`, the limit is always 15 minutes.
+    pub reauthentication_minutes: Option<ReauthenticationMinutes>,
     /// How many days ahead the expiry of a new or changed API key may be, or null for no limit.
     pub max_key_lifetime_days: Option<MaxKeyLifetimeDays>,
     /// After how many days without use an API key is idle, or null for never.
@@ -70,8 +85,13 @@ impl AccountPolicy {
 
     /// Returns the restrictions that the policy describes.
     #[must_use]
-    pub fn enforced_restrictions(&self) -> &'static [Restriction] {
-        if self.idle_keys.is_some() { &[Restriction::IdleKeys] } else { &[] }
+    pub fn enforced_restrictions(&self) -> Vec<Restriction> {
+        let rules = [
+            (self.idle_keys.is_some(), Restriction::IdleKeys),
+            (self.require_second_factor, Restriction::SecondFactor),
+            (self.reauthentication_minutes.is_some(), Restriction::Reauthentication),
+        ];
+        rules.into_iter().filter(|(is_on, _)| *is_on).map(|(_, restriction)| restriction).collect()
     }
 
     /// Returns the policy after a change at `now`.
@@ -86,8 +106,14 @@ impl AccountPolicy {
                 Some(IdleKeyRule { days, since: now, idle_cutoff })
             }
         };
-        let max_key_lifetime_days = change.max_key_lifetime_days.unwrap_or(self.max_key_lifetime_days);
-        Self { max_key_lifetime_days, idle_keys }
+        Self {
+            require_second_factor: change.require_second_factor.unwrap_or(self.require_second_factor),
+            reauthentication_minutes: change
+                .reauthentication_minutes
+                .unwrap_or(self.reauthentication_minutes),
+            max_key_lifetime_days: change.max_key_lifetime_days.unwrap_or(self.max_key_lifetime_days),
+            idle_keys,
+        }
     }
 }
 
@@ -109,8 +135,8 @@ impl IdleKeyRule {
 impl From<AccountPolicy> for PolicySettings {
     fn from(policy: AccountPolicy) -> Self {
         Self {
-            require_second_factor: false,
-            reauthentication_minutes: None,
+            require_second_factor: policy.require_second_factor,
+            reauthentication_minutes: policy.reauthentication_minutes,
             max_key_lifetime_days: policy.max_key_lifetime_days,
             idle_key_days: policy.idle_keys.map(|rule| rule.days),
         }
@@ -122,7 +148,7 @@ pub(crate) mod tests {
     use proptest::{collection::vec, option, prelude::*};
 
     use super::*;
-    use crate::primitives::{days::tests::days, timestamp::tests::timestamp};
+    use crate::primitives::{period::tests::days, timestamp::tests::timestamp};
 
     const DAY: i64 = 86_400;
 

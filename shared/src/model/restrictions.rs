@@ -25,6 +25,10 @@ pub enum Restriction {
     Disabled,
     /// The API keys of an account become idle when they are not used.
     IdleKeys,
+    /// The sessions of an account that change API keys must have authenticated recently.
+    Reauthentication,
+    /// The sessions of an account need a second factor.
+    SecondFactor,
 }
 
 impl Restriction {
@@ -33,6 +37,8 @@ impl Restriction {
             Self::AllowedIps => "allowed_ips",
             Self::Disabled => "disabled",
             Self::IdleKeys => "idle_keys",
+            Self::Reauthentication => "reauthentication",
+            Self::SecondFactor => "second_factor",
         }
     }
 }
@@ -47,6 +53,21 @@ impl Restrictions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Returns the names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Returns the restrictions with these names. They may be unknown.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
+    }
+
+    #[must_use]
+    pub fn contains(&self, restriction: Restriction) -> bool {
+        self.0.contains(restriction.name())
     }
 
     /// Returns true if there is a restriction that is not one of `enforced`. The credential must then be rejected. `enforced`
@@ -70,10 +91,16 @@ pub(crate) mod tests {
 
     use super::*;
 
-    const ALL: [Restriction; 3] = [Restriction::AllowedIps, Restriction::Disabled, Restriction::IdleKeys];
+    const ALL: [Restriction; 5] = [
+        Restriction::AllowedIps,
+        Restriction::Disabled,
+        Restriction::IdleKeys,
+        Restriction::Reauthentication,
+        Restriction::SecondFactor,
+    ];
 
     pub(crate) fn restrictions(names: &[&str]) -> Restrictions {
-        Restrictions(names.iter().map(|&name| name.to_owned()).collect())
+        Restrictions::from_names(names.iter().copied())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
         account_policy::AccountPolicy,
         audit_event::{Action, Actor, AuditContext},
         member::Member,
+        restrictions::Restrictions,
     },
     primitives::{environment::Environment, id::AccountId, quota::Quotas},
     store::{
@@ -21,7 +22,7 @@ use crate::{
         error::StoreError,
         key_counts::reset_count,
         members::new_member_writes,
-        preconditions::{credential_still_authorized, if_account_active, with_revision},
+        preconditions::{credential_still_authorized, if_account_active, with_restrictions, with_revision},
     },
 };
 
@@ -71,30 +72,27 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        const SET: &str = "SET #name = :name, #max_key_lifetime_days = :max_key_lifetime_days, \
-                           #revision = :new_revision, #idle_keys = :idle_keys, #restrictions = :restrictions";
-        // An empty set cannot be stored. The condition ensures that the removed set contains nothing else.
-        const REMOVE: &str = "SET #name = :name, #max_key_lifetime_days = :max_key_lifetime_days, \
-                              #revision = :new_revision REMOVE #idle_keys, #restrictions";
-        let Account { name, policy: AccountPolicy { max_key_lifetime_days, idle_keys }, .. } = after;
-        let update = match idle_keys {
-            Some(rule) => Write::update(Key::account(before.id), SET)
-                .value(":idle_keys", rule)?
-                .value(":restrictions", &after.restrictions)?,
-            None => Write::update(Key::account(before.id), REMOVE),
-        };
-        let update = update
-            .condition("#status = :active", || StoreError::Conflict)
-            .name("#name", "name")
-            .name("#max_key_lifetime_days", "max_key_lifetime_days")
-            .value(":name", name)?
-            .value(":max_key_lifetime_days", max_key_lifetime_days)?
-            .value(":new_revision", after.revision)?;
+        let update = change_write(before, after)?.condition("#status = :active", || StoreError::Conflict);
         let update = with_revision(if_account_active(update, caller)?, before.revision)?;
-        let changed = Action::AccountChanged { name: name.clone(), policy: after.policy.into() };
-        let mut writes = vec![update, event_write(before.id, caller.into(), changed, audit_context)?];
+        let mut writes = vec![update, change_event(after, caller.into(), audit_context)?];
         writes.extend(credential_still_authorized(caller, audit_context.at)?);
         self.table.transact(writes).await
+    }
+
+    /// Replaces the policy of the account `before` by that of `after` on behalf of the operator.
+    ///
+    /// # Errors
+    /// If the name, the limits or the policy of the stored account have changed since `before` was read, the account does not exist,
+    /// or the write fails.
+    pub async fn set_account_policy(
+        &self,
+        before: &Account,
+        after: &Account,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let update = change_write(before, after)?.condition("attribute_exists(pk)", || StoreError::Conflict);
+        let update = with_revision(with_restrictions(update, &before.restrictions)?, before.revision)?;
+        self.table.transact(vec![update, change_event(after, Actor::Operator, audit_context)?]).await
     }
 
     /// Suspends or restores an account. A suspension ends all of its sessions for good. An account that is already suspended stays
@@ -164,6 +162,42 @@ impl Store {
         }
         self.table.transact(writes).await
     }
+}
+
+/// Returns the update of the name and the policy of the account `before` to those of `after`, without its condition.
+fn change_write(before: &Account, after: &Account) -> Result<Write, StoreError> {
+    const SET: &str = "SET #name = :name, #revision = :new_revision, \
+                       #require_second_factor = :require_second_factor, \
+                       #reauthentication_minutes = :reauthentication_minutes, \
+                       #max_key_lifetime_days = :max_key_lifetime_days, #idle_keys = :idle_keys";
+    let Account { name, policy, revision, restrictions, .. } = after;
+    let AccountPolicy { require_second_factor, reauthentication_minutes, max_key_lifetime_days, idle_keys } =
+        policy;
+    let update = Write::update(Key::account(before.id), SET);
+    // An empty set cannot be stored.
+    let update = if restrictions.is_empty() {
+        update.and_remove("#restrictions")
+    } else {
+        update.and_set("#restrictions = :restrictions").value(":restrictions", restrictions)?
+    };
+    update
+        .name("#name", "name")
+        .name("#restrictions", Restrictions::ATTRIBUTE)
+        .name("#require_second_factor", "require_second_factor")
+        .name("#reauthentication_minutes", "reauthentication_minutes")
+        .name("#max_key_lifetime_days", "max_key_lifetime_days")
+        .name("#idle_keys", "idle_keys")
+        .value(":name", name)?
+        .value(":require_second_factor", require_second_factor)?
+        .value(":reauthentication_minutes", reauthentication_minutes)?
+        .value(":max_key_lifetime_days", max_key_lifetime_days)?
+        .value(":idle_keys", idle_keys)?
+        .value(":new_revision", revision)
+}
+
+fn change_event(after: &Account, actor: Actor, audit_context: &AuditContext) -> Result<Write, StoreError> {
+    let changed = Action::AccountChanged { name: after.name.clone(), policy: after.policy.into() };
+    event_write(after.id, actor, changed, audit_context)
 }
 
 /// Adds the increment of the account's session epoch to an update of the account that ends with a `SET` clause. This ends all

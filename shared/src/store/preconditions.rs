@@ -1,14 +1,14 @@
 //! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
 //! authorizer decided, the key was changed or revoked or has expired, the session has ended, the member's permissions have changed, or
-//! the account was suspended. It also fails if the session or the member has a restriction, or the account has one that this version
-//! of the service does not know, because it may have been stored after the authorizer decided.
+//! the account was suspended. It also fails if the session or the member has a restriction, or the restrictions of the account have
+//! changed.
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},
     model::{
         account::{Account, AccountStatus},
         member::{Member, MemberStatus},
-        restrictions::{Restriction, Restrictions},
+        restrictions::Restrictions,
     },
     primitives::timestamp::Timestamp,
     store::{
@@ -17,9 +17,6 @@ use crate::{
         error::StoreError,
     },
 };
-
-/// The attribute that contains an account's [rule for idle keys](crate::model::account_policy::AccountPolicy::idle_keys).
-pub(super) const IDLE_KEYS: &str = "idle_keys";
 
 /// Returns the checks that the credential of `caller` is still authorized and the account is still active.
 pub(super) fn still_authorized(caller: &Principal, now: Timestamp) -> Result<Vec<Write>, StoreError> {
@@ -37,24 +34,21 @@ pub(super) fn account_still_active(caller: &Principal) -> Result<Write, StoreErr
     if_account_active(check.condition("#status = :active", || StoreError::Conflict), caller)
 }
 
-/// Completes the condition `#status = :active` of a write of the caller's account: also, the account must have no restriction that this
-/// version of the service does not know, and must still be in the epoch of the caller's session.
-///
-/// A caller that the authorizer authorized does not become idle during the request: a change of the rule for idle keys counts as an
-/// activity of each key. So the condition does not depend on the rule itself.
+/// Completes the condition `#status = :active` of a write of the caller's account: also, the account must have the same restrictions as
+/// when the authorizer decided, and must still be in the epoch of the caller's session.
 pub(super) fn if_account_active(write: Write, caller: &Principal) -> Result<Write, StoreError> {
-    let known: Restrictions = [Restriction::IdleKeys].into_iter().collect();
-    let write = write
-        .and(
-            "(attribute_not_exists(#restrictions) \
-              OR (#restrictions = :known_restrictions AND attribute_exists(#idle_keys)))",
-        )
-        .name("#status", "status")
-        .name("#restrictions", Restrictions::ATTRIBUTE)
-        .name("#idle_keys", IDLE_KEYS)
-        .value(":known_restrictions", known)?
-        .value(":active", AccountStatus::Active)?;
-    with_account_epoch(write, caller)
+    let write = write.name("#status", "status").value(":active", AccountStatus::Active)?;
+    with_account_epoch(with_restrictions(write, caller.account_restrictions())?, caller)
+}
+
+/// Adds the condition that the restrictions of an item are exactly `expected` to a write of that item.
+pub(super) fn with_restrictions(write: Write, expected: &Restrictions) -> Result<Write, StoreError> {
+    let write = write.name("#restrictions", Restrictions::ATTRIBUTE);
+    if expected.is_empty() {
+        Ok(write.and("attribute_not_exists(#restrictions)"))
+    } else {
+        write.and("#restrictions = :expected_restrictions").value(":expected_restrictions", expected)
+    }
 }
 
 /// Adds the condition that the account is still in the epoch of the caller's session to a write of the account.

@@ -27,7 +27,7 @@ use crate::{
         },
         error::StoreError,
         keys::{self, member_partition},
-        login_attempts::{AttemptReservation, login_writes},
+        login_attempts::{AttemptReservation, correct_password_writes, login_writes},
         member_credentials::{Credentials, created_sessions},
     },
 };
@@ -146,6 +146,34 @@ impl Store {
         filter: impl Fn(&Session) -> bool,
     ) -> Result<Page<Session>, StoreError> {
         self.table.list(member_partition(account, user), keys::SESSIONS, paging, filter).await
+    }
+
+    /// Records that the member of the session `caller` has authenticated at `now`, and marks the attempt as successful.
+    ///
+    /// # Errors
+    /// If the session has ended in the meantime, or the write fails.
+    pub async fn record_authentication(
+        &self,
+        caller: &SessionPrincipal,
+        reservation: &AttemptReservation,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let SessionPrincipal { account_id, user_id, session_id, session_epoch, .. } = *caller;
+        let key = Key::session(account_id, user_id, session_id);
+        let update = Write::update(key, "SET #authenticated_at = :now")
+            .condition(
+                "#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)",
+                || StoreError::Conflict,
+            )
+            .name("#authenticated_at", "authenticated_at")
+            .name("#epoch", "epoch")
+            .name("#expires_at", "expires_at")
+            .name("#restrictions", Restrictions::ATTRIBUTE)
+            .value(":epoch", session_epoch)?
+            .value(":now", now)?;
+        let mut writes = correct_password_writes(reservation, account_id, user_id)?;
+        writes.push(update);
+        self.succeed(reservation, writes).await
     }
 
     /// Ends the session `id` of the caller's member.

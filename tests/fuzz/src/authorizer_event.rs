@@ -172,10 +172,11 @@ impl Credential {
 }
 
 /// The routes that a session with all permissions may use, except those of projects.
-const SESSION_ROUTES: [(&str, &str); 19] = [
+const SESSION_ROUTES: [(&str, &str); 20] = [
     ("GET", "/v1/auth/me"),
     ("POST", "/v1/auth/logout"),
     ("POST", "/v1/auth/password"),
+    ("POST", "/v1/auth/reauthenticate"),
     ("GET", "/v1/auth/sessions"),
     ("DELETE", "/v1/auth/sessions"),
     ("DELETE", "/v1/auth/sessions/{session_id}"),

@@ -35,7 +35,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
@@ -45,6 +45,7 @@ pub const TARGETS: [Target; 23] = [
     check("new-password", new_password::check),
     request_body("login", "login", "post", "/v1/auth/login"),
     request_body("password", "password", "post", "/v1/auth/password"),
+    request_body("reauthenticate", "reauthenticate", "post", "/v1/auth/reauthenticate"),
     request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
     request_body("api-keys-change", "api-keys-change", "patch", "/v1/api-keys/{key_id}"),
     request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),

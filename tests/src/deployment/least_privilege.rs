@@ -53,7 +53,8 @@ async fn granted_actions_are_exactly_the_used_actions() {
             "login",
             "members",
             "operator",
-            "password"
+            "password",
+            "reauthenticate"
         ]
     );
     // The tests of mails send one with each of these functions.
@@ -94,6 +95,7 @@ fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
                 "members",
                 "operator",
                 "password",
+                "reauthenticate",
             ][..],
         ),
         (
@@ -185,6 +187,11 @@ async fn use_every_action(service: &OwnService) {
     service.get("/v1/audit-events", admin).await.expect(200);
     service.get("/v1/account", admin).await.expect(200);
     service.patch("/v1/account", admin, json!({"policy": {"idle_key_days": 7}})).await.expect(200);
+    service
+        .post("/v1/auth/reauthenticate", admin, json!({"password": "a wrong password"}))
+        .await
+        .assert_forbidden();
+    service.post("/v1/auth/reauthenticate", admin, json!({"password": PASSWORD})).await.expect(204);
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", admin, body).await.expect(204);
     service.delete(&key_path(&record), admin).await.expect(204);

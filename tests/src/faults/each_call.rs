@@ -772,7 +772,7 @@ async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
     // Time passes in each case. Without this change, the sessions would expire.
     for ([_, sort_key], item) in &mut initial.items {
         if sort_key.starts_with("SESSION#") {
-            for name in ["expires_at", "last_used_at"] {
+            for name in ["authenticated_at", "expires_at", "last_used_at"] {
                 item.insert(name.to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
             }
         }
@@ -864,11 +864,11 @@ async fn secrets_manager_fault_at_start_prevents_the_start() {
 async fn secrets_manager_fault_without_a_cached_pepper_returns_503_not_401() {
     let dynamodb = DynamoDb::start().await;
     let service = start(&dynamodb).await;
-    let account = service.account().await;
     let faults = common_faults("ThrottlingException", "InternalServiceError", 100);
     for fault in faults.into_iter().filter(|fault| !matches!(fault, Fault::Delay(_))) {
         println!("{fault:?}");
         service.time.pass(300);
+        let account = service.account().await;
         // The authorizer refreshes its peppers now. The other functions do so after the rotation.
         service.me(&account.session).await.expect(200);
         pepper_rotation::rotate_pepper_to(

@@ -130,9 +130,10 @@ const INVALID_POLICIES: &[&str] = &[
     "1",
     "[]",
     "{}",
-    r#"{"require_second_factor": true}"#,
+    r#"{"require_second_factor": 1}"#,
     r#"{"require_second_factor": null}"#,
-    r#"{"reauthentication_minutes": 5}"#,
+    r#"{"reauthentication_minutes": 4}"#,
+    r#"{"reauthentication_minutes": 721}"#,
     r#"{"max_key_lifetime_days": 0}"#,
     r#"{"max_key_lifetime_days": 3651}"#,
     r#"{"max_key_lifetime_days": 1.5}"#,
@@ -212,13 +213,20 @@ const INVALID_KEY_IDS: &[&str] = &[
 const INVALID_MEMBER_IDS: &[&str] =
     &["1", "[]", "{}", r#""""#, r#""user_""#, r#""key_0000000000000000""#, r#""USER_0000000000000000""#];
 
-const ROUTES: [Route; 13] = [
+const ROUTES: [Route; 14] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
         valid_body: || json!({"email": "{email}", "password": PASSWORD}),
         status: 200,
         invalid_values: &[("email", INVALID_TEXTS), ("password", INVALID_TEXTS)],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/auth/reauthenticate",
+        valid_body: || json!({"password": PASSWORD}),
+        status: 204,
+        invalid_values: &[("password", INVALID_TEXTS)],
     },
     Route {
         method: "POST",

@@ -568,7 +568,7 @@ async fn only_the_first_login_of_a_member_from_a_source_in_an_hour_is_recorded()
     service.time.pass(3_590);
     service.login(&account.email).await;
     let other = service.login(&account.email).await;
-    let (_, member) = service.member(&account.session, &["read"]).await;
+    let (_, member) = service.member(&other, &["read"]).await;
     log_in_from("192.0.2.1").await;
     log_in_from("192.0.2.1").await;
     let change = json!({"current_password": PASSWORD, "new_password": PASSWORD.to_uppercase()});

@@ -127,8 +127,13 @@ pub fn assert_described(method: &str, path: &str, response: &Response) {
         return;
     }
     let content = content.get("application/json").expect("JSON");
-    if let Some(code) = content.pointer("/example/error/code") {
-        assert_eq!(&response.body["error"]["code"], code, "{method} {path} returned {}", response.status);
+    let code = &response.body["error"]["code"];
+    if let Some(documented) = content.pointer("/example/error/code") {
+        assert_eq!(code, documented, "{method} {path} returned {}", response.status);
+    }
+    if let Some(examples) = content["examples"].as_object() {
+        let mut documented = examples.values().map(|example| &example["value"]["error"]["code"]);
+        assert!(documented.any(|documented| documented == code), "{method} {path} returned {code}");
     }
     let validator = validator(format!("{pointer}/content/application~1json/schema"));
     let errors: Vec<_> = validator.iter_errors(&response.body).map(|error| error.to_string()).collect();
@@ -198,10 +203,16 @@ fn every_example_matches_its_schema() {
                 let Some((pointer, described)) = resolve(&pointer) else { continue };
                 let Some(content) = described.pointer("/content/application~1json") else { continue };
                 let validator = validator(format!("{pointer}/content/application~1json/schema"));
-                let errors: Vec<_> =
-                    validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
-                assert!(errors.is_empty(), "{method} {path}: {errors:?}");
-                count += 1;
+                let several =
+                    content["examples"].as_object().into_iter().flat_map(|examples| examples.values());
+                let examples =
+                    content.get("example").into_iter().chain(several.map(|example| &example["value"]));
+                for example in examples {
+                    let errors: Vec<_> =
+                        validator.iter_errors(example).map(|error| error.to_string()).collect();
+                    assert!(errors.is_empty(), "{method} {path}: {errors:?}");
+                    count += 1;
+                }
             }
         }
     }

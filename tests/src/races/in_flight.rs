@@ -628,6 +628,10 @@ async fn session_expired_during_the_request_returns_409() {
         }
     }
     service.time.pass(1_700);
+    for session in &sessions {
+        let body = json!({"password": PASSWORD});
+        service.post("/v1/auth/reauthenticate", session, body).await.expect(204);
+    }
     for (session, (method, path, body)) in sessions.iter().zip(granting_requests(&record)) {
         let held = dynamodb.hold("UpdateItem");
         let request = service.request(method, &path).with(session).json(&body).send();

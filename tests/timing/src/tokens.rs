@@ -216,6 +216,8 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
             quotas: None,
             max_key_lifetime_days: None,
             idle_keys: None,
+            require_second_factor: false,
+            reauthentication_minutes: None,
             restrictions: Restrictions::NONE,
         },
     }
@@ -248,6 +250,8 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
             quotas: None,
             max_key_lifetime_days: None,
             idle_keys: None,
+            require_second_factor: false,
+            reauthentication_minutes: None,
             restrictions: Restrictions::NONE,
         },
     }

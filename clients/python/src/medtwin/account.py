@@ -43,9 +43,9 @@ class AccountPolicy:
     """The rules for the members and the API keys of an account."""
 
     require_second_factor: bool
-    """Whether members need a second factor. Not available yet: always False."""
+    """Whether members need a second factor."""
     reauthentication_minutes: int | None
-    """How old the last login of a session may be when it changes API keys. Not available yet: always None."""
+    """How long ago the last authentication of a session may be when it changes API keys, or None for no limit."""
     max_key_lifetime_days: int | None
     """How many days ahead the expiry of a new or changed key may be, or None for no limit."""
     idle_key_days: int | None
@@ -83,11 +83,20 @@ def get() -> ApiRequest[Account]:
 
 def change(
     name: str | NotGiven = NOT_GIVEN,
+    require_second_factor: bool | NotGiven = NOT_GIVEN,
+    reauthentication_minutes: int | NotGiven | None = NOT_GIVEN,
     max_key_lifetime_days: int | NotGiven | None = NOT_GIVEN,
     idle_key_days: int | NotGiven | None = NOT_GIVEN,
 ) -> ApiRequest[Account]:
     """Return the request that changes the given fields. Raises `ValueError` if there are none."""
-    policy = request.without_not_given({"max_key_lifetime_days": max_key_lifetime_days, "idle_key_days": idle_key_days})
+    policy = request.without_not_given(
+        {
+            "require_second_factor": require_second_factor,
+            "reauthentication_minutes": reauthentication_minutes,
+            "max_key_lifetime_days": max_key_lifetime_days,
+            "idle_key_days": idle_key_days,
+        }
+    )
     changes = request.without_not_given({"name": name, "policy": policy or NOT_GIVEN})
     if not changes:
         raise ValueError("pass at least one change")

@@ -44,18 +44,32 @@ class Api(Resource[Transport]):
         self,
         *,
         name: str | NotGiven = NOT_GIVEN,
+        require_second_factor: bool | NotGiven = NOT_GIVEN,
+        reauthentication_minutes: int | NotGiven | None = NOT_GIVEN,
         max_key_lifetime_days: int | NotGiven | None = NOT_GIVEN,
         idle_key_days: int | NotGiven | None = NOT_GIVEN,
     ) -> ApiRequest[Account]:
         """Change the name or the policy of the account. Requires a session with `admin`.
 
-        An argument that is left out changes nothing. None turns a limit off. `max_key_lifetime_days` is 1 to 3650: how
+        An argument that is left out changes nothing. None turns a limit off. `require_second_factor`: whether a
+        session needs a second factor. `reauthentication_minutes` is 5 to 720: how long ago the last authentication of
+        a session that changes keys may be. `max_key_lifetime_days` is 1 to 3650: how
         many days ahead the expiry of a new or changed key may be. `idle_key_days` is 7 to 3650: after how many days
         without use a key is rejected, until an admin changes it with `disabled=False` in a session.
 
         Raises `ValueError` if no change is given, and `Conflict` if somebody else changed the account first.
         """
-        return account.change(name, max_key_lifetime_days, idle_key_days)
+        return account.change(
+            name, require_second_factor, reauthentication_minutes, max_key_lifetime_days, idle_key_days
+        )
+
+    @endpoint
+    def reauthenticate(self, password: str | Secret) -> ApiRequest[None]:
+        """Authenticate the logged-in member again, after a `ReauthenticationRequired`. Requires a session.
+
+        Raises `Forbidden` if the password is wrong.
+        """
+        return sessions.reauthenticate(Secret.of(password))
 
     @endpoint
     def change_password(self, current: str | Secret, new: str | Secret) -> ApiRequest[None]:

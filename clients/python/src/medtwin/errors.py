@@ -110,6 +110,18 @@ class Forbidden(ApiError):
     status_and_code = (403, "FORBIDDEN")
 
 
+class ReauthenticationRequired(Forbidden):
+    """The last authentication of the session is too long ago: call `reauthenticate`, and send the request again."""
+
+    status_and_code = (403, "REAUTHENTICATION_REQUIRED")
+
+
+class SecondFactorRequired(Forbidden):
+    """The account requires a second factor, and the session has none: add a passkey in the dashboard."""
+
+    status_and_code = (403, "SECOND_FACTOR_REQUIRED")
+
+
 class NotFound(ApiError):
     """The account has no such entity, or the credential cannot access it."""
 
@@ -199,12 +211,16 @@ class RotationIncomplete(MedtwinError):
 
 def error_class(status: int, code: str) -> type[ApiError]:
     """Return the class for an error code, otherwise the class for its status, otherwise `ApiError`."""
-    by_code, by_status = None, None
-    for subclass in ApiError.__subclasses__():
-        if subclass.status_and_code is not None:
-            by_code = subclass if subclass.status_and_code[1] == code else by_code
-            by_status = subclass if subclass.status_and_code[0] == status else by_status
+    classes = [cls for cls in _subclasses(ApiError) if cls.status_and_code is not None]
+    by_code = next((cls for cls in classes if cls.status_and_code == (status, code)), None)
+    # The classes of more specific codes are subclasses, which come later.
+    by_status = next((cls for cls in classes if cls.status_and_code and cls.status_and_code[0] == status), None)
     return by_code or by_status or ApiError
+
+
+def _subclasses(cls: type[ApiError]) -> list[type[ApiError]]:
+    """Return all subclasses, each one before its own subclasses."""
+    return [each for subclass in cls.__subclasses__() for each in (subclass, *_subclasses(subclass))]
 
 
 def _request_suffix(request_id: str | None) -> str:

@@ -72,6 +72,17 @@ def log_out() -> ApiRequest[None]:
     return ApiRequest(method="POST", path="/v1/auth/logout", decoder=request.ignore_body, already_done_status=401)
 
 
+def reauthenticate(password: Secret) -> ApiRequest[None]:
+    """Return a request that records that the member of the session has authenticated again."""
+    return ApiRequest(
+        method="POST",
+        path="/v1/auth/reauthenticate",
+        decoder=request.ignore_body,
+        body={"password": password},
+        retry=RetryWhen.NEVER,
+    )
+
+
 def change_password(current: Secret, new: Secret) -> ApiRequest[None]:
     """Return a request that changes the caller's password and ends the caller's other sessions."""
     return ApiRequest(

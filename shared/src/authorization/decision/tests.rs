@@ -20,7 +20,7 @@ use crate::{
             AllowedIps,
             tests::{any_address, any_allowed_ips},
         },
-        factor::Factors,
+        factor::{Factor, Factors},
         permission::{Permissions, tests::any_permissions},
         random::Random,
         scope::tests::any_scope,
@@ -35,6 +35,8 @@ const ACTIVE: AccountSummary = AccountSummary {
     session_epoch: 2,
     max_key_lifetime_days: None,
     idle_keys: None,
+    require_second_factor: false,
+    reauthentication_minutes: None,
     restrictions: Restrictions::NONE,
 };
 
@@ -196,6 +198,15 @@ fn decide_on_changed_session(
     member: Option<Member>,
     change: impl FnOnce(&mut LoadedSession),
 ) -> Result<Principal, Denied> {
+    decide_on_request_of_changed_session(&request("GET", "/v1/auth/me"), expires_at, member, change)
+}
+
+fn decide_on_request_of_changed_session(
+    request: &AuthorizationRequest<'_>,
+    expires_at: i64,
+    member: Option<Member>,
+    change: impl FnOnce(&mut LoadedSession),
+) -> Result<Principal, Denied> {
     let random = Random::new(StdRng::seed_from_u64(1));
     let (account_id, user_id, id) = (
         "acct_0000000000000001".parse().unwrap(),
@@ -225,7 +236,7 @@ fn decide_on_changed_session(
     };
     let mut loaded = LoadedSession { session, member, account: ACTIVE };
     change(&mut loaded);
-    authorize_session(&request("GET", "/v1/auth/me"), &token, &loaded, &peppers("1"), timestamp(NOW))
+    authorize_session(request, &token, &loaded, &peppers("1"), timestamp(NOW))
 }
 
 fn active_member() -> Member {
@@ -315,6 +326,26 @@ fn session_of_an_account_with_a_rule_for_idle_keys_is_authorized() {
 }
 
 #[test]
+fn session_without_the_required_second_factor_reaches_only_routes_of_this_api() {
+    let decide = |route, factor: Option<Factor>| {
+        let change = |loaded: &mut LoadedSession| {
+            loaded.account.require_second_factor = true;
+            loaded.account.restrictions = restrictions(&["second_factor"]);
+            loaded.session.factors = factor.into_iter().fold(Factors::PASSWORD, Factors::with);
+        };
+        decide_on_request_of_changed_session(&request("GET", route), NOW + 1, Some(active_member()), change)
+    };
+    let other_api = "/v1/projects/{project_id}/samples";
+    assert_eq!(decide(other_api, None), Err(Forbidden::NoSecondFactor.into()));
+    for factor in [Factor::Passkey, Factor::RecoveryCode] {
+        assert!(decide(other_api, Some(factor)).is_ok(), "{factor:?}");
+    }
+    for route in ["/v1/auth/me", "/v1/projects", "/v1/projects/{project_id}"] {
+        assert!(decide(route, None).is_ok(), "{route}");
+    }
+}
+
+#[test]
 fn unknown_restriction_is_reported_only_with_the_right_secret() {
     let decision = decide_on_restricted_key(&token(2), &token(1), restrictions(&["new"]), Restrictions::NONE);
     assert_eq!(decision, Err(Unauthenticated::WrongSecret.into()));
@@ -335,6 +366,7 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
         deprecation: None,
         revision: 0,
         originating_member: None,
+        account_restrictions: Restrictions::NONE,
     })
 }
 

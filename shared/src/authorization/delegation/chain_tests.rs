@@ -17,6 +17,7 @@ use crate::{
         account_policy::{AccountPolicy, tests::idle_after},
         api_key::{ApiKey, KeyAccess, tests::api_key},
         key_change::{ChangeContext, KeyChange},
+        restrictions::Restrictions,
     },
     primitives::{
         allowed_ips::{
@@ -157,6 +158,8 @@ impl Account {
                 expires_at: timestamp(9),
                 authenticated_at: timestamp(0),
                 factors: Factors::PASSWORD,
+                account_restrictions: Restrictions::NONE,
+                reauthentication_minutes: None,
             })
         });
         let usable = self.keys.iter().filter(|key| self.is_usable(key));
@@ -175,6 +178,7 @@ impl Account {
                 deprecation: None,
                 revision: key.revision,
                 originating_member: key.originating_member,
+                account_restrictions: Restrictions::NONE,
             })
         });
         let callers: Vec<_> = members.chain(keys).collect();

@@ -100,6 +100,17 @@ impl Write {
         Self { change, ..self }
     }
 
+    /// Adds a `REMOVE` clause to an update expression that has none.
+    pub fn and_remove(self, attributes: &'static str) -> Self {
+        let change = match self.change {
+            Change::Update(key, expression) => {
+                Change::Update(key, format!("{expression} REMOVE {attributes}").into())
+            }
+            other => other,
+        };
+        Self { change, ..self }
+    }
+
     pub fn delete(key: Key) -> Self {
         Self::new(Change::Delete(key.into_attributes()))
     }
