@@ -25,6 +25,7 @@ mod rotate_key;
 mod safety;
 mod sessions;
 mod stage;
+mod step_up;
 
 use std::{collections::BTreeSet, thread, time::Duration};
 

@@ -34,11 +34,11 @@ export function showAccount(main, me) {
   function show(account) {
     content.replaceChildren(
       section("Details", properties(details(account))),
-      me.permissions.includes("admin") ? section("Name and policy", accountForm(account, show)) : section("Policy", properties(policy(account))),
+      me.permissions.includes("admin") ? section("Name and policy", accountForm(account, me, show)) : section("Policy", properties(policy(account))),
     );
   }
 
-  main.append(heading("Account", "The account’s name, its limits, and its rules for API keys."), content);
+  main.append(heading("Account", "The account’s name, its limits, and its rules for members and API keys."), content);
   load();
 }
 
@@ -62,8 +62,10 @@ function details({ id, name, status, created_at, limits }) {
  * @param {Account} account
  * @returns {[string, string][]}
  */
-function policy({ policy: { max_key_lifetime_days, idle_key_days } }) {
+function policy({ policy: { max_key_lifetime_days, idle_key_days, reauthentication_minutes, require_second_factor } }) {
   return [
+    ["Second factor", require_second_factor ? "Required" : "Not required"],
+    ["Changes of API keys need a new authentication", reauthentication_minutes === null ? "Never" : `After ${reauthentication_minutes} minutes`],
     ["Longest lifetime of an API key", max_key_lifetime_days === null ? "No limit" : formatDays(max_key_lifetime_days)],
     ["Unused API keys become idle", idle_key_days === null ? "Never" : `After ${formatDays(idle_key_days)}`],
   ];

@@ -1,5 +1,6 @@
 // Client for the API.
 
+import { canRepeat, newAttempt } from "./rejected-requests.js";
 import * as session from "./session.js";
 
 /** Base URL of the API, such as `https://auth.example.com/v1`. It is relative to this module, so it includes the stage. */
@@ -13,31 +14,18 @@ export class ApiError extends Error {
   /**
    * @param {number} status HTTP status, or 0 if there was no response.
    * @param {string} message
-   * @param {string | null} [field] Name of the invalid request field.
-   * @param {number} [retryAfter] In seconds.
+   * @param {object} [details]
+   * @param {string} [details.code] The API's code for the error.
+   * @param {string | null} [details.field] Name of the invalid request field.
+   * @param {number} [details.retryAfter] In seconds.
    */
-  constructor(status, message, field = null, retryAfter = 0) {
+  constructor(status, message, { code = "", field = null, retryAfter = 0 } = {}) {
     super(message);
     this.status = status;
+    this.code = code;
     this.field = field;
     this.retryAfter = retryAfter;
   }
-}
-
-/** @typedef {(hadToken: boolean) => Promise<boolean>} SessionEndHandler */
-
-/** @type {SessionEndHandler} */
-let handleSessionEnd = async () => false;
-/** @type {Promise<boolean> | null} */
-let pendingLogin = null;
-
-/**
- * Sets the callback for when the API rejects the session token, or a request has none. It returns true if the same member has logged
- * in again, so that the request can be repeated.
- * @param {SessionEndHandler} handler
- */
-export function onSessionEnd(handler) {
-  handleSessionEnd = handler;
 }
 
 /**
@@ -50,30 +38,14 @@ export function onSessionEnd(handler) {
  */
 export async function request(method, path, body, idempotencyKey) {
   for (;;) {
-    const token = session.token();
-    const headers = { Authorization: `Session ${token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
+    const attempt = newAttempt();
+    const headers = { Authorization: `Session ${attempt.token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
     try {
       return await send(method, path, headers, body);
     } catch (error) {
-      if (!(error instanceof ApiError && (await canRepeat(error, token)))) throw error;
+      if (!(error instanceof ApiError && (await canRepeat(error, attempt)))) throw error;
     }
   }
-}
-
-/**
- * Returns true if a rejected request can be sent again, after the user has done what was missing.
- * @param {ApiError} error
- * @param {string | null} token The token that the request was sent with.
- */
-async function canRepeat({ status }, token) {
-  if (status !== 401) return false;
-  // One login is enough for all requests that wait for it.
-  if (pendingLogin) return pendingLogin;
-  // A 401 for a previous session says nothing about the current one.
-  if (token !== session.token()) return false;
-  session.clear();
-  pendingLogin = handleSessionEnd(token !== null).finally(() => (pendingLogin = null));
-  return pendingLogin;
 }
 
 /**
@@ -142,20 +114,30 @@ async function send(method, path, headers, body) {
 
 /**
  * @param {Response} response
- * @param {{ message?: string, field?: string }} error
+ * @param {{ code?: string, message?: string, field?: string }} error
  */
-function apiError({ status, headers }, { message = "The service sent an invalid response.", field }) {
+function apiError({ status, headers }, { code = "", message = "The service sent an invalid response.", field }) {
   const retryAfter = Number(headers.get("Retry-After") ?? 0);
   const userMessage = {
     401: "Your session has ended. Log in again to continue.",
-    403: message.startsWith("API key") ? "You don’t have permission to do this." : message,
+    403: forbiddenMessage(code, message),
     404: "This item no longer exists.",
     422: "An earlier attempt with different values may have succeeded. Close this dialog and check the list.",
     429: `Too many requests. Try again in ${formatDuration(retryAfter)}.`,
     500: `Something went wrong on our end. Try again, or contact support with request ID ${headers.get("X-Request-Id")}.`,
     503: "The service is temporarily unavailable. Try again in a moment.",
   }[status];
-  return new ApiError(status, userMessage ?? message, field ?? null, retryAfter);
+  return new ApiError(status, userMessage ?? message, { code, field: field ?? null, retryAfter });
+}
+
+/**
+ * @param {string} code
+ * @param {string} message
+ */
+function forbiddenMessage(code, message) {
+  if (code === "REAUTHENTICATION_REQUIRED") return "Nothing has changed, because you didn’t confirm that it’s you.";
+  if (code === "SECOND_FACTOR_REQUIRED") return "Your account requires a second factor. Add a passkey first.";
+  return message.startsWith("API key") ? "You don’t have permission to do this." : message;
 }
 
 /** @param {number} seconds */

@@ -80,11 +80,13 @@ function describeEvent(event, nameOf) {
   return (descriptions[event.type] ?? (() => event.type))();
 }
 
-/** @param {import("../types/contract").AccountPolicy} policy */
-function describePolicy({ max_key_lifetime_days, idle_key_days }) {
-  const lifetime = max_key_lifetime_days === null ? "no limit" : `${max_key_lifetime_days} days`;
-  const idle = idle_key_days === null ? "never become idle" : `become idle after ${idle_key_days} days`;
-  return `Longest key lifetime: ${lifetime}. Keys ${idle}.`;
+/** @param {Partial<import("../types/contract").AccountPolicy>} policy An event from before a field existed lacks it. */
+function describePolicy({ max_key_lifetime_days, idle_key_days, reauthentication_minutes, require_second_factor }) {
+  const lifetime = max_key_lifetime_days == null ? "no limit" : `${max_key_lifetime_days} days`;
+  const idle = idle_key_days == null ? "never become idle" : `become idle after ${idle_key_days} days`;
+  const reauthentication = reauthentication_minutes == null ? "" : ` Changes of keys need an authentication in the last ${reauthentication_minutes} minutes.`;
+  const secondFactor = require_second_factor ? " A second factor is required." : "";
+  return `Longest key lifetime: ${lifetime}. Keys ${idle}.${reauthentication}${secondFactor}`;
 }
 
 /**

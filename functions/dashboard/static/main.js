@@ -1,13 +1,15 @@
 // Entry point: shows the dashboard if the user is logged in, or else the login screen.
 
-import { ApiError, onSessionEnd, request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
 import { isFormOpen } from "./form.js";
 import { isLayoutShown, removeLayoutListeners, showLayout } from "./layout.js";
 import { showLogin } from "./login.js";
 import { askForNewLogin } from "./new-login.js";
+import { onSessionEnd, onStepUp } from "./rejected-requests.js";
 import * as session from "./session.js";
+import { askForStepUp } from "./step-up.js";
 import { keepTimesCurrent } from "./time.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
@@ -63,6 +65,7 @@ function handleOtherMember() {
 }
 
 onSessionEnd(handleSessionEnd);
+onStepUp(async () => shownMember !== null && askForStepUp(shownMember));
 keepTimesCurrent();
 if (session.token()) showDashboard();
 else requireLogin();

@@ -14,6 +14,8 @@ export interface Me {
   user_id: string;
   email: string;
   permissions: PermissionName[];
+  /** How the member has authenticated in this session. */
+  factors: ("password" | "passkey" | "recovery_code")[];
 }
 
 export type KeyStatus = "active" | "disabled" | "expired" | "idle" | "revoked";
@@ -90,6 +92,8 @@ export interface Member {
 }
 
 export interface AccountPolicy {
+  require_second_factor: boolean;
+  reauthentication_minutes: number | null;
   max_key_lifetime_days: number | null;
   idle_key_days: number | null;
 }
@@ -131,7 +135,7 @@ export interface AuditEvent {
   disabled?: boolean;
   permissions?: PermissionName[];
   previous_expires_at?: string;
-  policy?: AccountPolicy;
+  policy?: Partial<AccountPolicy>;
   requests_per_minute?: { live: number; test: number } | null;
   keys?: { live: number | null; test: number | null };
   sessions_per_member?: number | null;

@@ -9,6 +9,7 @@ use crate::{
 
 const LIFETIME: &str = "Longest lifetime of an API key, in days";
 const IDLE: &str = "Days until an unused API key becomes idle";
+const REAUTHENTICATION: &str = "Minutes until changes of API keys need a new authentication";
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
@@ -45,6 +46,7 @@ async fn admin_changes_name_and_policy() {
     browser.go("Account").await;
     browser.fill(LIFETIME, "").await;
     browser.fill(IDLE, "90").await;
+    browser.fill(REAUTHENTICATION, "60").await;
     browser.submit("Save").await;
     browser.wait_until_gone("Show the keys that don’t comply with the policy").await;
     let saved = browser.service.get("/v1/account", &account.session).await.expect(200);
@@ -52,8 +54,9 @@ async fn admin_changes_name_and_policy() {
         (&saved["policy"]["max_key_lifetime_days"], &saved["policy"]["idle_key_days"]),
         (&json!(null), &json!(90))
     );
+    assert_eq!(saved["policy"]["reauthentication_minutes"], json!(60));
     browser.go("Audit events").await;
-    browser.wait_for_text("Account changed. Name: <b>New study</b>. Longest key lifetime: no limit. Keys become idle after 90 days.").await;
+    browser.wait_for_text("Account changed. Name: <b>New study</b>. Longest key lifetime: no limit. Keys become idle after 90 days. Changes of keys need an authentication in the last 60 minutes.").await;
     browser.end(&[]).await;
 }
 
@@ -73,6 +76,8 @@ async fn invalid_values_show_an_error_at_their_field() {
         (LIFETIME, "1.5", "Enter a whole number from 1 to 3650."),
         (IDLE, "6", "Enter a whole number from 7 to 3650."),
         (IDLE, "3651", "Enter a whole number from 7 to 3650."),
+        (REAUTHENTICATION, "4", "Enter a whole number from 5 to 720."),
+        (REAUTHENTICATION, "721", "Enter a whole number from 5 to 720."),
     ] {
         browser.fill(field, value).await;
         browser.submit("Save").await;
@@ -81,6 +86,18 @@ async fn invalid_values_show_an_error_at_their_field() {
     }
     let saved = browser.service.get("/v1/account", &account.session).await.expect(200);
     assert_eq!(saved["policy"]["idle_key_days"], json!(null));
+    browser.end(&[]).await;
+}
+
+/// An admin without a second factor would lose access to the account.
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn admin_without_second_factor_cannot_require_one() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.go("Account").await;
+    browser.wait_for_text("To require it, log in with a passkey yourself first.").await;
+    let field = browser.field("Require a second factor").await;
+    assert_eq!(field.prop("disabled").await.expect("a property").as_deref(), Some("true"));
     browser.end(&[]).await;
 }
 
@@ -98,6 +115,8 @@ async fn member_without_admin_reads_the_policy() {
     browser.go("Account").await;
     browser.wait_for_text("Longest lifetime of an API key 365 days").await;
     browser.wait_for_text("Unused API keys become idle Never").await;
+    browser.wait_for_text("Second factor Not required").await;
+    browser.wait_for_text("Changes of API keys need a new authentication Never").await;
     assert!(!browser.has_button("Save").await);
     browser.end(&[]).await;
 }

@@ -1,0 +1,89 @@
+// Decides whether a rejected request can be sent again, after the user has done what was missing.
+
+import * as session from "./session.js";
+
+/** @typedef {(hadToken: boolean) => Promise<boolean>} SessionEndHandler */
+
+/** @type {SessionEndHandler} */
+let handleSessionEnd = async () => false;
+/** @type {() => Promise<boolean>} */
+let handleStepUp = async () => false;
+let handleSecondFactorRequired = () => {};
+
+/**
+ * Sets the callback for when the API rejects the session token, or a request has none. It returns true if the same member has logged
+ * in again.
+ * @param {SessionEndHandler} handler
+ */
+export function onSessionEnd(handler) {
+  handleSessionEnd = handler;
+}
+
+/**
+ * Sets the callback for when a change needs a more recent authentication. It returns true if the member has authenticated again.
+ * @param {() => Promise<boolean>} handler
+ */
+export function onStepUp(handler) {
+  handleStepUp = handler;
+}
+
+/**
+ * Sets the callback for when the account requires a second factor, and the session has none.
+ * @param {() => void} handler
+ */
+export function onSecondFactorRequired(handler) {
+  handleSecondFactorRequired = handler;
+}
+
+/** @type {Promise<boolean> | null} */
+let pendingLogin = null;
+/** @type {Promise<boolean> | null} */
+let pendingStepUp = null;
+let stepUps = 0;
+
+/** @typedef {{ token: string | null, stepUps: number }} Attempt */
+
+/**
+ * Returns what an attempt to send a request starts with, so that its rejection is not mistaken for one of a later attempt.
+ * @returns {Attempt}
+ */
+export function newAttempt() {
+  return { token: session.token(), stepUps };
+}
+
+/**
+ * @param {{ status: number, code: string }} error
+ * @param {Attempt} attempt
+ * @returns {Promise<boolean>}
+ */
+export async function canRepeat({ status, code }, attempt) {
+  if (status === 401) return hasLoggedInAgain(attempt);
+  if (code === "REAUTHENTICATION_REQUIRED") return hasSteppedUp(attempt);
+  if (code === "SECOND_FACTOR_REQUIRED") handleSecondFactorRequired();
+  return false;
+}
+
+/** @param {Attempt} attempt */
+function hasLoggedInAgain({ token }) {
+  // One login is enough for all requests that wait for it.
+  if (pendingLogin) return pendingLogin;
+  // A 401 for a previous session says nothing about the current one.
+  if (token !== session.token()) return false;
+  session.clear();
+  pendingLogin = handleSessionEnd(token !== null).finally(() => (pendingLogin = null));
+  return pendingLogin;
+}
+
+/** @param {Attempt} attempt */
+function hasSteppedUp(attempt) {
+  if (pendingStepUp) return pendingStepUp;
+  // The member has authenticated since this request was sent.
+  if (attempt.stepUps !== stepUps || attempt.token !== session.token()) return true;
+  pendingStepUp = handleStepUp()
+    .then((hasSucceeded) => {
+      if (hasSucceeded) stepUps += 1;
+      return hasSucceeded;
+    })
+    .finally(() => (pendingStepUp = null));
+  return pendingStepUp;
+}
