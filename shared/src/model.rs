@@ -9,6 +9,7 @@ pub mod creator;
 pub mod key_change;
 pub mod mail;
 pub mod member;
+pub mod password_reset;
 pub mod project;
 pub mod restrictions;
 pub mod session;

@@ -1,12 +1,12 @@
 //! The runtime of a function: its configuration, its AWS clients, its invocations, and its threads for password hashing.
 
 pub mod app;
+mod async_function;
 pub mod aws;
 pub mod config;
 pub mod function;
 pub mod invocation;
 pub mod lookup;
-mod mail_queue;
 pub mod own_password;
 pub mod password_workers;
 mod pepper_source;

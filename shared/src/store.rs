@@ -8,12 +8,14 @@
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
 //! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
+//! | token of a password reset | `ACCOUNT#{account}#USER#{user}` | `PASSWORD_RESET` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //! | usage of an API key on an earlier day | `ACCOUNT#{account}#USAGE` | `USAGE#{key}#{date}` |
 //! | login attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
 //! | decoy for the member with an unknown address | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
 //! | login attempts from a source that failed or are in progress | `ATTEMPTS#{pseudonym of the source}` | `HOUR#{hours since 1970}` |
+//! | requests for password resets from a source | `ATTEMPTS#{pseudonym of the source}` | `RESETS#{hours since 1970}` |
 //! | decoy for these attempts | `ATTEMPTS#{pseudonym of the source}` | `RECOGNIZED` |
 //! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of the idempotency key}` |
 //! | decoy for an audit event | `NOTHING` | `UNREAD` |
@@ -37,6 +39,7 @@ mod keys;
 mod login_attempts;
 mod member_credentials;
 mod members;
+mod password_resets;
 mod passwords;
 mod preconditions;
 mod projects;
@@ -51,6 +54,7 @@ pub use self::{
     error::StoreError,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
+    password_resets::PendingReset,
     reported_credentials::CredentialId,
 };
 use crate::primitives::random::Random;

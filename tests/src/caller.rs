@@ -33,6 +33,8 @@ pub struct Caller {
     member: String,
     /// A member without `admin`, so that a key may end their sessions.
     reader: String,
+    /// A token that resets the password of yet another member.
+    reset_token: String,
     /// Addresses of no member: one for a new member, one for the first member of a new account.
     unused_addresses: [String; 2],
 }
@@ -53,6 +55,11 @@ impl Caller {
         let project = service.project(&session).await;
         let (_, member) = service.member(&session, &["read", "admin"]).await;
         let (_, reader) = service.member(&session, &["read"]).await;
+        let forgetful = new_address();
+        let body = json!({"email": forgetful, "password": PASSWORD, "permissions": ["read"]});
+        service.post("/v1/members", &session, body).await.expect(201);
+        let command = json!({"reset_password": {"email": forgetful}});
+        let reset = service.operate(command).await.expect("a token");
         Self {
             account_id: account.id.clone(),
             email,
@@ -65,6 +72,7 @@ impl Caller {
             project,
             member,
             reader,
+            reset_token: text(&reset, "token").to_owned(),
             unused_addresses: [new_address(), new_address()],
         }
     }
@@ -73,6 +81,10 @@ impl Caller {
     pub fn request(&self, service: &Service, method: &str, path: &str, credential: &Credential) -> Request {
         let body = match (method, path) {
             ("POST", "/v1/auth/login") => json!({"email": self.email, "password": self.password}),
+            ("POST", "/v1/auth/password-reset") => json!({"email": self.email}),
+            ("POST", "/v1/auth/password-reset/confirm") => {
+                json!({"token": self.reset_token, "new_password": NEW_PASSWORD})
+            }
             ("POST", "/v1/credentials/revoke") => json!({"credentials": [self.leaked]}),
             ("POST", "/v1/auth/password") => {
                 json!({"current_password": self.password, "new_password": NEW_PASSWORD})
@@ -130,7 +142,7 @@ impl Caller {
                 let minutes = 600 + MINUTES.fetch_add(1, Ordering::Relaxed) % 100;
                 json!({"account_id": account_id, "policy": {"reauthentication_minutes": minutes}})
             }
-            "enable_password" => json!({"email": self.email}),
+            "enable_password" | "reset_password" => json!({"email": self.email}),
             _ => panic!("the parameters of {name} are unknown"),
         };
         json!({name: parameters})

@@ -57,9 +57,12 @@ const TABLE: &str = "
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
     POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
     POST     /v1/auth/login                 -                           6+11    -      0      200    no
+    POST     /v1/auth/password-reset        -                           0+1     -      0      202    no
+    POST     /v1/auth/password-reset/confirm -                          3+8     -      1      401    no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
+    operator reset_password                 -                           3+4     -      1      200+1  no
     operator set_limits                     -                           1+4     -      1      200+1  no
     operator set_policy                     -                           1+4     -      1      200    no
     operator enable_password                -                           1+4     -      1      200+1  no

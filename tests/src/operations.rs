@@ -30,6 +30,7 @@ pub mod members;
 pub mod openapi;
 pub mod operator;
 pub mod password;
+pub mod password_reset;
 pub mod previous_secret;
 pub mod projects;
 pub mod rate_limits;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     response::text,
-    service::{Credential, Service},
+    service::{Credential, PASSWORD, Service, new_address},
 };
 
 pub struct Target {
@@ -12,7 +12,7 @@ pub struct Target {
     /// The session of a member with all permissions.
     pub session: Credential,
     /// The placeholders of paths and bodies, with their values.
-    parameters: [(&'static str, String); 5],
+    parameters: [(&'static str, String); 6],
 }
 
 impl Target {
@@ -23,7 +23,13 @@ impl Target {
         service.login(&account.email).await;
         let sessions = service.get("/v1/auth/sessions", &session).await.expect(200);
         let (_, key) = service.key(&session, json!({})).await;
+        let forgetful = new_address();
+        let body = json!({"email": forgetful, "password": PASSWORD, "permissions": ["read"]});
+        service.post("/v1/members", &session, body).await.expect(201);
+        let command = json!({"reset_password": {"email": forgetful}});
+        let reset = service.operate(command).await.expect("a token");
         let parameters = [
+            ("{reset_token}", text(&reset, "token").to_owned()),
             ("{email}", account.email),
             ("{session_id}", text(&sessions["data"][0], "id").to_owned()),
             ("{key_id}", text(&key, "id").to_owned()),

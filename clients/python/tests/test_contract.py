@@ -114,6 +114,8 @@ def requests_of_every_client_method() -> Iterator[httpx.Request]:
             )
         ),
         lambda: client.leaked_credentials.report("mt_live_1"),
+        lambda: client.password_reset.request("ada@example.com"),
+        lambda: client.password_reset.confirm("reset_1", "new"),
         client.leaked_credentials.patterns,
     ):
         with suppress(Forbidden):

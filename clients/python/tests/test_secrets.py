@@ -215,6 +215,8 @@ def test_no_response_error_does_not_show_the_password(unused_url: str) -> None:
         with assert_raises_without(password):
             client.reauthenticate(password)
         with assert_raises_without(password):
+            client.password_reset.confirm(password, password)
+        with assert_raises_without(password):
             client.members.create("ada@example.com", ["read"], password)
         with assert_raises_without(password):
             client.members.create("ada@example.com", ["read"], password=password)

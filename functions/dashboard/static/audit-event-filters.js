@@ -34,6 +34,8 @@ const TYPES = [
       ["password.changed", "Password changed"],
       ["password.refused", "Wrong password"],
       ["password.enabled", "Password enabled"],
+      ["password.reset", "Password reset"],
+      ["password.reset_issued", "Password reset by operator"],
     ],
   ],
   [

@@ -65,6 +65,8 @@ function describeEvent(event, nameOf) {
     "password.changed": () => `Password changed for ${member}`,
     "password.refused": () => `Password change rejected for ${member}: wrong current password`,
     "password.enabled": () => `Password enabled for ${member}`,
+    "password.reset": () => `Password reset by ${member}`,
+    "password.reset_issued": () => `The operator created a token to reset the password of ${member}`,
     "login.succeeded": () => `${member} logged in`,
     "session.ended": () => `A session of ${member} ended`,
     "member.sessions_ended": () => `All ${event.kept_session_id ? "other " : ""}sessions of ${member} ended`,

@@ -63,6 +63,41 @@ impl Content {
                     link("/password"),
                 ],
             },
+            Message::PasswordResetLink { token, context } => Self {
+                subject: "Reset your MedTWIN password",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "Somebody asked to reset your password {}. To choose a new password, open this link within 30 minutes. It works once.",
+                        when(context)
+                    )),
+                    link(&format!("/reset-password/{}", token.expose())),
+                    text("If this was not you, there is nothing to do. Your password stays the same."),
+                ],
+            },
+            Message::PasswordReset(context) => Self {
+                subject: "Your MedTWIN password was reset",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "Your password was reset {}, with a link that was sent to this address or that the operator of the service created. All of your sessions have ended.",
+                        when(context)
+                    )),
+                    text(
+                        "If you did this, there is nothing to do. If not, somebody else can read your mails: ask an admin of your account at once to suspend your login.",
+                    ),
+                    link(""),
+                ],
+            },
+            Message::PasswordResetIssued(context) => Self {
+                subject: "The operator can reset your MedTWIN password",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "The operator of the service created a link with which your password can be reset {}. It lasts 30 minutes.",
+                        when(context)
+                    )),
+                    text("If you did not ask the operator for this, tell an admin of your account."),
+                    link(""),
+                ],
+            },
             Message::AdminAdded { user_id, context } => Self {
                 subject: "An admin was added to your MedTWIN account",
                 paragraphs: vec![
@@ -140,6 +175,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::model::mail::MailToken;
+
     use super::*;
 
     fn url() -> PublicUrl {
@@ -155,6 +192,9 @@ mod tests {
             Message::PasswordChanged(context),
             Message::PasswordEnabled(MailContext { ip_address: None, ..context }),
             Message::LoggedIn(context),
+            Message::PasswordResetLink { token: MailToken::new("reset_1"), context },
+            Message::PasswordReset(context),
+            Message::PasswordResetIssued(MailContext { ip_address: None, ..context }),
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
         ]
@@ -166,7 +206,8 @@ mod tests {
             let content = Content::of(&message, &url());
             let text = content.text();
             assert!(text.contains(" on 2026-01-30 at 12:34 UTC"), "{text}");
-            let is_by_operator = matches!(message, Message::PasswordEnabled(_));
+            let is_by_operator =
+                matches!(message, Message::PasswordEnabled(_) | Message::PasswordResetIssued(_));
             assert_eq!(text.contains(" from the IP address 192.0.2.1"), !is_by_operator, "{text}");
             assert_eq!(text.matches("https://auth.example.com/live/dashboard#").count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");

@@ -9,15 +9,18 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    credentials::{password::NewPassword, password_rules::PasswordContext},
+    credentials::{
+        digest::TokenDigest, password::NewPassword, password_rules::PasswordContext, token::NewToken,
+    },
     error::Error,
     http::{json, openapi::Operation, patch::present, policy_patch::PolicyPatch},
     model::{
         account::{Account, AccountChange, AccountLimits, AccountStatus, KeyLimits},
         account_policy::{AccountPolicy, PolicySettings},
         audit_event::AuditContext,
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, MailToken, Message, Recipients},
         member::{Member, MemberStatus},
+        password_reset::{PasswordReset, may_reset},
         restrictions::Restrictions,
     },
     primitives::{
@@ -26,6 +29,7 @@ use shared::{
         name::Name,
         permission::Permissions,
         quota::Quotas,
+        timestamp::Timestamp,
     },
     rate_limit::login_throttle::Attempt,
     runtime::{app::App, function::Function, invocation::Invocation, password_workers},
@@ -57,6 +61,9 @@ enum Command {
     /// counts as recognized from now on.
     #[serde(rename = "enable_password")]
     EnablePassword(TargetPassword),
+    /// Creates a token with which the member can reset their password.
+    #[serde(rename = "reset_password")]
+    ResetPassword(TargetAddress),
     /// Sets the rate limits of the account's keys and the limits on the numbers of keys and sessions, or resets them to the
     /// default, from the next request on.
     #[serde(rename = "set_limits")]
@@ -77,6 +84,7 @@ impl Command {
             Self::Suspend(_) => "operator suspend_account",
             Self::Restore(_) => "operator restore_account",
             Self::EnablePassword(_) => "operator enable_password",
+            Self::ResetPassword(_) => "operator reset_password",
             Self::SetLimits(_) => "operator set_limits",
             Self::SetPolicy(_) => "operator set_policy",
             Self::EndRestoredCredentials(_) => "operator end_restored_credentials",
@@ -96,6 +104,13 @@ struct NewAccount {
 #[serde(deny_unknown_fields)]
 struct TargetAccount {
     account_id: AccountId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetAddress {
+    /// The address that the member logs in with.
+    email: EmailAddress,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +172,15 @@ pub enum CommandResult {
     },
     /// The whole policy of the account.
     Policy { account_id: AccountId, policy: PolicySettings },
+    /// The token of a password reset, which the operator gives to the member.
+    ResetToken {
+        #[serde(skip)]
+        account_id: AccountId,
+        #[serde(skip)]
+        user_id: UserId,
+        token: MailToken,
+        expires_at: Timestamp,
+    },
     /// The credentials that were ended after a restore.
     EndedCredentials {
         /// The number of named keys that are revoked now, plus the number of keys that the scan revoked.
@@ -179,7 +203,10 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
         Err(malformed) => Err(malformed),
     };
     match &result {
-        Ok(CommandResult::Member { account_id, user_id }) => {
+        Ok(
+            CommandResult::Member { account_id, user_id }
+            | CommandResult::ResetToken { account_id, user_id, .. },
+        ) => {
             invocation.for_principal(*account_id, user_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Ok(
@@ -202,6 +229,7 @@ async fn execute(app: &App, command: Command, request_id: &str) -> Result<Comman
         Command::Suspend(target) => set_status(app, target, AccountStatus::Suspended, &audit_context).await,
         Command::Restore(target) => set_status(app, target, AccountStatus::Active, &audit_context).await,
         Command::EnablePassword(target) => enable_password(app, target, &audit_context).await,
+        Command::ResetPassword(target) => reset_password(app, target, &audit_context).await,
         Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
         Command::SetPolicy(policy) => set_policy(app, policy, &audit_context).await,
         Command::EndRestoredCredentials(credentials) => credentials.end(app, request_id).await,
@@ -260,6 +288,27 @@ async fn enable_password(
     let message = Message::PasswordEnabled(audit_context.into());
     app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
     Ok(CommandResult::Member { account_id, user_id })
+}
+
+/// Creates the token of a password reset, in place of any other one of the member.
+async fn reset_password(
+    app: &App,
+    TargetAddress { email }: TargetAddress,
+    audit_context: &AuditContext,
+) -> Result<CommandResult, Error> {
+    let (member, account) = app.store.member_with_address(&email).await?.ok_or_else(Error::not_found)?;
+    if !may_reset(&member, &account) {
+        return Err(Error::conflict("The member or the account is suspended"));
+    }
+    let (account_id, user_id) = (member.account_id, member.id);
+    let token = NewToken::for_password_reset(account_id, user_id, app.token_mac_key()?, &app.random);
+    let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
+    let reset = PasswordReset::new(&member, &account, digest, audit_context.at);
+    app.store.issue_password_reset(&reset, audit_context).await?;
+    let message = Message::PasswordResetIssued(audit_context.into());
+    app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+    let (token, expires_at) = (MailToken::new(token.expose()), reset.expires_at);
+    Ok(CommandResult::ResetToken { account_id, user_id, token, expires_at })
 }
 
 async fn set_status(

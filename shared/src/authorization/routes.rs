@@ -26,7 +26,7 @@ pub const PROTECTED: [&str; 19] = [
 ];
 
 /// The routes that need no credential, as in the template. `HEAD` is the same as `GET`.
-pub const PUBLIC: [(&str, &str); 10] = [
+pub const PUBLIC: [(&str, &str); 12] = [
     ("GET", "/"),
     ("GET", "/.well-known/change-password"),
     ("GET", "/dashboard"),
@@ -35,6 +35,8 @@ pub const PUBLIC: [(&str, &str); 10] = [
     ("GET", "/v1/health"),
     ("GET", "/v1/openapi.json"),
     ("POST", "/v1/auth/login"),
+    ("POST", "/v1/auth/password-reset"),
+    ("POST", "/v1/auth/password-reset/confirm"),
     ("GET", "/v1/credentials/patterns"),
     ("POST", "/v1/credentials/revoke"),
 ];

@@ -44,7 +44,7 @@ static DECOY: LazyLock<phc::PasswordHash> = LazyLock::new(|| {
 
 /// A password. It is normalized to Unicode NFC, so that the same characters are the same password on every keyboard, and
 /// otherwise used as sent.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[schemars(inline, extend("format" = "password"))]
 #[serde(from = "String")]
 pub struct Password(#[schemars(with = "String")] Zeroizing<String>);

@@ -76,6 +76,12 @@ impl Peppers {
         &self.current
     }
 
+    /// Returns true if the pepper `version` is one of these.
+    #[must_use]
+    pub fn contains(&self, version: &str) -> bool {
+        self.by_version(version).is_ok()
+    }
+
     pub(crate) fn by_version(&self, version: &str) -> Result<&Pepper, UnknownPepper> {
         let all = [Some(&self.current), self.previous.as_ref()];
         all.into_iter().flatten().find(|pepper| pepper.version == version).ok_or(UnknownPepper)

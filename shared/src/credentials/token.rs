@@ -1,13 +1,13 @@
 //! The format of tokens. This is the only module that creates or parses them.
 //!
-//! | part | API key | session |
-//! |---|---|---|
-//! | prefix | `mt_live_` or `mt_test_` | `sess_` |
-//! | account | 16 digits | 16 digits |
-//! | member | | 16 digits |
-//! | key or session | 16 digits | 16 digits |
-//! | secret | 27 digits, 160 random bits | 27 digits |
-//! | check digits | 11 digits, a MAC of everything before them | 11 digits |
+//! | part | API key | session | password reset |
+//! |---|---|---|---|
+//! | prefix | `mt_live_` or `mt_test_` | `sess_` | `reset_` |
+//! | account | 16 digits | 16 digits | 16 digits |
+//! | member | | 16 digits | 16 digits |
+//! | key or session | 16 digits | 16 digits | |
+//! | secret | 27 digits, 160 random bits | 27 digits | 27 digits |
+//! | check digits | 11 digits, a MAC of everything before them | 11 digits | 11 digits |
 //!
 //! All digits are base62.
 //!
@@ -57,6 +57,10 @@ pub(super) const fn key_prefix(environment: Environment) -> &'static str {
 
 pub(super) const SESSION_PREFIX: &str = "sess_";
 
+/// The number of ids in the token of a password reset: account and member.
+const RESET_IDS: usize = 2;
+const RESET_PREFIX: &str = "reset_";
+
 /// A newly created token. It grants access, so `Debug` does not show it, it implements neither `Display` nor `Serialize`,
 /// and its memory is wiped when it is dropped.
 pub struct NewToken(Zeroizing<String>);
@@ -95,6 +99,17 @@ impl NewToken {
         random: &Random,
     ) -> Self {
         Self::new(SESSION_PREFIX, &[account.digits(), user.digits(), session.digits()], mac_key, random)
+    }
+
+    /// Creates the token of a password reset. It is sent by mail and lasts half an hour.
+    #[must_use]
+    pub fn for_password_reset(
+        account: AccountId,
+        user: UserId,
+        mac_key: &TokenMacKey,
+        random: &Random,
+    ) -> Self {
+        Self::new(RESET_PREFIX, &[account.digits(), user.digits()], mac_key, random)
     }
 
     /// Returns the text of the token, for its digest and for the one response that contains it.
@@ -139,6 +154,32 @@ pub struct SessionToken<'a> {
     pub account_id: AccountId,
     pub user_id: UserId,
     pub session_id: SessionId,
+}
+
+/// The token of a password reset, `reset_…`. Its fields are only claims until the token is verified against the digest of the
+/// member's reset. It is no credential: no `Authorization` header may contain it.
+pub struct ResetToken<'a> {
+    text: &'a str,
+    pub account_id: AccountId,
+    pub user_id: UserId,
+}
+
+impl<'a> ResetToken<'a> {
+    /// Parses the text of a token.
+    ///
+    /// # Errors
+    /// Returns an error if the text has another form or the check digits are wrong.
+    pub fn parse(text: &'a str, mac_key: &TokenMacKey) -> Result<Self, MalformedToken> {
+        let digits = text.strip_prefix(RESET_PREFIX).ok_or(MalformedToken::NotAToken)?;
+        let [account, user] = parse_ids::<RESET_IDS>(text, digits, mac_key)?;
+        Ok(Self { text, account_id: parse_id(account)?, user_id: parse_id(user)? })
+    }
+
+    /// Returns the text of the token, for its digest.
+    #[must_use]
+    pub fn expose(&self) -> &'a str {
+        self.text
+    }
 }
 
 /// The account and the principal that a token names. They are not verified: the credential may have ended long ago.
@@ -445,6 +486,22 @@ mod tests {
                 prop_assert_eq!(ids, (account, user, session));
                 prop_assert_eq!(parsed.expose(), token.expose());
             }
+        }
+
+        #[test]
+        fn reset_token_parses_to_the_ids_it_was_created_with_and_is_no_credential(seed: u64) {
+            let (clock, random) = (Clock::system(), random(seed));
+            let (account, user) = (AccountId::new(&clock, &random), UserId::new(&clock, &random));
+            let token = NewToken::for_password_reset(account, user, &token_mac_key(), &random);
+            let parsed = ResetToken::parse(token.expose(), &token_mac_key()).ok().unwrap();
+            prop_assert_eq!((parsed.account_id, parsed.user_id, parsed.expose()), (account, user, token.expose()));
+            for scheme in ["Bearer", "Session"] {
+                let value = format!("{scheme} {}", token.expose());
+                prop_assert!(parse(&value).is_err());
+            }
+            prop_assert!(Token::from_text(token.expose(), &token_mac_key()).is_err());
+            let (_, _, key) = new_key(Environment::Live, seed);
+            prop_assert!(ResetToken::parse(key.expose(), &token_mac_key()).is_err());
         }
 
         #[test]

@@ -26,6 +26,9 @@ pub fn api_key() -> Value {
 /// The secret of an API key.
 pub const SECRET: &str = "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
 
+/// The token of a password reset.
+pub const RESET_TOKEN: &str = "reset_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
+
 #[must_use]
 pub fn member() -> Value {
     json!({

@@ -28,7 +28,7 @@ use crate::{
 pub struct AuditEvent {
     pub id: EventId,
     pub created_at: Timestamp,
-    /// None for a failed login, and if somebody reported a credential as leaked.
+    /// None for a failed login, for the reset of a password, and if somebody reported a credential as leaked.
     pub actor: Option<Actor>,
     #[serde(flatten)]
     pub action: Action,
@@ -137,6 +137,13 @@ pub enum Action {
     /// The operator enabled a password that was disabled after failed logins.
     #[serde(rename = "password.enabled")]
     PasswordEnabled { user_id: UserId },
+    /// The operator created a token with which a member can reset their password.
+    #[serde(rename = "password.reset_issued")]
+    PasswordResetIssued { user_id: UserId, expires_at: Timestamp },
+    /// A member reset their password with a token, which ended all of their sessions. The event has no actor, because the member was
+    /// not logged in.
+    #[serde(rename = "password.reset")]
+    PasswordReset { user_id: UserId },
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },

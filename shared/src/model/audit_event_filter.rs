@@ -46,7 +46,7 @@ pub struct EventType(&'static str);
 
 impl EventType {
     /// The names of all types that this version of the service stores.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 24] = [
         "account.changed",
         "account.created",
         "account.limits_changed",
@@ -65,6 +65,8 @@ impl EventType {
         "password.changed",
         "password.enabled",
         "password.refused",
+        "password.reset",
+        "password.reset_issued",
         "project.changed",
         "project.created",
         "project.deleted",

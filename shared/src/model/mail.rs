@@ -3,9 +3,10 @@
 //! A mail contains no text that somebody chose, such as the name of a key: anybody who can name something could otherwise send
 //! texts and links in the name of the service.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use crate::{
     model::audit_event::AuditContext,
@@ -29,6 +30,36 @@ pub struct Mail {
     pub message: Message,
 }
 
+/// A token that a mail contains, as part of a link. It grants access, so `Debug` does not show it. Unlike other secrets, it can be
+/// serialized, because the mail is handed over to another function.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MailToken(String);
+
+impl MailToken {
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MailToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailToken(…)")
+    }
+}
+
+impl Drop for MailToken {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 /// Who gets a mail. Each recipient gets one of their own, so nobody sees the address of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +80,12 @@ pub enum Message {
     PasswordEnabled(MailContext),
     /// The member logged in from an unrecognized source.
     LoggedIn(MailContext),
+    /// Somebody requested a reset of the member's password. The mail contains the link.
+    PasswordResetLink { token: MailToken, context: MailContext },
+    /// The member reset their password.
+    PasswordReset(MailContext),
+    /// The operator created a token with which the member's password can be reset.
+    PasswordResetIssued(MailContext),
     /// A member with `admin` was added, or a member got `admin`.
     AdminAdded { user_id: UserId, context: MailContext },
     /// An API key with `admin` was created.
@@ -71,6 +108,9 @@ impl Message {
             Self::PasswordChanged(_) => "password_changed",
             Self::PasswordEnabled(_) => "password_enabled",
             Self::LoggedIn(_) => "logged_in",
+            Self::PasswordResetLink { .. } => "password_reset_link",
+            Self::PasswordReset(_) => "password_reset",
+            Self::PasswordResetIssued(_) => "password_reset_issued",
             Self::AdminAdded { .. } => "admin_added",
             Self::AdminKeyCreated { .. } => "admin_key_created",
         }
@@ -96,6 +136,9 @@ mod tests {
             Message::PasswordChanged(context),
             Message::PasswordEnabled(context),
             Message::LoggedIn(context),
+            Message::PasswordResetLink { token: MailToken::new("reset_1"), context },
+            Message::PasswordReset(context),
+            Message::PasswordResetIssued(context),
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
         ] {
@@ -103,6 +146,11 @@ mod tests {
             assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), [message.name()]);
             assert_eq!(serde_json::from_value::<Message>(json).unwrap(), message);
         }
+    }
+
+    #[test]
+    fn debug_output_does_not_reveal_the_token() {
+        assert_eq!(format!("{:?}", MailToken::new("reset_1")), "MailToken(…)");
     }
 
     #[test]

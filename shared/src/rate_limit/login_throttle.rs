@@ -78,6 +78,9 @@ const UNRECOGNIZED_INTERVAL: u32 = 60 * 60;
 /// The number of attempts from one unrecognized source that may fail in one hour of the clock. The limit is high, because
 /// all people in a hospital may share one IP address, log in for the first time and mistype their password.
 pub(crate) const MAX_UNRECOGNIZED_FAILURES: u32 = 300;
+/// The number of requests for a password reset from one source in one hour of the clock. All people in a hospital may share one IP
+/// address.
+pub(crate) const MAX_RESET_REQUESTS: u32 = 100;
 const HOUR: i64 = 60 * 60;
 /// The number of seconds after which an attempt is no longer in progress. Lambda ends a function after 10 seconds.
 const MAX_ATTEMPT_SECONDS: i64 = 10;
@@ -228,6 +231,11 @@ impl Attempt {
     /// Returns the number of seconds until the next hour of the clock begins.
     fn rest_of_hour(&self) -> i64 {
         (self.hour() + 1) * HOUR - self.at.unix_seconds()
+    }
+
+    /// Returns the number of seconds until the next hour of the clock begins, for `Retry-After`.
+    pub(crate) fn seconds_until_next_hour(&self) -> u32 {
+        u32::try_from(self.rest_of_hour()).unwrap_or(1)
     }
 
     /// Returns when the failures of this hour can be deleted: an hour after its end, in seconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     credentials::{
@@ -10,20 +10,24 @@ use crate::{
         token_mac::{ShortTokenMacKey, TokenMacKey},
     },
     error::Error,
-    model::{account::KeysPerAccount, mail::Mail},
+    model::{account::KeysPerAccount, mail::Mail, password_reset::ResetRequest},
     primitives::{
         clock::Clock, email::EmailAddress, origin::Origin, public_url::PublicUrl, quota::Quotas,
         random::Random,
     },
     runtime::{
+        async_function::AsyncFunction,
         aws::{Aws, SdkConfig},
         config::{Config, ConfigError},
-        mail_queue::MailQueue,
         pepper_source::{PepperError, PepperSource},
         secret::{self, SecretError},
     },
     store::Store,
-    telemetry::{error_chain::error_chain, log::TARGET},
+    telemetry::{
+        error_chain::error_chain,
+        failures::{self, Failure},
+        log::TARGET,
+    },
 };
 
 /// The state of a function, created when it starts and shared by all its invocations.
@@ -41,7 +45,10 @@ pub struct App {
     pub ses_config: SdkConfig,
     public_url: Option<PublicUrl>,
     mail_from: Option<EmailAddress>,
-    mail_queue: Option<MailQueue>,
+    /// Sends mails.
+    mail_function: Option<AsyncFunction>,
+    /// Creates and sends tokens of password resets.
+    password_reset_function: Option<AsyncFunction>,
     quotas: Option<Quotas>,
     key_limits: Option<KeysPerAccount>,
     sessions_per_member: Option<NonZeroU32>,
@@ -99,6 +106,7 @@ impl App {
             allowed_origin,
             public_url,
             mail_function,
+            password_reset_function,
             mail_from,
             quotas,
             key_limits,
@@ -106,6 +114,7 @@ impl App {
             ..
         } = config;
         let (peppers, token_mac_key) = (peppers?, token_mac_key?);
+        let asynchronous = |name| AsyncFunction::new(aws.lambda.clone(), name);
         Ok(Self {
             function_name,
             stack_name,
@@ -116,7 +125,8 @@ impl App {
             ses_config: aws.ses_config,
             public_url,
             mail_from,
-            mail_queue: mail_function.map(|function| MailQueue::new(aws.lambda, function)),
+            mail_function: mail_function.map(asynchronous),
+            password_reset_function: password_reset_function.map(asynchronous),
             quotas,
             key_limits,
             sessions_per_member,
@@ -183,16 +193,39 @@ impl App {
     /// Returns true if the stack sends mails.
     #[must_use]
     pub fn sends_mail(&self) -> bool {
-        self.mail_queue.is_some()
+        self.mail_function.is_some()
     }
 
     /// Hands `mail` over to the function that sends it. Does nothing if the stack sends no mails.
     ///
     /// Call this after the change that the mail is about. A failure is logged and counted, and changes nothing else.
     pub async fn send_mail(&self, mail: &Mail) {
-        if let Some(queue) = &self.mail_queue {
-            queue.hand_over(mail).await;
+        if let Err(error) = self.try_send_mail(mail).await {
+            let (reason, mail) = (error.reason(), mail.message.name());
+            error!(target: TARGET, reason, mail, "a mail could not be handed over");
         }
+    }
+
+    /// Like [`send_mail`](Self::send_mail), for a caller whose work is to send the mail. A failure is counted.
+    ///
+    /// # Errors
+    /// 503 if the mail could not be handed over.
+    pub async fn try_send_mail(&self, mail: &Mail) -> Result<(), Error> {
+        let Some(function) = &self.mail_function else { return Ok(()) };
+        function.hand_over(mail).await.map_err(|error| {
+            failures::count(Failure::Mail);
+            Error::unavailable(error)
+        })
+    }
+
+    /// Hands a request for a password reset over to the function that creates and sends the token. Does nothing if the stack sends
+    /// no mails.
+    ///
+    /// # Errors
+    /// 503 if the request could not be handed over.
+    pub async fn send_password_reset(&self, request: &ResetRequest) -> Result<(), Error> {
+        let Some(function) = &self.password_reset_function else { return Ok(()) };
+        function.hand_over(request).await.map_err(Error::unavailable)
     }
 
     /// Returns the quotas of API keys whose account has no quotas of its own.

@@ -47,6 +47,9 @@ pub struct Config {
     /// `MAIL_FUNCTION`: the function that sends mails. Empty, and so `None`, if the stack sends none. Set for functions that hand
     /// mails over.
     pub mail_function: Option<String>,
+    /// `PASSWORD_RESET_FUNCTION`: the function that creates and sends tokens of password resets. Empty, and so `None`, if the stack
+    /// sends no mails. Set for the function that receives requests for such tokens.
+    pub password_reset_function: Option<String>,
     /// `MAIL_FROM`: the sender of mails. Empty, and so `None`, if the stack sends none. Set for the function that sends them.
     pub mail_from: Option<EmailAddress>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
@@ -110,6 +113,7 @@ impl Config {
             token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
             mail_function: not_empty("MAIL_FUNCTION"),
+            password_reset_function: not_empty("PASSWORD_RESET_FUNCTION"),
             mail_from: not_empty("MAIL_FROM")
                 .map(|address| address.try_into().map_err(|_| ConfigError::MailFrom))
                 .transpose()?,

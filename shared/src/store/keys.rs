@@ -79,6 +79,11 @@ impl Key {
         Self { pk: attempts_partition(&attempt.source), sk: format!("HOUR#{}", attempt.hour()) }
     }
 
+    /// Returns the key of the requests for password resets from the source of `attempt`, in the same hour of the clock.
+    pub fn reset_hour(attempt: &Attempt) -> Self {
+        Self { pk: attempts_partition(&attempt.source), sk: format!("RESETS#{}", attempt.hour()) }
+    }
+
     /// Returns the key of an item that is never read. It is written instead of the source's hour if the address recognizes the
     /// source, so that the request takes the same time.
     pub fn decoy_source_hour(attempt: &Attempt) -> Self {
@@ -92,6 +97,11 @@ impl Key {
     /// Returns the key of the entry that says that the API key `key` originates from the member `user`.
     pub fn member_key(account: AccountId, user: UserId, key: KeyId) -> Self {
         MEMBER_KEYS.key(member_partition(account, user), key)
+    }
+
+    /// Returns the key of the token with which a member resets their password. A member has one at most.
+    pub fn password_reset(account: AccountId, user: UserId) -> Self {
+        Self { pk: member_partition(account, user), sk: "PASSWORD_RESET".to_owned() }
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {

@@ -440,16 +440,22 @@ fn reservation_writes(
 /// Returns the write that adds an attempt to its source's hour. It fails if the hour is full. It is safe to repeat, because
 /// the attempts are a set.
 fn source_hour_write(attempt: &Attempt) -> Result<Write, StoreError> {
+    hour_write(Key::source_hour(attempt), attempt, MAX_UNRECOGNIZED_FAILURES)
+}
+
+/// Returns the write that adds the attempt to the hour `key`. It fails if the hour has `limit` attempts. It is safe to repeat,
+/// because the attempts are a set.
+pub(super) fn hour_write(key: Key, attempt: &Attempt, limit: u32) -> Result<Write, StoreError> {
     const HAS_ROOM: &str =
         "attribute_not_exists(#attempts) OR size(#attempts) < :limit OR contains(#attempts, :attempt)";
-    Write::update(Key::source_hour(attempt), "SET #ttl = :end ADD #attempts :attempts")
+    Write::update(key, "SET #ttl = :end ADD #attempts :attempts")
         .condition(HAS_ROOM, || StoreError::Conflict)
         .name("#ttl", "ttl")
         .name("#attempts", ATTEMPTS)
         .value(":end", attempt.hour_expires_at())?
         .value(":attempt", attempt.id)?
         .value(":attempts", NumberSet([attempt.id]))?
-        .value(":limit", MAX_UNRECOGNIZED_FAILURES)
+        .value(":limit", limit)
 }
 
 /// Returns the write that takes the place of [`source_hour_write`] if the address recognizes the source.

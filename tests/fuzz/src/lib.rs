@@ -35,7 +35,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 26] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
@@ -46,6 +46,8 @@ pub const TARGETS: [Target; 24] = [
     request_body("login", "login", "post", "/v1/auth/login"),
     request_body("password", "password", "post", "/v1/auth/password"),
     request_body("reauthenticate", "reauthenticate", "post", "/v1/auth/reauthenticate"),
+    request_body("password-reset", "password-reset", "post", "/v1/auth/password-reset"),
+    request_body("password-reset-confirm", "password-reset", "post", "/v1/auth/password-reset/confirm"),
     request_body("api-keys-create", "api-keys-create", "post", "/v1/api-keys"),
     request_body("api-keys-change", "api-keys-change", "patch", "/v1/api-keys/{key_id}"),
     request_body("api-keys-rotate", "api-keys-rotate", "post", "/v1/api-keys/{key_id}/rotate"),

@@ -54,13 +54,23 @@ async fn granted_actions_are_exactly_the_used_actions() {
             "members",
             "operator",
             "password",
+            "password-reset",
+            "password-reset-send",
             "reauthenticate"
         ]
     );
     // The tests of mails send one with each of these functions.
     assert_eq!(
         take("lambda:InvokeFunction"),
-        ["api-keys-create", "login", "members", "operator", "password"]
+        [
+            "api-keys-create",
+            "login",
+            "members",
+            "operator",
+            "password",
+            "password-reset",
+            "password-reset-send"
+        ]
     );
     assert_eq!(take("ses:SendEmail"), ["mail"]);
     service.mails(1).await;
@@ -95,13 +105,24 @@ fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
                 "members",
                 "operator",
                 "password",
+                "password-reset",
+                "password-reset-send",
                 "reauthenticate",
             ][..],
         ),
         (
             "TokenMacKey",
             "TOKEN_MAC_SECRET_ID",
-            &["api-keys-create", "api-keys-rotate", "authorizer", "credentials-revoke", "login"],
+            &[
+                "api-keys-create",
+                "api-keys-rotate",
+                "authorizer",
+                "credentials-revoke",
+                "login",
+                "operator",
+                "password-reset",
+                "password-reset-send",
+            ],
         ),
     ] {
         let needed_by: BTreeSet<_> = needed_by.iter().copied().collect();
@@ -196,4 +217,13 @@ async fn use_every_action(service: &OwnService) {
     service.post("/v1/auth/password", admin, body).await.expect(204);
     service.delete(&key_path(&record), admin).await.expect(204);
     service.request("POST", "/v1/auth/logout").with(admin).send().await.expect(204);
+    let forgetful = service.account().await;
+    let command = json!({"reset_password": {"email": forgetful.email}});
+    let reset = service.operate(command).await.expect("a token");
+    let body = json!({"token": text(&reset, "token"), "new_password": "two lizards on the wall"});
+    service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send().await.expect(204);
+    let other = service.account().await;
+    let body = json!({"email": other.email});
+    service.request("POST", "/v1/auth/password-reset").json(&body).send().await.expect(202);
+    service.mails(1).await;
 }

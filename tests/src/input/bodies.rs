@@ -213,7 +213,7 @@ const INVALID_KEY_IDS: &[&str] = &[
 const INVALID_MEMBER_IDS: &[&str] =
     &["1", "[]", "{}", r#""""#, r#""user_""#, r#""key_0000000000000000""#, r#""USER_0000000000000000""#];
 
-const ROUTES: [Route; 14] = [
+const ROUTES: [Route; 16] = [
     Route {
         method: "POST",
         path: "/v1/auth/login",
@@ -326,6 +326,21 @@ const ROUTES: [Route; 14] = [
             ("path", INVALID_PATHS),
             ("ip_address", INVALID_ADDRESSES),
         ],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/auth/password-reset",
+        valid_body: || json!({"email": "{email}"}),
+        status: 202,
+        invalid_values: &[("email", INVALID_EMAILS)],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/auth/password-reset/confirm",
+        valid_body: || json!({"token": "{reset_token}", "new_password": NEW_PASSWORD}),
+        status: 204,
+        // The length of the password is checked after the token.
+        invalid_values: &[("token", INVALID_TEXTS), ("new_password", INVALID_TEXTS)],
     },
     // The last one, because it revokes the key of the others.
     // The last one, because it revokes the key of the others.

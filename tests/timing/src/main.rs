@@ -6,6 +6,7 @@
 
 mod comparison;
 mod logins;
+mod resets;
 mod tokens;
 mod welch;
 
@@ -28,6 +29,9 @@ struct Arguments {
     /// Number of logins of each case. 0 skips them.
     #[arg(long, default_value_t = 400)]
     logins: usize,
+    /// Number of requests for a password reset of each case. 0 skips them.
+    #[arg(long, default_value_t = 400)]
+    resets: usize,
     /// Seed of the random order. By default, each run uses a different one.
     #[arg(long)]
     seed: Option<u64>,
@@ -49,7 +53,7 @@ async fn main() -> ExitCode {
 }
 
 /// Runs and prints all comparisons. Returns true if each has the expected result.
-async fn run(Arguments { tokens, logins, seed }: Arguments) -> Result<bool, Error> {
+async fn run(Arguments { tokens, logins, resets, seed }: Arguments) -> Result<bool, Error> {
     let seed = seed.unwrap_or_else(|| u64::from_be_bytes(Random::system().bytes()));
     println!("seed {seed}\n");
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -65,6 +69,9 @@ async fn run(Arguments { tokens, logins, seed }: Arguments) -> Result<bool, Erro
     }
     if logins > 0 {
         report(logins::test(rng, logins).await?);
+    }
+    if resets > 0 {
+        report(resets::test(rng, resets).await?);
     }
     Ok(all_as_expected)
 }

@@ -11,6 +11,7 @@ from medtwin.endpoint import Resource, Transport, endpoint
 from medtwin.leaked_credentials import LeakedCredentials
 from medtwin.members import Members
 from medtwin.not_given import NOT_GIVEN, NotGiven
+from medtwin.password_reset import PasswordReset
 from medtwin.projects import Projects
 from medtwin.request import ApiRequest
 from medtwin.secret import Secret
@@ -28,6 +29,7 @@ class Api(Resource[Transport]):
         self.sessions = Sessions(transport)
         self.audit_events = AuditEvents(transport)
         self.leaked_credentials = LeakedCredentials(transport)
+        self.password_reset = PasswordReset(transport)
 
     @endpoint
     def me(self) -> ApiRequest[Caller]:

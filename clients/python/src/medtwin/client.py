@@ -64,9 +64,10 @@ class Client(Api[SyncTransport]):
         retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> Client:
-        """Create a client without a credential. It can only call operations that need none: `leaked_credentials`.
+        """Create a client without a credential.
 
-        The client reads no key from the environment. Other operations raise `Unauthorized`.
+        It can only call operations that need none: `leaked_credentials` and `password_reset`. Others raise
+        `Unauthorized`. The client reads no key from the environment.
         """
         return _with_transport(cls, _new_sync_transport(None, base_url, timeout, retries, transport))
 
@@ -170,9 +171,10 @@ class AsyncClient(Api[AsyncTransport]):
         retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncClient:
-        """Create a client without a credential. It can only call operations that need none: `leaked_credentials`.
+        """Create a client without a credential.
 
-        The client reads no key from the environment. Other operations raise `Unauthorized`.
+        It can only call operations that need none: `leaked_credentials` and `password_reset`. Others raise
+        `Unauthorized`. The client reads no key from the environment.
         """
         return _with_transport(cls, _new_async_transport(None, base_url, timeout, retries, transport))
 

@@ -1,0 +1,69 @@
+//! Creates the token of a password reset and sends it by mail. The function has no route: `POST /v1/auth/password-reset` hands each
+//! request over to it asynchronously. So the work and the time of that route do not depend on whether the address belongs to a
+//! member.
+
+use std::sync::Arc;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use shared::{
+    credentials::{digest::TokenDigest, token::NewToken},
+    error::Error,
+    http::{json, openapi::Operation},
+    model::{
+        mail::{Mail, MailToken, Message, Recipients},
+        password_reset::{PasswordReset, ResetRequest, may_reset},
+    },
+    runtime::{app::App, function::Function, invocation::Invocation},
+    telemetry::{error_chain::error_chain, log::TARGET, metrics::Outcome},
+};
+use tracing::warn;
+
+/// Empty, because the function has no route.
+pub const OPERATIONS: &[Operation] = &[];
+
+#[must_use]
+pub fn service(app: Arc<App>) -> impl Function<Box<RawValue>> {
+    service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(Arc::clone(&app), event))
+}
+
+async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<(), Error> {
+    let invocation = Invocation::start(&app, &event.context.request_id, "password-reset-send".to_owned());
+    let sent = invocation
+        .run(async {
+            let request = json::parse::<ResetRequest>(event.payload.get().as_bytes())?;
+            send(&app, request).await
+        })
+        .await;
+    match &sent {
+        Ok(()) => invocation.finish(Outcome::Succeeded, None),
+        Err(error) => invocation.finish_with_error(error),
+    }
+    sent
+}
+
+/// Sends a token to the address, if it belongs to a member whose password may be reset and who has got no token in the last ten
+/// minutes.
+async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Result<(), Error> {
+    let found = app.store.member_with_address(&email).await?;
+    let Some((member, account)) = found.filter(|(member, account)| may_reset(member, account)) else {
+        return Ok(());
+    };
+    let now = app.clock.now();
+    let token = NewToken::for_password_reset(member.account_id, member.id, app.token_mac_key()?, &app.random);
+    let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
+    let reset = PasswordReset::new(&member, &account, digest, now);
+    if !app.store.create_password_reset(&reset).await? {
+        return Ok(());
+    }
+    let message = Message::PasswordResetLink { token: MailToken::new(token.expose()), context };
+    let mail = Mail { account_id: member.account_id, to: Recipients::Address(email), message };
+    let handed_over = app.try_send_mail(&mail).await;
+    if handed_over.is_err()
+        && let Err(error) = app.store.discard_password_reset(&reset).await
+    {
+        // Lambda runs the function again, but within ten minutes it creates no other token.
+        warn!(target: TARGET, reason = error_chain(&error), "a token that was not sent could not be deleted");
+    }
+    handed_over
+}

@@ -1,0 +1,197 @@
+//! `/v1/auth/password-reset`: resets a forgotten password with a token that is sent by mail.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::{
+    authorization::denial::Unauthenticated,
+    credentials::{
+        password::{NewPassword, Password, VerifiedPassword},
+        password_rules::PasswordContext,
+        token::ResetToken,
+    },
+    error::Error,
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
+    },
+    model::{
+        mail::{Mail, Message, Recipients},
+        password_reset::{ResetRequest, may_reset},
+    },
+    primitives::{email::EmailAddress, timestamp::Timestamp},
+    rate_limit::login_throttle::Attempt,
+    runtime::{app::App, function::Function, password_workers},
+    store::{PendingReset, StoreError},
+};
+use zeroize::Zeroizing;
+
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        route: "POST /v1/auth/password-reset",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Sessions,
+        name: "requestPasswordReset",
+        summary: "Request a password reset",
+        description: "Sends a mail with a link to the address, if it belongs to an active member. The link contains a token, which lasts 30 minutes and works once. While a token is less than ten minutes old, no other one is sent. The response, its time and the work of this request are the same whether or not the address belongs to a member. If the service sends no mails, the response is the same, too.",
+        credentials: Credentials::None,
+        id: None,
+        parameters: &[],
+        body: Some(Body {
+            schema: schema_of::<NewReset>,
+            example: || json!({"email": "user@example.com"}),
+            optional: false,
+        }),
+        success: Success {
+            status: 202,
+            description: "The request was accepted. The body is an empty object, whether or not a mail is sent.",
+            body: Some((schema_of::<PasswordResetAccepted>, || json!({}))),
+        },
+        errors: &[(
+            429,
+            "This IP address has requested too many resets, or the service received too many requests.",
+        )],
+    },
+    Operation {
+        route: "POST /v1/auth/password-reset/confirm",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Sessions,
+        name: "resetPassword",
+        summary: "Reset a password",
+        description: "Replaces the password of the member to whom the token was sent, and ends all of their sessions and the token. A password that was disabled after failed logins is enabled. A rejected new password does not use up the token. The token is invalid if it was used or replaced, has expired, or the member's sessions were all ended since it was sent, for example by a change of the password or a suspension.",
+        credentials: Credentials::None,
+        id: None,
+        parameters: &[],
+        body: Some(Body {
+            schema: schema_of::<Confirmation>,
+            example: || json!({"token": examples::RESET_TOKEN, "new_password": "two lizards on the 8th wall"}),
+            optional: false,
+        }),
+        success: Success::NO_CONTENT,
+        errors: &[(401, "The token is not valid.")],
+    },
+];
+
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::public(app, OPERATIONS, handle)
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    match (request.method(), request.route()) {
+        ("POST", "/v1/auth/password-reset") => request_reset(&app, &request).await,
+        ("POST", "/v1/auth/password-reset/confirm") => reset(&app, &request).await,
+        _ => Err(Error::not_found()),
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewReset {
+    /// The address of the member who forgot the password. Case is ignored.
+    email: EmailAddress,
+}
+
+/// An empty object.
+#[derive(Serialize, JsonSchema)]
+struct PasswordResetAccepted {}
+
+/// Makes one write, of the source's number of requests, and hands the address over to another function, whatever it belongs to. So
+/// neither the response nor its time reveals anything about the address.
+async fn request_reset(app: &App, request: &Request) -> Result<Response, Error> {
+    let NewReset { email } = request.body()?;
+    let audit_context = request.audit_context(app);
+    let peppers = app.peppers().await?;
+    let attempt = Attempt::new(email.as_str(), request.source_ip(), audit_context.at, &peppers, &app.random);
+    app.store.count_reset_request(&attempt).await?;
+    app.send_password_reset(&ResetRequest { email, context: (&audit_context).into() }).await?;
+    Ok(http::json(StatusCode::ACCEPTED, &PasswordResetAccepted {}))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    /// The token from the link: `reset_…`.
+    token: TokenText,
+    /// The password to use from now on.
+    // Its length is checked after the token, so that an invalid token gets 401.
+    #[schemars(with = "NewPassword")]
+    new_password: Password,
+}
+
+/// Any text. It may be a token, so its memory is wiped when it is dropped.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(from = "String")]
+struct TokenText(#[schemars(with = "String")] Zeroizing<String>);
+
+impl From<String> for TokenText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
+    let Confirmation { token, new_password } = request.body()?;
+    let token = ResetToken::parse(&token.0, app.token_mac_key()?);
+    let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
+    let audit_context = request.audit_context(app);
+    let pending = verified_reset(app, &token, audit_context.at).await?;
+
+    let current = current_password(app, &pending, new_password.clone()).await?;
+    let new =
+        NewPassword::try_from(new_password).map_err(|invalid| Error::bad_field("new_password", invalid))?;
+    let context = PasswordContext::new(pending.member.email.clone(), pending.account.name.clone());
+    let peppers = app.peppers().await?;
+    let hash = password_workers::hash(new, current, context, "new_password", peppers, &app.random).await?;
+    app.store.reset_password(&pending, &hash, &audit_context).await.map_err(|error| match error {
+        // The token was used, replaced or ended in the meantime.
+        StoreError::Conflict => Error::unauthorized(Unauthenticated::Unknown),
+        error => error.into(),
+    })?;
+    let mail = Mail {
+        account_id: pending.member.account_id,
+        to: Recipients::Address(pending.member.email),
+        message: Message::PasswordReset((&audit_context).into()),
+    };
+    app.send_mail(&mail).await;
+    Ok(http::no_content())
+}
+
+/// Loads the reset with this token.
+///
+/// # Errors
+/// 401 if the token is not valid.
+async fn verified_reset(app: &App, token: &ResetToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
+    let pending = app.store.password_reset(token.account_id, token.user_id).await?;
+    let pending = pending.ok_or_else(|| Error::unauthorized(Unauthenticated::Unknown))?;
+    let PendingReset { reset, member, account, .. } = &pending;
+    let peppers = app.peppers_with([reset.digest.pepper_version()]).await?;
+    let denial = if !reset.digest.matches(token.expose(), &peppers).map_err(Error::unavailable)? {
+        Unauthenticated::WrongSecret
+    } else if reset.has_expired(now) {
+        Unauthenticated::Expired
+    } else if !reset.is_of_epochs(member, account) || !may_reset(member, account) {
+        Unauthenticated::SessionEnded
+    } else {
+        return Ok(pending);
+    };
+    Err(Error::unauthorized(denial))
+}
+
+/// Returns the new password if it is the current one. A disabled password is not compared, because it must not be verified. Neither
+/// is one whose pepper is not available: a member must be able to replace it.
+async fn current_password(
+    app: &App,
+    pending: &PendingReset,
+    new_password: Password,
+) -> Result<Option<VerifiedPassword>, Error> {
+    let Some(hash) = &pending.password else { return Ok(None) };
+    let peppers = app.peppers_with([hash.pepper_version()]).await?;
+    if !peppers.contains(hash.pepper_version()) {
+        return Ok(None);
+    }
+    let permit = password_workers::acquire_permit()?;
+    password_workers::verify(permit, Some(hash.clone()), new_password, peppers).await
+}
