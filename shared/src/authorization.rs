@@ -5,6 +5,7 @@ pub mod context;
 pub mod decision;
 pub mod delegation;
 pub mod denial;
+pub mod invitation;
 pub mod principal;
 pub mod reported_credential;
 pub mod revoked_keys;

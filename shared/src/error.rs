@@ -118,6 +118,12 @@ impl Error {
         Self::new(Kind::Unauthorized, "Invalid or missing API key").with_cause(cause)
     }
 
+    /// 401 of a login with a passkey, if the authenticator no longer describes the passkey as it did at the registration.
+    #[must_use]
+    pub fn passkey_changed(cause: impl Into<Cause>) -> Self {
+        Self::new(Kind::Unauthorized, "The passkey has changed. Register it again").with_cause(cause)
+    }
+
     /// 401 of the login. The message does not reveal whether the address or the password was wrong.
     #[must_use]
     pub fn login_failed(cause: Unauthenticated) -> Self {
@@ -267,7 +273,15 @@ impl From<StoreError> for Error {
             StoreError::Conflict => Self::conflict("Another change was made first"),
             StoreError::AddressTaken => Self::conflict("The email address already belongs to a member"),
             StoreError::LastAdmin => Self::conflict("An account must have at least one active admin"),
+            StoreError::LastMemberWithAllPermissions => {
+                Self::conflict("An account must have at least one active member with all four permissions")
+            }
             StoreError::KeyLimitReached => Self::conflict("The account has reached its limit of API keys"),
+            // Requests that authenticate convert this error themselves.
+            StoreError::NoLongerValid => Self::bad_field(
+                "credential",
+                "is for options that were used or have expired. Request new options",
+            ),
             StoreError::Throttled { retry_after } => Self::rate_limited(retry_after),
             StoreError::Contended | StoreError::TimedOut | StoreError::Unavailable(_) => {
                 Self::unavailable(error)

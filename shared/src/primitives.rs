@@ -2,6 +2,7 @@
 
 pub mod allowed_ips;
 pub(crate) mod base62;
+pub mod challenge;
 pub mod clock;
 pub mod email;
 pub mod environment;

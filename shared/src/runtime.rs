@@ -7,6 +7,7 @@ pub mod config;
 pub mod function;
 pub mod invocation;
 pub mod lookup;
+pub mod new_admin;
 pub mod own_password;
 pub mod password_workers;
 mod pepper_source;

@@ -9,6 +9,11 @@
 //! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | token of a password reset | `ACCOUNT#{account}#USER#{user}` | `PASSWORD_RESET` |
+//! | passkey | `ACCOUNT#{account}#USER#{user}` | `PASSKEY#{passkey}` |
+//! | recovery codes | `ACCOUNT#{account}#USER#{user}` | `RECOVERY_CODES` |
+//! | login that waits for the second factor | `ACCOUNT#{account}#USER#{user}` | `LOGIN_TOKEN` |
+//! | challenge for a member's authenticator | `ACCOUNT#{account}#USER#{user}` | `CHALLENGE#{challenge}` |
+//! | challenge for a login with only a passkey | `CHALLENGE#{challenge}` | `CHALLENGE` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
 //! | usage of an API key on an earlier day | `ACCOUNT#{account}#USAGE` | `USAGE#{key}#{date}` |
@@ -29,20 +34,25 @@
 mod accounts;
 mod api_keys;
 mod audit_events;
+mod challenges;
 mod credential_lookup;
 mod credential_scan;
 mod dynamodb;
 mod error;
 mod idempotency_records;
+mod invitations;
 mod key_counts;
 mod keys;
 mod login_attempts;
+mod login_tokens;
 mod member_credentials;
 mod members;
+mod passkeys;
 mod password_resets;
 mod passwords;
 mod preconditions;
 mod projects;
+mod recovery_codes;
 mod reported_credentials;
 mod sessions;
 mod usage;
@@ -54,8 +64,11 @@ pub use self::{
     error::StoreError,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
+    passkeys::UsedPasskey,
     password_resets::PendingReset,
+    recovery_codes::UsedRecoveryCode,
     reported_credentials::CredentialId,
+    sessions::SecondFactor,
 };
 use crate::primitives::random::Random;
 

@@ -8,9 +8,12 @@
 mod account;
 mod account_usage;
 mod audit_events;
+mod authenticator;
 mod chromedriver;
 mod create_key;
 mod each_screen;
+mod forgotten_password;
+mod invitations;
 mod key_list;
 mod key_page;
 mod keys;
@@ -18,6 +21,7 @@ mod login;
 mod members;
 mod menus;
 mod new_login;
+mod passkeys;
 mod password;
 mod revoke_key;
 mod revoke_keys;
@@ -86,6 +90,12 @@ impl Browser {
         let (chromedriver, driver) = Chromedriver::start().await;
         driver.goto(url).await.expect("the page");
         Self { service, driver, has_ended: false, _chromedriver: chromedriver }
+    }
+
+    /// Opens the dashboard of `service` at `localhost`, because browsers accept no passkeys for an IP address.
+    pub async fn open_at_localhost(service: OwnService) -> Self {
+        let url = format!("{}/", service.url.replace("127.0.0.1", "localhost"));
+        Box::pin(Self::open_at(service, &url)).await
     }
 
     /// Starts a service with an account, opens its dashboard, and logs in as the account's first member.

@@ -8,6 +8,7 @@
 //!   `LAMBDA_URL` and `FUNCTION_NAMES` say where its functions can be invoked directly, and under which names.
 #![cfg(test)]
 
+mod authenticator;
 mod authorization;
 mod browser;
 mod caller;

@@ -25,8 +25,14 @@ const TABLE: &str = "
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
     DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
-    POST     /v1/auth/reauthenticate        ----- ----- --     +++++   -     8+11    2+0    0      204    no
     POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
+    POST     /v1/auth/reauthenticate        ----- ----- --     +++++   -     8+11    2+0    0      204    no
+    POST     /v1/auth/reauthenticate/options ----- ----- --     +++++   -     4+1     2+0    0      200    no
+    POST     /v1/auth/passkeys/options      ----- ----- --     +++++   -     4+1     2+0    0      200    no
+    POST     /v1/auth/passkeys              ----- ----- --     +++++   -     5+16    2+0    2      400    no
+    GET      /v1/auth/passkeys              ----- ----- --     +++++   -     4+0     2+0    0      200    no
+    POST     /v1/auth/recovery-codes        ----- ----- --     +++++   -     4+10    2+0    1      200+1  no
+    DELETE   /v1/auth/passkeys/{passkey_id} ----- ----- --     +++++   -     5+10    2+0    1      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
     POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+14    4+13   1      201    yes
     POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+8     2+0    1      200    no
@@ -42,7 +48,8 @@ const TABLE: &str = "
     PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     4+4     3+5    1      200    no
     DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+4     2+5    1      404    no
     GET      /v1/members                    ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    POST     /v1/members                    ---++ ----- --     ---++   -     4+12    3+11   1      409    no
+    POST     /v1/members                    ---++ ----- --     ---++   -     4+14    3+13   1      409    no
+    POST     /v1/members/{user_id}/invite   ---++ ----- --     ---++   -     5+10    4+9    1      200+1  no
     GET      /v1/members/{user_id}          ---++ ----- --     ---++   -     4+0     3+1    0      200    no
     PATCH    /v1/members/{user_id}          ---++ ----- --     ---++   -     4+10    3+9    1      200    no
     DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      404    no
@@ -56,14 +63,21 @@ const TABLE: &str = "
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
     POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
+    POST     /v1/auth/accept-invitation     -                           2+12    -      1      401    no
     POST     /v1/auth/login                 -                           6+11    -      0      200    no
     POST     /v1/auth/password-reset        -                           0+1     -      0      202    no
     POST     /v1/auth/password-reset/confirm -                          3+8     -      1      401    no
+    POST     /v1/auth/login/options         -                           0+1     -      0      200    no
+    POST     /v1/auth/login/passkey         -                           6+12    -      1      401    no
+    POST     /v1/auth/login/second-factor   -                           10+17   -      1      401    no
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
     operator reset_password                 -                           3+4     -      1      200+1  no
+    operator remove_second_factor           -                           4+12    -      2      200    no
     operator set_limits                     -                           1+4     -      1      200+1  no
+    operator grant_admin                    -                           1+6     -      1      200    no
+    operator end_all_credentials            -                           0+4     -      1      200+1  no
     operator set_policy                     -                           1+4     -      1      200    no
     operator enable_password                -                           1+4     -      1      200+1  no
     operator end_restored_credentials       -                           1+8     -      1      200    no

@@ -138,6 +138,14 @@ impl Response {
         assert_eq!(self.header("www-authenticate"), Some("Bearer realm=\"medtwin\""));
     }
 
+    /// Panics unless this is the 401 of a login or an acceptance without a password of the member. A function returns it, so API Gateway
+    /// adds no header.
+    #[track_caller]
+    pub fn assert_login_rejected(&self) {
+        assert_eq!(self.status, 401, "{}", self.text);
+        self.assert_text(r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#);
+    }
+
     /// Panics unless this is the 403 that the contract fixes.
     #[track_caller]
     pub fn assert_forbidden(&self) {

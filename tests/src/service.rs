@@ -33,6 +33,7 @@ use tokio::{
 };
 
 use crate::{
+    authenticator::Authenticator,
     dynamodb::{self, DynamoDb},
     operations::openapi::assert_described,
     response::{Response, text},
@@ -48,6 +49,8 @@ pub struct Service {
     /// The URL of the API, such as `http://127.0.0.1:3000`. It may have a path.
     pub url: String,
     functions: Arc<Functions>,
+    /// The origin of the service's pages, if it does not follow from the URL.
+    public_url: Option<String>,
     http: Client,
     /// The gateway, if it runs in this process for this test.
     _gateway: Option<Gateway>,
@@ -264,12 +267,13 @@ impl OwnService {
             Options { clock: time.clock(), stack: new_stack(), dynamodb, ..Options::ephemeral() };
         change(&mut options);
         let stack = options.stack.clone();
+        let public_url = options.parameters.get("PublicUrl").cloned();
         let gateway = Gateway::start(options).await.expect("the gateway starts");
         disable_ttl(&gateway).await;
         report_service("in this process");
         let url = gateway.url().to_owned();
         let functions = Functions { url: url.clone(), names: HashMap::new() };
-        Self { service: Service::at(url, functions), gateway, time, stack }
+        Self { service: Service { public_url, ..Service::at(url, functions) }, gateway, time, stack }
     }
 }
 
@@ -331,7 +335,7 @@ impl Service {
     }
 
     fn at(url: String, functions: Functions) -> Self {
-        Self { url, functions: Arc::new(functions), http: Client::new(), _gateway: None }
+        Self { url, functions: Arc::new(functions), public_url: None, http: Client::new(), _gateway: None }
     }
 
     /// The host and port of the API, and the path below which its routes are.
@@ -484,6 +488,51 @@ impl Service {
         Credential::session(response.expect(200)["session_token"].as_str().expect("a token"))
     }
 
+    /// The origin of the service's pages, which passkeys belong to.
+    pub fn origin(&self) -> String {
+        if let Some(public_url) = &self.public_url {
+            return public_url.clone();
+        }
+        let (address, _) = self.address();
+        let port = address.rsplit_once(':').expect("an address with a port").1;
+        format!("http://localhost:{port}")
+    }
+
+    /// Creates a passkey with a new authenticator and adds it to the member with this session. Returns the authenticator and the
+    /// response.
+    pub async fn add_passkey(&self, session: &Credential) -> (Authenticator, Value) {
+        let mut authenticator = Authenticator::new(&self.origin());
+        let body = self.new_passkey(session, &mut authenticator).await;
+        (authenticator, self.post("/v1/auth/passkeys", session, body).await.expect(201))
+    }
+
+    /// Creates a passkey for the member with this session. Returns the body of the request that adds it.
+    pub async fn new_passkey(&self, session: &Credential, authenticator: &mut Authenticator) -> Value {
+        let options = self.post("/v1/auth/passkeys/options", session, json!({})).await.expect(200);
+        json!({"name": "A passkey", "credential": authenticator.register(&options)})
+    }
+
+    /// Returns the body of a request that logs in with the passkey of an authenticator.
+    pub async fn passkey_login(&self, authenticator: &mut Authenticator) -> Value {
+        let options = self.request("POST", "/v1/auth/login/options").send().await.expect(200);
+        json!({"credential": authenticator.authenticate(&options)})
+    }
+
+    /// Logs in with the passkey of an authenticator.
+    pub async fn login_with_passkey(&self, authenticator: &mut Authenticator) -> Credential {
+        let body = self.passkey_login(authenticator).await;
+        let response = self.request("POST", "/v1/auth/login/passkey").json(&body).send().await;
+        Credential::session(text(&response.expect(200), "session_token"))
+    }
+
+    /// Sends the right password of a member with a passkey. Returns `second_factor` of the response.
+    pub async fn second_factor(&self, email: &str) -> Value {
+        let body = json!({"email": email, "password": PASSWORD});
+        let mut response = self.request("POST", "/v1/auth/login").json(&body).send().await.expect(200);
+        assert!(response.get("session_token").is_none(), "{response}");
+        response["second_factor"].take()
+    }
+
     /// Creates an API key with `credential`. By default it has all permissions; `fields` are added to the request's body
     /// or replace its fields. Returns the key's credential and the response, which contains the secret in `key`.
     pub async fn key(&self, credential: &Credential, fields: Value) -> (Credential, Value) {
@@ -508,12 +557,65 @@ impl Service {
         self.request("POST", "/v1/credentials/revoke").json(&json!({"credentials": tokens})).send()
     }
 
-    /// Creates a member with `credential` and logs the member in. Returns the member's session and id.
+    /// Invites a member with `credential`. Returns the response.
+    pub async fn invite(&self, credential: &Credential, email: &str, permissions: &[&str]) -> Value {
+        let body = json!({"email": email, "permissions": permissions});
+        self.post("/v1/members", credential, body).await.expect(201)
+    }
+
+    /// Accepts the invitation in the response `invited` with [`PASSWORD`]. Returns the member's session.
+    pub async fn accept(&self, invited: &Value) -> Credential {
+        let token = match invited["invitation"]["token"].as_str() {
+            Some(token) => token.to_owned(),
+            None => self.mailed_invitation(text(invited, "email")).await,
+        };
+        let response = self.try_to_accept(&token, PASSWORD).await;
+        Credential::session(text(&response.expect(200), "session_token"))
+    }
+
+    /// Waits for a mail with an invitation to `email`, and returns its token.
+    async fn mailed_invitation(&self, email: &str) -> String {
+        let url = format!("{}/_local/mail", self.url);
+        let find = async || {
+            let mails: Value = reqwest::get(&url).await.expect("a response").json().await.expect("JSON");
+            let mails = mails["data"].as_array().expect("a list").clone();
+            let to_member = mails.into_iter().filter(|mail| mail["to"] == email);
+            to_member.into_iter().find_map(|mail| {
+                let (_, rest) = text(&mail, "text").split_once("/accept-invitation/")?;
+                rest.split_whitespace().next().map(str::to_owned)
+            })
+        };
+        let found = timeout(Duration::from_secs(20), async {
+            loop {
+                match find().await {
+                    Some(token) => return token,
+                    None => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        });
+        found.await.expect("the mail is sent in time")
+    }
+
+    /// Tries to accept an invitation.
+    pub async fn try_to_accept(&self, token: &str, password: &str) -> Response {
+        let body = json!({"token": token, "password": password});
+        self.request("POST", "/v1/auth/accept-invitation").json(&body).send().await
+    }
+
+    /// Creates a member with this address, who has accepted the invitation. Returns the member's session and id.
+    pub async fn member_with_email(
+        &self,
+        credential: &Credential,
+        email: &str,
+        permissions: &[&str],
+    ) -> (Credential, String) {
+        let invited = self.invite(credential, email, permissions).await;
+        (self.accept(&invited).await, text(&invited, "id").to_owned())
+    }
+
+    /// Creates a member with `credential`, who has accepted the invitation. Returns the member's session and id.
     pub async fn member(&self, credential: &Credential, permissions: &[&str]) -> (Credential, String) {
-        let email = new_address();
-        let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
-        let record = self.post("/v1/members", credential, body).await.expect(201);
-        (self.login(&email).await, record["id"].as_str().expect("an id").to_owned())
+        self.member_with_email(credential, &new_address(), permissions).await
     }
 
     /// Creates a project with `credential`. Returns its id.

@@ -52,7 +52,7 @@ class Account:
 def service() -> Iterator[Service]:
     program = ROOT / "target/debug/gateway"
     with subprocess.Popen(
-        [program, "--ephemeral", "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [program, "--ephemeral", "--port", "0", "--parameter", "MailFrom="], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as gateway:
         try:
             assert gateway.stdout is not None

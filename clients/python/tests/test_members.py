@@ -5,14 +5,36 @@ from uuid import uuid4
 import pytest
 from conftest import PASSWORD, Account
 
-from medtwin import Client, Conflict, Forbidden, Member, NotFound, Session, SessionCaller, Unauthorized
+from medtwin import (
+    BadRequest,
+    Client,
+    Conflict,
+    Forbidden,
+    InvitedMember,
+    Member,
+    NotFound,
+    Session,
+    SessionCaller,
+    Unauthorized,
+)
 
 
-def test_member_is_created_changed_and_removed(session_client: Client) -> None:
+def create_member(client: Client) -> Member:
+    invited = client.members.invite(f"{uuid4()}@example.com", ["read"])
+    assert invited.invitation.token is not None
+    client.accept_invitation(invited.invitation.token, PASSWORD)
+    return client.members.get(invited.id)
+
+
+def test_member_is_invited_changed_and_removed(session_client: Client) -> None:
     email = f"{uuid4()}@example.com"
-    created: Member = session_client.members.create(email, ["read"], PASSWORD)
-    assert (created.email, created.permissions, created.status) == (email, ("read",), "active")
-    assert session_client.members.get(created.id) == created
+    invited: InvitedMember = session_client.members.invite(email, ["read"])
+    assert (invited.email, invited.permissions, invited.status) == (email, ("read",), "invited")
+    assert invited.invitation.token is not None
+    again = session_client.members.invite_again(invited.id)
+    assert again.invitation.token not in (None, invited.invitation.token)
+    created: Member = session_client.members.get(invited.id)
+    assert created.status == "invited"
     assert session_client.members.change(created.id, permissions=["read", "write"]).permissions == ("read", "write")
     # A field that is not passed keeps its value.
     suspended = session_client.members.change(created.id, status="suspended")
@@ -24,8 +46,8 @@ def test_member_is_created_changed_and_removed(session_client: Client) -> None:
 
 
 def test_login_of_a_suspended_member_raises_forbidden(session_client: Client, account: Account) -> None:
-    email = f"{uuid4()}@example.com"
-    created = session_client.members.create(email, ["read"], PASSWORD)
+    created = create_member(session_client)
+    email = created.email
     session_client.members.change(created.id, status="suspended")
     with pytest.raises(Forbidden, match="Account suspended"), Client.login(email, PASSWORD, base_url=account.url):
         pass
@@ -38,9 +60,20 @@ def test_removal_of_the_last_admin_raises_conflict(session_client: Client) -> No
         session_client.members.remove(me.user_id)
 
 
+def test_invitation_is_accepted_once(session_client: Client, account: Account) -> None:
+    invited = session_client.members.invite(f"{uuid4()}@example.com", ["read"])
+    assert invited.invitation.token is not None
+    with Client.without_credential(base_url=account.url) as client:
+        with pytest.raises(BadRequest):
+            client.accept_invitation(invited.invitation.token, "passwordpassword")
+        logged_in = client.accept_invitation(invited.invitation.token, PASSWORD)
+        assert logged_in.session_token.reveal().startswith("sess_")
+        with pytest.raises(Unauthorized):
+            client.accept_invitation(invited.invitation.token, PASSWORD)
+
+
 def test_login_of_a_new_member_succeeds_only_with_the_right_password(session_client: Client, account: Account) -> None:
-    email = f"{uuid4()}@example.com"
-    session_client.members.create(email, ["read"], PASSWORD)
+    email = create_member(session_client).email
     with Client.login(email, PASSWORD, base_url=account.url) as client:
         me = client.me()
     assert isinstance(me, SessionCaller)
@@ -50,8 +83,8 @@ def test_login_of_a_new_member_succeeds_only_with_the_right_password(session_cli
 
 
 def test_sessions_of_a_member_are_listed_and_ended(session_client: Client, account: Account) -> None:
-    email = f"{uuid4()}@example.com"
-    created = session_client.members.create(email, ["read"], PASSWORD)
+    created = create_member(session_client)
+    email = created.email
     with (
         Client.login(email, PASSWORD, base_url=account.url) as first,
         Client.login(email, PASSWORD, base_url=account.url) as second,

@@ -32,8 +32,9 @@ MEMBER = {
     "id": "user_1",
     "email": "ada@example.com",
     "permissions": ["read"],
-    "status": "active",
+    "status": "invited",
     "created_at": "2026-01-30T12:00:00Z",
+    "invitation": {"expires_at": "2026-02-06T12:00:00Z", "token": "invite_1"},
 }
 PROJECT_RESPONSE = httpx.Response(200, json=PROJECT)
 NO_CONTENT = httpx.Response(204)
@@ -79,7 +80,7 @@ def test_conflict_after_a_lost_response_is_retried_until_the_first_attempt_compl
 @pytest.mark.parametrize("outcome", [*NOT_SENT, error_response(429, "RATE_LIMITED")])
 def test_request_without_idempotency_key_is_retried_if_it_was_certainly_not_processed(outcome: Outcome) -> None:
     service = ScriptedService([outcome, httpx.Response(201, json=MEMBER)])
-    assert service.client().members.create("ada@example.com", ["read"], "new").id == "user_1"
+    assert service.client().members.invite("ada@example.com", ["read"]).id == "user_1"
     assert len(service.requests) == 2
 
 
@@ -88,7 +89,7 @@ def test_request_without_idempotency_key_is_not_retried_if_it_may_have_been_proc
     service = ScriptedService([outcome])
     client = service.client()
     with pytest.raises((InternalError, Unavailable, UnexpectedResponse, TimedOut, ConnectionFailed)):
-        client.members.create("ada@example.com", ["read"], "new")
+        client.members.invite("ada@example.com", ["read"])
     assert service.waits == []
 
 
@@ -101,6 +102,7 @@ def test_password_request_is_never_retried(outcome: Outcome) -> None:
     for attempt in (
         lambda: client.change_password("old", "new"),
         lambda: client.reauthenticate("old"),
+        lambda: client.accept_invitation("invite_1", "new"),
         lambda: client.password_reset.confirm("reset_1", "new"),
         lambda: client._transport.send(log_in("ada@example.com", Secret("old"))),
     ):
@@ -212,7 +214,7 @@ async def test_async_client_retries_by_the_same_policy() -> None:
     assert service.waits == [7, 1]
     service = ScriptedService([failure(httpx.ReadTimeout)])
     with pytest.raises(TimedOut) as raised:
-        await service.async_client().members.create("ada@example.com", ["read"], "new")
+        await service.async_client().members.invite("ada@example.com", ["read"])
     assert raised.value.may_have_been_processed
 
 

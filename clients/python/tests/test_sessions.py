@@ -5,7 +5,15 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from conftest import PASSWORD, Account
 
-from medtwin import Client, Forbidden, RateLimited, Session, SessionCaller, Unauthorized
+from medtwin import (
+    Client,
+    Forbidden,
+    RateLimited,
+    ReauthenticationRequired,
+    Session,
+    SessionCaller,
+    Unauthorized,
+)
 
 OTHER_PASSWORD = "a newt under the 8th stair"  # noqa: S105 - its accounts exist only during a test
 

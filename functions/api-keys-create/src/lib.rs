@@ -121,7 +121,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         return Ok(response);
     }
     let limit = account.limits.keys.or(app.key_limits()?).of(environment);
-    let count = app.store.number_of_keys(account.id, environment).await?;
+    let count = app.store.number_of_keys(&account, environment).await?;
     // Created after all reads, because the write checks that the creator is still authorized at this time.
     let audit_context = request.audit_context(&app);
     let now = audit_context.at;
@@ -150,6 +150,7 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         created_by: Some((&creator).into()),
         originating_member: creator.originating_member(),
         revision: 0,
+        epoch: account.key_epoch,
         expires_at,
         last_used_at: None,
         last_used_ip: None,

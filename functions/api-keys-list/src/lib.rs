@@ -167,10 +167,11 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let account_id = principal.account_id();
     let list = filter.list(account_id);
     let paging = request.paging(&list)?;
-    let policy = own_account(&app, &principal).await?.policy;
+    let account = own_account(&app, &principal).await?;
+    let policy = account.policy;
     let now = app.clock.now();
     let matches = |key: &ApiKey| reaches_key(&principal, key) && filter.matches(key, &policy, now);
-    let keys = app.store.keys(account_id, &paging, matches).await?;
+    let keys = app.store.keys(&account, &paging, matches).await?;
     let page = PageView::new(keys, &list, |key| ApiKeyView::new(key, &policy, now));
     Ok(http::json(StatusCode::OK, &page))
 }

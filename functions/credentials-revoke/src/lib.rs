@@ -10,6 +10,7 @@ use shared::{
     authorization::reported_credential::{is_token_of_key, is_token_of_session, pepper_versions},
     credentials::{
         pepper::{Peppers, UnknownPepper},
+        secret_text::SecretText,
         token::Token,
     },
     error::Error,
@@ -23,7 +24,6 @@ use shared::{
     telemetry::log::TARGET,
 };
 use tracing::warn;
-use zeroize::Zeroizing;
 
 /// The maximum number of credentials in a request. One `BatchGetItem` reads as many items.
 const MAX_CREDENTIALS: usize = 100;
@@ -69,26 +69,13 @@ struct Report {
 /// 1 to 100 texts.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline, extend("minItems" = 1, "maxItems" = MAX_CREDENTIALS))]
-#[serde(try_from = "Vec<ReportedText>")]
-struct ReportedTexts(Vec<ReportedText>);
+#[serde(try_from = "Vec<SecretText>")]
+struct ReportedTexts(Vec<SecretText>);
 
-/// A token, or any other text.
-// It is probably a secret, so its memory is wiped when it is dropped.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(inline)]
-#[serde(from = "String")]
-struct ReportedText(#[schemars(with = "String")] Zeroizing<String>);
-
-impl From<String> for ReportedText {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
-impl TryFrom<Vec<ReportedText>> for ReportedTexts {
+impl TryFrom<Vec<SecretText>> for ReportedTexts {
     type Error = String;
 
-    fn try_from(texts: Vec<ReportedText>) -> Result<Self, String> {
+    fn try_from(texts: Vec<SecretText>) -> Result<Self, String> {
         if (1..=MAX_CREDENTIALS).contains(&texts.len()) {
             Ok(Self(texts))
         } else {
@@ -110,7 +97,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Report { credentials: ReportedTexts(texts) } = request.body()?;
     let mac_key = app.token_mac_key()?;
     let mut tokens = Tokens::new();
-    for token in texts.iter().filter_map(|text| Token::from_text(text.0.trim(), mac_key).ok()) {
+    for token in texts.iter().filter_map(|text| Token::from_text(text.expose().trim(), mac_key).ok()) {
         tokens.entry(CredentialId::from(&token)).or_default().push(token.expose());
     }
     if !tokens.is_empty() {

@@ -3,24 +3,33 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     authorization::denial::Unauthenticated,
-    credentials::password::{Password, PasswordHash, VerifiedPassword},
+    credentials::{
+        digest::TokenDigest,
+        one_time_token::Purpose,
+        password::{Password, PasswordHash, VerifiedPassword},
+        pepper::Peppers,
+        token::NewToken,
+    },
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
         new_session::{LoggedInView, NewSession},
         openapi::{self, Body, Operation, Success, Tag, schema_of},
+        request_options::{RequestOptionsView, site},
+        second_factor::{SecondFactorNeededView, SecondFactorView},
     },
     model::{
         account::{Account, AccountStatus},
         audit_event::{Action, AuditContext, LoginRefusal},
+        login_token::LoginToken,
         mail::{Mail, Message, Recipients},
         member::Member,
     },
-    primitives::{email::EmailAddress, factor::Factors},
+    primitives::{challenge::Challenge, email::EmailAddress, factor::Factors, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
     runtime::{
         app::App,
@@ -38,7 +47,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::Sessions,
     name: "logIn",
     summary: "Log in",
-    description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address. A member has a limit of sessions; a login beyond it ends the oldest one.",
+    description: "Creates a session and returns its token, which is shown only once. A wrong password, an unknown address and a removed member all get the same 401. A suspended account gets 403, but only if the password is right. Failed attempts are throttled by email address and by IP address. A member has a limit of sessions; a login beyond it ends the oldest one. For a member with a passkey, the response has no session but `second_factor`: complete the login with `POST /v1/auth/login/second-factor`.",
     credentials: openapi::Credentials::None,
     id: None,
     parameters: &[],
@@ -49,8 +58,8 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     }),
     success: Success {
         status: 200,
-        description: "The session's token.",
-        body: Some((schema_of::<LoggedInView>, examples::logged_in)),
+        description: "The session's token, or a login token if the member has a passkey.",
+        body: Some((schema_of::<LogInView>, examples::logged_in)),
     },
     errors: &[
         (
@@ -60,6 +69,10 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         (
             403,
             "The password is right, but the member or the account is suspended. The message is `Account suspended`.",
+        ),
+        (
+            409,
+            "The password is right and the member has a passkey, but the service has no public URL any more.",
         ),
         (
             429,
@@ -95,8 +108,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let (reservation, loaded) = app.store.reserve_login_attempt(address.as_ref(), attempt).await?;
     let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
     // Boxed, because it is too large for the stack.
-    let (new, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
-    if let Some((credentials, _)) = &loaded {
+    let (authenticated, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
+    if let (Some((credentials, _)), Authenticated::Session(_)) = (&loaded, &authenticated) {
         report_new_source(&app, credentials, &reservation, &audit_context).await;
     }
     if let Some((credentials, _)) = loaded
@@ -105,10 +118,45 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         // The login succeeded anyway. The next one tries to rehash the password again.
         warn!(target: TARGET, reason = error.reason(), "a password could not be rehashed");
     }
-    Ok(http::json(StatusCode::OK, &new.view()))
+    Ok(authenticated.into_response())
 }
 
-/// Verifies the password of a reserved attempt and creates a session.
+/// The result of a login with the right password.
+enum Authenticated {
+    Session(NewSession),
+    /// The member has a passkey, and has to prove that, or a recovery code.
+    NeedsSecondFactor {
+        token: NewToken,
+        options: RequestOptionsView,
+        expires_at: Timestamp,
+    },
+}
+
+/// What a login with the right password returns.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogInResult")]
+#[serde(untagged)]
+enum LogInView<'a> {
+    LoggedIn(LoggedInView<'a>),
+    SecondFactorNeeded(SecondFactorNeededView<'a>),
+}
+
+impl Authenticated {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Session(new) => http::json(StatusCode::OK, &LogInView::LoggedIn(new.view())),
+            Self::NeedsSecondFactor { token, options, expires_at } => {
+                let second_factor = SecondFactorView { login_token: token.expose(), options, expires_at };
+                http::json(
+                    StatusCode::OK,
+                    &LogInView::SecondFactorNeeded(SecondFactorNeededView { second_factor }),
+                )
+            }
+        }
+    }
+}
+
+/// Verifies the password of a reserved attempt and creates a session, or a login token if the member has a passkey.
 async fn log_in(
     app: &App,
     request: &Request,
@@ -117,7 +165,7 @@ async fn log_in(
     password: Password,
     permit: HashPermit,
     audit_context: &AuditContext,
-) -> Result<(NewSession, VerifiedPassword), Error> {
+) -> Result<(Authenticated, VerifiedPassword), Error> {
     let enabled = loaded.filter(|(credentials, _)| !credentials.is_disabled());
     let hash = enabled.map(|(credentials, _)| credentials.password.clone());
     let peppers = app.peppers_with(hash.as_ref().map(PasswordHash::pepper_version)).await?;
@@ -141,8 +189,14 @@ async fn log_in(
         return Err(Error::login_failed(cause));
     };
     // A restriction that this version does not know may forbid the login.
-    let is_restricted = account.has_unknown_restriction() || member.restrictions.has_other_than(&[]);
+    let is_restricted = account.has_unknown_restriction() || member.has_unknown_restriction();
     if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
+        if member.has_passkeys() {
+            reservation.need_second_factor();
+            let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+            app.store.record_rejection(account_id, None, rejected, audit_context).await?;
+            return Err(Error::forbidden_with_message("Account suspended"));
+        }
         app.store
             .reject_suspended_login(reservation, member, audit_context)
             .await
@@ -151,13 +205,39 @@ async fn log_in(
     }
 
     let now = audit_context.at;
+    if member.has_passkeys() {
+        let pending = start_second_factor(app, member, account, &peppers, now).await?;
+        reservation.need_second_factor();
+        return Ok((pending, verified));
+    }
     let factors = Factors::PASSWORD;
     let new = NewSession::new(app, request, member, account.session_epoch, factors, &peppers, now)?;
     let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
     let events = || request.audit_context(app);
     let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;
     created.map_err(login_failed_if_removed)?;
-    Ok((new, verified))
+    Ok((Authenticated::Session(new), verified))
+}
+
+/// Creates a login token, with which the member can prove the second factor.
+async fn start_second_factor(
+    app: &App,
+    member: &Member,
+    account: &Account,
+    peppers: &Peppers,
+    now: Timestamp,
+) -> Result<Authenticated, Error> {
+    let site = site(app)?;
+    let Member { id: user_id, account_id, .. } = *member;
+    let passkeys = app.store.all_passkeys(account_id, user_id).await?;
+    let challenge = Challenge::new(&app.random);
+    let mac_key = app.token_mac_key()?;
+    let token = NewToken::for_one_use(Purpose::SecondFactor, account_id, user_id, mac_key, &app.random);
+    let digest = TokenDigest::of(token.expose(), peppers);
+    let pending = LoginToken::new(member, account, digest, challenge, now);
+    app.store.create_login_token(&pending).await?;
+    let options = RequestOptionsView::new(site, &challenge, &passkeys);
+    Ok(Authenticated::NeedsSecondFactor { token, options, expires_at: pending.expires_at })
 }
 
 /// Tells the member about a login from an unrecognized source. Of the first login ever, the member need not be told.

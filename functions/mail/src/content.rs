@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use shared::{
     model::mail::{MailContext, Message},
-    primitives::public_url::PublicUrl,
+    primitives::{public_url::PublicUrl, timestamp::Timestamp},
 };
 
 /// The text of a mail.
@@ -22,6 +22,7 @@ enum Paragraph {
 
 impl Content {
     /// Writes `message` for a service at `url`.
+    #[expect(clippy::too_many_lines, reason = "one arm for each mail")]
     pub(crate) fn of(message: &Message, url: &PublicUrl) -> Self {
         let link = |fragment: &str| Paragraph::Link(url.page("dashboard", fragment));
         let text = |text: &str| Paragraph::Text(text.to_owned());
@@ -98,6 +99,60 @@ impl Content {
                     link(""),
                 ],
             },
+            Message::PasskeyAdded(context) => Self {
+                subject: "A passkey was added to your MedTWIN login",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "A passkey was added {}. Your password alone no longer logs you in. All of your other sessions have ended.",
+                        when(context)
+                    )),
+                    text("If you did not do this, remove the passkey and change your password:"),
+                    link("/passkeys"),
+                ],
+            },
+            Message::PasskeyRemoved(context) => Self {
+                subject: "A passkey was removed from your MedTWIN login",
+                paragraphs: vec![
+                    Paragraph::Text(format!("One of your passkeys was removed {}.", when(context))),
+                    text("If you did not do this, change your password, and look at your passkeys:"),
+                    link("/passkeys"),
+                ],
+            },
+            Message::SecondFactorRemoved(context) => Self {
+                subject: "The operator removed your MedTWIN passkeys",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "The operator of the service removed all of your passkeys and recovery codes {}. Your password alone logs you in now. All of your sessions have ended.",
+                        when(context)
+                    )),
+                    text(
+                        "If you did not ask the operator for this, tell an admin of your account. To add a passkey again:",
+                    ),
+                    link("/passkeys"),
+                ],
+            },
+            Message::RecoveryCodeUsed(context) => Self {
+                subject: "A recovery code was used for your MedTWIN login",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "Somebody logged in with your password and one of your recovery codes {}. The code does not work again.",
+                        when(context)
+                    )),
+                    text("If this was not you, change your password and make new recovery codes:"),
+                    link("/passkeys"),
+                ],
+            },
+            Message::PasskeyMaybeCopied(context) => Self {
+                subject: "There may be a copy of your MedTWIN passkey",
+                paragraphs: vec![
+                    Paragraph::Text(format!(
+                        "A passkey of yours was used {}, and its counter of uses was too low. Some authenticators count wrongly. It can also mean that somebody has a copy of the passkey.",
+                        when(context)
+                    )),
+                    text("If you do not know the reason, remove the passkey and add a new one:"),
+                    link("/passkeys"),
+                ],
+            },
             Message::AdminAdded { user_id, context } => Self {
                 subject: "An admin was added to your MedTWIN account",
                 paragraphs: vec![
@@ -118,6 +173,19 @@ impl Content {
                     )),
                     text("If nobody in your team did this on purpose, revoke the key:"),
                     link(&format!("/api-keys/{key_id}")),
+                ],
+            },
+            Message::Invited { token, expires_at } => Self {
+                subject: "You are invited to MedTWIN",
+                paragraphs: vec![
+                    text(
+                        "You are invited to an account of MedTWIN. Open this link to choose a password. Nobody else needs it, so do not pass it on:",
+                    ),
+                    link(&format!("/accept-invitation/{}", token.expose())),
+                    Paragraph::Text(format!(
+                        "The link works once, until {}. If you don't know why you got this mail, ignore it.",
+                        date_and_time(*expires_at)
+                    )),
                 ],
             },
         }
@@ -154,14 +222,20 @@ impl Content {
 
 /// Returns when and from where a change was made, for example `on 2026-01-30 at 12:00 UTC from the IP address 192.0.2.1`.
 fn when(context: &MailContext) -> String {
-    let at = context.at.to_string();
-    // The format is RFC 3339 with whole seconds: 2026-01-30T12:00:00Z.
-    let (date, time) = at.split_once('T').expect("a date and a time");
-    let minutes = time.get(..5).expect("hours and minutes");
+    let at = date_and_time(context.at);
     match context.ip_address {
-        Some(address) => format!("on {date} at {minutes} UTC from the IP address {address}"),
-        None => format!("on {date} at {minutes} UTC"),
+        Some(address) => format!("on {at} from the IP address {address}"),
+        None => format!("on {at}"),
     }
+}
+
+/// Returns a time to the minute, for example `2026-01-30 at 12:00 UTC`.
+fn date_and_time(time: Timestamp) -> String {
+    let text = time.to_string();
+    // The format is RFC 3339 with whole seconds: 2026-01-30T12:00:00Z.
+    let (date, time) = text.split_once('T').expect("a date and a time");
+    let minutes = time.get(..5).expect("hours and minutes");
+    format!("{date} at {minutes} UTC")
 }
 
 /// Replaces the characters that have a meaning in HTML.
@@ -197,6 +271,7 @@ mod tests {
             Message::PasswordResetIssued(MailContext { ip_address: None, ..context }),
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ]
     }
 
@@ -205,10 +280,12 @@ mod tests {
         for message in messages() {
             let content = Content::of(&message, &url());
             let text = content.text();
-            assert!(text.contains(" on 2026-01-30 at 12:34 UTC"), "{text}");
-            let is_by_operator =
-                matches!(message, Message::PasswordEnabled(_) | Message::PasswordResetIssued(_));
-            assert_eq!(text.contains(" from the IP address 192.0.2.1"), !is_by_operator, "{text}");
+            assert!(text.contains("2026-01-30 at 12:34 UTC"), "{text}");
+            let has_no_address = matches!(
+                message,
+                Message::PasswordEnabled(_) | Message::PasswordResetIssued(_) | Message::Invited { .. }
+            );
+            assert_eq!(text.contains(" from the IP address 192.0.2.1"), !has_no_address, "{text}");
             assert_eq!(text.matches("https://auth.example.com/live/dashboard#").count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
             assert!(content.subject.is_ascii() && content.subject.len() < 78, "{}", content.subject);

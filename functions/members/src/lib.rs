@@ -7,25 +7,23 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     authorization::{
-        delegation::{may_change_member, may_end_sessions, may_grant},
+        delegation::{may_change_member, may_end_sessions, may_manage_member},
         denial::Forbidden,
         principal::Principal,
     },
-    credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
     http::{
         self, Event, PAGING, Request, Response, StatusCode, examples,
+        new_invitation::{InvitedMemberView, NewInvitation, invited_member},
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{MemberView, PageView, SessionView},
     },
     model::{
-        audit_event::AuditContext,
-        mail::{Mail, Message, Recipients},
         member::{Member, MemberStatus},
         restrictions::Restrictions,
     },
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
-    runtime::{app::App, function::Function, lookup, password_workers},
+    runtime::{app::App, function::Function, lookup, new_admin::report_new_admin},
 };
 
 pub const OPERATIONS: &[Operation] = &[
@@ -51,30 +49,49 @@ pub const OPERATIONS: &[Operation] = &[
         route: "POST /v1/members",
         function: env!("CARGO_PKG_NAME"),
         tag: Tag::Members,
-        name: "createMember",
-        summary: "Create a member",
-        description: "Creates a member who logs in with an email address and a password. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself.",
+        name: "inviteMember",
+        summary: "Invite a member",
+        description: "Creates a member with the status `invited`. Whoever has the invitation's token chooses the member's password, so nobody but the member ever knows it. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself, and an API key cannot grant `admin`.",
         credentials: Credentials::KeyOrSession,
         id: None,
         parameters: &[],
         body: Some(Body {
             schema: schema_of::<NewMember>,
-            example: || json!({"email": "grace@example.com", "permissions": ["read"], "password": examples::PASSWORD}),
+            example: || json!({"email": "grace@example.com", "permissions": ["read"]}),
             optional: false,
         }),
         success: Success {
             status: 201,
-            description: "The member.",
-            body: Some((schema_of::<MemberView>, || {
-                examples::with(examples::member(), json!({"email": "grace@example.com"}))
-            })),
+            description: "The member and the invitation.",
+            body: Some((schema_of::<InvitedMemberView>, invited_member)),
         },
         errors: &[
-            (403, "The caller may not create members, or lacks a permission that the member would get."),
+            (403, "The caller may not invite members, or lacks a permission that the member would get."),
             (
                 409,
-                "The address already belongs to a member of this or another account, or the caller's credential became invalid during the request.",
+                "The address already belongs to a member of this account, or the caller's credential became invalid during the request.",
             ),
+        ],
+    },
+    Operation {
+        route: "POST /v1/members/{user_id}/invite",
+        function: env!("CARGO_PKG_NAME"),
+        tag: Tag::Members,
+        name: "inviteMemberAgain",
+        summary: "Invite a member again",
+        description: "Makes a new invitation for a member with the status `invited`, and ends the previous one. Requires `admin` over the whole account, and all permissions of the member. An API key cannot invite a member with `admin`.",
+        credentials: Credentials::KeyOrSession,
+        id: Some(schema_of::<UserId>),
+        parameters: &[],
+        body: None,
+        success: Success {
+            status: 200,
+            description: "The member and the new invitation.",
+            body: Some((schema_of::<InvitedMemberView>, invited_member)),
+        },
+        errors: &[
+            (403, "The caller may not invite members, or lacks a permission of the member."),
+            (409, "The member is not `invited`, or a concurrent request changed the member first."),
         ],
     },
     Operation {
@@ -101,7 +118,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Members,
         name: "changeMember",
         summary: "Update a member",
-        description: "Changes the permissions or the status of a member. The change applies from the member's next request, also in existing sessions. Suspending a member ends all of their sessions permanently. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself. An account always keeps at least one active member with `admin`.",
+        description: "Changes the permissions or the status of a member. The change applies from the member's next request, also in existing sessions. Suspending a member ends all of their sessions permanently. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself. To take a permission from a member or to suspend them, the caller must hold all permissions of the member. An API key cannot change a member who has or would get `admin`. An account always keeps at least one active member with all four permissions.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -120,11 +137,11 @@ pub const OPERATIONS: &[Operation] = &[
         errors: &[
             (
                 403,
-                "The caller may not update members, or lacks a permission that the member would gain. A suspended member who becomes active again gains all of their permissions.",
+                "The caller may not update members, lacks a permission that the member would gain, or would take something from a member who has a permission that the caller lacks. A suspended member who becomes active again gains all of their permissions.",
             ),
             (
                 409,
-                "The account would have no active member with `admin`, or a concurrent request changed the member first.",
+                "The account would have no active member with all four permissions, or with `admin`, or a concurrent request changed the member first.",
             ),
         ],
     },
@@ -134,17 +151,17 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Members,
         name: "removeMember",
         summary: "Remove a member",
-        description: "Removes a member and ends all of their sessions. API keys that the member created stay valid. Requires `admin` over the whole account. An account always keeps at least one active member with `admin`.",
+        description: "Removes a member and ends all of their sessions. API keys that the member created stay valid. Requires `admin` over the whole account, and all permissions of the member. An API key cannot remove a member with `admin`. An account always keeps at least one active member with all four permissions.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
         body: None,
         success: Success::NO_CONTENT,
         errors: &[
-            (403, "The caller may not remove members."),
+            (403, "The caller may not remove members, or lacks a permission of the member."),
             (
                 409,
-                "The account would have no active member with `admin`, or a concurrent request changed the member first.",
+                "The account would have no active member with all four permissions, or with `admin`, or a concurrent request changed the member first.",
             ),
         ],
     },
@@ -197,7 +214,8 @@ pub fn service(app: Arc<App>) -> impl Function<Event> {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     match (request.method(), request.route()) {
         ("GET", "/v1/members") => list(&app, &principal, &request).await,
-        ("POST", "/v1/members") => create(&app, &principal, &request).await,
+        ("POST", "/v1/members") => invite(&app, &principal, &request).await,
+        ("POST", "/v1/members/{user_id}/invite") => invite_again(&app, &principal, &request).await,
         ("GET", "/v1/members/{user_id}") => {
             let member = load_member(&app, &principal, &request).await?;
             Ok(http::json(StatusCode::OK, &MemberView::from(member)))
@@ -205,6 +223,9 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
         ("PATCH", "/v1/members/{user_id}") => change(&app, &principal, &request).await,
         ("DELETE", "/v1/members/{user_id}") => {
             let member = load_member(&app, &principal, &request).await?;
+            if !may_manage_member(&principal, member.permissions) {
+                return Err(Error::forbidden(Forbidden::ExceedsCaller));
+            }
             app.store.remove_member(&member, &principal, &request.audit_context(&app)).await?;
             Ok(http::no_content())
         }
@@ -238,37 +259,53 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
-    /// The address that the member logs in with. It must not belong to another member of any account.
+    /// The address of the member. It must not belong to another member of the account. It belongs to the member from the acceptance on.
     email: EmailAddress,
     /// What the member may do. The caller must hold all of these permissions.
     permissions: Permissions,
-    password: NewPassword,
 }
 
-async fn create(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
-    let NewMember { email, permissions, password } = request.body()?;
-    // First, because a weak password gets 400 even if the request also exceeds the caller.
-    let account = lookup::own_account(app, principal).await?;
-    let context = PasswordContext::new(email.clone(), account.name);
-    let peppers = app.peppers().await?;
-    let hash = password_workers::hash(password, None, context, "password", peppers, &app.random).await?;
-    if !may_grant(principal, permissions) {
+async fn invite(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let NewMember { email, permissions } = request.body()?;
+    if !may_manage_member(principal, permissions) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
+    let account = lookup::own_account(app, principal).await?;
+    let audit_context = request.audit_context(app);
     let member = Member {
         id: UserId::new(&app.clock, &app.random),
         account_id: principal.account_id(),
         email,
         permissions,
-        status: MemberStatus::Active,
-        created_at: app.clock.now(),
+        status: MemberStatus::Invited,
+        created_at: audit_context.at,
         session_epoch: 0,
+        has_accepted: false,
+        invitation: None,
+        passkeys: 0,
         restrictions: Restrictions::NONE,
     };
+    let invited = NewInvitation::new(app, member, &account, audit_context.at).await?;
+    app.store.invite_member(&invited.member, principal, &audit_context).await?;
+    Ok(http::json(StatusCode::CREATED, &invited.deliver(app).await))
+}
+
+async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
+    let user_id = request.path_id("user_id")?;
+    let loaded = app.store.member_and_whole_account(principal.account_id(), user_id).await?;
+    let (before, account) = loaded.ok_or_else(Error::not_found)?;
+    if !may_manage_member(principal, before.permissions) {
+        return Err(Error::forbidden(Forbidden::ExceedsCaller));
+    }
+    if before.status != MemberStatus::Invited {
+        return Err(Error::conflict("The member is not invited"));
+    }
     let audit_context = request.audit_context(app);
-    app.store.create_member(&member, &hash, principal, &audit_context).await?;
-    report_new_admin(app, None, &member, &audit_context).await;
-    Ok(http::json(StatusCode::CREATED, &MemberView::from(member)))
+    // The new epoch makes a concurrent acceptance or invitation conflict with this one.
+    let after = Member { session_epoch: before.session_epoch + 1, ..before.clone() };
+    let invited = NewInvitation::new(app, after, &account, audit_context.at).await?;
+    app.store.invite_member_again(&before, &invited.member, principal, &audit_context).await?;
+    Ok(http::json(StatusCode::OK, &invited.deliver(app).await))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -276,14 +313,26 @@ async fn create(app: &App, principal: &Principal, request: &Request) -> Result<R
 struct MemberPatch {
     /// What the member may do. If left out or null, it doesn't change.
     permissions: Option<Permissions>,
-    /// Whether the member may log in. If left out or null, it doesn't change.
-    status: Option<MemberStatus>,
+    /// Whether the member may log in. If left out or null, it doesn't change. If a member who has not accepted the invitation yet is
+    /// suspended, the invitation ends. With `active`, such a member is `invited` again, and needs another invitation.
+    status: Option<NewStatus>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum NewStatus {
+    /// The member may log in.
+    Active,
+    /// The member can't log in, and their sessions and their invitation end.
+    Suspended,
 }
 
 async fn change(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let MemberPatch { permissions, status } = request.body()?;
     let before = load_member(app, principal, request).await?;
-    let after = before.changed(permissions.unwrap_or(before.permissions), status.unwrap_or(before.status));
+    let suspended = status.map_or(before.is_suspended(), |status| status == NewStatus::Suspended);
+    let after = before.changed(permissions.unwrap_or(before.permissions), suspended);
     if !may_change_member(principal, &before, &after) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
@@ -293,15 +342,6 @@ async fn change(app: &App, principal: &Principal, request: &Request) -> Result<R
         report_new_admin(app, Some(&before), &after, &audit_context).await;
     }
     Ok(http::json(StatusCode::OK, &MemberView::from(after)))
-}
-
-/// Tells the account's admins if the change of a member from `before` to `after` adds an admin.
-async fn report_new_admin(app: &App, before: Option<&Member>, after: &Member, audit_context: &AuditContext) {
-    if !after.is_active_admin() || before.is_some_and(Member::is_active_admin) {
-        return;
-    }
-    let message = Message::AdminAdded { user_id: after.id, context: audit_context.into() };
-    app.send_mail(&Mail { account_id: after.account_id, to: Recipients::Admins, message }).await;
 }
 
 async fn list_sessions(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {

@@ -10,10 +10,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
     credentials::{
-        digest::TokenDigest, password::NewPassword, password_rules::PasswordContext, token::NewToken,
+        digest::TokenDigest,
+        password::NewPassword,
+        password_rules::PasswordContext,
+        token::{NewToken, Purpose},
     },
     error::Error,
-    http::{json, openapi::Operation, patch::present, policy_patch::PolicyPatch},
+    http::{
+        json,
+        new_invitation::{InvitationView, NewInvitation},
+        openapi::Operation,
+        patch::present,
+        policy_patch::PolicyPatch,
+    },
     model::{
         account::{Account, AccountChange, AccountLimits, AccountStatus, KeyLimits},
         account_policy::{AccountPolicy, PolicySettings},
@@ -32,7 +41,9 @@ use shared::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::Attempt,
-    runtime::{app::App, function::Function, invocation::Invocation, password_workers},
+    runtime::{
+        app::App, function::Function, invocation::Invocation, new_admin::report_new_admin, password_workers,
+    },
     telemetry::metrics::Outcome,
 };
 
@@ -64,10 +75,19 @@ enum Command {
     /// Creates a token with which the member can reset their password.
     #[serde(rename = "reset_password")]
     ResetPassword(TargetAddress),
+    /// Removes the member's passkeys and recovery codes and ends their sessions.
+    #[serde(rename = "remove_second_factor")]
+    RemoveSecondFactor(TargetAddress),
     /// Sets the rate limits of the account's keys and the limits on the numbers of keys and sessions, or resets them to the
     /// default, from the next request on.
     #[serde(rename = "set_limits")]
     SetLimits(NewLimits),
+    /// Gives a member all four permissions.
+    #[serde(rename = "grant_admin")]
+    GrantAdmin(TargetMember),
+    /// Ends all sessions, keys and invitations of the account, from the next request on.
+    #[serde(rename = "end_all_credentials")]
+    EndAllCredentials(TargetAccount),
     /// Changes the account's policy, from the next request on.
     #[serde(rename = "set_policy")]
     SetPolicy(NewPolicy),
@@ -85,7 +105,10 @@ impl Command {
             Self::Restore(_) => "operator restore_account",
             Self::EnablePassword(_) => "operator enable_password",
             Self::ResetPassword(_) => "operator reset_password",
+            Self::RemoveSecondFactor(_) => "operator remove_second_factor",
             Self::SetLimits(_) => "operator set_limits",
+            Self::GrantAdmin(_) => "operator grant_admin",
+            Self::EndAllCredentials(_) => "operator end_all_credentials",
             Self::SetPolicy(_) => "operator set_policy",
             Self::EndRestoredCredentials(_) => "operator end_restored_credentials",
         }
@@ -97,13 +120,21 @@ impl Command {
 struct NewAccount {
     name: Name,
     email: EmailAddress,
-    password: NewPassword,
+    /// Without a password, the first member is invited.
+    password: Option<NewPassword>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetAccount {
     account_id: AccountId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetMember {
+    account_id: AccountId,
+    user_id: UserId,
 }
 
 #[derive(Deserialize)]
@@ -159,8 +190,12 @@ struct NewPolicy {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum CommandResult {
-    /// The account and the first member that were created, or the member whose password was enabled.
+    /// The account and the first member that were created, or the member whom the command changed.
     Member { account_id: AccountId, user_id: UserId },
+    /// The account whose first member is invited.
+    Invited { account_id: AccountId, user_id: UserId, invitation: InvitationView },
+    /// The account whose credentials have all ended.
+    Account { account_id: AccountId },
     /// The new status of the account.
     Status { account_id: AccountId, status: AccountStatus },
     /// All limits of the account. `None` is the default limit.
@@ -205,12 +240,14 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Comm
     match &result {
         Ok(
             CommandResult::Member { account_id, user_id }
+            | CommandResult::Invited { account_id, user_id, .. }
             | CommandResult::ResetToken { account_id, user_id, .. },
         ) => {
             invocation.for_principal(*account_id, user_id.to_string()).finish(Outcome::Succeeded, None);
         }
         Ok(
-            CommandResult::Status { account_id, .. }
+            CommandResult::Account { account_id }
+            | CommandResult::Status { account_id, .. }
             | CommandResult::Limits { account_id, .. }
             | CommandResult::Policy { account_id, .. },
         ) => {
@@ -230,7 +267,10 @@ async fn execute(app: &App, command: Command, request_id: &str) -> Result<Comman
         Command::Restore(target) => set_status(app, target, AccountStatus::Active, &audit_context).await,
         Command::EnablePassword(target) => enable_password(app, target, &audit_context).await,
         Command::ResetPassword(target) => reset_password(app, target, &audit_context).await,
+        Command::RemoveSecondFactor(target) => remove_second_factor(app, target, request_id).await,
         Command::SetLimits(limits) => set_limits(app, limits, &audit_context).await,
+        Command::GrantAdmin(target) => grant_admin(app, target, &audit_context).await,
+        Command::EndAllCredentials(target) => end_all_credentials(app, target, &audit_context).await,
         Command::SetPolicy(policy) => set_policy(app, policy, &audit_context).await,
         Command::EndRestoredCredentials(credentials) => credentials.end(app, request_id).await,
     }
@@ -242,16 +282,18 @@ async fn create_account(
     audit_context: &AuditContext,
 ) -> Result<CommandResult, Error> {
     let NewAccount { name, email, password } = new;
+    let has_accepted = password.is_some();
     let account = Account {
         id: AccountId::new(&app.clock, &app.random),
         name,
         status: AccountStatus::Active,
         created_at: audit_context.at,
-        active_admins: 1,
+        active_admins: u32::from(has_accepted),
         quotas: None,
         limits: AccountLimits::default(),
         revision: 0,
         session_epoch: 0,
+        key_epoch: 0,
         policy: AccountPolicy::default(),
         restrictions: Restrictions::NONE,
     };
@@ -260,16 +302,51 @@ async fn create_account(
         account_id: account.id,
         email,
         permissions: Permissions::ALL,
-        status: MemberStatus::Active,
+        status: if has_accepted { MemberStatus::Active } else { MemberStatus::Invited },
         created_at: account.created_at,
         session_epoch: 0,
+        has_accepted,
+        invitation: None,
+        passkeys: 0,
         restrictions: Restrictions::NONE,
+    };
+    let (account_id, user_id) = (account.id, member.id);
+    let Some(password) = password else {
+        let invited = NewInvitation::new(app, member, &account, audit_context.at).await?;
+        app.store.create_account(&account, &invited.member, None, audit_context).await?;
+        return Ok(CommandResult::Invited {
+            account_id,
+            user_id,
+            invitation: invited.deliver_alone(app).await,
+        });
     };
     let context = PasswordContext::new(member.email.clone(), account.name.clone());
     let peppers = app.peppers().await?;
     let hash = password_workers::hash(password, None, context, "password", peppers, &app.random).await?;
-    app.store.create_account(&account, &member, &hash, audit_context).await?;
-    Ok(CommandResult::Member { account_id: account.id, user_id: member.id })
+    app.store.create_account(&account, &member, Some(&hash), audit_context).await?;
+    Ok(CommandResult::Member { account_id, user_id })
+}
+
+async fn grant_admin(
+    app: &App,
+    TargetMember { account_id, user_id }: TargetMember,
+    audit_context: &AuditContext,
+) -> Result<CommandResult, Error> {
+    let member = app.store.member(account_id, user_id).await?.ok_or_else(Error::not_found)?;
+    if member.permissions != Permissions::ALL {
+        let granted = app.store.grant_all_permissions(&member, audit_context).await?;
+        report_new_admin(app, Some(&member), &granted, audit_context).await;
+    }
+    Ok(CommandResult::Member { account_id, user_id })
+}
+
+async fn end_all_credentials(
+    app: &App,
+    TargetAccount { account_id }: TargetAccount,
+    audit_context: &AuditContext,
+) -> Result<CommandResult, Error> {
+    app.store.end_all_credentials(account_id, audit_context).await?;
+    Ok(CommandResult::Account { account_id })
 }
 
 async fn enable_password(
@@ -301,7 +378,8 @@ async fn reset_password(
         return Err(Error::conflict("The member or the account is suspended"));
     }
     let (account_id, user_id) = (member.account_id, member.id);
-    let token = NewToken::for_password_reset(account_id, user_id, app.token_mac_key()?, &app.random);
+    let token =
+        NewToken::for_member(Purpose::ResetPassword, account_id, user_id, app.token_mac_key()?, &app.random);
     let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let reset = PasswordReset::new(&member, &account, digest, audit_context.at);
     app.store.issue_password_reset(&reset, audit_context).await?;
@@ -309,6 +387,23 @@ async fn reset_password(
     app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
     let (token, expires_at) = (MailToken::new(token.expose()), reset.expires_at);
     Ok(CommandResult::ResetToken { account_id, user_id, token, expires_at })
+}
+
+async fn remove_second_factor(
+    app: &App,
+    TargetAddress { email }: TargetAddress,
+    request_id: &str,
+) -> Result<CommandResult, Error> {
+    let (member, _) = app.store.member_with_address(&email).await?.ok_or_else(Error::not_found)?;
+    let (account_id, user_id) = (member.account_id, member.id);
+    if member.has_passkeys() {
+        let passkeys = app.store.all_passkeys(account_id, user_id).await?;
+        let audit_context = || AuditContext::now(&app.clock, &app.random, request_id, None);
+        app.store.remove_second_factor(&member, &passkeys, audit_context).await?;
+        let message = Message::SecondFactorRemoved((&audit_context()).into());
+        app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+    }
+    Ok(CommandResult::Member { account_id, user_id })
 }
 
 async fn set_status(

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::{
-    credentials::{digest::TokenDigest, token::NewToken},
+    credentials::{
+        digest::TokenDigest,
+        token::{NewToken, Purpose},
+    },
     error::Error,
     http::{json, openapi::Operation},
     model::{
@@ -50,7 +53,13 @@ async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Resul
         return Ok(());
     };
     let now = app.clock.now();
-    let token = NewToken::for_password_reset(member.account_id, member.id, app.token_mac_key()?, &app.random);
+    let token = NewToken::for_member(
+        Purpose::ResetPassword,
+        member.account_id,
+        member.id,
+        app.token_mac_key()?,
+        &app.random,
+    );
     let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let reset = PasswordReset::new(&member, &account, digest, now);
     if !app.store.create_password_reset(&reset).await? {

@@ -10,7 +10,8 @@ use shared::{
     credentials::{
         password::{NewPassword, Password, VerifiedPassword},
         password_rules::PasswordContext,
-        token::ResetToken,
+        secret_text::SecretText,
+        token::{MemberToken, Purpose},
     },
     error::Error,
     http::{
@@ -26,7 +27,6 @@ use shared::{
     runtime::{app::App, function::Function, password_workers},
     store::{PendingReset, StoreError},
 };
-use zeroize::Zeroizing;
 
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -113,28 +113,16 @@ async fn request_reset(app: &App, request: &Request) -> Result<Response, Error> 
 #[serde(deny_unknown_fields)]
 struct Confirmation {
     /// The token from the link: `reset_…`.
-    token: TokenText,
+    token: SecretText,
     /// The password to use from now on.
     // Its length is checked after the token, so that an invalid token gets 401.
     #[schemars(with = "NewPassword")]
     new_password: Password,
 }
 
-/// Any text. It may be a token, so its memory is wiped when it is dropped.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(inline)]
-#[serde(from = "String")]
-struct TokenText(#[schemars(with = "String")] Zeroizing<String>);
-
-impl From<String> for TokenText {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
 async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let Confirmation { token, new_password } = request.body()?;
-    let token = ResetToken::parse(&token.0, app.token_mac_key()?);
+    let token = MemberToken::parse(Purpose::ResetPassword, token.expose(), app.token_mac_key()?);
     let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
     let audit_context = request.audit_context(app);
     let pending = verified_reset(app, &token, audit_context.at).await?;
@@ -163,7 +151,7 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
 ///
 /// # Errors
 /// 401 if the token is not valid.
-async fn verified_reset(app: &App, token: &ResetToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
+async fn verified_reset(app: &App, token: &MemberToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
     let pending = app.store.password_reset(token.account_id, token.user_id).await?;
     let pending = pending.ok_or_else(|| Error::unauthorized(Unauthenticated::Unknown))?;
     let PendingReset { reset, member, account, .. } = &pending;

@@ -59,9 +59,9 @@ struct SendEmail {
     content: Content,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the API of SES")]
 struct Destination {
     to_addresses: Vec<String>,
     cc_addresses: Vec<String>,
@@ -130,17 +130,16 @@ impl Mailbox {
         let id = uuid(&self.random);
         let mail = Mail { id: id.clone(), sent_at, from, to, subject, text: text.data, html: html.data };
         (self.announce)(&mail.to, &mail.subject);
-        match &self.folder {
-            Some(folder) => store(folder, &mail).map_err(|error| Rejection {
+        if let Some(folder) = &self.folder {
+            store(folder, &mail).map_err(|error| Rejection {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 error_type: "InternalFailure",
                 message: error.to_string(),
-            })?,
-            None => {
-                let mut mails = self.locked();
-                mails.push_front(mail);
-                mails.truncate(MAX_MAILS);
-            }
+            })?;
+        } else {
+            let mut mails = self.locked();
+            mails.push_front(mail);
+            mails.truncate(MAX_MAILS);
         }
         Ok(id)
     }

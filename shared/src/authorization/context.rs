@@ -13,6 +13,7 @@
 //! - Without `account_epoch`, it is 0, so writes of a session fail whose account was ever suspended.
 //! - Without `authenticated_at`, it is the time of the login, which is never later than the last authentication.
 //! - Without `factors`, the session has the password alone.
+//! - Without `key_epoch`, it is 0, so writes of a key fail whose account has ended all of its credentials before.
 //! - Without `account_restrictions`, the account has none, so writes fail if it has some.
 //! - Without `reauthentication_minutes`, the account has no such rule. That version rejects sessions of accounts that have it.
 
@@ -43,6 +44,7 @@ const ORIGINATING_MEMBER: &str = "originating_member";
 const ACCOUNT_EPOCH: &str = "account_epoch";
 const AUTHENTICATED_AT: &str = "authenticated_at";
 const FACTORS: &str = "factors";
+const KEY_EPOCH: &str = "key_epoch";
 const ACCOUNT_RESTRICTIONS: &str = "account_restrictions";
 const REAUTHENTICATION_MINUTES: &str = "reauthentication_minutes";
 const SECRET_REPLACED_AT: &str = "secret_replaced_at";
@@ -50,7 +52,7 @@ const SECRET_ENDS_AT: &str = "secret_ends_at";
 const WITHIN: &str = "within";
 const EXCEEDED: &str = "exceeded";
 /// The maximum number of fields of a context, including those of the rate limit.
-const MAX_FIELDS: usize = 20;
+const MAX_FIELDS: usize = 21;
 
 /// The context of a request does not have the form that [`write()`] gives it.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +82,7 @@ pub fn write(principal: &Principal, rate_limit: Option<RateLimitDecision>) -> Ve
                 ("generation", key.generation.to_string()),
                 ("revision", key.revision.to_string()),
             ]);
+            context.extend((key.epoch > 0).then(|| (KEY_EPOCH, key.epoch.to_string())));
             context.extend(key.originating_member.map(|member| (ORIGINATING_MEMBER, member.to_string())));
             context.extend(key.deprecation.into_iter().flat_map(write_deprecation));
         }
@@ -183,6 +186,7 @@ fn read_principal<S: BuildHasher>(
                 .map(str::parse)
                 .transpose()
                 .map_err(|_| MalformedContext)?,
+            epoch: new_text(KEY_EPOCH)?.map_or(Ok(0), str::parse).map_err(|_| MalformedContext)?,
             expires_at: match text("expires_at")? {
                 NEVER => None,
                 end => Some(end.parse().map_err(|_| MalformedContext)?),
@@ -278,7 +282,8 @@ mod tests {
     use crate::authorization::principal::tests::{any_key_principal, any_principal, any_session_principal};
 
     /// The fields that the authorizer of the previous version does not write.
-    const NEW: [&str; 10] = [
+    const NEW: [&str; 11] = [
+        "key_epoch",
         "allowed_ips",
         "revision",
         "originating_member",
@@ -340,6 +345,7 @@ mod tests {
                 allowed_ips: AllowedIps::Any,
                 revision: 0,
                 originating_member: None,
+                epoch: 0,
                 deprecation: None,
                 account_restrictions: Restrictions::NONE,
                 ..key

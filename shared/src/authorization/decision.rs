@@ -155,6 +155,7 @@ fn decide_on_key(
         deprecation: key.previous_secret(now).filter(|_| secret.age == SecretAge::Previous).map(Into::into),
         revision: key.revision,
         originating_member: key.originating_member,
+        epoch: key.epoch,
         account_restrictions: account.restrictions.clone(),
     });
     check_rule(request, &principal, account.status)?;
@@ -187,7 +188,7 @@ pub fn authorize_session(
         return Err(Unauthenticated::SessionEnded.into());
     }
     if session.restrictions.has_other_than(&[])
-        || member.restrictions.has_other_than(&[])
+        || member.has_unknown_restriction()
         || account.has_unknown_restriction()
     {
         return Err(Unauthenticated::UnknownRestriction.into());
@@ -217,7 +218,9 @@ pub fn authorize_session(
 
 /// Checks that a key whose secret was verified may be used at all.
 fn check_key(key: &ApiKey, account: &AccountSummary, now: Timestamp) -> Result<(), Unauthenticated> {
-    if key.has_expired(now) {
+    if key.has_ended_before(account.key_epoch) {
+        Err(Unauthenticated::Revoked)
+    } else if key.has_expired(now) {
         Err(Unauthenticated::Expired)
     } else if key.has_unknown_restriction() || account.has_unknown_restriction() {
         Err(Unauthenticated::UnknownRestriction)
@@ -330,9 +333,18 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, route) {
         ("GET", "/v1/auth/me") => Rule::AnyCredential,
-        ("POST", "/v1/auth/logout" | "/v1/auth/password" | "/v1/auth/reauthenticate")
+        (
+            "POST",
+            "/v1/auth/logout"
+            | "/v1/auth/password"
+            | "/v1/auth/reauthenticate"
+            | "/v1/auth/reauthenticate/options"
+            | "/v1/auth/passkeys/options"
+            | "/v1/auth/recovery-codes",
+        )
         | ("GET" | "DELETE", "/v1/auth/sessions")
-        | ("DELETE", "/v1/auth/sessions/{session_id}") => Rule::Session,
+        | ("GET" | "POST", "/v1/auth/passkeys")
+        | ("DELETE", "/v1/auth/sessions/{session_id}" | "/v1/auth/passkeys/{passkey_id}") => Rule::Session,
         ("GET" | "POST", "/v1/api-keys") | ("PATCH", "/v1/api-keys/{key_id}") => Rule::SessionOrAdminKey,
         ("POST", "/v1/api-keys/revoke") | ("PATCH", "/v1/account") => Rule::AdminSession,
         ("GET", "/v1/account") => Rule::SessionOrAccountAdminKey,
@@ -344,6 +356,7 @@ fn rule(method: &str, route: &str) -> Option<Rule> {
         ("GET", "/v1/audit-events")
         | ("GET" | "POST", "/v1/members")
         | ("GET" | "PATCH" | "DELETE", "/v1/members/{user_id}")
+        | ("POST", "/v1/members/{user_id}/invite")
         | ("GET" | "DELETE", "/v1/members/{user_id}/sessions") => Rule::AccountAdmin,
         (_, "/v1/projects") => Rule::Projects,
         (_, route)

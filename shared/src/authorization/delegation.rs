@@ -140,17 +140,33 @@ fn is_itself(principal: &Principal, key: &ApiKey) -> bool {
 }
 
 /// Returns true if `principal` may change a member from `before` to `after`. The caller must hold every permission that
-/// the member gains. Ending a suspension grants all of the member's permissions.
+/// the member gains. Ending a suspension grants all of the member's permissions. To take a permission from a member or to suspend them,
+/// the caller must hold all permissions that the member holds. A key never changes a member who has or would get `admin`.
 #[must_use]
 pub fn may_change_member(principal: &Principal, before: &Member, after: &Member) -> bool {
     after.permissions_gained_since(before).is_none_or(|gained| may_grant(principal, gained))
+        && (!after.loses_access_since(before) || may_grant(principal, before.permissions))
+        && may_act_on_admins(principal, before.permissions)
+        && may_act_on_admins(principal, after.permissions)
 }
 
-/// Returns true if `principal` may end the sessions of `member`. A key may not end those of a member with `admin`: members with
-/// `admin` must be able to act against a leaked key.
+/// Returns true if `principal` may invite, invite again or remove a member with these permissions: the caller must hold all of them, and
+/// a key may not do so if the member has `admin`.
+#[must_use]
+pub fn may_manage_member(principal: &Principal, permissions: Permissions) -> bool {
+    may_grant(principal, permissions) && may_act_on_admins(principal, permissions)
+}
+
+/// Returns true unless `principal` is a key and a member with these permissions is an admin: members with `admin` must be able to act
+/// against a leaked key, so it must not act against them.
+fn may_act_on_admins(principal: &Principal, permissions: Permissions) -> bool {
+    matches!(principal, Principal::Session(_)) || !permissions.contains(Permission::Admin)
+}
+
+/// Returns true if `principal` may end the sessions of `member`. A key may not end those of a member with `admin`.
 #[must_use]
 pub fn may_end_sessions(principal: &Principal, member: &Member) -> bool {
-    matches!(principal, Principal::Session(_)) || !member.permissions.contains(Permission::Admin)
+    may_act_on_admins(principal, member.permissions)
 }
 
 /// Returns true if `principal` holds all of `permissions` and may therefore grant them.
@@ -172,8 +188,26 @@ pub fn still_authorizes(key: &ApiKey, caller: &Principal, now: Timestamp) -> boo
     }
 }
 
+/// Returns true if the change of a member from `before` to `after` is allowed only while another active member has all four
+/// permissions. `after` is `None` if the member is removed.
+///
+/// Nobody takes anything from a member with all permissions without having them all, and a key takes nothing from a member with
+/// `admin`. So a change by somebody else leaves that caller, and only a member's own change can leave nobody.
+#[must_use]
+pub fn depends_on_another_member_with_all_permissions(
+    principal: &Principal,
+    before: &Member,
+    after: Option<&Member>,
+) -> bool {
+    let is_own_change = matches!(principal, Principal::Session(session) if session.user_id == before.id);
+    let keeps_them = after.is_some_and(Member::is_active_with_all_permissions);
+    is_own_change && before.is_active_with_all_permissions() && !keeps_them
+}
+
 #[cfg(test)]
 mod chain_tests;
+#[cfg(test)]
+mod lockout_tests;
 #[cfg(test)]
 mod tests {
     use proptest::{option, prelude::*, sample::select};
@@ -218,6 +252,7 @@ mod tests {
                 deprecation: None,
                 revision: key.revision,
                 originating_member: None,
+                epoch: 0,
                 account_restrictions: Restrictions::NONE,
             })
         };
@@ -319,14 +354,18 @@ mod tests {
         }
 
         #[test]
-        fn member_change_requires_the_caller_to_hold_the_gained_permissions(
+        fn member_change_requires_the_permissions_that_the_member_gains_or_has(
             principal in any_principal(),
             before in any_member(),
             after in any_member(),
         ) {
-            let gained = after.permissions_gained_since(&before);
-            let has_all = gained.is_none_or(|gained| principal.permissions().contains_all(gained));
-            prop_assert_eq!(may_change_member(&principal, &before, &after), has_all);
+            let holds = |permissions| principal.permissions().contains_all(permissions);
+            let may_give = after.permissions_gained_since(&before).is_none_or(holds);
+            let may_take = !after.loses_access_since(&before) || holds(before.permissions);
+            let is_key = matches!(principal, Principal::ApiKey(_));
+            let concerns_admin = [&before, &after].iter().any(|member| member.permissions.contains(Permission::Admin));
+            let allowed = may_give && may_take && !(is_key && concerns_admin);
+            prop_assert_eq!(may_change_member(&principal, &before, &after), allowed);
         }
 
         #[test]

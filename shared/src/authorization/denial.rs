@@ -50,6 +50,15 @@ pub enum Unauthenticated {
     /// Login only.
     #[error("wrong password")]
     WrongPassword,
+    /// Login only: the login token is malformed, unknown or expired, or was used or tried too often.
+    #[error("invalid login token")]
+    InvalidLoginToken,
+    /// Login only: the passkey or its challenge is unknown, or its signature is wrong.
+    #[error("passkey rejected")]
+    PasskeyRejected,
+    /// Login only: the recovery code is wrong or was used.
+    #[error("wrong recovery code")]
+    WrongRecoveryCode,
     /// Login only: too many failed logins have disabled the password.
     #[error("password disabled")]
     PasswordDisabled,
@@ -87,6 +96,9 @@ pub enum Forbidden {
     /// Reauthentication only: the password is wrong or disabled.
     #[error("wrong password")]
     WrongPassword,
+    /// Reauthentication only: the passkey is unknown, or its signature is wrong.
+    #[error("passkey rejected")]
+    PasskeyRejected,
     /// The authorizer has no rule for the route and method.
     #[error("no route")]
     NoRoute,

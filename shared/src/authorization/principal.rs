@@ -55,6 +55,8 @@ pub struct KeyPrincipal {
     pub revision: u32,
     /// See [`ApiKey::originating_member`](crate::model::api_key::ApiKey::originating_member).
     pub originating_member: Option<UserId>,
+    /// See [`ApiKey::epoch`](crate::model::api_key::ApiKey::epoch).
+    pub epoch: u32,
     /// The restrictions of the account at the decision. A write on behalf of the caller fails if they have changed since.
     pub account_restrictions: Restrictions,
 }
@@ -276,7 +278,7 @@ pub(crate) mod tests {
             any_allowed_ips(),
             option::of(0..2_000_000_000_i64),
             select(&[SecretAge::Current, SecretAge::Previous][..]),
-            any::<[u32; 2]>(),
+            any::<[u32; 3]>(),
             (any::<bool>(), any_account_restrictions()),
             (option::of(0..2_000_000_000_i64), option::of(0..2_000_000_000_i64)),
         )
@@ -293,7 +295,7 @@ pub(crate) mod tests {
                     (has_origin, account_restrictions),
                     (replaced_at, ends_at),
                 )| {
-                    let [generation, revision] = counts;
+                    let [generation, revision, epoch] = counts;
                     let deprecation = ends_at.filter(|_| secret == SecretAge::Previous).map(|ends_at| {
                         let (replaced_at, ends_at) = (replaced_at.map(timestamp), timestamp(ends_at));
                         SecretDeprecation { replaced_at, ends_at }
@@ -312,6 +314,7 @@ pub(crate) mod tests {
                         deprecation,
                         revision,
                         originating_member: has_origin.then(|| "user_0000000000000001".parse().unwrap()),
+                        epoch,
                         account_restrictions,
                     }
                 },
@@ -319,9 +322,13 @@ pub(crate) mod tests {
     }
 
     fn any_account_restrictions() -> impl Strategy<Value = Restrictions> {
-        const OF_ACCOUNTS: [Restriction; 3] =
-            [Restriction::IdleKeys, Restriction::Reauthentication, Restriction::SecondFactor];
-        subsequence(&OF_ACCOUNTS[..], 0..=3).prop_map(|names| names.into_iter().collect())
+        const OF_ACCOUNTS: [Restriction; 4] = [
+            Restriction::IdleKeys,
+            Restriction::KeyEpoch,
+            Restriction::Reauthentication,
+            Restriction::SecondFactor,
+        ];
+        subsequence(&OF_ACCOUNTS[..], 0..=4).prop_map(|names| names.into_iter().collect())
     }
 
     pub(crate) fn any_session_principal() -> impl Strategy<Value = SessionPrincipal> {

@@ -3,11 +3,16 @@
 
 /// The paths of the API that need a credential, as in the template. The [decision](crate::authorization::decision) has the rules
 /// of their methods.
-pub const PROTECTED: [&str; 19] = [
+pub const PROTECTED: [&str; 25] = [
     "/v1/auth/me",
     "/v1/auth/logout",
     "/v1/auth/password",
     "/v1/auth/reauthenticate",
+    "/v1/auth/reauthenticate/options",
+    "/v1/auth/passkeys",
+    "/v1/auth/passkeys/options",
+    "/v1/auth/passkeys/{passkey_id}",
+    "/v1/auth/recovery-codes",
     "/v1/auth/sessions",
     "/v1/auth/sessions/{session_id}",
     "/v1/account",
@@ -20,13 +25,14 @@ pub const PROTECTED: [&str; 19] = [
     "/v1/audit-events",
     "/v1/members",
     "/v1/members/{user_id}",
+    "/v1/members/{user_id}/invite",
     "/v1/members/{user_id}/sessions",
     "/v1/projects",
     PROJECT,
 ];
 
 /// The routes that need no credential, as in the template. `HEAD` is the same as `GET`.
-pub const PUBLIC: [(&str, &str); 12] = [
+pub const PUBLIC: [(&str, &str); 16] = [
     ("GET", "/"),
     ("GET", "/.well-known/change-password"),
     ("GET", "/dashboard"),
@@ -34,9 +40,13 @@ pub const PUBLIC: [(&str, &str); 12] = [
     ("GET", "/docs"),
     ("GET", "/v1/health"),
     ("GET", "/v1/openapi.json"),
+    ("POST", "/v1/auth/accept-invitation"),
     ("POST", "/v1/auth/login"),
     ("POST", "/v1/auth/password-reset"),
     ("POST", "/v1/auth/password-reset/confirm"),
+    ("POST", "/v1/auth/login/options"),
+    ("POST", "/v1/auth/login/passkey"),
+    ("POST", "/v1/auth/login/second-factor"),
     ("GET", "/v1/credentials/patterns"),
     ("POST", "/v1/credentials/revoke"),
 ];

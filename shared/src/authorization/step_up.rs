@@ -37,8 +37,17 @@ enum Reauthentication {
 /// the body or on stored data also use [`require_recent_authentication`].
 fn reauthentication(method: &str, route: &str) -> Reauthentication {
     match (method, route) {
-        ("POST", "/v1/api-keys/revoke" | "/v1/members")
+        (
+            "POST",
+            "/v1/api-keys/revoke"
+            | "/v1/auth/passkeys"
+            | "/v1/auth/passkeys/options"
+            | "/v1/auth/recovery-codes"
+            | "/v1/members"
+            | "/v1/members/{user_id}/invite",
+        )
         | ("PATCH" | "DELETE", "/v1/members/{user_id}")
+        | ("DELETE", "/v1/auth/passkeys/{passkey_id}")
         | ("PATCH", "/v1/account") => Reauthentication::Always,
         ("POST", "/v1/api-keys" | "/v1/api-keys/{key_id}/rotate") | ("PATCH", "/v1/api-keys/{key_id}") => {
             Reauthentication::ByPolicy

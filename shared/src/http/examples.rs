@@ -26,6 +26,9 @@ pub fn api_key() -> Value {
 /// The secret of an API key.
 pub const SECRET: &str = "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
 
+/// The token of an invitation.
+pub const INVITATION_TOKEN: &str =
+    "invite_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
 /// The token of a password reset.
 pub const RESET_TOKEN: &str = "reset_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f";
 
@@ -61,6 +64,60 @@ pub fn logged_in() -> Value {
         "session_token": "sess_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK0VpZbQ9sWm40aYeL4Vn1tqOQ5nXyLkB8c2pG7HfRzJdTwMsEx7Qd4f",
         "expires_at": "2026-01-30T12:00:00Z",
     })
+}
+
+/// Returns the options for the use of a passkey.
+#[must_use]
+pub fn request_options() -> Value {
+    json!({
+        "publicKey": {
+            "challenge": "q2V0LXRoaXMtaXMtYW4tZXhhbXBsZS1jaGFsbGVuZ2U",
+            "timeout": 300_000,
+            "rpId": "auth.example.com",
+            "allowCredentials": [],
+            "userVerification": "required",
+        },
+    })
+}
+
+/// Returns what an authenticator returned for the use of a passkey.
+#[must_use]
+pub fn assertion() -> Value {
+    json!({
+        "id": "AQIDBAUGBwgJCgsMDQ4PEA",
+        "rawId": "AQIDBAUGBwgJCgsMDQ4PEA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "…", "authenticatorData": "…", "signature": "…", "userHandle": "…"},
+        "clientExtensionResults": {},
+    })
+}
+
+/// Returns a passkey.
+#[must_use]
+pub fn passkey() -> Value {
+    json!({
+        "id": "pk_0VpZbQ9sWm40aYeK",
+        "name": "Laptop",
+        "created_at": "2026-01-30T12:00:00Z",
+        "last_used_at": null,
+    })
+}
+
+/// Returns the recovery codes of a member.
+#[must_use]
+pub fn recovery_codes() -> Value {
+    json!([
+        "7KQ2-M0XD-9TVA-4HBN-C3PW-8ZRE",
+        "C3PW-8ZRE-5GJ1-YF6S-2D9N-QX4T",
+        "2D9N-QX4T-VB0K-H7MA-W8EJ-1S5G",
+        "W8EJ-1S5G-RC6Z-3PYF-0HTK-4NVD",
+        "0HTK-4NVD-M2QA-9XB7-6ZGS-EP3Y",
+        "6ZGS-EP3Y-J8FW-1R5C-B7MX-9AQ0",
+        "B7MX-9AQ0-TKD2-N4VH-Y5RC-F1WJ",
+        "Y5RC-F1WJ-8S3E-PG6Z-4VHN-D0K7",
+        "4VHN-D0K7-XA9B-2QMT-P6JZ-G3YS",
+        "P6JZ-G3YS-5EC1-W8RF-7KQ2-M0XD",
+    ])
 }
 
 #[must_use]

@@ -40,6 +40,7 @@ pub struct Operation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
     Sessions,
+    SecondFactor,
     ApiKeys,
     Projects,
     Members,
@@ -51,8 +52,9 @@ pub enum Tag {
 
 impl Tag {
     /// All tags, in the order of the document.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Sessions,
+        Self::SecondFactor,
         Self::ApiKeys,
         Self::Projects,
         Self::Members,
@@ -66,6 +68,7 @@ impl Tag {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sessions => "Sessions",
+            Self::SecondFactor => "Passkeys and recovery codes",
             Self::ApiKeys => "API keys",
             Self::Projects => "Projects",
             Self::Members => "Members",
@@ -80,6 +83,9 @@ impl Tag {
     pub fn description(self) -> &'static str {
         match self {
             Self::Sessions => "Log in and out, manage your sessions and your password, and get the caller.",
+            Self::SecondFactor => {
+                "A second factor for the login: passkeys (WebAuthn) with user verification, and recovery codes for a member who has no passkey at hand. A passkey can also take the place of the password."
+            }
             Self::ApiKeys => {
                 "Credentials for programs. An API key with `admin` can only access keys of its own type whose scope is within its own. For all other keys it gets 404."
             }

@@ -12,6 +12,7 @@ use crate::{
         audit_event::{Action, Actor, AuditEvent},
         creator::Creator,
         member::{Member, MemberStatus},
+        passkey::Passkey,
         project::Project,
         session::Session,
     },
@@ -19,7 +20,7 @@ use crate::{
         allowed_ips::Networks,
         email::EmailAddress,
         environment::Environment,
-        id::{EventId, KeyId, SessionId, UserId},
+        id::{EventId, KeyId, PasskeyId, SessionId, UserId},
         name::Name,
         pagination::{List, Page},
         permission::Permissions,
@@ -191,6 +192,27 @@ impl SessionView {
         let Session { id, created_at, last_used_at, expires_at, user_agent, ip_address, .. } = session;
         let current = Some(id) == current;
         Self { id, created_at, last_used_at, expires_at, user_agent, ip_address, current }
+    }
+}
+
+/// A passkey of a member.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Passkey")]
+pub struct PasskeyView {
+    /// The id of the passkey.
+    id: PasskeyId,
+    /// The name of the passkey.
+    name: Name,
+    /// When the passkey was added.
+    created_at: Timestamp,
+    /// When the passkey was last used to authenticate, or null if it was never used.
+    last_used_at: Option<Timestamp>,
+}
+
+impl From<Passkey> for PasskeyView {
+    fn from(passkey: Passkey) -> Self {
+        let Passkey { id, name, created_at, last_used_at, .. } = passkey;
+        Self { id, name, created_at, last_used_at }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         account_policy::{
             AccountPolicy, IdleKeyRule, MaxKeyLifetimeDays, PolicyChange, ReauthenticationMinutes,
         },
-        restrictions::Restrictions,
+        restrictions::{Restriction, Restrictions},
     },
     primitives::{environment::Environment, id::AccountId, name::Name, quota::Quotas, timestamp::Timestamp},
 };
@@ -36,6 +36,10 @@ pub struct Account {
     /// The epoch of the account's valid sessions. Incrementing it ends all existing sessions in one write.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub session_epoch: u32,
+    /// The epoch of the account's valid API keys. Incrementing it ends all existing keys in one write. Unless it is 0, the account has
+    /// the restriction [`Restriction::KeyEpoch`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_epoch: u32,
     /// The rules for the account's keys.
     #[serde(flatten)]
     pub policy: AccountPolicy,
@@ -114,7 +118,7 @@ impl Account {
         let changed = Self {
             name: change.name.unwrap_or_else(|| self.name.clone()),
             policy,
-            restrictions: policy.enforced_restrictions().into_iter().collect(),
+            restrictions: enforced_restrictions(policy, self.key_epoch).into_iter().collect(),
             ..self.clone()
         };
         let is_changed = changed != *self;
@@ -125,8 +129,15 @@ impl Account {
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
         !self.restrictions.is_empty()
-            && self.restrictions.has_other_than(&self.policy.enforced_restrictions())
+            && self.restrictions.has_other_than(&enforced_restrictions(self.policy, self.key_epoch))
     }
+}
+
+/// Returns the restrictions that the other fields of an account describe.
+fn enforced_restrictions(policy: AccountPolicy, key_epoch: u32) -> Vec<Restriction> {
+    let mut restrictions = policy.enforced_restrictions();
+    restrictions.extend((key_epoch > 0).then_some(Restriction::KeyEpoch));
+    restrictions
 }
 
 /// The part of an account that the authorizer needs.
@@ -138,6 +149,9 @@ pub struct AccountSummary {
     /// See [`Account::session_epoch`].
     #[serde(default)]
     pub session_epoch: u32,
+    /// See [`Account::key_epoch`].
+    #[serde(default)]
+    pub key_epoch: u32,
     /// See [`AccountPolicy`]. These are four fields, because serde buffers an item with flattened fields, and each request waits for
     /// this one.
     #[serde(default)]
@@ -169,7 +183,7 @@ impl AccountSummary {
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
         !self.restrictions.is_empty()
-            && self.restrictions.has_other_than(&self.policy().enforced_restrictions())
+            && self.restrictions.has_other_than(&enforced_restrictions(self.policy(), self.key_epoch))
     }
 }
 

@@ -60,6 +60,9 @@ pub struct ApiKey {
     /// key's permissions, scope, expiry or restrictions checks that the revision is the same.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u32,
+    /// The account's [`key_epoch`](crate::model::account::Account::key_epoch) when the key was created.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u32,
     /// `None` if the key never expires.
     pub expires_at: Option<Timestamp>,
     /// The last recorded use, or `None` if no use was recorded.
@@ -291,6 +294,18 @@ impl ApiKey {
         !self.restrictions.is_empty() && self.restrictions.has_other_than(&self.enforced_restrictions())
     }
 
+    /// Returns the key as it is while its account is in the epoch `account`. A key of an earlier epoch is revoked.
+    #[must_use]
+    pub fn in_epoch(self, account: u32) -> Self {
+        if self.has_ended_before(account) { Self { state: KeyState::Revoked, ..self } } else { self }
+    }
+
+    /// Returns true if the key ended because the account entered the epoch `account`.
+    #[must_use]
+    pub fn has_ended_before(&self, account: u32) -> bool {
+        self.epoch < account
+    }
+
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         matches!(self.state, KeyState::Revoked)
@@ -429,6 +444,7 @@ pub(crate) mod tests {
             created_by: None,
             originating_member: None,
             revision: 0,
+            epoch: 0,
             expires_at: None,
             last_used_at: None,
             last_used_ip: None,

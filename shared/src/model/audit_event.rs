@@ -12,7 +12,8 @@ use crate::{
         clock::Clock,
         email::EmailAddress,
         environment::Environment,
-        id::{EventId, KeyId, SessionId, UserId},
+        factor::Factor,
+        id::{EventId, KeyId, PasskeyId, SessionId, UserId},
         name::Name,
         permission::Permissions,
         project_id::ProjectId,
@@ -85,6 +86,9 @@ pub enum Action {
     /// The name or the policy of the account was changed. The event contains the new values.
     #[serde(rename = "account.changed")]
     AccountChanged { name: Name, policy: PolicySettings },
+    /// All sessions, API keys and invitations of the account were ended at once.
+    #[serde(rename = "account.credentials_ended")]
+    AccountCredentialsEnded,
     /// An API key was created.
     #[serde(rename = "api_key.created")]
     KeyCreated {
@@ -118,10 +122,16 @@ pub enum Action {
         #[serde(default)]
         reason: EndReason,
     },
-    /// A member was created.
+    /// A member was created with a password. Since members are invited, only earlier events have this type.
     // The event contains the address, because removing the member deletes the address.
     #[serde(rename = "member.created")]
     MemberCreated { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    /// A member was invited, or invited again.
+    #[serde(rename = "member.invited")]
+    MemberInvited { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    /// A member accepted the invitation and chose a password.
+    #[serde(rename = "member.accepted")]
+    MemberAccepted { user_id: UserId, email: EmailAddress },
     /// A member was updated. The event contains the new permissions and the new status.
     #[serde(rename = "member.changed")]
     MemberChanged { user_id: UserId, permissions: Permissions, status: MemberStatus },
@@ -147,6 +157,25 @@ pub enum Action {
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
+    /// A member logged in with the right password, but the second factor was rejected.
+    #[serde(rename = "second_factor.refused")]
+    SecondFactorRefused {
+        user_id: UserId,
+        /// What the request contained: a passkey or a recovery code.
+        factor: Factor,
+    },
+    /// A member added a passkey, which ended all of their other sessions.
+    #[serde(rename = "passkey.added")]
+    PasskeyAdded { user_id: UserId, passkey_id: PasskeyId, name: Name },
+    /// A member removed a passkey. With the last one, the recovery codes end, and the password alone logs the member in.
+    #[serde(rename = "passkey.removed")]
+    PasskeyRemoved { user_id: UserId, passkey_id: PasskeyId, name: Name },
+    /// A member got new recovery codes, which ended the ones before.
+    #[serde(rename = "recovery_codes.created")]
+    RecoveryCodesCreated { user_id: UserId },
+    /// A member logged in with a recovery code. It does not work again.
+    #[serde(rename = "recovery_code.used")]
+    RecoveryCodeUsed { user_id: UserId, session_id: SessionId },
     /// A project was created.
     #[serde(rename = "project.created")]
     ProjectCreated { project_id: ProjectId, environment: Environment, name: Name },

@@ -46,9 +46,10 @@ pub struct EventType(&'static str);
 
 impl EventType {
     /// The names of all types that this version of the service stores.
-    pub const NAMES: [&str; 24] = [
+    pub const NAMES: [&str; 32] = [
         "account.changed",
         "account.created",
+        "account.credentials_ended",
         "account.limits_changed",
         "account.restored",
         "account.suspended",
@@ -58,10 +59,14 @@ impl EventType {
         "api_key.rotated",
         "login.refused",
         "login.succeeded",
+        "member.accepted",
         "member.changed",
         "member.created",
+        "member.invited",
         "member.removed",
         "member.sessions_ended",
+        "passkey.added",
+        "passkey.removed",
         "password.changed",
         "password.enabled",
         "password.refused",
@@ -70,6 +75,9 @@ impl EventType {
         "project.changed",
         "project.created",
         "project.deleted",
+        "recovery_code.used",
+        "recovery_codes.created",
+        "second_factor.refused",
         "session.ended",
     ];
 

@@ -86,10 +86,22 @@ pub enum Message {
     PasswordReset(MailContext),
     /// The operator created a token with which the member's password can be reset.
     PasswordResetIssued(MailContext),
+    /// The member added a passkey.
+    PasskeyAdded(MailContext),
+    /// The member removed a passkey.
+    PasskeyRemoved(MailContext),
+    /// The operator removed all passkeys and recovery codes of the member.
+    SecondFactorRemoved(MailContext),
+    /// The member logged in with a recovery code.
+    RecoveryCodeUsed(MailContext),
+    /// The counter of a passkey has not increased, so there may be a copy of it.
+    PasskeyMaybeCopied(MailContext),
     /// A member with `admin` was added, or a member got `admin`.
     AdminAdded { user_id: UserId, context: MailContext },
     /// An API key with `admin` was created.
     AdminKeyCreated { key_id: KeyId, context: MailContext },
+    /// Somebody invited the recipient to an account.
+    Invited { token: MailToken, expires_at: Timestamp },
 }
 
 /// When and from where a change was made.
@@ -111,8 +123,14 @@ impl Message {
             Self::PasswordResetLink { .. } => "password_reset_link",
             Self::PasswordReset(_) => "password_reset",
             Self::PasswordResetIssued(_) => "password_reset_issued",
+            Self::PasskeyAdded(_) => "passkey_added",
+            Self::PasskeyRemoved(_) => "passkey_removed",
+            Self::SecondFactorRemoved(_) => "second_factor_removed",
+            Self::RecoveryCodeUsed(_) => "recovery_code_used",
+            Self::PasskeyMaybeCopied(_) => "passkey_maybe_copied",
             Self::AdminAdded { .. } => "admin_added",
             Self::AdminKeyCreated { .. } => "admin_key_created",
+            Self::Invited { .. } => "invited",
         }
     }
 }
@@ -139,8 +157,14 @@ mod tests {
             Message::PasswordResetLink { token: MailToken::new("reset_1"), context },
             Message::PasswordReset(context),
             Message::PasswordResetIssued(context),
+            Message::PasskeyAdded(context),
+            Message::PasskeyRemoved(context),
+            Message::SecondFactorRemoved(context),
+            Message::RecoveryCodeUsed(context),
+            Message::PasskeyMaybeCopied(context),
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ] {
             let json = serde_json::to_value(&message).unwrap();
             assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), [message.name()]);

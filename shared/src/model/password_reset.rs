@@ -91,7 +91,7 @@ pub fn may_reset(member: &Member, account: &Account) -> bool {
     member.is_active()
         && account.status == AccountStatus::Active
         && !account.has_unknown_restriction()
-        && !member.restrictions.has_other_than(&[])
+        && !member.has_unknown_restriction()
 }
 
 #[cfg(test)]

@@ -25,10 +25,14 @@ pub enum Restriction {
     Disabled,
     /// The API keys of an account become idle when they are not used.
     IdleKeys,
+    /// The API keys of an earlier [`key_epoch`](crate::model::account::Account::key_epoch) of an account have ended.
+    KeyEpoch,
     /// The sessions of an account that change API keys must have authenticated recently.
     Reauthentication,
     /// The sessions of an account need a second factor.
     SecondFactor,
+    /// A member has passkeys, so the password alone does not log them in.
+    Passkeys,
 }
 
 impl Restriction {
@@ -37,8 +41,10 @@ impl Restriction {
             Self::AllowedIps => "allowed_ips",
             Self::Disabled => "disabled",
             Self::IdleKeys => "idle_keys",
+            Self::KeyEpoch => "key_epoch",
             Self::Reauthentication => "reauthentication",
             Self::SecondFactor => "second_factor",
+            Self::Passkeys => "passkeys",
         }
     }
 }
@@ -91,12 +97,14 @@ pub(crate) mod tests {
 
     use super::*;
 
-    const ALL: [Restriction; 5] = [
+    const ALL: [Restriction; 7] = [
         Restriction::AllowedIps,
         Restriction::Disabled,
         Restriction::IdleKeys,
+        Restriction::KeyEpoch,
         Restriction::Reauthentication,
         Restriction::SecondFactor,
+        Restriction::Passkeys,
     ];
 
     pub(crate) fn restrictions(names: &[&str]) -> Restrictions {

@@ -42,7 +42,7 @@ pub mod kind {
             }
         )*};
     }
-    kinds!(Account "acct_" ApiKey "key_" Member "user_" Session "sid_" AuditEvent "event_" Project "proj_");
+    kinds!(Account "acct_" ApiKey "key_" Member "user_" Session "sid_" AuditEvent "event_" Project "proj_" Passkey "pk_");
 }
 
 /// `acct_…`
@@ -53,6 +53,8 @@ pub type KeyId = Id<kind::ApiKey>;
 pub type UserId = Id<kind::Member>;
 /// `sid_…`: the id of a session. It is not a credential.
 pub type SessionId = Id<kind::Session>;
+/// `pk_…`: the id of a passkey. It is not the id that the authenticator chose.
+pub type PasskeyId = Id<kind::Passkey>;
 /// `event_…`: the id of an event of the audit trail.
 pub type EventId = Id<kind::AuditEvent>;
 

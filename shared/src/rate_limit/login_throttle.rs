@@ -357,6 +357,33 @@ impl AttemptHistory {
         next
     }
 
+    /// Returns true if the audit trail contains a login of `user` from the source of `attempt` in its hour of the clock.
+    pub fn has_recorded(&self, attempt: &Attempt, user: UserId) -> bool {
+        let source = self.sources.get(&attempt.source);
+        source.and_then(|source| source.recorded_login) == Some(attempt.recorded_login(user))
+    }
+
+    /// Returns the history after a login of `user` from the source of `attempt` that was not counted as an attempt.
+    pub fn with_login(&self, attempt: &Attempt, user: UserId) -> Self {
+        let mut next = self.clone();
+        next.revision = self.revision + 1;
+        let recorded = Some(attempt.recorded_login(user));
+        next.sources.insert(attempt.source.clone(), SourceHistory::recognized(attempt.at, recorded));
+        next.remove_expired_sources(attempt.at);
+        next
+    }
+
+    /// Removes the sources that are no longer recognized and whose failures have expired.
+    fn remove_expired_sources(&mut self, now: Timestamp) {
+        let mut successes: Vec<_> = self.sources.values().filter_map(|source| source.succeeded_at).collect();
+        successes.sort_unstable();
+        let oldest_success = successes.iter().rev().nth(MAX_RECOGNIZED_SOURCES - 1).copied();
+        self.sources.retain(|_, source| {
+            let is_recognized = source.is_recognized(now) && source.succeeded_at >= oldest_success;
+            is_recognized || now < source.failures_expire_at()
+        });
+    }
+
     /// Returns the history as if `attempt` had not been made. Returns `None` if the history does not count it as a failure:
     /// because it was not reserved, a later success from the same source has reset the count, or it was released before.
     pub fn without_attempt(&self, attempt: &Attempt, counted: CountedAttempt) -> Option<Self> {
@@ -405,14 +432,7 @@ impl AttemptHistory {
         let excess = source.attempts.len().saturating_sub(MAX_RECENT_ATTEMPTS);
         source.attempts.drain(..excess);
         source.last_attempt_at = source.last_attempt_at.max(now);
-
-        let mut successes: Vec<_> = next.sources.values().filter_map(|source| source.succeeded_at).collect();
-        successes.sort_unstable();
-        let oldest_success = successes.iter().rev().nth(MAX_RECOGNIZED_SOURCES - 1).copied();
-        next.sources.retain(|_, source| {
-            let is_recognized = source.is_recognized(now) && source.succeeded_at >= oldest_success;
-            is_recognized || now < source.failures_expire_at()
-        });
+        next.remove_expired_sources(now);
         next
     }
 

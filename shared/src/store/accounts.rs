@@ -8,7 +8,7 @@ use crate::{
         account_policy::AccountPolicy,
         audit_event::{Action, Actor, AuditContext},
         member::Member,
-        restrictions::Restrictions,
+        restrictions::{Restriction, Restrictions},
     },
     primitives::{environment::Environment, id::AccountId, quota::Quotas},
     store::{
@@ -21,24 +21,26 @@ use crate::{
         },
         error::StoreError,
         key_counts::reset_count,
-        members::new_member_writes,
+        members::{invited_member_writes, new_member_writes},
         preconditions::{credential_still_authorized, if_account_active, with_restrictions, with_revision},
     },
 };
 
 /// The attribute of an account that contains the epoch of its valid sessions. It is missing in the first epoch.
 pub(super) const SESSION_EPOCH: &str = "session_epoch";
+/// The attribute of an account that contains the epoch of its valid API keys. It is missing in the first epoch.
+pub(super) const KEY_EPOCH: &str = "key_epoch";
 
 impl Store {
-    /// Creates an account and its first member.
+    /// Creates an account and its first member, who is invited if there is no password.
     ///
     /// # Errors
-    /// If the member's email address is in use, or the write fails.
+    /// If there is a password and the member's email address is in use, or the write fails.
     pub async fn create_account(
         &self,
         account: &Account,
         member: &Member,
-        password: &PasswordHash,
+        password: Option<&PasswordHash>,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let created = Action::AccountCreated {
@@ -46,7 +48,10 @@ impl Store {
             user_id: member.id,
             email: member.email.clone(),
         };
-        let mut writes = new_member_writes(member, password)?;
+        let mut writes = match password {
+            Some(password) => new_member_writes(member, password)?,
+            None => invited_member_writes(member)?,
+        };
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
         writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
         self.table.transact(writes).await
@@ -129,6 +134,30 @@ impl Store {
         }
     }
 
+    /// Ends all sessions, API keys and invitations of an account, by starting new epochs. This takes one write, however many there are.
+    ///
+    /// # Errors
+    /// If the account does not exist, or the write fails.
+    pub async fn end_all_credentials(
+        &self,
+        account: AccountId,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let restriction: Restrictions = [Restriction::KeyEpoch].into_iter().collect();
+        let update =
+            Write::update(Key::account(account), "SET #key_epoch = if_not_exists(#key_epoch, :zero) + :one")
+                .name("#key_epoch", KEY_EPOCH)
+                .if_exists();
+        // With the next revision, a key that is being created belongs to the new epoch, or its creation fails.
+        let update = with_next_revision(with_next_session_epoch(update)?)?
+            .and_clause("ADD #restrictions :restriction")
+            .name("#restrictions", Restrictions::ATTRIBUTE)
+            .value(":restriction", restriction)?;
+        let ended = Action::AccountCredentialsEnded;
+        let event = event_write(account, Actor::Operator, ended, audit_context)?;
+        self.table.transact(vec![update, event]).await
+    }
+
     /// Replaces the quotas and the limits of `before` on behalf of the operator. With `counts_keys`, the account's keys are counted
     /// again before the next one is created.
     ///
@@ -157,7 +186,7 @@ impl Store {
         let mut writes = vec![update, event_write(before.id, Actor::Operator, action, audit_context)?];
         if counts_keys {
             for environment in Environment::ALL {
-                writes.push(reset_count(before.id, environment)?);
+                writes.push(reset_count(before, environment)?);
             }
         }
         self.table.transact(writes).await
@@ -176,7 +205,7 @@ fn change_write(before: &Account, after: &Account) -> Result<Write, StoreError> 
     let update = Write::update(Key::account(before.id), SET);
     // An empty set cannot be stored.
     let update = if restrictions.is_empty() {
-        update.and_remove("#restrictions")
+        update.and_clause("REMOVE #restrictions")
     } else {
         update.and_set("#restrictions = :restrictions").value(":restrictions", restrictions)?
     };

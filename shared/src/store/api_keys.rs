@@ -107,7 +107,7 @@ impl Store {
         writes.extend(still_authorized_under(account, creator, audit_context.at)?);
         writes.extend(idempotency.map(result_write).transpose()?);
         // The last write: if several conditions fail, the result is the error of the first one.
-        writes.push(counted_creation(key.account_id, key.environment, limit)?);
+        writes.push(counted_creation(key, limit)?);
         self.table.transact(writes).await
     }
 
@@ -119,7 +119,7 @@ impl Store {
         self.table.get(Key::api_key(account, key)).await?.map(to_entity).transpose()
     }
 
-    /// Loads an API key and its account.
+    /// Loads an API key and its account. The key is [as in the epoch](ApiKey::in_epoch) of the account.
     ///
     /// # Errors
     /// If the read fails.
@@ -129,20 +129,28 @@ impl Store {
         key: KeyId,
     ) -> Result<(Option<ApiKey>, Option<Account>), StoreError> {
         let [key, account] = self.table.get_many([Key::api_key(account, key), Key::account(account)]).await?;
-        Ok((key.map(to_entity).transpose()?, account.map(to_entity).transpose()?))
+        let account: Option<Account> = account.map(to_entity).transpose()?;
+        let epoch = account.as_ref().map_or(0, |account| account.key_epoch);
+        Ok((key.map(to_entity).transpose()?.map(|key: ApiKey| key.in_epoch(epoch)), account))
     }
 
-    /// Lists the account's API keys that match `filter`, newest first.
+    /// Lists the account's API keys that match `filter`, newest first. The keys are [as in the epoch](ApiKey::in_epoch) of the account.
     ///
     /// # Errors
     /// If a read fails.
     pub async fn keys(
         &self,
-        account: AccountId,
+        account: &Account,
         paging: &Paging,
         filter: impl Fn(&ApiKey) -> bool,
     ) -> Result<Page<ApiKey>, StoreError> {
-        self.table.list(account_partition(account), keys::API_KEYS, paging, filter).await
+        let epoch = account.key_epoch;
+        let filter = |key: &ApiKey| {
+            if key.has_ended_before(epoch) { filter(&key.clone().in_epoch(epoch)) } else { filter(key) }
+        };
+        let Page { entities, next } =
+            self.table.list(account_partition(account.id), keys::API_KEYS, paging, filter).await?;
+        Ok(Page { entities: entities.into_iter().map(|key| key.in_epoch(epoch)).collect(), next })
     }
 
     /// Replaces `before` with the rotated key `after` on behalf of `caller` and stores the idempotency record. The previous

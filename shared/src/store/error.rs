@@ -23,9 +23,15 @@ pub enum StoreError {
     /// The change would leave the account without an active admin.
     #[error("the account would have no active admin")]
     LastAdmin,
+    /// The change would leave the account without an active member who has all four permissions.
+    #[error("the account would have no active member with all permissions")]
+    LastMemberWithAllPermissions,
     /// The account has reached its limit of unrevoked API keys of a type.
     #[error("the account has reached its limit of API keys")]
     KeyLimitReached,
+    /// A challenge, a login token, a recovery code or a passkey was used, replaced or removed, or has expired.
+    #[error("no longer valid")]
+    NoLongerValid,
     /// There were too many login attempts.
     #[error("too many login attempts")]
     Throttled {

@@ -3,19 +3,24 @@
 //! A key is created and revoked in one transaction with the change of its count. The count is in an item of its own, because the
 //! authorizer reads the account's item on each request.
 //!
+//! Each [epoch](crate::model::account::Account::key_epoch) of the account has its own counts. A key that ended with its epoch can still be
+//! revoked, which then changes only the count of that epoch.
+//!
 //! The count is unknown if the item has none or a negative one. That is so in an account that an earlier version created, and after
 //! the operator has reset it. Then a revocation decrements it nevertheless, so that it stays unknown and a revocation never
 //! waits for a count of the keys. The next creation first counts the keys.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::{
-    model::api_key::ApiKey,
-    primitives::{environment::Environment, id::AccountId},
+    model::{account::Account, api_key::ApiKey},
+    primitives::environment::Environment,
     store::{
         Store,
         dynamodb::{
-            attributes::to_entity,
+            attributes::{attribute, to_entity},
             item::{BatchItem, Item},
             key::Key,
             retry::Cause,
@@ -57,21 +62,30 @@ impl Store {
     /// If a read or a write fails, or other requests changed the number of keys each time it was counted.
     pub async fn number_of_keys(
         &self,
-        account: AccountId,
+        account: &Account,
         environment: Environment,
     ) -> Result<u64, StoreError> {
-        const IS_COUNTED: &str = "#type = :type AND #state.#status = :active";
-        let key = || Key::key_count(account, environment);
+        const IS_COUNTED: &str =
+            "#type = :type AND #state.#status = :active AND attribute_not_exists(#epoch)";
+        const IS_COUNTED_IN_EPOCH: &str = "#type = :type AND #state.#status = :active AND #epoch = :epoch";
+        let key = || Key::key_count(account.id, environment, account.key_epoch);
         let mut retries = self.table.retries();
         loop {
             let stored = KeyCount::from_item(self.table.get(key()).await?)?;
             if let Some(count) = stored.known() {
                 return Ok(count);
             }
-            let names = [("#type", "type"), ("#state", "state"), ("#status", "status")];
-            let values = [(":type", environment.as_str()), (":active", "active")];
-            let count =
-                self.table.count(account_partition(account), API_KEYS, IS_COUNTED, &names, &values).await?;
+            let names = [("#type", "type"), ("#state", "state"), ("#status", "status"), ("#epoch", "epoch")];
+            let mut values =
+                vec![(":type", attribute(environment.as_str())?), (":active", attribute("active")?)];
+            let filter = if account.key_epoch == 0 {
+                IS_COUNTED
+            } else {
+                values.push((":epoch", attribute(account.key_epoch)?));
+                IS_COUNTED_IN_EPOCH
+            };
+            let partition = account_partition(account.id);
+            let count = self.table.count(partition, API_KEYS, filter, &names, values).await?;
             let write = Write::update(key(), "SET #count = :count, #changes = :next");
             let write = if stored.changes == 0 {
                 write.condition("attribute_not_exists(#changes)", || StoreError::Conflict)
@@ -95,13 +109,9 @@ impl Store {
 
 /// Returns the write that counts a new key. It fails with `KeyLimitReached` if the account already has `limit` keys of this type,
 /// and with `Conflict` if their number is unknown.
-pub(super) fn counted_creation(
-    account: AccountId,
-    environment: Environment,
-    limit: u32,
-) -> Result<Write, StoreError> {
+pub(super) fn counted_creation(key: &ApiKey, limit: u32) -> Result<Write, StoreError> {
     Write::update(
-        Key::key_count(account, environment),
+        Key::key_count(key.account_id, key.environment, key.epoch),
         "SET #count = #count + :one, #changes = #changes + :one",
     )
     .condition_with_item("#count >= :zero AND #count < :limit", creation_error)
@@ -123,27 +133,29 @@ fn creation_error(stored: Item) -> StoreError {
 /// Returns the writes that count the revocation of `keys`, which belong to one account. They have no condition, so that they never
 /// prevent a revocation.
 pub(super) fn counted_revocations(keys: &[&ApiKey]) -> Result<Vec<Write>, StoreError> {
-    let mut writes = Vec::new();
-    for environment in Environment::ALL {
-        let mut revoked = keys.iter().filter(|key| key.environment == environment);
-        if let Some(key) = revoked.next() {
-            let number = 1 + i64::try_from(revoked.count()).map_err(StoreError::bug)?;
-            let key = Key::key_count(key.account_id, environment);
-            let write = Write::update(key, "ADD #count :minus, #changes :one")
-                .name("#count", "count")
-                .name("#changes", "changes")
-                .value(":minus", -number)?
-                .value(":one", 1)?;
-            writes.push(write);
-        }
+    let mut revoked: BTreeMap<(&str, u32), (&ApiKey, i64)> = BTreeMap::new();
+    for &key in keys {
+        let (_, number) = revoked.entry((key.environment.as_str(), key.epoch)).or_insert((key, 0));
+        *number += 1;
     }
-    Ok(writes)
+    let writes = revoked.into_values().map(|(key, number)| {
+        let count = Key::key_count(key.account_id, key.environment, key.epoch);
+        Write::update(count, "ADD #count :minus, #changes :one")
+            .name("#count", "count")
+            .name("#changes", "changes")
+            .value(":minus", -number)?
+            .value(":one", 1)
+    });
+    writes.collect()
 }
 
 /// Returns the write that makes the number of keys unknown, so that they are counted before the next creation.
-pub(super) fn reset_count(account: AccountId, environment: Environment) -> Result<Write, StoreError> {
-    Write::update(Key::key_count(account, environment), "REMOVE #count ADD #changes :one")
-        .name("#count", "count")
-        .name("#changes", "changes")
-        .value(":one", 1)
+pub(super) fn reset_count(account: &Account, environment: Environment) -> Result<Write, StoreError> {
+    Write::update(
+        Key::key_count(account.id, environment, account.key_epoch),
+        "REMOVE #count ADD #changes :one",
+    )
+    .name("#count", "count")
+    .name("#changes", "changes")
+    .value(":one", 1)
 }

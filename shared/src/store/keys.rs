@@ -3,9 +3,10 @@
 use crate::{
     idempotency::IdempotencyKey,
     primitives::{
+        challenge::Challenge,
         email::EmailAddress,
         environment::Environment,
-        id::{AccountId, EventId, KeyId, SessionId, UserId},
+        id::{AccountId, EventId, KeyId, PasskeyId, SessionId, UserId},
         project_id::ProjectId,
         timestamp::Timestamp,
         usage::Day,
@@ -17,6 +18,7 @@ use crate::{
 pub(super) const API_KEYS: ItemKind = ItemKind { sort_key_prefix: "KEY#" };
 pub(super) const MEMBERS: ItemKind = ItemKind { sort_key_prefix: "MEMBER#" };
 pub(super) const SESSIONS: ItemKind = ItemKind { sort_key_prefix: "SESSION#" };
+pub(super) const PASSKEYS: ItemKind = ItemKind { sort_key_prefix: "PASSKEY#" };
 pub(super) const PROJECTS: ItemKind = ItemKind { sort_key_prefix: "PROJECT#" };
 pub(super) const MEMBER_KEYS: ItemKind = ItemKind { sort_key_prefix: "MEMBER_KEY#" };
 pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" };
@@ -32,12 +34,20 @@ impl Key {
         API_KEYS.key(account_partition(account), key)
     }
 
-    pub fn key_count(account: AccountId, environment: Environment) -> Self {
-        Self { pk: account_partition(account), sk: format!("KEY_COUNT#{}", environment.as_str()) }
+    /// Returns the key of the number of unrevoked API keys of an account in one epoch.
+    pub fn key_count(account: AccountId, environment: Environment, epoch: u32) -> Self {
+        // Earlier versions know only the first epoch.
+        let epoch = if epoch == 0 { String::new() } else { format!("#{epoch}") };
+        Self { pk: account_partition(account), sk: format!("KEY_COUNT#{}{epoch}", environment.as_str()) }
     }
 
     pub fn member(account: AccountId, user: UserId) -> Self {
         MEMBERS.key(account_partition(account), user)
+    }
+
+    /// Returns the key of the item that reserves an address within an account for a member who has not accepted an invitation.
+    pub fn invited_address(account: AccountId, address: &EmailAddress) -> Self {
+        Self { pk: account_partition(account), sk: format!("INVITED#{}", address.as_str()) }
     }
 
     pub fn email(address: &EmailAddress) -> Self {
@@ -94,6 +104,28 @@ impl Key {
         SESSIONS.key(member_partition(account, user), session)
     }
 
+    pub fn passkey(account: AccountId, user: UserId, passkey: PasskeyId) -> Self {
+        PASSKEYS.key(member_partition(account, user), passkey)
+    }
+
+    pub fn recovery_codes(account: AccountId, user: UserId) -> Self {
+        Self { pk: member_partition(account, user), sk: "RECOVERY_CODES".to_owned() }
+    }
+
+    pub fn login_token(account: AccountId, user: UserId) -> Self {
+        Self { pk: member_partition(account, user), sk: "LOGIN_TOKEN".to_owned() }
+    }
+
+    /// Returns the key of a challenge. Only a login has no `member`.
+    pub fn challenge(challenge: &Challenge, member: Option<(AccountId, UserId)>) -> Self {
+        match member {
+            Some((account, user)) => {
+                Self { pk: member_partition(account, user), sk: format!("CHALLENGE#{challenge}") }
+            }
+            None => Self { pk: format!("CHALLENGE#{challenge}"), sk: "CHALLENGE".to_owned() },
+        }
+    }
+
     /// Returns the key of the entry that says that the API key `key` originates from the member `user`.
     pub fn member_key(account: AccountId, user: UserId, key: KeyId) -> Self {
         MEMBER_KEYS.key(member_partition(account, user), key)
@@ -127,7 +159,7 @@ pub(super) fn account_partition(account: AccountId) -> String {
     format!("ACCOUNT#{account}")
 }
 
-/// The partition of a member's sessions, and of the entries of the API keys that originate from the member.
+/// The partition of a member's sessions and passkeys, and of the entries of the API keys that originate from the member.
 pub(super) fn member_partition(account: AccountId, user: UserId) -> String {
     format!("ACCOUNT#{account}#USER#{user}")
 }

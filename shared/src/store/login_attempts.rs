@@ -60,6 +60,8 @@ pub struct AttemptReservation {
 enum AttemptResult {
     /// The password is wrong, or the address is unknown.
     Failed,
+    /// The password is right, and the member has to prove a second factor. The attempt counts neither as a failure nor as a success.
+    NeedsSecondFactor,
     /// The success was recorded.
     Succeeded,
 }
@@ -82,6 +84,11 @@ impl AttemptReservation {
         self.in_history.as_ref().is_some_and(|reserved| reserved.counted.is_unrecognized)
     }
 
+    /// States that the password is right, but that the member has to prove a second factor.
+    pub fn need_second_factor(&self) {
+        self.result.get_or_init(|| AttemptResult::NeedsSecondFactor);
+    }
+
     /// Returns the last login from the same source that the audit trail contains.
     fn last_recorded_login(&self) -> Option<RecordedLogin> {
         self.in_history.as_ref().and_then(|reserved| reserved.counted.recorded_login)
@@ -96,6 +103,14 @@ impl AttemptReservation {
     fn has_succeeded(&self) -> bool {
         self.result.get() == Some(&AttemptResult::Succeeded)
     }
+}
+
+/// How a login is recorded in the attempt history of its address.
+pub(super) enum Login<'a> {
+    /// A login with the password. Its attempt was reserved.
+    Attempt(&'a AttemptReservation),
+    /// A login with a passkey alone. It takes part in no limit.
+    Passkey(&'a Attempt),
 }
 
 /// The attribute of a source's hour that contains the attempts.
@@ -243,6 +258,8 @@ impl Store {
     /// - If `work` has recorded a success, the attempt is removed from its source's hour. This has its own time, and its error
     ///   does not change the result.
     /// - If `work` has found the password [wrong](AttemptReservation::fail), the attempt stays counted.
+    /// - If the password is right and a [second factor](AttemptReservation::need_second_factor) is needed, the attempt is released. The
+    ///   failures before it stay counted.
     /// - If `work` fails or takes too long before that, the attempt is released: a failure of the service must not count as
     ///   a failed login.
     ///
@@ -261,7 +278,7 @@ impl Store {
             Err(_) => Err(StoreError::TimedOut.into()),
         };
         match (reservation.result.get(), &result) {
-            (None, Err(_)) => self.release(reservation).await,
+            (None, Err(_)) | (Some(AttemptResult::NeedsSecondFactor), _) => self.release(reservation).await,
             (Some(AttemptResult::Succeeded), _) => self.release_from_source(reservation).await,
             (None, Ok(_)) | (Some(AttemptResult::Failed), _) => {}
         }
@@ -358,6 +375,45 @@ impl Store {
         self.table.transact(writes).await?;
         reservation.result.get_or_init(|| AttemptResult::Succeeded);
         Ok(())
+    }
+
+    /// Makes `writes`, which contain the [writes of `login`](Self::login_writes).
+    pub(super) async fn log_in(&self, login: &Login<'_>, writes: Vec<Write>) -> Result<(), StoreError> {
+        match login {
+            Login::Attempt(reservation) => self.succeed(reservation, writes).await,
+            Login::Passkey(_) => self.table.transact(writes).await,
+        }
+    }
+
+    /// Returns the writes that record a login and count a new session of the member. They fail with `Conflict` if another session was
+    /// created since `logins` was read, and with `NotFound` if the member no longer exists. Also returns true if the audit trail must
+    /// contain the login.
+    pub(super) async fn login_writes(
+        &self,
+        login: &Login<'_>,
+        account: AccountId,
+        user: UserId,
+        logins: u32,
+    ) -> Result<(Vec<Write>, bool), StoreError> {
+        match login {
+            Login::Attempt(reservation) => {
+                let recorded = reservation.attempt.recorded_login(user);
+                let recognition = recognition_write(&reservation.attempt, Some(recorded))?;
+                let member =
+                    logged_in_write(account, user, logins, "SET #failures = :zero, #logins = :next")?
+                        .name("#failures", FAILURES)
+                        .value(":zero", 0)?;
+                Ok((vec![recognition, member], reservation.must_record_login(user)))
+            }
+            Login::Passkey(attempt) => {
+                let history = self.table.get(Key::attempt_history(attempt)).await?;
+                let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+                let must_record = !history.has_recorded(attempt, user);
+                let history = history_write(attempt, &history.with_login(attempt, user))?;
+                let member = logged_in_write(account, user, logins, "SET #logins = :next")?;
+                Ok((vec![history, member], must_record))
+            }
+        }
     }
 
     /// Marks an attempt as successful: its password was correct, but the request failed for another reason.
@@ -521,30 +577,25 @@ pub(super) fn correct_password_writes(
     Ok(vec![success_write(reservation)?, reset_failures_write(account, user)?])
 }
 
-/// Returns the writes that mark an attempt as successful and count a new session of the member. They fail with `Conflict` if
-/// another session was created since `logins` was read, and with `NotFound` if the member no longer exists.
-pub(super) fn login_writes(
-    reservation: &AttemptReservation,
+/// Returns the write that counts a new session of the member. `update` sets `#logins` to `:next`.
+fn logged_in_write(
     account: AccountId,
     user: UserId,
     logins: u32,
-) -> Result<Vec<Write>, StoreError> {
+    update: &'static str,
+) -> Result<Write, StoreError> {
     let condition = if logins == 0 {
         "attribute_exists(pk) AND (attribute_not_exists(#logins) OR #logins = :logins)"
     } else {
         "#logins = :logins"
     };
-    let login = Write::update(Key::member(account, user), "SET #failures = :zero, #logins = :next")
+    Write::update(Key::member(account, user), update)
         .condition_with_item(condition, |stored| {
             if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
         })
-        .name("#failures", FAILURES)
         .name("#logins", LOGINS)
-        .value(":zero", 0)?
         .value(":logins", logins)?
-        .value(":next", logins.saturating_add(1))?;
-    let recorded = reservation.attempt.recorded_login(user);
-    Ok(vec![recognition_write(&reservation.attempt, Some(recorded))?, login])
+        .value(":next", logins.saturating_add(1))
 }
 
 /// Returns the write that resets the member's consecutive failures.

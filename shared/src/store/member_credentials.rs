@@ -50,6 +50,8 @@ pub(super) const PASSWORD: &str = "password";
 pub(super) const FAILURES: &str = "failures";
 /// The attribute of a member that contains the number of sessions that were created for them.
 pub(super) const LOGINS: &str = "logins";
+/// The attribute of a member that contains the number of their [passkeys](Member::passkeys).
+pub(super) const PASSKEYS: &str = "passkeys";
 
 impl Store {
     /// Loads the credentials and the account of the member who has an address. If there is no `owner`, it reads decoys, which
@@ -69,7 +71,7 @@ impl Store {
     }
 }
 
-fn credentials(mut item: BatchItem) -> Result<Credentials, StoreError> {
+pub(super) fn credentials(mut item: BatchItem) -> Result<Credentials, StoreError> {
     let password = remove(&mut item, PASSWORD)?;
     let failures = remove(&mut item, FAILURES)?;
     let logins = created_sessions(&mut item)?;

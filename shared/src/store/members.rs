@@ -1,18 +1,18 @@
 //! Reads and writes of members.
 
 use crate::{
-    authorization::principal::Principal,
+    authorization::{delegation::depends_on_another_member_with_all_permissions, principal::Principal},
     credentials::password::PasswordHash,
     model::{
         account::{Account, AccountStatus, AccountSummary},
-        audit_event::{Action, AuditContext},
-        member::Member,
-        restrictions::Restrictions,
+        audit_event::{Action, Actor, AuditContext},
+        member::{Member, MemberStatus},
     },
     primitives::{
         email::EmailAddress,
         id::{AccountId, UserId},
         pagination::{Page, Paging},
+        permission::Permissions,
     },
     store::{
         Store,
@@ -26,8 +26,8 @@ use crate::{
         keys::{self, account_partition},
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
         preconditions::{
-            account_still_active, credential_still_authorized, credential_still_authorized_to_change,
-            if_account_active,
+            account_still_active, credential_still_authorized_to_change, if_account_active, still_authorized,
+            with_restrictions,
         },
     },
 };
@@ -91,35 +91,33 @@ impl Store {
         }
     }
 
-    /// Creates a member on behalf of `caller`.
+    /// Creates a member who is invited, on behalf of `caller`.
     ///
     /// # Errors
-    /// If the email address is in use, the caller is no longer authorized, or the write fails.
-    pub async fn create_member(
+    /// If the address is a member of this account already, the caller is no longer authorized, or the write fails.
+    pub async fn invite_member(
         &self,
         member: &Member,
-        password: &PasswordHash,
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let mut writes = new_member_writes(member, password)?;
-        writes.extend(credential_still_authorized(caller, audit_context.at)?);
-        writes.push(admin_count_write(caller, None, Some(member))?);
-        let created = Action::MemberCreated {
-            user_id: member.id,
-            email: member.email.clone(),
-            permissions: member.permissions,
-        };
-        writes.push(event_write(member.account_id, caller.into(), created, audit_context)?);
+        // The address of an active member is not reserved within the account.
+        let no_member_has_address = Write::check(Key::email(&member.email))
+            .condition("attribute_not_exists(pk) OR #account_id <> :account_id", || StoreError::AddressTaken)
+            .name("#account_id", "account_id")
+            .value(":account_id", member.account_id)?;
+        let mut writes = invited_member_writes(member)?;
+        writes.push(no_member_has_address);
+        writes.extend(still_authorized(caller, audit_context.at)?);
+        writes.push(event_write(member.account_id, caller.into(), invited(member), audit_context)?);
         self.table.transact(writes).await
     }
 
-    /// Changes the member from `before` to `after` on behalf of `caller`.
+    /// Replaces the invitation of the member `before` by that of `after`, on behalf of `caller`.
     ///
     /// # Errors
-    /// If the stored member is no longer as in `before`, the caller is no longer authorized, the account would lose its last
-    /// active admin, or the write fails.
-    pub async fn change_member(
+    /// If the stored member is no longer as in `before`, the caller is no longer authorized, or the write fails.
+    pub async fn invite_member_again(
         &self,
         before: &Member,
         after: &Member,
@@ -128,18 +126,63 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update = Write::update(
             Key::member(before.account_id, before.id),
-            "SET #permissions = :permissions, #status = :status, #session_epoch = :session_epoch",
+            "SET #invitation = :invitation, #session_epoch = :session_epoch",
         )
-        .value(":permissions", after.permissions)?
-        .value(":status", after.status)?
-        .value(":session_epoch", after.session_epoch)?;
+        .value(":invitation", &after.invitation)?
+        .value(":session_epoch", after.session_epoch)?
+        .name("#invitation", INVITATION);
         let mut writes = vec![if_unchanged(update, before)?];
+        writes.extend(still_authorized(caller, audit_context.at)?);
+        writes.push(event_write(before.account_id, caller.into(), invited(after), audit_context)?);
+        self.table.transact(writes).await
+    }
+
+    /// Changes the member from `before` to `after` on behalf of `caller`.
+    ///
+    /// # Errors
+    /// If the stored member is no longer as in `before`, the caller is no longer authorized, the account would lose its last
+    /// active admin or its last active member with all permissions, or the write fails.
+    pub async fn change_member(
+        &self,
+        before: &Member,
+        after: &Member,
+        caller: &Principal,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![member_update(before, after)?];
         writes.extend(credential_still_authorized_to_change(caller, before, audit_context.at)?);
+        writes.extend(self.other_member_with_all_permissions(caller, before, Some(after)).await?);
         writes.push(admin_count_write(caller, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
         self.table.transact(writes).await
+    }
+
+    /// Gives a member all four permissions on behalf of the operator. Returns the member.
+    ///
+    /// # Errors
+    /// If the stored member is no longer as in `before`, the account does not exist, or the write fails.
+    pub async fn grant_all_permissions(
+        &self,
+        before: &Member,
+        audit_context: &AuditContext,
+    ) -> Result<Member, StoreError> {
+        let after = Member { permissions: Permissions::ALL, ..before.clone() };
+        let account = Key::account(before.account_id);
+        let account = if after.is_active_admin() && !before.is_active_admin() {
+            Write::update(account, "SET #active_admins = #active_admins + :one")
+                .name("#active_admins", "active_admins")
+                .value(":one", 1)?
+        } else {
+            Write::check(account)
+        };
+        let Member { id: user_id, permissions, status, .. } = after;
+        let changed = Action::MemberChanged { user_id, permissions, status };
+        let event = event_write(before.account_id, Actor::Operator, changed, audit_context)?;
+        let writes = vec![member_update(before, &after)?, account.if_exists(), event];
+        self.table.transact(writes).await?;
+        Ok(after)
     }
 
     /// Ends all sessions of `member` on behalf of `caller`, including those of logins in progress, in one write.
@@ -162,11 +205,12 @@ impl Store {
         self.table.transact(writes).await
     }
 
-    /// Removes a member on behalf of `caller`. The member's email address can then be used again.
+    /// Removes a member on behalf of `caller`, with their passkeys and recovery codes. The member's email address can then be used
+    /// again.
     ///
     /// # Errors
     /// If the stored member is no longer as in `member`, the caller is no longer authorized, the account would lose its last
-    /// active admin, or the write fails.
+    /// active admin or its last active member with all permissions, or the write fails.
     pub async fn remove_member(
         &self,
         member: &Member,
@@ -174,44 +218,141 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let delete = Write::delete(Key::member(member.account_id, member.id));
-        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(Key::email(&member.email))];
+        // The address of a member who has not accepted may belong to a member of another account.
+        let address = if member.has_accepted {
+            Key::email(&member.email)
+        } else {
+            Key::invited_address(member.account_id, &member.email)
+        };
+        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(address)];
+        if member.has_passkeys() {
+            let passkeys = self.all_passkeys(member.account_id, member.id).await?;
+            let keys = passkeys.iter().map(|passkey| Key::passkey(member.account_id, member.id, passkey.id));
+            writes.extend(keys.map(Write::delete));
+            writes.push(Write::delete(Key::recovery_codes(member.account_id, member.id)));
+        }
         writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
+        writes.extend(self.other_member_with_all_permissions(caller, member, None).await?);
         writes.push(admin_count_write(caller, Some(member), None)?);
         let removed = Action::MemberRemoved { user_id: member.id };
         writes.push(event_write(member.account_id, caller.into(), removed, audit_context)?);
         self.table.transact(writes).await
     }
+
+    /// Returns the check that another active member has all four permissions, if the change of the member `before` could take them from
+    /// the last one. `after` is `None` if the member is removed.
+    ///
+    /// After a change by somebody else, that caller is the other member, and the transaction checks the caller anyway. So no number of
+    /// such members has to be stored, and none has to be determined for accounts of earlier versions.
+    ///
+    /// # Errors
+    /// If no other active member has all permissions, or a read fails.
+    async fn other_member_with_all_permissions(
+        &self,
+        caller: &Principal,
+        before: &Member,
+        after: Option<&Member>,
+    ) -> Result<Option<Write>, StoreError> {
+        if !depends_on_another_member_with_all_permissions(caller, before, after) {
+            return Ok(None);
+        }
+        let is_other = |member: &Member| member.is_active_with_all_permissions() && member.id != before.id;
+        let mut paging = Paging { limit: 1, after: None };
+        let other = loop {
+            let partition = account_partition(before.account_id);
+            let Page { entities, next } =
+                self.table.list(partition, keys::MEMBERS, &paging, is_other).await?;
+            match entities.into_iter().next() {
+                Some(other) => break other,
+                None if next.is_none() => return Err(StoreError::LastMemberWithAllPermissions),
+                None => paging.after = next,
+            }
+        };
+        let check = Write::check(Key::member(other.account_id, other.id))
+            .condition("#status = :active AND #permissions = :all", || StoreError::Conflict)
+            .name("#status", "status")
+            .name("#permissions", "permissions")
+            .value(":active", MemberStatus::Active)?
+            .value(":all", Permissions::ALL)?;
+        Ok(Some(check))
+    }
 }
 
-/// Returns the writes that create a member.
+/// The attribute of a member that contains the invitation.
+pub(super) const INVITATION: &str = "invitation";
+/// The attribute of a member who has not accepted an invitation.
+pub(super) const UNACCEPTED: &str = "unaccepted";
+
+fn invited(member: &Member) -> Action {
+    Action::MemberInvited { user_id: member.id, email: member.email.clone(), permissions: member.permissions }
+}
+
+/// Returns the writes that create a member with a password.
 pub(super) fn new_member_writes(member: &Member, password: &PasswordHash) -> Result<Vec<Write>, StoreError> {
-    let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
     let mut member_item = to_item(Key::member(member.account_id, member.id), member)?;
     member_item.insert(PASSWORD.to_owned(), attribute(password)?);
     member_item.insert(FAILURES.to_owned(), attribute(0)?);
-    let address_item = to_item(Key::email(&member.email), owner)?;
+    Ok(vec![Write::put_new(member_item, StoreError::id_taken), new_address_write(member)?])
+}
+
+/// Returns the write that makes the member's address belong to the member.
+pub(super) fn new_address_write(member: &Member) -> Result<Write, StoreError> {
+    let owner = AddressOwner { account_id: member.account_id, user_id: member.id };
+    Ok(Write::put_new(to_item(Key::email(&member.email), owner)?, || StoreError::AddressTaken))
+}
+
+/// Returns the writes that create a member who is invited.
+pub(super) fn invited_member_writes(member: &Member) -> Result<Vec<Write>, StoreError> {
+    let Member { account_id, id: user_id, .. } = *member;
+    let reserved = AddressOwner { account_id, user_id };
     Ok(vec![
-        Write::put_new(member_item, StoreError::id_taken),
-        Write::put_new(address_item, || StoreError::AddressTaken),
+        Write::put_new(to_item(Key::member(account_id, user_id), member)?, StoreError::id_taken),
+        Write::put_new(to_item(Key::invited_address(account_id, &member.email), reserved)?, || {
+            StoreError::AddressTaken
+        }),
     ])
 }
 
+/// Returns the update of a member's permissions and status from `before` to `after`.
+fn member_update(before: &Member, after: &Member) -> Result<Write, StoreError> {
+    let update = Write::update(
+        Key::member(before.account_id, before.id),
+        "SET #permissions = :permissions, #status = :status, #session_epoch = :session_epoch",
+    )
+    .value(":permissions", after.permissions)?
+    .value(":status", after.stored_status())?
+    .value(":session_epoch", after.session_epoch)?;
+    let update = match after.unaccepted() {
+        Some(status) => update.and_set("#unaccepted = :unaccepted").value(":unaccepted", status)?,
+        None => update,
+    };
+    let ends_invitation = before.invitation.is_some() && after.invitation.is_none();
+    let update = if ends_invitation {
+        update.and_clause("REMOVE #invitation").name("#invitation", INVITATION)
+    } else {
+        update
+    };
+    if_unchanged(update, before)
+}
+
 /// Adds the condition that the stored member is still as in `expected`.
-fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
+pub(super) fn if_unchanged(write: Write, expected: &Member) -> Result<Write, StoreError> {
     const UNCHANGED: &str = "#permissions = :expected_permissions AND #status = :expected_status \
-                             AND #session_epoch = :expected_session_epoch \
-                             AND attribute_not_exists(#restrictions)";
-    const UNCHANGED_AND_RESTRICTED: &str = "#permissions = :expected_permissions AND #status = :expected_status \
-         AND #session_epoch = :expected_session_epoch AND attribute_exists(#restrictions)";
-    let unchanged = if expected.restrictions.is_empty() { UNCHANGED } else { UNCHANGED_AND_RESTRICTED };
-    write
-        .condition(unchanged, || StoreError::Conflict)
-        .name("#restrictions", Restrictions::ATTRIBUTE)
+                             AND #session_epoch = :expected_session_epoch";
+    let write = write.condition(UNCHANGED, || StoreError::Conflict);
+    let write = match expected.unaccepted() {
+        Some(status) => {
+            write.and("#unaccepted = :expected_unaccepted").value(":expected_unaccepted", status)?
+        }
+        None => write.and("attribute_not_exists(#unaccepted)"),
+    };
+    with_restrictions(write, &expected.restrictions)?
+        .name("#unaccepted", UNACCEPTED)
         .name("#permissions", "permissions")
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")
         .value(":expected_permissions", expected.permissions)?
-        .value(":expected_status", expected.status)?
+        .value(":expected_status", expected.stored_status())?
         .value(":expected_session_epoch", expected.session_epoch)
 }
 

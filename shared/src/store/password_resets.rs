@@ -7,7 +7,6 @@ use crate::{
         audit_event::{Action, Actor, AuditContext},
         member::{Member, MemberStatus},
         password_reset::PasswordReset,
-        restrictions::Restrictions,
     },
     primitives::{
         email::EmailAddress,
@@ -27,6 +26,7 @@ use crate::{
         error::StoreError,
         login_attempts::hour_write,
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
+        preconditions::if_member_unrestricted,
     },
 };
 
@@ -157,20 +157,17 @@ impl Store {
             Key::member(account_id, user_id),
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
-        .condition(
-            "#status = :active AND #session_epoch = :epoch AND attribute_not_exists(#restrictions)",
-            || StoreError::Conflict,
-        )
-        .name("#status", "status")
-        .name("#restrictions", Restrictions::ATTRIBUTE)
-        .name("#password", PASSWORD)
-        .name("#session_epoch", "session_epoch")
-        .name("#failures", FAILURES)
-        .value(":active", MemberStatus::Active)?
-        .value(":zero", 0)?
-        .value(":new", new)?
-        .value(":next", session_epoch + 1)?
-        .value(":epoch", session_epoch)?;
+        .condition("#status = :active AND #session_epoch = :epoch", || StoreError::Conflict);
+        let member = if_member_unrestricted(member)?
+            .name("#status", "status")
+            .name("#password", PASSWORD)
+            .name("#session_epoch", "session_epoch")
+            .name("#failures", FAILURES)
+            .value(":active", MemberStatus::Active)?
+            .value(":zero", 0)?
+            .value(":new", new)?
+            .value(":next", session_epoch + 1)?
+            .value(":epoch", session_epoch)?;
         let account = account_still_of_epoch(account_id, *account_epoch)?;
         let token = with_digest(Write::delete(Key::password_reset(account_id, user_id)), digest)?;
         // Nobody has authenticated, so the event has no actor.

@@ -6,7 +6,6 @@ use crate::{
     model::{
         audit_event::{Action, AuditContext},
         member::Member,
-        restrictions::Restrictions,
     },
     store::{
         Store,
@@ -15,6 +14,7 @@ use crate::{
         error::StoreError,
         login_attempts::{AttemptReservation, success_write},
         member_credentials::{Credentials, FAILURES, PASSWORD},
+        preconditions::if_member_unrestricted,
         sessions::next_epoch_write,
     },
 };
@@ -38,19 +38,16 @@ impl Store {
             Key::member(account_id, id),
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
-        .condition(
-            "#password = :expected AND #session_epoch = :epoch AND attribute_not_exists(#restrictions)",
-            || StoreError::Conflict,
-        )
-        .name("#restrictions", Restrictions::ATTRIBUTE)
-        .name("#password", PASSWORD)
-        .name("#session_epoch", "session_epoch")
-        .name("#failures", FAILURES)
-        .value(":zero", 0)?
-        .value(":new", new)?
-        .value(":next", session_epoch + 1)?
-        .value(":expected", &current.password)?
-        .value(":epoch", session_epoch)?;
+        .condition("#password = :expected AND #session_epoch = :epoch", || StoreError::Conflict);
+        let member = if_member_unrestricted(member)?
+            .name("#password", PASSWORD)
+            .name("#session_epoch", "session_epoch")
+            .name("#failures", FAILURES)
+            .value(":zero", 0)?
+            .value(":new", new)?
+            .value(":next", session_epoch + 1)?
+            .value(":expected", &current.password)?
+            .value(":epoch", session_epoch)?;
         let session = next_epoch_write(caller, session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
         let event = event_write(account_id, caller.into(), action, audit_context)?;

@@ -8,13 +8,14 @@ use crate::{
     model::{
         account::{Account, AccountStatus},
         member::{Member, MemberStatus},
-        restrictions::Restrictions,
+        restrictions::{Restriction, Restrictions},
     },
     primitives::timestamp::Timestamp,
     store::{
-        accounts::SESSION_EPOCH,
+        accounts::{KEY_EPOCH, SESSION_EPOCH},
         dynamodb::{key::Key, write::Write},
         error::StoreError,
+        member_credentials::PASSKEYS,
     },
 };
 
@@ -35,7 +36,7 @@ pub(super) fn account_still_active(caller: &Principal) -> Result<Write, StoreErr
 }
 
 /// Completes the condition `#status = :active` of a write of the caller's account: also, the account must have the same restrictions as
-/// when the authorizer decided, and must still be in the epoch of the caller's session.
+/// when the authorizer decided, and must still be in the epoch of the caller's session or key.
 pub(super) fn if_account_active(write: Write, caller: &Principal) -> Result<Write, StoreError> {
     let write = write.name("#status", "status").value(":active", AccountStatus::Active)?;
     with_account_epoch(with_restrictions(write, caller.account_restrictions())?, caller)
@@ -51,14 +52,25 @@ pub(super) fn with_restrictions(write: Write, expected: &Restrictions) -> Result
     }
 }
 
-/// Adds the condition that the account is still in the epoch of the caller's session to a write of the account.
+/// Adds the condition that the account is still in the epoch of the caller's session or key to a write of the account.
 fn with_account_epoch(write: Write, caller: &Principal) -> Result<Write, StoreError> {
-    let Principal::Session(session) = caller else { return Ok(write) };
-    let write = write.name("#session_epoch", SESSION_EPOCH);
-    if session.account_epoch == 0 {
-        Ok(write.and("attribute_not_exists(#session_epoch)"))
+    match caller {
+        Principal::Session(session) => with_session_epoch(write, session.account_epoch),
+        Principal::ApiKey(key) => with_epoch(write.name("#epoch", KEY_EPOCH), key.epoch),
+    }
+}
+
+/// Adds the condition that the account is in the session epoch `expected` to a write of the account.
+pub(super) fn with_session_epoch(write: Write, expected: u32) -> Result<Write, StoreError> {
+    with_epoch(write.name("#epoch", SESSION_EPOCH), expected)
+}
+
+/// Adds the condition that the epoch `#epoch` of an account is `expected`. An account does not have the attribute in the epoch 0.
+fn with_epoch(write: Write, expected: u32) -> Result<Write, StoreError> {
+    if expected == 0 {
+        Ok(write.and("attribute_not_exists(#epoch)"))
     } else {
-        write.and("#session_epoch = :account_epoch").value(":account_epoch", session.account_epoch)
+        write.and("#epoch = :epoch").value(":epoch", expected)
     }
 }
 
@@ -82,22 +94,40 @@ pub(super) fn credential_still_authorized(
     match caller {
         Principal::ApiKey(key) => Ok(vec![secret_still_valid(key, now)?]),
         Principal::Session(session) => {
-            let member = Write::check(Key::member(session.account_id, session.user_id))
-                .condition(
-                    "#status = :active AND #session_epoch = :epoch AND #permissions = :permissions \
-                     AND attribute_not_exists(#restrictions)",
-                    || StoreError::Conflict,
-                )
-                .name("#status", "status")
-                .name("#session_epoch", "session_epoch")
-                .name("#permissions", "permissions")
-                .name("#restrictions", Restrictions::ATTRIBUTE)
-                .value(":active", MemberStatus::Active)?
-                .value(":epoch", session.session_epoch)?
-                .value(":permissions", session.permissions)?;
-            Ok(vec![member, session_still_valid(session, now)?])
+            Ok(vec![member_still_authorized(session)?, session_still_valid(session, now)?])
         }
     }
+}
+
+/// Returns the check that the member of a session is still active, in the same epoch and with the same permissions.
+pub(super) fn member_still_authorized(session: &SessionPrincipal) -> Result<Write, StoreError> {
+    let check = Write::check(Key::member(session.account_id, session.user_id))
+        .condition("#status = :active AND #session_epoch = :epoch AND #permissions = :permissions", || {
+            StoreError::Conflict
+        });
+    if_member_unrestricted(check)?
+        .name("#status", "status")
+        .name("#session_epoch", "session_epoch")
+        .name("#permissions", "permissions")
+        .value(":active", MemberStatus::Active)?
+        .value(":epoch", session.session_epoch)?
+        .value(":permissions", session.permissions)
+}
+
+/// Adds to the condition of a write of a member that the member has no restriction that this version of the service does not know.
+///
+/// A first passkey, which adds a restriction, also starts a new session epoch. So a caller who is still in the same epoch has the
+/// restrictions that the authorizer knew, or fewer.
+pub(super) fn if_member_unrestricted(write: Write) -> Result<Write, StoreError> {
+    let known: Restrictions = [Restriction::Passkeys].into_iter().collect();
+    write
+        .and(
+            "(attribute_not_exists(#restrictions) \
+              OR (#restrictions = :known_restrictions AND attribute_exists(#passkeys)))",
+        )
+        .name("#restrictions", Restrictions::ATTRIBUTE)
+        .name("#passkeys", PASSKEYS)
+        .value(":known_restrictions", known)
 }
 
 /// Returns the checks that the credential of `caller` is still authorized, for a transaction that changes or deletes
@@ -114,7 +144,7 @@ pub(super) fn credential_still_authorized_to_change(
         Principal::Session(session) if session.user_id == member.id => {
             let is_authorized = member.accepts_session_epoch(session.session_epoch)
                 && member.permissions == session.permissions
-                && member.restrictions.is_empty();
+                && !member.has_unknown_restriction();
             if is_authorized {
                 Ok(vec![session_still_valid(session, now)?])
             } else {
@@ -161,7 +191,7 @@ pub(super) fn with_revision(write: Write, revision: u32) -> Result<Write, StoreE
 }
 
 /// Returns the check that a session still exists, has the same epoch, and has not expired.
-fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
+pub(super) fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
     Write::check(Key::session(session.account_id, session.user_id, session.session_id))
         .condition("#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)", || {
             StoreError::Conflict

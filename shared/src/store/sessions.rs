@@ -7,18 +7,23 @@ use crate::{
     credentials::digest::TokenDigest,
     model::{
         audit_event::{Action, Actor, AuditContext, EndReason},
+        challenge::ClaimedChallenge,
+        login_token::LoginToken,
         member::MemberStatus,
         restrictions::Restrictions,
         session::Session,
     },
     primitives::{
+        factor::Factor,
         id::{AccountId, SessionId, UserId},
         pagination::{Page, Paging},
         timestamp::Timestamp,
     },
+    rate_limit::login_throttle::Attempt,
     store::{
         Store,
         audit_events::{change_write, event_write},
+        challenges,
         dynamodb::{
             attributes::{attribute, to_item},
             key::Key,
@@ -27,10 +32,21 @@ use crate::{
         },
         error::StoreError,
         keys::{self, member_partition},
-        login_attempts::{AttemptReservation, correct_password_writes, login_writes},
+        login_attempts::{AttemptReservation, Login, correct_password_writes},
+        login_tokens,
         member_credentials::{Credentials, created_sessions},
+        passkeys::{self, UsedPasskey},
+        preconditions::if_member_unrestricted,
+        recovery_codes::{self, UsedRecoveryCode},
     },
 };
+
+/// What completes a login after the password.
+#[derive(Debug)]
+pub enum SecondFactor<'a> {
+    Passkey(UsedPasskey<'a>),
+    RecoveryCode(UsedRecoveryCode<'a>),
+}
 
 /// The number of sessions that one transaction ends. It makes two writes for each, and at most 100 writes.
 const MAX_ENDED: usize = 40;
@@ -59,10 +75,81 @@ impl Store {
         reservation: &AttemptReservation,
         audit_context: impl Fn() -> AuditContext,
     ) -> Result<(), StoreError> {
+        let login = Login::Attempt(reservation);
+        self.insert_session(session, credentials.logins, limit, &login, &[], audit_context).await
+    }
+
+    /// Creates a session as [`create_session`](Self::create_session) does, and uses the login token and the second factor up.
+    ///
+    /// # Errors
+    /// Also if the login token or the second factor is no longer valid.
+    #[expect(clippy::too_many_arguments, reason = "one transaction ends all that the login has used")]
+    pub async fn create_session_with_second_factor(
+        &self,
+        session: &Session,
+        credentials: &Credentials,
+        limit: NonZeroU32,
+        reservation: &AttemptReservation,
+        token: &LoginToken,
+        factor: &SecondFactor<'_>,
+        audit_context: impl Fn() -> AuditContext,
+    ) -> Result<(), StoreError> {
+        let Session { id: session_id, account_id, user_id, created_at, .. } = *session;
+        let writes = match factor {
+            SecondFactor::Passkey(used) => vec![
+                login_tokens::use_write(token, true, created_at)?,
+                passkeys::use_write(used, created_at)?,
+            ],
+            SecondFactor::RecoveryCode(used) => {
+                let actor = Actor::Session { user_id, session_id };
+                let action = Action::RecoveryCodeUsed { user_id, session_id };
+                vec![
+                    login_tokens::use_write(token, false, created_at)?,
+                    recovery_codes::use_write(account_id, user_id, used)?,
+                    event_write(account_id, actor, action, &audit_context())?,
+                ]
+            }
+        };
+        let login = Login::Attempt(reservation);
+        self.insert_session(session, credentials.logins, limit, &login, &writes, audit_context).await
+    }
+
+    /// Creates a session as [`create_session`](Self::create_session) does, for a member who logged in with a passkey alone, and uses
+    /// the challenge up. A passkey can't be guessed, so no attempt is reserved. The failures of the password stay as they are.
+    ///
+    /// # Errors
+    /// Also if the challenge or the passkey is no longer valid.
+    #[expect(clippy::too_many_arguments, reason = "one transaction ends all that the login has used")]
+    pub async fn create_session_with_passkey(
+        &self,
+        session: &Session,
+        credentials: &Credentials,
+        limit: NonZeroU32,
+        attempt: &Attempt,
+        claimed: &ClaimedChallenge,
+        used: &UsedPasskey<'_>,
+        audit_context: impl Fn() -> AuditContext,
+    ) -> Result<(), StoreError> {
+        let now = session.created_at;
+        let writes = [challenges::use_write(claimed, now)?, passkeys::use_write(used, now)?];
+        let login = Login::Passkey(attempt);
+        self.insert_session(session, credentials.logins, limit, &login, &writes, audit_context).await
+    }
+
+    /// Creates a session together with the writes of the login and with `further` ones. `logins` is the number of sessions that were
+    /// created for the member before.
+    async fn insert_session(
+        &self,
+        session: &Session,
+        mut logins: u32,
+        limit: NonZeroU32,
+        login: &Login<'_>,
+        further: &[Write],
+        audit_context: impl Fn() -> AuditContext,
+    ) -> Result<(), StoreError> {
         let Session { id: session_id, account_id, user_id, created_at, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
         let limit = usize::try_from(limit.get()).map_err(StoreError::bug)?;
-        let mut logins = credentials.logins;
         let mut retries = self.table.retries();
         loop {
             let (dead, mut live): (Vec<_>, Vec<_>) =
@@ -92,9 +179,13 @@ impl Store {
                         .value(":epoch", stored.epoch)?;
                     writes.push(delete);
                 }
-                let mut all = login_writes(reservation, account_id, user_id, logins)?;
+                let (login_writes, must_record) =
+                    self.login_writes(login, account_id, user_id, logins).await?;
+                // The first condition that fails determines the error.
+                let mut all = further.to_vec();
+                all.extend(login_writes);
                 all.push(new_session_write(session)?);
-                if reservation.must_record_login(user_id) {
+                if must_record {
                     let action = Action::LoginSucceeded { user_id, session_id };
                     all.push(event_write(account_id, actor, action, &audit_context())?);
                 }
@@ -102,7 +193,7 @@ impl Store {
                 writes = all;
             }
             let written = if ends_all {
-                self.succeed(reservation, writes).await
+                self.log_in(login, writes).await
             } else {
                 // A transaction cannot end all of them. The next iteration ends the rest.
                 self.table.transact(writes).await
@@ -148,7 +239,7 @@ impl Store {
         self.table.list(member_partition(account, user), keys::SESSIONS, paging, filter).await
     }
 
-    /// Records that the member of the session `caller` has authenticated at `now`, and marks the attempt as successful.
+    /// Records that the member of the session `caller` has authenticated with the password at `now`, and marks the attempt as successful.
     ///
     /// # Errors
     /// If the session has ended in the meantime, or the write fails.
@@ -158,21 +249,27 @@ impl Store {
         reservation: &AttemptReservation,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let SessionPrincipal { account_id, user_id, session_id, session_epoch, .. } = *caller;
-        let key = Key::session(account_id, user_id, session_id);
-        let update = Write::update(key, "SET #authenticated_at = :now")
-            .condition(
-                "#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)",
-                || StoreError::Conflict,
-            )
-            .name("#authenticated_at", "authenticated_at")
-            .name("#epoch", "epoch")
-            .name("#expires_at", "expires_at")
-            .name("#restrictions", Restrictions::ATTRIBUTE)
-            .value(":epoch", session_epoch)?
-            .value(":now", now)?;
-        let mut writes = correct_password_writes(reservation, account_id, user_id)?;
-        writes.push(update);
+        let mut writes = correct_password_writes(reservation, caller.account_id, caller.user_id)?;
+        writes.push(authentication_write(caller, Factor::Password, now)?);
+        self.succeed(reservation, writes).await
+    }
+
+    /// Records that the member of the session `caller` has authenticated with a passkey at `now`, uses the challenge up, and marks the
+    /// attempt as successful.
+    ///
+    /// # Errors
+    /// Also if the challenge or the passkey is no longer valid.
+    pub async fn record_passkey_authentication(
+        &self,
+        caller: &SessionPrincipal,
+        reservation: &AttemptReservation,
+        claimed: &ClaimedChallenge,
+        used: &UsedPasskey<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![challenges::use_write(claimed, now)?, passkeys::use_write(used, now)?];
+        writes.extend(correct_password_writes(reservation, caller.account_id, caller.user_id)?);
+        writes.push(authentication_write(caller, Factor::Passkey, now)?);
         self.succeed(reservation, writes).await
     }
 
@@ -212,13 +309,10 @@ impl Store {
         let SessionPrincipal { account_id, user_id, session_id, session_epoch, .. } = *caller;
         let next = session_epoch + 1;
         let member = Write::update(Key::member(account_id, user_id), "SET #session_epoch = :next")
-            .condition(
-                "#session_epoch = :epoch AND #status = :active AND attribute_not_exists(#restrictions)",
-                || StoreError::Conflict,
-            )
+            .condition("#session_epoch = :epoch AND #status = :active", || StoreError::Conflict);
+        let member = if_member_unrestricted(member)?
             .name("#session_epoch", "session_epoch")
             .name("#status", "status")
-            .name("#restrictions", Restrictions::ATTRIBUTE)
             .value(":active", MemberStatus::Active)?
             .value(":epoch", session_epoch)?
             .value(":next", next)?;
@@ -313,8 +407,32 @@ pub(super) fn next_epoch_write(caller: &SessionPrincipal, next: u32) -> Result<W
         .value(":next", next)
 }
 
+/// Returns the write that records an authentication of the member of the session `caller`. It fails if the session has ended.
+fn authentication_write(
+    caller: &SessionPrincipal,
+    factor: Factor,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
+    let SessionPrincipal { account_id, user_id, session_id, session_epoch, factors, .. } = *caller;
+    Write::update(
+        Key::session(account_id, user_id, session_id),
+        "SET #authenticated_at = :now, #factors = :factors",
+    )
+    .condition("#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)", || {
+        StoreError::Conflict
+    })
+    .name("#authenticated_at", "authenticated_at")
+    .name("#factors", "factors")
+    .name("#epoch", "epoch")
+    .name("#expires_at", "expires_at")
+    .name("#restrictions", Restrictions::ATTRIBUTE)
+    .value(":factors", factors.with(factor))?
+    .value(":epoch", session_epoch)?
+    .value(":now", now)
+}
+
 /// Returns the write that creates a session.
-fn new_session_write(session: &Session) -> Result<Write, StoreError> {
+pub(super) fn new_session_write(session: &Session) -> Result<Write, StoreError> {
     let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
     item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
     Ok(Write::put_new(item, StoreError::id_taken))

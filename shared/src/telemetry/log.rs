@@ -34,6 +34,8 @@ where
         .with_default(LevelFilter::WARN)
         .with_target(TARGET, level)
         .with_target(INVOCATIONS, LevelFilter::OFF)
+        // The service logs why a passkey was rejected. This library could log parts of the request.
+        .with_target("webauthn_rs", LevelFilter::OFF)
         // This target reports every error of a function as a panic, even a 401 of the authorizer. The panic hook reports
         // real panics.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);

@@ -172,11 +172,17 @@ impl Credential {
 }
 
 /// The routes that a session with all permissions may use, except those of projects.
-const SESSION_ROUTES: [(&str, &str); 20] = [
+const SESSION_ROUTES: [(&str, &str); 27] = [
     ("GET", "/v1/auth/me"),
     ("POST", "/v1/auth/logout"),
     ("POST", "/v1/auth/password"),
     ("POST", "/v1/auth/reauthenticate"),
+    ("POST", "/v1/auth/reauthenticate/options"),
+    ("POST", "/v1/auth/passkeys/options"),
+    ("GET", "/v1/auth/passkeys"),
+    ("POST", "/v1/auth/passkeys"),
+    ("DELETE", "/v1/auth/passkeys/{passkey_id}"),
+    ("POST", "/v1/auth/recovery-codes"),
     ("GET", "/v1/auth/sessions"),
     ("DELETE", "/v1/auth/sessions"),
     ("DELETE", "/v1/auth/sessions/{session_id}"),
@@ -189,6 +195,7 @@ const SESSION_ROUTES: [(&str, &str); 20] = [
     ("GET", "/v1/members"),
     ("POST", "/v1/members"),
     ("GET", "/v1/members/{user_id}"),
+    ("POST", "/v1/members/{user_id}/invite"),
     ("PATCH", "/v1/members/{user_id}"),
     ("DELETE", "/v1/members/{user_id}"),
     ("GET", "/v1/members/{user_id}/sessions"),

@@ -43,8 +43,9 @@ impl Operation {
         let value = value.filter(Value::is_object);
         let matches_schema = value.as_ref().is_some_and(|value| self.schema().is_valid(value));
         match response["statusCode"].as_u64() {
-            // The body was accepted, and the request failed because it needs a table, peppers or the key of the token MACs.
-            Some(500 | 503) => {
+            // The body was accepted, and the request failed because it needs a table, peppers, the key of the token MACs or a public
+            // URL.
+            Some(409 | 500 | 503) => {
                 let is_optional = self.path.ends_with("/rotate");
                 assert!(
                     matches_schema
@@ -65,7 +66,8 @@ impl Operation {
                 let violates_further_rule = field
                     .is_some_and(|field| FIELDS_WITH_FURTHER_RULES.contains(&field))
                     || message == "The body must be UTF-8"
-                    || message.contains("is repeated");
+                    || message.contains("is repeated")
+                    || message.contains("unless there is a");
                 assert!(
                     !matches_schema || violates_further_rule,
                     "rejected, but matches the schema: {message}: {body}"

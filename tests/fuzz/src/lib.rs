@@ -35,7 +35,7 @@ enum Rule {
     RequestBody(Operation),
 }
 
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 30] = [
     check("token", token::check),
     check("authorizer-event", authorizer_event::check),
     check("function-event", function_event::check),
@@ -43,7 +43,11 @@ pub const TARGETS: [Target; 26] = [
     check("values", values::check),
     check("allowed-ips", allowed_ips::check),
     check("new-password", new_password::check),
+    request_body("accept-invitation", "accept-invitation", "post", "/v1/auth/accept-invitation"),
     request_body("login", "login", "post", "/v1/auth/login"),
+    request_body("login-passkey", "login-passkey", "post", "/v1/auth/login/passkey"),
+    request_body("login-second-factor", "login-passkey", "post", "/v1/auth/login/second-factor"),
+    request_body("passkeys-add", "passkeys", "post", "/v1/auth/passkeys"),
     request_body("password", "password", "post", "/v1/auth/password"),
     request_body("reauthenticate", "reauthenticate", "post", "/v1/auth/reauthenticate"),
     request_body("password-reset", "password-reset", "post", "/v1/auth/password-reset"),

@@ -5,12 +5,17 @@ use serde_json::{Map, Value};
 use crate::rest_event;
 
 /// The name of each command, its required fields and its optional fields.
-const COMMANDS: [(&str, &[&str], &[&str]); 6] = [
-    ("create_account", &["name", "email", "password"], &[]),
+const COMMANDS: [(&str, &[&str], &[&str]); 11] = [
+    ("create_account", &["name", "email"], &["password"]),
     ("suspend_account", &["account_id"], &[]),
     ("restore_account", &["account_id"], &[]),
     ("enable_password", &["email"], &["source_ip"]),
-    ("set_limits", &["account_id", "requests_per_minute"], &[]),
+    ("reset_password", &["email"], &[]),
+    ("remove_second_factor", &["email"], &[]),
+    ("set_limits", &["account_id"], &["requests_per_minute", "keys", "sessions_per_member"]),
+    ("set_policy", &["account_id", "policy"], &[]),
+    ("grant_admin", &["account_id", "user_id"], &[]),
+    ("end_all_credentials", &["account_id"], &[]),
     ("end_restored_credentials", &["created_before"], &["all_keys", "keys", "cursor"]),
 ];
 

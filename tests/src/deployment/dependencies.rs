@@ -7,7 +7,7 @@ fn every_crate_is_from_crates_io_with_a_checksum() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     // The package `bench-reference` is in the folder `bench/reference`.
     let is_in_repository = |name: &str| {
-        ["", "functions", "infra", "tests"].iter().any(|folder| {
+        ["", "functions", "infra", "shared", "tests"].iter().any(|folder| {
             let folder = root.join(folder);
             [name, &name.replace('-', "/")].iter().any(|name| folder.join(name).join("Cargo.toml").exists())
         })

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
+    authenticator::Authenticator,
     dynamodb::DynamoDb,
     faults::pepper_rotation,
     response::text,
-    service::{OwnService, PASSWORD, key_path},
+    service::{Credential, OwnService, PASSWORD, key_path, new_address},
 };
 
 /// The caller of the calls that the tests and the gateway make.
@@ -46,30 +47,38 @@ async fn granted_actions_are_exactly_the_used_actions() {
     assert_eq!(
         take("secretsmanager:GetSecretValue"),
         [
+            "accept-invitation",
             "api-keys-create",
             "api-keys-rotate",
             "authorizer",
             "credentials-revoke",
             "login",
+            "login-passkey",
             "members",
             "operator",
+            "passkeys",
             "password",
             "password-reset",
             "password-reset-send",
-            "reauthenticate"
+            "reauthenticate",
+            "recovery-codes"
         ]
     );
     // The tests of mails send one with each of these functions.
     assert_eq!(
         take("lambda:InvokeFunction"),
         [
+            "accept-invitation",
             "api-keys-create",
             "login",
+            "login-passkey",
             "members",
             "operator",
+            "passkeys",
             "password",
             "password-reset",
-            "password-reset-send"
+            "password-reset-send",
+            "reauthenticate"
         ]
     );
     assert_eq!(take("ses:SendEmail"), ["mail"]);
@@ -97,28 +106,35 @@ fn each_secret_is_readable_by_exactly_the_functions_that_need_it() {
             "Pepper",
             "PEPPER_SECRET_ID",
             &[
+                "accept-invitation",
                 "api-keys-create",
                 "api-keys-rotate",
                 "authorizer",
                 "credentials-revoke",
                 "login",
+                "login-passkey",
                 "members",
                 "operator",
+                "passkeys",
                 "password",
                 "password-reset",
                 "password-reset-send",
                 "reauthenticate",
+                "recovery-codes",
             ][..],
         ),
         (
             "TokenMacKey",
             "TOKEN_MAC_SECRET_ID",
             &[
+                "accept-invitation",
                 "api-keys-create",
                 "api-keys-rotate",
                 "authorizer",
                 "credentials-revoke",
                 "login",
+                "login-passkey",
+                "members",
                 "operator",
                 "password-reset",
                 "password-reset-send",
@@ -187,6 +203,17 @@ async fn use_every_action(service: &OwnService) {
     let session = service.login(&account.email).await;
     service.report(&[&leaked, &session]).await.expect(202);
 
+    let invited = service.invite(admin, "reader@example.com", &["read"]).await;
+    service.post(&format!("/v1/members/{}/invite", text(&invited, "id")), admin, json!({})).await.expect(200);
+    let (_, reader) = service.member(admin, &["read"]).await;
+    let target = json!({"account_id": account.id, "user_id": reader});
+    service.operate(json!({"grant_admin": target})).await.expect("the permissions are granted");
+    let all = &["read", "write", "delete", "admin"];
+    let (full, full_id) = service.member(admin, all).await;
+    service
+        .patch(&format!("/v1/members/{full_id}"), &full, json!({"permissions": ["read"]}))
+        .await
+        .expect(200);
     let (member, id) = service.member(admin, &["read", "admin"]).await;
     let path = format!("/v1/members/{id}");
     service.get("/v1/members", admin).await.expect(200);
@@ -216,6 +243,7 @@ async fn use_every_action(service: &OwnService) {
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", admin, body).await.expect(204);
     service.delete(&key_path(&record), admin).await.expect(204);
+    use_passkeys(service, admin).await;
     service.request("POST", "/v1/auth/logout").with(admin).send().await.expect(204);
     let forgetful = service.account().await;
     let command = json!({"reset_password": {"email": forgetful.email}});
@@ -226,4 +254,34 @@ async fn use_every_action(service: &OwnService) {
     let body = json!({"email": other.email});
     service.request("POST", "/v1/auth/password-reset").json(&body).send().await.expect(202);
     service.mails(1).await;
+}
+
+/// Makes the functions of passkeys call every action that they use.
+async fn use_passkeys(service: &OwnService, admin: &Credential) {
+    let (session, id) = service.member(admin, &["read"]).await;
+    let email = text(&service.me(&session).await.expect(200), "email").to_owned();
+    let mut authenticator = Authenticator { counter: 1, ..Authenticator::new(&service.origin()) };
+    let body = service.new_passkey(&session, &mut authenticator).await;
+    let passkey = service.post("/v1/auth/passkeys", &session, body).await.expect(201);
+    service.get("/v1/auth/passkeys", &session).await.expect(200);
+    service.post("/v1/auth/recovery-codes", &session, json!({})).await.expect(200);
+    let options = service.post("/v1/auth/reauthenticate/options", &session, json!({})).await.expect(200);
+    let body = json!({"credential": authenticator.authenticate(&options)});
+    service.post("/v1/auth/reauthenticate", &session, body).await.expect(204);
+    service.login_with_passkey(&mut authenticator).await;
+    let pending = service.second_factor(&email).await;
+    let body = json!({
+        "login_token": pending["login_token"], "credential": authenticator.authenticate(&pending["options"]),
+    });
+    service.request("POST", "/v1/auth/login/second-factor").json(&body).send().await.expect(200);
+    let (_, second) = service.add_passkey(&session).await;
+    let path = |record: &Value| format!("/v1/auth/passkeys/{}", text(record, "id"));
+    service.delete(&path(&second), &session).await.expect(204);
+    service.delete(&path(&passkey), &session).await.expect(204);
+    service.add_passkey(&session).await;
+    service.delete(&format!("/v1/members/{id}"), admin).await.expect(204);
+    let email = new_address();
+    let (session, _) = service.member_with_email(admin, &email, &["read"]).await;
+    service.add_passkey(&session).await;
+    service.operate(json!({"remove_second_factor": {"email": email}})).await.expect("the passkey is removed");
 }

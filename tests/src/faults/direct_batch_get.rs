@@ -29,8 +29,8 @@ fn take_reads(dynamodb: &DynamoDb) -> Vec<bool> {
 #[tokio::test]
 async fn is_used_after_the_first_sdk_call() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    // Four functions make a read with the SDK when they start.
-    assert_eq!(take_reads(&dynamodb), [false; 4]);
+    // Five functions make a read with the SDK when they start.
+    assert_eq!(take_reads(&dynamodb), [false; 5]);
     let account = service.account().await;
     let (key, _) = service.key(&account.session, json!({})).await;
     take_reads(&dynamodb);

@@ -102,9 +102,16 @@ impl Operation {
         !is_public && !self.name.starts_with("operator ")
     }
 
-    /// Returns true if the operation starts a new session epoch, also if there is no session to end.
-    fn ends_all_sessions(&self) -> bool {
-        ["DELETE /v1/auth/sessions", "DELETE /v1/members/{user_id}/sessions"].contains(&self.name.as_str())
+    /// Returns true if each repetition of the operation starts a new epoch or makes a new token, and so ends the previous one.
+    fn renews(&self) -> bool {
+        [
+            "DELETE /v1/auth/sessions",
+            "DELETE /v1/members/{user_id}/sessions",
+            "POST /v1/members/{user_id}/invite",
+            "operator end_all_credentials",
+            "operator reset_password",
+        ]
+        .contains(&self.name.as_str())
     }
 }
 
@@ -171,18 +178,24 @@ fn is_usage(sort_key: &str, attribute: &str) -> bool {
         "counter" | "last_used_ip" | "usage" => sort_key.starts_with("KEY#"),
         // A login whose response was lost has created a session, and its repetition creates another one.
         "failures" | "logins" => sort_key.starts_with("MEMBER#"),
+        // An attempt with a second factor is counted before the factor is verified.
+        "attempts" => sort_key == "LOGIN_TOKEN",
         _ => false,
     }
 }
 
-/// Returns the items without the session epochs of members and of their sessions.
-fn without_epochs(mut items: Items) -> Items {
+/// Returns the items without what an operation that [renews](Operation::renews) replaces: epochs, and the tokens of invitations and
+/// of password resets.
+fn without_renewed(mut items: Items) -> Items {
     for ([_, sort_key], item) in &mut items {
-        if sort_key.starts_with("MEMBER#") {
-            item.remove("session_epoch");
-        } else if sort_key.starts_with("SESSION#") {
-            item.remove("epoch");
-        }
+        let renewed: &[&str] = match sort_key.split('#').next().unwrap_or_default() {
+            "ACCOUNT" => &["session_epoch", "key_epoch", "revision"],
+            "MEMBER" => &["session_epoch", "invitation"],
+            "PASSWORD_RESET" => &["digest", "created_at", "expires_at", "ttl"],
+            "SESSION" => &["epoch"],
+            _ => &[],
+        };
+        item.retain(|name, _| !renewed.contains(&name.as_str()));
     }
     items
 }
@@ -297,6 +310,8 @@ impl Harness {
             options.dynamodb = Some(dynamodb.url.clone());
             options.secrets_manager = Some(dynamodb.url.clone());
             options.random = Random::new(rng.clone());
+            // Each service has another port, and passkeys of one of them must work with all.
+            options.parameters.insert("PublicUrl".to_owned(), "https://medtwin.example.com".to_owned());
         })
         .await;
         let client = dynamodb.direct_client();
@@ -480,9 +495,18 @@ impl Harness {
         let mut items = without_usage(&self.items().await);
         let added: Vec<_> =
             items.extract_if(.., |key, _| !after.contains_key(key)).map(|(key, _)| key).collect();
-        let after = &if operation.ends_all_sessions() {
-            items = without_epochs(items);
-            without_epochs(after.clone())
+        if operation.name == "POST /v1/auth/recovery-codes" {
+            // The repetition makes new codes.
+            let codes =
+                |items: &Items| items.keys().find(|[_, sort_key]| sort_key == "RECOVERY_CODES").cloned();
+            let key = codes(after).expect("the codes");
+            ensure(items.insert(key.clone(), after[&key].clone()).as_ref() != after.get(&key), || {
+                "the repetition kept the codes".to_owned()
+            })?;
+        }
+        let after = &if operation.renews() {
+            items = without_renewed(items);
+            without_renewed(after.clone())
         } else {
             after.clone()
         };
@@ -495,7 +519,8 @@ impl Harness {
         ensure((events, sessions) == (operation.repeated_events, usize::from(is_login)), || {
             format!("the repetition added {added:?}")
         })?;
-        ensure(added.len() == events + sessions, || format!("the repetition added {added:?}"))
+        let challenges = usize::from(operation.name.ends_with("/options"));
+        ensure(added.len() == events + sessions + challenges, || format!("the repetition added {added:?}"))
     }
 }
 
@@ -754,7 +779,7 @@ async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
             format!("{} {}", response.status, response.body)
         })?;
         let [mut counts, mut expected_counts] = [&items, &expected.after].map(count_by_kind);
-        if operation.name.ends_with("/v1/auth/login") {
+        if operation.name.contains("/v1/auth/login") {
             // Whether a login is recorded depends on the hour of the clock.
             counts.remove("EVENT");
             expected_counts.remove("EVENT");
@@ -769,7 +794,7 @@ async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
     let seed = seed();
     let harness = Harness::start(DynamoDb::start().await, seed).await;
     let mut initial = harness.create_initial_state(seed).await;
-    // Time passes in each case. Without this change, the sessions and the token of the password reset would expire.
+    // Time passes in each case. Without this change, the sessions, the challenges and the token of the password reset would expire.
     for ([_, sort_key], item) in &mut initial.items {
         if sort_key == "PASSWORD_RESET" {
             item.insert("expires_at".to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
@@ -778,6 +803,8 @@ async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
             for name in ["authenticated_at", "expires_at", "last_used_at"] {
                 item.insert(name.to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
             }
+        } else if sort_key.starts_with("CHALLENGE") || sort_key == "LOGIN_TOKEN" {
+            item.insert("expires_at".to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
         }
     }
     let mut selection = CaseSelection::new(seed);
@@ -880,12 +907,12 @@ async fn secrets_manager_fault_without_a_cached_pepper_returns_503_not_401() {
         )
         .await;
         let (key, _) = service.key(&account.session, json!({})).await;
-        let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
-        service.post("/v1/members", &account.session, member.clone()).await.expect(201);
+        let email = new_address();
+        service.member_with_email(&account.session, &email, &["read"]).await;
         service.time.pass(10);
 
         dynamodb.inject(fault, Some("GetSecretValue"));
-        let login = json!({"email": member["email"], "password": PASSWORD});
+        let login = json!({"email": email, "password": PASSWORD});
         let login = || service.request("POST", "/v1/auth/login").json(&login).send();
         assert_eq!(ComparableResponse::from(service.me(&key).await), ComparableResponse::unavailable());
         assert_eq!(ComparableResponse::from(login().await), ComparableResponse::unavailable());

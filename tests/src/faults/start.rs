@@ -15,7 +15,7 @@ use crate::{
 const READ: &str = "BatchGetItem";
 
 /// The functions that make a read when they start.
-const WARMED: [&str; 4] = ["authorizer", "login", "password", "reauthenticate"];
+const WARMED: [&str; 5] = ["accept-invitation", "authorizer", "login", "password", "reauthenticate"];
 
 async fn start(dynamodb: &DynamoDb) -> OwnService {
     OwnService::start_with(|options| options.dynamodb = Some(dynamodb.url.clone())).await

@@ -153,6 +153,7 @@ async fn malformed_id_returns_404() {
         let Some((resource, rest)) = route.split_once('{') else { continue };
         let (_, rest) = rest.split_once('}').expect("a parameter");
         let prefix = match resource {
+            "/v1/auth/passkeys/" => "pk_",
             "/v1/auth/sessions/" => "sid_",
             "/v1/api-keys/" => "key_",
             "/v1/projects/" => "proj_",

@@ -7,7 +7,7 @@ use crate::{
     operation_table::{self, lists},
     operations::openapi::described,
     response::text,
-    service::{Account, Credential, PASSWORD, Service, new_address},
+    service::{Account, Credential, Service, new_address},
     target::Target,
 };
 
@@ -23,10 +23,11 @@ async fn fill(service: &Service, account: &Account) {
     for _ in 0..2 {
         service.key(&account.session, json!({})).await;
         service.project(&account.session).await;
-        let body = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
-        service.post("/v1/members", &account.session, body).await.expect(201);
-        service.login(&account.email).await;
+        service.invite(&account.session, &new_address(), &["read"]).await;
     }
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    service.add_passkey(&account.session).await;
+    service.login_with_passkey(&mut authenticator).await;
 }
 
 /// Returns the `next_cursor` of a list's first page.

@@ -233,7 +233,11 @@ async fn members_work_and_log_in_while_keys_can_become_idle() {
     service.delete(&path, &session).await.expect(204);
     let last_admin = service.delete(&format!("/v1/members/{}", account.user_id), &session).await;
     last_admin.assert_error(409, "CONFLICT");
-    assert!(text(&last_admin.body["error"], "message").contains("admin"), "{}", last_admin.text);
+    assert!(
+        text(&last_admin.body["error"], "message").contains("all four permissions"),
+        "{}",
+        last_admin.text
+    );
     let (_, record) = service.key(&session, json!({})).await;
     service.rotate(&record, &session, 0).await;
 }

@@ -76,10 +76,9 @@ async fn removed_member_returns_the_same_401() {
     let service = Service::start().await;
     let account = service.account().await;
     let email = new_address();
-    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-    let member = service.post("/v1/members", &account.session, body).await.expect(201);
+    let (_, member) = service.member_with_email(&account.session, &email, &["read"]).await;
     attempt(&service, &email, PASSWORD).await.expect(200);
-    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    let path = format!("/v1/members/{member}");
     service.delete(&path, &account.session).await.expect(204);
     assert_wrong_login(&attempt(&service, &email, PASSWORD).await);
 }
@@ -100,9 +99,8 @@ async fn suspended_member_returns_403_only_after_the_correct_password() {
     let service = Service::start().await;
     let account = service.account().await;
     let email = new_address();
-    let body = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-    let member = service.post("/v1/members", &account.session, body).await.expect(201);
-    let path = format!("/v1/members/{}", member["id"].as_str().expect("an id"));
+    let (_, member) = service.member_with_email(&account.session, &email, &["read"]).await;
+    let path = format!("/v1/members/{member}");
     service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
     assert_suspended(&attempt(&service, &email, PASSWORD).await);
     assert_wrong_login(&attempt(&service, &email, "a lizard on the 8th wall").await);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    authenticator::Authenticator,
     deployment::logs::CapturedLog,
     operations::login_throttling::attempt_from,
     response::text,
@@ -36,8 +37,7 @@ async fn colleagues(
     let mut addresses = Vec::new();
     for _ in 0..count {
         let email = new_address();
-        let body = json!({"email": email, "password": PASSWORD, "permissions": permissions});
-        service.post("/v1/members", admin, body).await.expect(201);
+        service.member_with_email(admin, &email, permissions).await;
         addresses.push(email);
     }
     addresses
@@ -112,7 +112,8 @@ async fn key_with_admin_is_reported_to_each_active_admin() {
         .patch(&format!("/v1/members/{suspended}"), &account.session, json!({"status": "suspended"}))
         .await
         .expect(200);
-    let before = service.mails(2 + 3 + 4).await.len();
+    // Each of the four new members got an invitation. Two, three and four admins got a mail about the new ones.
+    let before = service.mails(4 + 2 + 3 + 4).await.len();
 
     service.key(&account.session, json!({"permissions": ["read", "write", "delete"]})).await;
     service.key(&other_account.session, json!({"permissions": ["read"]})).await;
@@ -134,11 +135,12 @@ async fn key_with_admin_is_reported_to_each_active_admin() {
 async fn new_admin_is_reported_to_the_ten_admins_who_joined_first() {
     let service = OwnService::start_with_mail().await;
     let account = service.account().await;
-    let [first, second] = [service.member(&account.session, &["read"]).await.1, new_address()];
+    let first = service.member(&account.session, &["read"]).await.1;
     // The first member gets a mail about each of the others, and so do those who joined before.
     let mut admins = vec![account.email.clone()];
     admins.extend(colleagues(&service, &account.session, &["admin"], 11).await);
-    let before = (2..=12_usize).map(|admins| admins.min(10)).sum();
+    let invitations = 12;
+    let before = invitations + (2..=12_usize).map(|admins| admins.min(10)).sum::<usize>();
     assert_eq!(service.mails(before).await.len(), before);
 
     let path = format!("/v1/members/{first}");
@@ -162,9 +164,33 @@ async fn new_admin_is_reported_to_the_ten_admins_who_joined_first() {
             assert!(reported_to.is_empty(), "{change}");
         }
     }
-    let body = json!({"email": second, "password": PASSWORD, "permissions": ["read"]});
-    service.post("/v1/members", &account.session, body).await.expect(201);
-    assert_eq!(service.mails(before + 10).await.len(), before + 10);
+    service.member(&account.session, &["read"]).await;
+    assert_eq!(service.mails(before + 11).await.len(), before + 11);
+}
+
+#[tokio::test]
+async fn invitation_goes_to_the_address_alone() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let email = new_address();
+    let invited = service.invite(&account.session, &email, &["read"]).await;
+    assert_eq!(invited["invitation"], json!({"expires_at": "2026-02-06T00:00:00Z"}));
+    let mails = service.mails(1).await;
+    assert_eq!(recipients(&mails), [&email]);
+    assert_eq!(mails[0]["subject"], "You are invited to MedTWIN");
+    let body = text(&mails[0], "text");
+    assert!(body.contains("/dashboard#/accept-invitation/invite_"), "{body}");
+    assert!(body.contains("until 2026-02-06 at 00:00 UTC"), "{body}");
+    let path = format!("/v1/members/{}/invite", text(&invited, "id"));
+    let again = service.post(&path, &account.session, json!({})).await.expect(200);
+    assert_eq!(again["invitation"], invited["invitation"]);
+    assert_eq!(service.mails(2).await.len(), 2);
+    // The newest mail has the valid token.
+    service.accept(&invited).await;
+
+    let command = json!({"create_account": {"name": "Study", "email": new_address()}});
+    let created = service.operate(command).await.expect("the account is created");
+    assert_eq!(created["invitation"], invited["invitation"]);
 }
 
 #[tokio::test]
@@ -242,4 +268,31 @@ async fn mails_are_not_shown_to_web_pages() {
         assert!(response.starts_with("HTTP/1.1 403 "), "{header}: {response}");
     }
     assert!(service.exchange("GET /_local/mail", &[], "").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn changes_and_uses_of_a_second_factor_are_reported_to_the_member() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let mut authenticator = Authenticator { counter: 5, ..Authenticator::new(&service.origin()) };
+    let body = service.new_passkey(&account.session, &mut authenticator).await;
+    let passkey = service.post("/v1/auth/passkeys", &account.session, body).await.expect(201);
+    let mut subjects = vec!["A passkey was added to your MedTWIN login"];
+    let pending = service.second_factor(&account.email).await;
+    let body = json!({"login_token": pending["login_token"], "recovery_code": passkey["recovery_codes"][0]});
+    service.request("POST", "/v1/auth/login/second-factor").json(&body).send().await.expect(200);
+    subjects.insert(0, "A recovery code was used for your MedTWIN login");
+    // The copy has the counter that the original had before.
+    let mut copy = authenticator.clone();
+    service.login_with_passkey(&mut authenticator).await;
+    assert_eq!(service.mails(subjects.len()).await.len(), subjects.len());
+    service.login_with_passkey(&mut copy).await;
+    subjects.insert(0, "There may be a copy of your MedTWIN passkey");
+    service.mails(subjects.len()).await;
+    let path = format!("/v1/auth/passkeys/{}", text(&passkey, "id"));
+    service.delete(&path, &account.session).await.expect(204);
+    subjects.insert(0, "A passkey was removed from your MedTWIN login");
+    let mails = service.mails(subjects.len()).await;
+    assert!(mails.iter().all(|mail| mail["to"] == account.email.as_str()), "{mails:?}");
+    assert_eq!(mails.iter().map(|mail| text(mail, "subject")).collect::<Vec<_>>(), subjects);
 }

@@ -185,7 +185,7 @@ fn urls_contain_only_ids_cursors_times_and_choices() {
             );
         }
     }
-    let ids = ["actor", "created_by", "key_id", "project_id", "session_id", "user_id"];
+    let ids = ["actor", "created_by", "key_id", "passkey_id", "project_id", "session_id", "user_id"];
     let times = ["since", "until"];
     let choices = ["compliant", "cursor", "days", "environment", "limit", "status", "type"];
     assert_eq!(names, ids.into_iter().chain(times).chain(choices).collect());

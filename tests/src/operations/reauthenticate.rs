@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    response::Response,
+    authenticator::Authenticator,
+    response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service},
 };
 
@@ -69,4 +70,90 @@ async fn password_of_another_member_returns_403() {
     service.post("/v1/auth/password", &member, body).await.expect(204);
     reauthenticate(&service, &member, PASSWORD).await.assert_forbidden();
     reauthenticate(&service, &account.session, PASSWORD).await.expect(204);
+}
+
+/// The body of a request that authenticates again with a passkey.
+async fn assertion(service: &Service, session: &Credential, authenticator: &mut Authenticator) -> Value {
+    let options = service.post("/v1/auth/reauthenticate/options", session, json!({})).await.expect(200);
+    json!({"credential": authenticator.authenticate(&options)})
+}
+
+async fn send(service: &Service, session: &Credential, body: &Value) -> Response {
+    service.post("/v1/auth/reauthenticate", session, body.clone()).await
+}
+
+#[tokio::test]
+async fn passkey_moves_the_time_of_the_authentication_and_is_a_factor_of_the_session() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (mut authenticator, passkey) = service.add_passkey(&account.session).await;
+    let pending = service.second_factor(&account.email).await;
+    let login = json!({"login_token": pending["login_token"], "recovery_code": passkey["recovery_codes"][0]});
+    let login = service.request("POST", "/v1/auth/login/second-factor").json(&login).send().await.expect(200);
+    let session = Credential::session(text(&login, "session_token"));
+    service.time.pass(20 * 60);
+    let body = assertion(&service, &session, &mut authenticator).await;
+    send(&service, &session, &body).await.expect(204);
+    let me = service.me(&session).await.expect(200);
+    assert_eq!(me["authenticated_at"], service.time.in_seconds(0));
+    assert_eq!(me["factors"], json!(["password", "passkey", "recovery_code"]));
+    // The options work once.
+    send(&service, &session, &body).await.assert_bad_field("credential");
+}
+
+#[tokio::test]
+async fn right_password_of_a_member_with_a_passkey_returns_403_and_does_not_count() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    service.add_passkey(&account.session).await;
+    service.time.pass(20 * 60);
+    let before = authenticated_at(&service, &account.session).await;
+    for _ in 0..7 {
+        let response = reauthenticate(&service, &account.session, PASSWORD).await;
+        response.assert_error(403, "FORBIDDEN");
+        assert!(response.text.contains("Authenticate with your passkey"), "{}", response.text);
+    }
+    assert_eq!(authenticated_at(&service, &account.session).await, before);
+}
+
+#[tokio::test]
+async fn rejected_passkey_returns_403_and_counts_as_a_failed_login() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    authenticator.verifies_user = false;
+    for _ in 0..5 {
+        let body = assertion(&service, &account.session, &mut authenticator).await;
+        send(&service, &account.session, &body).await.assert_forbidden();
+    }
+    let event = newest_event(&service, &account).await;
+    assert_eq!((text(&event, "type"), text(&event, "factor")), ("second_factor.refused", "passkey"));
+    authenticator.verifies_user = true;
+    let body = assertion(&service, &account.session, &mut authenticator).await;
+    send(&service, &account.session, &body).await.assert_error(429, "RATE_LIMITED");
+    service.time.pass(30);
+    send(&service, &account.session, &body).await.expect(204);
+}
+
+#[tokio::test]
+async fn passkey_or_options_of_another_member_or_ceremony_are_rejected() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (member, _) = service.member(&account.session, &["read"]).await;
+    let (mut own, _) = service.add_passkey(&account.session).await;
+    let (mut other, _) = service.add_passkey(&member).await;
+    let body = assertion(&service, &account.session, &mut other).await;
+    send(&service, &account.session, &body).await.assert_forbidden();
+    let body = assertion(&service, &member, &mut own).await;
+    send(&service, &account.session, &body).await.assert_bad_field("credential");
+    let body = service.passkey_login(&mut own).await;
+    send(&service, &account.session, &body).await.assert_bad_field("credential");
+}
+
+#[tokio::test]
+async fn member_without_a_passkey_gets_no_options() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let options = service.post("/v1/auth/reauthenticate/options", &account.session, json!({})).await;
+    options.assert_error(409, "CONFLICT");
 }

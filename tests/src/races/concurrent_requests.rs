@@ -335,19 +335,58 @@ async fn login_during_a_password_change_creates_no_valid_session() {
 }
 
 #[tokio::test]
-async fn two_members_with_the_same_address_return_201_and_409() {
+async fn two_invitations_of_one_address_return_201_and_409() {
     let (service, dynamodb, account) = start().await;
-    let other_account = service.account().await;
-    for by in [&account.session, &other_account.session] {
-        let email = new_address();
-        let body = json!({"email": email, "password": PASSWORD, "permissions": ["admin"]});
-        let create = |by| service.post("/v1/members", by, body.clone());
-        let (one, other) = (create(&account.session), create(by));
-        let responses = race(&dynamodb, "TransactWriteItems", one, other).await;
-        assert_eq!(statuses(&responses), [201, 409]);
-        let third = create(&account.session).await;
-        third.assert_error(409, "CONFLICT");
-        service.login(&email).await;
+    let body = json!({"email": new_address(), "permissions": ["admin"]});
+    let create = || service.post("/v1/members", &account.session, body.clone());
+    let responses = race(&dynamodb, "TransactWriteItems", create(), create()).await;
+    assert_eq!(statuses(&responses), [201, 409]);
+    create().await.assert_error(409, "CONFLICT");
+}
+
+#[tokio::test]
+async fn concurrent_acceptances_of_one_invitation_return_200_and_401() {
+    let (service, dynamodb, account) = start().await;
+    let email = new_address();
+    let invited = service.invite(&account.session, &email, &["read", "admin"]).await;
+    let token = text(&invited["invitation"], "token");
+    let accept = || service.try_to_accept(token, PASSWORD);
+    let responses = race(&dynamodb, "TransactWriteItems", accept(), accept()).await;
+    assert_eq!(statuses(&responses), [200, 401]);
+    accept().await.assert_login_rejected();
+    service.login(&email).await;
+}
+
+#[tokio::test]
+async fn concurrent_acceptances_with_the_same_address_in_two_accounts_return_200_and_409() {
+    let (service, dynamodb, account) = start().await;
+    let other = service.account().await;
+    let email = new_address();
+    let one = service.invite(&account.session, &email, &["read"]).await;
+    let two = service.invite(&other.session, &email, &["read"]).await;
+    let accept = |invited: &Value| {
+        let token = text(&invited["invitation"], "token").to_owned();
+        let service = &service;
+        async move { service.try_to_accept(&token, PASSWORD).await }
+    };
+    let responses = race(&dynamodb, "TransactWriteItems", accept(&one), accept(&two)).await;
+    assert_eq!(statuses(&responses), [200, 409]);
+    service.login(&email).await;
+}
+
+#[tokio::test]
+async fn concurrent_acceptance_and_new_invitation_leave_one_valid() {
+    let (service, dynamodb, account) = start().await;
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let path = format!("/v1/members/{}", text(&invited, "id"));
+    let accept = service.try_to_accept(text(&invited["invitation"], "token"), PASSWORD);
+    let invitation = format!("{path}/invite");
+    let invite = service.post(&invitation, &account.session, json!({}));
+    let responses = race(&dynamodb, "TransactWriteItems", accept, invite).await;
+    let member = service.get(&path, &account.session).await.expect(200);
+    match &member["status"] {
+        status if status == "active" => assert_eq!(statuses(&responses), [200, 409]),
+        _ => assert_eq!(statuses(&responses), [200, 401]),
     }
 }
 

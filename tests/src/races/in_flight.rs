@@ -112,7 +112,7 @@ async fn key_changed_during_the_request_changes_nothing() {
     let (other, record) = service.key(&account.session, json!({"name": "Other"})).await;
     let other_path = key_path(&record);
     let rotation = format!("{other_path}/rotate");
-    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    let member = json!({"email": new_address(), "permissions": ["read"]});
     let mut callers = Vec::new();
     for change in [
         json!({"name": "Renamed"}),
@@ -208,7 +208,7 @@ async fn member_demoted_during_the_request_grants_nothing() {
     let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
+    let member = json!({"email": email, "permissions": ["read", "admin"]});
     let path = format!("/v1/members/{id}");
     for (list, grant) in [("/v1/members", member), ("/v1/api-keys", new_key())] {
         let create = service.post(list, &session, grant);
@@ -310,7 +310,7 @@ async fn session_ended_during_the_request_changes_nothing() {
     let key = key_path(&record);
     let (rotation, other) = (format!("{key}/rotate"), format!("/v1/members/{other}"));
     let own = format!("/v1/members/{}", account.user_id);
-    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    let member = json!({"email": new_address(), "permissions": ["read"]});
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for (method, path, body) in [
         ("POST", "/v1/api-keys", new_key()),
@@ -392,7 +392,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
     let path = key_path(&record);
     let [reader, admin] = [reader, admin].map(|id| format!("/v1/members/{id}"));
     let sessions = format!("{reader}/sessions");
-    let member = |permissions: [&str; 2]| json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+    let member = |permissions: [&str; 2]| json!({"email": new_address(), "permissions": permissions});
     let keys = service.ids("/v1/api-keys", &key, 100).await;
     let before = service.get("/v1/members", &key).await.expect(200);
     for (kind, is_restored) in [("session", false), ("session", true), ("key", false)] {
@@ -561,7 +561,7 @@ async fn account_is_not_changed_by_a_caller_who_loses_access_or_after_another_ch
 
 /// Returns requests that create a key, rotate a key, create a member and change a key: method, path and body.
 fn granting_requests(key: &Value) -> [(&'static str, String, Value); 4] {
-    let member = json!({"email": new_address(), "password": PASSWORD, "permissions": ["read"]});
+    let member = json!({"email": new_address(), "permissions": ["read"]});
     let key = key_path(key);
     [
         ("POST", "/v1/api-keys".to_owned(), new_key()),

@@ -15,6 +15,8 @@ use crate::races::model::operation::{KeyChange, Operation, Resource};
 
 /// The time from the login to the end of a session, in seconds.
 const SESSION_LIFETIME: i64 = 12 * 60 * 60;
+/// How long after a login a session may make sensitive changes, in seconds.
+const RECENT: i64 = 15 * 60;
 /// The time from the last recorded use to the end of a session, in seconds.
 const IDLE_LIFETIME: i64 = 60 * 60;
 /// The minimum time between two recorded uses of a session, in seconds.
@@ -59,11 +61,16 @@ pub struct Member {
     pub status: Status,
     /// The number of the current password.
     pub password: u8,
+    /// Whether the member has accepted the invitation.
+    pub has_accepted: bool,
+    /// Whether the member's invitation is valid.
+    is_invitation_valid: bool,
     created_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    Invited,
     Active,
     Suspended,
     Removed,
@@ -171,6 +178,11 @@ enum PrincipalKind {
 }
 
 impl Session {
+    /// Returns true if the session has authenticated recently enough for sensitive operations. The login was its authentication.
+    fn is_recent(&self, now: i64) -> bool {
+        now < self.created_at + RECENT
+    }
+
     fn has_ended(&self, now: i64) -> bool {
         self.state != SessionState::Active
             || now >= self.created_at + SESSION_LIFETIME
@@ -221,6 +233,11 @@ impl Principal {
                     *environment == Environment::Live && scope.is_none()
                 }
             }
+    }
+
+    /// Returns true if the caller may invite or remove a member with these permissions.
+    fn may_manage_member(&self, permissions: &Permissions) -> bool {
+        permissions.is_subset(&self.permissions) && (self.is_session() || !permissions.contains("admin"))
     }
 
     /// Returns true if the caller may manage keys, or is the key that the path names.
@@ -276,6 +293,8 @@ impl Model {
                 permissions: ALL_PERMISSIONS.into(),
                 status: Status::Active,
                 password: 0,
+                has_accepted: true,
+                is_invitation_valid: false,
                 created_at: 0,
             });
             model.open_session(account);
@@ -411,6 +430,14 @@ impl Model {
         Ok(principal)
     }
 
+    /// Returns the status of the response if a sensitive operation is denied because the session's authentication is too long ago.
+    fn require_recent_authentication(&self, principal: &Principal) -> Result<(), u16> {
+        match principal.kind {
+            PrincipalKind::Session { session, .. } if !self.sessions[session].is_recent(self.now) => Err(403),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns true if the key exists for the caller.
     fn reaches(&self, principal: &Principal, number: usize) -> bool {
         let key = &self.keys[number];
@@ -427,14 +454,18 @@ impl Model {
             }
     }
 
-    /// Returns the number of active members of an account with `admin`.
-    fn active_admins(&self, account: usize) -> usize {
-        self.members.iter().filter(|member| member.account == account && member.is_active_admin()).count()
+    /// Returns the number of active members of an account who have all of these permissions.
+    fn active_members_with(&self, account: usize, permissions: &[&'static str]) -> usize {
+        self.members
+            .iter()
+            .filter(|member| member.account == account && member.is_active_with(permissions))
+            .count()
     }
 }
 
 impl Member {
-    fn is_active_admin(&self) -> bool {
-        self.status == Status::Active && self.permissions.contains("admin")
+    fn is_active_with(&self, permissions: &[&'static str]) -> bool {
+        self.status == Status::Active
+            && permissions.iter().all(|permission| self.permissions.contains(permission))
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Instant,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use gateway::{Gateway, Options};
 use rand::{rngs::StdRng, seq::SliceRandom};
 use reqwest::Client;
@@ -53,11 +54,18 @@ struct Service {
 /// Measures `rounds` logins of each case, one after the other. The order is different in each round.
 pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Comparison>, Error> {
     let service = Service::start().await?;
-    let [usual, suspended, removed, disabled] =
-        ["usual@example.com", "suspended@example.com", "removed@example.com", "disabled@example.com"];
+    let [usual, suspended, removed, disabled, passkey] = [
+        "usual@example.com",
+        "suspended@example.com",
+        "removed@example.com",
+        "disabled@example.com",
+        "passkey@example.com",
+    ];
     for email in [usual, disabled] {
         service.create_account(email).await?;
     }
+    let account = service.create_account(passkey).await?;
+    service.require_second_factor(&account).await?;
     let account = service.create_account(suspended).await?;
     service.operate(json!({"suspend_account": {"account_id": account}})).await?;
     service.create_removed_member(usual, removed).await?;
@@ -77,6 +85,7 @@ pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Comparison>, Er
         case("a malformed address", "nobody", WRONG_PASSWORD),
         case("a removed member", removed, PASSWORD),
         case("a suspended account", suspended, WRONG_PASSWORD),
+        case("a member with a passkey", passkey, WRONG_PASSWORD),
         case("a disabled password, and a wrong one in the request", disabled, WRONG_PASSWORD),
         case("a disabled password, and the same in the request", disabled, PASSWORD),
         case(CONTROL, usual, WRONG_PASSWORD),
@@ -88,7 +97,7 @@ pub async fn test(rng: &mut StdRng, rounds: usize) -> Result<Vec<Comparison>, Er
             let Case { name, email, password, times } = &mut cases[*index];
             // The previous login may have failed with the same address, which delays the next one.
             service.advance_clock();
-            if [usual, suspended].contains(&email.as_str()) && round % 20 == 0 {
+            if [usual, suspended, passkey].contains(&email.as_str()) && round % 20 == 0 {
                 service.operate(json!({"enable_password": {"email": email}})).await?;
             }
             let start = Instant::now();
@@ -138,6 +147,25 @@ impl Service {
         let command = json!({"create_account": {"name": "Timing", "email": email, "password": PASSWORD}});
         let created = self.operate(command).await?;
         Ok(created["account_id"].as_str().ok_or("the account has no id")?.to_owned())
+    }
+
+    /// Stores that the first member of an account has a passkey, so that the password alone does not log them in.
+    async fn require_second_factor(&self, account: &str) -> Result<(), Error> {
+        let table = self.gateway.table("Table").ok_or("no table")?;
+        let partition = AttributeValue::S(format!("ACCOUNT#{account}"));
+        let members = self.gateway.dynamodb().query().table_name(table).consistent_read(true);
+        let members = members.key_condition_expression("pk = :pk AND begins_with(sk, :member)");
+        let members = members.expression_attribute_values(":pk", partition.clone());
+        let members = members.expression_attribute_values(":member", AttributeValue::S("MEMBER#".to_owned()));
+        let members = members.send().await?.items.unwrap_or_default();
+        let member = members.first().ok_or("no member")?["sk"].clone();
+        let update =
+            self.gateway.dynamodb().update_item().table_name(table).key("pk", partition).key("sk", member);
+        let update = update.update_expression("SET passkeys = :one, restrictions = :restrictions");
+        let update = update.expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        let names = AttributeValue::Ss(vec!["passkeys".to_owned()]);
+        update.expression_attribute_values(":restrictions", names).send().await?;
+        Ok(())
     }
 
     /// Adds a member with the address `email` to the account of `admin`, and removes the member.

@@ -199,6 +199,7 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         created_by: None,
         originating_member: None,
         revision: 0,
+        epoch: 0,
         expires_at: None,
         last_used_at: None,
         last_used_ip: None,
@@ -213,6 +214,7 @@ fn loaded_key(ids: &Ids, clock: &Clock, token: &NewToken, state: KeyState) -> Lo
         account: AccountSummary {
             status: AccountStatus::Active,
             session_epoch: 0,
+            key_epoch: 0,
             quotas: None,
             max_key_lifetime_days: None,
             idle_keys: None,
@@ -247,6 +249,7 @@ fn loaded_session(ids: &Ids, clock: &Clock, digest: TokenDigest) -> LoadedSessio
         account: AccountSummary {
             status: AccountStatus::Active,
             session_epoch: 0,
+            key_epoch: 0,
             quotas: None,
             max_key_lifetime_days: None,
             idle_keys: None,

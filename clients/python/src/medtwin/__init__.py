@@ -33,6 +33,7 @@ from medtwin.errors import (
     ReauthenticationRequired,
     RotationIncomplete,
     RotationRefused,
+    SecondFactorNeeded,
     SecondFactorRequired,
     SecretLost,
     TimedOut,
@@ -43,12 +44,13 @@ from medtwin.errors import (
     UnsupportedMediaType,
 )
 from medtwin.leaked_credentials import TokenKind, TokenPattern
-from medtwin.members import Member, MemberStatus
+from medtwin.members import Invitation, InvitedMember, Member, MemberStatus
 from medtwin.not_given import NOT_GIVEN, NotGiven
+from medtwin.passkeys import AddedPasskey, CreationOptions, Passkey, RecoveryCodes
 from medtwin.projects import Environment, Project
 from medtwin.retry_policy import Retries
 from medtwin.secret import Secret
-from medtwin.sessions import Session
+from medtwin.sessions import LoggedIn, RequestOptions, Session
 
 __all__ = [
     "NOT_GIVEN",
@@ -57,6 +59,7 @@ __all__ = [
     "AccountPolicy",
     "AccountStatus",
     "Actor",
+    "AddedPasskey",
     "ApiError",
     "ApiKey",
     "AsyncClient",
@@ -67,6 +70,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CreatedApiKey",
+    "CreationOptions",
     "DailyUsage",
     "Decision",
     "DenialReason",
@@ -74,29 +78,36 @@ __all__ = [
     "Factor",
     "Forbidden",
     "InternalError",
+    "Invitation",
+    "InvitedMember",
     "KeyCaller",
     "KeyLimits",
     "KeyStatus",
     "KeyType",
     "KeysPerAccount",
     "Limits",
+    "LoggedIn",
     "MedtwinError",
     "Member",
     "MemberStatus",
     "NoResponse",
     "NotFound",
     "NotGiven",
+    "Passkey",
     "PayloadTooLarge",
     "Permission",
     "PreviousSecret",
     "Project",
     "RateLimited",
     "ReauthenticationRequired",
+    "RecoveryCodes",
+    "RequestOptions",
     "Retries",
     "RotatedApiKey",
     "RotationIncomplete",
     "RotationRefused",
     "Scope",
+    "SecondFactorNeeded",
     "SecondFactorRequired",
     "Secret",
     "SecretLost",

@@ -11,11 +11,12 @@ from medtwin.endpoint import Resource, Transport, endpoint
 from medtwin.leaked_credentials import LeakedCredentials
 from medtwin.members import Members
 from medtwin.not_given import NOT_GIVEN, NotGiven
+from medtwin.passkeys import JsonObject, Passkeys
 from medtwin.password_reset import PasswordReset
 from medtwin.projects import Projects
 from medtwin.request import ApiRequest
 from medtwin.secret import Secret
-from medtwin.sessions import Sessions
+from medtwin.sessions import LoggedIn, RequestOptions, Sessions
 
 
 class Api(Resource[Transport]):
@@ -27,6 +28,7 @@ class Api(Resource[Transport]):
         self.projects = Projects(transport)
         self.members = Members(transport)
         self.sessions = Sessions(transport)
+        self.passkeys = Passkeys(transport)
         self.audit_events = AuditEvents(transport)
         self.leaked_credentials = LeakedCredentials(transport)
         self.password_reset = PasswordReset(transport)
@@ -66,12 +68,29 @@ class Api(Resource[Transport]):
         )
 
     @endpoint
-    def reauthenticate(self, password: str | Secret) -> ApiRequest[None]:
+    def accept_invitation(self, token: str | Secret, password: str | Secret) -> ApiRequest[LoggedIn]:
+        """Accept an invitation with a new password. The client needs no credential, and does not use the new session.
+
+        Raises `Unauthorized` if the invitation has ended, and `BadRequest` if the password is rejected.
+        """
+        return sessions.accept_invitation(Secret.of(token), Secret.of(password))
+
+    @endpoint
+    def reauthenticate(
+        self, password: str | Secret | None = None, *, credential: JsonObject | None = None
+    ) -> ApiRequest[None]:
         """Authenticate the logged-in member again, after a `ReauthenticationRequired`. Requires a session.
 
-        Raises `Forbidden` if the password is wrong.
+        A member with a passkey needs the `credential` that an authenticator returned for `reauthentication_options`.
+
+        Raises `Forbidden` if the password or the passkey is wrong, or if a member with a passkey sends the password.
         """
-        return sessions.reauthenticate(Secret.of(password))
+        return sessions.reauthenticate(None if password is None else Secret.of(password), credential)
+
+    @endpoint
+    def reauthentication_options(self) -> ApiRequest[RequestOptions]:
+        """Get the options to authenticate again with a passkey. They can be used once, within five minutes."""
+        return sessions.reauthentication_options()
 
     @endpoint
     def change_password(self, current: str | Secret, new: str | Secret) -> ApiRequest[None]:

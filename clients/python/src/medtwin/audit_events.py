@@ -45,6 +45,9 @@ class AuditEvent:
     name: str | None = None
     email: str | None = None
     key_type: KeyType | None = None
+    passkey_id: str | None = None
+    factor: str | None = None
+    """The kind of a second factor that was rejected."""
     project_id: str | None = None
     environment: Environment | str | None = None
     permissions: tuple[Permission, ...] | None = None

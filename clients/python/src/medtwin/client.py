@@ -78,17 +78,27 @@ class Client(Api[SyncTransport]):
         email: str,
         password: str | Secret,
         *,
+        recovery_code: str | Secret | None = None,
         base_url: str | None = None,
         timeout: float = _DEFAULT_TIMEOUT,
         retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> Iterator[Client]:
-        """Log in as a member. The context manager returns a client with the session, and logs out at its end."""
+        """Log in as a member. The context manager returns a client with the session, and logs out at its end.
+
+        A member with a passkey needs a recovery code, which works once. Without one, this raises `SecondFactorNeeded`.
+        """
         password = Secret.of(password)
         sync_transport = _new_sync_transport(None, base_url, timeout, retries, transport)
         with sync_transport.http:
-            logged_in = sync_transport.send(sessions.log_in(email, password))
-            sync_transport.credential = Credential.from_session_token(logged_in.session_token)
+            result = sync_transport.send(sessions.log_in(email, password))
+            if result.second_factor is not None and recovery_code is not None:
+                token, code = result.second_factor.login_token, Secret.of(recovery_code)
+                logged_in = sync_transport.send(sessions.complete_log_in(token, recovery_code=code))
+                session_token = logged_in.session_token
+            else:
+                session_token = sessions.session_token(result)
+            sync_transport.credential = Credential.from_session_token(session_token)
             client = _with_transport(cls, sync_transport)
             try:
                 yield client
@@ -185,17 +195,27 @@ class AsyncClient(Api[AsyncTransport]):
         email: str,
         password: str | Secret,
         *,
+        recovery_code: str | Secret | None = None,
         base_url: str | None = None,
         timeout: float = _DEFAULT_TIMEOUT,
         retries: Retries = _DEFAULT_RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[AsyncClient]:
-        """Log in as a member. The context manager returns a client with the session, and logs out at its end."""
+        """Log in as a member. The context manager returns a client with the session, and logs out at its end.
+
+        A member with a passkey needs a recovery code, which works once. Without one, this raises `SecondFactorNeeded`.
+        """
         password = Secret.of(password)
         async_transport = _new_async_transport(None, base_url, timeout, retries, transport)
         async with async_transport.http:
-            logged_in = await async_transport.send(sessions.log_in(email, password))
-            async_transport.credential = Credential.from_session_token(logged_in.session_token)
+            result = await async_transport.send(sessions.log_in(email, password))
+            if result.second_factor is not None and recovery_code is not None:
+                token, code = result.second_factor.login_token, Secret.of(recovery_code)
+                logged_in = await async_transport.send(sessions.complete_log_in(token, recovery_code=code))
+                session_token = logged_in.session_token
+            else:
+                session_token = sessions.session_token(result)
+            async_transport.credential = Credential.from_session_token(session_token)
             client = _with_transport(cls, async_transport)
             try:
                 yield client

@@ -36,6 +36,13 @@ class TimedOut(NoResponse):
     """The request took longer than the client's timeout."""
 
 
+class SecondFactorNeeded(MedtwinError):
+    """The member has a passkey, so the password alone does not log them in. Pass `recovery_code`, or use an API key."""
+
+    def __str__(self) -> str:
+        return "the member has a passkey: pass a recovery code"
+
+
 class UnexpectedResponse(MedtwinError):
     """The response does not follow the API: for example a proxy's page, a redirect, or JSON that lacks a field."""
 

@@ -14,8 +14,8 @@ from medtwin.request import ApiRequest, Page
 from medtwin.secret import Secret
 from medtwin.sessions import Session
 
-MemberStatus: TypeAlias = Literal["active", "suspended"] | str
-"""The status of a member. A suspended member cannot log in."""
+MemberStatus: TypeAlias = Literal["invited", "active", "suspended"] | str
+"""The status of a member. Only an active member can log in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +29,37 @@ class Member:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Invitation:
+    """An invitation, with which a member chooses a password."""
+
+    expires_at: datetime
+    token: Secret | None = None
+    """What the member passes to `accept_invitation`, shown once. None if the service mailed it to the member."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitedMember(Member):
+    """A member who is invited, with the invitation."""
+
+    invitation: Invitation
+
+
 class Members(Resource[Transport]):
     """The members of the account. They need `admin`, in a session or in a live key without a scope."""
 
     @endpoint
-    def create(self, email: str, permissions: Collection[Permission], password: str | Secret) -> ApiRequest[Member]:
-        """Create a member with an initial password. Callers can grant only permissions that they have."""
-        password = Secret.of(password)
-        return request.post(
-            "/v1/members",
-            Member,
-            {"email": email, "permissions": tuple(permissions), "password": password},
-        )
+    def invite(self, email: str, permissions: Collection[Permission]) -> ApiRequest[InvitedMember]:
+        """Invite a member, who then chooses a password. Callers can grant only permissions that they have."""
+        return request.post("/v1/members", InvitedMember, {"email": email, "permissions": tuple(permissions)})
+
+    @endpoint
+    def invite_again(self, user_id: str) -> ApiRequest[InvitedMember]:
+        """Make a new invitation for a member who has not accepted the previous one, which ends.
+
+        Raises `Conflict` if the member is not invited.
+        """
+        return request.post(f"{_path(user_id)}/invite", InvitedMember, {})
 
     @list_endpoint
     def list(self, *, page_size: int | None = None) -> ApiRequest[Page[Member]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from medtwin import request
 from medtwin.decoding import decode
 from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
+from medtwin.errors import SecondFactorNeeded
 from medtwin.request import ApiRequest, Page, RetryWhen
 from medtwin.secret import Secret
 
@@ -36,6 +38,33 @@ class LoggedIn:
     expires_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """The options with which a browser asks an authenticator for the use of a passkey."""
+
+    publicKey: object  # noqa: N815
+    """The argument of `PublicKeyCredential.parseRequestOptionsFromJSON`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactor:
+    """What is needed to complete a login of a member who has a passkey."""
+
+    login_token: Secret
+    """It works once."""
+    options: RequestOptions
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogInResult:
+    """The response to the right password: a new session, or a second factor that is needed."""
+
+    session_token: Secret | None = None
+    expires_at: datetime | None = None
+    second_factor: SecondFactor | None = None
+
+
 class Sessions(Resource[Transport]):
     """The sessions of the logged-in member. They need a session."""
 
@@ -55,13 +84,63 @@ class Sessions(Resource[Transport]):
         return request.delete("/v1/auth/sessions")
 
 
-def log_in(email: str, password: Secret) -> ApiRequest[LoggedIn]:
-    """Return a request that starts a session."""
+def log_in(email: str, password: Secret) -> ApiRequest[LogInResult]:
+    """Return a request that starts a session, or that asks for the second factor of a member who has a passkey."""
     return ApiRequest(
         method="POST",
         path="/v1/auth/login",
-        decoder=lambda body: decode(LoggedIn, body),
+        decoder=lambda body: decode(LogInResult, body),
         body={"email": email, "password": password},
+        retry=RetryWhen.NEVER,
+        needs_credential=False,
+    )
+
+
+def accept_invitation(token: Secret, password: Secret) -> ApiRequest[LoggedIn]:
+    """Return a request that accepts an invitation and starts a session."""
+    return _start_session("/v1/auth/accept-invitation", {"token": token, "password": password})
+
+
+def session_token(result: LogInResult) -> Secret:
+    """Return the token of the session that the password has started.
+
+    Raises `SecondFactorNeeded` if the member has a passkey.
+    """
+    if result.session_token is None:
+        raise SecondFactorNeeded
+    return result.session_token
+
+
+def login_options() -> ApiRequest[RequestOptions]:
+    """Return a request for the options of a login with a passkey alone."""
+    return ApiRequest(
+        method="POST",
+        path="/v1/auth/login/options",
+        decoder=lambda body: decode(RequestOptions, body),
+        retry=RetryWhen.ALWAYS,
+        needs_credential=False,
+    )
+
+
+def log_in_with_passkey(credential: Mapping[str, object]) -> ApiRequest[LoggedIn]:
+    """Return a request that starts a session with what an authenticator returned."""
+    return _start_session("/v1/auth/login/passkey", {"credential": credential})
+
+
+def complete_log_in(
+    login_token: Secret, *, credential: Mapping[str, object] | None = None, recovery_code: Secret | None = None
+) -> ApiRequest[LoggedIn]:
+    """Return a request that completes a login with a passkey or a recovery code."""
+    body = {"login_token": login_token, "credential": credential, "recovery_code": recovery_code}
+    return _start_session("/v1/auth/login/second-factor", request.without_none(body))
+
+
+def _start_session(path: str, body: request.JsonFields) -> ApiRequest[LoggedIn]:
+    return ApiRequest(
+        method="POST",
+        path=path,
+        decoder=lambda body: decode(LoggedIn, body),
+        body=body,
         retry=RetryWhen.NEVER,
         needs_credential=False,
     )
@@ -72,13 +151,18 @@ def log_out() -> ApiRequest[None]:
     return ApiRequest(method="POST", path="/v1/auth/logout", decoder=request.ignore_body, already_done_status=401)
 
 
-def reauthenticate(password: Secret) -> ApiRequest[None]:
+def reauthentication_options() -> ApiRequest[RequestOptions]:
+    """Return a request for the options to authenticate again with a passkey."""
+    return request.post("/v1/auth/reauthenticate/options", RequestOptions, {})
+
+
+def reauthenticate(password: Secret | None, credential: Mapping[str, object] | None) -> ApiRequest[None]:
     """Return a request that records that the member of the session has authenticated again."""
     return ApiRequest(
         method="POST",
         path="/v1/auth/reauthenticate",
         decoder=request.ignore_body,
-        body={"password": password},
+        body=request.without_none({"password": password, "credential": credential}),
         retry=RetryWhen.NEVER,
     )
 

@@ -33,6 +33,7 @@ const ACTIVE: AccountSummary = AccountSummary {
     status: AccountStatus::Active,
     quotas: None,
     session_epoch: 2,
+    key_epoch: 0,
     max_key_lifetime_days: None,
     idle_keys: None,
     require_second_factor: false,
@@ -248,6 +249,9 @@ fn active_member() -> Member {
         status: MemberStatus::Active,
         created_at: timestamp(0),
         session_epoch: 1,
+        has_accepted: true,
+        invitation: None,
+        passkeys: 0,
         restrictions: Restrictions::NONE,
     }
 }
@@ -366,6 +370,7 @@ fn key_principal(environment: Environment, permissions: Permissions, scope: Scop
         deprecation: None,
         revision: 0,
         originating_member: None,
+        epoch: 0,
         account_restrictions: Restrictions::NONE,
     })
 }

@@ -178,6 +178,7 @@ impl Account {
                 deprecation: None,
                 revision: key.revision,
                 originating_member: key.originating_member,
+                epoch: 0,
                 account_restrictions: Restrictions::NONE,
             })
         });

@@ -154,7 +154,7 @@ impl Table {
         kind: ItemKind,
         filter: &'static str,
         names: &[(&str, &str)],
-        values: &[(&str, &str)],
+        values: Vec<(&str, AttributeValue)>,
     ) -> Result<u32, StoreError> {
         let mut query = self
             .client
@@ -171,7 +171,7 @@ impl Table {
             query = query.expression_attribute_names(*placeholder, *name);
         }
         for (placeholder, value) in values {
-            query = query.expression_attribute_values(*placeholder, AttributeValue::S((*value).to_owned()));
+            query = query.expression_attribute_values(placeholder, value);
         }
         let mut count = 0;
         loop {

@@ -100,12 +100,10 @@ impl Write {
         Self { change, ..self }
     }
 
-    /// Adds a `REMOVE` clause to an update expression that has none.
-    pub fn and_remove(self, attributes: &'static str) -> Self {
+    /// Adds a further clause, such as `REMOVE …`, to an update expression.
+    pub fn and_clause(self, clause: &'static str) -> Self {
         let change = match self.change {
-            Change::Update(key, expression) => {
-                Change::Update(key, format!("{expression} REMOVE {attributes}").into())
-            }
+            Change::Update(key, expression) => Change::Update(key, format!("{expression} {clause}").into()),
             other => other,
         };
         Self { change, ..self }

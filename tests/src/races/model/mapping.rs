@@ -40,6 +40,8 @@ pub struct Mapping {
 struct MappedMember {
     id: String,
     email: String,
+    /// The token of the invitation until the member has accepted it.
+    invitation: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +93,11 @@ impl Mapping {
         for n in 0..accounts {
             let account = service.account().await;
             mapping.accounts.push(account.id);
-            mapping.members.push(MappedMember { id: account.user_id, email: account.email });
+            mapping.members.push(MappedMember {
+                id: account.user_id,
+                email: account.email,
+                invitation: None,
+            });
             mapping.sessions.push(MappedSession::new(account.session));
             mapping.projects.push(format!("proj_nothing{n}"));
         }
@@ -144,8 +150,15 @@ impl Mapping {
         };
         let request = match operation {
             Operation::LogIn { member, password: n } => {
-                let body = json!({"email": self.members[*member].email, "password": password(*n)});
-                service.request("POST", "/v1/auth/login").json(&body)
+                let MappedMember { email, invitation, .. } = &self.members[*member];
+                // The first login accepts the invitation.
+                if let Some(token) = invitation.as_ref().filter(|_| *n == 0) {
+                    let body = json!({"token": token, "password": password(*n)});
+                    service.request("POST", "/v1/auth/accept-invitation").json(&body)
+                } else {
+                    let body = json!({"email": email, "password": password(*n)});
+                    service.request("POST", "/v1/auth/login").json(&body)
+                }
             }
             Operation::LogOut { by: caller } => by("POST", "/v1/auth/logout", caller),
             Operation::EndSession { by: caller, session } => {
@@ -178,7 +191,7 @@ impl Mapping {
             }
             Operation::RevokeKey { by: caller, key: n } => by("DELETE", &key(n), caller),
             Operation::CreateMember { by: caller, permissions } => {
-                let body = json!({"email": new_address(), "password": PASSWORD, "permissions": permissions});
+                let body = json!({"email": new_address(), "permissions": permissions});
                 by("POST", "/v1/members", caller).json(&body)
             }
             Operation::ChangeMember { by: caller, member: n, permissions, suspended } => {
@@ -255,7 +268,8 @@ impl Mapping {
         let id = || text(&response.body, "id").to_owned();
         let secret = || Credential::bearer(text(&response.body, "key"));
         match (operation, response.status) {
-            (Operation::LogIn { .. }, 200) => {
+            (Operation::LogIn { member, .. }, 200) => {
+                self.members[*member].invitation = None;
                 let token = Credential::session(text(&response.body, "session_token"));
                 self.sessions.push(MappedSession::new(token));
                 return Some(Caller::Session(self.sessions.len() - 1));
@@ -270,7 +284,11 @@ impl Mapping {
                 return Some(Caller::Key(*key, secrets.len() - 1));
             }
             (Operation::CreateMember { .. }, 201) => {
-                self.members.push(MappedMember { id: id(), email: text(&response.body, "email").to_owned() });
+                self.members.push(MappedMember {
+                    id: id(),
+                    email: text(&response.body, "email").to_owned(),
+                    invitation: Some(text(&response.body["invitation"], "token").to_owned()),
+                });
             }
             (Operation::CreateProject { .. }, 201) => self.projects.push(id()),
             _ => {}
@@ -364,7 +382,11 @@ impl Mapping {
                     "id": mapped.id,
                     "email": mapped.email,
                     "permissions": ordered(&member.permissions),
-                    "status": if member.status == Status::Active { "active" } else { "suspended" },
+                    "status": match member.status {
+                        Status::Invited => "invited",
+                        Status::Active => "active",
+                        Status::Suspended | Status::Removed => "suspended",
+                    },
                     "created_at": timestamp(member.created_at),
                 })
             }
@@ -428,7 +450,9 @@ fn sorted(lines: impl Iterator<Item = String>) -> Value {
 fn modeled_fields(mut record: Value) -> Value {
     let is_session = record.get("current").is_some();
     if let Some(record) = record.as_object_mut() {
-        for name in ["hint", "key", "user_agent", "ip_address", "last_used_ip", "previous_secret"] {
+        for name in
+            ["hint", "key", "invitation", "user_agent", "ip_address", "last_used_ip", "previous_secret"]
+        {
             record.remove(name);
         }
         if !is_session {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use shared::primitives::environment::Environment;
 
 use crate::races::model::{
-    ADDRESSES, Account, AllowedIps, Caller, Creator, DisabledBy, Key, KeyEvent, Member, Model, Permissions,
-    Principal, PrincipalKind, Project, Scope, SessionState, Status, is_within,
+    ADDRESSES, ALL_PERMISSIONS, Account, AllowedIps, Caller, Creator, DisabledBy, Key, KeyEvent, Member,
+    Model, Permissions, Principal, PrincipalKind, Project, Scope, SessionState, Status, is_within,
 };
 
 /// A request or a command of the operator. Entities are referred to by number.
@@ -260,12 +260,19 @@ impl Model {
             }
             Operation::CreateMember { by, permissions } => {
                 let principal = self.authorize(*by, Principal::is_account_admin)?;
-                if !permissions.is_subset(&principal.permissions) {
+                self.require_recent_authentication(&principal)?;
+                if !principal.may_manage_member(permissions) {
                     return Err(403);
                 }
-                let (account, permissions) = (principal.account, permissions.clone());
-                let (status, created_at) = (Status::Active, self.now);
-                self.members.push(Member { account, permissions, status, password: 0, created_at });
+                self.members.push(Member {
+                    account: principal.account,
+                    permissions: permissions.clone(),
+                    status: Status::Invited,
+                    password: 0,
+                    has_accepted: false,
+                    is_invitation_valid: true,
+                    created_at: self.now,
+                });
                 Ok(ModelResponse::with_entity(201, Entity::Member(self.members.len() - 1)))
             }
             Operation::ChangeMember { by, member, permissions, suspended } => {
@@ -273,7 +280,11 @@ impl Model {
             }
             Operation::RemoveMember { by, member } => {
                 let principal = self.authorize(*by, Principal::is_account_admin)?;
+                self.require_recent_authentication(&principal)?;
                 let mut after = self.find_member(&principal, *member)?.clone();
+                if !principal.may_manage_member(&after.permissions) {
+                    return Err(403);
+                }
                 after.status = Status::Removed;
                 self.replace_member(*member, after)?;
                 Ok(ModelResponse::without_content(204))
@@ -306,6 +317,7 @@ impl Model {
         for member in 0..self.members.len() {
             if suspended && self.members[member].account == account {
                 self.end_sessions(member, None);
+                self.members[member].is_invitation_valid = false;
             }
         }
         ModelResponse::without_content(200)
@@ -320,9 +332,19 @@ impl Model {
     }
 
     fn log_in(&mut self, member: usize, password: u8) -> Result<ModelResponse, u16> {
-        let Member { account, status, password: current, .. } = self.members[member];
+        let Member { account, status, password: current, has_accepted, .. } = self.members[member];
         if status == Status::Removed || password != current {
             return Err(401);
+        }
+        if !has_accepted {
+            // The first login accepts the invitation.
+            if !self.members[member].is_invitation_valid {
+                return Err(401);
+            }
+            self.members[member].has_accepted = true;
+            self.members[member].status = Status::Active;
+            self.open_session(member);
+            return Ok(ModelResponse::without_content(200));
         }
         if status == Status::Suspended || self.accounts[account].suspended {
             return Err(403);
@@ -371,6 +393,9 @@ impl Model {
         lifetime: Option<i64>,
     ) -> Result<ModelResponse, u16> {
         let principal = self.authorize(by, |principal| principal.may_manage_keys(None))?;
+        if permissions.contains("admin") {
+            self.require_recent_authentication(&principal)?;
+        }
         let may_use_environment = match &principal.kind {
             PrincipalKind::Session { .. } => true,
             PrincipalKind::Key { environment: own, .. } => {
@@ -405,6 +430,9 @@ impl Model {
     fn rotate_key(&mut self, by: Caller, key: usize, grace_period: i64) -> Result<ModelResponse, u16> {
         let principal = self.authorize(by, |principal| principal.may_manage_keys(Some(key)))?;
         let rotated = self.find_manageable_key(&principal, key)?;
+        if rotated.permissions.contains("admin") {
+            self.require_recent_authentication(&principal)?;
+        }
         if !principal.is_key(key) && !rotated.permissions.is_subset(&principal.permissions) {
             return Err(403);
         }
@@ -452,6 +480,10 @@ impl Model {
             (Some(true), _) if is_admin_session => Some(DisabledBy::AdminSession),
             (Some(true), by) => by.or(Some(DisabledBy::Other)),
         };
+        let is_admin = before.permissions.contains("admin") || after.permissions.contains("admin");
+        if is_admin && self.adds_access(before, &after) {
+            self.require_recent_authentication(&principal)?;
+        }
         if principal.is_key(key) || !self.may_add(&principal, before, &after) {
             return Err(403);
         }
@@ -463,6 +495,14 @@ impl Model {
             self.record("api_key.changed", key, &principal);
         }
         Ok(ModelResponse::with_entity(200, Entity::Key(key)))
+    }
+
+    /// Returns true if a key may do anything `after` a change that it could not do `before`.
+    fn adds_access(&self, before: &Key, after: &Key) -> bool {
+        let end = |key: &Key| key.expires_at.unwrap_or(i64::MAX);
+        let is_enabled = before.disabled_by.is_some() && after.disabled_by.is_none();
+        let abilities = |key: &Key| self.abilities(&key.permissions, &key.scope, &key.allowed_ips);
+        end(after) > end(before) || is_enabled || !abilities(after).is_subset(&abilities(before))
     }
 
     /// Returns true if everything that a key may do `after` a change, and could not do `before`, is something that the caller
@@ -542,18 +582,30 @@ impl Model {
         suspended: Option<bool>,
     ) -> Result<ModelResponse, u16> {
         let principal = self.authorize(by, Principal::is_account_admin)?;
+        self.require_recent_authentication(&principal)?;
         let before = self.find_member(&principal, member)?;
         let mut after = before.clone();
         if let Some(permissions) = permissions {
             after.permissions.clone_from(permissions);
         }
         if let Some(suspended) = suspended {
-            after.status = if suspended { Status::Suspended } else { Status::Active };
+            after.status = match (suspended, before.has_accepted) {
+                (true, _) => Status::Suspended,
+                (false, true) => Status::Active,
+                (false, false) => Status::Invited,
+            };
+            after.is_invitation_valid &= !suspended;
         }
         // A suspended member has no permissions, so restoring one grants all of them.
-        let is_restored = before.status == Status::Suspended && after.status == Status::Active;
+        let (was_suspended, is_suspended) =
+            (before.status == Status::Suspended, after.status == Status::Suspended);
+        let is_restored = was_suspended && !is_suspended;
         let present = if is_restored { Permissions::new() } else { before.permissions.clone() };
-        if !(&after.permissions - &present).is_subset(&principal.permissions) {
+        let may_grant = (&after.permissions - &present).is_subset(&principal.permissions);
+        let loses = (is_suspended && !was_suspended) || !before.permissions.is_subset(&after.permissions);
+        let may_take = !loses || before.permissions.is_subset(&principal.permissions);
+        let is_admin = before.permissions.contains("admin") || after.permissions.contains("admin");
+        if !may_grant || !may_take || (is_admin && !principal.is_session()) {
             return Err(403);
         }
         self.replace_member(member, after)?;
@@ -567,13 +619,15 @@ impl Model {
         exists.then_some(member).ok_or(404)
     }
 
-    /// Replaces a member, unless its account would lose its last active admin. Ends the sessions of a member that is no longer
-    /// active.
+    /// Replaces a member, unless its account would lose its last active admin or its last active member with all permissions. Ends
+    /// the sessions of a member that is no longer active.
     fn replace_member(&mut self, member: usize, after: Member) -> Result<(), u16> {
         let before = &self.members[member];
-        let loses_admin = before.is_active_admin() && !after.is_active_admin();
-        if loses_admin && self.active_admins(before.account) == 1 {
-            return Err(409);
+        for permissions in [&["admin"][..], &ALL_PERMISSIONS] {
+            let is_lost = before.is_active_with(permissions) && !after.is_active_with(permissions);
+            if is_lost && self.active_members_with(before.account, permissions) == 1 {
+                return Err(409);
+            }
         }
         if after.status != Status::Active {
             self.end_sessions(member, None);

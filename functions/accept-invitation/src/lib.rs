@@ -1,0 +1,119 @@
+//! `POST /v1/auth/accept-invitation`: makes an invited member active and creates their first session.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use shared::{
+    authorization::{decision::Denied, denial::Unauthenticated, invitation::verify_invitation},
+    credentials::{
+        password::NewPassword,
+        password_rules::PasswordContext,
+        secret_text::SecretText,
+        token::{MemberToken, Purpose},
+    },
+    error::Error,
+    http::{
+        self, Event, Request, Response, StatusCode, examples,
+        new_session::{LoggedInView, NewSession},
+        openapi::{self, Body, Operation, Success, Tag, schema_of},
+    },
+    model::{account::Account, member::Member},
+    primitives::{factor::Factors, timestamp::Timestamp},
+    runtime::{app::App, function::Function, new_admin::report_new_admin, password_workers},
+    store::StoreError,
+};
+
+pub const OPERATIONS: &[Operation] = &[Operation {
+    route: "POST /v1/auth/accept-invitation",
+    function: env!("CARGO_PKG_NAME"),
+    tag: Tag::Sessions,
+    name: "acceptInvitation",
+    summary: "Accept an invitation",
+    description: "Makes an invited member active, with the password in the request, and returns a session's token, as a login does. From then on, the address belongs to the member. An invitation lasts 7 days and works once. A rejected password does not use it up.",
+    credentials: openapi::Credentials::None,
+    id: None,
+    parameters: &[],
+    body: Some(Body {
+        schema: schema_of::<Acceptance>,
+        example: || json!({"token": examples::INVITATION_TOKEN, "password": examples::PASSWORD}),
+        optional: false,
+    }),
+    success: Success {
+        status: 200,
+        description: "The session's token.",
+        body: Some((schema_of::<LoggedInView>, examples::logged_in)),
+    },
+    errors: &[
+        (
+            401,
+            "The token is malformed or unknown, or the invitation has expired, was accepted, or has ended.",
+        ),
+        (
+            409,
+            "The address belongs to a member of another account, or a concurrent request changed the member.",
+        ),
+    ],
+}];
+
+pub fn service(app: Arc<App>) -> impl Function<Event> {
+    http::public(app, OPERATIONS, handle)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    /// The token of the invitation.
+    token: SecretText,
+    /// The password that the member chooses.
+    password: NewPassword,
+}
+
+/// How often an acceptance is tried again if the member or the account was changed since they were read.
+const ATTEMPTS: usize = 3;
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    let Acceptance { token, password } = request.body()?;
+    let token = MemberToken::parse(Purpose::AcceptInvitation, token.expose(), app.token_mac_key()?)
+        .map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
+    let (member, account) = load(&app, &token, app.clock.now()).await?;
+    // After the token was verified, so that strangers can't make the service hash passwords.
+    let context = PasswordContext::new(member.email.clone(), account.name.clone());
+    let peppers = app.peppers().await?;
+    let hash = password_workers::hash(password, None, context, "password", Arc::clone(&peppers), &app.random)
+        .await?;
+    let mut loaded = Some((member, account));
+    for _ in 0..ATTEMPTS {
+        let (member, account) = match loaded.take() {
+            Some(loaded) => loaded,
+            None => load(&app, &token, app.clock.now()).await?,
+        };
+        let audit_context = request.audit_context(&app);
+        let epoch = account.session_epoch;
+        let factors = Factors::PASSWORD;
+        let new = NewSession::new(&app, &request, &member, epoch, factors, &peppers, audit_context.at)?;
+        let accepted =
+            app.store.accept_invitation(&member, &account, &hash, &new.session, &audit_context).await;
+        match accepted {
+            Ok(()) => {
+                report_new_admin(&app, None, &member.accepted(), &audit_context).await;
+                return Ok(http::json(StatusCode::OK, &new.view()));
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+/// Loads the member and the account that a token names, if the invitation can be accepted at `now`.
+async fn load(app: &App, token: &MemberToken<'_>, now: Timestamp) -> Result<(Member, Account), Error> {
+    let loaded = app.store.member_and_whole_account(token.account_id, token.user_id).await?;
+    let invitation = loaded.as_ref().and_then(|(member, _)| member.invitation.as_ref());
+    let peppers = app.peppers_with(invitation.map(|invitation| invitation.digest.pepper_version())).await?;
+    verify_invitation(token, loaded, &peppers, now).map_err(|denied| match denied {
+        Denied::UnknownPepper(cause) => Error::unavailable(cause),
+        denied => Error::unauthorized(denied),
+    })
+}
