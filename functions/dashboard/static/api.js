@@ -52,7 +52,7 @@ export async function request(method, path, body, idempotencyKey) {
  * Sends a request without a credential and returns the response body.
  * @param {"POST"} method
  * @param {string} path
- * @param {object} body
+ * @param {object} [body]
  * @returns {Promise<any>}
  */
 export function publicRequest(method, path, body) {

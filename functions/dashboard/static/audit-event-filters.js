@@ -39,8 +39,20 @@ const TYPES = [
     ],
   ],
   [
+    "Passkeys and recovery codes",
+    [
+      ["passkey.added", "Passkey added"],
+      ["passkey.removed", "Passkey removed"],
+      ["recovery_codes.created", "Recovery codes created"],
+      ["recovery_code.used", "Recovery code used"],
+      ["second_factor.refused", "Wrong second factor"],
+    ],
+  ],
+  [
     "Team members",
     [
+      ["member.invited", "Member invited"],
+      ["member.accepted", "Invitation accepted"],
       ["member.created", "Member added"],
       ["member.changed", "Member changed"],
       ["member.removed", "Member removed"],
@@ -62,6 +74,7 @@ const TYPES = [
       ["account.limits_changed", "Limits changed"],
       ["account.suspended", "Account suspended"],
       ["account.restored", "Account restored"],
+      ["account.credentials_ended", "All credentials ended"],
     ],
   ],
 ];

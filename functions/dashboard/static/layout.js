@@ -9,6 +9,7 @@ import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
 import { showApiKey } from "./key-page.js";
 import { showMembers } from "./members.js";
+import { showPasskeys } from "./passkeys.js";
 import { showPassword } from "./password.js";
 import * as session from "./session.js";
 import { showSessions } from "./sessions.js";
@@ -23,6 +24,8 @@ import { showSessions } from "./sessions.js";
  * @property {(main: HTMLElement, me: Me, parameters: URLSearchParams) => void} show
  * @property {(main: HTMLElement, me: Me, id: string) => void} [showItem] Shows one item of the screen, whose ID follows the path.
  */
+
+const PASSKEYS_PATH = "passkeys";
 
 /** @type {[string, Screen[]][]} */
 const MENU_SECTIONS = [
@@ -41,6 +44,7 @@ const MENU_SECTIONS = [
     [
       { path: "sessions", title: "Sessions", show: showSessions },
       { path: "password", title: "Password", show: showPassword },
+      { path: PASSKEYS_PATH, title: "Passkeys", show: showPasskeys },
     ],
   ],
 ];
@@ -49,6 +53,11 @@ let listeners = new AbortController();
 
 export function removeLayoutListeners() {
   listeners.abort();
+}
+
+/** Opens the screen on which members add a passkey. */
+export function openPasskeys() {
+  if (isLayoutShown()) location.hash = `#/${PASSKEYS_PATH}`;
 }
 
 export function isLayoutShown() {
@@ -61,6 +70,7 @@ export function isLayoutShown() {
  * @param {(notice?: string) => void} onLogout
  */
 export function showLayout(app, me, onLogout) {
+  removeLayoutListeners();
   listeners = new AbortController();
   const isAdmin = me.permissions.includes("admin");
   const sections = MENU_SECTIONS.map(([title, screens]) => ({ title, screens: screens.filter((screen) => isAdmin || !screen.adminOnly) }));

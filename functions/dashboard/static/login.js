@@ -16,6 +16,6 @@ export function showLogin(app, onLogin, notice) {
     heading: ["Log in to ", element("strong", {}, "MedTWIN")],
     description: "Manage your account’s API keys, team members and sessions.",
     notice,
-    content: [login],
+    content: [login, element("p", {}, element("a", { href: "#/forgot-password" }, "Forgot password?"))],
   });
 }

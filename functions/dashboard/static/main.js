@@ -1,13 +1,17 @@
-// Entry point: shows the dashboard if the user is logged in, or else the login screen.
+// Entry point: shows the dashboard if the user is logged in, or else the login screen or what a link opens.
 
+import { showAcceptInvitation } from "./accept-invitation.js";
 import { ApiError, request } from "./api.js";
 import { closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
+import { showForgotPassword } from "./forgot-password.js";
 import { isFormOpen } from "./form.js";
-import { isLayoutShown, removeLayoutListeners, showLayout } from "./layout.js";
+import { isLayoutShown, openPasskeys, removeLayoutListeners, showLayout } from "./layout.js";
+import { takeLink } from "./links.js";
 import { showLogin } from "./login.js";
 import { askForNewLogin } from "./new-login.js";
-import { onSessionEnd, onStepUp } from "./rejected-requests.js";
+import { onSecondFactorRequired, onSessionEnd, onStepUp } from "./rejected-requests.js";
+import { showResetPassword } from "./reset-password.js";
 import * as session from "./session.js";
 import { askForStepUp } from "./step-up.js";
 import { keepTimesCurrent } from "./time.js";
@@ -21,6 +25,24 @@ function requireLogin(notice) {
   closeDialogs();
   removeLayoutListeners();
   showLogin(app, showDashboard, notice);
+}
+
+/** Shows what the URL's fragment names, if it is not a screen of the layout, which handles those itself. */
+function showByFragment() {
+  const link = takeLink();
+  if (link) showLink(link);
+  else if (isLayoutShown()) return;
+  else if (location.hash === "#/forgot-password") showForgotPassword(app);
+  else if (session.token()) showDashboard();
+  else requireLogin();
+}
+
+/** @param {{ kind: import("./links.js").LinkKind, token: string }} link */
+function showLink({ kind, token }) {
+  closeDialogs();
+  removeLayoutListeners();
+  if (kind === "accept-invitation") showAcceptInvitation(app, token, showDashboard);
+  else showResetPassword(app, token, requireLogin);
 }
 
 async function showDashboard() {
@@ -66,6 +88,8 @@ function handleOtherMember() {
 
 onSessionEnd(handleSessionEnd);
 onStepUp(async () => shownMember !== null && askForStepUp(shownMember));
+onSecondFactorRequired(openPasskeys);
 keepTimesCurrent();
-if (session.token()) showDashboard();
-else requireLogin();
+// Before the listener of the layout, which a link replaces.
+addEventListener("hashchange", showByFragment);
+showByFragment();

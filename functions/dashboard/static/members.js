@@ -2,10 +2,11 @@
 
 import { ApiError, listItems, request } from "./api.js";
 import { openConfirmDialog } from "./confirm-dialog.js";
+import { openEditMemberDialog } from "./edit-member.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
+import { openInviteAgainDialog, openInviteMemberDialog } from "./invite-member.js";
 import { list } from "./list.js";
-import { openAddMemberDialog, openEditMemberDialog } from "./member-dialogs.js";
 import { openMemberSessionsDialog } from "./member-sessions.js";
 import { menuButton } from "./menu.js";
 import { permissionBadges } from "./permissions.js";
@@ -14,6 +15,10 @@ import { timeElement } from "./time.js";
 import { showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Member} Member */
+
+const INVITATION_ENDS = "The invitation stops working.";
+const MEMBER_LOSES_ACCESS =
+  "The member is logged out immediately and can no longer log in. API keys that they created keep working. To end those, too, revoke all keys of the member first.";
 
 /**
  * @param {HTMLElement} main
@@ -43,17 +48,18 @@ export function showMembers(main, me) {
   /** @param {Member} member */
   function rowMenu(member) {
     const isMe = member.id === me.user_id;
-    const isSuspended = member.status === "suspended";
-    // Restoring a member grants all of the member's permissions.
-    const canRestore = member.permissions.every((permission) => me.permissions.includes(permission));
+    const isActive = member.status === "active";
+    // Whoever invites or restores members grants them all of their permissions.
+    const hasAllPermissions = member.permissions.every((permission) => me.permissions.includes(permission));
     /** @type {(import("./menu.js").Action | false)[]} */
     const actions = [
       { label: "Edit", start: () => openEditMemberDialog(me, member, reload) },
+      member.status === "invited" && hasAllPermissions && { label: "Invite again", start: () => openInviteAgainDialog(member, reload) },
       // The user's own sessions have a screen of their own.
-      !isMe && !isSuspended && { label: "Sessions…", start: () => openMemberSessionsDialog(member) },
-      !isMe && !isSuspended && { label: "Suspend", start: () => setStatus(member, "suspended") },
-      !isMe && isSuspended && canRestore && { label: "Restore", start: () => setStatus(member, "active") },
-      { label: "Revoke all keys", start: () => openRevokeMemberKeysDialog(member), isDestructive: true },
+      !isMe && isActive && { label: "Sessions…", start: () => openMemberSessionsDialog(member) },
+      !isMe && isActive && { label: "Suspend", start: () => setStatus(member, "suspended") },
+      !isMe && member.status === "suspended" && hasAllPermissions && { label: "Restore", start: () => setStatus(member, "active") },
+      member.status !== "invited" && { label: "Revoke all keys", start: () => openRevokeMemberKeysDialog(member), isDestructive: true },
       !isMe && { label: "Remove", start: () => openRemoveDialog(member), isDestructive: true },
     ];
     return menuButton(member.email, actions.filter((action) => action !== false));
@@ -76,10 +82,10 @@ export function showMembers(main, me) {
   }
 
   /** @param {Member} member */
-  function openRemoveDialog({ id, email }) {
+  function openRemoveDialog({ id, email, status }) {
     openConfirmDialog({
       title: `Remove ${email}`,
-      warning: "The member is logged out immediately and can no longer log in. API keys that they created keep working. To end those, too, revoke all keys of the member first.",
+      warning: status === "invited" ? INVITATION_ENDS : MEMBER_LOSES_ACCESS,
       nameLabel: "email address",
       name: email,
       confirmLabel: "Remove member",
@@ -100,8 +106,8 @@ export function showMembers(main, me) {
   main.append(
     heading(
       "Team members",
-      "People who can log in, and their permissions.",
-      element("button", { type: "button", class: "primary", click: () => openAddMemberDialog(me, reload) }, "Add member"),
+      "People who can log in or are invited, and their permissions.",
+      element("button", { type: "button", class: "primary", click: () => openInviteMemberDialog(me, reload) }, "Invite member"),
     ),
     members.element,
   );

@@ -4,9 +4,8 @@ import { ApiError, request } from "./api.js";
 import { element } from "./element.js";
 import { form, passwordField, ValidationError } from "./form.js";
 import { heading } from "./heading.js";
+import { newPasswordField } from "./new-password-field.js";
 import { showToast } from "./toast.js";
-
-const MIN_LENGTH = 15;
 
 /**
  * @param {HTMLElement} main
@@ -14,7 +13,7 @@ const MIN_LENGTH = 15;
  */
 export function showPassword(main, me) {
   const currentPassword = passwordField("Current password", "current-password");
-  const newPassword = passwordField("New password", "new-password", `${MIN_LENGTH} to 128 characters. Several random words are easy to remember and hard to guess.`);
+  const newPassword = newPasswordField("New password", "new_password");
   const passwordForm = form({
     fields: { current_password: currentPassword, new_password: newPassword },
     content: [
@@ -26,9 +25,9 @@ export function showPassword(main, me) {
     submitLabel: "Change password",
     async onSubmit() {
       if (currentPassword.input.value === "") throw new ValidationError("current_password", "Enter your current password.");
-      if ([...newPassword.input.value].length < MIN_LENGTH) throw new ValidationError("new_password", `Use at least ${MIN_LENGTH} characters.`);
+      const body = { current_password: currentPassword.input.value, new_password: newPassword.value() };
       try {
-        await request("POST", "/auth/password", { current_password: currentPassword.input.value, new_password: newPassword.input.value });
+        await request("POST", "/auth/password", body);
       } catch (error) {
         if (error instanceof ApiError && error.message === "Current password is wrong") throw new ValidationError("current_password", "Incorrect password.");
         throw error;

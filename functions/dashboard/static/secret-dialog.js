@@ -2,6 +2,7 @@ import { API_URL } from "./api.js";
 import { copyField } from "./copy-field.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
+import { openShownOnceDialog } from "./shown-once-dialog.js";
 
 /**
  * Shows the secret of a new or rotated API key once. The dialog stays open until the user confirms that the secret is saved.
@@ -14,51 +15,20 @@ export function openSecretDialog(title, { name, key: secret }, ...notices) {
     openLostSecretDialog(name);
     return;
   }
-  const leaveWarning = new AbortController();
-  // Makes the browser ask for confirmation before the user leaves the page.
-  addEventListener("beforeunload", (event) => event.preventDefault(), { signal: leaveWarning.signal });
-  let handleDismiss = () => {};
-
-  openDialog(
+  openShownOnceDialog({
     title,
-    (close) => {
-      const doneButton = element("button", { type: "button", class: "primary", click: askWhetherSaved }, "Done");
-      const buttons = element("div", { class: "buttons" }, doneButton);
-      const savedButton = element("button", { type: "button", class: "primary", click: confirmSaved }, "Yes, I saved it");
-      const confirmation = element(
-        "div",
-        { class: "confirmation", role: "group", "aria-label": "Have you saved the secret?", hidden: true },
-        element("p", {}, element("strong", {}, "Have you saved the secret? "), "If you lose it, you must rotate the key."),
-        element("div", { class: "buttons" }, element("button", { type: "button", click: cancelConfirmation }, "Not yet"), savedButton),
-      );
-      handleDismiss = askWhetherSaved;
-      function askWhetherSaved() {
-        buttons.hidden = true;
-        confirmation.hidden = false;
-        savedButton.focus();
-      }
-      function cancelConfirmation() {
-        buttons.hidden = false;
-        confirmation.hidden = true;
-        doneButton.focus();
-      }
-      function confirmSaved() {
-        leaveWarning.abort();
-        close();
-      }
-      return [
-        element("p", {}, "Copy the secret of ", element("strong", {}, name), " now. ", element("strong", {}, "You won’t see it again.")),
-        ...notices,
-        copyField("Secret", secret),
-        copyField("Environment variable", `MEDTWIN_API_KEY=${secret}`),
-        copyField("Curl command", `curl ${API_URL}/auth/me -H "Authorization: Bearer ${secret}"`),
-        element("p", { class: "hint" }, "Store the secret in a secrets manager. Don’t put it in source code, tickets or chat messages."),
-        buttons,
-        confirmation,
-      ];
-    },
-    { onDismiss: () => handleDismiss() },
-  );
+    question: "Have you saved the secret?",
+    answer: "Yes, I saved it",
+    consequence: "If you lose it, you must rotate the key.",
+    content: [
+      element("p", {}, "Copy the secret of ", element("strong", {}, name), " now. ", element("strong", {}, "You won’t see it again.")),
+      ...notices,
+      copyField("Secret", secret),
+      copyField("Environment variable", `MEDTWIN_API_KEY=${secret}`),
+      copyField("Curl command", `curl ${API_URL}/auth/me -H "Authorization: Bearer ${secret}"`),
+      element("p", { class: "hint" }, "Store the secret in a secrets manager. Don’t put it in source code, tickets or chat messages."),
+    ],
+  });
 }
 
 /**

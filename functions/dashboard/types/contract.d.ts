@@ -83,12 +83,54 @@ export interface Session {
   current: boolean;
 }
 
+/** What the browser needs to create a passkey. */
+export interface CreationOptions {
+  publicKey: PublicKeyCredentialCreationOptionsJSON;
+}
+
+/** What the browser needs to use a passkey. */
+export interface RequestOptions {
+  publicKey: PublicKeyCredentialRequestOptionsJSON;
+}
+
+/** What a passkey answers, for the API. */
+export type CredentialJson = ReturnType<PublicKeyCredential["toJSON"]>;
+
+export interface SecondFactor {
+  login_token: string;
+  options: RequestOptions;
+  expires_at: string;
+}
+
+/** The response to a login with a password. */
+export type Login = { session_token: string } | { second_factor: SecondFactor };
+
+export interface Passkey {
+  id: string;
+  name: string;
+  created_at: string;
+  last_used_at: string | null;
+}
+
+export interface NewPasskey extends Passkey {
+  /** Only with the first passkey. */
+  recovery_codes?: string[];
+}
+
 export interface Member {
   id: string;
   email: string;
   permissions: PermissionName[];
-  status: "active" | "suspended";
+  status: "invited" | "active" | "suspended";
   created_at: string;
+}
+
+export interface InvitedMember extends Member {
+  invitation: {
+    expires_at: string;
+    /** Only where the service sends no mail. */
+    token?: string;
+  };
 }
 
 export interface AccountPolicy {
@@ -129,6 +171,7 @@ export interface AuditEvent {
   status?: string;
   user_id?: string;
   kept_session_id?: string | null;
+  factor?: "passkey" | "recovery_code";
   key_id?: string;
   project_id?: string;
   key_type?: Environment;

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use crate::{
-    browser::Browser,
-    service::{PASSWORD, new_address},
-};
+use crate::{browser::Browser, service::new_address};
 
 const LIFETIME: &str = "Longest lifetime of an API key, in days";
 const IDLE: &str = "Days until an unused API key becomes idle";
@@ -109,8 +106,7 @@ async fn member_without_admin_reads_the_policy() {
     let policy = json!({"policy": {"max_key_lifetime_days": 365}});
     browser.service.patch("/v1/account", &account.session, policy).await.expect(200);
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-    browser.service.post("/v1/members", &account.session, member).await.expect(201);
+    browser.service.member_with_email(&account.session, &email, &["read"]).await;
     browser.log_in(&email).await;
     browser.go("Account").await;
     browser.wait_for_text("Longest lifetime of an API key 365 days").await;

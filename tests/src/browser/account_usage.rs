@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::Browser,
     response::text,
-    service::{Account, PASSWORD, key_path, new_address},
+    service::{Account, key_path, new_address},
 };
 
 /// An account with two used keys, one of them revoked, and an unused one. Each request is counted immediately, because keys with less
@@ -100,8 +100,7 @@ async fn member_without_admin_sees_the_usage() {
     let browser = Browser::open().await;
     let (account, _) = with_used_keys(&browser).await;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["write"]});
-    browser.service.post("/v1/members", &account.session, member).await.expect(201);
+    browser.service.member_with_email(&account.session, &email, &["write"]).await;
     browser.log_in(&email).await;
     browser.go("Usage").await;
     browser.wait_for_text("4 requests in 30 days.").await;

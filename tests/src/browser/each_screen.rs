@@ -9,9 +9,12 @@ use shared::primitives::clock::Clock;
 use time::Duration;
 
 use crate::{
-    browser::Browser,
+    browser::{
+        Browser,
+        authenticator::{Authenticator, OFFER_NO_PASSKEY},
+    },
     response::text,
-    service::{Credential, PASSWORD, key_path},
+    service::{Credential, OwnService, key_path},
 };
 
 /// The widths of the window in CSS pixels, from a small phone to a large monitor.
@@ -95,7 +98,8 @@ impl Inspector<'_> {
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn every_screen_fits_and_has_no_axe_violations() {
-    let browser = Browser::open().await;
+    let service = Box::pin(OwnService::start_with(|options| options.clock = Clock::system())).await;
+    let browser = Browser::open_at_localhost(service).await;
     let account = browser.service.account_with_email("ada@example.com".to_owned()).await;
     let mut inspector = Inspector { browser: &browser, axe: axe(), problems: Vec::new() };
     browser.wait_for_text("Log in to MedTWIN").await;
@@ -103,6 +107,19 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     browser.log_in_with(&account.email, "wrong").await;
     browser.wait_for_text("Incorrect email or password.").await;
     inspector.inspect("login-refused").await;
+    browser.click("Forgot password?").await;
+    browser.wait_for_text("Forgot your password?").await;
+    inspector.inspect("forgot-password").await;
+    browser.fill("Email", "ada@example.com").await;
+    browser.click("Send link").await;
+    browser.wait_for_text("is on its way").await;
+    inspector.inspect("forgot-password-sent").await;
+    for link in ["reset-password", "accept-invitation"] {
+        browser.value("location.hash = `#/${arguments[0]}/token`", &[json!(link)]).await;
+        browser.wait_for_text("15 to 128 characters.").await;
+        inspector.inspect(link).await;
+    }
+    browser.reload().await;
     browser.log_in(&account.email).await;
     browser.wait_for_text("No API keys").await;
     inspector.inspect("keys-none").await;
@@ -143,6 +160,7 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     inspect_actions(&mut inspector).await;
     inspect_key_and_usage(&mut inspector, &account.session).await;
     inspect_other_screens(&mut inspector).await;
+    inspect_passkeys(&mut inspector, &account.email).await;
 
     let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;
@@ -220,9 +238,13 @@ async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
     browser.go("Team members").await;
     browser.wait_for_rows(3).await;
     inspector.inspect("members").await;
-    browser.click("Add member").await;
-    inspector.inspect("add-member").await;
-    browser.click("Cancel").await;
+    browser.click("Invite member").await;
+    inspector.inspect("invite-member").await;
+    browser.fill("Email", "barbara@example.com").await;
+    browser.submit("Invite member").await;
+    browser.wait_for_text("You won’t see it again.").await;
+    inspector.inspect("invitation").await;
+    browser.click("Done").await;
     browser.act("Revoke all keys", "grace@example.com").await;
     inspector.inspect("revoke-keys-of-member").await;
     browser.click("Cancel").await;
@@ -247,6 +269,39 @@ async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
     inspector.inspect("password").await;
 }
 
+/// Adds a passkey, logs out and in again.
+async fn inspect_passkeys(inspector: &mut Inspector<'_>, email: &str) {
+    let browser = inspector.browser;
+    Authenticator::add(browser, "internal").await;
+    browser.value(OFFER_NO_PASSKEY, &[]).await;
+    browser.go("Passkeys").await;
+    browser.rows().await;
+    inspector.inspect("passkeys-none").await;
+    browser.click("Add passkey").await;
+    inspector.inspect("add-passkey").await;
+    browser.submit("Add passkey").await;
+    browser.wait_for_text("You won’t see them again.").await;
+    inspector.inspect("recovery-codes").await;
+    browser.click("Done").await;
+    inspector.inspect("recovery-codes-saved").await;
+    browser.click("Yes, I saved them").await;
+    browser.wait_for_rows(1).await;
+    inspector.inspect("passkeys").await;
+    browser.click("Log out").await;
+    browser.wait_for_text("Log in to MedTWIN").await;
+    inspector.inspect("login-with-passkey").await;
+    browser.log_in(email).await;
+    browser.wait_for_text("Use a recovery code instead").await;
+    inspector.inspect("second-factor").await;
+    browser.click("Use a recovery code instead").await;
+    browser.fill("Recovery code", "wrong").await;
+    browser.click("Use recovery code").await;
+    browser.wait_for_text("This is not valid, or it took too long.").await;
+    inspector.inspect("recovery-code").await;
+    browser.click("Use passkey").await;
+    browser.wait_for_rows(1).await;
+}
+
 /// Creates the data of an account that has been in use for some months.
 async fn create_typical_data(browser: &Browser, session: &Credential) {
     let service = &browser.service;
@@ -254,12 +309,11 @@ async fn create_typical_data(browser: &Browser, session: &Credential) {
         service.post("/v1/projects", session, json!({"name": name})).await.expect(201);
     }
     for (email, permissions) in
-        [("grace@example.com", json!(["read", "write"])), ("alan@example.com", json!(["read"]))]
+        [("grace@example.com", &["read", "write"][..]), ("alan@example.com", &["read"])]
     {
-        let member = json!({"email": email, "password": PASSWORD, "permissions": permissions});
-        let member = service.post("/v1/members", session, member).await.expect(201);
+        let (_, id) = service.member_with_email(session, email, permissions).await;
         if email.starts_with("alan") {
-            let path = format!("/v1/members/{}", text(&member, "id"));
+            let path = format!("/v1/members/{id}");
             service.patch(&path, session, json!({"status": "suspended"})).await.expect(200);
         }
     }

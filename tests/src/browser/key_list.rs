@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::Browser,
     response::text,
-    service::{Account, Credential, PASSWORD, key_path, new_address},
+    service::{Account, Credential, key_path, new_address},
 };
 
 /// The names of the keys in the list.
@@ -154,9 +154,7 @@ async fn keys_are_filtered_by_status_and_creator() {
     let (browser, account) = Browser::logged_in().await;
     let service = &browser.service;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
-    let member = service.post("/v1/members", &account.session, member).await.expect(201);
-    let session = service.login(&email).await;
+    let (session, member_id) = service.member_with_email(&account.session, &email, &["read", "admin"]).await;
     let (maker, _) = service.key(&session, json!({"name": "Maker", "permissions": ["read", "admin"]})).await;
     service.key(&maker, json!({"name": "Made", "permissions": ["read"]})).await;
     let (_, disabled) = service.key(&account.session, json!({"name": "Disabled"})).await;
@@ -185,7 +183,7 @@ async fn keys_are_filtered_by_status_and_creator() {
         browser.choose("Filter by creator", creator).await;
         wait_for_names(&browser, expected).await;
     }
-    browser.value("location.hash = `#/api-keys?created_by=${arguments[0]}`", &[member["id"].clone()]).await;
+    browser.value("location.hash = `#/api-keys?created_by=${arguments[0]}`", &[json!(member_id)]).await;
     wait_for_names(&browser, &["Maker"]).await;
     browser.end(&[]).await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::Browser,
     response::text,
-    service::{Credential, PASSWORD, key_path, new_address},
+    service::{Credential, key_path, new_address},
 };
 
 /// Opens the page of a key, and waits until it is loaded.
@@ -76,9 +76,7 @@ async fn page_shows_all_properties_and_the_history() {
 async fn creators_are_shown_by_name() {
     let (browser, account) = Browser::logged_in().await;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
-    browser.service.post("/v1/members", &account.session, member).await.expect(201);
-    let session = browser.service.login(&email).await;
+    let (session, _) = browser.service.member_with_email(&account.session, &email, &["read", "admin"]).await;
     let (maker, _) =
         browser.service.key(&session, json!({"name": "Maker", "permissions": ["read", "admin"]})).await;
     let (_, made) = browser.service.key(&maker, json!({"name": "Made", "permissions": ["read"]})).await;
@@ -283,8 +281,7 @@ async fn member_without_admin_sees_the_key_without_actions_and_history() {
     let (_, key) = browser.service.key(&account.session, json!({"name": "Foreign"})).await;
     browser.service.rotate(&key, &account.session, 3600).await;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read"]});
-    browser.service.post("/v1/members", &account.session, member).await.expect(201);
+    browser.service.member_with_email(&account.session, &email, &["read"]).await;
     browser.log_in(&email).await;
     browser.wait_for_rows(1).await;
     browser.click("Foreign").await;

@@ -99,10 +99,7 @@ async fn actions_without_permission_are_not_offered() {
     let account = browser.service.account().await;
     browser.service.key(&account.session, json!({"name": "Foreign", "permissions": ["read"]})).await;
     let email = crate::service::new_address();
-    let member =
-        json!({"email": email, "password": crate::service::PASSWORD, "permissions": ["read", "write"]});
-    browser.service.post("/v1/members", &account.session, member).await.expect(201);
-    let session = browser.service.login(&email).await;
+    let (session, _) = browser.service.member_with_email(&account.session, &email, &["read", "write"]).await;
     browser.service.key(&session, json!({"name": "Own", "permissions": ["read"]})).await;
     browser.log_in(&email).await;
     browser.wait_for_rows(2).await;

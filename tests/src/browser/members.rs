@@ -9,20 +9,26 @@ use crate::{
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn member_can_be_added_changed_suspended_restored_and_removed() {
+async fn member_can_be_invited_changed_suspended_restored_and_removed() {
     let (browser, account) = Browser::logged_in().await;
     let email = new_address();
     browser.go("Team members").await;
     let rows = browser.wait_for_rows(1).await;
     assert!(rows[0][0].contains("you") && rows[0][4] == "⋯", "{rows:?}");
-    browser.click("Add member").await;
+    browser.click("Invite member").await;
     browser.fill("Email", &email).await;
-    browser.fill("Initial password", PASSWORD).await;
     browser.check("write").await;
-    browser.submit("Add member").await;
-    browser.wait_for_text(&format!("Added {email}")).await;
+    browser.submit("Invite member").await;
+    let link = browser.link_of_invitation().await;
     let rows = browser.wait_for_rows(2).await;
-    assert_eq!(rows[0][..3], [email.clone(), "read\nwrite".to_owned(), "active".to_owned()]);
+    assert_eq!(rows[0][..3], [email.clone(), "read\nwrite".to_owned(), "invited".to_owned()]);
+    let token = link.rsplit('/').next().expect("a token");
+    let acceptance = json!({"token": token, "password": PASSWORD});
+    let accept = browser.service.request("POST", "/v1/auth/accept-invitation").json(&acceptance);
+    accept.send().await.expect(200);
+    browser.reload().await;
+    let rows = browser.wait_for_rows(2).await;
+    assert_eq!(rows[0][2], "active");
     let session = browser.service.login(&email).await;
 
     browser.act("Edit", &email).await;
@@ -55,14 +61,14 @@ async fn rejected_change_shows_the_reason() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Team members").await;
     browser.wait_for_rows(1).await;
-    browser.click("Add member").await;
+    browser.click("Invite member").await;
+    browser.submit("Invite member").await;
+    assert_eq!(browser.field_error("Email").await, "Enter an email address.");
     browser.fill("Email", "no address").await;
-    browser.fill("Initial password", "short").await;
-    browser.submit("Add member").await;
+    browser.submit("Invite member").await;
     assert!(!browser.field_error("Email").await.is_empty());
     browser.fill("Email", &account.email).await;
-    browser.fill("Initial password", PASSWORD).await;
-    browser.submit("Add member").await;
+    browser.submit("Invite member").await;
     browser.wait_for_text("The email address already belongs to a member").await;
     browser.click("Cancel").await;
     // The last admin cannot remove their own `admin`.
@@ -84,8 +90,7 @@ async fn admin_can_grant_only_own_permissions() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     let email = new_address();
-    let admin = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
-    browser.service.post("/v1/members", &account.session, admin).await.expect(201);
+    browser.service.member_with_email(&account.session, &email, &["read", "admin"]).await;
     let path = format!("/v1/members/{}", browser.service.member(&account.session, &["write"]).await.1);
     browser.service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
     let suspended = browser.service.get(&path, &account.session).await.expect(200);
@@ -95,7 +100,7 @@ async fn admin_can_grant_only_own_permissions() {
     browser.go("Team members").await;
     browser.wait_for_rows(3).await;
     assert_eq!(browser.actions(suspended).await, ["Edit", "Revoke all keys", "Remove"]);
-    browser.click("Add member").await;
+    browser.click("Invite member").await;
     for (permission, offered) in [("read", true), ("write", false), ("delete", false), ("admin", true)] {
         assert_eq!(browser.has_field(permission).await, offered, "{permission}");
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     browser::Browser,
-    service::{PASSWORD, key_path, new_address},
+    service::{key_path, new_address},
 };
 
 #[tokio::test]
@@ -118,9 +118,7 @@ async fn all_keys_of_a_member_are_revoked() {
     let (browser, account) = Browser::logged_in().await;
     let service = &browser.service;
     let email = new_address();
-    let member = json!({"email": email, "password": PASSWORD, "permissions": ["read", "admin"]});
-    service.post("/v1/members", &account.session, member).await.expect(201);
-    let session = service.login(&email).await;
+    let (session, _) = service.member_with_email(&account.session, &email, &["read", "admin"]).await;
     let (maker, _) = service.key(&session, json!({"name": "Maker", "permissions": ["read", "admin"]})).await;
     let (made, _) = service.key(&maker, json!({"name": "Made", "permissions": ["read"]})).await;
     let (own, _) = service.key(&account.session, json!({"name": "Own"})).await;

@@ -1,0 +1,33 @@
+// The dialog for editing a member.
+
+import { request } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { form, ValidationError } from "./form.js";
+import { permissionsField } from "./permissions.js";
+import { showToast } from "./toast.js";
+
+/** @typedef {import("../types/contract").Me} Me */
+
+/**
+ * @param {Me} me
+ * @param {import("../types/contract").Member} member
+ * @param {() => void} onSaved
+ */
+export function openEditMemberDialog(me, member, onSaved) {
+  const available = [...me.permissions, ...member.permissions];
+  const permissions = permissionsField(available, member.permissions);
+  openDialog(`Edit ${member.email}`, (close) => [
+    form({
+      fields: { permissions },
+      submitLabel: "Save",
+      onCancel: close,
+      async onSubmit() {
+        if (permissions.selected().length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+        await request("PATCH", `/members/${member.id}`, { permissions: permissions.selected() });
+        close();
+        onSaved();
+        showToast(`Updated ${member.email}`);
+      },
+    }).element,
+  ]);
+}
