@@ -216,7 +216,7 @@ async fn two_passkeys_are_listed_and_removed() {
     assert!(!browser.has_button("Make new recovery codes").await);
     browser.log_out().await;
     browser.log_in_with(&account.email, PASSWORD).await;
-    browser.wait_for_text("No API keys").await;
+    browser.wait_for_text("No passkeys.").await;
     browser.end(&[]).await;
 }
 
@@ -277,7 +277,7 @@ async fn member_of_an_account_that_requires_a_second_factor_is_led_to_the_passke
     browser.go("API keys").await;
     browser.wait_for_text("No API keys").await;
     browser.wait_until_gone(&account.email).await;
-    browser.end(&["403 /v1/api-keys", "403 /v1/auth/passkeys"]).await;
+    browser.end(&["403 /v1/account", "403 /v1/auth/passkeys"]).await;
 }
 
 #[tokio::test]
