@@ -36,7 +36,9 @@ class Caller:
 
 @schemathesis.hook
 def after_call(context, case, response):
-    is_lost = response.status_code == 401 or any(code in response.text for code in STEP_UP_CODES)
+    # Operations without a credential return 401 for a wrong password or token.
+    is_unauthorized = response.status_code == 401 and case.operation.definition.raw.get("security") != []
+    is_lost = is_unauthorized or any(code in response.text for code in STEP_UP_CODES)
     if is_lost and case.headers.get("Authorization") == Caller.authorization:
         Caller.authorization = None
 

@@ -52,7 +52,12 @@ class Account:
 def service() -> Iterator[Service]:
     program = ROOT / "target/debug/gateway"
     with subprocess.Popen(
-        [program, "--ephemeral", "--port", "0", "--parameter", "MailFrom="], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        # Without mail, the response to an invitation contains its token.
+        [program, "--ephemeral", "--port", "0", "--parameter", "MailFrom="],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as gateway:
         try:
             assert gateway.stdout is not None

@@ -31,14 +31,14 @@ from medtwin import (
     Environment,
     Factor,
     Forbidden,
+    Invitation,
+    InvitedMember,
     KeyCaller,
     KeyLimits,
     KeyStatus,
     KeyType,
     Limits,
     Member,
-    Invitation,
-    InvitedMember,
     MemberStatus,
     Passkey,
     Permission,
@@ -260,9 +260,20 @@ def test_every_literal_type_has_the_values_of_its_schema(openapi: Any, schema: s
 
 def test_every_error_code_has_a_class(openapi: Any) -> None:
     responses = openapi["components"]["responses"].items()
-    examples = {status: response["content"]["application/json"]["example"] for status, response in responses}
-    codes = {(int(status), example["error"]["code"]) for status, example in examples.items()}
-    assert codes == {cls.status_and_code for cls in ApiError.__subclasses__()}
+    codes = {
+        (int(status), example["error"]["code"])
+        for status, response in responses
+        for example in examples_of(response["content"]["application/json"])
+    }
+    assert codes == {cls.status_and_code for cls in all_subclasses(ApiError)}
+
+
+def examples_of(content: Any) -> list[Any]:
+    return [named["value"] for named in content["examples"].values()] if "examples" in content else [content["example"]]
+
+
+def all_subclasses(cls: type[ApiError]) -> set[type[ApiError]]:
+    return {found for direct in cls.__subclasses__() for found in {direct, *all_subclasses(direct)}}
 
 
 def operation_of(openapi: Any, request: httpx.Request) -> Any:

@@ -219,7 +219,7 @@ def test_no_response_error_does_not_show_the_password(unused_url: str) -> None:
         with assert_raises_without(password):
             client.password_reset.confirm(password, password)
         with assert_raises_without(password):
-            client.accept_invitation(password, password="new")
+            client.accept_invitation(password, "new")
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ class Client(Api[SyncTransport]):
     ) -> Client:
         """Create a client without a credential.
 
-        It can only call operations that need none: `leaked_credentials` and `password_reset`. Others raise
-        `Unauthorized`. The client reads no key from the environment.
+        It can only call operations that need none: `accept_invitation`, `leaked_credentials` and `password_reset`.
+        Others raise `Unauthorized`. The client reads no key from the environment.
         """
         return _with_transport(cls, _new_sync_transport(None, base_url, timeout, retries, transport))
 
@@ -183,8 +183,8 @@ class AsyncClient(Api[AsyncTransport]):
     ) -> AsyncClient:
         """Create a client without a credential.
 
-        It can only call operations that need none: `leaked_credentials` and `password_reset`. Others raise
-        `Unauthorized`. The client reads no key from the environment.
+        It can only call operations that need none: `accept_invitation`, `leaked_credentials` and `password_reset`.
+        Others raise `Unauthorized`. The client reads no key from the environment.
         """
         return _with_transport(cls, _new_async_transport(None, base_url, timeout, retries, transport))
 
