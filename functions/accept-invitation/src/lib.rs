@@ -8,10 +8,10 @@ use serde_json::json;
 use shared::{
     authorization::{decision::Denied, denial::Unauthenticated, invitation::verify_invitation},
     credentials::{
-        password::NewPassword,
+        one_time_token::{OneTimeToken, Purpose},
+        password::{NewPassword, Password},
         password_rules::PasswordContext,
         secret_text::SecretText,
-        token::{MemberToken, Purpose},
     },
     error::Error,
     http::{
@@ -67,7 +67,9 @@ struct Acceptance {
     /// The token of the invitation.
     token: SecretText,
     /// The password that the member chooses.
-    password: NewPassword,
+    // Its length is checked after the token, so that an invalid token gets 401.
+    #[schemars(with = "NewPassword")]
+    password: Password,
 }
 
 /// How often an acceptance is tried again if the member or the account was changed since they were read.
@@ -75,20 +77,17 @@ const ATTEMPTS: usize = 3;
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Acceptance { token, password } = request.body()?;
-    let token = MemberToken::parse(Purpose::AcceptInvitation, token.expose(), app.token_mac_key()?)
+    let token = OneTimeToken::parse(Purpose::Invitation, token.expose(), app.token_mac_key()?)
         .map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
-    let (member, account) = load(&app, &token, app.clock.now()).await?;
+    let (mut member, mut account) = load(&app, &token, app.clock.now()).await?;
+    let password =
+        NewPassword::try_from(password).map_err(|invalid| Error::bad_field("password", invalid))?;
     // After the token was verified, so that strangers can't make the service hash passwords.
     let context = PasswordContext::new(member.email.clone(), account.name.clone());
     let peppers = app.peppers().await?;
     let hash = password_workers::hash(password, None, context, "password", Arc::clone(&peppers), &app.random)
         .await?;
-    let mut loaded = Some((member, account));
     for _ in 0..ATTEMPTS {
-        let (member, account) = match loaded.take() {
-            Some(loaded) => loaded,
-            None => load(&app, &token, app.clock.now()).await?,
-        };
         let audit_context = request.audit_context(&app);
         let epoch = account.session_epoch;
         let factors = Factors::PASSWORD;
@@ -100,7 +99,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
                 report_new_admin(&app, None, &member.accepted(), &audit_context).await;
                 return Ok(http::json(StatusCode::OK, &new.view()));
             }
-            Err(StoreError::Conflict) => {}
+            Err(StoreError::Conflict) => (member, account) = load(&app, &token, app.clock.now()).await?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -108,7 +107,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
 }
 
 /// Loads the member and the account that a token names, if the invitation can be accepted at `now`.
-async fn load(app: &App, token: &MemberToken<'_>, now: Timestamp) -> Result<(Member, Account), Error> {
+async fn load(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Result<(Member, Account), Error> {
     let loaded = app.store.member_and_whole_account(token.account_id, token.user_id).await?;
     let invitation = loaded.as_ref().and_then(|(member, _)| member.invitation.as_ref());
     let peppers = app.peppers_with(invitation.map(|invitation| invitation.digest.pepper_version())).await?;

@@ -20,9 +20,17 @@ use shared::{
         patch::{present, without_defaults},
         views::ApiKeyView,
     },
-    model::key_change::{ChangeContext, KeyChange},
+    model::{
+        api_key::ApiKey,
+        key_change::{ChangeContext, KeyChange},
+        mail::{Mail, Message},
+    },
     primitives::{
-        allowed_ips::Networks, id::KeyId, name::Name, permission::Permissions, scope::ProjectScope,
+        allowed_ips::Networks,
+        id::KeyId,
+        name::Name,
+        permission::{Permission, Permissions},
+        scope::ProjectScope,
         timestamp::Timestamp,
     },
     runtime::{app::App, function::Function, lookup::manageable_key_and_account},
@@ -140,6 +148,11 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     change.check(&before, policy, now).map_err(|reason| Error::conflict(reason.message()))?;
     if after != before {
         app.store.change_key(&before, &after, &account, &principal, &audit_context).await?;
+    }
+    let is_admin = |key: &ApiKey| key.permissions.contains(Permission::Admin);
+    if is_admin(&after) && !is_admin(&before) {
+        let message = Message::AdminKeyAdded { key_id: after.id, context: (&audit_context).into() };
+        app.send_mail(&Mail::to_admins(after.account_id, message)).await;
     }
     Ok(http::json(StatusCode::OK, &ApiKeyView::new(after, policy, now)))
 }

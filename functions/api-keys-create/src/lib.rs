@@ -20,7 +20,7 @@ use shared::{
     },
     model::{
         api_key::{ApiKey, KeyAccess, KeyState},
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         restrictions::Restrictions,
     },
     primitives::{
@@ -174,8 +174,8 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         error => error.into(),
     })?;
     if permissions.contains(Permission::Admin) {
-        let message = Message::AdminKeyCreated { key_id: id, context: (&audit_context).into() };
-        app.send_mail(&Mail { account_id, to: Recipients::Admins, message }).await;
+        let message = Message::AdminKeyAdded { key_id: id, context: (&audit_context).into() };
+        app.send_mail(&Mail::to_admins(account_id, message)).await;
     }
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use shared::{
     authorization::denial::Unauthenticated,
     credentials::{
-        one_time_token::{OneTimeTokenText, Purpose},
+        one_time_token::{OneTimeToken, Purpose},
         recovery_code::RecoveryCodeText,
+        secret_text::SecretText,
     },
     error::Error,
     http::{
@@ -19,7 +20,7 @@ use shared::{
         account::{Account, AccountStatus},
         audit_event::Action,
         login_token::LoginToken,
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         member::Member,
         passkey::Passkey,
         recovery_codes::RecoveryCodes,
@@ -29,7 +30,7 @@ use shared::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::Attempt,
-    runtime::app::App,
+    runtime::{app::App, new_source::report_new_source},
     store::{AttemptReservation, Credentials, SecondFactor, StoreError, UsedRecoveryCode},
 };
 use webauthn::{AuthenticationError, RelyingParty, record_use};
@@ -37,10 +38,10 @@ use webauthn::{AuthenticationError, RelyingParty, record_use};
 /// `login_token`, and exactly one of the other two fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(transform = without_defaults)]
+#[schemars(transform = without_defaults, extend("minProperties" = 2, "maxProperties" = 2))]
 pub struct SecondFactorLogin {
     /// The token from the response to the login with the password.
-    login_token: OneTimeTokenText,
+    login_token: SecretText,
     /// The result of `navigator.credentials.get` with the options from that response.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "AuthenticatorResponse")]
@@ -106,8 +107,12 @@ impl Proof {
                 let Some(challenge) = token.challenge else {
                     return Ok(Err(Error::unauthorized(Unauthenticated::PasskeyRejected)));
                 };
-                let verified = relying_party.authenticate(credential, &challenge, passkeys);
-                Ok(verified.map(SecondFactor::Passkey).map_err(AuthenticationError::of_login))
+                match relying_party.authenticate(credential, &challenge, passkeys) {
+                    Ok(used) => Ok(Ok(SecondFactor::Passkey(used))),
+                    // The member is not at fault.
+                    Err(error @ AuthenticationError::Stored(_)) => Err(Error::internal(error)),
+                    Err(error) => Ok(Err(error.of_login())),
+                }
             }
             (Self::RecoveryCode(code), Stored::RecoveryCodes(Some(codes))) => {
                 let peppers = app.peppers_with(codes.pepper_versions()).await?;
@@ -127,7 +132,7 @@ impl Proof {
 pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let SecondFactorLogin { login_token, credential, recovery_code } = request.body()?;
     let proof = Proof::new(app, credential, recovery_code)?;
-    let token = login_token.parse(Purpose::SecondFactor, app.token_mac_key()?);
+    let token = OneTimeToken::parse(Purpose::SecondFactor, login_token.expose(), app.token_mac_key()?);
     let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::Malformed(malformed)))?;
     let loaded = app.store.login_token(token.account_id, token.user_id).await?;
     let (pending, credentials, account) = loaded.ok_or_else(invalid_token)?;
@@ -202,15 +207,12 @@ async fn complete(
         &audit_context,
     );
     created.await.map_err(token_used)?;
+    report_new_source(app, credentials, reservation, &audit_context()).await;
     match &factor {
         SecondFactor::Passkey(used) => record_use(app, used, &member.email, &audit_context()).await,
         SecondFactor::RecoveryCode(_) => {
-            let mail = Mail {
-                account_id: member.account_id,
-                to: Recipients::Address(member.email.clone()),
-                message: Message::RecoveryCodeUsed((&audit_context()).into()),
-            };
-            app.send_mail(&mail).await;
+            let message = Message::RecoveryCodeUsed((&audit_context()).into());
+            app.send_mail(&Mail::to(member.account_id, &member.email, message)).await;
         }
     }
     Ok(new)

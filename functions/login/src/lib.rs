@@ -26,7 +26,6 @@ use shared::{
         account::{Account, AccountStatus},
         audit_event::{Action, AuditContext, LoginRefusal},
         login_token::LoginToken,
-        mail::{Mail, Message, Recipients},
         member::Member,
     },
     primitives::{challenge::Challenge, email::EmailAddress, factor::Factors, timestamp::Timestamp},
@@ -34,6 +33,7 @@ use shared::{
     runtime::{
         app::App,
         function::Function,
+        new_source::report_new_source,
         password_workers::{self, HashPermit},
     },
     store::{AttemptReservation, Credentials, StoreError},
@@ -192,7 +192,7 @@ async fn log_in(
     let is_restricted = account.has_unknown_restriction() || member.has_unknown_restriction();
     if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
         if member.has_passkeys() {
-            reservation.need_second_factor();
+            reservation.do_not_count();
             let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
             app.store.record_rejection(account_id, None, rejected, audit_context).await?;
             return Err(Error::forbidden_with_message("Account suspended"));
@@ -207,7 +207,7 @@ async fn log_in(
     let now = audit_context.at;
     if member.has_passkeys() {
         let pending = start_second_factor(app, member, account, &peppers, now).await?;
-        reservation.need_second_factor();
+        reservation.do_not_count();
         return Ok((pending, verified));
     }
     let factors = Factors::PASSWORD;
@@ -238,24 +238,6 @@ async fn start_second_factor(
     app.store.create_login_token(&pending).await?;
     let options = RequestOptionsView::new(site, &challenge, &passkeys);
     Ok(Authenticated::NeedsSecondFactor { token, options, expires_at: pending.expires_at })
-}
-
-/// Tells the member about a login from an unrecognized source. Of the first login ever, the member need not be told.
-async fn report_new_source(
-    app: &App,
-    Credentials { member, logins, .. }: &Credentials,
-    reservation: &AttemptReservation,
-    audit_context: &AuditContext,
-) {
-    if *logins == 0 || !reservation.is_from_unrecognized_source() {
-        return;
-    }
-    let mail = Mail {
-        account_id: member.account_id,
-        to: Recipients::Address(member.email.clone()),
-        message: Message::LoggedIn(audit_context.into()),
-    };
-    app.send_mail(&mail).await;
 }
 
 /// Replaces the stored hash with one that uses the current pepper and the current Argon2 parameters, unless it does already.

@@ -22,172 +22,116 @@ enum Paragraph {
 
 impl Content {
     /// Writes `message` for a service at `url`.
-    #[expect(clippy::too_many_lines, reason = "one arm for each mail")]
+    #[expect(clippy::too_many_lines, reason = "a list of texts, one for each message")]
     pub(crate) fn of(message: &Message, url: &PublicUrl) -> Self {
         let link = |fragment: &str| Paragraph::Link(url.page("dashboard", fragment));
-        let text = |text: &str| Paragraph::Text(text.to_owned());
+        // Most mails say what happened, what to do about it, and where.
+        let notice = |subject, what: String, advice: &str, fragment: &str| Self {
+            subject,
+            paragraphs: vec![Paragraph::Text(what), Paragraph::Text(advice.to_owned()), link(fragment)],
+        };
+        // The others contain a link with a token that works once.
+        let with_token = |subject, what: String, fragment: &str, advice: String| Self {
+            subject,
+            paragraphs: vec![Paragraph::Text(what), link(fragment), Paragraph::Text(advice)],
+        };
         match message {
-            Message::PasswordChanged(context) => Self {
-                subject: "Your MedTWIN password was changed",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "Your password was changed {}. All of your other sessions have ended.",
-                        when(context)
-                    )),
-                    text(
-                        "If you did this, there is nothing to do. If not, somebody else knew your password: ask an admin of your account at once to suspend your login.",
-                    ),
-                    link(""),
-                ],
-            },
-            Message::PasswordEnabled(context) => Self {
-                subject: "Your MedTWIN password works again",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "The operator of the service enabled your password {}. It was disabled after 100 failed logins in a row.",
-                        when(context)
-                    )),
-                    text("If those logins were not yours, change your password:"),
-                    link("/password"),
-                ],
-            },
-            Message::LoggedIn(context) => Self {
-                subject: "New login to your MedTWIN account",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "Somebody logged in with your email address {}. You have not logged in from this network in the last 90 days.",
-                        when(context)
-                    )),
-                    text(
-                        "If this was you, there is nothing to do. If not, change your password now. That ends all of your other sessions:",
-                    ),
-                    link("/password"),
-                ],
-            },
-            Message::PasswordResetLink { token, context } => Self {
-                subject: "Reset your MedTWIN password",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "Somebody asked to reset your password {}. To choose a new password, open this link within 30 minutes. It works once.",
-                        when(context)
-                    )),
-                    link(&format!("/reset-password/{}", token.expose())),
-                    text("If this was not you, there is nothing to do. Your password stays the same."),
-                ],
-            },
-            Message::PasswordReset(context) => Self {
-                subject: "Your MedTWIN password was reset",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "Your password was reset {}, with a link that was sent to this address or that the operator of the service created. All of your sessions have ended.",
-                        when(context)
-                    )),
-                    text(
-                        "If you did this, there is nothing to do. If not, somebody else can read your mails: ask an admin of your account at once to suspend your login.",
-                    ),
-                    link(""),
-                ],
-            },
-            Message::PasswordResetIssued(context) => Self {
-                subject: "The operator can reset your MedTWIN password",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "The operator of the service created a link with which your password can be reset {}. It lasts 30 minutes.",
-                        when(context)
-                    )),
-                    text("If you did not ask the operator for this, tell an admin of your account."),
-                    link(""),
-                ],
-            },
-            Message::PasskeyAdded(context) => Self {
-                subject: "A passkey was added to your MedTWIN login",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "A passkey was added {}. Your password alone no longer logs you in. All of your other sessions have ended.",
-                        when(context)
-                    )),
-                    text("If you did not do this, remove the passkey and change your password:"),
-                    link("/passkeys"),
-                ],
-            },
-            Message::PasskeyRemoved(context) => Self {
-                subject: "A passkey was removed from your MedTWIN login",
-                paragraphs: vec![
-                    Paragraph::Text(format!("One of your passkeys was removed {}.", when(context))),
-                    text("If you did not do this, change your password, and look at your passkeys:"),
-                    link("/passkeys"),
-                ],
-            },
-            Message::SecondFactorRemoved(context) => Self {
-                subject: "The operator removed your MedTWIN passkeys",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "The operator of the service removed all of your passkeys and recovery codes {}. Your password alone logs you in now. All of your sessions have ended.",
-                        when(context)
-                    )),
-                    text(
-                        "If you did not ask the operator for this, tell an admin of your account. To add a passkey again:",
-                    ),
-                    link("/passkeys"),
-                ],
-            },
-            Message::RecoveryCodeUsed(context) => Self {
-                subject: "A recovery code was used for your MedTWIN login",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "Somebody logged in with your password and one of your recovery codes {}. The code does not work again.",
-                        when(context)
-                    )),
-                    text("If this was not you, change your password and make new recovery codes:"),
-                    link("/passkeys"),
-                ],
-            },
-            Message::PasskeyMaybeCopied(context) => Self {
-                subject: "There may be a copy of your MedTWIN passkey",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "A passkey of yours was used {}, and its counter of uses was too low. Some authenticators count wrongly. It can also mean that somebody has a copy of the passkey.",
-                        when(context)
-                    )),
-                    text("If you do not know the reason, remove the passkey and add a new one:"),
-                    link("/passkeys"),
-                ],
-            },
-            Message::AdminAdded { user_id, context } => Self {
-                subject: "An admin was added to your MedTWIN account",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "The member {user_id} of your account got the permission \"admin\" {}. An admin manages members and API keys.",
-                        when(context)
-                    )),
-                    text("If nobody in your team did this on purpose, suspend that member:"),
-                    link("/members"),
-                ],
-            },
-            Message::AdminKeyCreated { key_id, context } => Self {
-                subject: "An API key with admin was created in your MedTWIN account",
-                paragraphs: vec![
-                    Paragraph::Text(format!(
-                        "The API key {key_id} with the permission \"admin\" was created in your account {}. Such a key manages members and other API keys.",
-                        when(context)
-                    )),
-                    text("If nobody in your team did this on purpose, revoke the key:"),
-                    link(&format!("/api-keys/{key_id}")),
-                ],
-            },
-            Message::Invited { token, expires_at } => Self {
-                subject: "You are invited to MedTWIN",
-                paragraphs: vec![
-                    text(
-                        "You are invited to an account of MedTWIN. Open this link to choose a password. Nobody else needs it, so do not pass it on:",
-                    ),
-                    link(&format!("/accept-invitation/{}", token.expose())),
-                    Paragraph::Text(format!(
-                        "The link works once, until {}. If you don't know why you got this mail, ignore it.",
-                        date_and_time(*expires_at)
-                    )),
-                ],
-            },
+            Message::PasswordChanged(context) => notice(
+                "Your MedTWIN password was changed",
+                format!("Your password was changed {}. All of your other sessions have ended.", when(context)),
+                "If you did this, there is nothing to do. If not, somebody else knew your password: ask an admin of your account at once to suspend your login.",
+                "",
+            ),
+            Message::PasswordEnabled(context) => notice(
+                "Your MedTWIN password works again",
+                format!("The operator of the service enabled your password {}. It was disabled after 100 failed logins in a row.", when(context)),
+                "If those logins were not yours, change your password:",
+                "/password",
+            ),
+            Message::LoggedIn(context) => notice(
+                "New login to your MedTWIN account",
+                format!("Somebody logged in with your email address {}. You have not logged in from this network in the last 90 days.", when(context)),
+                "If this was you, there is nothing to do. If not, change your password now. That ends all of your other sessions:",
+                "/password",
+            ),
+            Message::PasswordReset(context) => notice(
+                "Your MedTWIN password was reset",
+                format!("Your password was reset {}, with a link that was sent to this address or that the operator of the service created. All of your sessions have ended.", when(context)),
+                "If you did this, there is nothing to do. If not, somebody else can read your mails: ask an admin of your account at once to suspend your login.",
+                "",
+            ),
+            Message::PasswordResetIssued(context) => notice(
+                "The operator can reset your MedTWIN password",
+                format!("The operator of the service created a link with which your password can be reset {}. It lasts 30 minutes.", when(context)),
+                "If you did not ask the operator for this, tell an admin of your account.",
+                "",
+            ),
+            Message::PasskeyAdded(context) => notice(
+                "A passkey was added to your MedTWIN login",
+                format!("A passkey was added {}. Your password alone no longer logs you in. All of your other sessions have ended.", when(context)),
+                "If you did not do this, remove the passkey and change your password:",
+                "/passkeys",
+            ),
+            Message::PasskeyRemoved(context) => notice(
+                "A passkey was removed from your MedTWIN login",
+                format!("One of your passkeys was removed {}.", when(context)),
+                "If you did not do this, change your password, and look at your passkeys:",
+                "/passkeys",
+            ),
+            Message::SecondFactorRemoved(context) => notice(
+                "The operator removed your MedTWIN passkeys",
+                format!("The operator of the service removed all of your passkeys and recovery codes {}. Your password alone logs you in now. All of your sessions have ended.", when(context)),
+                "If you did not ask the operator for this, tell an admin of your account. To add a passkey again:",
+                "/passkeys",
+            ),
+            Message::RecoveryCodeUsed(context) => notice(
+                "A recovery code was used for your MedTWIN login",
+                format!("Somebody logged in with your password and one of your recovery codes {}. The code does not work again.", when(context)),
+                "If this was not you, change your password and make new recovery codes:",
+                "/passkeys",
+            ),
+            Message::PasskeyMaybeCopied(context) => notice(
+                "There may be a copy of your MedTWIN passkey",
+                format!("A passkey of yours was used {}, and its counter of uses was too low. Some authenticators count wrongly. It can also mean that somebody has a copy of the passkey.", when(context)),
+                "If you do not know the reason, remove the passkey and add a new one:",
+                "/passkeys",
+            ),
+            Message::PolicyChanged(context) => notice(
+                "The operator changed the policy of your MedTWIN account",
+                format!("The operator of the service changed the policy of your account {}.", when(context)),
+                "If nobody in your team asked the operator for this, change it back:",
+                "/account",
+            ),
+            Message::AllPermissionsGranted { user_id, context } => notice(
+                "The operator gave a member all permissions in MedTWIN",
+                format!("The operator of the service gave the member {user_id} of your account all four permissions {}.", when(context)),
+                "If nobody in your team asked the operator for this, suspend that member:",
+                "/members",
+            ),
+            Message::AdminAdded { user_id, context } => notice(
+                "An admin was added to your MedTWIN account",
+                format!("The member {user_id} of your account got the permission \"admin\" {}. An admin manages members and API keys.", when(context)),
+                "If nobody in your team did this on purpose, suspend that member:",
+                "/members",
+            ),
+            Message::AdminKeyAdded { key_id, context } => notice(
+                "An API key of your MedTWIN account got admin",
+                format!("The API key {key_id} of your account got the permission \"admin\" {}. Such a key manages members and other API keys.", when(context)),
+                "If nobody in your team did this on purpose, revoke the key:",
+                &format!("/api-keys/{key_id}"),
+            ),
+            Message::PasswordResetLink { token, context } => with_token(
+                "Reset your MedTWIN password",
+                format!("Somebody asked to reset your password {}. To choose a new password, open this link within 30 minutes. It works once.", when(context)),
+                &format!("/reset-password/{}", token.expose()),
+                "If this was not you, there is nothing to do. Your password stays the same.".to_owned(),
+            ),
+            Message::Invited { token, expires_at } => with_token(
+                "You are invited to MedTWIN",
+                "You are invited to an account of MedTWIN. Open this link to choose a password. Nobody else needs it, so do not pass it on:".to_owned(),
+                &format!("/accept-invitation/{}", token.expose()),
+                format!("The link works once, until {}. If you don't know why you got this mail, ignore it.", date_and_time(*expires_at)),
+            ),
         }
     }
 
@@ -269,8 +213,18 @@ mod tests {
             Message::PasswordResetLink { token: MailToken::new("reset_1"), context },
             Message::PasswordReset(context),
             Message::PasswordResetIssued(MailContext { ip_address: None, ..context }),
+            Message::PasskeyAdded(context),
+            Message::PasskeyRemoved(context),
+            Message::SecondFactorRemoved(MailContext { ip_address: None, ..context }),
+            Message::RecoveryCodeUsed(context),
+            Message::PasskeyMaybeCopied(context),
+            Message::PolicyChanged(MailContext { ip_address: None, ..context }),
+            Message::AllPermissionsGranted {
+                user_id: "user_0000000000000001".parse().unwrap(),
+                context: MailContext { ip_address: None, ..context },
+            },
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
-            Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::AdminKeyAdded { key_id: "key_0000000000000001".parse().unwrap(), context },
             Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ]
     }
@@ -283,7 +237,12 @@ mod tests {
             assert!(text.contains("2026-01-30 at 12:34 UTC"), "{text}");
             let has_no_address = matches!(
                 message,
-                Message::PasswordEnabled(_) | Message::PasswordResetIssued(_) | Message::Invited { .. }
+                Message::PasswordEnabled(_)
+                    | Message::PasswordResetIssued(_)
+                    | Message::SecondFactorRemoved(_)
+                    | Message::PolicyChanged(_)
+                    | Message::AllPermissionsGranted { .. }
+                    | Message::Invited { .. }
             );
             assert_eq!(text.contains(" from the IP address 192.0.2.1"), !has_no_address, "{text}");
             assert_eq!(text.matches("https://auth.example.com/live/dashboard#").count(), 1, "{text}");

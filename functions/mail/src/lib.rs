@@ -73,7 +73,6 @@ async fn send(app: &App, sender: &Sender, mail: &Mail) -> Result<(), Error> {
         match sender.send(from, &recipient, &content).await {
             Ok(()) => sent += 1,
             Err(error) => {
-                failures::count(Failure::Mail);
                 warn!(target: TARGET, reason = error.reason(), "a mail could not be sent to one recipient");
                 failed = Some(error);
             }
@@ -81,7 +80,11 @@ async fn send(app: &App, sender: &Sender, mail: &Mail) -> Result<(), Error> {
     }
     match failed {
         Some(error) if sent == 0 => Err(error),
-        _ => Ok(()),
+        Some(_) => {
+            failures::count(Failure::Mail);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

@@ -10,10 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
     credentials::{
-        digest::TokenDigest,
-        password::NewPassword,
-        password_rules::PasswordContext,
-        token::{NewToken, Purpose},
+        digest::TokenDigest, one_time_token::Purpose, password::NewPassword, password_rules::PasswordContext,
+        token::NewToken,
     },
     error::Error,
     http::{
@@ -27,7 +25,7 @@ use shared::{
         account::{Account, AccountChange, AccountLimits, AccountStatus, KeyLimits},
         account_policy::{AccountPolicy, PolicySettings},
         audit_event::AuditContext,
-        mail::{Mail, MailToken, Message, Recipients},
+        mail::{Mail, MailToken, Message},
         member::{Member, MemberStatus},
         password_reset::{PasswordReset, may_reset},
         restrictions::Restrictions,
@@ -41,9 +39,7 @@ use shared::{
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::Attempt,
-    runtime::{
-        app::App, function::Function, invocation::Invocation, new_admin::report_new_admin, password_workers,
-    },
+    runtime::{app::App, function::Function, invocation::Invocation, password_workers},
     telemetry::metrics::Outcome,
 };
 
@@ -334,8 +330,9 @@ async fn grant_admin(
 ) -> Result<CommandResult, Error> {
     let member = app.store.member(account_id, user_id).await?.ok_or_else(Error::not_found)?;
     if member.permissions != Permissions::ALL {
-        let granted = app.store.grant_all_permissions(&member, audit_context).await?;
-        report_new_admin(app, Some(&member), &granted, audit_context).await;
+        app.store.grant_all_permissions(&member, audit_context).await?;
+        let message = Message::AllPermissionsGranted { user_id, context: audit_context.into() };
+        app.send_mail(&Mail::to_admins(account_id, message)).await;
     }
     Ok(CommandResult::Member { account_id, user_id })
 }
@@ -363,7 +360,7 @@ async fn enable_password(
     };
     let (account_id, user_id) = app.store.enable_password(&email, attempt.as_ref(), audit_context).await?;
     let message = Message::PasswordEnabled(audit_context.into());
-    app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+    app.send_mail(&Mail::to(account_id, &email, message)).await;
     Ok(CommandResult::Member { account_id, user_id })
 }
 
@@ -379,12 +376,12 @@ async fn reset_password(
     }
     let (account_id, user_id) = (member.account_id, member.id);
     let token =
-        NewToken::for_member(Purpose::ResetPassword, account_id, user_id, app.token_mac_key()?, &app.random);
+        NewToken::for_one_use(Purpose::PasswordReset, account_id, user_id, app.token_mac_key()?, &app.random);
     let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let reset = PasswordReset::new(&member, &account, digest, audit_context.at);
     app.store.issue_password_reset(&reset, audit_context).await?;
     let message = Message::PasswordResetIssued(audit_context.into());
-    app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+    app.send_mail(&Mail::to(account_id, &email, message)).await;
     let (token, expires_at) = (MailToken::new(token.expose()), reset.expires_at);
     Ok(CommandResult::ResetToken { account_id, user_id, token, expires_at })
 }
@@ -401,7 +398,7 @@ async fn remove_second_factor(
         let audit_context = || AuditContext::now(&app.clock, &app.random, request_id, None);
         app.store.remove_second_factor(&member, &passkeys, audit_context).await?;
         let message = Message::SecondFactorRemoved((&audit_context()).into());
-        app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+        app.send_mail(&Mail::to(account_id, &email, message)).await;
     }
     Ok(CommandResult::Member { account_id, user_id })
 }
@@ -447,6 +444,8 @@ async fn set_policy(app: &App, new: NewPolicy, audit_context: &AuditContext) -> 
     let after = before.changed(change, audit_context.at);
     if after != before {
         app.store.set_account_policy(&before, &after, audit_context).await?;
+        let message = Message::PolicyChanged(audit_context.into());
+        app.send_mail(&Mail::to_admins(account_id, message)).await;
     }
     Ok(CommandResult::Policy { account_id, policy: after.policy.into() })
 }

@@ -12,7 +12,7 @@ use shared::{
     },
     model::{
         challenge::{Ceremony, ClaimedChallenge, PendingChallenge},
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         passkey::{MAX_PASSKEYS, Passkey},
         recovery_codes::RecoveryCodes,
     },
@@ -93,12 +93,8 @@ pub async fn add(app: &App, caller: &SessionPrincipal, request: &Request) -> Res
     let peppers = app.peppers().await?;
     let digests = codes.as_ref().map(|codes| RecoveryCodes::new(codes, &peppers, now));
     app.store.add_passkey(&passkey, &member, digests.as_ref(), &claimed, caller, &audit_context).await?;
-    let mail = Mail {
-        account_id: caller.account_id,
-        to: Recipients::Address(caller.email.clone()),
-        message: Message::PasskeyAdded((&audit_context()).into()),
-    };
-    app.send_mail(&mail).await;
+    let message = Message::PasskeyAdded((&audit_context()).into());
+    app.send_mail(&Mail::to(caller.account_id, &caller.email, message)).await;
     let recovery_codes = codes.as_ref().map(NewRecoveryCodes::expose);
     Ok(http::json(StatusCode::CREATED, &AddedPasskeyView { passkey: passkey.into(), recovery_codes }))
 }

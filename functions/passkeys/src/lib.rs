@@ -13,7 +13,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{PageView, PasskeyView},
     },
-    model::mail::{Mail, Message, Recipients},
+    model::mail::{Mail, Message},
     primitives::{id::PasskeyId, pagination::List},
     runtime::{app::App, function::Function},
     store::StoreError,
@@ -164,11 +164,7 @@ async fn remove(app: &App, caller: &SessionPrincipal, request: &Request) -> Resu
     let member = app.store.member(caller.account_id, caller.user_id).await?.ok_or(StoreError::Conflict)?;
     let audit_context = request.audit_context(app);
     app.store.remove_passkey(&passkey, &member, caller, &audit_context).await?;
-    let mail = Mail {
-        account_id: caller.account_id,
-        to: Recipients::Address(caller.email.clone()),
-        message: Message::PasskeyRemoved((&audit_context).into()),
-    };
-    app.send_mail(&mail).await;
+    let message = Message::PasskeyRemoved((&audit_context).into());
+    app.send_mail(&Mail::to(caller.account_id, &caller.email, message)).await;
     Ok(http::no_content())
 }

@@ -7,14 +7,11 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::{
-    credentials::{
-        digest::TokenDigest,
-        token::{NewToken, Purpose},
-    },
+    credentials::{digest::TokenDigest, one_time_token::Purpose, token::NewToken},
     error::Error,
     http::{json, openapi::Operation},
     model::{
-        mail::{Mail, MailToken, Message, Recipients},
+        mail::{Mail, MailToken, Message},
         password_reset::{PasswordReset, ResetRequest, may_reset},
     },
     runtime::{app::App, function::Function, invocation::Invocation},
@@ -53,8 +50,8 @@ async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Resul
         return Ok(());
     };
     let now = app.clock.now();
-    let token = NewToken::for_member(
-        Purpose::ResetPassword,
+    let token = NewToken::for_one_use(
+        Purpose::PasswordReset,
         member.account_id,
         member.id,
         app.token_mac_key()?,
@@ -66,7 +63,7 @@ async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Resul
         return Ok(());
     }
     let message = Message::PasswordResetLink { token: MailToken::new(token.expose()), context };
-    let mail = Mail { account_id: member.account_id, to: Recipients::Address(email), message };
+    let mail = Mail::to(member.account_id, &email, message);
     let handed_over = app.try_send_mail(&mail).await;
     if handed_over.is_err()
         && let Err(error) = app.store.discard_password_reset(&reset).await

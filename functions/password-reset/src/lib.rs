@@ -8,10 +8,10 @@ use serde_json::json;
 use shared::{
     authorization::denial::Unauthenticated,
     credentials::{
+        one_time_token::{OneTimeToken, Purpose},
         password::{NewPassword, Password, VerifiedPassword},
         password_rules::PasswordContext,
         secret_text::SecretText,
-        token::{MemberToken, Purpose},
     },
     error::Error,
     http::{
@@ -19,7 +19,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
     },
     model::{
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         password_reset::{ResetRequest, may_reset},
     },
     primitives::{email::EmailAddress, timestamp::Timestamp},
@@ -122,7 +122,7 @@ struct Confirmation {
 
 async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let Confirmation { token, new_password } = request.body()?;
-    let token = MemberToken::parse(Purpose::ResetPassword, token.expose(), app.token_mac_key()?);
+    let token = OneTimeToken::parse(Purpose::PasswordReset, token.expose(), app.token_mac_key()?);
     let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
     let audit_context = request.audit_context(app);
     let pending = verified_reset(app, &token, audit_context.at).await?;
@@ -138,12 +138,8 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
         StoreError::Conflict => Error::unauthorized(Unauthenticated::Unknown),
         error => error.into(),
     })?;
-    let mail = Mail {
-        account_id: pending.member.account_id,
-        to: Recipients::Address(pending.member.email),
-        message: Message::PasswordReset((&audit_context).into()),
-    };
-    app.send_mail(&mail).await;
+    let message = Message::PasswordReset((&audit_context).into());
+    app.send_mail(&Mail::to(pending.member.account_id, &pending.member.email, message)).await;
     Ok(http::no_content())
 }
 
@@ -151,7 +147,7 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
 ///
 /// # Errors
 /// 401 if the token is not valid.
-async fn verified_reset(app: &App, token: &MemberToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
+async fn verified_reset(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
     let pending = app.store.password_reset(token.account_id, token.user_id).await?;
     let pending = pending.ok_or_else(|| Error::unauthorized(Unauthenticated::Unknown))?;
     let PendingReset { reset, member, account, .. } = &pending;

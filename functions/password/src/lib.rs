@@ -16,7 +16,7 @@ use shared::{
         self, Event, Request, Response, examples,
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
     },
-    model::mail::{Mail, Message, Recipients},
+    model::mail::{Mail, Message},
     rate_limit::login_throttle::Attempt,
     runtime::{
         app::App,
@@ -120,11 +120,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     };
     // Boxed, because it is too large for the stack.
     app.store.settle_attempt(&reservation, Box::pin(change)).await?;
-    let mail = Mail {
-        account_id: session.account_id,
-        to: Recipients::Address(session.email.clone()),
-        message: Message::PasswordChanged((&audit_context).into()),
-    };
-    app.send_mail(&mail).await;
+    let message = Message::PasswordChanged((&audit_context).into());
+    app.send_mail(&Mail::to(session.account_id, &session.email, message)).await;
     Ok(http::no_content())
 }

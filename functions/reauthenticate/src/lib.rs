@@ -78,7 +78,7 @@ pub const OPERATIONS: &[Operation] = &[
 /// Exactly one of the two fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(transform = without_defaults)]
+#[schemars(transform = without_defaults, extend("minProperties" = 1, "maxProperties" = 1))]
 struct Reauthentication {
     /// The caller's password, if they have no passkey.
     #[serde(default, deserialize_with = "present")]

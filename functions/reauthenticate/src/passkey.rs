@@ -20,7 +20,7 @@ use shared::{
     runtime::app::App,
     store::StoreError,
 };
-use webauthn::{RelyingParty, record_use};
+use webauthn::{AuthenticationError, RelyingParty, record_use};
 
 pub async fn options(app: &App, session: &SessionPrincipal) -> Result<Response, Error> {
     let site = site(app)?;
@@ -59,17 +59,23 @@ pub async fn authenticate(
             return Err(Error::unauthorized(Unauthenticated::SessionEnded));
         }
         let passkeys = app.store.all_passkeys(session.account_id, session.user_id).await?;
-        let Ok(used) = relying_party.authenticate(credential, &challenge, &passkeys) else {
-            // A challenge is of use once, whether or not the ceremony succeeds.
-            app.store.use_challenge_up(&claimed, now).await?;
-            reservation.fail();
-            let action = Action::SecondFactorRefused { user_id: session.user_id, factor: Factor::Passkey };
-            app.store
-                .record_rejection(session.account_id, Some(session.into()), action, &audit_context)
-                .await?;
-            return Err(Error::forbidden(Forbidden::PasskeyRejected));
+        let used = match relying_party.authenticate(credential, &challenge, &passkeys) {
+            Ok(used) => used,
+            // The member is not at fault.
+            Err(error @ AuthenticationError::Stored(_)) => return Err(Error::internal(error)),
+            Err(AuthenticationError::Rejected(_) | AuthenticationError::Changed) => {
+                reservation.fail();
+                let user_id = session.user_id;
+                let action = Action::SecondFactorRefused { user_id, factor: Factor::Passkey };
+                let actor = Some(session.into());
+                app.store.record_rejection(session.account_id, actor, action, &audit_context).await?;
+                // A challenge is of use once, whether or not the ceremony succeeds.
+                app.store.use_challenge_up(&claimed, now).await?;
+                return Err(Error::forbidden(Forbidden::PasskeyRejected));
+            }
         };
-        app.store.record_passkey_authentication(session, &reservation, &claimed, &used, now).await?;
+        app.store.record_passkey_authentication(session, &claimed, &used, now).await?;
+        reservation.do_not_count();
         record_use(app, &used, &session.email, &audit_context).await;
         Ok(())
     };

@@ -2,7 +2,7 @@
 
 use crate::{
     authorization::{decision::Denied, denial::Unauthenticated},
-    credentials::{pepper::Peppers, token::MemberToken},
+    credentials::{one_time_token::OneTimeToken, pepper::Peppers},
     model::{
         account::{Account, AccountStatus},
         member::{Member, MemberStatus},
@@ -15,7 +15,7 @@ use crate::{
 /// # Errors
 /// Returns an error if the invitation does not exist, was accepted, or has ended.
 pub fn verify_invitation(
-    token: &MemberToken<'_>,
+    token: &OneTimeToken<'_>,
     loaded: Option<(Member, Account)>,
     peppers: &Peppers,
     now: Timestamp,

@@ -65,7 +65,6 @@ fn is_allowed_without_second_factor(method: &str, route: &str) -> bool {
             | (
                 "POST",
                 "/v1/auth/reauthenticate"
-                    | "/v1/auth/reauthenticate/options"
                     | "/v1/auth/passkeys"
                     | "/v1/auth/passkeys/options"
                     | "/v1/auth/password"

@@ -4,12 +4,6 @@
 //! They have the parts of a [session token](super::token) with other prefixes and without the session's id: the account and the member
 //! are the primary key of the item that has the token's digest.
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::Deserialize;
-use zeroize::Zeroizing;
-
 use crate::{
     credentials::{
         token::{MalformedToken, NewToken, parse_id, parse_ids},
@@ -59,50 +53,28 @@ impl NewToken {
     }
 }
 
-/// The text of a request that should be a one-time token. It may be any text.
-// It is probably a secret, so `Debug` does not show it, and its memory is wiped when it is dropped.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(inline)]
-#[serde(from = "String")]
-pub struct OneTimeTokenText(#[schemars(with = "String")] Zeroizing<String>);
-
-/// A well-formed one-time token. It is not verified yet: its fields are only claims until the token is verified against the stored
-/// digest.
+/// A well-formed one-time token. Its fields are only claims until the token is verified against the stored digest. It is no credential:
+/// no `Authorization` header may contain it.
 pub struct OneTimeToken<'a> {
     text: &'a str,
     pub account_id: AccountId,
     pub user_id: UserId,
 }
 
-impl From<String> for OneTimeTokenText {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
-impl fmt::Debug for OneTimeTokenText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneTimeTokenText(…)")
-    }
-}
-
-impl OneTimeTokenText {
-    /// Parses a token for `purpose`.
+impl<'a> OneTimeToken<'a> {
+    /// Parses the text of a token for `purpose`.
     ///
     /// # Errors
     /// Returns an error if the text has another form, is for another purpose, or its check digits are wrong.
-    pub fn parse(&self, purpose: Purpose, mac_key: &TokenMacKey) -> Result<OneTimeToken<'_>, MalformedToken> {
-        let text = self.0.as_str();
+    pub fn parse(purpose: Purpose, text: &'a str, mac_key: &TokenMacKey) -> Result<Self, MalformedToken> {
         let digits = text.strip_prefix(purpose.prefix()).ok_or(MalformedToken::NotAToken)?;
         let [account, user] = parse_ids::<IDS>(text, digits, mac_key)?;
-        Ok(OneTimeToken { text, account_id: parse_id(account)?, user_id: parse_id(user)? })
+        Ok(Self { text, account_id: parse_id(account)?, user_id: parse_id(user)? })
     }
-}
 
-impl OneTimeToken<'_> {
     /// Returns the text of the token, for its digest.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn expose(&self) -> &'a str {
         self.text
     }
 }
@@ -113,7 +85,10 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::{credentials::token_mac::tests::token_mac_key, primitives::clock::Clock};
+    use crate::{
+        credentials::{token::Token, token_mac::tests::token_mac_key},
+        primitives::clock::Clock,
+    };
 
     const PURPOSES: [Purpose; 3] = [Purpose::Invitation, Purpose::PasswordReset, Purpose::SecondFactor];
 
@@ -123,30 +98,32 @@ mod tests {
         (account, user, NewToken::for_one_use(purpose, account, user, &token_mac_key(), &random))
     }
 
-    #[test]
-    fn debug_output_does_not_reveal_the_token() {
-        let text: OneTimeTokenText = "secret".to_owned().into();
-        assert_eq!(format!("{text:?}"), "OneTimeTokenText(…)");
-    }
-
     proptest! {
         #[test]
-        fn token_parses_only_for_its_purpose(seed: u64, purpose in select(&PURPOSES[..])) {
+        fn token_parses_only_for_its_purpose_and_is_no_credential(seed: u64, purpose in select(&PURPOSES[..])) {
             let (account, user, token) = new_token(purpose, seed);
-            let text: OneTimeTokenText = token.expose().to_owned().into();
+            let text = token.expose();
             for other in PURPOSES {
-                match text.parse(other, &token_mac_key()) {
+                match OneTimeToken::parse(other, text, &token_mac_key()) {
                     Ok(parsed) => {
                         prop_assert_eq!(other, purpose);
-                        prop_assert_eq!((parsed.account_id, parsed.user_id), (account, user));
-                        prop_assert_eq!(parsed.expose(), token.expose());
+                        prop_assert_eq!((parsed.account_id, parsed.user_id, parsed.expose()), (account, user, text));
                     }
                     Err(error) => {
                         prop_assert_ne!(other, purpose);
                         prop_assert_eq!(error, MalformedToken::NotAToken);
+                        // The MAC includes the prefix.
+                        let renamed = text.replace(purpose.prefix(), other.prefix());
+                        let parsed = OneTimeToken::parse(other, &renamed, &token_mac_key());
+                        prop_assert_eq!(parsed.err(), Some(MalformedToken::WrongCheckDigits));
                     }
                 }
             }
+            for scheme in ["Bearer", "Session"] {
+                let header = format!("{scheme} {text}");
+                prop_assert!(Token::from_authorization(&header, &token_mac_key()).is_err());
+            }
+            prop_assert!(Token::from_text(text, &token_mac_key()).is_err());
         }
 
         #[test]
@@ -156,15 +133,14 @@ mod tests {
             let at = at.index(chars.len());
             prop_assume!(chars[at] != to);
             chars[at] = to;
-            let text: OneTimeTokenText = chars.into_iter().collect::<String>().into();
-            prop_assert!(text.parse(Purpose::PasswordReset, &token_mac_key()).is_err());
+            let text: String = chars.into_iter().collect();
+            prop_assert!(OneTimeToken::parse(Purpose::PasswordReset, &text, &token_mac_key()).is_err());
         }
 
         #[test]
         fn arbitrary_text_is_rejected_without_panic(text in "(invite_|reset_|login_)?\\PC{0,90}") {
-            let text: OneTimeTokenText = text.into();
             for purpose in PURPOSES {
-                prop_assert!(text.parse(purpose, &token_mac_key()).is_err());
+                prop_assert!(OneTimeToken::parse(purpose, &text, &token_mac_key()).is_err());
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The format of tokens. Only this module and [`one_time_token`](super::one_time_token) create or parse them.
 //!
-//! | part | API key | session | invitation, password reset |
+//! | part | API key | session | [one-time token](super::one_time_token) |
 //! |---|---|---|---|
-//! | prefix | `mt_live_` or `mt_test_` | `sess_` | `invite_`, `reset_` |
+//! | prefix | `mt_live_` or `mt_test_` | `sess_` | `invite_`, `reset_` or `login_` |
 //! | account | 16 digits | 16 digits | 16 digits |
 //! | member | | 16 digits | 16 digits |
 //! | key or session | 16 digits | 16 digits | |
@@ -57,25 +57,6 @@ pub(super) const fn key_prefix(environment: Environment) -> &'static str {
 
 pub(super) const SESSION_PREFIX: &str = "sess_";
 
-/// The number of ids in the token of a member who is not logged in: account and member.
-const MEMBER_IDS: usize = 2;
-
-/// What a member who is not logged in can do with a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    AcceptInvitation,
-    ResetPassword,
-}
-
-impl Purpose {
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::AcceptInvitation => "invite_",
-            Self::ResetPassword => "reset_",
-        }
-    }
-}
-
 /// A newly created token. It grants access, so `Debug` does not show it, it implements neither `Display` nor `Serialize`,
 /// and its memory is wiped when it is dropped.
 pub struct NewToken(Zeroizing<String>);
@@ -115,18 +96,6 @@ impl NewToken {
         random: &Random,
     ) -> Self {
         Self::new(SESSION_PREFIX, &[account.digits(), user.digits(), session.digits()], mac_key, random)
-    }
-
-    /// Creates a token for a member who is not logged in.
-    #[must_use]
-    pub fn for_member(
-        purpose: Purpose,
-        account: AccountId,
-        user: UserId,
-        mac_key: &TokenMacKey,
-        random: &Random,
-    ) -> Self {
-        Self::new(purpose.prefix(), &[account.digits(), user.digits()], mac_key, random)
     }
 
     /// Returns the text of the token, for its digest and for the one response that contains it.
@@ -171,14 +140,6 @@ pub struct SessionToken<'a> {
     pub account_id: AccountId,
     pub user_id: UserId,
     pub session_id: SessionId,
-}
-
-/// The token of a member who is not logged in. Its fields are only claims until the token is verified against the stored digest. It is
-/// no credential: no `Authorization` header may contain it.
-pub struct MemberToken<'a> {
-    text: &'a str,
-    pub account_id: AccountId,
-    pub user_id: UserId,
 }
 
 /// The account and the principal that a token names. They are not verified: the credential may have ended long ago.
@@ -316,24 +277,6 @@ impl SessionToken<'_> {
     /// Returns the text of the token, for its digest.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.text
-    }
-}
-
-impl<'a> MemberToken<'a> {
-    /// Parses the text of a token for `purpose`.
-    ///
-    /// # Errors
-    /// Returns an error if the text has another form or the check digits are wrong.
-    pub fn parse(purpose: Purpose, text: &'a str, mac_key: &TokenMacKey) -> Result<Self, MalformedToken> {
-        let digits = text.strip_prefix(purpose.prefix()).ok_or(MalformedToken::NotAToken)?;
-        let [account, user] = parse_ids::<MEMBER_IDS>(text, digits, mac_key)?;
-        Ok(Self { text, account_id: parse_id(account)?, user_id: parse_id(user)? })
-    }
-
-    /// Returns the text of the token, for its digest.
-    #[must_use]
-    pub fn expose(&self) -> &'a str {
         self.text
     }
 }
@@ -502,32 +445,6 @@ mod tests {
                 let ids = (parsed.account_id, parsed.user_id, parsed.session_id);
                 prop_assert_eq!(ids, (account, user, session));
                 prop_assert_eq!(parsed.expose(), token.expose());
-            }
-        }
-
-        #[test]
-        fn member_token_parses_for_its_purpose_to_the_ids_it_was_created_with_and_is_no_credential(seed: u64) {
-            let (clock, random) = (Clock::system(), random(seed));
-            let (account, user) = (AccountId::new(&clock, &random), UserId::new(&clock, &random));
-            let (_, _, key) = new_key(Environment::Live, seed);
-            for (purpose, other) in [
-                (Purpose::AcceptInvitation, Purpose::ResetPassword),
-                (Purpose::ResetPassword, Purpose::AcceptInvitation),
-            ] {
-                let token = NewToken::for_member(purpose, account, user, &token_mac_key(), &random);
-                let parsed = MemberToken::parse(purpose, token.expose(), &token_mac_key()).ok().unwrap();
-                prop_assert_eq!((parsed.account_id, parsed.user_id, parsed.expose()), (account, user, token.expose()));
-                for scheme in ["Bearer", "Session"] {
-                    let value = format!("{scheme} {}", token.expose());
-                    prop_assert!(parse(&value).is_err());
-                }
-                prop_assert!(Token::from_text(token.expose(), &token_mac_key()).is_err());
-                // The MAC includes the prefix, so a token has one purpose only.
-                let renamed = token.expose().replace(purpose.prefix(), other.prefix());
-                for wrong in [token.expose(), &renamed] {
-                    prop_assert!(MemberToken::parse(other, wrong, &token_mac_key()).is_err());
-                }
-                prop_assert!(MemberToken::parse(purpose, key.expose(), &token_mac_key()).is_err());
             }
         }
 

@@ -5,16 +5,13 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::{
-    credentials::{
-        digest::TokenDigest,
-        token::{NewToken, Purpose},
-    },
+    credentials::{digest::TokenDigest, one_time_token::Purpose, token::NewToken},
     error::Error,
     http::{examples, views::MemberView},
     model::{
         account::Account,
         invitation::Invitation,
-        mail::{Mail, MailToken, Message, Recipients},
+        mail::{Mail, MailToken, Message},
         member::Member,
     },
     primitives::timestamp::Timestamp,
@@ -58,8 +55,8 @@ impl NewInvitation {
     /// If the template gives this function no peppers or no key of the token MACs.
     pub async fn new(app: &App, member: Member, account: &Account, now: Timestamp) -> Result<Self, Error> {
         let (account_id, user_id) = (member.account_id, member.id);
-        let purpose = Purpose::AcceptInvitation;
-        let token = NewToken::for_member(purpose, account_id, user_id, app.token_mac_key()?, &app.random);
+        let purpose = Purpose::Invitation;
+        let token = NewToken::for_one_use(purpose, account_id, user_id, app.token_mac_key()?, &app.random);
         let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
         let invitation = Invitation::new(digest, account.session_epoch, now);
         let expires_at = invitation.expires_at;
@@ -79,7 +76,7 @@ impl NewInvitation {
             return InvitationView { expires_at, token: Some(token) };
         }
         let message = Message::Invited { token: MailToken::new(token.expose()), expires_at };
-        app.send_mail(&Mail { account_id, to: Recipients::Address(email), message }).await;
+        app.send_mail(&Mail::to(account_id, &email, message)).await;
         InvitationView { expires_at, token: None }
     }
 }

@@ -30,6 +30,20 @@ pub struct Mail {
     pub message: Message,
 }
 
+impl Mail {
+    /// A mail to the member with this address.
+    #[must_use]
+    pub fn to(account_id: AccountId, address: &EmailAddress, message: Message) -> Self {
+        Self { account_id, to: Recipients::Address(address.clone()), message }
+    }
+
+    /// A mail to the [admins](Recipients::Admins) of the account.
+    #[must_use]
+    pub fn to_admins(account_id: AccountId, message: Message) -> Self {
+        Self { account_id, to: Recipients::Admins, message }
+    }
+}
+
 /// A token that a mail contains, as part of a link. It grants access, so `Debug` does not show it. Unlike other secrets, it can be
 /// serialized, because the mail is handed over to another function.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,10 +110,14 @@ pub enum Message {
     RecoveryCodeUsed(MailContext),
     /// The counter of a passkey has not increased, so there may be a copy of it.
     PasskeyMaybeCopied(MailContext),
+    /// The operator changed the account's policy.
+    PolicyChanged(MailContext),
+    /// The operator gave a member all four permissions.
+    AllPermissionsGranted { user_id: UserId, context: MailContext },
     /// A member with `admin` was added, or a member got `admin`.
     AdminAdded { user_id: UserId, context: MailContext },
-    /// An API key with `admin` was created.
-    AdminKeyCreated { key_id: KeyId, context: MailContext },
+    /// An API key with `admin` was created, or a key got `admin`.
+    AdminKeyAdded { key_id: KeyId, context: MailContext },
     /// Somebody invited the recipient to an account.
     Invited { token: MailToken, expires_at: Timestamp },
 }
@@ -128,8 +146,10 @@ impl Message {
             Self::SecondFactorRemoved(_) => "second_factor_removed",
             Self::RecoveryCodeUsed(_) => "recovery_code_used",
             Self::PasskeyMaybeCopied(_) => "passkey_maybe_copied",
+            Self::PolicyChanged(_) => "policy_changed",
+            Self::AllPermissionsGranted { .. } => "all_permissions_granted",
             Self::AdminAdded { .. } => "admin_added",
-            Self::AdminKeyCreated { .. } => "admin_key_created",
+            Self::AdminKeyAdded { .. } => "admin_key_added",
             Self::Invited { .. } => "invited",
         }
     }
@@ -162,8 +182,10 @@ mod tests {
             Message::SecondFactorRemoved(context),
             Message::RecoveryCodeUsed(context),
             Message::PasskeyMaybeCopied(context),
+            Message::PolicyChanged(context),
+            Message::AllPermissionsGranted { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
-            Message::AdminKeyCreated { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::AdminKeyAdded { key_id: "key_0000000000000001".parse().unwrap(), context },
             Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ] {
             let json = serde_json::to_value(&message).unwrap();

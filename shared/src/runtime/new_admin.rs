@@ -3,7 +3,7 @@
 use crate::{
     model::{
         audit_event::AuditContext,
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         member::Member,
     },
     runtime::app::App,
@@ -21,5 +21,5 @@ pub async fn report_new_admin(
         return;
     }
     let message = Message::AdminAdded { user_id: after.id, context: audit_context.into() };
-    app.send_mail(&Mail { account_id: after.account_id, to: Recipients::Admins, message }).await;
+    app.send_mail(&Mail::to_admins(after.account_id, message)).await;
 }

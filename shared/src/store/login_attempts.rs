@@ -60,8 +60,8 @@ pub struct AttemptReservation {
 enum AttemptResult {
     /// The password is wrong, or the address is unknown.
     Failed,
-    /// The password is right, and the member has to prove a second factor. The attempt counts neither as a failure nor as a success.
-    NeedsSecondFactor,
+    /// The attempt counts neither as a failure nor as a success of the password.
+    Uncounted,
     /// The success was recorded.
     Succeeded,
 }
@@ -84,9 +84,10 @@ impl AttemptReservation {
         self.in_history.as_ref().is_some_and(|reserved| reserved.counted.is_unrecognized)
     }
 
-    /// States that the password is right, but that the member has to prove a second factor.
-    pub fn need_second_factor(&self) {
-        self.result.get_or_init(|| AttemptResult::NeedsSecondFactor);
+    /// States that the attempt counts neither as a failure nor as a success of the password: the password is right, but the member has
+    /// to prove a second factor, or the member has authenticated with a passkey alone.
+    pub fn do_not_count(&self) {
+        self.result.get_or_init(|| AttemptResult::Uncounted);
     }
 
     /// Returns the last login from the same source that the audit trail contains.
@@ -258,8 +259,7 @@ impl Store {
     /// - If `work` has recorded a success, the attempt is removed from its source's hour. This has its own time, and its error
     ///   does not change the result.
     /// - If `work` has found the password [wrong](AttemptReservation::fail), the attempt stays counted.
-    /// - If the password is right and a [second factor](AttemptReservation::need_second_factor) is needed, the attempt is released. The
-    ///   failures before it stay counted.
+    /// - If the attempt is [not counted](AttemptReservation::do_not_count), it is released. The failures before it stay counted.
     /// - If `work` fails or takes too long before that, the attempt is released: a failure of the service must not count as
     ///   a failed login.
     ///
@@ -278,7 +278,7 @@ impl Store {
             Err(_) => Err(StoreError::TimedOut.into()),
         };
         match (reservation.result.get(), &result) {
-            (None, Err(_)) | (Some(AttemptResult::NeedsSecondFactor), _) => self.release(reservation).await,
+            (None, Err(_)) | (Some(AttemptResult::Uncounted), _) => self.release(reservation).await,
             (Some(AttemptResult::Succeeded), _) => self.release_from_source(reservation).await,
             (None, Ok(_)) | (Some(AttemptResult::Failed), _) => {}
         }

@@ -159,7 +159,7 @@ impl Store {
         self.table.transact(writes).await
     }
 
-    /// Gives a member all four permissions on behalf of the operator. Returns the member.
+    /// Gives a member all four permissions on behalf of the operator.
     ///
     /// # Errors
     /// If the stored member is no longer as in `before`, the account does not exist, or the write fails.
@@ -167,7 +167,7 @@ impl Store {
         &self,
         before: &Member,
         audit_context: &AuditContext,
-    ) -> Result<Member, StoreError> {
+    ) -> Result<(), StoreError> {
         let after = Member { permissions: Permissions::ALL, ..before.clone() };
         let account = Key::account(before.account_id);
         let account = if after.is_active_admin() && !before.is_active_admin() {
@@ -181,8 +181,7 @@ impl Store {
         let changed = Action::MemberChanged { user_id, permissions, status };
         let event = event_write(before.account_id, Actor::Operator, changed, audit_context)?;
         let writes = vec![member_update(before, &after)?, account.if_exists(), event];
-        self.table.transact(writes).await?;
-        Ok(after)
+        self.table.transact(writes).await
     }
 
     /// Ends all sessions of `member` on behalf of `caller`, including those of logins in progress, in one write.

@@ -254,23 +254,24 @@ impl Store {
         self.succeed(reservation, writes).await
     }
 
-    /// Records that the member of the session `caller` has authenticated with a passkey at `now`, uses the challenge up, and marks the
-    /// attempt as successful.
+    /// Records that the member of the session `caller` has authenticated with a passkey at `now`, and uses the challenge up. The failures
+    /// of the password stay as they are.
     ///
     /// # Errors
     /// Also if the challenge or the passkey is no longer valid.
     pub async fn record_passkey_authentication(
         &self,
         caller: &SessionPrincipal,
-        reservation: &AttemptReservation,
         claimed: &ClaimedChallenge,
         used: &UsedPasskey<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut writes = vec![challenges::use_write(claimed, now)?, passkeys::use_write(used, now)?];
-        writes.extend(correct_password_writes(reservation, caller.account_id, caller.user_id)?);
-        writes.push(authentication_write(caller, Factor::Passkey, now)?);
-        self.succeed(reservation, writes).await
+        let writes = vec![
+            challenges::use_write(claimed, now)?,
+            passkeys::use_write(used, now)?,
+            authentication_write(caller, Factor::Passkey, now)?,
+        ];
+        self.table.transact(writes).await
     }
 
     /// Ends the session `id` of the caller's member.

@@ -6,7 +6,7 @@ use shared::{
     http::authenticator_response::AuthenticatorResponse,
     model::{
         audit_event::AuditContext,
-        mail::{Mail, Message, Recipients},
+        mail::{Mail, Message},
         passkey::{Passkey, member_of},
     },
     primitives::{challenge::Challenge, email::EmailAddress},
@@ -107,12 +107,8 @@ pub async fn record_use(
 ) {
     if used.passkey.may_be_cloned(used.counter) {
         log_possible_clone(used);
-        let mail = Mail {
-            account_id: used.passkey.account_id,
-            to: Recipients::Address(email.clone()),
-            message: Message::PasskeyMaybeCopied(audit_context.into()),
-        };
-        app.send_mail(&mail).await;
+        let message = Message::PasskeyMaybeCopied(audit_context.into());
+        app.send_mail(&Mail::to(used.passkey.account_id, email, message)).await;
     }
     if used.counter > used.passkey.counter
         && let Err(error) = app.store.record_passkey_counter(used).await

@@ -94,7 +94,9 @@ async fn malformed_or_unknown_token_returns_401() {
     let valid = token(&invited);
     let altered = format!("{}{}", &valid[..valid.len() - 1], if valid.ends_with('0') { '1' } else { '0' });
     for wrong in ["", "invite_", "x", &altered, &valid.to_uppercase(), account.session.token()] {
-        service.try_to_accept(wrong, PASSWORD).await.assert_login_rejected();
+        for password in [PASSWORD, "short"] {
+            service.try_to_accept(wrong, password).await.assert_login_rejected();
+        }
     }
     // A token is no credential.
     for scheme in ["Bearer", "Session"] {

@@ -21,18 +21,29 @@ const WRONG: &str = "a lizard on the 8th wall";
 pub(super) struct InvokeResponse {
     pub(super) status: u64,
     retry_after: Option<u32>,
-    body: String,
+    pub(super) body: String,
 }
 
-/// Sends a login from a source. The function is invoked directly, because the gateway sets the source of every HTTP request
-/// to the loopback address.
+/// Sends a login from a source.
 pub(super) async fn attempt_from(
     service: &OwnService,
     source: &str,
     email: &str,
     password: &str,
 ) -> InvokeResponse {
-    let route = "/v1/auth/login";
+    post_from(service, source, "login", "/v1/auth/login", &json!({"email": email, "password": password}))
+        .await
+}
+
+/// Sends a request without a credential from a source. The function is invoked directly, because the gateway sets the source of every
+/// HTTP request to the loopback address.
+pub(super) async fn post_from(
+    service: &OwnService,
+    source: &str,
+    function: &str,
+    route: &str,
+    body: &Value,
+) -> InvokeResponse {
     let event = json!({
         "resource": route,
         "path": route,
@@ -47,10 +58,10 @@ pub(super) async fn attempt_from(
             "requestId": "0b5ba5de-0000-0000-0000-000000000000",
             "identity": {"sourceIp": source},
         },
-        "body": json!({"email": email, "password": password}).to_string(),
+        "body": body.to_string(),
         "isBase64Encoded": false,
     });
-    let response = service.gateway.invoke("login", event).await.expect("a response");
+    let response = service.gateway.invoke(function, event).await.expect("a response");
     let retry_after = response["multiValueHeaders"]["retry-after"][0].as_str();
     InvokeResponse {
         status: response["statusCode"].as_u64().expect("a status"),

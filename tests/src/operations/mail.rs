@@ -6,9 +6,9 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     authenticator::Authenticator,
     deployment::logs::CapturedLog,
-    operations::login_throttling::attempt_from,
+    operations::login_throttling::{attempt_from, post_from},
     response::text,
-    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
+    service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
 };
 
 const NEW: &str = "a gecko under the 3rd lamp";
@@ -124,10 +124,70 @@ async fn key_with_admin_is_reported_to_each_active_admin() {
     admins.sort_unstable();
     assert_eq!(recipients(reported), admins);
     for mail in reported {
-        assert_eq!(mail["subject"], "An API key with admin was created in your MedTWIN account");
+        assert_eq!(mail["subject"], "An API key of your MedTWIN account got admin");
         assert!(text(mail, "text").contains(text(&key, "id")), "{mail}");
         // Whoever creates a key chooses its name.
         assert!(!mail.to_string().contains(text(&key, "name")), "{mail}");
+    }
+
+    let (_, other) = service.key(&account.session, json!({"permissions": ["read"]})).await;
+    for change in [json!({"permissions": ["admin"]}), json!({"name": "Still an admin"})] {
+        service.patch(&key_path(&other), &account.session, change).await.expect(200);
+    }
+    let mails = service.mails(before + 6).await;
+    assert_eq!(mails.len(), before + 6);
+    assert!(mails[..3].iter().all(|mail| text(mail, "text").contains(text(&other, "id"))), "{mails:?}");
+}
+
+#[tokio::test]
+async fn second_step_of_a_login_from_a_new_source_is_reported() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let (_, passkey) = service.add_passkey(&account.session).await;
+    let first = attempt_from(&service, ELSEWHERE, &account.email, PASSWORD).await;
+    let first: Value = serde_json::from_str(&first.body).expect("JSON");
+    let body = json!({
+        "login_token": first["second_factor"]["login_token"], "recovery_code": passkey["recovery_codes"][0],
+    });
+    let path = "/v1/auth/login/second-factor";
+    assert_eq!(post_from(&service, ELSEWHERE, "login-passkey", path, &body).await.status, 200);
+    let mails = service.mails(3).await;
+    let mut subjects: Vec<_> = mails.iter().map(|mail| text(mail, "subject")).collect();
+    subjects.sort_unstable();
+    let expected = [
+        "A passkey was added to your MedTWIN login",
+        "A recovery code was used for your MedTWIN login",
+        "New login to your MedTWIN account",
+    ];
+    assert_eq!(subjects, expected);
+}
+
+#[tokio::test]
+async fn commands_of_the_operator_for_a_whole_account_are_reported_to_its_admins() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let id = service.member(&account.session, &["admin"]).await.1;
+    // The invitation, and the new admin to both admins.
+    let mut expected = service.mails(3).await.len();
+    for (command, subject) in [
+        (
+            json!({"grant_admin": {"account_id": account.id, "user_id": id}}),
+            "The operator gave a member all permissions in MedTWIN",
+        ),
+        (
+            json!({"set_policy": {"account_id": account.id, "policy": {"idle_key_days": 30}}}),
+            "The operator changed the policy of your MedTWIN account",
+        ),
+    ] {
+        // The repetition changes nothing.
+        for _ in 0..2 {
+            service.operate(command.clone()).await.expect("the command succeeds");
+        }
+        expected += 2;
+        let mails = service.mails(expected).await;
+        assert_eq!(mails.len(), expected, "{mails:?}");
+        let reported = mails.iter().filter(|mail| mail["subject"] == subject).count();
+        assert_eq!(reported, 2, "{subject}: {mails:?}");
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     authenticator::Authenticator,
+    operations::login_throttling::set_failures,
     response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service},
 };
@@ -114,6 +115,22 @@ async fn right_password_of_a_member_with_a_passkey_returns_403_and_does_not_coun
         assert!(response.text.contains("Authenticate with your passkey"), "{}", response.text);
     }
     assert_eq!(authenticated_at(&service, &account.session).await, before);
+}
+
+#[tokio::test]
+async fn passkey_leaves_a_disabled_password_disabled() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    let login = async |password| {
+        let body = json!({"email": account.email, "password": password});
+        service.request("POST", "/v1/auth/login").json(&body).send().await
+    };
+    login("wrong").await.assert_login_rejected();
+    set_failures(&service, &account, 100).await;
+    let body = assertion(&service, &account.session, &mut authenticator).await;
+    send(&service, &account.session, &body).await.expect(204);
+    login(PASSWORD).await.assert_login_rejected();
 }
 
 #[tokio::test]
