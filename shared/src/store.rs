@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | account | `ACCOUNT#{account}` | `ACCOUNT` |
+//! | erased account | `ACCOUNT#{account}` | `TOMBSTONE` |
 //! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
 //! | number of unrevoked API keys of a type | `ACCOUNT#{account}` | `KEY_COUNT#{live or test}` |
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
@@ -16,6 +17,8 @@
 //! | challenge for a login with only a passkey | `CHALLENGE#{challenge}` | `CHALLENGE` |
 //! | project | `ACCOUNT#{account}#{live or test}` | `PROJECT#{project}` |
 //! | audit event | `ACCOUNT#{account}#AUDIT` | `EVENT#{event}` |
+//! | email address of a member or a former one, for events | `ACCOUNT#{account}#PERSONAL` | `ADDRESS#{user}` |
+//! | IP address of an audit event | `ACCOUNT#{account}#PERSONAL` | `SOURCE#{user, or -}#{event}` |
 //! | usage of an API key on an earlier day | `ACCOUNT#{account}#USAGE` | `USAGE#{key}#{date}` |
 //! | login attempts with an address | `ATTEMPTS#{pseudonym of the address}` | `HISTORY` |
 //! | decoy for the member with an unknown address | `ATTEMPTS#{pseudonym of the address}` | `NOBODY` |
@@ -23,7 +26,7 @@
 //! | requests for password resets from a source | `ATTEMPTS#{pseudonym of the source}` | `RESETS#{hours since 1970}` |
 //! | decoy for these attempts | `ATTEMPTS#{pseudonym of the source}` | `RECOGNIZED` |
 //! | idempotency record | `ACCOUNT#{account}#CALLER#{key or user}` | `REQUEST#{digest of the idempotency key}` |
-//! | decoy for an audit event | `NOTHING` | `UNREAD` |
+//! | decoys for an audit event and its IP address | `NOTHING#{event}` | `EVENT`, `SOURCE` |
 //!
 //! A login with an unknown address reads and writes decoys, and so does a login from a recognized source. Therefore all failed
 //! logins make the same calls, and their duration does not reveal whether the address is known.
@@ -31,6 +34,7 @@
 //! All reads are strongly consistent, so none uses an index. A change that depends on the current state of an item is one
 //! conditional write or one transaction.
 
+mod account_partitions;
 mod accounts;
 mod api_keys;
 mod audit_events;
@@ -38,7 +42,9 @@ mod challenges;
 mod credential_lookup;
 mod credential_scan;
 mod dynamodb;
+mod erasure;
 mod error;
+mod export;
 mod idempotency_records;
 mod invitations;
 mod key_counts;
@@ -50,6 +56,7 @@ mod members;
 mod passkeys;
 mod password_resets;
 mod passwords;
+mod personal_data;
 mod preconditions;
 mod projects;
 mod recovery_codes;
@@ -59,9 +66,12 @@ mod usage;
 
 use self::dynamodb::Table;
 pub use self::{
+    account_partitions::AccountPartitions,
     credential_scan::{ScanPosition, StoredCredential},
     dynamodb::{DynamoDb, with_retry_limit},
+    erasure::Erasure,
     error::StoreError,
+    export::ExportPosition,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
     passkeys::UsedPasskey,

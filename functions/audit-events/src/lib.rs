@@ -93,7 +93,7 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     }
     let list = List::new(filter, account_id);
     let paging = request.paging(&list)?;
-    let events = app.store.audit_events(account_id, &filter, &paging).await?;
+    let events = app.store.audit_events(account_id, &filter, &paging, app.clock.now()).await?;
     let page = PageView::new(events, &list, AuditEventView::from);
     Ok(http::json(StatusCode::OK, &page))
 }

@@ -172,7 +172,7 @@ async fn log_in(
     let verified = password_workers::verify(permit, hash, password, Arc::clone(&peppers)).await?;
     let Some((credentials, account)) = loaded else {
         reservation.fail();
-        app.store.write_decoy_event().await?;
+        app.store.write_decoy_event(audit_context).await?;
         return Err(Error::login_failed(Unauthenticated::UnknownAddress));
     };
     let member = &credentials.member;

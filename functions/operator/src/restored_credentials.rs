@@ -1,26 +1,21 @@
 //! A restore of the table from a backup makes ended credentials valid again. This command ends them.
 
-use std::time::{Duration, Instant};
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use serde_json::json;
 use shared::{
     error::Error,
-    model::audit_event::AuditContext,
     primitives::{
         id::{AccountId, KeyId},
         timestamp::Timestamp,
     },
-    runtime::app::App,
     store::{ScanPosition, StoredCredential},
 };
 
-use crate::CommandResult;
+use crate::call::{Call, Completed};
 
 /// The maximum number of keys that one command names.
 const MAX_NAMED_KEYS: usize = 100;
-/// How long after its start a command begins further work. The rest of the nine seconds of an invocation is for the last call.
-const WORK_TIME: Duration = Duration::from_secs(6);
 
 /// The fields of the command: which credentials to end. The command can be repeated.
 #[derive(Deserialize)]
@@ -62,29 +57,29 @@ struct Ended {
 }
 
 impl RestoredCredentials {
-    pub(crate) async fn end(self, app: &App, request_id: &str) -> Result<CommandResult, Error> {
-        let started = Instant::now();
-        let (scan, after) = self.check(app.clock.now())?;
+    pub(crate) async fn end(self, call: &Call<'_>) -> Result<Completed, Error> {
+        let store = &call.app.store;
+        let (scan, after) = self.check(call.app.clock.now())?;
         let (mut revoked_keys, mut unknown_keys) = (0, Vec::new());
         for NamedKey { account_id, key_id } in self.keys {
-            let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
-            let Some(key) = app.store.key(account_id, key_id).await? else {
+            let Some(key) = store.key(account_id, key_id).await? else {
                 unknown_keys.push(key_id);
                 continue;
             };
-            app.store.revoke_key_as_operator(&key, &audit_context).await?;
+            store.revoke_key_as_operator(&key, &call.audit_context()).await?;
             revoked_keys += 1;
         }
         let ended = match scan {
-            Some(scan) => scan.run(app, request_id, after, started).await?,
+            Some(scan) => scan.run(call, after).await?,
             None => Ended::default(),
         };
-        Ok(CommandResult::EndedCredentials {
-            revoked_keys: revoked_keys + ended.keys,
-            unknown_keys,
-            ended_sessions: ended.sessions,
-            cursor: ended.cursor,
-        })
+        let result = json!({
+            "revoked_keys": revoked_keys + ended.keys,
+            "unknown_keys": unknown_keys,
+            "ended_sessions": ended.sessions,
+            "cursor": ended.cursor,
+        });
+        Ok(Completed { subject: None, result })
     }
 
     /// Checks the fields. Returns the scan and the position after which it continues.
@@ -117,15 +112,9 @@ impl RestoredCredentials {
 }
 
 impl Scan {
-    /// Scans the table after `after` until its end, or until the time of the command that has `started` is over. Scans at
+    /// Scans the table after `after` until its end, or until the time of the command is over. Scans at
     /// least as far as a cursor can express, so that a repetition with the cursor comes to an end.
-    async fn run(
-        &self,
-        app: &App,
-        request_id: &str,
-        after: Option<ScanPosition>,
-        started: Instant,
-    ) -> Result<Ended, Error> {
+    async fn run(&self, call: &Call<'_>, after: Option<ScanPosition>) -> Result<Ended, Error> {
         let mut ended = Ended::default();
         let mut position = after;
         // The last position that this command has reached and whose text contains no address, because the cursor must not
@@ -133,10 +122,10 @@ impl Scan {
         let mut resumable = None;
         loop {
             let (credentials, next) =
-                app.store.credentials_created_before(self.created_before, position).await?;
+                call.app.store.credentials_created_before(self.created_before, position).await?;
             for (credential, at) in credentials {
-                self.end(app, request_id, &credential, &mut ended).await?;
-                if started.elapsed() > WORK_TIME {
+                self.end(call, &credential, &mut ended).await?;
+                if !call.has_time() {
                     return Ok(Ended { cursor: Some(self.cursor(&at)), ..ended });
                 }
                 resumable = Some(at);
@@ -146,7 +135,7 @@ impl Scan {
                 resumable = Some(next.clone());
             }
             match &resumable {
-                Some(resumable) if started.elapsed() > WORK_TIME => {
+                Some(resumable) if !call.has_time() => {
                     return Ok(Ended { cursor: Some(self.cursor(resumable)), ..ended });
                 }
                 _ => position = Some(next),
@@ -157,19 +146,18 @@ impl Scan {
     /// Ends a credential, unless it is invalid anyway or is not to be ended.
     async fn end(
         &self,
-        app: &App,
-        request_id: &str,
+        call: &Call<'_>,
         credential: &StoredCredential,
         ended: &mut Ended,
     ) -> Result<(), Error> {
-        let audit_context = AuditContext::now(&app.clock, &app.random, request_id, None);
+        let (store, audit_context) = (&call.app.store, call.audit_context());
         match credential {
             StoredCredential::ApiKey(key) if self.all_keys && !key.is_revoked() => {
-                app.store.revoke_key_as_operator(key, &audit_context).await?;
+                store.revoke_key_as_operator(key, &audit_context).await?;
                 ended.keys += 1;
             }
             StoredCredential::Session(session) if !session.has_expired(audit_context.at) => {
-                app.store.end_session_as_operator(session, &audit_context).await?;
+                store.end_session_as_operator(session, &audit_context).await?;
                 ended.sessions += 1;
             }
             StoredCredential::ApiKey(_) | StoredCredential::Session(_) => {}

@@ -149,7 +149,11 @@ impl Request {
     /// Returns the audit context of a change that this request makes now.
     #[must_use]
     pub fn audit_context(&self, app: &App) -> AuditContext {
-        AuditContext::now(&app.clock, &app.random, self.id(), self.source_ip())
+        let audit_context = AuditContext::now(&app.clock, &app.random, self.id());
+        match self.source_ip() {
+            Some(address) => audit_context.from_source(address, app.personal_data_retention),
+            None => audit_context,
+        }
     }
 
     /// Returns the IP address of the client.

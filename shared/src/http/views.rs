@@ -154,14 +154,16 @@ pub struct AuditEventView {
     action: Action,
     /// The id of the request that caused the event. The logs contain the same id.
     request_id: String,
-    /// The IP address that the request came from, or null if it is unknown.
+    /// The IP address that the request came from, or null if it is unknown or was deleted.
     source_ip: Option<String>,
+    /// The Amazon Cognito identity of the operator, or null if the actor is not the operator or the identity is unknown.
+    operator_identity: Option<String>,
 }
 
 impl From<AuditEvent> for AuditEventView {
     fn from(event: AuditEvent) -> Self {
-        let AuditEvent { id, created_at, actor, action, request_id, source_ip } = event;
-        Self { id, created_at, actor, action, request_id, source_ip }
+        let AuditEvent { id, created_at, actor, action, request_id, source_ip, operator_identity } = event;
+        Self { id, created_at, actor, action, request_id, source_ip, operator_identity }
     }
 }
 

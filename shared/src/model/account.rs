@@ -40,6 +40,9 @@ pub struct Account {
     /// the restriction [`Restriction::KeyEpoch`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_epoch: u32,
+    /// When the erasure of the account began, which cannot be undone. Such an account is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
     /// The rules for the account's keys.
     #[serde(flatten)]
     pub policy: AccountPolicy,

@@ -15,6 +15,7 @@ use crate::{
         factor::Factor,
         id::{EventId, KeyId, PasskeyId, SessionId, UserId},
         name::Name,
+        period::Days,
         permission::Permissions,
         project_id::ProjectId,
         quota::Quotas,
@@ -24,7 +25,13 @@ use crate::{
     },
 };
 
+/// How long the IP address of an event is stored.
+pub type PersonalDataRetention = Days<1, 3_650>;
+
 /// An event of an account's audit trail. It never changes.
+///
+/// The email and IP addresses of an event are stored apart from it, so that they can be erased while the event stays. A stored event
+/// contains them only if an earlier version of the service stored it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditEvent {
     pub id: EventId,
@@ -34,8 +41,11 @@ pub struct AuditEvent {
     #[serde(flatten)]
     pub action: Action,
     pub request_id: String,
-    /// None if the IP address is unknown.
+    /// None if the IP address is unknown or was deleted.
     pub source_ip: Option<String>,
+    /// The Amazon Cognito identity of the operator. None if the actor is not the operator, or if Lambda does not name the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_identity: Option<String>,
 }
 
 /// Who caused an event.
@@ -64,7 +74,12 @@ pub enum Actor {
 pub enum Action {
     /// The account and its first member were created.
     #[serde(rename = "account.created")]
-    AccountCreated { name: Name, user_id: UserId, email: EmailAddress },
+    AccountCreated {
+        name: Name,
+        user_id: UserId,
+        /// The address of the member. Null if it was erased after the member was removed.
+        email: Option<EmailAddress>,
+    },
     /// The account was suspended. Its sessions have ended, and its API keys are rejected.
     #[serde(rename = "account.suspended")]
     AccountSuspended,
@@ -125,19 +140,36 @@ pub enum Action {
     /// A member was created with a password. Since members are invited, only earlier events have this type.
     // The event contains the address, because removing the member deletes the address.
     #[serde(rename = "member.created")]
-    MemberCreated { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    MemberCreated {
+        user_id: UserId,
+        /// The address of the member. Null if it was erased after the member was removed.
+        email: Option<EmailAddress>,
+        permissions: Permissions,
+    },
     /// A member was invited, or invited again.
     #[serde(rename = "member.invited")]
-    MemberInvited { user_id: UserId, email: EmailAddress, permissions: Permissions },
+    MemberInvited {
+        user_id: UserId,
+        /// The address of the member. Null if it was erased after the member was removed.
+        email: Option<EmailAddress>,
+        permissions: Permissions,
+    },
     /// A member accepted the invitation and chose a password.
     #[serde(rename = "member.accepted")]
-    MemberAccepted { user_id: UserId, email: EmailAddress },
+    MemberAccepted {
+        user_id: UserId,
+        /// The address of the member. Null if it was erased after the member was removed.
+        email: Option<EmailAddress>,
+    },
     /// A member was updated. The event contains the new permissions and the new status.
     #[serde(rename = "member.changed")]
     MemberChanged { user_id: UserId, permissions: Permissions, status: MemberStatus },
     /// A member was removed.
     #[serde(rename = "member.removed")]
     MemberRemoved { user_id: UserId },
+    /// The operator erased the addresses of a former member from the audit trail.
+    #[serde(rename = "member.forgotten")]
+    MemberForgotten { user_id: UserId },
     /// A member changed their password, which ended all of their other sessions.
     #[serde(rename = "password.changed")]
     PasswordChanged { user_id: UserId },
@@ -241,44 +273,136 @@ pub struct AuditContext {
     pub at: Timestamp,
     event_id: EventId,
     request_id: String,
-    source_ip: Option<String>,
+    source: Option<EventSource>,
+    operator_identity: Option<String>,
+}
+
+/// The IP address that a request came from, and when it is deleted from the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    pub ip_address: String,
+    pub expires_at: Timestamp,
 }
 
 impl AuditEvent {
     /// Creates the event for an action of `actor`, which is `None` for a failed login and for a reported credential.
     #[must_use]
     pub fn new(actor: Option<Actor>, action: Action, audit_context: &AuditContext) -> Self {
-        let AuditContext { at, event_id, request_id, source_ip } = audit_context;
+        let AuditContext { at, event_id, request_id, source: _, operator_identity } = audit_context;
         Self {
             id: *event_id,
             created_at: *at,
             actor,
             action,
             request_id: request_id.clone(),
-            source_ip: source_ip.clone(),
+            source_ip: None,
+            operator_identity: operator_identity.clone(),
+        }
+    }
+
+    /// Returns the person whose IP address the event may contain: the member who acted, or, if nobody has authenticated, the one whom
+    /// the event is about.
+    #[must_use]
+    pub fn person(&self) -> Option<UserId> {
+        match self.actor {
+            Some(Actor::Session { user_id, .. }) => Some(user_id),
+            Some(Actor::ApiKey { .. } | Actor::Operator) => None,
+            None => self.action.user_id(),
+        }
+    }
+}
+
+impl Action {
+    /// Returns the member whom the action is about.
+    fn user_id(&self) -> Option<UserId> {
+        match *self {
+            Self::AccountCreated { user_id, .. }
+            | Self::MemberCreated { user_id, .. }
+            | Self::MemberInvited { user_id, .. }
+            | Self::MemberAccepted { user_id, .. }
+            | Self::MemberChanged { user_id, .. }
+            | Self::MemberRemoved { user_id }
+            | Self::MemberForgotten { user_id }
+            | Self::PasswordChanged { user_id }
+            | Self::PasswordRefused { user_id }
+            | Self::PasswordEnabled { user_id }
+            | Self::PasswordResetIssued { user_id, .. }
+            | Self::PasswordReset { user_id }
+            | Self::LoginSucceeded { user_id, .. }
+            | Self::SecondFactorRefused { user_id, .. }
+            | Self::PasskeyAdded { user_id, .. }
+            | Self::PasskeyRemoved { user_id, .. }
+            | Self::RecoveryCodesCreated { user_id }
+            | Self::RecoveryCodeUsed { user_id, .. }
+            | Self::SessionEnded { user_id, .. }
+            | Self::MemberSessionsEnded { user_id, .. }
+            | Self::LoginRefused { user_id, .. } => Some(user_id),
+            Self::AccountSuspended
+            | Self::AccountRestored
+            | Self::AccountLimitsChanged { .. }
+            | Self::AccountChanged { .. }
+            | Self::AccountCredentialsEnded
+            | Self::KeyCreated { .. }
+            | Self::KeyChanged { .. }
+            | Self::KeyRotated { .. }
+            | Self::KeyRevoked { .. }
+            | Self::ProjectCreated { .. }
+            | Self::ProjectChanged { .. }
+            | Self::ProjectDeleted { .. }
+            | Self::Unknown => None,
+        }
+    }
+
+    /// Returns the member whose address the event shows, and the address.
+    pub fn address_mut(&mut self) -> Option<(UserId, &mut Option<EmailAddress>)> {
+        match self {
+            Self::AccountCreated { user_id, email, .. }
+            | Self::MemberCreated { user_id, email, .. }
+            | Self::MemberInvited { user_id, email, .. }
+            | Self::MemberAccepted { user_id, email } => Some((*user_id, email)),
+            _ => None,
         }
     }
 }
 
 impl AuditContext {
-    /// Creates the context of a change that the request `request_id` makes now. `source_ip` is the IP address that the
-    /// request came from, if it is known.
+    /// Creates the context of a change that the request `request_id` makes now.
     #[must_use]
-    pub fn now(clock: &Clock, random: &Random, request_id: &str, source_ip: Option<&str>) -> Self {
+    pub fn now(clock: &Clock, random: &Random, request_id: &str) -> Self {
         // One reading of the clock, so that the order of the ids is that of the times.
         let moment = clock.now_utc();
         Self {
             at: Timestamp::from(moment),
             event_id: EventId::at(moment, random),
             request_id: request_id.to_owned(),
-            source_ip: source_ip.map(str::to_owned),
+            source: None,
+            operator_identity: None,
         }
+    }
+
+    /// Adds the IP address that the request came from, which is stored for the time of `retention`.
+    #[must_use]
+    pub fn from_source(self, ip_address: &str, retention: PersonalDataRetention) -> Self {
+        let expires_at = retention.after(self.at);
+        Self { source: Some(EventSource { ip_address: ip_address.to_owned(), expires_at }), ..self }
+    }
+
+    /// Adds the identity of the operator who makes the change, if it is known.
+    #[must_use]
+    pub fn by_operator(self, operator_identity: Option<String>) -> Self {
+        Self { operator_identity, ..self }
+    }
+
+    /// Returns the id of the event.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        self.event_id
     }
 
     /// Returns the IP address that the request came from, if it is known.
     #[must_use]
-    pub fn source_ip(&self) -> Option<&str> {
-        self.source_ip.as_deref()
+    pub fn source(&self) -> Option<&EventSource> {
+        self.source.as_ref()
     }
 }
 

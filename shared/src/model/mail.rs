@@ -157,7 +157,8 @@ impl Message {
 
 impl From<&AuditContext> for MailContext {
     fn from(context: &AuditContext) -> Self {
-        Self { at: context.at, ip_address: context.source_ip().and_then(|address| address.parse().ok()) }
+        let ip_address = context.source().and_then(|source| source.ip_address.parse().ok());
+        Self { at: context.at, ip_address }
     }
 }
 

@@ -10,7 +10,9 @@ use crate::{
         token_mac::{ShortTokenMacKey, TokenMacKey},
     },
     error::Error,
-    model::{account::KeysPerAccount, mail::Mail, password_reset::ResetRequest},
+    model::{
+        account::KeysPerAccount, audit_event::PersonalDataRetention, mail::Mail, password_reset::ResetRequest,
+    },
     primitives::{
         clock::Clock, email::EmailAddress, origin::Origin, public_url::PublicUrl, quota::Quotas,
         random::Random,
@@ -41,6 +43,8 @@ pub struct App {
     pub random: Random,
     /// The web origin whose pages may read responses.
     pub allowed_origin: Origin,
+    /// How long the IP addresses of audit events are stored.
+    pub personal_data_retention: PersonalDataRetention,
     /// The settings of the client of SES.
     pub ses_config: SdkConfig,
     public_url: Option<PublicUrl>,
@@ -105,6 +109,7 @@ impl App {
             stack_name,
             allowed_origin,
             public_url,
+            personal_data_retention,
             mail_function,
             password_reset_function,
             mail_from,
@@ -122,6 +127,7 @@ impl App {
             clock,
             random,
             allowed_origin,
+            personal_data_retention,
             ses_config: aws.ses_config,
             public_url,
             mail_from,

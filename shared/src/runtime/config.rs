@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    model::account::KeysPerAccount,
+    model::{account::KeysPerAccount, audit_event::PersonalDataRetention},
     primitives::{
         email::EmailAddress,
         origin::Origin,
@@ -44,6 +44,8 @@ pub struct Config {
     /// `SESSIONS_PER_MEMBER`: the maximum number of sessions of a member. Set for the functions that create sessions and that show
     /// the account.
     pub sessions_per_member: Option<NonZeroU32>,
+    /// `PERSONAL_DATA_RETENTION_DAYS`: how long the IP addresses of audit events are stored.
+    pub personal_data_retention: PersonalDataRetention,
     /// `MAIL_FUNCTION`: the function that sends mails. Empty, and so `None`, if the stack sends none. Set for functions that hand
     /// mails over.
     pub mail_function: Option<String>,
@@ -76,6 +78,8 @@ pub enum ConfigError {
     KeyLimits,
     #[error("the environment variable SESSIONS_PER_MEMBER is not an integer of at least 1")]
     SessionsPerMember,
+    #[error("the environment variable PERSONAL_DATA_RETENTION_DAYS is not an integer from 1 to 3650")]
+    PersonalDataRetention,
     #[error("the environment variable ALLOWED_ORIGIN is not an origin such as https://app.example.com")]
     AllowedOrigin,
     #[error("the environment variable PUBLIC_URL is not a URL such as https://auth.example.com")]
@@ -112,6 +116,7 @@ impl Config {
             pepper_secret_id: lookup("PEPPER_SECRET_ID"),
             token_mac_secret_id: lookup("TOKEN_MAC_SECRET_ID"),
             allowed_origin: required("ALLOWED_ORIGIN")?.parse().map_err(|_| ConfigError::AllowedOrigin)?,
+            personal_data_retention: retention(&required("PERSONAL_DATA_RETENTION_DAYS")?)?,
             mail_function: not_empty("MAIL_FUNCTION"),
             password_reset_function: not_empty("PASSWORD_RESET_FUNCTION"),
             mail_from: not_empty("MAIL_FROM")
@@ -129,6 +134,11 @@ impl Config {
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
     }
+}
+
+fn retention(days: &str) -> Result<PersonalDataRetention, ConfigError> {
+    let days = days.parse::<i64>().ok().and_then(|days| days.try_into().ok());
+    days.ok_or(ConfigError::PersonalDataRetention)
 }
 
 fn quotas(live: Option<String>, test: Option<String>) -> Result<Option<Quotas>, ConfigError> {
@@ -158,6 +168,7 @@ pub(crate) mod tests {
         Config::from_lookup(|variable| match variable {
             "AWS_LAMBDA_FUNCTION_NAME" | "STACK_NAME" | "TABLE_NAME" => Some("test".to_owned()),
             "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
+            "PERSONAL_DATA_RETENTION_DAYS" => Some("365".to_owned()),
             other => additional.iter().find(|(name, _)| *name == other).map(|(_, value)| (*value).to_owned()),
         })
     }
@@ -181,6 +192,14 @@ pub(crate) mod tests {
         let sender = config(&[(NAME, "service@example.com")]).unwrap().mail_from;
         assert_eq!(sender.unwrap().as_str(), "service@example.com");
         assert!(matches!(config(&[(NAME, "Service <service@example.com>")]), Err(ConfigError::MailFrom)));
+    }
+
+    #[test]
+    fn retention_is_a_number_of_days() {
+        assert_eq!(retention("1").unwrap().get(), 1);
+        for invalid in ["", "0", "3651", "365 days"] {
+            assert!(matches!(retention(invalid), Err(ConfigError::PersonalDataRetention)), "{invalid}");
+        }
     }
 
     #[test]

@@ -13,9 +13,10 @@ use crate::{
     primitives::{environment::Environment, id::AccountId, quota::Quotas},
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
+            item::Item,
             key::Key,
             write::Write,
         },
@@ -30,6 +31,8 @@ use crate::{
 pub(super) const SESSION_EPOCH: &str = "session_epoch";
 /// The attribute of an account that contains the epoch of its valid API keys. It is missing in the first epoch.
 pub(super) const KEY_EPOCH: &str = "key_epoch";
+/// The attribute of an account that is being erased.
+pub(super) const DELETED_AT: &str = "deleted_at";
 
 impl Store {
     /// Creates an account and its first member, who is invited if there is no password.
@@ -43,17 +46,13 @@ impl Store {
         password: Option<&PasswordHash>,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let created = Action::AccountCreated {
-            name: account.name.clone(),
-            user_id: member.id,
-            email: member.email.clone(),
-        };
+        let created = Action::AccountCreated { name: account.name.clone(), user_id: member.id, email: None };
         let mut writes = match password {
             Some(password) => new_member_writes(member, password)?,
             None => invited_member_writes(member)?,
         };
         writes.push(Write::put_new(to_item(Key::account(account.id), account)?, StoreError::id_taken));
-        writes.push(event_write(account.id, Actor::Operator, created, audit_context)?);
+        writes.extend(event_writes(account.id, Actor::Operator, created, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -79,7 +78,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update = change_write(before, after)?.condition("#status = :active", || StoreError::Conflict);
         let update = with_revision(if_account_active(update, caller)?, before.revision)?;
-        let mut writes = vec![update, change_event(after, caller.into(), audit_context)?];
+        let mut writes = vec![update];
+        writes.extend(change_event(after, caller.into(), audit_context)?);
         writes.extend(credential_still_authorized(caller, audit_context.at)?);
         self.table.transact(writes).await
     }
@@ -97,14 +97,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         let update = change_write(before, after)?.condition("attribute_exists(pk)", || StoreError::Conflict);
         let update = with_revision(with_restrictions(update, &before.restrictions)?, before.revision)?;
-        self.table.transact(vec![update, change_event(after, Actor::Operator, audit_context)?]).await
+        let mut writes = vec![update];
+        writes.extend(change_event(after, Actor::Operator, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Suspends or restores an account. A suspension ends all of its sessions for good. An account that is already suspended stays
     /// as it is.
     ///
     /// # Errors
-    /// If the account does not exist, or the write fails.
+    /// If the account does not exist or is being erased, or the write fails.
     pub async fn set_account_status(
         &self,
         account: AccountId,
@@ -115,22 +117,25 @@ impl Store {
             .name("#status", "status")
             .value(":status", status)?;
         let (update, action) = match status {
-            AccountStatus::Active => (update.if_exists(), Action::AccountRestored),
+            AccountStatus::Active => {
+                let is_kept = "attribute_exists(#status) AND attribute_not_exists(#deleted_at)";
+                let update = update.condition_with_item(is_kept, not_found_or_conflict);
+                (update.name("#deleted_at", DELETED_AT), Action::AccountRestored)
+            }
             AccountStatus::Suspended => {
                 // An account that a previous version suspended has no session epoch yet.
                 let is_new = "attribute_exists(#status) \
                               AND (#status <> :status OR attribute_not_exists(#session_epoch))";
-                let update = update.condition_with_item(is_new, |stored| {
-                    if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
-                });
+                let update = update.condition_with_item(is_new, not_found_or_conflict);
                 (with_next_session_epoch(update)?, Action::AccountSuspended)
             }
         };
-        let event = event_write(account, Actor::Operator, action, audit_context)?;
-        match self.table.transact(vec![update, event]).await {
+        let mut writes = vec![update];
+        writes.extend(event_writes(account, Actor::Operator, action, audit_context)?);
+        match self.table.transact(writes).await {
             // The condition fails for an account that exists only if it is already suspended.
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
+            Err(StoreError::Conflict) if status == AccountStatus::Suspended => Ok(()),
+            written => written,
         }
     }
 
@@ -154,8 +159,9 @@ impl Store {
             .name("#restrictions", Restrictions::ATTRIBUTE)
             .value(":restriction", restriction)?;
         let ended = Action::AccountCredentialsEnded;
-        let event = event_write(account, Actor::Operator, ended, audit_context)?;
-        self.table.transact(vec![update, event]).await
+        let mut writes = vec![update];
+        writes.extend(event_writes(account, Actor::Operator, ended, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Replaces the quotas and the limits of `before` on behalf of the operator. With `counts_keys`, the account's keys are counted
@@ -183,7 +189,8 @@ impl Store {
         let update = with_revision(update, before.revision)?;
         let AccountLimits { keys, sessions_per_member } = limits;
         let action = Action::AccountLimitsChanged { requests_per_minute: quotas, keys, sessions_per_member };
-        let mut writes = vec![update, event_write(before.id, Actor::Operator, action, audit_context)?];
+        let mut writes = vec![update];
+        writes.extend(event_writes(before.id, Actor::Operator, action, audit_context)?);
         if counts_keys {
             for environment in Environment::ALL {
                 writes.push(reset_count(before, environment)?);
@@ -191,6 +198,11 @@ impl Store {
         }
         self.table.transact(writes).await
     }
+}
+
+/// Returns the error if the condition of a write failed for the item `stored`.
+fn not_found_or_conflict(stored: Item) -> StoreError {
+    if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
 }
 
 /// Returns the update of the name and the policy of the account `before` to those of `after`, without its condition.
@@ -224,14 +236,18 @@ fn change_write(before: &Account, after: &Account) -> Result<Write, StoreError> 
         .value(":new_revision", revision)
 }
 
-fn change_event(after: &Account, actor: Actor, audit_context: &AuditContext) -> Result<Write, StoreError> {
+fn change_event(
+    after: &Account,
+    actor: Actor,
+    audit_context: &AuditContext,
+) -> Result<Vec<Write>, StoreError> {
     let changed = Action::AccountChanged { name: after.name.clone(), policy: after.policy.into() };
-    event_write(after.id, actor, changed, audit_context)
+    event_writes(after.id, actor, changed, audit_context)
 }
 
 /// Adds the increment of the account's session epoch to an update of the account that ends with a `SET` clause. This ends all
 /// sessions of the account, including those of logins in progress.
-fn with_next_session_epoch(update: Write) -> Result<Write, StoreError> {
+pub(super) fn with_next_session_epoch(update: Write) -> Result<Write, StoreError> {
     update
         .and_set("#session_epoch = if_not_exists(#session_epoch, :zero) + :one")
         .name("#session_epoch", SESSION_EPOCH)

@@ -27,7 +27,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::{change_write, event_write},
+        audit_events::{change_writes, event_writes},
         dynamodb::{
             attributes::{to_entity, to_item},
             item::Item,
@@ -98,8 +98,8 @@ impl Store {
             expires_at: key.expires_at,
             allowed_ips: key.allowed_ips.clone().into(),
         };
-        let event = event_write(key.account_id, creator.into(), created, audit_context)?;
-        let mut writes = vec![put, event];
+        let mut writes = vec![put];
+        writes.extend(event_writes(key.account_id, creator.into(), created, audit_context)?);
         if let Some(member) = key.originating_member {
             let entry = Key::member_key(key.account_id, member, key.id);
             writes.push(Write::put(to_item(entry, MemberKey { key_id: key.id })?));
@@ -181,7 +181,8 @@ impl Store {
         .value(":hint", &after.hint)?;
         let update = with_revision(update, before.revision)?;
         let action = Action::KeyRotated { key_id: before.id, previous_expires_at };
-        let mut writes = vec![update, event_write(before.account_id, caller.into(), action, audit_context)?];
+        let mut writes = vec![update];
+        writes.extend(event_writes(before.account_id, caller.into(), action, audit_context)?);
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
             // ensures that the stored key has not changed since.
@@ -252,8 +253,8 @@ impl Store {
             allowed_ips: after.allowed_ips.clone().into(),
             disabled: after.disabled_by.is_some(),
         };
-        let event = event_write(before.account_id, caller.into(), changed, audit_context)?;
-        let mut writes = vec![with_revision(update, before.revision)?, event];
+        let mut writes = vec![with_revision(update, before.revision)?];
+        writes.extend(event_writes(before.account_id, caller.into(), changed, audit_context)?);
         writes.extend(still_authorized_under(account, caller, audit_context.at)?);
         self.table.transact(writes).await
     }
@@ -526,9 +527,15 @@ fn revocation(
         .name("#status", "status")
         .value(":active", "active")?
         .value(":revoked", KeyState::Revoked)?;
-    let event = change_write(account_id, actor, Action::KeyRevoked { key_id: id, reason }, audit_context)?;
-    let entry = originating_member.map(|member| Write::delete(Key::member_key(account_id, member, id)));
-    Ok([update, event].into_iter().chain(entry).collect())
+    let mut writes = vec![update];
+    writes.extend(change_writes(
+        account_id,
+        actor,
+        Action::KeyRevoked { key_id: id, reason },
+        audit_context,
+    )?);
+    writes.extend(originating_member.map(|member| Write::delete(Key::member_key(account_id, member, id))));
+    Ok(writes)
 }
 
 /// Returns the counter in a key's item after a reservation.

@@ -9,6 +9,7 @@ use crate::{
     primitives::{
         id::AccountId,
         pagination::{Page, Paging},
+        timestamp::Timestamp,
     },
     store::{
         Store,
@@ -20,6 +21,7 @@ use crate::{
         },
         error::StoreError,
         keys::{self, audit_event_range, audit_partition},
+        personal_data::source_write,
     },
 };
 
@@ -28,7 +30,8 @@ use crate::{
 const REJECTION_LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 impl Store {
-    /// Lists the account's audit events that match `filter`, newest first, with one query.
+    /// Lists the account's audit events that match `filter`, newest first, with one query. Reads the addresses that are stored apart
+    /// from the events in at most two batches.
     ///
     /// # Errors
     /// If the read fails.
@@ -37,9 +40,14 @@ impl Store {
         account: AccountId,
         filter: &AuditEventFilter,
         paging: &Paging,
+        now: Timestamp,
     ) -> Result<Page<AuditEvent>, StoreError> {
         let range = audit_event_range(filter.since, filter.until);
-        self.table.page(audit_partition(account), keys::AUDIT_EVENTS, range, conditions(filter), paging).await
+        let partition = audit_partition(account);
+        let mut page =
+            self.table.page(partition, keys::AUDIT_EVENTS, range, conditions(filter), paging).await?;
+        self.add_addresses(account, &mut page.entities, now).await?;
+        Ok(page)
     }
 
     /// Records a rejected attempt in the audit trail of `account`.
@@ -53,16 +61,23 @@ impl Store {
         action: Action,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        self.table.write(rejection_write(account, actor, action, audit_context)?).await.map(drop)
+        self.table.transact(rejection_writes(account, actor, action, audit_context)?).await
     }
 
-    /// Writes an item that is never read. A rejected attempt that belongs to no account makes this write instead of
-    /// [`Store::record_rejection`], so that both take the same time.
+    /// Writes items that are never read. A rejected attempt that belongs to no account makes these writes instead of those of
+    /// [`Store::record_rejection`], so that both take the same time. `DynamoDB` deletes the items some time later.
     ///
     /// # Errors
     /// If the write fails.
-    pub async fn write_decoy_event(&self) -> Result<(), StoreError> {
-        self.table.write(Write::put(Key::decoy_event().into_attributes())).await.map(drop)
+    pub async fn write_decoy_event(&self, audit_context: &AuditContext) -> Result<(), StoreError> {
+        let ttl = attribute(audit_context.at.unix_seconds())?;
+        let decoys = Key::decoy_event(audit_context.event_id()).into_iter().map(|key| {
+            let mut item = key.into_attributes();
+            item.insert("ttl".to_owned(), ttl.clone());
+            Write::put(item)
+        });
+        let count = if audit_context.source().is_some() { 2 } else { 1 };
+        self.table.transact(decoys.take(count).collect()).await
     }
 }
 
@@ -92,38 +107,43 @@ fn conditions(filter: &AuditEventFilter) -> Filter {
     conditions
 }
 
-/// Returns the write that records a rejected attempt in the audit trail of `account`.
-pub(super) fn rejection_write(
+/// Returns the writes that record a rejected attempt in the audit trail of `account`.
+pub(super) fn rejection_writes(
     account: AccountId,
     actor: Option<Actor>,
     action: Action,
     audit_context: &AuditContext,
-) -> Result<Write, StoreError> {
+) -> Result<Vec<Write>, StoreError> {
     let event = AuditEvent::new(actor, action, audit_context);
-    let mut item = to_item(Key::audit_event(account, event.id), event)?;
     let end = audit_context.at.plus_seconds(REJECTION_LIFETIME);
+    let mut item = to_item(Key::audit_event(account, event.id), &event)?;
     item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
-    Ok(Write::put(item))
+    let mut writes = vec![Write::put(item)];
+    writes.extend(source_write(account, &event, audit_context, Some(end))?);
+    Ok(writes)
 }
 
-/// Returns the write that records an action of `actor` in the audit trail of `account`.
-pub(super) fn event_write(
+/// Returns the writes that record an action of `actor` in the audit trail of `account`: at most two.
+pub(super) fn event_writes(
     account: AccountId,
     actor: Actor,
     action: Action,
     audit_context: &AuditContext,
-) -> Result<Write, StoreError> {
-    change_write(account, Some(actor), action, audit_context)
+) -> Result<Vec<Write>, StoreError> {
+    change_writes(account, Some(actor), action, audit_context)
 }
 
-/// Returns the write that records a change in the audit trail of `account`. A change that somebody caused who did not
+/// Returns the writes that record a change in the audit trail of `account`: at most two. A change that somebody caused who did not
 /// authenticate has no `actor`.
-pub(super) fn change_write(
+pub(super) fn change_writes(
     account: AccountId,
     actor: Option<Actor>,
     action: Action,
     audit_context: &AuditContext,
-) -> Result<Write, StoreError> {
+) -> Result<Vec<Write>, StoreError> {
     let event = AuditEvent::new(actor, action, audit_context);
-    Ok(Write::put_new(to_item(Key::audit_event(account, event.id), event)?, StoreError::id_taken))
+    let item = to_item(Key::audit_event(account, event.id), &event)?;
+    let mut writes = vec![Write::put_new(item, StoreError::id_taken)];
+    writes.extend(source_write(account, &event, audit_context, None)?);
+    Ok(writes)
 }

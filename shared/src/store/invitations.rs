@@ -11,7 +11,7 @@ use crate::{
     primitives::id::{AccountId, UserId},
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{attributes::to_entity, key::Key, write::Write},
         error::StoreError,
         member_credentials::{FAILURES, LOGINS, PASSWORD},
@@ -64,16 +64,16 @@ impl Store {
         .value(":password", password)?
         .value(":zero", 0)?
         .value(":one", 1)?;
-        let accepted = Action::MemberAccepted { user_id, email: member.email.clone() };
+        let accepted = Action::MemberAccepted { user_id, email: None };
         let actor = Actor::Session { user_id, session_id: session.id };
-        let writes = vec![
+        let mut writes = vec![
             if_unchanged(activation, member)?,
             new_address_write(member)?,
             Write::delete(Key::invited_address(account_id, &member.email)),
             accepting_account(member, account)?,
             new_session_write(session)?,
-            event_write(account_id, actor, accepted, audit_context)?,
         ];
+        writes.extend(event_writes(account_id, actor, accepted, audit_context)?);
         self.table.transact(writes).await
     }
 }

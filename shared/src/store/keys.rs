@@ -1,5 +1,7 @@
 //! The primary key of each entity. Only this module builds primary keys.
 
+use std::fmt;
+
 use crate::{
     idempotency::IdempotencyKey,
     primitives::{
@@ -23,6 +25,16 @@ pub(super) const PROJECTS: ItemKind = ItemKind { sort_key_prefix: "PROJECT#" };
 pub(super) const MEMBER_KEYS: ItemKind = ItemKind { sort_key_prefix: "MEMBER_KEY#" };
 pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" };
 
+pub(super) const ADDRESSES: ItemKind = ItemKind { sort_key_prefix: "ADDRESS#" };
+
+// What the sort keys of items begin with that are not listed.
+pub(super) const CHALLENGES: &str = "CHALLENGE#";
+pub(super) const EVENT_SOURCES: &str = "SOURCE#";
+pub(super) const INVITED_ADDRESSES: &str = "INVITED#";
+pub(super) const KEY_COUNTS: &str = "KEY_COUNT#";
+pub(super) const REQUESTS: &str = "REQUEST#";
+pub(super) const USAGE: &str = "USAGE#";
+
 pub(super) const EMAIL_PARTITION_PREFIX: &str = "EMAIL#";
 
 impl Key {
@@ -38,7 +50,8 @@ impl Key {
     pub fn key_count(account: AccountId, environment: Environment, epoch: u32) -> Self {
         // Earlier versions know only the first epoch.
         let epoch = if epoch == 0 { String::new() } else { format!("#{epoch}") };
-        Self { pk: account_partition(account), sk: format!("KEY_COUNT#{}{epoch}", environment.as_str()) }
+        let sk = format!("{KEY_COUNTS}{}{epoch}", environment.as_str());
+        Self { pk: account_partition(account), sk }
     }
 
     pub fn member(account: AccountId, user: UserId) -> Self {
@@ -47,7 +60,7 @@ impl Key {
 
     /// Returns the key of the item that reserves an address within an account for a member who has not accepted an invitation.
     pub fn invited_address(account: AccountId, address: &EmailAddress) -> Self {
-        Self { pk: account_partition(account), sk: format!("INVITED#{}", address.as_str()) }
+        Self { pk: account_partition(account), sk: format!("{INVITED_ADDRESSES}{}", address.as_str()) }
     }
 
     pub fn email(address: &EmailAddress) -> Self {
@@ -64,10 +77,11 @@ impl Key {
         Self { pk: "NOTHING".to_owned(), sk: "NOTHING ELSE".to_owned() }
     }
 
-    /// Returns the key of an item that is never read. It is written instead of an audit event if there is no account, so
-    /// that the request takes the same time.
-    pub fn decoy_event() -> Self {
-        Self { pk: "NOTHING".to_owned(), sk: "UNREAD".to_owned() }
+    /// Returns the keys of two items that are never read. They are written instead of an audit event and its IP address if there is no
+    /// account, so that the request takes the same time. Each event has keys of its own, because concurrent transactions of the
+    /// same item conflict.
+    pub fn decoy_event(event: EventId) -> [Self; 2] {
+        ["EVENT", "SOURCE"].map(|sk| Self { pk: format!("NOTHING#{event}"), sk: sk.to_owned() })
     }
 
     /// Returns the key of the history of login attempts with the address of `attempt`.
@@ -120,7 +134,7 @@ impl Key {
     pub fn challenge(challenge: &Challenge, member: Option<(AccountId, UserId)>) -> Self {
         match member {
             Some((account, user)) => {
-                Self { pk: member_partition(account, user), sk: format!("CHALLENGE#{challenge}") }
+                Self { pk: member_partition(account, user), sk: format!("{CHALLENGES}{challenge}") }
             }
             None => Self { pk: format!("CHALLENGE#{challenge}"), sk: "CHALLENGE".to_owned() },
         }
@@ -129,6 +143,11 @@ impl Key {
     /// Returns the key of the entry that says that the API key `key` originates from the member `user`.
     pub fn member_key(account: AccountId, user: UserId, key: KeyId) -> Self {
         MEMBER_KEYS.key(member_partition(account, user), key)
+    }
+
+    /// Returns the key of what remains of an account that was erased.
+    pub fn tombstone(account: AccountId) -> Self {
+        Self { pk: account_partition(account), sk: "TOMBSTONE".to_owned() }
     }
 
     /// Returns the key of the token with which a member resets their password. A member has one at most.
@@ -144,14 +163,25 @@ impl Key {
         AUDIT_EVENTS.key(audit_partition(account), event)
     }
 
+    /// Returns the key of the address of a member or a former one.
+    pub fn member_address(account: AccountId, user: UserId) -> Self {
+        ADDRESSES.key(personal_data_partition(account), user)
+    }
+
+    /// Returns the key of the IP address of an event. Those of the same `person` sort next to each other.
+    pub fn event_source(account: AccountId, person: Option<UserId>, event: EventId) -> Self {
+        let prefix = event_source_prefix(person);
+        Self { pk: personal_data_partition(account), sk: format!("{prefix}{event}") }
+    }
+
     /// Returns the key of the usage of an API key on one day. Dates sort in chronological order.
     pub fn day_usage(account: AccountId, key: KeyId, day: Day) -> Self {
-        Self { pk: format!("ACCOUNT#{account}#USAGE"), sk: format!("USAGE#{key}#{day}") }
+        Self { pk: usage_partition(account), sk: format!("{USAGE}{key}#{day}") }
     }
 
     pub fn idempotency_record(key: &IdempotencyKey) -> Self {
         let IdempotencyKey { account_id, caller, digest } = key;
-        Self { pk: format!("ACCOUNT#{account_id}#CALLER#{caller}"), sk: format!("REQUEST#{digest}") }
+        Self { pk: caller_partition(*account_id, caller), sk: format!("{REQUESTS}{digest}") }
     }
 }
 
@@ -167,6 +197,25 @@ pub(super) fn member_partition(account: AccountId, user: UserId) -> String {
 /// Live and test data are in different partitions, so a request of one environment cannot reach data of the other.
 pub(super) fn project_partition(account: AccountId, environment: Environment) -> String {
     format!("ACCOUNT#{account}#{}", environment.as_str())
+}
+
+pub(super) fn usage_partition(account: AccountId) -> String {
+    format!("ACCOUNT#{account}#USAGE")
+}
+
+/// The partition of the idempotency records of a member or a key.
+pub(super) fn caller_partition(account: AccountId, caller: impl fmt::Display) -> String {
+    format!("ACCOUNT#{account}#CALLER#{caller}")
+}
+
+/// The partition of the email and IP addresses that audit events show.
+pub(super) fn personal_data_partition(account: AccountId) -> String {
+    format!("ACCOUNT#{account}#PERSONAL")
+}
+
+/// Returns what the sort keys of the IP addresses of a person's events begin with.
+pub(super) fn event_source_prefix(person: Option<UserId>) -> String {
+    person.map_or_else(|| format!("{EVENT_SOURCES}-#"), |user| format!("{EVENT_SOURCES}{user}#"))
 }
 
 fn attempts_partition(pseudonym: &str) -> String {

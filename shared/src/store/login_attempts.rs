@@ -24,7 +24,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::{event_write, rejection_write},
+        audit_events::{event_writes, rejection_writes},
         dynamodb::{
             attributes::{attribute, to_entity, to_item},
             item::Item,
@@ -442,7 +442,7 @@ impl Store {
         let Member { account_id, id: user_id, .. } = *member;
         let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
-        writes.push(rejection_write(account_id, None, rejected, audit_context)?);
+        writes.extend(rejection_writes(account_id, None, rejected, audit_context)?);
         self.succeed(reservation, writes).await
     }
 
@@ -460,8 +460,8 @@ impl Store {
         let owner = self.table.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
         let AddressOwner { account_id, user_id } = to_entity(owner)?;
         let enabled = Action::PasswordEnabled { user_id };
-        let event = event_write(account_id, Actor::Operator, enabled, audit_context)?;
-        let mut writes = vec![reset_failures_write(account_id, user_id)?, event];
+        let mut writes = vec![reset_failures_write(account_id, user_id)?];
+        writes.extend(event_writes(account_id, Actor::Operator, enabled, audit_context)?);
         if let Some(attempt) = recognized {
             let history: AttemptHistory = self
                 .table

@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{
             attributes::{attribute, to_entity, to_item},
             key::Key,
@@ -25,6 +25,7 @@ use crate::{
         error::StoreError,
         keys::{self, account_partition},
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
+        personal_data::address_write,
         preconditions::{
             account_still_active, credential_still_authorized_to_change, if_account_active, still_authorized,
             with_restrictions,
@@ -109,7 +110,7 @@ impl Store {
         let mut writes = invited_member_writes(member)?;
         writes.push(no_member_has_address);
         writes.extend(still_authorized(caller, audit_context.at)?);
-        writes.push(event_write(member.account_id, caller.into(), invited(member), audit_context)?);
+        writes.extend(event_writes(member.account_id, caller.into(), invited(member), audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -133,7 +134,7 @@ impl Store {
         .name("#invitation", INVITATION);
         let mut writes = vec![if_unchanged(update, before)?];
         writes.extend(still_authorized(caller, audit_context.at)?);
-        writes.push(event_write(before.account_id, caller.into(), invited(after), audit_context)?);
+        writes.extend(event_writes(before.account_id, caller.into(), invited(after), audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -155,7 +156,7 @@ impl Store {
         writes.push(admin_count_write(caller, Some(before), Some(after))?);
         let Member { id: user_id, permissions, status, .. } = *after;
         let changed = Action::MemberChanged { user_id, permissions, status };
-        writes.push(event_write(before.account_id, caller.into(), changed, audit_context)?);
+        writes.extend(event_writes(before.account_id, caller.into(), changed, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -179,8 +180,8 @@ impl Store {
         };
         let Member { id: user_id, permissions, status, .. } = after;
         let changed = Action::MemberChanged { user_id, permissions, status };
-        let event = event_write(before.account_id, Actor::Operator, changed, audit_context)?;
-        let writes = vec![member_update(before, &after)?, account.if_exists(), event];
+        let mut writes = vec![member_update(before, &after)?, account.if_exists()];
+        writes.extend(event_writes(before.account_id, Actor::Operator, changed, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -200,7 +201,7 @@ impl Store {
         let mut writes = vec![if_unchanged(update, member)?, account_still_active(caller)?];
         writes.extend(credential_still_authorized_to_change(caller, member, audit_context.at)?);
         let ended = Action::MemberSessionsEnded { user_id: member.id, kept_session_id: None };
-        writes.push(event_write(member.account_id, caller.into(), ended, audit_context)?);
+        writes.extend(event_writes(member.account_id, caller.into(), ended, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -223,7 +224,8 @@ impl Store {
         } else {
             Key::invited_address(member.account_id, &member.email)
         };
-        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(address)];
+        // An earlier version did not store the address for the events of the member.
+        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(address), address_write(member)?];
         if member.has_passkeys() {
             let passkeys = self.all_passkeys(member.account_id, member.id).await?;
             let keys = passkeys.iter().map(|passkey| Key::passkey(member.account_id, member.id, passkey.id));
@@ -234,7 +236,7 @@ impl Store {
         writes.extend(self.other_member_with_all_permissions(caller, member, None).await?);
         writes.push(admin_count_write(caller, Some(member), None)?);
         let removed = Action::MemberRemoved { user_id: member.id };
-        writes.push(event_write(member.account_id, caller.into(), removed, audit_context)?);
+        writes.extend(event_writes(member.account_id, caller.into(), removed, audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -283,7 +285,7 @@ pub(super) const INVITATION: &str = "invitation";
 pub(super) const UNACCEPTED: &str = "unaccepted";
 
 fn invited(member: &Member) -> Action {
-    Action::MemberInvited { user_id: member.id, email: member.email.clone(), permissions: member.permissions }
+    Action::MemberInvited { user_id: member.id, email: None, permissions: member.permissions }
 }
 
 /// Returns the writes that create a member with a password.
@@ -291,7 +293,11 @@ pub(super) fn new_member_writes(member: &Member, password: &PasswordHash) -> Res
     let mut member_item = to_item(Key::member(member.account_id, member.id), member)?;
     member_item.insert(PASSWORD.to_owned(), attribute(password)?);
     member_item.insert(FAILURES.to_owned(), attribute(0)?);
-    Ok(vec![Write::put_new(member_item, StoreError::id_taken), new_address_write(member)?])
+    Ok(vec![
+        Write::put_new(member_item, StoreError::id_taken),
+        new_address_write(member)?,
+        address_write(member)?,
+    ])
 }
 
 /// Returns the write that makes the member's address belong to the member.
@@ -309,6 +315,7 @@ pub(super) fn invited_member_writes(member: &Member) -> Result<Vec<Write>, Store
         Write::put_new(to_item(Key::invited_address(account_id, &member.email), reserved)?, || {
             StoreError::AddressTaken
         }),
+        address_write(member)?,
     ])
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         challenges,
         dynamodb::{
             attributes::{to_entity, to_item},
@@ -121,12 +121,12 @@ impl Store {
             session,
             Write::put_new(item, StoreError::id_taken),
             account_still_active(&Principal::Session(caller.clone()))?,
-            event_write(account_id, caller.into(), action, &audit_context())?,
         ];
+        writes.extend(event_writes(account_id, caller.into(), action, &audit_context())?);
         if let Some(codes) = codes {
             writes.push(codes_write(account_id, user_id, codes)?);
             let created = Action::RecoveryCodesCreated { user_id };
-            writes.push(event_write(account_id, caller.into(), created, &audit_context())?);
+            writes.extend(event_writes(account_id, caller.into(), created, &audit_context())?);
         }
         self.table.transact(writes).await
     }
@@ -159,8 +159,8 @@ impl Store {
             if_member_unchanged(member, before, caller)?,
             session_still_valid(caller, audit_context.at)?,
             account_still_active(&Principal::Session(caller.clone()))?,
-            event_write(account_id, caller.into(), action, audit_context)?,
         ];
+        writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
         if is_last {
             writes.push(Write::delete(Key::recovery_codes(account_id, user_id)));
         }
@@ -193,7 +193,7 @@ impl Store {
         for Passkey { id, name, .. } in passkeys {
             writes.push(Write::delete(Key::passkey(account_id, user_id, *id)).if_exists());
             let action = Action::PasskeyRemoved { user_id, passkey_id: *id, name: name.clone() };
-            writes.push(event_write(account_id, Actor::Operator, action, &audit_context())?);
+            writes.extend(event_writes(account_id, Actor::Operator, action, &audit_context())?);
         }
         self.table.transact(writes).await
     }

@@ -16,7 +16,7 @@ use crate::{
     store::{
         Store,
         accounts::SESSION_EPOCH,
-        audit_events::{change_write, event_write},
+        audit_events::{change_writes, event_writes},
         dynamodb::{
             attributes::{attribute, to_entity, to_item, value},
             item::BatchItem,
@@ -137,8 +137,9 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let action = Action::PasswordResetIssued { user_id: reset.user_id, expires_at: reset.expires_at };
-        let event = event_write(reset.account_id, Actor::Operator, action, audit_context)?;
-        self.table.transact(vec![reset_write(reset)?, event]).await
+        let mut writes = vec![reset_write(reset)?];
+        writes.extend(event_writes(reset.account_id, Actor::Operator, action, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Replaces the member's password, enables it, ends all sessions of the member, and deletes the token, all at once.
@@ -171,8 +172,10 @@ impl Store {
         let account = account_still_of_epoch(account_id, *account_epoch)?;
         let token = with_digest(Write::delete(Key::password_reset(account_id, user_id)), digest)?;
         // Nobody has authenticated, so the event has no actor.
-        let event = change_write(account_id, None, Action::PasswordReset { user_id }, audit_context)?;
-        self.table.transact(vec![member, account, token, event]).await
+        let reset = Action::PasswordReset { user_id };
+        let mut writes = vec![member, account, token];
+        writes.extend(change_writes(account_id, None, reset, audit_context)?);
+        self.table.transact(writes).await
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{key::Key, write::Write},
         error::StoreError,
         login_attempts::{AttemptReservation, success_write},
@@ -50,8 +50,8 @@ impl Store {
             .value(":epoch", session_epoch)?;
         let session = next_epoch_write(caller, session_epoch + 1)?;
         let action = Action::PasswordChanged { user_id: id };
-        let event = event_write(account_id, caller.into(), action, audit_context)?;
-        let writes = vec![member, session, event, success_write(reservation)?];
+        let mut writes = vec![member, session, success_write(reservation)?];
+        writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
         self.succeed(reservation, writes).await
     }
 

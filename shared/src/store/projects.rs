@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
@@ -44,10 +44,9 @@ impl Store {
         let put = Write::put(to_item(Key::project(account, environment, &project.id), project)?);
         let Project { id, name, .. } = project.clone();
         let created = Action::ProjectCreated { project_id: id, environment, name };
-        let mut writes = vec![put, event_write(account, actor, created, audit_context)?];
-        if let Some(result) = idempotency {
-            writes.push(result_write(result)?);
-        }
+        let mut writes = vec![put];
+        writes.extend(event_writes(account, actor, created, audit_context)?);
+        writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await
     }
 
@@ -119,7 +118,9 @@ impl Store {
             .value(":name", &project.name)?;
         let Project { id, name, .. } = project.clone();
         let changed = Action::ProjectChanged { project_id: id, environment, name };
-        self.table.transact(vec![update, event_write(account, actor, changed, audit_context)?]).await
+        let mut writes = vec![update];
+        writes.extend(event_writes(account, actor, changed, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Deletes a project.
@@ -136,6 +137,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let delete = Write::delete(Key::project(account, environment, project)).if_exists();
         let deleted = Action::ProjectDeleted { project_id: project.clone(), environment };
-        self.table.transact(vec![delete, event_write(account, actor, deleted, audit_context)?]).await
+        let mut writes = vec![delete];
+        writes.extend(event_writes(account, actor, deleted, audit_context)?);
+        self.table.transact(writes).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     primitives::id::{AccountId, UserId},
     store::{
         Store,
-        audit_events::event_write,
+        audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
             key::Key,
@@ -59,13 +59,13 @@ impl Store {
         let SessionPrincipal { account_id, user_id, .. } = *caller;
         let member = member_still_authorized(caller)?.and("#passkeys > :zero").value(":zero", 0)?;
         let action = Action::RecoveryCodesCreated { user_id };
-        let writes = vec![
+        let mut writes = vec![
             codes_write(account_id, user_id, codes)?,
             member,
             session_still_valid(caller, audit_context.at)?,
             account_still_active(&Principal::Session(caller.clone()))?,
-            event_write(account_id, caller.into(), action, audit_context)?,
         ];
+        writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
         self.table.transact(writes).await
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     rate_limit::login_throttle::Attempt,
     store::{
         Store,
-        audit_events::{change_write, event_write},
+        audit_events::{change_writes, event_writes},
         challenges,
         dynamodb::{
             attributes::{attribute, to_item},
@@ -48,8 +48,8 @@ pub enum SecondFactor<'a> {
     RecoveryCode(UsedRecoveryCode<'a>),
 }
 
-/// The number of sessions that one transaction ends. It makes two writes for each, and at most 100 writes.
-const MAX_ENDED: usize = 40;
+/// The number of sessions that one transaction ends. It makes three writes for each, and at most 100 writes.
+const MAX_ENDED: usize = 24;
 
 /// The number of expired sessions that a login deletes. `DynamoDB` may delete them days after they expire. A login reads all
 /// sessions of the member, so their number must not grow with each login.
@@ -103,11 +103,12 @@ impl Store {
             SecondFactor::RecoveryCode(used) => {
                 let actor = Actor::Session { user_id, session_id };
                 let action = Action::RecoveryCodeUsed { user_id, session_id };
-                vec![
+                let mut writes = vec![
                     login_tokens::use_write(token, false, created_at)?,
                     recovery_codes::use_write(account_id, user_id, used)?,
-                    event_write(account_id, actor, action, &audit_context())?,
-                ]
+                ];
+                writes.extend(event_writes(account_id, actor, action, &audit_context())?);
+                writes
             }
         };
         let login = Login::Attempt(reservation);
@@ -168,7 +169,7 @@ impl Store {
                 let action = Action::SessionEnded { user_id, session_id: ended.id, reason };
                 let key = Key::session(account_id, user_id, ended.id);
                 writes.push(Write::delete(key).condition("attribute_exists(pk)", || StoreError::Conflict));
-                writes.push(event_write(account_id, actor, action, &audit_context())?);
+                writes.extend(event_writes(account_id, actor, action, &audit_context())?);
             }
             if ends_all {
                 for stored in dead.iter().rev().take(MAX_DELETED) {
@@ -187,7 +188,7 @@ impl Store {
                 all.push(new_session_write(session)?);
                 if must_record {
                     let action = Action::LoginSucceeded { user_id, session_id };
-                    all.push(event_write(account_id, actor, action, &audit_context())?);
+                    all.extend(event_writes(account_id, actor, action, &audit_context())?);
                 }
                 all.append(&mut writes);
                 writes = all;
@@ -294,8 +295,9 @@ impl Store {
             .value(":epoch", session_epoch)?
             .value(":now", audit_context.at)?;
         let action = Action::SessionEnded { user_id, session_id: id, reason: EndReason::Requested };
-        let event = event_write(account_id, caller.into(), action, audit_context)?;
-        self.table.transact(vec![delete, event]).await
+        let mut writes = vec![delete];
+        writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Ends all sessions of the caller's member except for the caller's, including those of logins in progress, in one write.
@@ -318,8 +320,9 @@ impl Store {
             .value(":epoch", session_epoch)?
             .value(":next", next)?;
         let action = Action::MemberSessionsEnded { user_id, kept_session_id: Some(session_id) };
-        let event = event_write(account_id, caller.into(), action, audit_context)?;
-        self.table.transact(vec![member, next_epoch_write(caller, next)?, event]).await
+        let mut writes = vec![member, next_epoch_write(caller, next)?];
+        writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Ends a session on behalf of the operator. Succeeds if the session has ended already.
@@ -357,8 +360,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let delete = Write::delete(Key::session(account_id, user_id, session_id)).if_exists();
         let action = Action::SessionEnded { user_id, session_id, reason };
-        let event = change_write(account_id, actor, action, audit_context)?;
-        self.table.transact(vec![delete, event]).await
+        let mut writes = vec![delete];
+        writes.extend(change_writes(account_id, actor, action, audit_context)?);
+        self.table.transact(writes).await
     }
 
     /// Records the use of `session` and stores `digest` as the digest of its token. A session that has ended in the meantime

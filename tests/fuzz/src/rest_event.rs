@@ -38,6 +38,7 @@ fn start(function: &str) -> Handler {
     let config = Config::from_lookup(|variable| match variable {
         "AWS_LAMBDA_FUNCTION_NAME" | "STACK_NAME" | "TABLE_NAME" => Some(function.to_owned()),
         "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
+        "PERSONAL_DATA_RETENTION_DAYS" => Some("365".to_owned()),
         _ => None,
     });
     // Without a region, a call fails before a request is sent.

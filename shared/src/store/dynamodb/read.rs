@@ -31,6 +31,10 @@ const FILTERED_LIMIT: i32 = 1_000;
 /// The number of items that each query of a count reads at most, so that no query takes as long as the timeout of a call.
 const COUNT_LIMIT: i32 = 500;
 
+/// The number of items of a partition that one query reads at most. One transaction can delete them
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const PARTITION_LIMIT: i32 = 100;
+
 /// Conditions that `DynamoDB` checks for each item that a query reads.
 #[derive(Default)]
 pub(crate) struct Filter {
@@ -182,6 +186,35 @@ impl Table {
             }
             query = query.set_exclusive_start_key(response.last_evaluated_key);
         }
+    }
+
+    /// Reads the next items of the partition `pk` after `after`, in ascending order: those whose sort keys begin with `prefix`, and of
+    /// each only these `attributes`, or all without them. At most 1 MB, and at most [`PARTITION_LIMIT`] items. Also returns the position
+    /// of the next ones, or `None` at the end.
+    pub(crate) async fn partition(
+        &self,
+        pk: &str,
+        prefix: Option<&str>,
+        after: Option<Key>,
+        attributes: Option<&'static str>,
+    ) -> Result<(Vec<Item>, Option<Key>), StoreError> {
+        let condition = if prefix.is_some() { "pk = :pk AND begins_with(sk, :prefix)" } else { "pk = :pk" };
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .limit(PARTITION_LIMIT)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .set_projection_expression(attributes.map(str::to_owned))
+            .set_exclusive_start_key(after.map(Key::into_attributes));
+        if let Some(prefix) = prefix {
+            query = query.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+        }
+        let response = query.send().await?;
+        let next = response.last_evaluated_key.as_ref().map(Key::of).transpose()?;
+        Ok((response.items.unwrap_or_default(), next))
     }
 
     /// Reads the next part of the whole table after `after`, at most 1 MB. Returns the items for which the condition `filter`

@@ -1,0 +1,105 @@
+//! The partitions that contain the items of an account, for its export and its erasure.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::{
+    primitives::{
+        environment::Environment,
+        id::{AccountId, KeyId, UserId},
+    },
+    store::{
+        Store,
+        dynamodb::{attributes::to_entity, item::Item, key::ItemKind},
+        error::StoreError,
+        export::ExportPosition,
+        keys::{
+            ADDRESSES, API_KEYS, MEMBERS, account_partition, audit_partition, caller_partition,
+            member_partition, personal_data_partition, project_partition, usage_partition,
+        },
+    },
+};
+
+/// The partitions of an account. Only those of members, former members and keys depend on what the account contains.
+pub struct AccountPartitions {
+    /// Of members, former members and callers, of projects, of the audit trail and of usage. Sorted, so that an export can continue.
+    pub(super) dependent: Vec<String>,
+    /// The addresses of members and former members, and the account with its members and keys. They show which other partitions there
+    /// are, so they are erased last.
+    pub(super) last: [String; 2],
+}
+
+impl AccountPartitions {
+    /// Returns true if `position` is in one of the partitions.
+    #[must_use]
+    pub fn contain(&self, position: &ExportPosition) -> bool {
+        self.iter().any(|partition| partition == position.partition)
+    }
+
+    /// Returns the names of all partitions, in the order in which they are erased.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.dependent.iter().chain(&self.last).map(String::as_str)
+    }
+}
+
+#[derive(Deserialize)]
+struct KeyOrigin {
+    /// Keys of earlier versions have none.
+    #[serde(default)]
+    originating_member: Option<UserId>,
+}
+
+impl Store {
+    /// Finds the partitions of an account.
+    ///
+    /// # Errors
+    /// If a read fails.
+    pub async fn account_partitions(&self, account: AccountId) -> Result<AccountPartitions, StoreError> {
+        let mut people = HashSet::<UserId>::new();
+        let mut keys = HashSet::<KeyId>::new();
+        let (root, personal_data) = (account_partition(account), personal_data_partition(account));
+        for (partition, kind) in [(&root, MEMBERS), (&personal_data, ADDRESSES)] {
+            for item in self.all_keys(partition, kind, "pk, sk").await? {
+                people.insert(parse(&kind.id(&item)?)?);
+            }
+        }
+        for item in self.all_keys(&root, API_KEYS, "pk, sk, originating_member").await? {
+            keys.insert(parse(&API_KEYS.id(&item)?)?);
+            people.extend(to_entity::<KeyOrigin>(item)?.originating_member);
+        }
+        let mut dependent: Vec<_> =
+            Environment::ALL.map(|environment| project_partition(account, environment)).into();
+        dependent.extend([audit_partition(account), usage_partition(account)]);
+        for user in people {
+            dependent.extend([member_partition(account, user), caller_partition(account, user)]);
+        }
+        dependent.extend(keys.into_iter().map(|key| caller_partition(account, key)));
+        dependent.sort_unstable();
+        Ok(AccountPartitions { dependent, last: [personal_data, root] })
+    }
+
+    /// Reads these `attributes` of all items of `kind` in a partition.
+    async fn all_keys(
+        &self,
+        partition: &str,
+        kind: ItemKind,
+        attributes: &'static str,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let prefix = Some(kind.sort_key_prefix);
+            let (items, next) = self.table.partition(partition, prefix, after, Some(attributes)).await?;
+            all.extend(items);
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+fn parse<T: std::str::FromStr>(id: &str) -> Result<T, StoreError> {
+    id.parse().map_err(|_| StoreError::malformed("an item has an invalid id in its sort key"))
+}
