@@ -8,6 +8,7 @@ pub mod function;
 pub mod invocation;
 pub mod lookup;
 pub mod new_admin;
+pub mod new_password_reset;
 pub mod new_source;
 pub mod own_password;
 pub mod password_workers;

@@ -9,7 +9,7 @@
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
 //! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
-//! | token of a password reset | `ACCOUNT#{account}#USER#{user}` | `PASSWORD_RESET` |
+//! | tokens of password resets of a member | `ACCOUNT#{account}#USER#{user}` | `PASSWORD_RESETS` |
 //! | passkey | `ACCOUNT#{account}#USER#{user}` | `PASSKEY#{passkey}` |
 //! | recovery codes | `ACCOUNT#{account}#USER#{user}` | `RECOVERY_CODES` |
 //! | login that waits for the second factor | `ACCOUNT#{account}#USER#{user}` | `LOGIN_TOKEN` |
@@ -75,7 +75,7 @@ pub use self::{
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
     passkeys::UsedPasskey,
-    password_resets::PendingReset,
+    password_resets::MemberWithResets,
     recovery_codes::UsedRecoveryCode,
     reported_credentials::CredentialId,
     sessions::SecondFactor,

@@ -73,7 +73,7 @@ const TABLE: &str = "
     operator create_account                 -                           0+8     -      1      409    no
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
-    operator reset_password                 -                           3+4     -      1      200+1  no
+    operator reset_password                 -                           4+4     -      1      200+1  no
     operator remove_second_factor           -                           4+12    -      2      200    no
     operator set_limits                     -                           1+4     -      1      200+1  no
     operator grant_admin                    -                           1+6     -      1      200    no

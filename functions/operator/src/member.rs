@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    credentials::{digest::TokenDigest, one_time_token::Purpose, token::NewToken},
     error::Error,
     model::{
-        mail::{Mail, MailToken, Message},
-        password_reset::{PasswordReset, may_reset},
+        mail::{Mail, Message},
+        password_reset::may_reset,
     },
     primitives::{
         email::EmailAddress,
@@ -17,6 +16,7 @@ use shared::{
         permission::Permissions,
     },
     rate_limit::login_throttle::Attempt,
+    runtime::new_password_reset::NewPasswordReset,
 };
 
 use crate::call::{Call, Completed};
@@ -83,28 +83,21 @@ impl TargetPassword {
 }
 
 impl TargetAddress {
-    /// Creates the token of a password reset, in place of any other one of the member.
+    /// Creates a token of a password reset. Those that the member has stay valid.
     pub(crate) async fn reset_password(self, call: &Call<'_>) -> Result<Completed, Error> {
         let Self { email } = self;
         let (app, audit_context) = (call.app, call.audit_context());
-        let (member, account) = app.store.member_with_address(&email).await?.ok_or_else(Error::not_found)?;
-        if !may_reset(&member, &account) {
+        let owner = app.store.member_with_resets_by_address(&email).await?.ok_or_else(Error::not_found)?;
+        if !may_reset(&owner.member, &owner.account) {
             return Err(Error::conflict("The member or the account is suspended"));
         }
-        let (account_id, user_id) = (member.account_id, member.id);
-        let token = NewToken::for_one_use(
-            Purpose::PasswordReset,
-            account_id,
-            user_id,
-            app.token_mac_key()?,
-            &app.random,
-        );
-        let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
-        let reset = PasswordReset::new(&member, &account, digest, audit_context.at);
-        app.store.issue_password_reset(&reset, &audit_context).await?;
+        let NewPasswordReset { token, expires_at, resets } =
+            NewPasswordReset::new(app, &owner, audit_context.at).await?;
+        app.store.issue_password_reset(&owner, &resets, expires_at, &audit_context).await?;
+        let (account_id, user_id) = (owner.member.account_id, owner.member.id);
         let message = Message::PasswordResetIssued((&audit_context).into());
         app.send_mail(&Mail::to(account_id, &email, message)).await;
-        let result = json!({"token": MailToken::new(token.expose()), "expires_at": reset.expires_at});
+        let result = json!({"token": token, "expires_at": expires_at});
         Ok(Completed::for_member(account_id, user_id, result))
     }
 

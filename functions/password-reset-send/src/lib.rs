@@ -7,14 +7,13 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::{
-    credentials::{digest::TokenDigest, one_time_token::Purpose, token::NewToken},
     error::Error,
     http::{json, openapi::Operation},
     model::{
-        mail::{Mail, MailToken, Message},
-        password_reset::{PasswordReset, ResetRequest, may_reset},
+        mail::{Mail, Message},
+        password_reset::{ResetRequest, may_reset},
     },
-    runtime::{app::App, function::Function, invocation::Invocation},
+    runtime::{app::App, function::Function, invocation::Invocation, new_password_reset::NewPasswordReset},
     telemetry::{error_chain::error_chain, log::TARGET, metrics::Outcome},
 };
 use tracing::warn;
@@ -45,31 +44,25 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<(), 
 /// Sends a token to the address, if it belongs to a member whose password may be reset and who has got no token in the last ten
 /// minutes.
 async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Result<(), Error> {
-    let found = app.store.member_with_address(&email).await?;
-    let Some((member, account)) = found.filter(|(member, account)| may_reset(member, account)) else {
+    let found = app.store.member_with_resets_by_address(&email).await?;
+    let Some(owner) = found.filter(|owner| may_reset(&owner.member, &owner.account)) else {
         return Ok(());
     };
     let now = app.clock.now();
-    let token = NewToken::for_one_use(
-        Purpose::PasswordReset,
-        member.account_id,
-        member.id,
-        app.token_mac_key()?,
-        &app.random,
-    );
-    let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
-    let reset = PasswordReset::new(&member, &account, digest, now);
-    if !app.store.create_password_reset(&reset).await? {
+    if owner.resets.are_recent(now) {
         return Ok(());
     }
-    let message = Message::PasswordResetLink { token: MailToken::new(token.expose()), context };
-    let mail = Mail::to(member.account_id, &email, message);
+    let NewPasswordReset { token, resets, .. } = NewPasswordReset::new(app, &owner, now).await?;
+    if !app.store.create_password_reset(&owner, &resets).await? {
+        return Ok(());
+    }
+    let mail = Mail::to(owner.member.account_id, &email, Message::PasswordResetLink { token, context });
     let handed_over = app.try_send_mail(&mail).await;
     if handed_over.is_err()
-        && let Err(error) = app.store.discard_password_reset(&reset).await
+        && let Err(error) = app.store.discard_password_reset(&owner, &resets).await
     {
         // Lambda runs the function again, but within ten minutes it creates no other token.
-        warn!(target: TARGET, reason = error_chain(&error), "a token that was not sent could not be deleted");
+        warn!(target: TARGET, reason = error_chain(&error), "a token that was not sent still counts as recent");
     }
     handed_over
 }

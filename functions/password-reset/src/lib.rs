@@ -25,7 +25,7 @@ use shared::{
     primitives::{email::EmailAddress, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
     runtime::{app::App, function::Function, password_workers},
-    store::{PendingReset, StoreError},
+    store::{MemberWithResets, StoreError},
 };
 
 pub const OPERATIONS: &[Operation] = &[
@@ -35,7 +35,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Sessions,
         name: "requestPasswordReset",
         summary: "Request a password reset",
-        description: "Sends a mail with a link to the address, if it belongs to an active member. The link contains a token, which lasts 30 minutes and works once. While a token is less than ten minutes old, no other one is sent. The response, its time and the work of this request are the same whether or not the address belongs to a member. If the service sends no mails, the response is the same, too.",
+        description: "Sends a mail with a link to the address, if it belongs to an active member. The link contains a token, which lasts 30 minutes and works once. While a token is less than ten minutes old, no other one is sent. A later token does not end an earlier one. The response, its time and the work of this request are the same whether or not the address belongs to a member. If the service sends no mails, the response is the same, too.",
         credentials: Credentials::None,
         id: None,
         parameters: &[],
@@ -60,7 +60,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Sessions,
         name: "resetPassword",
         summary: "Reset a password",
-        description: "Replaces the password of the member to whom the token was sent, and ends all of their sessions and the token. A password that was disabled after failed logins is enabled. A rejected new password does not use up the token. The token is invalid if it was used or replaced, has expired, or the member's sessions were all ended since it was sent, for example by a change of the password or a suspension.",
+        description: "Replaces the password of the member to whom the token was sent, and ends all of their sessions and reset tokens. A password that was disabled after failed logins is enabled. A rejected new password does not use up the token. The token is invalid if it or another one of the member was used, it has expired, or the member's sessions were all ended since it was sent, for example by a change of the password or a suspension.",
         credentials: Credentials::None,
         id: None,
         parameters: &[],
@@ -125,41 +125,41 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let token = OneTimeToken::parse(Purpose::PasswordReset, token.expose(), app.token_mac_key()?);
     let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
     let audit_context = request.audit_context(app);
-    let pending = verified_reset(app, &token, audit_context.at).await?;
+    let owner = token_owner(app, &token, audit_context.at).await?;
 
-    let current = current_password(app, &pending, new_password.clone()).await?;
+    let current = current_password(app, &owner, new_password.clone()).await?;
     let new =
         NewPassword::try_from(new_password).map_err(|invalid| Error::bad_field("new_password", invalid))?;
-    let context = PasswordContext::new(pending.member.email.clone(), pending.account.name.clone());
+    let context = PasswordContext::new(owner.member.email.clone(), owner.account.name.clone());
     let peppers = app.peppers().await?;
     let hash = password_workers::hash(new, current, context, "new_password", peppers, &app.random).await?;
-    app.store.reset_password(&pending, &hash, &audit_context).await.map_err(|error| match error {
-        // The token was used, replaced or ended in the meantime.
+    app.store.reset_password(&owner, &hash, &audit_context).await.map_err(|error| match error {
+        // The token was used or has ended in the meantime.
         StoreError::Conflict => Error::unauthorized(Unauthenticated::Unknown),
         error => error.into(),
     })?;
     let message = Message::PasswordReset((&audit_context).into());
-    app.send_mail(&Mail::to(pending.member.account_id, &pending.member.email, message)).await;
+    app.send_mail(&Mail::to(owner.member.account_id, &owner.member.email, message)).await;
     Ok(http::no_content())
 }
 
-/// Loads the reset with this token.
+/// Loads the member whose password this token resets.
 ///
 /// # Errors
 /// 401 if the token is not valid.
-async fn verified_reset(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Result<PendingReset, Error> {
-    let pending = app.store.password_reset(token.account_id, token.user_id).await?;
-    let pending = pending.ok_or_else(|| Error::unauthorized(Unauthenticated::Unknown))?;
-    let PendingReset { reset, member, account, .. } = &pending;
-    let peppers = app.peppers_with([reset.digest.pepper_version()]).await?;
-    let denial = if !reset.digest.matches(token.expose(), &peppers).map_err(Error::unavailable)? {
-        Unauthenticated::WrongSecret
-    } else if reset.has_expired(now) {
-        Unauthenticated::Expired
-    } else if !reset.is_of_epochs(member, account) || !may_reset(member, account) {
-        Unauthenticated::SessionEnded
-    } else {
-        return Ok(pending);
+async fn token_owner(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Result<MemberWithResets, Error> {
+    let owner = app.store.member_with_resets(token.account_id, token.user_id).await?;
+    let owner = owner.filter(|owner| !owner.resets.is_empty());
+    let owner = owner.ok_or_else(|| Error::unauthorized(Unauthenticated::Unknown))?;
+    let MemberWithResets { member, account, resets, .. } = &owner;
+    let peppers = app.peppers_with(resets.pepper_versions()).await?;
+    let denial = match resets.find(token.expose(), &peppers).map_err(Error::unavailable)? {
+        None => Unauthenticated::WrongSecret,
+        Some(reset) if reset.has_expired(now) => Unauthenticated::Expired,
+        Some(reset) if !reset.is_of_epochs(member, account) || !may_reset(member, account) => {
+            Unauthenticated::SessionEnded
+        }
+        Some(_) => return Ok(owner),
     };
     Err(Error::unauthorized(denial))
 }
@@ -168,10 +168,10 @@ async fn verified_reset(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> 
 /// is one whose pepper is not available: a member must be able to replace it.
 async fn current_password(
     app: &App,
-    pending: &PendingReset,
+    owner: &MemberWithResets,
     new_password: Password,
 ) -> Result<Option<VerifiedPassword>, Error> {
-    let Some(hash) = &pending.password else { return Ok(None) };
+    let Some(hash) = &owner.password else { return Ok(None) };
     let peppers = app.peppers_with([hash.pepper_version()]).await?;
     if !peppers.contains(hash.pepper_version()) {
         return Ok(None);

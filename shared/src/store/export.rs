@@ -26,7 +26,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     (MEMBERS.sort_key_prefix, "member", &[]),
     (INVITED_ADDRESSES, "invited_address", &[]),
     (SESSIONS.sort_key_prefix, "session", &[]),
-    ("PASSWORD_RESET", "password_reset", &[]),
+    ("PASSWORD_RESETS", "password_resets", &[]),
     (PASSKEYS.sort_key_prefix, "passkey", &[]),
     ("RECOVERY_CODES", "recovery_codes", &[]),
     ("LOGIN_TOKEN", "login_token", &["challenge"]),

@@ -150,9 +150,10 @@ impl Key {
         Self { pk: account_partition(account), sk: "TOMBSTONE".to_owned() }
     }
 
-    /// Returns the key of the token with which a member resets their password. A member has one at most.
-    pub fn password_reset(account: AccountId, user: UserId) -> Self {
-        Self { pk: member_partition(account, user), sk: "PASSWORD_RESET".to_owned() }
+    /// Returns the key of the tokens with which a member resets their password. One item contains all of them, so that one write
+    /// ends them.
+    pub fn password_resets(account: AccountId, user: UserId) -> Self {
+        Self { pk: member_partition(account, user), sk: "PASSWORD_RESETS".to_owned() }
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {

@@ -1,16 +1,17 @@
 //! Reads and writes of password resets.
 
 use crate::{
-    credentials::{digest::TokenDigest, password::PasswordHash},
+    credentials::password::PasswordHash,
     model::{
         account::{Account, AccountStatus},
         audit_event::{Action, Actor, AuditContext},
         member::{Member, MemberStatus},
-        password_reset::PasswordReset,
+        password_reset::PasswordResets,
     },
     primitives::{
         email::EmailAddress,
         id::{AccountId, UserId},
+        timestamp::Timestamp,
     },
     rate_limit::login_throttle::{Attempt, MAX_CONSECUTIVE_FAILURES, MAX_RESET_REQUESTS},
     store::{
@@ -30,11 +31,11 @@ use crate::{
     },
 };
 
-/// A stored token, and the member and the account that it belongs to.
-pub struct PendingReset {
-    pub reset: PasswordReset,
+/// A member, their account, and the tokens that reset their password.
+pub struct MemberWithResets {
     pub member: Member,
     pub account: Account,
+    pub resets: PasswordResets,
     /// `None` if failures have disabled the password: it must not be verified then.
     pub password: Option<PasswordHash>,
 }
@@ -63,97 +64,115 @@ impl Store {
         &self,
         address: &EmailAddress,
     ) -> Result<Option<(Member, Account)>, StoreError> {
-        let Some(owner) = self.table.get(Key::email(address)).await? else { return Ok(None) };
-        let AddressOwner { account_id, user_id } = to_entity(owner)?;
+        let Some(AddressOwner { account_id, user_id }) = self.address_owner(address).await? else {
+            return Ok(None);
+        };
         match self.table.get_many([Key::member(account_id, user_id), Key::account(account_id)]).await? {
             [Some(member), Some(account)] => Ok(Some((to_entity(member)?, to_entity(account)?))),
             _ => Ok(None),
         }
     }
 
-    /// Loads the token of a member, the member and the account, if all of them exist.
+    /// Loads the member who has this address, with the tokens of password resets.
+    ///
+    /// # Errors
+    /// If a read fails.
+    pub async fn member_with_resets_by_address(
+        &self,
+        address: &EmailAddress,
+    ) -> Result<Option<MemberWithResets>, StoreError> {
+        match self.address_owner(address).await? {
+            Some(AddressOwner { account_id, user_id }) => self.member_with_resets(account_id, user_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Loads a member with the tokens of password resets.
     ///
     /// # Errors
     /// If the read fails.
-    pub async fn password_reset(
+    pub async fn member_with_resets(
         &self,
         account: AccountId,
         user: UserId,
-    ) -> Result<Option<PendingReset>, StoreError> {
-        let keys = [Key::password_reset(account, user), Key::member(account, user), Key::account(account)];
-        let [Some(reset), Some(member), Some(account)] = self.table.get_many(keys).await? else {
+    ) -> Result<Option<MemberWithResets>, StoreError> {
+        let keys = [Key::password_resets(account, user), Key::member(account, user), Key::account(account)];
+        let [resets, Some(member), Some(account)] = self.table.get_many(keys).await? else {
             return Ok(None);
         };
         let password = enabled_password(&member)?;
-        Ok(Some(PendingReset {
-            reset: to_entity(reset)?,
+        Ok(Some(MemberWithResets {
             member: to_entity(member)?,
             account: to_entity(account)?,
+            resets: resets.map(to_entity).transpose()?.unwrap_or_default(),
             password,
         }))
     }
 
-    /// Stores a token unless the member has a recent one. Returns true if it was stored.
+    /// Replaces the tokens of `owner` by `resets`, which contain a new one. Returns false if they have changed since `owner` was read:
+    /// another token was created, or one was used.
     ///
     /// # Errors
     /// If the write fails.
-    pub async fn create_password_reset(&self, reset: &PasswordReset) -> Result<bool, StoreError> {
-        let before = PasswordReset::latest_not_recent(reset.created_at);
-        let put = reset_write(reset)?
-            // The last part makes the write safe to repeat.
-            .condition("attribute_not_exists(pk) OR #created_at <= :before OR #digest = :digest", || {
-                StoreError::Conflict
-            })
-            .name("#created_at", "created_at")
-            .name("#digest", "digest")
-            .value(":before", before)?
-            .value(":digest", &reset.digest)?;
-        match self.table.write(put).await {
+    pub async fn create_password_reset(
+        &self,
+        owner: &MemberWithResets,
+        resets: &PasswordResets,
+    ) -> Result<bool, StoreError> {
+        match self.table.write(resets_write(&owner.member, &owner.resets, resets)?).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Notes that a token could not be sent, so that another one can be sent at once.
+    /// Notes that the latest token of `resets` could not be sent, so that another one can be sent at once.
     ///
     /// # Errors
     /// If the write fails.
-    pub async fn discard_password_reset(&self, reset: &PasswordReset) -> Result<(), StoreError> {
-        let put = with_digest(reset_write(&reset.not_recent())?, &reset.digest)?;
-        match self.table.write(put).await {
+    pub async fn discard_password_reset(
+        &self,
+        owner: &MemberWithResets,
+        resets: &PasswordResets,
+    ) -> Result<(), StoreError> {
+        let write = resets_write(&owner.member, resets, &resets.with_latest_unsent())?;
+        match self.table.write(write).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Stores a token on behalf of the operator, in place of any other one.
+    /// Replaces the tokens of `owner` by `resets`, which contain a new one, on behalf of the operator. The new token expires at
+    /// `expires_at`.
     ///
     /// # Errors
-    /// If the write fails.
+    /// If the tokens have changed since `owner` was read, or the write fails.
     pub async fn issue_password_reset(
         &self,
-        reset: &PasswordReset,
+        owner: &MemberWithResets,
+        resets: &PasswordResets,
+        expires_at: Timestamp,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let action = Action::PasswordResetIssued { user_id: reset.user_id, expires_at: reset.expires_at };
-        let mut writes = vec![reset_write(reset)?];
-        writes.extend(event_writes(reset.account_id, Actor::Operator, action, audit_context)?);
+        let Member { account_id, id: user_id, .. } = owner.member;
+        let action = Action::PasswordResetIssued { user_id, expires_at };
+        let mut writes = vec![resets_write(&owner.member, &owner.resets, resets)?];
+        writes.extend(event_writes(account_id, Actor::Operator, action, audit_context)?);
         self.table.transact(writes).await
     }
 
-    /// Replaces the member's password, enables it, ends all sessions of the member, and deletes the token, all at once.
+    /// Replaces the password of a member who has a valid token, enables it, ends all sessions of the member, and deletes all tokens,
+    /// all at once.
     ///
     /// # Errors
-    /// If the token has been used, replaced or ended since `pending` was read, or the write fails.
+    /// If a token has been used or all of them have ended since `owner` was read, or the write fails.
     pub async fn reset_password(
         &self,
-        pending: &PendingReset,
+        owner: &MemberWithResets,
         new: &PasswordHash,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let PasswordReset { account_id, user_id, session_epoch, account_epoch, digest, .. } = &pending.reset;
-        let (account_id, user_id) = (*account_id, *user_id);
+        let Member { account_id, id: user_id, session_epoch, .. } = owner.member;
         let member = Write::update(
             Key::member(account_id, user_id),
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
@@ -169,29 +188,40 @@ impl Store {
             .value(":new", new)?
             .value(":next", session_epoch + 1)?
             .value(":epoch", session_epoch)?;
-        let account = account_still_of_epoch(account_id, *account_epoch)?;
-        let token = with_digest(Write::delete(Key::password_reset(account_id, user_id)), digest)?;
+        let account = account_still_of_epoch(account_id, owner.account.session_epoch)?;
+        // This needs no condition, because a use of a token starts a new epoch. If a further token was created since `owner` was
+        // read, it ends, but the one in use stays valid.
+        let tokens = Write::delete(Key::password_resets(account_id, user_id));
         // Nobody has authenticated, so the event has no actor.
+        let mut writes = vec![member, account, tokens];
         let reset = Action::PasswordReset { user_id };
-        let mut writes = vec![member, account, token];
         writes.extend(change_writes(account_id, None, reset, audit_context)?);
         self.table.transact(writes).await
     }
+
+    /// Returns the ids of the member who has this address.
+    async fn address_owner(&self, address: &EmailAddress) -> Result<Option<AddressOwner>, StoreError> {
+        self.table.get(Key::email(address)).await?.map(to_entity).transpose()
+    }
 }
 
-/// Returns the write that stores a token. `DynamoDB` deletes it some time after it expires.
-fn reset_write(reset: &PasswordReset) -> Result<Write, StoreError> {
-    let mut item = to_item(Key::password_reset(reset.account_id, reset.user_id), reset)?;
-    item.insert("ttl".to_owned(), attribute(reset.expires_at.unix_seconds())?);
-    Ok(Write::put(item))
-}
-
-/// Adds the condition that the stored token has this digest.
-fn with_digest(write: Write, digest: &TokenDigest) -> Result<Write, StoreError> {
-    write
-        .condition("#digest = :digest", || StoreError::Conflict)
-        .name("#digest", "digest")
-        .value(":digest", digest)
+/// Returns the write that replaces the tokens of a member. It fails if they are no longer those `before`. It is safe to repeat,
+/// because it also succeeds if they are those `after`. `DynamoDB` deletes the item some time after the last token expires.
+fn resets_write(
+    member: &Member,
+    before: &PasswordResets,
+    after: &PasswordResets,
+) -> Result<Write, StoreError> {
+    let mut item = to_item(Key::password_resets(member.account_id, member.id), after)?;
+    item.insert("ttl".to_owned(), attribute(after.expire_at().map(Timestamp::unix_seconds))?);
+    let put = Write::put(item);
+    let put = if before.is_empty() {
+        put.condition("attribute_not_exists(pk) OR #tokens = :after", || StoreError::Conflict)
+    } else {
+        put.condition("#tokens = :before OR #tokens = :after", || StoreError::Conflict)
+            .value(":before", &before.tokens)?
+    };
+    put.name("#tokens", "tokens").value(":after", &after.tokens)
 }
 
 /// Returns the check that the account is active and still in this epoch of its sessions.

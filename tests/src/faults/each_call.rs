@@ -191,7 +191,7 @@ fn without_renewed(mut items: Items) -> Items {
         let renewed: &[&str] = match sort_key.split('#').next().unwrap_or_default() {
             "ACCOUNT" => &["session_epoch", "key_epoch", "revision"],
             "MEMBER" => &["session_epoch", "invitation"],
-            "PASSWORD_RESET" => &["digest", "created_at", "expires_at", "ttl"],
+            "PASSWORD_RESETS" => &["tokens", "recent_until", "ttl"],
             "SESSION" => &["epoch"],
             _ => &[],
         };
@@ -794,10 +794,15 @@ async fn secrets_manager_fault_leaves_the_cached_peppers_in_use() {
     let seed = seed();
     let harness = Harness::start(DynamoDb::start().await, seed).await;
     let mut initial = harness.create_initial_state(seed).await;
-    // Time passes in each case. Without this change, the sessions, the challenges and the token of the password reset would expire.
+    // Time passes in each case. Without this change, the sessions, the challenges and the tokens of password resets would expire.
     for ([_, sort_key], item) in &mut initial.items {
-        if sort_key == "PASSWORD_RESET" {
-            item.insert("expires_at".to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
+        if sort_key == "PASSWORD_RESETS"
+            && let Some(AttributeValue::L(tokens)) = item.get_mut("tokens")
+        {
+            for token in tokens {
+                let AttributeValue::M(token) = token else { panic!("the token is no map: {token:?}") };
+                token.insert("expires_at".to_owned(), AttributeValue::S("9999-01-01T00:00:00Z".to_owned()));
+            }
         }
         if sort_key.starts_with("SESSION#") {
             for name in ["authenticated_at", "expires_at", "last_used_at"] {

@@ -1,5 +1,7 @@
 //! `/v1/auth/password-reset`: a forgotten password is reset with a token that is sent by mail.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -28,6 +30,17 @@ fn assert_invalid_token(response: &Response) {
     assert_eq!(response.body["error"]["message"], "Invalid or missing API key");
 }
 
+/// Returns true if a token is valid. The password is rejected, so the token is not used up.
+async fn is_valid(service: &Service, token: &str) -> bool {
+    let response = confirm(service, token, "short").await;
+    if response.status == 401 {
+        assert_invalid_token(&response);
+        return false;
+    }
+    response.assert_error(400, "BAD_REQUEST");
+    true
+}
+
 /// The status of a login with `password`.
 async fn login(service: &Service, email: &str, password: &str) -> u16 {
     let body = json!({"email": email, "password": password});
@@ -46,6 +59,15 @@ fn token_of(mail: &Value) -> &str {
     let body = text(mail, "text");
     let link = body.lines().find(|line| line.contains("://")).expect("a link");
     link.split_once("/dashboard#/reset-password/").expect("the link leads to the dashboard").1
+}
+
+/// Chooses one of two requests for each of their calls: the second one if the bit of `order` is set.
+fn by_bits(mut order: u32) -> impl FnMut(usize) -> usize {
+    move |waiting| {
+        let chosen = usize::from(order & 1 == 1).min(waiting - 1);
+        order >>= 1;
+        chosen
+    }
 }
 
 /// The mails with a link, newest first.
@@ -125,7 +147,7 @@ async fn request_without_mail_returns_202_and_creates_no_token() {
 }
 
 #[tokio::test]
-async fn further_token_is_sent_after_ten_minutes_and_replaces_the_first() {
+async fn earlier_token_stays_valid_after_a_later_request() {
     let service = OwnService::start_with_mail().await;
     let account = service.account().await;
     request(&service, &account.email).await.expect(202);
@@ -138,12 +160,42 @@ async fn further_token_is_sent_after_ten_minutes_and_replaces_the_first() {
     request(&service, &account.email).await.expect(202);
     let mails = service.mails(2).await;
     let [second, first] = links(&mails)[..] else { panic!("{mails:?}") };
-    assert_invalid_token(&confirm(&service, token_of(first), NEW).await);
-    confirm(&service, token_of(second), NEW).await.expect(204);
+    assert!(is_valid(&service, token_of(first)).await && is_valid(&service, token_of(second)).await);
+    confirm(&service, token_of(first), NEW).await.expect(204);
+    assert_invalid_token(&confirm(&service, token_of(second), NEW).await);
     // After a use, the next token can be sent at once.
     request(&service, &account.email).await.expect(202);
     let mails = service.mails(4).await;
     assert_eq!(links(&mails).len(), 3);
+}
+
+#[tokio::test]
+async fn using_one_token_ends_the_others() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        tokens.push(issued_token(&service, &account.email).await);
+    }
+    confirm(&service, &tokens[1], NEW).await.expect(204);
+    for token in &tokens {
+        assert_invalid_token(&confirm(&service, token, "two lizards on the wall").await);
+    }
+    assert_eq!(login(&service, &account.email, NEW).await, 200);
+}
+
+#[tokio::test]
+async fn fifth_token_ends_the_first() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.push(issued_token(&service, &account.email).await);
+    }
+    assert!(!is_valid(&service, &tokens[0]).await);
+    for token in &tokens[1..] {
+        assert!(is_valid(&service, token).await);
+    }
 }
 
 #[tokio::test]
@@ -382,15 +434,56 @@ async fn one_of_two_uses_wins_in_every_order_of_their_calls() {
             let request = service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send();
             async move { request.await.status }
         });
-        let mut rest = order;
-        let choose = |waiting: usize| {
-            let chosen = usize::from(rest & 1 == 1).min(waiting - 1);
-            rest >>= 1;
-            chosen
-        };
-        let mut statuses = dynamodb.interleave(uses.into(), choose).await;
+        let mut statuses = dynamodb.interleave(uses.into(), by_bits(order)).await;
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 401], "{order:04b}");
+    }
+}
+
+#[tokio::test]
+async fn token_stays_valid_in_every_order_with_the_calls_of_a_further_one() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let service = Arc::new(service);
+    let account = service.account().await;
+    // The use makes two calls, the command three. Each bit says which of them makes the next one.
+    for order in 0..1_u32 << 5 {
+        let token = issued_token(&service, &account.email).await;
+        let results = [true, false].map(|is_use| {
+            let (service, token, email) = (Arc::clone(&service), token.clone(), account.email.clone());
+            async move {
+                if is_use {
+                    let password = format!("{NEW} {order}");
+                    return confirm(&service, &token, &password).await.status.to_string();
+                }
+                let issued = service.operate(json!({"reset_password": {"email": email}})).await;
+                issued.map_or_else(|error| error.error_type, |_| "issued".to_owned())
+            }
+        });
+        let results = dynamodb.interleave(results.into(), by_bits(order)).await;
+        assert_eq!(results[0], "204", "{order:05b}");
+        assert!(["issued", "CONFLICT"].contains(&&*results[1]), "{order:05b}: {results:?}");
+    }
+}
+
+#[tokio::test]
+async fn concurrent_commands_create_valid_tokens_or_fail() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let service = Arc::new(service);
+    // Each command makes three calls. Each bit says which command makes the next one.
+    for order in 0..1_u32 << 5 {
+        let account = service.account().await;
+        let commands = [0, 1].map(|_| {
+            let (service, email) = (Arc::clone(&service), account.email.clone());
+            async move { service.operate(json!({"reset_password": {"email": email}})).await }
+        });
+        let results = dynamodb.interleave(commands.into(), by_bits(order)).await;
+        assert!(results.iter().any(Result::is_ok), "{order:05b}");
+        for result in results {
+            match result {
+                Ok(issued) => assert!(is_valid(&service, text(&issued, "token")).await, "{order:05b}"),
+                Err(error) => assert_eq!(error.error_type, "CONFLICT", "{order:05b}"),
+            }
+        }
     }
 }
 
