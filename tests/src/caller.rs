@@ -82,6 +82,10 @@ pub struct Caller {
     reader: String,
     /// A token that resets the password of yet another member.
     reset_token: String,
+    /// The id of a member who was removed.
+    former_member: String,
+    /// The id of another account, whose name is `A`.
+    other_account: String,
     /// A policy that no other caller sets, so that the command changes it.
     reauthentication_minutes: u16,
     /// Addresses of no member: one for a new member, one for the first member of a new account.
@@ -112,6 +116,11 @@ impl Caller {
         let password_member = new_address();
         service.member_with_email(&session, &password_member, &["read"]).await;
         service.login(&password_member).await;
+        let former_member = service.invite(&session, &new_address(), &["read"]).await;
+        let former_member = text(&former_member, "id").to_owned();
+        service.delete(&format!("/v1/members/{former_member}"), &session).await.expect(204);
+        let command = json!({"create_account": {"name": "A", "email": new_address(), "password": PASSWORD}});
+        let other_account = service.operate(command).await.expect("the account is created");
         Self {
             account_id: account.id.clone(),
             email,
@@ -129,8 +138,10 @@ impl Caller {
             invitation: text(&accepted["invitation"], "token").to_owned(),
             invited: text(&invited, "id").to_owned(),
             reader,
+            former_member,
+            other_account: text(&other_account, "account_id").to_owned(),
             reset_token: text(&reset, "token").to_owned(),
-            reauthentication_minutes: 600 + CALLERS.fetch_add(1, Ordering::Relaxed) % 800,
+            reauthentication_minutes: 5 + CALLERS.fetch_add(1, Ordering::Relaxed) % 716,
             unused_addresses: [new_address(), new_address()],
         }
     }
@@ -212,6 +223,9 @@ impl Caller {
             "set_policy" => {
                 json!({"account_id": account_id, "policy": {"reauthentication_minutes": self.reauthentication_minutes}})
             }
+            "export_account" => json!({"account_id": self.other_account}),
+            "delete_account" => json!({"account_id": self.other_account, "confirm": "A"}),
+            "forget_member" => json!({"account_id": account_id, "user_id": self.former_member}),
             "remove_second_factor" => json!({"email": self.passkey_member.email}),
             "enable_password" | "reset_password" => json!({"email": self.email}),
             _ => panic!("the parameters of {name} are unknown"),

@@ -23,54 +23,54 @@ const TABLE: &str = "
                                             rwda* rwda* of     rwda*   i                             key
     GET      /v1/auth/me                    +++++ +++++ ++     +++++   +     3+0     2+1    0      200    yes
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
-    DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+4     2+0    1      404    no
-    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+6     2+0    1      204+1  no
-    POST     /v1/auth/password              ----- ----- --     +++++   -     8+13    2+0    1      403+1  no
+    DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+6     2+0    1      404    no
+    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+8     2+0    1      204+1  no
+    POST     /v1/auth/password              ----- ----- --     +++++   -     8+15    2+0    1      403+1  no
     POST     /v1/auth/reauthenticate        ----- ----- --     +++++   -     8+11    2+0    0      204    no
     POST     /v1/auth/reauthenticate/options ----- ----- --     +++++   -     4+1     2+0    0      200    no
     POST     /v1/auth/passkeys/options      ----- ----- --     +++++   -     4+1     2+0    0      200    no
-    POST     /v1/auth/passkeys              ----- ----- --     +++++   -     5+16    2+0    2      400    no
+    POST     /v1/auth/passkeys              ----- ----- --     +++++   -     5+20    2+0    2      400    no
     GET      /v1/auth/passkeys              ----- ----- --     +++++   -     4+0     2+0    0      200    no
-    POST     /v1/auth/recovery-codes        ----- ----- --     +++++   -     4+10    2+0    1      200+1  no
-    DELETE   /v1/auth/passkeys/{passkey_id} ----- ----- --     +++++   -     5+10    2+0    1      404    no
+    POST     /v1/auth/recovery-codes        ----- ----- --     +++++   -     4+12    2+0    1      200+1  no
+    DELETE   /v1/auth/passkeys/{passkey_id} ----- ----- --     +++++   -     5+12    2+0    1      404    no
     GET      /v1/api-keys                   ---++ ---++ ++     +++++   -     5+0     4+1    0      200    no
-    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+14    4+13   1      201    yes
-    POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+8     2+0    1      200    no
+    POST     /v1/api-keys                   ---++ ---++ ++     +++++   -     5+16    4+15   1      201    yes
+    POST     /v1/api-keys/revoke            ----- ----- --     ---++   -     4+10    2+0    1      200    no
     GET      /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
-    PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     5+10    4+9    1      200    yes
-    POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     5+10    4+9    1      200    yes
+    PATCH    /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   -     5+12    4+11   1      200    yes
+    POST     /v1/api-keys/{key_id}/rotate   ---++ ---++ ++     +++++   +     5+12    4+11   1      200    yes
     POST     /v1/api-keys/{key_id}/simulate ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
-    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+8     3+9    1      204    yes
+    DELETE   /v1/api-keys/{key_id}          ---++ ---++ ++     +++++   +     4+10    3+11   1      204    yes
     GET      /v1/api-keys/{key_id}/usage    ---++ ---++ ++     +++++   +     5+0     4+1    0      200    no
     GET      /v1/projects                   +---+ +---+ ++     +---+   +     4+0     3+1    0      200    no
-    POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+4     2+5    1      201    yes
+    POST     /v1/projects                   -+--+ -+--+ --     -+--+   -     3+6     2+7    1      201    yes
     GET      /v1/projects/{project_id}      +---+ +---+ +-     +---+   +     4+0     3+1    0      200    no
-    PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     4+4     3+5    1      200    no
-    DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+4     2+5    1      404    no
+    PATCH    /v1/projects/{project_id}      -+--+ -+--+ +-     -+--+   -     4+6     3+7    1      200    no
+    DELETE   /v1/projects/{project_id}      --+-+ --+-+ +-     --+-+   -     3+6     2+7    1      404    no
     GET      /v1/members                    ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    POST     /v1/members                    ---++ ----- --     ---++   -     4+14    3+13   1      409    no
-    POST     /v1/members/{user_id}/invite   ---++ ----- --     ---++   -     5+10    4+9    1      200+1  no
+    POST     /v1/members                    ---++ ----- --     ---++   -     4+18    3+17   1      409    no
+    POST     /v1/members/{user_id}/invite   ---++ ----- --     ---++   -     5+12    4+11   1      200+1  no
     GET      /v1/members/{user_id}          ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    PATCH    /v1/members/{user_id}          ---++ ----- --     ---++   -     4+10    3+9    1      200    no
-    DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      404    no
+    PATCH    /v1/members/{user_id}          ---++ ----- --     ---++   -     4+12    3+11   1      200    no
+    DELETE   /v1/members/{user_id}          ---++ ----- --     ---++   -     4+16    3+15   1      404    no
     GET      /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     6+0     5+1    0      200    no
-    DELETE   /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     4+10    3+9    1      204+1  no
+    DELETE   /v1/members/{user_id}/sessions ---++ ----- --     ---++   -     4+12    3+11   1      204+1  no
     GET      /v1/account                    ---++ ----- --     +++++   -     4+0     3+1    0      200    no
-    PATCH    /v1/account                    ----- ----- --     ---++   -     4+8     2+0    1      200    no
-    GET      /v1/audit-events               ---++ ----- --     ---++   -     4+0     3+1    0      200    no
-    POST     /v1/auth/logout                ----- ----- --     +++++   -     3+4     2+0    1      401    no
+    PATCH    /v1/account                    ----- ----- --     ---++   -     4+10    2+0    1      200    no
+    GET      /v1/audit-events               ---++ ----- --     ---++   -     10+0    8+1    0      200    no
+    POST     /v1/auth/logout                ----- ----- --     +++++   -     3+6     2+0    1      401    no
     GET      /v1/health                     -                           0+0     -      0      200    no
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
-    POST     /v1/credentials/revoke         -                           1+8     -      1      202    no
-    POST     /v1/auth/accept-invitation     -                           2+12    -      1      401    no
+    POST     /v1/credentials/revoke         -                           1+10    -      1      202    no
+    POST     /v1/auth/accept-invitation     -                           2+14    -      1      401    no
     POST     /v1/auth/login                 -                           6+11    -      0      200    no
     POST     /v1/auth/password-reset        -                           0+1     -      0      202    no
-    POST     /v1/auth/password-reset/confirm -                          3+8     -      1      401    no
+    POST     /v1/auth/password-reset/confirm -                          3+10    -      1      401    no
     POST     /v1/auth/login/options         -                           0+1     -      0      200    no
-    POST     /v1/auth/login/passkey         -                           6+12    -      1      401    no
+    POST     /v1/auth/login/passkey         -                           6+14    -      1      401    no
     POST     /v1/auth/login/second-factor   -                           10+17   -      1      401    no
-    operator create_account                 -                           0+8     -      1      409    no
+    operator create_account                 -                           0+10    -      1      409    no
     operator suspend_account                -                           0+4     -      1      200    no
     operator restore_account                -                           0+4     -      1      200+1  no
     operator reset_password                 -                           4+4     -      1      200+1  no
@@ -81,6 +81,9 @@ const TABLE: &str = "
     operator set_policy                     -                           1+4     -      1      200    no
     operator enable_password                -                           1+4     -      1      200+1  no
     operator end_restored_credentials       -                           1+8     -      1      200    no
+    operator export_account                 -                           12+0    -      0      200    no
+    operator delete_account                 -                           11+5    -      0      200    no
+    operator forget_member                  -                           -       -      1      200    no
 ";
 
 /// The number of lines before the first row.

@@ -138,10 +138,9 @@ impl Response {
         assert_eq!(self.header("www-authenticate"), Some("Bearer realm=\"medtwin\""));
     }
 
-    /// Panics unless this is the 401 of a login or an acceptance without a password of the member. A function returns it, so API Gateway
-    /// adds no header.
+    /// Panics unless this is the 401 that the contract fixes, returned by a function: API Gateway does not add its header then.
     #[track_caller]
-    pub fn assert_login_rejected(&self) {
+    pub fn assert_unauthorized_by_function(&self) {
         assert_eq!(self.status, 401, "{}", self.text);
         self.assert_text(r#"{"error": {"code": "UNAUTHORIZED", "message": "Invalid or missing API key"}}"#);
     }

@@ -39,7 +39,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
             name: "type",
             location: Location::Query,
             description: "Only return events of this type.",
-            schema: |_| json_schema!({"enum": EventType::NAMES}),
+            schema: |_| json_schema!({"enum": EventType::NAMES.as_slice()}),
         },
         Parameter {
             name: "actor",

@@ -56,6 +56,7 @@ const TYPES = [
       ["member.created", "Member added"],
       ["member.changed", "Member changed"],
       ["member.removed", "Member removed"],
+      ["member.forgotten", "Former member forgotten"],
     ],
   ],
   [

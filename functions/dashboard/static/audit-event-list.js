@@ -65,6 +65,7 @@ function describeEvent(event, nameOf) {
     "member.created": () => `Member ${member} added. Permissions: ${permissions}.`,
     "member.changed": () => `Member ${member} changed. Status: ${event.status}. Permissions: ${permissions}.`,
     "member.removed": () => `Member ${member} removed`,
+    "member.forgotten": () => `The operator erased the addresses of the former member ${member}`,
     "password.changed": () => `Password changed for ${member}`,
     "password.refused": () => `Password change rejected for ${member}: wrong current password`,
     "password.enabled": () => `Password enabled for ${member}`,

@@ -156,7 +156,8 @@ pub struct AuditEventView {
     request_id: String,
     /// The IP address that the request came from, or null if it is unknown or was deleted.
     source_ip: Option<String>,
-    /// The Amazon Cognito identity of the operator, or null if the actor is not the operator or the identity is unknown.
+    /// The Amazon Cognito identity of the operator. It is missing if the actor is not the operator or the identity is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     operator_identity: Option<String>,
 }
 

@@ -46,7 +46,7 @@ pub struct EventType(&'static str);
 
 impl EventType {
     /// The names of all types that this version of the service stores.
-    pub const NAMES: [&str; 32] = [
+    pub const NAMES: [&str; 33] = [
         "account.changed",
         "account.created",
         "account.credentials_ended",
@@ -62,6 +62,7 @@ impl EventType {
         "member.accepted",
         "member.changed",
         "member.created",
+        "member.forgotten",
         "member.invited",
         "member.removed",
         "member.sessions_ended",

@@ -91,7 +91,8 @@ impl Store {
         .value(":suspended", AccountStatus::Suspended)?
         .value(":now", now)?
         .value(":name", &before.name)?;
-        self.table.write(with_next_session_epoch(update)?).await.map(drop)
+        // A transaction, because the SDK can repeat it after a lost response.
+        self.table.transact(vec![with_next_session_epoch(update)?]).await
     }
 
     /// Returns true if the account was erased.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::rest_event;
 
 /// The name of each command, its required fields and its optional fields.
-const COMMANDS: [(&str, &[&str], &[&str]); 11] = [
+const COMMANDS: [(&str, &[&str], &[&str]); 14] = [
     ("create_account", &["name", "email"], &["password"]),
     ("suspend_account", &["account_id"], &[]),
     ("restore_account", &["account_id"], &[]),
@@ -16,6 +16,9 @@ const COMMANDS: [(&str, &[&str], &[&str]); 11] = [
     ("set_policy", &["account_id", "policy"], &[]),
     ("grant_admin", &["account_id", "user_id"], &[]),
     ("end_all_credentials", &["account_id"], &[]),
+    ("export_account", &["account_id"], &["cursor"]),
+    ("delete_account", &["account_id", "confirm"], &[]),
+    ("forget_member", &["account_id", "user_id"], &[]),
     ("end_restored_credentials", &["created_before"], &["all_keys", "keys", "cursor"]),
 ];
 

@@ -168,7 +168,7 @@ async fn send_requests_of_all_kinds(service: &Service, account: &Account) -> Vec
         ("POST", "/v1/api-keys", Some(session), json!({"name": "a", "permissions": [CANARY]}), 400),
         ("POST", "/v1/members", Some(session), json!({"email": "canary@", "password": CANARY}), 400),
         ("POST", "/v1/auth/accept-invitation", None, json!({"token": CANARY, "password": PASSWORD}), 401),
-        ("POST", "/v1/auth/accept-invitation", None, json!({"token": "invite_", "password": CANARY}), 400),
+        ("POST", "/v1/auth/accept-invitation", None, json!({"token": "invite_", "password": CANARY}), 401),
         ("POST", "/v1/auth/reauthenticate", Some(session), json!({"password": CANARY}), 403),
         ("GET", "/v1/api-keys/canary?canary=canary", Some(session), Value::Null, 400),
         ("GET", "/v1/api-keys/canary", Some(session), Value::Null, 404),

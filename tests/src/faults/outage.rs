@@ -110,7 +110,7 @@ async fn cancelled_transaction_returns_503_and_logs_the_reason() {
     assert_unavailable(&service.delete(&key_path(&record), &account.session).await);
     let records = log.take_records();
     let failed = records.iter().find(|record| record["Outcome"] == "failed").expect("a line");
-    assert_eq!(failed["reason"], "DynamoDB failed: cancelled: ValidationError, None, None, None");
+    assert_eq!(failed["reason"], "DynamoDB failed: cancelled: ValidationError, None, None, None, None");
 }
 
 #[tokio::test]

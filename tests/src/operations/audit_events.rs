@@ -273,11 +273,18 @@ async fn event_of_an_operator_command_is_written_in_the_same_transaction_as_the_
         items.iter().filter(|item| item["sk"].as_s().is_ok_and(|sk| sk.starts_with("EVENT#"))).count()
     };
     for command in operator_commands(&service).await {
+        // The first changes nothing, and the second erases the events, too.
+        if ["export_account", "delete_account"].contains(&&*command) {
+            continue;
+        }
         let before = events().await;
         dynamodb.calls();
         service.operate(caller.command(&command)).await.expect("the command succeeds");
         let writes = dynamodb.calls().into_iter().filter(|call| !call.contains("Get") && call != "Query");
-        assert_eq!(writes.collect::<Vec<_>>(), ["TransactWriteItems"], "{command}");
+        let writes: Vec<_> = writes.collect();
+        assert_eq!(writes[0], "TransactWriteItems", "{command}");
+        // Further writes erase addresses.
+        assert!(writes.len() == 1 || command == "forget_member", "{command}: {writes:?}");
         assert!(events().await > before, "{command}");
     }
 }

@@ -69,7 +69,7 @@ async fn invitation_works_once() {
     let invited = service.invite(&account.session, &new_address(), &["read"]).await;
     service.accept(&invited).await;
     for password in [PASSWORD, "two lizards on the wall"] {
-        service.try_to_accept(token(&invited), password).await.assert_login_rejected();
+        service.try_to_accept(token(&invited), password).await.assert_unauthorized_by_function();
     }
 }
 
@@ -95,7 +95,7 @@ async fn malformed_or_unknown_token_returns_401() {
     let altered = format!("{}{}", &valid[..valid.len() - 1], if valid.ends_with('0') { '1' } else { '0' });
     for wrong in ["", "invite_", "x", &altered, &valid.to_uppercase(), account.session.token()] {
         for password in [PASSWORD, "short"] {
-            service.try_to_accept(wrong, password).await.assert_login_rejected();
+            service.try_to_accept(wrong, password).await.assert_unauthorized_by_function();
         }
     }
     // A token is no credential.
@@ -117,7 +117,7 @@ async fn invitation_expires_after_seven_days() {
     service.time.back_to_second_start();
     service.accept(&valid).await;
     service.time.pass(1);
-    service.try_to_accept(token(&expired), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&expired), PASSWORD).await.assert_unauthorized_by_function();
     // The member stays invited, and can be invited again.
     let session = service.login(&account.email).await;
     assert_eq!(service.get(&path(&expired), &session).await.expect(200)["status"], "invited");
@@ -133,7 +133,7 @@ async fn new_invitation_ends_the_previous_one() {
     let second = invite_again(&service, &account.session, &first).await.expect(200);
     assert_ne!(token(&first), token(&second));
     assert_eq!((&first["id"], &second["status"]), (&second["id"], &json!("invited")));
-    service.try_to_accept(token(&first), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&first), PASSWORD).await.assert_unauthorized_by_function();
     service.accept(&second).await;
 }
 
@@ -165,25 +165,25 @@ async fn removal_or_suspension_ends_the_invitation() {
     };
     let removed = invite().await;
     service.delete(&path(&removed), &account.session).await.expect(204);
-    service.try_to_accept(token(&removed), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&removed), PASSWORD).await.assert_unauthorized_by_function();
     // The address is free again.
     service.invite(&account.session, text(&removed, "email"), &["read"]).await;
 
     let suspended = invite().await;
     assert_eq!(patch(&suspended, "suspended").await["status"], "suspended");
-    service.try_to_accept(token(&suspended), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&suspended), PASSWORD).await.assert_unauthorized_by_function();
     invite_again(&service, &account.session, &suspended).await.assert_error(409, "CONFLICT");
     // Whoever has no password is invited again, not active. The ended invitation stays ended.
     assert_eq!(patch(&suspended, "active").await["status"], "invited");
-    service.try_to_accept(token(&suspended), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&suspended), PASSWORD).await.assert_unauthorized_by_function();
     let again = invite_again(&service, &account.session, &suspended).await.expect(200);
     service.accept(&again).await;
 
     let in_suspended_account = invite().await;
     service.suspend(&account).await;
-    service.try_to_accept(token(&in_suspended_account), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&in_suspended_account), PASSWORD).await.assert_unauthorized_by_function();
     service.restore(&account).await;
-    service.try_to_accept(token(&in_suspended_account), PASSWORD).await.assert_login_rejected();
+    service.try_to_accept(token(&in_suspended_account), PASSWORD).await.assert_unauthorized_by_function();
 }
 
 #[tokio::test]

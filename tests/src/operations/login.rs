@@ -205,7 +205,8 @@ async fn every_failure_makes_the_same_calls_and_hashes_once() {
         dynamodb.calls();
         log.take_records();
         assert_wrong_login(&attempt(&service, email, password).await);
-        let calls = ["BatchGetItem", "BatchGetItem", "UpdateItem", "TransactWriteItems", "PutItem"];
+        let calls =
+            ["BatchGetItem", "BatchGetItem", "UpdateItem", "TransactWriteItems", "TransactWriteItems"];
         assert_eq!(dynamodb.calls(), calls, "{case}");
         let records = log.take_records();
         let hashes = records.iter().filter(|record| record["message"] == HASH_STARTED).count();

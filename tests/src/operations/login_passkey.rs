@@ -69,15 +69,15 @@ async fn options_work_once() {
     let (service, _, mut authenticator) = start().await;
     let body = service.passkey_login(&mut authenticator).await;
     send(&service, &body).await.expect(200);
-    send(&service, &body).await.assert_login_rejected();
+    send(&service, &body).await.assert_unauthorized_by_function();
     // Also if the response was rejected.
     let options = service.request("POST", "/v1/auth/login/options").send().await.expect(200);
     authenticator.verifies_user = false;
     let unverified = json!({"credential": authenticator.authenticate(&options)});
-    send(&service, &unverified).await.assert_login_rejected();
+    send(&service, &unverified).await.assert_unauthorized_by_function();
     authenticator.verifies_user = true;
     let verified = json!({"credential": authenticator.authenticate(&options)});
-    send(&service, &verified).await.assert_login_rejected();
+    send(&service, &verified).await.assert_unauthorized_by_function();
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn response_that_does_not_prove_the_passkey_returns_401() {
     let (service, account, mut authenticator) = start().await;
     let (member, _) = service.member(&account.session, &["read"]).await;
     let (other, _) = service.add_passkey(&member).await;
-    let unauthorized = |response: Response| response.assert_login_rejected();
+    let unauthorized = |response: Response| response.assert_unauthorized_by_function();
 
     unauthorized(
         log_in(
@@ -165,7 +165,7 @@ async fn challenge_of_a_registration_or_of_a_second_factor_returns_401() {
     {
         let options = json!({"publicKey": {"challenge": challenge, "rpId": "localhost"}});
         let body = json!({"credential": authenticator.authenticate(&options)});
-        send(&service, &body).await.assert_login_rejected();
+        send(&service, &body).await.assert_unauthorized_by_function();
     }
 }
 
@@ -215,7 +215,7 @@ async fn suspended_member_or_account_returns_403_only_with_the_right_passkey() {
     suspended.assert_error(403, "FORBIDDEN");
     assert!(suspended.text.contains("Account suspended"), "{}", suspended.text);
     let mut wrong = Authenticator { verifies_user: false, ..authenticator.clone() };
-    log_in(&service, &mut wrong, |_| ()).await.assert_login_rejected();
+    log_in(&service, &mut wrong, |_| ()).await.assert_unauthorized_by_function();
     service.patch(&path, &account.session, json!({"status": "active"})).await.expect(200);
     log_in(&service, &mut authenticator, |_| ()).await.expect(200);
     service.suspend(&account).await;

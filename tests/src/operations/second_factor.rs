@@ -106,11 +106,11 @@ async fn login_token_works_once_and_a_newer_one_replaces_it() {
     let pending = service.second_factor(&member.account.email).await;
     let body = member.with_passkey(&pending);
     send(&service, &body).await.expect(200);
-    send(&service, &body).await.assert_login_rejected();
-    send(&service, &with_code(&pending, &member.codes[0])).await.assert_login_rejected();
+    send(&service, &body).await.assert_unauthorized_by_function();
+    send(&service, &with_code(&pending, &member.codes[0])).await.assert_unauthorized_by_function();
     let older = service.second_factor(&member.account.email).await;
     let newer = service.second_factor(&member.account.email).await;
-    send(&service, &with_code(&older, &member.codes[0])).await.assert_login_rejected();
+    send(&service, &with_code(&older, &member.codes[0])).await.assert_unauthorized_by_function();
     send(&service, &with_code(&newer, &member.codes[0])).await.expect(200);
 }
 
@@ -122,7 +122,7 @@ async fn recovery_code_works_once_in_any_spelling() {
     let pending = service.second_factor(&member.account.email).await;
     send(&service, &with_code(&pending, &typed)).await.expect(200);
     let pending = service.second_factor(&member.account.email).await;
-    send(&service, &with_code(&pending, &member.codes[0])).await.assert_login_rejected();
+    send(&service, &with_code(&pending, &member.codes[0])).await.assert_unauthorized_by_function();
     send(&service, &with_code(&pending, &member.codes[1])).await.expect(200);
 }
 
@@ -151,14 +151,14 @@ async fn login_token_ends_after_five_failed_attempts_even_if_they_are_concurrent
     let pending = service.second_factor(&member.account.email).await;
     let wrong = with_code(&pending, &other.codes[0]);
     for _ in 0..4 {
-        send(&service, &wrong).await.assert_login_rejected();
+        send(&service, &wrong).await.assert_unauthorized_by_function();
     }
     // Attempts that would be delayed are not counted.
     service.time.pass(40);
     let (first, second) = tokio::join!(send(&service, &wrong), send(&service, &wrong));
     assert!([first.status, second.status].contains(&401), "{} {}", first.text, second.text);
     service.time.pass(120);
-    send(&service, &with_code(&pending, &member.codes[0])).await.assert_login_rejected();
+    send(&service, &with_code(&pending, &member.codes[0])).await.assert_unauthorized_by_function();
     service.time.pass(600);
     let pending = service.second_factor(&member.account.email).await;
     send(&service, &with_code(&pending, &member.codes[0])).await.expect(200);
@@ -172,7 +172,7 @@ async fn failed_second_factors_count_as_failed_logins_and_the_password_does_not_
         assert_eq!(failures(&service).await, before);
         send(&service, &with_code(&pending, &json!("0000-0000-0000-0000-0000-0000")))
             .await
-            .assert_login_rejected();
+            .assert_unauthorized_by_function();
         assert_eq!(failures(&service).await, after);
     }
     let refused = count_events(&service, &member.account.session, "second_factor.refused").await;
@@ -208,8 +208,8 @@ async fn rejected_passkey_uses_the_options_up_but_not_the_token() {
     let body = json!({
         "login_token": pending["login_token"], "credential": unverified.authenticate(&pending["options"]),
     });
-    send(&service, &body).await.assert_login_rejected();
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &body).await.assert_unauthorized_by_function();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
     send(&service, &with_code(&pending, &member.codes[0])).await.expect(200);
 }
 
@@ -218,8 +218,8 @@ async fn factor_of_another_member_is_rejected() {
     let (service, member) = start().await;
     let mut other = self::member(&service).await;
     let pending = service.second_factor(&member.account.email).await;
-    send(&service, &with_code(&pending, &other.codes[0])).await.assert_login_rejected();
-    send(&service, &other.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &with_code(&pending, &other.codes[0])).await.assert_unauthorized_by_function();
+    send(&service, &other.with_passkey(&pending)).await.assert_unauthorized_by_function();
     assert_eq!(service.ids("/v1/auth/sessions", &member.account.session, 50).await.len(), 1);
     // The code of the other member still works for them.
     let pending = service.second_factor(&other.account.email).await;
@@ -238,7 +238,7 @@ async fn malformed_or_forged_token_returns_401_without_a_read() {
     let session = member.account.session.token();
     for token in ["", "login_", &mistyped, session, &token.replace("login_", "reset_")] {
         let body = json!({"login_token": token, "recovery_code": member.codes[0]});
-        send(&service, &body).await.assert_login_rejected();
+        send(&service, &body).await.assert_unauthorized_by_function();
     }
     assert_eq!(dynamodb.calls(), [""; 0]);
 }
@@ -276,29 +276,29 @@ async fn whatever_ends_the_sessions_of_the_member_ends_the_login_token() {
     let path = format!("/v1/members/{}", account.user_id);
     let pending = service.second_factor(&account.email).await;
     service.delete("/v1/auth/sessions", &session).await.expect(204);
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
 
     let pending = service.second_factor(&account.email).await;
     service.add_passkey(&session).await;
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
 
     let pending = service.second_factor(&account.email).await;
     for status in ["suspended", "active"] {
         service.patch(&path, &admin, json!({"status": status})).await.expect(200);
-        send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+        send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
     }
 
     let pending = service.second_factor(&account.email).await;
     service.suspend(&account).await;
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
     service.restore(&account).await;
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
 
     let session = service.login_with_passkey(&mut member.authenticator).await;
     let pending = service.second_factor(&account.email).await;
     let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
     service.post("/v1/auth/password", &session, body).await.expect(204);
-    send(&service, &member.with_passkey(&pending)).await.assert_login_rejected();
+    send(&service, &member.with_passkey(&pending)).await.assert_unauthorized_by_function();
 }
 
 #[tokio::test]
@@ -339,7 +339,7 @@ async fn operator_removes_every_passkey_and_code_and_ends_the_sessions() {
     assert_eq!(service.operate(command.clone()).await.expect("the passkeys are removed"), member);
     service.me(&account.session).await.assert_unauthorized();
     let code = with_code(&pending, &json!("7KQ2-M0XD-9TVA-4HBN-C3PW-8ZRE"));
-    send(&service, &code).await.assert_login_rejected();
+    send(&service, &code).await.assert_unauthorized_by_function();
     // The password alone logs in.
     let session = service.login(&account.email).await;
     assert_eq!(service.get("/v1/auth/passkeys", &session).await.expect(200)["data"], json!([]));

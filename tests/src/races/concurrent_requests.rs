@@ -353,7 +353,7 @@ async fn concurrent_acceptances_of_one_invitation_return_200_and_401() {
     let accept = || service.try_to_accept(token, PASSWORD);
     let responses = race(&dynamodb, "TransactWriteItems", accept(), accept()).await;
     assert_eq!(statuses(&responses), [200, 401]);
-    accept().await.assert_login_rejected();
+    accept().await.assert_unauthorized_by_function();
     service.login(&email).await;
 }
 

@@ -26,7 +26,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEvent:
-    """One event. Its `type` decides which of the fields after `source_ip` it has; the others are None."""
+    """One event. Its `type` decides which of the fields after `operator_identity` it has; the others are None."""
 
     id: str
     type: str
@@ -36,7 +36,9 @@ class AuditEvent:
     """None for a rejected login and for a credential that somebody reported as leaked."""
     request_id: str
     source_ip: str | None
-    """None if the actor is the operator."""
+    """None if the actor is the operator, or if the address was deleted."""
+    operator_identity: str | None = None
+    """The Amazon Cognito identity of the operator. None if the actor is not the operator, or if the identity is unknown."""
     key_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
@@ -44,6 +46,7 @@ class AuditEvent:
     """The session that did not end with the others, or None if all ended."""
     name: str | None = None
     email: str | None = None
+    """Also None if the address was erased after the member was removed."""
     key_type: KeyType | None = None
     passkey_id: str | None = None
     factor: str | None = None
