@@ -6,3 +6,4 @@ pub mod in_flight;
 pub mod interleavings;
 pub mod model;
 pub mod rush;
+pub mod sign_in;

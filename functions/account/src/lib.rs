@@ -127,11 +127,12 @@ struct Limits {
 
 impl AccountView {
     fn new(app: &App, account: Account) -> Result<Self, Error> {
+        let sessions_per_member = app.sessions_per_member(&account)?;
         let Account { id, name, status, created_at, quotas, limits, policy, .. } = account;
         let limits = Limits {
             requests_per_minute: quotas.map_or_else(|| app.quotas(), Ok)?,
             keys: limits.keys.or(app.key_limits()?),
-            sessions_per_member: limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?,
+            sessions_per_member,
         };
         Ok(Self { id, name, status, created_at, policy: policy.into(), limits })
     }

@@ -12,7 +12,6 @@ use shared::{
         request_options::{RequestOptionsView, site},
     },
     model::{
-        account::AccountStatus,
         audit_event::{Action, LoginRefusal},
         challenge::{Ceremony, ClaimedChallenge, PendingChallenge},
         passkey::member_of,
@@ -64,8 +63,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
         }
     };
     let member = &credentials.member;
-    let is_restricted = account.has_unknown_restriction() || member.has_unknown_restriction();
-    if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
+    if !member.may_log_in(&account) {
         app.store.use_challenge_up(&claimed, now).await.map_err(no_longer_valid)?;
         let action = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         app.store.record_rejection(account_id, None, action, &audit_context()).await?;
@@ -74,7 +72,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let peppers = app.peppers().await?;
     let factors = Factors::NONE.with(Factor::Passkey);
     let new = NewSession::new(app, request, member, account.session_epoch, factors, &peppers, now)?;
-    let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
+    let limit = app.sessions_per_member(&account)?;
     let attempt = Attempt::new(member.email.as_str(), request.source_ip(), now, &peppers, &app.random);
     let created = app.store.create_session_with_passkey(
         &new.session,

@@ -17,7 +17,7 @@ use shared::{
         patch::{present, without_defaults},
     },
     model::{
-        account::{Account, AccountStatus},
+        account::Account,
         audit_event::Action,
         login_token::LoginToken,
         mail::{Mail, Message},
@@ -139,7 +139,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let now = request.audit_context(app).at;
     let peppers = app.peppers_with([pending.digest.pepper_version()]).await?;
     let is_token = pending.digest.matches(token.expose(), &peppers).map_err(Error::unavailable)?;
-    if !is_token || !may_log_in(&pending, &credentials.member, &account, now) {
+    if !is_token || !may_continue(&pending, &credentials.member, &account, now) {
         return Err(invalid_token());
     }
     let address = &credentials.member.email;
@@ -148,7 +148,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let login = async {
         // Loaded again, because an earlier attempt may have disabled the password, or somebody may have suspended the member.
         let (credentials, account) = loaded.ok_or_else(invalid_token)?;
-        if credentials.is_disabled() || !may_log_in(&pending, &credentials.member, &account, now) {
+        if credentials.is_disabled() || !may_continue(&pending, &credentials.member, &account, now) {
             return Err(invalid_token());
         }
         app.store.count_second_factor_attempt(&pending).await.map_err(token_used)?;
@@ -159,12 +159,10 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     Ok(http::json(StatusCode::OK, &new.view()))
 }
 
-fn may_log_in(token: &LoginToken, member: &Member, account: &Account, now: Timestamp) -> bool {
+fn may_continue(token: &LoginToken, member: &Member, account: &Account, now: Timestamp) -> bool {
     member.id == token.user_id
         && token.is_valid(member, account.session_epoch, now)
-        && account.status == AccountStatus::Active
-        && !account.has_unknown_restriction()
-        && !member.has_unknown_restriction()
+        && member.may_log_in(account)
 }
 
 /// Verifies the second factor of a counted attempt and creates a session.
@@ -196,7 +194,7 @@ async fn complete(
     let factors = Factors::PASSWORD.with(proof.factor());
     let now = audit_context().at;
     let new = NewSession::new(app, request, member, account.session_epoch, factors, &peppers, now)?;
-    let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
+    let limit = app.sessions_per_member(account)?;
     let created = app.store.create_session_with_second_factor(
         &new.session,
         credentials,

@@ -23,7 +23,7 @@ use shared::{
         second_factor::{SecondFactorNeededView, SecondFactorView},
     },
     model::{
-        account::{Account, AccountStatus},
+        account::Account,
         audit_event::{Action, AuditContext, LoginRefusal},
         login_token::LoginToken,
         member::Member,
@@ -188,9 +188,7 @@ async fn log_in(
         app.store.record_rejection(account_id, None, rejected, audit_context).await?;
         return Err(Error::login_failed(cause));
     };
-    // A restriction that this version does not know may forbid the login.
-    let is_restricted = account.has_unknown_restriction() || member.has_unknown_restriction();
-    if account.status == AccountStatus::Suspended || !member.is_active() || is_restricted {
+    if !member.may_log_in(account) {
         if member.has_passkeys() {
             reservation.do_not_count();
             let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
@@ -212,7 +210,7 @@ async fn log_in(
     }
     let factors = Factors::PASSWORD;
     let new = NewSession::new(app, request, member, account.session_epoch, factors, &peppers, now)?;
-    let limit = account.limits.sessions_per_member.map_or_else(|| app.sessions_per_member(), Ok)?;
+    let limit = app.sessions_per_member(account)?;
     let events = || request.audit_context(app);
     let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;
     created.map_err(login_failed_if_removed)?;

@@ -6,10 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     error::Error,
-    model::{
-        mail::{Mail, Message},
-        password_reset::may_reset,
-    },
+    model::mail::{Mail, Message},
     primitives::{
         email::EmailAddress,
         id::{AccountId, UserId},
@@ -88,7 +85,7 @@ impl TargetAddress {
         let Self { email } = self;
         let (app, audit_context) = (call.app, call.audit_context());
         let owner = app.store.member_with_resets_by_address(&email).await?.ok_or_else(Error::not_found)?;
-        if !may_reset(&owner.member, &owner.account) {
+        if !owner.member.may_log_in(&owner.account) {
             return Err(Error::conflict("The member or the account is suspended"));
         }
         let NewPasswordReset { token, expires_at, resets } =

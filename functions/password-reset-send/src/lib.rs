@@ -11,7 +11,7 @@ use shared::{
     http::{json, openapi::Operation},
     model::{
         mail::{Mail, Message},
-        password_reset::{ResetRequest, may_reset},
+        password_reset::ResetRequest,
     },
     runtime::{app::App, function::Function, invocation::Invocation, new_password_reset::NewPasswordReset},
     telemetry::{error_chain::error_chain, log::TARGET, metrics::Outcome},
@@ -45,7 +45,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<(), 
 /// minutes.
 async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Result<(), Error> {
     let found = app.store.member_with_resets_by_address(&email).await?;
-    let Some(owner) = found.filter(|owner| may_reset(&owner.member, &owner.account)) else {
+    let Some(owner) = found.filter(|owner| owner.member.may_log_in(&owner.account)) else {
         return Ok(());
     };
     let now = app.clock.now();

@@ -20,7 +20,7 @@ use shared::{
     },
     model::{
         mail::{Mail, Message},
-        password_reset::{ResetRequest, may_reset},
+        password_reset::ResetRequest,
     },
     primitives::{email::EmailAddress, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
@@ -156,7 +156,7 @@ async fn token_owner(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Res
     let denial = match resets.find(token.expose(), &peppers).map_err(Error::unavailable)? {
         None => Unauthenticated::WrongSecret,
         Some(reset) if reset.has_expired(now) => Unauthenticated::Expired,
-        Some(reset) if !reset.is_of_epochs(member, account) || !may_reset(member, account) => {
+        Some(reset) if !reset.is_of_epochs(member, account) || !member.may_log_in(account) => {
             Unauthenticated::SessionEnded
         }
         Some(_) => return Ok(owner),

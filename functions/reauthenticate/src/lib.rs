@@ -43,7 +43,7 @@ pub const OPERATIONS: &[Operation] = &[
         errors: &[
             (
                 403,
-                "The password is wrong or disabled, the passkey is wrong, the member has a passkey and sent the password (the message is `Authenticate with your passkey`), or the caller is an API key.",
+                "The password is wrong or disabled, the passkey is wrong, the member has a passkey and sent the password, or the caller is an API key.",
             ),
             (
                 409,

@@ -25,7 +25,7 @@ pub async fn authenticate(
     let reauthenticate = async {
         // The password is not verified, so the response says nothing about it.
         if loaded.as_ref().is_some_and(|(credentials, _)| credentials.member.has_passkeys()) {
-            return Err(Error::forbidden_with_message("Authenticate with your passkey"));
+            return Err(Error::forbidden(Forbidden::NeedsPasskey));
         }
         let attempt = OwnPasswordAttempt {
             session,

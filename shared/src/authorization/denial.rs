@@ -96,6 +96,9 @@ pub enum Forbidden {
     /// Reauthentication only: the password is wrong or disabled.
     #[error("wrong password")]
     WrongPassword,
+    /// Reauthentication only: the member has a passkey, so the password is not enough.
+    #[error("needs a passkey")]
+    NeedsPasskey,
     /// Reauthentication only: the passkey is unknown, or its signature is wrong.
     #[error("passkey rejected")]
     PasskeyRejected,

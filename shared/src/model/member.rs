@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{
+        account::{Account, AccountStatus},
         invitation::Invitation,
         restrictions::{Restriction, Restrictions},
     },
@@ -151,6 +152,16 @@ impl Member {
     #[must_use]
     pub fn has_unknown_restriction(&self) -> bool {
         self.restrictions.has_other_than(if self.has_passkeys() { &[Restriction::Passkeys] } else { &[] })
+    }
+
+    /// Returns true if the member of `account` may log in with the right credentials. A restriction that this version does not know
+    /// may forbid it.
+    #[must_use]
+    pub fn may_log_in(&self, account: &Account) -> bool {
+        self.is_active()
+            && account.status == AccountStatus::Active
+            && !account.has_unknown_restriction()
+            && !self.has_unknown_restriction()
     }
 
     /// Returns true if the member's sessions of `epoch` are valid, as far as the member decides.

@@ -11,11 +11,7 @@ use crate::{
         digest::TokenDigest,
         pepper::{Peppers, UnknownPepper},
     },
-    model::{
-        account::{Account, AccountStatus},
-        mail::MailContext,
-        member::Member,
-    },
+    model::{account::Account, mail::MailContext, member::Member},
     primitives::{email::EmailAddress, timestamp::Timestamp},
 };
 
@@ -147,29 +143,23 @@ impl PasswordReset {
     }
 }
 
-/// Returns true if the member's password may be reset. A suspended member could not log in with it.
-#[must_use]
-pub fn may_reset(member: &Member, account: &Account) -> bool {
-    member.is_active()
-        && account.status == AccountStatus::Active
-        && !account.has_unknown_restriction()
-        && !member.has_unknown_restriction()
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::TestRunner,
+    };
+
     use super::*;
     use crate::{
         credentials::pepper::{Peppers, tests::pepper, tests::peppers},
         model::{
-            account::AccountLimits, account_policy::AccountPolicy, member::tests::any_member,
+            account::{AccountLimits, AccountStatus},
+            account_policy::AccountPolicy,
+            member::tests::any_member,
             restrictions::Restrictions,
         },
         primitives::timestamp::tests::timestamp,
-    };
-    use proptest::{
-        strategy::{Strategy, ValueTree},
-        test_runner::TestRunner,
     };
 
     fn owner() -> (Member, Account) {

@@ -11,7 +11,10 @@ use crate::{
     },
     error::Error,
     model::{
-        account::KeysPerAccount, audit_event::PersonalDataRetention, mail::Mail, password_reset::ResetRequest,
+        account::{Account, KeysPerAccount},
+        audit_event::PersonalDataRetention,
+        mail::Mail,
+        password_reset::ResetRequest,
     },
     primitives::{
         clock::Clock, email::EmailAddress, origin::Origin, public_url::PublicUrl, quota::Quotas,
@@ -250,13 +253,13 @@ impl App {
         self.key_limits.ok_or_else(|| Error::internal("the template gives this function no limits of keys"))
     }
 
-    /// Returns the maximum number of sessions of a member whose account has no limit of its own.
+    /// Returns the maximum number of sessions of each member of `account`.
     ///
     /// # Errors
-    /// If the template gives this function no limit.
-    pub fn sessions_per_member(&self) -> Result<NonZeroU32, Error> {
+    /// If the account has no limit of its own, and the template gives this function no limit.
+    pub fn sessions_per_member(&self, account: &Account) -> Result<NonZeroU32, Error> {
         let missing = || Error::internal("the template gives this function no limit of sessions");
-        self.sessions_per_member.ok_or_else(missing)
+        account.limits.sessions_per_member.or(self.sessions_per_member).ok_or_else(missing)
     }
 
     fn pepper_source(&self) -> Result<&PepperSource, Error> {

@@ -311,6 +311,8 @@ async fn session_ended_during_the_request_changes_nothing() {
     let (rotation, other) = (format!("{key}/rotate"), format!("/v1/members/{other}"));
     let own = format!("/v1/members/{}", account.user_id);
     let member = json!({"email": new_address(), "permissions": ["read"]});
+    // Otherwise the owner must keep all permissions.
+    service.member(&account.session, &["read", "write", "delete", "admin"]).await;
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for (method, path, body) in [
         ("POST", "/v1/api-keys", new_key()),
@@ -411,6 +413,10 @@ async fn account_suspended_during_the_request_changes_nothing() {
             ("DELETE", &admin, json!({})),
             ("DELETE", &sessions, json!({})),
         ] {
+            let concerns_an_admin = path == admin || body["permissions"][1] == "admin";
+            if kind == "key" && concerns_an_admin {
+                continue;
+            }
             // A suspension ends all sessions, so each request with a session needs a new one.
             let caller = if kind == "key" { key.clone() } else { service.login(&account.email).await };
             let request = service.request(method, path).with(&caller).json(&body).send();
@@ -632,6 +638,8 @@ async fn session_expired_during_the_request_returns_409() {
         let body = json!({"password": PASSWORD});
         service.post("/v1/auth/reauthenticate", session, body).await.expect(204);
     }
+    // The next request records the use of its session.
+    service.time.pass(60);
     for (session, (method, path, body)) in sessions.iter().zip(granting_requests(&record)) {
         let held = dynamodb.hold("UpdateItem");
         let request = service.request(method, &path).with(session).json(&body).send();

@@ -30,7 +30,7 @@ const MAX_KEYS: usize = 30;
 
 /// Enumerates all sequences of choices. Each sequence differs from the one before in the last choice that has an alternative.
 #[derive(Default)]
-struct Choices {
+pub struct Choices {
     /// The choices of the present sequence: the chosen alternative and the number of alternatives.
     sequence: Vec<(usize, usize)>,
     /// The index of the next choice.
@@ -38,7 +38,7 @@ struct Choices {
 }
 
 impl Choices {
-    fn choose(&mut self, alternatives: usize) -> usize {
+    pub fn choose(&mut self, alternatives: usize) -> usize {
         if self.next == self.sequence.len() {
             self.sequence.push((0, alternatives));
         }
@@ -49,7 +49,7 @@ impl Choices {
     }
 
     /// Starts the next sequence. Returns false if there is none.
-    fn advance(&mut self) -> bool {
+    pub fn advance(&mut self) -> bool {
         self.sequence.truncate(self.next);
         self.next = 0;
         while let Some((chosen, alternatives)) = self.sequence.pop() {
