@@ -26,7 +26,7 @@ impl ExportedAccount {
     pub(crate) async fn export(self, call: &Call<'_>) -> Result<Completed, Error> {
         let Self { account_id, cursor } = self;
         let store = &call.app.store;
-        let mut position = cursor.map(|cursor| parse(&cursor)).transpose()?;
+        let position = cursor.map(|cursor| parse(&cursor)).transpose()?;
         if store.account(account_id).await?.is_none() {
             return Err(Error::not_found());
         }
@@ -35,16 +35,14 @@ impl ExportedAccount {
             return Err(not_a_cursor());
         }
         let (mut items, mut size) = (Vec::new(), 0);
-        loop {
-            let (read, next) = store.exported_items(&partitions, position).await?;
+        let mut next = Some(position.unwrap_or_else(|| partitions.start()));
+        while let Some(position) = next.take_if(|_| size < FULL && call.has_time()) {
+            let (read, after) = store.exported_items(&partitions, position).await?;
             size += read.iter().map(|item| Value::from(item.clone()).to_string().len()).sum::<usize>();
             items.extend(read);
-            position = next;
-            if position.is_none() || size >= FULL || !call.has_time() {
-                break;
-            }
+            next = after;
         }
-        let cursor = position.map(|position| URL_SAFE_NO_PAD.encode(position.to_string()));
+        let cursor = next.map(|position| URL_SAFE_NO_PAD.encode(position.to_string()));
         let result = json!({"account_id": account_id, "items": items, "cursor": cursor});
         Ok(Completed::for_account(account_id, result))
     }

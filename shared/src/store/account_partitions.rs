@@ -31,6 +31,13 @@ pub struct AccountPartitions {
 }
 
 impl AccountPartitions {
+    /// Returns the position where an export starts.
+    #[must_use]
+    pub fn start(&self) -> ExportPosition {
+        let [personal_data, _] = &self.last;
+        ExportPosition::at_start_of(self.dependent.first().unwrap_or(personal_data))
+    }
+
     /// Returns true if `position` is in one of the partitions.
     #[must_use]
     pub fn contain(&self, position: &ExportPosition) -> bool {

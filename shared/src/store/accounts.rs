@@ -119,14 +119,14 @@ impl Store {
         let (update, action) = match status {
             AccountStatus::Active => {
                 let is_kept = "attribute_exists(#status) AND attribute_not_exists(#deleted_at)";
-                let update = update.condition_with_item(is_kept, not_found_or_conflict);
+                let update = update.condition_with_item(is_kept, |stored| not_found_or_conflict(&stored));
                 (update.name("#deleted_at", DELETED_AT), Action::AccountRestored)
             }
             AccountStatus::Suspended => {
                 // An account that a previous version suspended has no session epoch yet.
                 let is_new = "attribute_exists(#status) \
                               AND (#status <> :status OR attribute_not_exists(#session_epoch))";
-                let update = update.condition_with_item(is_new, not_found_or_conflict);
+                let update = update.condition_with_item(is_new, |stored| not_found_or_conflict(&stored));
                 (with_next_session_epoch(update)?, Action::AccountSuspended)
             }
         };
@@ -201,7 +201,7 @@ impl Store {
 }
 
 /// Returns the error if the condition of a write failed for the item `stored`.
-fn not_found_or_conflict(stored: Item) -> StoreError {
+fn not_found_or_conflict(stored: &Item) -> StoreError {
     if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
 }
 

@@ -55,6 +55,12 @@ pub struct ExportPosition {
 #[error("is not a position in an export")]
 pub struct InvalidExportPosition;
 
+impl ExportPosition {
+    pub(super) fn at_start_of(partition: &str) -> Self {
+        Self { partition: partition.to_owned(), after: None }
+    }
+}
+
 impl fmt::Display for ExportPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.after {
@@ -80,32 +86,24 @@ impl FromStr for ExportPosition {
 }
 
 impl Store {
-    /// Reads the next items of an account, at most 1 MB, and the position after them, which is `None` at the end. Without a position,
-    /// it starts at the beginning. Each item is as it is stored, with its `kind`.
+    /// Reads the items of an account from `position` on, at most 1 MB. Each is as it is stored, with its `kind`. Also returns the
+    /// position after them, or `None` at the end.
     ///
     /// # Errors
     /// If the position is not in `partitions` ([`StoreError::NotFound`]), or the read fails.
     pub async fn exported_items(
         &self,
         partitions: &AccountPartitions,
-        position: Option<ExportPosition>,
+        position: ExportPosition,
     ) -> Result<(Vec<Map<String, Value>>, Option<ExportPosition>), StoreError> {
+        let ExportPosition { partition, after } = position;
         let mut remaining = partitions.iter();
-        let ExportPosition { partition, after } = match position {
-            Some(position) => {
-                remaining.find(|partition| **partition == *position.partition).ok_or(StoreError::NotFound)?;
-                position
-            }
-            None => {
-                let first = remaining.next().ok_or(StoreError::NotFound)?;
-                ExportPosition { partition: first.to_owned(), after: None }
-            }
-        };
+        remaining.find(|name| **name == *partition).ok_or(StoreError::NotFound)?;
         let start = after.map(|sk| Key { pk: partition.clone(), sk });
         let (items, next) = self.table.partition(&partition, None, start, None).await?;
         let next = match next {
             Some(Key { sk, .. }) => Some(ExportPosition { partition, after: Some(sk) }),
-            None => remaining.next().map(|next| ExportPosition { partition: next.to_owned(), after: None }),
+            None => remaining.next().map(ExportPosition::at_start_of),
         };
         Ok((items.into_iter().map(exported).collect::<Result<_, _>>()?, next))
     }

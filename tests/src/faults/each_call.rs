@@ -494,6 +494,15 @@ impl Harness {
                 format!("after a retry, the table is in another state: {}", difference(before, after, &items))
             });
         }
+        self.repeat(initial, case).await
+    }
+}
+
+impl Harness {
+    /// Sends the request again, after the operation is complete.
+    async fn repeat(&self, initial: &InitialState, case: &Case) -> Result<(), Failure> {
+        let Case { operation, expected, .. } = case;
+        let FaultFreeRun { before, after, .. } = &**expected;
         self.service.time.pass(1);
         let response = self.send(initial, operation).await;
         ensure_in_time(response != ComparableResponse::unavailable(), || {
@@ -524,18 +533,20 @@ impl Harness {
         ensure(items == *after, || {
             format!("a repetition of the complete operation changed: {}", difference(before, after, &items))
         })?;
-        let events = added.iter().filter(|[_, sort_key]| sort_key.starts_with("EVENT#")).count();
-        let sessions = added.iter().filter(|[_, sort_key]| sort_key.starts_with("SESSION#")).count();
+        let count = |prefix| added.iter().filter(|[_, sort_key]| sort_key.starts_with(prefix)).count();
+        let (events, sessions) = (count("EVENT#"), count("SESSION#"));
         let is_login = operation.name.ends_with("/login");
         ensure((events, sessions) == (operation.repeated_events, usize::from(is_login)), || {
             format!("the repetition added {added:?}")
         })?;
         let challenges = usize::from(operation.name.ends_with("/options"));
-        ensure(added.len() == events + sessions + challenges, || format!("the repetition added {added:?}"))
+        // The IP address of each event, unless the operator caused it.
+        let sources = count("SOURCE#");
+        ensure(sources <= events && added.len() == events + sources + sessions + challenges, || {
+            format!("the repetition added {added:?}")
+        })
     }
-}
 
-impl Harness {
     /// Sends the request again, after a case has stopped a [resumable](Operation::is_resumable) operation.
     async fn resume(&self, initial: &InitialState, case: &Case) -> Result<(), Failure> {
         let Case { operation, expected, .. } = case;

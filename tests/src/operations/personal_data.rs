@@ -297,13 +297,23 @@ fn binaries(item: &Item) -> Vec<Vec<u8>> {
     fn all(value: &AttributeValue, found: &mut Vec<Vec<u8>>) {
         match value {
             AttributeValue::B(bytes) => found.push(bytes.as_ref().to_vec()),
-            AttributeValue::M(map) => map.values().for_each(|value| all(value, found)),
-            AttributeValue::L(list) => list.iter().for_each(|value| all(value, found)),
+            AttributeValue::M(map) => {
+                for value in map.values() {
+                    all(value, found);
+                }
+            }
+            AttributeValue::L(list) => {
+                for value in list {
+                    all(value, found);
+                }
+            }
             _ => {}
         }
     }
     let mut found = Vec::new();
-    item.values().for_each(|value| all(value, &mut found));
+    for value in item.values() {
+        all(value, &mut found);
+    }
     found
 }
 
