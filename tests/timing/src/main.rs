@@ -5,8 +5,11 @@
 //! differ although they must not (see [`comparison`]), or if it does not detect the difference of a control.
 
 mod comparison;
+mod invitations;
 mod logins;
 mod resets;
+mod rounds;
+mod service;
 mod tokens;
 mod welch;
 
@@ -32,6 +35,9 @@ struct Arguments {
     /// Number of requests for a password reset of each case. 0 skips them.
     #[arg(long, default_value_t = 400)]
     resets: usize,
+    /// Number of rejected invitations of each case. 0 skips them.
+    #[arg(long, default_value_t = 400)]
+    invitations: usize,
     /// Seed of the random order. By default, each run uses a different one.
     #[arg(long)]
     seed: Option<u64>,
@@ -53,7 +59,7 @@ async fn main() -> ExitCode {
 }
 
 /// Runs and prints all comparisons. Returns true if each has the expected result.
-async fn run(Arguments { tokens, logins, resets, seed }: Arguments) -> Result<bool, Error> {
+async fn run(Arguments { tokens, logins, resets, invitations, seed }: Arguments) -> Result<bool, Error> {
     let seed = seed.unwrap_or_else(|| u64::from_be_bytes(Random::system().bytes()));
     println!("seed {seed}\n");
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -72,6 +78,9 @@ async fn run(Arguments { tokens, logins, resets, seed }: Arguments) -> Result<bo
     }
     if resets > 0 {
         report(resets::test(rng, resets).await?);
+    }
+    if invitations > 0 {
+        report(invitations::test(rng, invitations).await?);
     }
     Ok(all_as_expected)
 }
