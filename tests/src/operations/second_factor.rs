@@ -302,6 +302,20 @@ async fn whatever_ends_the_sessions_of_the_member_ends_the_login_token() {
 }
 
 #[tokio::test]
+async fn password_reset_does_not_replace_the_second_factor() {
+    let (service, mut member) = start().await;
+    let issued = service.operate(json!({"reset_password": {"email": member.account.email}})).await;
+    let new_password = "two lizards on the 8th wall";
+    let body = json!({"token": issued.expect("a token")["token"], "new_password": new_password});
+    service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send().await.expect(204);
+    let body = json!({"email": member.account.email, "password": new_password});
+    let login = service.request("POST", "/v1/auth/login").json(&body).send().await.expect(200);
+    assert_eq!(login.get("session_token"), None, "{login}");
+    let response = send(&service, &member.with_passkey(&login["second_factor"])).await;
+    assert_eq!(factors(&service, response).await, json!(["password", "passkey"]));
+}
+
+#[tokio::test]
 async fn suspended_member_gets_403_after_the_right_password() {
     let (service, member) = start().await;
     service.suspend(&member.account).await;
