@@ -26,27 +26,13 @@ impl Response {
         let headers = response.headers().clone();
         let text = response.text().await.expect("a body in UTF-8");
         let response = Self::new(method, status, headers, text);
-        response.assert_well_formed(path);
+        response.assert_well_formed(method, path);
         response
     }
 
     /// Parses the bytes of an HTTP/1.1 response to a request with this method and path.
     #[track_caller]
     pub fn parse(method: &str, path: &str, raw: &str) -> Self {
-        let response = Self::parse_unchecked(method, raw);
-        response.assert_well_formed(path);
-        response
-    }
-
-    /// Parses the bytes of a response to a preflight request. Such a response has no `X-Request-Id`, because no page can
-    /// read it.
-    #[track_caller]
-    pub fn parse_preflight(raw: &str) -> Self {
-        Self::parse_unchecked("OPTIONS", raw)
-    }
-
-    #[track_caller]
-    fn parse_unchecked(method: &str, raw: &str) -> Self {
         let (head, text) = raw.split_once("\r\n\r\n").expect("the end of the headers");
         let (line, headers) = head.split_once("\r\n").expect("a line with the status");
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
@@ -54,7 +40,10 @@ impl Response {
             let (name, value) = line.split_once(": ").expect("a header");
             (name.parse::<HeaderName>().expect("a name"), value.parse::<HeaderValue>().expect("a value"))
         };
-        Self::new(method, status, headers.split("\r\n").map(header).collect(), text.to_owned())
+        let headers = headers.split("\r\n").map(header).collect();
+        let response = Self::new(method, status, headers, text.to_owned());
+        response.assert_well_formed(method, path);
+        response
     }
 
     #[track_caller]
@@ -83,9 +72,10 @@ impl Response {
     }
 
     #[track_caller]
-    fn assert_well_formed(&self, path: &str) {
+    fn assert_well_formed(&self, method: &str, path: &str) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "no request id: {self:?}");
-        let is_cached = ["/v1/openapi.json", "/v1/credentials/patterns"].contains(&path) && self.status < 400;
+        let may_be_cached = ["/v1/openapi.json", "/v1/credentials/patterns"].contains(&path);
+        let is_cached = may_be_cached && self.status < 400 && method != "OPTIONS";
         let caching = if is_cached { "public, max-age=300" } else { "no-store" };
         assert_eq!(self.header("cache-control"), Some(caching), "{self:?}");
         let transport = Some("max-age=63072000; includeSubDomains");

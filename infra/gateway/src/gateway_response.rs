@@ -95,8 +95,8 @@ pub(crate) struct GatewayResponse {
 }
 
 /// The value of a header: a constant, or the id of the request.
-#[derive(Debug, PartialEq, Eq)]
-enum Expression {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expression {
     Constant(HeaderValue),
     RequestId,
 }
@@ -180,7 +180,7 @@ impl TryFrom<Properties> for GatewayResponse {
 }
 
 impl Expression {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "context.requestId" {
             return Ok(Self::RequestId);
         }
@@ -188,10 +188,18 @@ impl Expression {
             .map(Self::Constant)
             .ok_or_else(|| format!("`{text}` is neither a `'constant'` nor `context.requestId`"))
     }
+
+    /// Returns the value in a response to the request `request_id`.
+    pub(crate) fn value<'a>(&'a self, request_id: &'a HeaderValue) -> &'a HeaderValue {
+        match self {
+            Self::Constant(value) => value,
+            Self::RequestId => request_id,
+        }
+    }
 }
 
 /// Returns the header value between the quotes of `'constant'`.
-pub(crate) fn constant(text: &str) -> Option<HeaderValue> {
+fn constant(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text.strip_prefix('\'')?.strip_suffix('\'')?).ok()
 }
 
@@ -219,11 +227,7 @@ impl GatewayResponses {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         for (name, expression) in defined.into_iter().flat_map(|defined| &defined.headers) {
-            let value = match expression {
-                Expression::Constant(value) => value,
-                Expression::RequestId => request_id,
-            };
-            headers.insert(name, value.clone());
+            headers.insert(name, expression.value(request_id).clone());
         }
         response
     }

@@ -6,7 +6,6 @@
 mod authorizer_result;
 mod aws_names;
 mod compression;
-mod cors;
 mod data;
 mod demo;
 mod dynamodb;
@@ -26,6 +25,7 @@ mod loopback;
 mod options;
 mod parameters;
 mod policy;
+mod preflight;
 mod request_id;
 mod request_log;
 mod rest_api;

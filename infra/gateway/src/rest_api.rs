@@ -69,13 +69,12 @@ impl RestApi {
             None if is_stage(&self.api.stage, &parts) => Ok(redirect_to_root()),
             None => Err(ResponseType::MissingAuthenticationToken),
         };
-        let header = |id: &str| HeaderValue::try_from(id).expect("an id contains only ASCII characters");
-        let request_id = header(&id.id);
+        let request_id = header_value(&id.id);
         let mut response =
             result.unwrap_or_else(|kind| self.api.responses.response(kind, &request_id, &parts.headers));
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
-        headers.insert(HeaderName::from_static("x-amz-apigw-id"), header(&id.extended));
+        headers.insert(HeaderName::from_static("x-amz-apigw-id"), header_value(&id.extended));
         let is_unknown = route_match.is_none();
         tracing::info!(
             target: request_log::TARGET,
@@ -109,7 +108,7 @@ impl RestApi {
         }
         let (function, limit) = match &route_match.route.integration {
             Integration::Function { name, timeout } => (name, timeout),
-            Integration::Preflight(preflight) => return Ok(preflight.to_response()),
+            Integration::Preflight(preflight) => return Ok(preflight.response(&header_value(&id.id))),
         };
         let invocation = self.functions.invoke(function, json(&request.proxy_event(&body)));
         let result = timeout(*limit, invocation).await.map_err(|_| {
@@ -160,6 +159,10 @@ fn redirect_to_root() -> Response<Body> {
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
     response
+}
+
+fn header_value(id: &str) -> HeaderValue {
+    HeaderValue::try_from(id).expect("an id contains only ASCII characters")
 }
 
 /// Returns the length of the request line and of all header values, in bytes.

@@ -1,12 +1,8 @@
 //! The routes of the API: the function and the authorizer of each path and method.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use crate::cors::{Cors, Preflight};
+use crate::preflight::Preflight;
 
 #[derive(Debug, Default)]
 pub(crate) struct Routes(Vec<Resource>);
@@ -50,7 +46,7 @@ pub(crate) struct Route {
 pub(crate) enum Integration {
     /// A function, and how long the API waits for it.
     Function { name: String, timeout: Duration },
-    /// A constant response to the preflight requests of browsers.
+    /// The response to the preflight requests of browsers.
     Preflight(Preflight),
 }
 
@@ -86,9 +82,8 @@ pub(crate) enum RouteError {
     ParameterNames(String, String),
 }
 
-const OPTIONS: &str = "OPTIONS";
 const ANY: &str = "ANY";
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", OPTIONS, ANY];
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ANY];
 
 impl Routes {
     /// Adds a route. The method `ANY` matches all methods for which the path has no other route.
@@ -111,19 +106,6 @@ impl Routes {
         }
         resource.methods.insert(method, route);
         Ok(())
-    }
-
-    /// Adds a preflight response to each path that has no `OPTIONS` method.
-    pub(crate) fn add_preflights(&mut self, cors: &Cors) {
-        for Resource { methods, .. } in &mut self.0 {
-            let has_any = methods.contains_key(ANY);
-            let supported = METHODS.into_iter().filter(|method| *method != ANY);
-            let supported =
-                supported.filter(|method| has_any || *method == OPTIONS || methods.contains_key(*method));
-            let preflight = cors.preflight(&supported.collect::<BTreeSet<_>>());
-            let route = Route { integration: Integration::Preflight(preflight), authorizer: None };
-            methods.entry(OPTIONS.to_owned()).or_insert(route);
-        }
     }
 
     /// Returns all routes that lead to a function, in no particular order.
@@ -224,6 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::preflight;
 
     impl Route {
         pub(crate) fn public(function: &str) -> Self {
@@ -339,24 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn preflights_are_added_to_paths_without_an_options_method() {
-        let cors: Cors = serde_json::from_value(serde_json::json!({"AllowOrigin": "'https://a'"})).unwrap();
+    fn list_contains_only_routes_to_functions() {
+        let preflight = serde_json::from_value(preflight::tests::operation()).unwrap();
         let mut routes = routes();
-        routes.add("OPTIONS", "/v1/own", Route::public("own")).unwrap();
         let before = routes.list().len();
-        routes.add_preflights(&cors);
-        for (path, methods) in [
-            ("/v1/projects", "GET,OPTIONS,POST"),
-            ("/v1/projects/p", "DELETE,GET,OPTIONS"),
-            ("/v1/any", "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"),
-        ] {
-            let preflight = cors.preflight(&methods.split(',').collect());
-            let expected = Route { integration: Integration::Preflight(preflight), authorizer: None };
-            assert_eq!(routes.find("OPTIONS", path).unwrap().route, &expected, "{path}");
-        }
-        assert_eq!(routes.find("OPTIONS", "/v1/own").unwrap().route, &Route::public("own"));
-        assert!(routes.find("OPTIONS", "/v1").is_none());
+        let route = Route { integration: Integration::Preflight(preflight), authorizer: None };
+        routes.add("options", "/v1/projects", route).unwrap();
         assert_eq!(routes.list().len(), before);
+        let found = routes.find("OPTIONS", "/v1/projects").unwrap();
+        assert!(matches!(found.route.integration, Integration::Preflight(_)));
+        assert!(routes.find("OPTIONS", "/v1/projects/p").is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cors::Cors;
+use crate::preflight::Definition;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
@@ -96,7 +96,9 @@ pub(crate) struct ApiProperties {
     pub(crate) stage_name: String,
     #[serde(default)]
     pub(crate) auth: ApiAuth,
-    pub(crate) cors: Option<Cors>,
+    pub(crate) definition_body: Option<Definition>,
+    #[serde(default)]
+    pub(crate) merge_definitions: bool,
     #[serde(default)]
     pub(crate) gateway_responses: BTreeMap<String, Value>,
     #[serde(default)]

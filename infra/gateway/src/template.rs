@@ -251,15 +251,28 @@ impl TemplateBuilder {
                 .add(&event.method, &event.path, Route { integration, authorizer })
                 .map_err(|error| TemplateError::new(location, error.to_string()))?;
         }
-        if let Some(cors) = api.cors {
+        if let Some(definition) = api.definition_body {
+            let location = format!("{location}.Properties");
+            if !api.merge_definitions {
+                return Err(TemplateError::new(
+                    format!("{location}.MergeDefinitions"),
+                    "must be true, because SAM otherwise adds no routes to the definition",
+                ));
+            }
             // SAM's default is true. But browsers send no credential with a preflight request.
             if api.auth.add_default_authorizer_to_cors_preflight != Some(false) {
                 return Err(TemplateError::new(
-                    format!("{location}.Properties.Auth.AddDefaultAuthorizerToCorsPreflight"),
+                    format!("{location}.Auth.AddDefaultAuthorizerToCorsPreflight"),
                     "must be false, because preflight requests have no credential",
                 ));
             }
-            routes.add_preflights(&cors);
+            for (path, methods) in definition.paths {
+                let integration = Integration::Preflight(methods.options);
+                let route = Route { integration, authorizer: None };
+                routes.add("OPTIONS", &path, route).map_err(|error| {
+                    TemplateError::new(format!("{location}.DefinitionBody.paths"), error.to_string())
+                })?;
+            }
         }
         let mut responses = GatewayResponses::default();
         for (name, properties) in api.gateway_responses {
@@ -331,6 +344,7 @@ mod tests {
         assert_eq!(login.route, &Route::public("login"));
         let preflight = template.api.routes.find("OPTIONS", "/v1/projects").unwrap();
         assert_eq!(preflight.route.authorizer, None);
+        assert!(matches!(preflight.route.integration, Integration::Preflight(_)));
         let projects = template.api.routes.find("GET", "/v1/projects").unwrap();
         let authorizer = projects.route.authorizer.as_ref().unwrap();
         assert_eq!(authorizer.function, "authorizer");
@@ -449,8 +463,8 @@ mod tests {
                 "Resources.HealthFunction.Properties.Events.Get: unknown field `ApiKeyRequired`",
             ),
             (
-                "X-Request-Id: context.requestId",
-                "X-Request-Id: context.identity.sourceIp",
+                "Headers:\n              X-Request-Id: context.requestId",
+                "Headers:\n              X-Request-Id: context.identity.sourceIp",
                 "Resources.Api.Properties.GatewayResponses.UNAUTHORIZED: `context.identity.sourceIp`",
             ),
             (
@@ -492,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_in_cors_and_conditions_contain_their_location() {
+    fn errors_in_preflights_and_conditions_contain_their_location() {
         for (from, to, expected) in [
             (
                 "AddDefaultAuthorizerToCorsPreflight: false",
@@ -500,9 +514,24 @@ mod tests {
                 "Resources.Api.Properties.Auth.AddDefaultAuthorizerToCorsPreflight: must be false",
             ),
             (
-                "MaxAge: \"'600'\"",
-                "AllowCredentials: true",
-                "Resources.Api: unknown field `AllowCredentials`",
+                "MergeDefinitions: true",
+                "# nothing",
+                "Resources.Api.Properties.MergeDefinitions: must be true",
+            ),
+            (
+                "/v1/projects/{project_id}: { options",
+                "/v1/projects/{project}: { options",
+                "Resources.Api.Properties.DefinitionBody.paths: `/v1/projects/{project_id}` and `/v1/projects/{project}`",
+            ),
+            (
+                "              summary: Respond to the preflight",
+                "              security: []\n              summary: Respond to the preflight",
+                "Resources.Api: unknown field `security`",
+            ),
+            (
+                "method.response.header.X-Request-Id: context.requestId",
+                "method.response.header.X-Request-Id: context.identity.sourceIp",
+                "Resources.Api: `context.identity.sourceIp`",
             ),
             (
                 "HasDomain: !Not",
