@@ -27,6 +27,7 @@ mod revoke_key;
 mod revoke_keys;
 mod rotate_key;
 mod safety;
+mod session_end;
 mod sessions;
 mod stage;
 mod step_up;
@@ -44,7 +45,7 @@ use tokio::time::sleep;
 
 use crate::{
     browser::chromedriver::{Chromedriver, Execute, TakeLog},
-    service::{Account, OwnService, PASSWORD},
+    service::{Account, Credential, OwnService, PASSWORD},
 };
 
 /// A browser that displays the dashboard of a service of its own.
@@ -116,6 +117,19 @@ impl Browser {
         self.fill("Email", email).await;
         self.fill("Password", password).await;
         self.click("Log in").await;
+    }
+
+    /// The session of the page.
+    pub async fn session(&self) -> Credential {
+        let token = self.value("return sessionStorage.session", &[]).await;
+        Credential::session(token.as_str().expect("a token"))
+    }
+
+    /// Moves the clock of the page, but not that of the service, by this many minutes.
+    pub async fn move_clock(&self, minutes: u32) {
+        let script =
+            "const [minutes] = arguments; const now = Date.now; Date.now = () => now() + minutes * 60_000";
+        self.value(script, &[json!(minutes)]).await;
     }
 
     /// Opens a screen by its link in the menu.

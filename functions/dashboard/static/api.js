@@ -9,6 +9,9 @@ export const API_URL = new URL("../../../v1", import.meta.url).href;
 /** Just above API Gateway's own timeout of 29 seconds. */
 const TIMEOUT_MS = 30_000;
 
+/** The service's clock minus that of this device, in milliseconds. */
+let clockDifference = 0;
+
 /** A failed request, with a message for the user. */
 export class ApiError extends Error {
   /**
@@ -41,7 +44,9 @@ export async function request(method, path, body, idempotencyKey) {
     const attempt = newAttempt();
     const headers = { Authorization: `Session ${attempt.token}`, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
     try {
-      return await send(method, path, headers, body);
+      const content = await send(method, path, headers, body);
+      session.recordUse();
+      return content;
     } catch (error) {
       if (!(error instanceof ApiError && (await canRepeat(error, attempt)))) throw error;
     }
@@ -59,10 +64,18 @@ export function publicRequest(method, path, body) {
   return send(method, path, {}, body);
 }
 
-/** Ends the session on the service. It does not fail if the session has ended already. */
-export async function logOut() {
+/** Returns the time of the service in milliseconds, as precise as the header `Date` of its last response. */
+export function serverTime() {
+  return Date.now() + clockDifference;
+}
+
+/**
+ * Ends a session on the service. It does not fail if the session has ended already.
+ * @param {string | null} token
+ */
+export async function logOut(token) {
   try {
-    await send("POST", "/auth/logout", { Authorization: `Session ${session.token()}` });
+    await send("POST", "/auth/logout", { Authorization: `Session ${token}` });
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 401)) throw error;
   }
@@ -106,6 +119,8 @@ async function send(method, path, headers, body) {
   } catch {
     throw new ApiError(0, "The service can’t be reached. Check your connection and try again.");
   }
+  const time = Date.parse(response.headers.get("Date") ?? "");
+  if (!Number.isNaN(time)) clockDifference = time - Date.now();
   if (response.status === 204) return null;
   const content = await response.json().catch(() => null);
   if (response.ok && content) return content;

@@ -53,3 +53,8 @@ export function openDialog(title, content, { onDismiss, onClosed } = {}) {
 export function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) if (!("persistent" in dialog.dataset)) dialog.close();
 }
+
+/** Closes all open dialogs, also those that ask for a confirmation first. */
+export function closeAllDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}

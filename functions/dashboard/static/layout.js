@@ -120,7 +120,7 @@ export function showLayout(app, me, onLogout) {
   async function logOut() {
     let notice;
     try {
-      await endSession();
+      await endSession(session.token());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       // The token is removed all the same, so that the next user of this browser can't use the session.

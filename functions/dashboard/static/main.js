@@ -1,27 +1,29 @@
 // Entry point: shows the dashboard if the user is logged in, or else the login screen or what a link opens.
 
 import { showAcceptInvitation } from "./accept-invitation.js";
-import { ApiError, request } from "./api.js";
-import { closeDialogs } from "./dialog.js";
+import { ApiError } from "./api.js";
+import { closeAllDialogs, closeDialogs } from "./dialog.js";
 import { element } from "./element.js";
 import { showForgotPassword } from "./forgot-password.js";
 import { isFormOpen } from "./form.js";
 import { isLayoutShown, openPasskeys, removeLayoutListeners, showLayout } from "./layout.js";
 import { takeLink } from "./links.js";
 import { showLogin } from "./login.js";
-import { askForNewLogin } from "./new-login.js";
+import { askForNewLogin, askForStepUp } from "./new-login.js";
 import { onSecondFactorRequired, onSessionEnd, onStepUp } from "./rejected-requests.js";
 import { showResetPassword } from "./reset-password.js";
+import { keepForm, loadMember, watchSession } from "./session-end.js";
 import * as session from "./session.js";
-import { askForStepUp } from "./step-up.js";
 import { keepTimesCurrent } from "./time.js";
 
+const SESSION_ENDED = "Your session has ended. Log in again to continue.";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** The member whose dashboard is shown. @type {import("../types/contract").Me | null} */
 let shownMember = null;
 
 /** @param {string} [notice] Why the user must log in. */
 function requireLogin(notice) {
+  shownMember = null;
   closeDialogs();
   removeLayoutListeners();
   showLogin(app, showDashboard, notice);
@@ -47,8 +49,8 @@ function showLink({ kind, token }) {
 
 async function showDashboard() {
   try {
-    shownMember = await request("GET", "/auth/me");
-    if (shownMember) showLayout(app, shownMember, requireLogin);
+    shownMember = await loadMember();
+    showLayout(app, shownMember, requireLogin);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // After a 401, the login screen is already shown.
@@ -73,10 +75,20 @@ function showError(error) {
  * @param {boolean} hadToken
  */
 async function handleSessionEnd(hadToken) {
-  if (shownMember && isLayoutShown() && isFormOpen()) return askForNewLogin(shownMember, handleOtherMember);
+  if (shownMember && isLayoutShown() && isFormOpen()) {
+    keepForm();
+    return askForNewLogin(shownMember, handleOtherMember);
+  }
   // Without a token and without the layout, the login screen is already shown.
-  if (hadToken || isLayoutShown()) requireLogin("Your session has ended. Log in again to continue.");
+  if (hadToken || isLayoutShown()) requireLogin(SESSION_ENDED);
   return false;
+}
+
+/** Removes everything that only the member may see, even a secret that is shown once. */
+function clearPage() {
+  session.clear();
+  closeAllDialogs();
+  requireLogin(SESSION_ENDED);
 }
 
 /** Shows the dashboard of the member who has logged in instead of the one before, without what that one had open. */
@@ -87,9 +99,10 @@ function handleOtherMember() {
 }
 
 onSessionEnd(handleSessionEnd);
-onStepUp(async () => shownMember !== null && askForStepUp(shownMember));
+onStepUp(async () => shownMember !== null && askForStepUp(shownMember, handleOtherMember));
 onSecondFactorRequired(openPasskeys);
 keepTimesCurrent();
+watchSession(isLayoutShown, clearPage);
 // Before the listener of the layout, which a link replaces.
 addEventListener("hashchange", showByFragment);
 showByFragment();

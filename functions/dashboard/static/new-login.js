@@ -1,36 +1,63 @@
-// The dialog that asks for a new login after the session has ended. What the user has filled in stays on the page behind it.
+// The dialog that asks for a new login: after the session has ended, and before a sensitive change. What the user has filled in stays on
+// the page behind it.
 
-import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { loginForm } from "./login-form.js";
+import { endSession } from "./previous-session.js";
+import { loadMember } from "./session-end.js";
+import * as session from "./session.js";
 
 /** @typedef {import("../types/contract").Me} Me */
 
 /**
- * Returns true if the same member has logged in again.
+ * Returns true if the same member has logged in again after the session has ended.
  * @param {Me} member
  * @param {() => void} onOtherMember Called if another member has logged in.
  * @returns {Promise<boolean>}
  */
 export function askForNewLogin(member, onOtherMember) {
+  return askForLogin("Log in again", "Your session has ended. What you have entered is still here: log in, and it will be sent.", member, onOtherMember);
+}
+
+/**
+ * Returns true if the same member has logged in again. The session before has then ended: somebody who has stolen its token must not
+ * profit from the new authentication.
+ * @param {Me} member
+ * @param {() => void} onOtherMember Called if another member has logged in.
+ * @returns {Promise<boolean>}
+ */
+export function askForStepUp(member, onOtherMember) {
+  return askForLogin("Confirm that it’s you", "You logged in a while ago, and this change is sensitive. What you have entered is still here.", member, onOtherMember);
+}
+
+/**
+ * @param {string} title
+ * @param {string} notice
+ * @param {Me} member
+ * @param {() => void} onOtherMember
+ * @returns {Promise<boolean>}
+ */
+function askForLogin(title, notice, member, onOtherMember) {
   const { promise, resolve } = Promise.withResolvers();
+  const previousToken = session.token();
   let isSameMember = false;
   openDialog(
-    "Log in again",
+    title,
     (close) => {
       const login = loginForm({
         initialEmail: member.email,
         onCancel: close,
         async onLogin() {
-          /** @type {Me} */
-          const { user_id } = await request("GET", "/auth/me");
-          isSameMember = user_id === member.user_id;
+          if (previousToken !== null) await endSession(previousToken);
+          const current = await loadMember();
+          isSameMember = current.user_id === member.user_id;
+          if (isSameMember) Object.assign(member, current);
           close();
           if (!isSameMember) onOtherMember();
         },
       });
-      return [element("p", {}, "Your session has ended. What you have entered is still here: log in, and it will be sent."), login.element];
+      return [element("p", {}, notice), login.element];
     },
     { onClosed: () => resolve(isSameMember) },
   );

@@ -3,12 +3,21 @@ import * as session from "./session.js";
 
 /** Ends the session of this tab, if there is one, before another begins. */
 export async function endPreviousSession() {
-  if (session.token() === null) return;
+  const token = session.token();
+  if (token === null) return;
+  await endSession(token);
+  session.clear();
+}
+
+/**
+ * Ends a session that this tab does not use any more.
+ * @param {string} token
+ */
+export async function endSession(token) {
   try {
-    await logOut();
+    await logOut(token);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // The session expires after 1 hour without use.
   }
-  session.clear();
 }

@@ -76,10 +76,14 @@ function hasLoggedInAgain({ token }) {
 
 /** @param {Attempt} attempt */
 function hasSteppedUp(attempt) {
-  if (pendingStepUp) return pendingStepUp;
   // The member has authenticated since this request was sent.
-  if (attempt.stepUps !== stepUps || attempt.token !== session.token()) return true;
-  pendingStepUp = handleStepUp()
+  if (!pendingStepUp && (attempt.stepUps !== stepUps || attempt.token !== session.token())) return true;
+  return stepUp();
+}
+
+/** Asks the member to authenticate again. Returns true if they have. */
+export function stepUp() {
+  pendingStepUp ??= handleStepUp()
     .then((hasSucceeded) => {
       if (hasSucceeded) stepUps += 1;
       return hasSucceeded;

@@ -3,9 +3,11 @@
 import { ApiError, request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { form } from "./form.js";
+import { form, ValidationError } from "./form.js";
 import { heading } from "./heading.js";
 import { rowButton } from "./list.js";
+import { stepUp } from "./rejected-requests.js";
+import { hasAuthenticatedRecently } from "./session-end.js";
 import { deviceName, sessionList } from "./session-list.js";
 import { showToast } from "./toast.js";
 
@@ -13,9 +15,9 @@ import { showToast } from "./toast.js";
 
 /**
  * @param {HTMLElement} main
- * @param {import("../types/contract").Me} _me
+ * @param {import("../types/contract").Me} me
  */
-export function showSessions(main, _me) {
+export function showSessions(main, me) {
   const sessions = sessionList({ caption: "Your sessions, newest first", path: "/auth/sessions", rowActions });
 
   /** @param {Session} session */
@@ -24,8 +26,14 @@ export function showSessions(main, _me) {
     return rowButton("End", `session on ${deviceName(session.user_agent)}`, () => end(session), "danger-subtle");
   }
 
+  /** The API ends sessions without a recent authentication. The dashboard asks for one, so that nobody who finds it open can end them. */
+  async function isConfirmed() {
+    return hasAuthenticatedRecently(me) || stepUp();
+  }
+
   /** @param {Session} session */
   async function end({ id }) {
+    if (!(await isConfirmed())) return;
     try {
       await request("DELETE", `/auth/sessions/${id}`);
       showToast("Session ended");
@@ -46,6 +54,7 @@ export function showSessions(main, _me) {
         isDestructive: true,
         onCancel: close,
         async onSubmit() {
+          if (!(await isConfirmed())) throw new ValidationError("", "Nothing has changed, because you didn’t confirm that it’s you.");
           await request("DELETE", "/auth/sessions");
           close();
           showToast("All other sessions ended");

@@ -23,7 +23,7 @@ export function openShownOnceDialog({ title, question, answer, consequence, cont
     (close) => {
       const doneButton = element("button", { type: "button", class: "primary", click: askWhetherSaved }, "Done");
       const buttons = element("div", { class: "buttons" }, doneButton);
-      const savedButton = element("button", { type: "button", class: "primary", click: confirmSaved }, answer);
+      const savedButton = element("button", { type: "button", class: "primary", click: close }, answer);
       const confirmation = element(
         "div",
         { class: "confirmation", role: "group", "aria-label": question, hidden: true },
@@ -41,12 +41,8 @@ export function openShownOnceDialog({ title, question, answer, consequence, cont
         confirmation.hidden = true;
         doneButton.focus();
       }
-      function confirmSaved() {
-        leaveWarning.abort();
-        close();
-      }
       return [...content, buttons, confirmation];
     },
-    { onDismiss: () => handleDismiss() },
+    { onDismiss: () => handleDismiss(), onClosed: () => leaveWarning.abort() },
   );
 }

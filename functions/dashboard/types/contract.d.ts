@@ -14,6 +14,8 @@ export interface Me {
   user_id: string;
   email: string;
   permissions: PermissionName[];
+  expires_at: string;
+  authenticated_at: string;
   /** How the member has authenticated in this session. */
   factors: ("password" | "passkey" | "recovery_code")[];
 }

@@ -8,7 +8,7 @@ use crate::{
         Browser,
         authenticator::{Authenticator, OFFER_NO_PASSKEY},
     },
-    service::{Account, Credential, OwnService, PASSWORD},
+    service::{Account, OwnService, PASSWORD},
 };
 
 const SECOND_STEP: &str = "Your password is right. To log in, confirm that it’s you.";
@@ -38,11 +38,6 @@ impl Browser {
     async fn log_out(&self) {
         self.click("Log out").await;
         self.wait_for_text("Log in to MedTWIN").await;
-    }
-
-    async fn session(&self) -> Credential {
-        let token = self.value("return sessionStorage.session", &[]).await;
-        Credential::session(token.as_str().expect("a token"))
     }
 }
 
@@ -248,10 +243,12 @@ async fn change_after_15_minutes_asks_for_the_passkey() {
     browser.fill("Name", "Sleep study").await;
     browser.service.time.pass(16 * 60);
     browser.submit("Save").await;
+    let before = browser.session().await;
     browser.wait_for_text(STEP_UP).await;
-    assert_eq!(browser.focused().await, "Use passkey");
-    browser.click("Use passkey").await;
+    assert_eq!(browser.focused().await, "Log in with a passkey");
+    browser.click("Log in with a passkey").await;
     browser.wait_for_text("Saved the account").await;
+    browser.service.me(&before).await.assert_unauthorized();
     browser.end(&["403 /v1/account"]).await;
 }
 

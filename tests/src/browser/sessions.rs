@@ -2,6 +2,9 @@
 
 use crate::browser::Browser;
 
+/// What the dialog for the new authentication says.
+const NOTICE: &str = "You logged in a while ago, and this change is sensitive.";
+
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn another_session_can_be_ended() {
@@ -28,6 +31,27 @@ async fn another_session_can_be_ended() {
     browser.wait_for_rows(2).await;
     browser.service.me(&other).await.assert_unauthorized();
     browser.service.me(&account.session).await.expect(200);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn end_of_sessions_asks_for_a_login_that_is_older_than_15_minutes() {
+    let (browser, account) = Browser::logged_in().await;
+    browser.go("Sessions").await;
+    browser.wait_for_rows(2).await;
+    browser.move_clock(16).await;
+    browser.click("End all other sessions").await;
+    browser.submit("End all other sessions").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.click("Cancel").await;
+    browser.wait_for_text("Nothing has changed, because you didn’t confirm that it’s you.").await;
+    browser.service.me(&account.session).await.expect(200);
+    browser.submit("End all other sessions").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("All other sessions ended").await;
+    browser.service.me(&account.session).await.assert_unauthorized();
     browser.end(&[]).await;
 }
 

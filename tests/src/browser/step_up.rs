@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     browser::Browser,
     response::text,
-    service::{Account, OwnService, PASSWORD},
+    service::{Account, OwnService},
 };
 
 /// What the dialog for the new authentication says.
@@ -27,18 +27,17 @@ async fn open_changed_account() -> (Browser, Account) {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn password_is_asked_for_and_the_form_is_sent() {
+async fn login_is_asked_for_and_the_form_is_sent() {
     let (browser, account) = open_changed_account().await;
     browser.submit("Save").await;
     browser.wait_for_text(NOTICE).await;
+    assert_eq!(browser.field_value("Email").await, account.email);
     assert_eq!(browser.focused().await, "Password");
-    browser.click("Confirm").await;
+    browser.click("Log in").await;
     assert_eq!(browser.field_error("Password").await, "Enter your password.");
-    browser.fill("Password", "a lizard on the 8th wall").await;
-    browser.click("Confirm").await;
-    assert_eq!(browser.field_error("Password").await, "Incorrect password.");
-    browser.fill("Password", PASSWORD).await;
-    browser.click("Confirm").await;
+    browser.log_in_with(&account.email, "a lizard on the 8th wall").await;
+    browser.wait_for_text("Incorrect email or password.").await;
+    browser.log_in(&account.email).await;
     browser.wait_for_text("Saved the account").await;
     let session = browser.service.login(&account.email).await;
     let saved = browser.service.get("/v1/account", &session).await.expect(200);
@@ -48,7 +47,41 @@ async fn password_is_asked_for_and_the_form_is_sent() {
     browser.fill("Name", "Memory study").await;
     browser.submit("Save").await;
     browser.wait_for_text("Memory study").await;
-    browser.end(&["403 /v1/account", "403 /v1/auth/reauthenticate"]).await;
+    browser.end(&["403 /v1/account", "401 /v1/auth/login"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn session_is_replaced_by_a_new_one() {
+    let (browser, account) = open_changed_account().await;
+    let before = browser.session().await;
+    browser.submit("Save").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.service.me(&before).await.expect(200);
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("Saved the account").await;
+    browser.service.me(&before).await.assert_unauthorized();
+    browser.service.me(&browser.session().await).await.expect(200);
+    browser.service.me(&account.session).await.expect(200);
+    browser.end(&["403 /v1/account"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn login_of_another_member_ends_the_session_and_discards_the_form() {
+    let (browser, account) = open_changed_account().await;
+    let before = browser.session().await;
+    let other = browser.service.account().await;
+    browser.submit("Save").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.log_in(&other.email).await;
+    browser.wait_for_text(&other.email).await;
+    browser.service.me(&before).await.assert_unauthorized();
+    for session in [&account.session, &other.session] {
+        let saved = browser.service.get("/v1/account", session).await.expect(200);
+        assert_ne!(text(&saved, "name"), "Sleep study");
+    }
+    browser.end(&["403 /v1/account"]).await;
 }
 
 #[tokio::test]
@@ -64,8 +97,7 @@ async fn cancelled_authentication_keeps_the_form_which_can_be_sent_later() {
     let saved = browser.service.get("/v1/account", &session).await.expect(200);
     assert_ne!(text(&saved, "name"), "Sleep study");
     browser.submit("Save").await;
-    browser.fill("Password", PASSWORD).await;
-    browser.click("Confirm").await;
+    browser.log_in(&account.email).await;
     browser.wait_for_text("Saved the account").await;
     browser.end(&["403 /v1/account"]).await;
 }
@@ -78,19 +110,16 @@ async fn session_that_ended_meanwhile_needs_one_login_for_both() {
     browser.wait_for_text(NOTICE).await;
     let other = browser.service.login(&account.email).await;
     browser.service.delete("/v1/auth/sessions", &other).await.expect(204);
-    browser.fill("Password", PASSWORD).await;
-    browser.click("Confirm").await;
-    browser.wait_for_text("Your session has ended. What you have entered is still here").await;
     browser.log_in(&account.email).await;
     browser.wait_for_text("Saved the account").await;
     let saved = browser.service.get("/v1/account", &other).await.expect(200);
     assert_eq!(text(&saved, "name"), "Sleep study");
-    browser.end(&["403 /v1/account", "401 /v1/auth/reauthenticate"]).await;
+    browser.end(&["403 /v1/account", "401 /v1/auth/logout"]).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn change_of_a_key_asks_for_the_password_where_the_policy_says_so() {
+async fn change_of_a_key_asks_for_a_login_where_the_policy_says_so() {
     let (browser, account) = open_changed_account().await;
     let session = browser.service.login(&account.email).await;
     browser.service.key(&session, json!({"name": "Ward server", "permissions": ["read"]})).await;
@@ -101,8 +130,7 @@ async fn change_of_a_key_asks_for_the_password_where_the_policy_says_so() {
     browser.fill("Name", "Ward 7").await;
     browser.click("Save").await;
     browser.wait_for_text(NOTICE).await;
-    browser.fill("Password", PASSWORD).await;
-    browser.click("Confirm").await;
+    browser.log_in(&account.email).await;
     browser.wait_for_text("Saved Ward 7").await;
     let keys = browser.service.get("/v1/api-keys", &session).await.expect(200);
     assert_eq!(text(&keys["data"][0], "name"), "Ward 7");
