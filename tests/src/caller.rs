@@ -121,6 +121,10 @@ impl Caller {
         service.delete(&format!("/v1/members/{former_member}"), &session).await.expect(204);
         let command = json!({"create_account": {"name": "A", "email": new_address(), "password": PASSWORD}});
         let other_account = service.operate(command).await.expect("the account is created");
+        // Its erasure begins 30 seconds later.
+        let other_id = text(&other_account, "account_id");
+        let command = json!({"delete_account": {"account_id": other_id, "confirm": "A"}});
+        service.operate(command).await.expect("the erasure is requested");
         Self {
             account_id: account.id.clone(),
             email,

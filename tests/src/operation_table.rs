@@ -82,7 +82,7 @@ const TABLE: &str = "
     operator enable_password                -                           1+4     -      1      200+1  no
     operator end_restored_credentials       -                           1+8     -      1      200    no
     operator export_account                 -                           12+0    -      0      200    no
-    operator delete_account                 -                           11+5    -      0      200    no
+    operator delete_account                 -                           1+0     -      0      200    no
     operator forget_member                  -                           -       -      1      200    no
 ";
 

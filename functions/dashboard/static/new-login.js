@@ -52,7 +52,11 @@ function askForLogin(title, notice, member, onOtherMember) {
           if (previousToken !== null) await endSession(previousToken);
           const current = await loadMember();
           isSameMember = current.user_id === member.user_id;
-          if (isSameMember) Object.assign(member, current);
+          if (isSameMember) {
+            member.authenticated_at = current.authenticated_at;
+            member.expires_at = current.expires_at;
+            member.factors = current.factors;
+          }
           close();
           if (!isSameMember) onOtherMember();
         },

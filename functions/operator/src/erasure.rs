@@ -44,8 +44,10 @@ impl ErasedAccount {
                 let deleted_at = account.deleted_at.unwrap_or(now);
                 store.erase_account(account_id, deleted_at, now, || call.has_time()).await?
             }
-            None if store.is_erased(account_id).await? => Erasure::Complete,
-            None => return Err(Error::not_found()),
+            None => {
+                let erasure = store.erase_remains(account_id, now, || call.has_time()).await?;
+                erasure.ok_or_else(Error::not_found)?
+            }
         };
         let status = if erasure == Erasure::Complete { "deleted" } else { "deleting" };
         Ok(Completed::for_account(account_id, json!({"account_id": account_id, "status": status})))

@@ -3,7 +3,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{error::Error, primitives::id::AccountId, store::ExportPosition};
+use shared::{
+    error::Error,
+    primitives::id::AccountId,
+    store::{ExportPosition, StoreError},
+};
 
 use crate::call::{Call, Completed};
 
@@ -31,16 +35,20 @@ impl ExportedAccount {
             return Err(Error::not_found());
         }
         let partitions = store.account_partitions(account_id).await?;
-        if position.as_ref().is_some_and(|position| !partitions.contain(position)) {
-            return Err(not_a_cursor());
-        }
         let (mut items, mut size) = (Vec::new(), 0);
         let mut next = Some(position.unwrap_or_else(|| partitions.start()));
-        while let Some(position) = next.take_if(|_| size < FULL && call.has_time()) {
-            let (read, after) = store.exported_items(&partitions, position).await?;
+        while let Some(position) = next.take() {
+            let (read, after) =
+                store.exported_items(&partitions, position).await.map_err(|error| match error {
+                    StoreError::NotFound => not_a_cursor(),
+                    other => other.into(),
+                })?;
             size += read.iter().map(|item| Value::from(item.clone()).to_string().len()).sum::<usize>();
             items.extend(read);
             next = after;
+            if size >= FULL || !call.has_time() {
+                break;
+            }
         }
         let cursor = next.map(|position| URL_SAFE_NO_PAD.encode(position.to_string()));
         let result = json!({"account_id": account_id, "items": items, "cursor": cursor});

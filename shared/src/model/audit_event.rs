@@ -28,7 +28,7 @@ use crate::{
 /// How long the IP address of an event is stored.
 pub type PersonalDataRetention = Days<1, 3_650>;
 
-/// An event of an account's audit trail. It never changes.
+/// An event of an account's audit trail. It never changes, except that addresses can be erased.
 ///
 /// The email and IP addresses of an event are stored apart from it, so that they can be erased while the event stays. A stored event
 /// contains them only if an earlier version of the service stored it.
@@ -138,7 +138,6 @@ pub enum Action {
         reason: EndReason,
     },
     /// A member was created with a password. Since members are invited, only earlier events have this type.
-    // The event contains the address, because removing the member deletes the address.
     #[serde(rename = "member.created")]
     MemberCreated {
         user_id: UserId,
@@ -307,6 +306,8 @@ impl AuditEvent {
         match self.actor {
             Some(Actor::Session { user_id, .. }) => Some(user_id),
             Some(Actor::ApiKey { .. } | Actor::Operator) => None,
+            // Anybody can report a credential.
+            None if matches!(self.action, Action::SessionEnded { reason: EndReason::Reported, .. }) => None,
             None => self.action.user_id(),
         }
     }

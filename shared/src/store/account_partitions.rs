@@ -1,4 +1,4 @@
-//! The partitions that contain the items of an account, for its export and its erasure.
+//! The partitions that contain the items of an account, for its export.
 
 use std::collections::HashSet;
 
@@ -21,32 +21,18 @@ use crate::{
     },
 };
 
-/// The partitions of an account. Only those of members, former members and keys depend on what the account contains.
-pub struct AccountPartitions {
-    /// Of members, former members and callers, of projects, of the audit trail and of usage. Sorted, so that an export can continue.
-    pub(super) dependent: Vec<String>,
-    /// The addresses of members and former members, and the account with its members and keys. They show which other partitions there
-    /// are, so they are erased last.
-    pub(super) last: [String; 2],
-}
+/// The names of the partitions of an account, sorted, so that an export can continue.
+pub struct AccountPartitions(Vec<String>);
 
 impl AccountPartitions {
     /// Returns the position where an export starts.
     #[must_use]
     pub fn start(&self) -> ExportPosition {
-        let [personal_data, _] = &self.last;
-        ExportPosition::at_start_of(self.dependent.first().unwrap_or(personal_data))
+        ExportPosition::at_start_of(&self.0[0])
     }
 
-    /// Returns true if `position` is in one of the partitions.
-    #[must_use]
-    pub fn contain(&self, position: &ExportPosition) -> bool {
-        self.iter().any(|partition| partition == position.partition)
-    }
-
-    /// Returns the names of all partitions, in the order in which they are erased.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.dependent.iter().chain(&self.last).map(String::as_str)
+        self.0.iter().map(String::as_str)
     }
 }
 
@@ -75,15 +61,15 @@ impl Store {
             keys.insert(parse(&API_KEYS.id(&item)?)?);
             people.extend(to_entity::<KeyOrigin>(item)?.originating_member);
         }
-        let mut dependent: Vec<_> =
+        let mut partitions: Vec<_> =
             Environment::ALL.map(|environment| project_partition(account, environment)).into();
-        dependent.extend([audit_partition(account), usage_partition(account)]);
+        partitions.extend([root, personal_data, audit_partition(account), usage_partition(account)]);
         for user in people {
-            dependent.extend([member_partition(account, user), caller_partition(account, user)]);
+            partitions.extend([member_partition(account, user), caller_partition(account, user)]);
         }
-        dependent.extend(keys.into_iter().map(|key| caller_partition(account, key)));
-        dependent.sort_unstable();
-        Ok(AccountPartitions { dependent, last: [personal_data, root] })
+        partitions.extend(keys.into_iter().map(|key| caller_partition(account, key)));
+        partitions.sort_unstable();
+        Ok(AccountPartitions(partitions))
     }
 
     /// Reads these `attributes` of all items of `kind` in a partition.
@@ -107,6 +93,7 @@ impl Store {
     }
 }
 
-fn parse<T: std::str::FromStr>(id: &str) -> Result<T, StoreError> {
+/// Parses an id in the sort key of an item.
+pub(super) fn parse<T: std::str::FromStr>(id: &str) -> Result<T, StoreError> {
     id.parse().map_err(|_| StoreError::malformed("an item has an invalid id in its sort key"))
 }

@@ -1,6 +1,8 @@
 //! The erasure of an account, and of the addresses of a former member. Both delete many items, so they stop when their time is over. A
 //! repetition continues, whatever has stopped the one before.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,31 +12,39 @@ use crate::{
         member::Member,
     },
     primitives::{
-        id::{AccountId, UserId},
+        email::EmailAddress,
+        environment::Environment,
+        id::{AccountId, KeyId, UserId},
         pagination::Paging,
         timestamp::Timestamp,
     },
     store::{
         Store,
+        account_partitions::parse,
         accounts::{DELETED_AT, with_next_session_epoch},
         audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
-            key::Key,
+            key::{ItemKind, Key},
             write::Write,
         },
         error::StoreError,
         keys::{
-            AUDIT_EVENTS, MEMBER_KEYS, MEMBERS, account_partition, audit_partition, event_source_prefix,
-            member_partition, personal_data_partition,
+            ADDRESSES, API_KEYS, AUDIT_EVENTS, MEMBER_KEYS, MEMBERS, account_partition, audit_partition,
+            caller_partition, event_source_prefix, member_partition, personal_data_partition,
+            project_partition, usage_partition,
         },
-        personal_data::{forgotten_address_write, is_forgotten},
+        personal_data::StoredAddress,
     },
 };
 
 /// The longest time in seconds for which a request can go on that was authorized before its account was suspended. It is the limit of
 /// API Gateway, which is longer than that of the functions.
 const LONGEST_REQUEST: u32 = 30;
+
+/// The number of items that one transaction deletes. It makes at most 100 writes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const MAX_WRITES: usize = 100;
 
 /// The number of members on each page that an erasure reads.
 const MEMBERS_PER_READ: usize = 100;
@@ -43,7 +53,7 @@ const MEMBERS_PER_READ: usize = 100;
 #[derive(Serialize, Deserialize)]
 struct Tombstone {
     account_id: AccountId,
-    deleted_at: Timestamp,
+    erased_at: Timestamp,
 }
 
 /// Whether an erasure is complete.
@@ -95,16 +105,11 @@ impl Store {
         self.table.transact(vec![with_next_session_epoch(update)?]).await
     }
 
-    /// Returns true if the account was erased.
-    ///
-    /// # Errors
-    /// If the read fails.
-    pub async fn is_erased(&self, account: AccountId) -> Result<bool, StoreError> {
-        Ok(self.table.get(Key::tombstone(account)).await?.is_some())
-    }
-
     /// Erases an account that was [closed](Self::close_account) at `deleted_at`, with everything that belongs to it. Only a tombstone
     /// remains. The addresses of its members can be used again.
+    ///
+    /// Begins when no request can be in progress any more that was authorized before. What is left to do is in the table itself: the
+    /// item of a key or of a member is deleted after everything that only it leads to.
     ///
     /// # Errors
     /// If a read or a write fails.
@@ -115,63 +120,149 @@ impl Store {
         now: Timestamp,
         has_time: impl Fn() -> bool,
     ) -> Result<Erasure, StoreError> {
-        erasure(self.erase_items_of_account(account, deleted_at, now, &has_time).await)
+        if now < deleted_at.plus_seconds(LONGEST_REQUEST) {
+            return Ok(Erasure::Incomplete);
+        }
+        erasure(self.erase_items_of_account(account, now, &has_time).await)
     }
 
     async fn erase_items_of_account(
         &self,
         account: AccountId,
-        deleted_at: Timestamp,
         now: Timestamp,
         has_time: &impl Fn() -> bool,
     ) -> Result<(), Stopped> {
-        let partitions = self.account_partitions(account).await?;
-        for partition in &partitions.dependent {
-            self.erase(partition, None, |_| true, has_time).await?;
-        }
-        self.release_addresses(account, has_time).await?;
-        if now < deleted_at.plus_seconds(LONGEST_REQUEST) {
-            return Err(Stopped::Incomplete);
-        }
+        self.erase_keys(account, has_time).await?;
+        self.erase_members(account, has_time).await?;
+        self.erase_former_members(account, has_time).await?;
+        self.erase_records(account, has_time).await?;
         let (root, tombstone) = (Key::account(account), Key::tombstone(account));
-        for partition in &partitions.last {
-            self.erase(partition, None, |key| key.sk != root.sk && key.sk != tombstone.sk, has_time).await?;
-        }
-        let tombstone = to_item(tombstone, Tombstone { account_id: account, deleted_at })?;
-        Ok(self.table.transact(vec![Write::put(tombstone), Write::delete(root)]).await?)
+        let is_deleted = |key: &Key| key.sk != root.sk && key.sk != tombstone.sk;
+        self.erase(&root.pk, None, is_deleted, has_time).await?;
+        let tombstone = to_item(tombstone, Tombstone { account_id: account, erased_at: now })?;
+        self.table.transact(vec![Write::put(tombstone), Write::delete(root)]).await?;
+        // Requests that need no session or key may have read an item before it was deleted.
+        Err(Stopped::Incomplete)
     }
 
-    /// Makes the addresses of all members of an account available to others.
-    async fn release_addresses(
+    /// Erases what requests have written that were in progress when the account at `erased_at` was erased. Returns `None` if there is no
+    /// tombstone of such an account.
+    ///
+    /// # Errors
+    /// If a read or a write fails.
+    pub async fn erase_remains(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        has_time: impl Fn() -> bool,
+    ) -> Result<Option<Erasure>, StoreError> {
+        let Some(tombstone) = self.table.get(Key::tombstone(account)).await? else { return Ok(None) };
+        let Tombstone { erased_at, .. } = to_entity(tombstone)?;
+        if now < erased_at.plus_seconds(LONGEST_REQUEST) {
+            return Ok(Some(Erasure::Incomplete));
+        }
+        erasure(self.erase_records(account, &has_time).await).map(Some)
+    }
+
+    /// Erases the keys of an account, each after the idempotency records of its requests.
+    async fn erase_keys(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
+        loop {
+            let keys = self.first_ids::<KeyId>(&account_partition(account), API_KEYS).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            for key in keys {
+                self.erase(&caller_partition(account, key), None, |_| true, has_time).await?;
+                self.table.write(Write::delete(Key::api_key(account, key))).await?;
+            }
+        }
+    }
+
+    /// Erases the members of an account, each after everything that belongs to them.
+    async fn erase_members(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
+        loop {
+            let paging = Paging { limit: MEMBERS_PER_READ, after: None };
+            let page = self.table.list(account_partition(account), MEMBERS, &paging, |_| true).await?;
+            if page.entities.is_empty() {
+                return Ok(());
+            }
+            for Member { id: user, email, .. } in page.entities {
+                self.erase_partitions_of_person(account, user, has_time).await?;
+                self.release_address(account, user, &email).await?;
+                self.table.write(Write::delete(Key::member(account, user))).await?;
+            }
+        }
+    }
+
+    /// Erases what is stored about former members, and the addresses of all members.
+    async fn erase_former_members(
         &self,
         account: AccountId,
         has_time: &impl Fn() -> bool,
     ) -> Result<(), Stopped> {
-        let mut paging = Paging { limit: MEMBERS_PER_READ, after: None };
         loop {
-            let page =
-                self.table.list(account_partition(account), MEMBERS, &paging, |_: &Member| true).await?;
-            for member in page.entities {
-                if !has_time() {
-                    return Err(Stopped::Incomplete);
-                }
-                let release = Write::delete(Key::email(&member.email))
-                    .condition("#account_id = :account_id AND #user_id = :user_id", || StoreError::Conflict)
-                    .name("#account_id", "account_id")
-                    .name("#user_id", "user_id")
-                    .value(":account_id", account)?
-                    .value(":user_id", member.id)?;
-                match self.table.write(release).await {
-                    // The address was released before, or the member never had it.
-                    Ok(_) | Err(StoreError::Conflict) => {}
-                    Err(error) => return Err(error.into()),
-                }
+            let people = self.first_ids::<UserId>(&personal_data_partition(account), ADDRESSES).await?;
+            if people.is_empty() {
+                return Ok(());
             }
-            match page.next {
-                Some(next) => paging.after = Some(next),
-                None => return Ok(()),
+            for user in people {
+                self.erase_partitions_of_person(account, user, has_time).await?;
+                self.table.write(Write::delete(Key::member_address(account, user))).await?;
             }
         }
+    }
+
+    /// Erases the audit trail, the usage and the projects of an account.
+    async fn erase_records(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
+        for partition in [
+            audit_partition(account),
+            personal_data_partition(account),
+            usage_partition(account),
+            project_partition(account, Environment::Live),
+            project_partition(account, Environment::Test),
+        ] {
+            self.erase(&partition, None, |_| true, has_time).await?;
+        }
+        Ok(())
+    }
+
+    async fn erase_partitions_of_person(
+        &self,
+        account: AccountId,
+        user: UserId,
+        has_time: &impl Fn() -> bool,
+    ) -> Result<(), Stopped> {
+        for partition in [member_partition(account, user), caller_partition(account, user)] {
+            self.erase(&partition, None, |_| true, has_time).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the address of a member available to others.
+    async fn release_address(
+        &self,
+        account: AccountId,
+        user: UserId,
+        address: &EmailAddress,
+    ) -> Result<(), StoreError> {
+        let release = Write::delete(Key::email(address))
+            .condition("#account_id = :account_id AND #user_id = :user_id", || StoreError::Conflict)
+            .name("#account_id", "account_id")
+            .name("#user_id", "user_id")
+            .value(":account_id", account)?
+            .value(":user_id", user)?;
+        match self.table.write(release).await {
+            // The address was released before, or the member never had it.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the ids of the first items of `kind` in a partition.
+    async fn first_ids<T: FromStr>(&self, partition: &str, kind: ItemKind) -> Result<Vec<T>, StoreError> {
+        let prefix = Some(kind.sort_key_prefix);
+        let (items, _) = self.table.partition(partition, prefix, None, Some("pk, sk")).await?;
+        items.iter().map(|item| parse(&kind.id(item)?)).collect()
     }
 
     /// Erases the addresses of a former member, and their sessions. The events of the audit trail stay.
@@ -187,15 +278,24 @@ impl Store {
         has_time: impl Fn() -> bool,
     ) -> Result<Erasure, StoreError> {
         let address = self.table.get(Key::member_address(account, user)).await?;
-        if !is_forgotten(address.ok_or(StoreError::NotFound)?)? {
+        let address: StoredAddress = to_entity(address.ok_or(StoreError::NotFound)?)?;
+        if !address.is_forgotten() {
             let is_removed = Write::check(Key::member(account, user))
                 .condition("attribute_not_exists(pk)", || StoreError::Conflict);
-            let mut writes = vec![forgotten_address_write(account, user)?, is_removed];
+            let mut writes = vec![address.forgotten_write(account)?, is_removed];
             let forgotten = Action::MemberForgotten { user_id: user };
             writes.extend(event_writes(account, Actor::Operator, forgotten, audit_context)?);
             self.table.transact(writes).await?;
         }
-        erasure(self.erase_items_of_member(account, user, &has_time).await)
+        let erased = self.erase_items_of_member(account, user, &has_time).await;
+        // Requests may be in progress that were authorized before the removal.
+        let erased =
+            erased.and(if address.was_removed_before(audit_context.at.minus_seconds(LONGEST_REQUEST)) {
+                Ok(())
+            } else {
+                Err(Stopped::Incomplete)
+            });
+        erasure(erased)
     }
 
     async fn erase_items_of_member(
@@ -257,8 +357,8 @@ impl Store {
             let (items, next) = self.table.partition(partition, prefix, after, Some("pk, sk")).await?;
             let keys: Vec<_> = items.iter().map(Key::of).collect::<Result<_, _>>()?;
             let deletes: Vec<_> = keys.into_iter().filter(&is_deleted).map(Write::delete).collect();
-            if !deletes.is_empty() {
-                self.table.transact(deletes).await?;
+            for deletes in deletes.chunks(MAX_WRITES) {
+                self.table.transact(deletes.to_vec()).await?;
             }
             match next {
                 Some(next) => after = Some(next),

@@ -11,25 +11,26 @@ use crate::store::{
     dynamodb::{attributes::to_entity, item::Item, key::Key},
     error::StoreError,
     keys::{
-        ADDRESSES, API_KEYS, AUDIT_EVENTS, CHALLENGES, EVENT_SOURCES, INVITED_ADDRESSES, KEY_COUNTS,
-        MEMBER_KEYS, MEMBERS, PASSKEYS, PROJECTS, REQUESTS, SESSIONS, USAGE,
+        ACCOUNT, ADDRESSES, API_KEYS, AUDIT_EVENTS, CHALLENGES, EVENT_SOURCES, INVITED_ADDRESSES, KEY_COUNTS,
+        LOGIN_TOKEN, MEMBER_KEYS, MEMBERS, PASSKEYS, PASSWORD_RESETS, PROJECTS, RECOVERY_CODES, REQUESTS,
+        SESSIONS, TOMBSTONE, USAGE,
     },
 };
 
 /// What each kind of item is called in an export, by the beginning of its sort key, and its attributes that are left out. Digests
 /// and password hashes are left out in any case.
 const KINDS: &[(&str, &str, &[&str])] = &[
-    ("ACCOUNT", "account", &[]),
-    ("TOMBSTONE", "tombstone", &[]),
+    (ACCOUNT, "account", &[]),
+    (TOMBSTONE, "tombstone", &[]),
     (API_KEYS.sort_key_prefix, "api_key", &[]),
     (KEY_COUNTS, "api_key_count", &[]),
     (MEMBERS.sort_key_prefix, "member", &[]),
     (INVITED_ADDRESSES, "invited_address", &[]),
     (SESSIONS.sort_key_prefix, "session", &[]),
-    ("PASSWORD_RESETS", "password_resets", &[]),
+    (PASSWORD_RESETS, "password_resets", &[]),
     (PASSKEYS.sort_key_prefix, "passkey", &[]),
-    ("RECOVERY_CODES", "recovery_codes", &[]),
-    ("LOGIN_TOKEN", "login_token", &["challenge"]),
+    (RECOVERY_CODES, "recovery_codes", &[]),
+    (LOGIN_TOKEN, "login_token", &["challenge"]),
     (CHALLENGES, "challenge", &["sk"]),
     (MEMBER_KEYS.sort_key_prefix, "api_key_of_member", &[]),
     (PROJECTS.sort_key_prefix, "project", &[]),
@@ -46,7 +47,7 @@ const PEPPER: &str = "pepper";
 /// Where an export continues: in a partition, after an item if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportPosition {
-    pub(super) partition: String,
+    partition: String,
     after: Option<String>,
 }
 

@@ -27,6 +27,13 @@ pub(super) const AUDIT_EVENTS: ItemKind = ItemKind { sort_key_prefix: "EVENT#" }
 
 pub(super) const ADDRESSES: ItemKind = ItemKind { sort_key_prefix: "ADDRESS#" };
 
+// The sort keys of items of which a partition has one at most.
+pub(super) const ACCOUNT: &str = "ACCOUNT";
+pub(super) const LOGIN_TOKEN: &str = "LOGIN_TOKEN";
+pub(super) const PASSWORD_RESETS: &str = "PASSWORD_RESETS";
+pub(super) const RECOVERY_CODES: &str = "RECOVERY_CODES";
+pub(super) const TOMBSTONE: &str = "TOMBSTONE";
+
 // What the sort keys of items begin with that are not listed.
 pub(super) const CHALLENGES: &str = "CHALLENGE#";
 pub(super) const EVENT_SOURCES: &str = "SOURCE#";
@@ -39,7 +46,7 @@ pub(super) const EMAIL_PARTITION_PREFIX: &str = "EMAIL#";
 
 impl Key {
     pub fn account(account: AccountId) -> Self {
-        Self { pk: account_partition(account), sk: "ACCOUNT".to_owned() }
+        Self { pk: account_partition(account), sk: ACCOUNT.to_owned() }
     }
 
     pub fn api_key(account: AccountId, key: KeyId) -> Self {
@@ -123,11 +130,11 @@ impl Key {
     }
 
     pub fn recovery_codes(account: AccountId, user: UserId) -> Self {
-        Self { pk: member_partition(account, user), sk: "RECOVERY_CODES".to_owned() }
+        Self { pk: member_partition(account, user), sk: RECOVERY_CODES.to_owned() }
     }
 
     pub fn login_token(account: AccountId, user: UserId) -> Self {
-        Self { pk: member_partition(account, user), sk: "LOGIN_TOKEN".to_owned() }
+        Self { pk: member_partition(account, user), sk: LOGIN_TOKEN.to_owned() }
     }
 
     /// Returns the key of a challenge. Only a login has no `member`.
@@ -147,13 +154,13 @@ impl Key {
 
     /// Returns the key of what remains of an account that was erased.
     pub fn tombstone(account: AccountId) -> Self {
-        Self { pk: account_partition(account), sk: "TOMBSTONE".to_owned() }
+        Self { pk: account_partition(account), sk: TOMBSTONE.to_owned() }
     }
 
     /// Returns the key of the tokens with which a member resets their password. One item contains all of them, so that one write
     /// ends them.
     pub fn password_resets(account: AccountId, user: UserId) -> Self {
-        Self { pk: member_partition(account, user), sk: "PASSWORD_RESETS".to_owned() }
+        Self { pk: member_partition(account, user), sk: PASSWORD_RESETS.to_owned() }
     }
 
     pub fn project(account: AccountId, environment: Environment, project: &ProjectId) -> Self {

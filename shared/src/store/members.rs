@@ -224,8 +224,11 @@ impl Store {
         } else {
             Key::invited_address(member.account_id, &member.email)
         };
-        // An earlier version did not store the address for the events of the member.
-        let mut writes = vec![if_unchanged(delete, member)?, Write::delete(address), address_write(member)?];
+        let mut writes = vec![
+            if_unchanged(delete, member)?,
+            Write::delete(address),
+            address_write(member, Some(audit_context.at))?,
+        ];
         if member.has_passkeys() {
             let passkeys = self.all_passkeys(member.account_id, member.id).await?;
             let keys = passkeys.iter().map(|passkey| Key::passkey(member.account_id, member.id, passkey.id));
@@ -296,7 +299,7 @@ pub(super) fn new_member_writes(member: &Member, password: &PasswordHash) -> Res
     Ok(vec![
         Write::put_new(member_item, StoreError::id_taken),
         new_address_write(member)?,
-        address_write(member)?,
+        address_write(member, None)?,
     ])
 }
 
@@ -315,7 +318,7 @@ pub(super) fn invited_member_writes(member: &Member) -> Result<Vec<Write>, Store
         Write::put_new(to_item(Key::invited_address(account_id, &member.email), reserved)?, || {
             StoreError::AddressTaken
         }),
-        address_write(member)?,
+        address_write(member, None)?,
     ])
 }
 

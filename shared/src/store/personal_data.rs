@@ -20,7 +20,7 @@ use crate::{
         Store,
         dynamodb::{
             attributes::{to_entity, to_item},
-            item::{BatchItem, Item},
+            item::BatchItem,
             key::Key,
             write::Write,
         },
@@ -34,10 +34,31 @@ const MAX_BATCH: usize = 100;
 
 /// The address of a member or of a former one.
 #[derive(Serialize, Deserialize)]
-struct StoredAddress {
+pub(super) struct StoredAddress {
     user_id: UserId,
     /// `None` if it was erased.
     email: Option<EmailAddress>,
+    /// When the member was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed_at: Option<Timestamp>,
+}
+
+impl StoredAddress {
+    /// Returns true if the address was erased.
+    pub fn is_forgotten(&self) -> bool {
+        self.email.is_none()
+    }
+
+    /// Returns true if the member was removed at `time` or before.
+    pub fn was_removed_before(&self, time: Timestamp) -> bool {
+        self.removed_at.is_some_and(|removed_at| removed_at <= time)
+    }
+
+    /// Returns the write that erases the address. The item remains, because it shows that there was such a member.
+    pub fn forgotten_write(&self, account: AccountId) -> Result<Write, StoreError> {
+        let forgotten = Self { email: None, ..*self };
+        Ok(Write::put(to_item(Key::member_address(account, self.user_id), forgotten)?))
+    }
 }
 
 /// The IP address of an event.
@@ -115,18 +136,9 @@ pub(super) fn source_write(
     Ok(Some(Write::put(to_item(Key::event_source(account, event.person(), event.id), stored)?)))
 }
 
-/// Returns true if the address of the former member with this item was erased.
-pub(super) fn is_forgotten(item: Item) -> Result<bool, StoreError> {
-    Ok(to_entity::<StoredAddress>(item)?.email.is_none())
-}
-
-/// Returns the write that erases the address of a former member. The item remains, because it shows that there was such a member.
-pub(super) fn forgotten_address_write(account: AccountId, user: UserId) -> Result<Write, StoreError> {
-    Ok(Write::put(to_item(Key::member_address(account, user), StoredAddress { user_id: user, email: None })?))
-}
-
-/// Returns the write that stores the address of `member` for the events that show it.
-pub(super) fn address_write(member: &Member) -> Result<Write, StoreError> {
-    let stored = StoredAddress { user_id: member.id, email: Some(member.email.clone()) };
+/// Returns the write that stores the address of `member` for the events that show it. `removed_at` is when the member was removed, if
+/// they were.
+pub(super) fn address_write(member: &Member, removed_at: Option<Timestamp>) -> Result<Write, StoreError> {
+    let stored = StoredAddress { user_id: member.id, email: Some(member.email.clone()), removed_at };
     Ok(Write::put(to_item(Key::member_address(member.account_id, member.id), stored)?))
 }

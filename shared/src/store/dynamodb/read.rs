@@ -31,8 +31,7 @@ const FILTERED_LIMIT: i32 = 1_000;
 /// The number of items that each query of a count reads at most, so that no query takes as long as the timeout of a call.
 const COUNT_LIMIT: i32 = 500;
 
-/// The number of items of a partition that one query reads at most. One transaction can delete them
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+/// The number of items of a partition that one query reads at most.
 const PARTITION_LIMIT: i32 = 100;
 
 /// Conditions that `DynamoDB` checks for each item that a query reads.
