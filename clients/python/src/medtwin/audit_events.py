@@ -38,7 +38,7 @@ class AuditEvent:
     source_ip: str | None
     """None if the actor is the operator, or if the address was deleted."""
     operator_identity: str | None = None
-    """The Amazon Cognito identity of the operator. None if the actor is not the operator, or if the identity is unknown."""
+    """The Amazon Cognito identity of the operator. None if it is unknown, or if the actor is not the operator."""
     key_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
