@@ -97,7 +97,7 @@ def test_request_without_idempotency_key_is_not_retried_if_it_may_have_been_proc
     "outcome", [*SERVER_ERRORS, *RESPONSE_LOST, *NOT_SENT, error_response(429, "RATE_LIMITED", retry_after="1")]
 )
 def test_password_request_is_never_retried(outcome: Outcome) -> None:
-    service = ScriptedService([outcome] * 3)
+    service = ScriptedService([outcome] * 5)
     client = service.client()
     for attempt in (
         lambda: client.change_password("old", "new"),
