@@ -169,7 +169,7 @@ async fn every_screen_fits_and_has_no_axe_violations() {
     inspector.inspect_at_width("menu-dark-360", 360).await;
     let problems = inspector.problems;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-    browser.end(&["401 /v1/auth/login"]).await;
+    browser.end(&["401 /v1/auth/login", "401 /v1/auth/login/second-factor"]).await;
 }
 
 /// The menu of a key, and the dialogs of its actions.
@@ -253,7 +253,8 @@ async fn inspect_other_screens(inspector: &mut Inspector<'_>) {
     browser.press(&Key::Escape).await;
     browser.service.login("grace@example.com").await;
     browser.act("Sessions…", "grace@example.com").await;
-    browser.wait_for_rows(4).await;
+    // Four members, and the sessions of the acceptance and of the login.
+    browser.wait_for_rows(6).await;
     inspector.inspect("member-sessions").await;
     browser.press(&Key::Escape).await;
     browser.go("Audit events").await;
