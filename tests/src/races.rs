@@ -3,7 +3,7 @@
 pub mod concurrent_requests;
 pub mod histories;
 pub mod in_flight;
+pub mod interleaved_sign_in;
 pub mod interleavings;
 pub mod model;
 pub mod rush;
-pub mod sign_in;
