@@ -18,6 +18,7 @@ mod faults;
 mod input;
 mod operation_table;
 mod operations;
+mod own_process;
 mod races;
 mod response;
 mod seeded;

@@ -1,6 +1,6 @@
 //! Login throttling, which limits the attempts at a password by `POST /v1/auth/login` and `POST /v1/auth/password`.
 
-use std::{env, iter, process::Command};
+use std::iter;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use shared::runtime::password_workers;
 use tokio::task::JoinSet;
 
 use crate::{
+    own_process,
     response::{Response, text},
     service::{Account, Item, OwnService, PASSWORD, new_address},
 };
@@ -537,16 +538,7 @@ async fn enable_password_rejects_unknown_addresses_and_malformed_commands() {
 
 #[test]
 fn attempt_with_a_full_hash_queue_returns_503_and_is_not_a_failure() {
-    // All tests of a process share its queue, so another process fills its own queue.
-    let tests = env::current_exe().expect("the path of this program");
-    let name = "operations::login_throttling::full_hash_queue_in_own_process_returns_503";
-    let run = Command::new(tests).args(["--ignored", "--exact", name]).output().expect("the process ends");
-    let stdout = String::from_utf8_lossy(&run.stdout);
-    assert!(
-        run.status.success() && stdout.contains("1 passed"),
-        "{stdout}{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    own_process::run("operations::login_throttling::full_hash_queue_in_own_process_returns_503");
 }
 
 #[tokio::test]

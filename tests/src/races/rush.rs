@@ -12,17 +12,14 @@ use std::{
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
 use shared::primitives::{clock::Clock, id::UserId, random::Random};
-use tokio::{
-    sync::{Mutex, MutexGuard},
-    task::JoinSet,
-    time::sleep,
-};
+use tokio::{task::JoinSet, time::sleep};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     deployment::logs::CapturedLog,
     dynamodb::{Contention, DynamoDb, Latencies},
     operations::login_throttling::{failures_of_sources, source_attempts},
+    own_process,
     response::Response,
     service::{Account, Item, OwnService, PASSWORD, key_path, new_address, new_stack},
 };
@@ -32,14 +29,10 @@ const ENVIRONMENTS: usize = 4;
 /// A client gives up after this time. A test that shares the processor with others needs most of it.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Only one of these tests runs at a time, because each uses all of the processor.
-static RUNNING: Mutex<()> = Mutex::const_new(());
-
 /// Gateways that share a table and its pepper.
 struct Environments {
     services: Vec<Arc<OwnService>>,
     dynamodb: DynamoDb,
-    _running: MutexGuard<'static, ()>,
 }
 
 /// The result of many requests.
@@ -52,7 +45,6 @@ struct Rush {
 
 impl Environments {
     async fn start() -> Self {
-        let running = RUNNING.lock().await;
         let (dynamodb, stack) = (DynamoDb::start().await, new_stack());
         let mut services = Vec::new();
         for _ in 0..ENVIRONMENTS {
@@ -65,7 +57,7 @@ impl Environments {
             });
             services.push(Arc::new(service.await));
         }
-        Self { services, dynamodb, _running: running }
+        Self { services, dynamodb }
     }
 
     /// Spreads requests over the environments and over `duration`. Each client sends its request until the response is neither
@@ -184,8 +176,14 @@ fn count(conflicts: &[[String; 2]], sort_key: &str) -> usize {
     conflicts.iter().filter(|[_, sk]| sk.starts_with(sort_key)).count()
 }
 
+#[test]
+fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count_no_failure() {
+    own_process::run("races::rush::logins_of_300_members_from_one_source_in_a_second_in_own_process");
+}
+
 #[tokio::test]
-async fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count_no_failure() {
+#[ignore = "fills the hash queue: the test above runs it in a process of its own"]
+async fn logins_of_300_members_from_one_source_in_a_second_in_own_process() {
     let log = CapturedLog::start(LevelFilter::WARN);
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
@@ -198,8 +196,14 @@ async fn logins_of_300_members_from_one_source_in_a_second_all_succeed_and_count
     assert_no_failures(&environments, &log).await;
 }
 
+#[test]
+fn concurrent_logins_of_the_same_members_all_succeed_and_count_no_failure() {
+    own_process::run("races::rush::concurrent_logins_of_the_same_members_in_own_process");
+}
+
 #[tokio::test]
-async fn concurrent_logins_of_the_same_members_all_succeed_and_count_no_failure() {
+#[ignore = "fills the hash queue: the test above runs it in a process of its own"]
+async fn concurrent_logins_of_the_same_members_in_own_process() {
     let log = CapturedLog::start(LevelFilter::WARN);
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
@@ -301,8 +305,14 @@ async fn member_ids(environments: &Environments, account: &Account) -> Vec<Strin
     ids
 }
 
+#[test]
+fn concurrent_changes_in_one_account_all_succeed() {
+    own_process::run("races::rush::concurrent_changes_in_one_account_in_own_process");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_changes_in_one_account_all_succeed() {
+#[ignore = "fills the hash queue: the test above runs it in a process of its own"]
+async fn concurrent_changes_in_one_account_in_own_process() {
     let environments = Environments::start().await;
     let account = environments.services[0].account().await;
     environments.add_members(&account, 50).await;
