@@ -77,6 +77,12 @@ impl Session {
         now >= self.expires_at || now >= last_used_at.plus_seconds(IDLE_LIFETIME)
     }
 
+    /// Returns the latest last use after which a session has expired at `now`, because it has been unused for too long.
+    #[must_use]
+    pub fn last_expired_use(now: Timestamp) -> Timestamp {
+        now.minus_seconds(IDLE_LIFETIME)
+    }
+
     /// Returns true if the session started in these session epochs of its member and of its account. Otherwise it has ended.
     #[must_use]
     pub fn started_in_epochs(&self, member: u32, account: u32) -> bool {

@@ -278,7 +278,7 @@ impl Store {
     /// Ends the session `id` of the caller's member.
     ///
     /// # Errors
-    /// If the session does not exist, or the write fails.
+    /// If the session does not exist or has ended, or the write fails.
     pub async fn end_session(
         &self,
         caller: &SessionPrincipal,
@@ -286,14 +286,18 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let SessionPrincipal { account_id, user_id, session_epoch, .. } = *caller;
-        // A session of an earlier epoch has ended, although its item still exists.
+        let now = audit_context.at;
+        // A session of an earlier epoch has ended, although its item still exists. So has an expired one.
         let delete = Write::delete(Key::session(account_id, user_id, id))
             .if_exists()
-            .and("#epoch = :epoch AND #expires_at > :now")
+            .and("#epoch = :epoch AND #expires_at > :now AND (#created_at > :idle OR #last_used_at > :idle)")
             .name("#epoch", "epoch")
             .name("#expires_at", "expires_at")
+            .name("#created_at", "created_at")
+            .name("#last_used_at", "last_used_at")
             .value(":epoch", session_epoch)?
-            .value(":now", audit_context.at)?;
+            .value(":now", now)?
+            .value(":idle", Session::last_expired_use(now))?;
         let action = Action::SessionEnded { user_id, session_id: id, reason: EndReason::Requested };
         let mut writes = vec![delete];
         writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);

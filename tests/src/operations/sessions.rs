@@ -111,9 +111,10 @@ async fn session_can_end_itself() {
 }
 
 #[tokio::test]
-async fn expired_session_leaves_the_list() {
+async fn expired_session_leaves_the_list_and_cannot_be_ended_again() {
     let service = OwnService::start().await;
     let account = service.account().await;
+    let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
     for _ in 0..12 {
         service.time.pass(3_599);
         service.me(&account.session).await.expect(200);
@@ -123,18 +124,21 @@ async fn expired_session_leaves_the_list() {
     assert_eq!(list(&service, &late).await.len(), 2);
     service.time.pass(1);
     assert_eq!(list(&service, &late).await.len(), 1);
+    service.delete(&path, &late).await.assert_error(404, "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn session_unused_for_an_hour_returns_401() {
+async fn session_unused_for_an_hour_returns_401_and_cannot_be_ended_again() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let (used, unused) = (service.login(&account.email).await, service.login(&account.email).await);
+    let path = format!("/v1/auth/sessions/{}", id(&service, &unused).await);
     service.time.pass(3_599);
     service.me(&used).await.expect(200);
     assert_eq!(list(&service, &used).await.len(), 3);
     service.time.pass(1);
     service.me(&unused).await.assert_unauthorized();
+    service.delete(&path, &used).await.assert_error(404, "NOT_FOUND");
     assert_eq!(list(&service, &used).await.len(), 1);
     service.time.pass(3_598);
     service.me(&used).await.expect(200);

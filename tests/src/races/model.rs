@@ -81,17 +81,8 @@ pub struct Session {
     pub member: usize,
     created_at: i64,
     last_used_at: Option<i64>,
-    state: SessionState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SessionState {
-    /// The session is valid unless it is too old or was idle for too long.
-    Active,
-    /// A change of the member or the account has ended the session, but its item still exists. The member can still delete it.
-    Invalidated,
-    /// A logout or a `DELETE` request has deleted the session.
-    Deleted,
+    /// True if a logout, a `DELETE` request or a change of the member or the account has ended the session.
+    was_ended: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -184,7 +175,7 @@ impl Session {
     }
 
     fn has_ended(&self, now: i64) -> bool {
-        self.state != SessionState::Active
+        self.was_ended
             || now >= self.created_at + SESSION_LIFETIME
             || now >= self.last_used_at.unwrap_or(self.created_at) + IDLE_LIFETIME
     }
@@ -368,16 +359,13 @@ impl Model {
     }
 
     fn open_session(&mut self, member: usize) {
-        let state = SessionState::Active;
-        self.sessions.push(Session { member, created_at: self.now, last_used_at: None, state });
+        self.sessions.push(Session { member, created_at: self.now, last_used_at: None, was_ended: false });
     }
 
     /// Ends the sessions of a member, except for one if it is given.
     fn end_sessions(&mut self, member: usize, except: Option<usize>) {
         for (n, session) in self.sessions.iter_mut().enumerate() {
-            if session.member == member && session.state == SessionState::Active && Some(n) != except {
-                session.state = SessionState::Invalidated;
-            }
+            session.was_ended |= session.member == member && Some(n) != except;
         }
     }
 

@@ -6,7 +6,7 @@ use shared::primitives::environment::Environment;
 
 use crate::races::model::{
     ADDRESSES, ALL_PERMISSIONS, Account, AllowedIps, Caller, Creator, DisabledBy, Key, KeyEvent, Member,
-    Model, Permissions, Principal, PrincipalKind, Project, Scope, SessionState, Status, is_within,
+    Model, Permissions, Principal, PrincipalKind, Project, Scope, Status, is_within,
 };
 
 /// A request or a command of the operator. Entities are referred to by number.
@@ -234,7 +234,7 @@ impl Model {
             Operation::LogIn { member, password } => self.log_in(*member, *password),
             Operation::LogOut { by } => {
                 let (session, _) = self.authorize_session(*by)?;
-                self.sessions[session].state = SessionState::Deleted;
+                self.sessions[session].was_ended = true;
                 Ok(ModelResponse::without_content(204))
             }
             Operation::EndSession { by, session } => self.end_session(*by, *session),
@@ -356,10 +356,10 @@ impl Model {
     fn end_session(&mut self, by: Caller, session: usize) -> Result<ModelResponse, u16> {
         let (_, member) = self.authorize_session(by)?;
         let session = &mut self.sessions[session];
-        if session.member != member || session.state == SessionState::Deleted {
+        if session.member != member || session.has_ended(self.now) {
             return Err(404);
         }
-        session.state = SessionState::Deleted;
+        session.was_ended = true;
         Ok(ModelResponse::without_content(204))
     }
 
@@ -377,6 +377,9 @@ impl Model {
         let (session, member) = self.authorize_session(by)?;
         if self.members[member].password != current {
             return Err(403);
+        }
+        if new == current {
+            return Err(400);
         }
         self.members[member].password = new;
         self.end_sessions(member, Some(session));
