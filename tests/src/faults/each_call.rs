@@ -107,9 +107,11 @@ impl Operation {
         ["operator delete_account", "operator forget_member"].contains(&self.name.as_str())
     }
 
-    /// Returns true if each repetition of the operation starts a new epoch or makes a new token, and so ends the previous one.
+    /// Returns true if each repetition of the operation starts a new epoch or makes a new token, and so ends the previous one, or if
+    /// it records a new authentication.
     fn renews(&self) -> bool {
         [
+            "POST /v1/auth/reauthenticate",
             "DELETE /v1/auth/sessions",
             "DELETE /v1/members/{user_id}/sessions",
             "POST /v1/members/{user_id}/invite",
@@ -189,15 +191,15 @@ fn is_usage(sort_key: &str, attribute: &str) -> bool {
     }
 }
 
-/// Returns the items without what an operation that [renews](Operation::renews) replaces: epochs, and the tokens of invitations and
-/// of password resets.
+/// Returns the items without what an operation that [renews](Operation::renews) replaces: epochs, the tokens of invitations and of
+/// password resets, and the times of authentications.
 fn without_renewed(mut items: Items) -> Items {
     for ([_, sort_key], item) in &mut items {
         let renewed: &[&str] = match sort_key.split('#').next().unwrap_or_default() {
             "ACCOUNT" => &["session_epoch", "key_epoch", "revision"],
             "MEMBER" => &["session_epoch", "invitation"],
             "PASSWORD_RESETS" => &["tokens", "recent_until", "ttl"],
-            "SESSION" => &["epoch"],
+            "SESSION" => &["authenticated_at", "epoch"],
             _ => &[],
         };
         item.retain(|name, _| !renewed.contains(&name.as_str()));
