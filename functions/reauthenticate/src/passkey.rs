@@ -51,11 +51,7 @@ pub async fn authenticate(
     let attempt = Attempt::new(session.email.as_str(), request.source_ip(), now, &peppers, &app.random);
     let (reservation, loaded) = app.store.reserve_login_attempt(Some(&session.email), attempt).await?;
     let reauthenticate = async {
-        let is_own = loaded.is_some_and(|(credentials, _)| {
-            let member = &credentials.member;
-            member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
-        });
-        if !is_own {
+        if !loaded.is_some_and(|(credentials, _)| session.is_of(&credentials.member)) {
             return Err(Error::unauthorized(Unauthenticated::SessionEnded));
         }
         let passkeys = app.store.all_passkeys(session.account_id, session.user_id).await?;

@@ -8,7 +8,7 @@ use crate::{
     authorization::denial::Forbidden,
     model::{
         account_policy::ReauthenticationMinutes, api_key::ValidPreviousSecret, audit_event::Actor,
-        creator::Creator, restrictions::Restrictions,
+        creator::Creator, member::Member, restrictions::Restrictions,
     },
     primitives::{
         allowed_ips::AllowedIps,
@@ -122,6 +122,14 @@ pub struct SessionPrincipal {
     pub account_restrictions: Restrictions,
     /// See [`AccountPolicy::reauthentication_minutes`](crate::model::account_policy::AccountPolicy::reauthentication_minutes).
     pub reauthentication_minutes: Option<ReauthenticationMinutes>,
+}
+
+impl SessionPrincipal {
+    /// Returns true if `member` is the one who logged in, and has not changed since in a way that ends the session.
+    #[must_use]
+    pub fn is_of(&self, member: &Member) -> bool {
+        member.id == self.user_id && member.accepts_session_epoch(self.session_epoch)
+    }
 }
 
 impl Principal {

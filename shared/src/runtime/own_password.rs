@@ -46,12 +46,8 @@ impl OwnPasswordAttempt<'_> {
         loaded: Option<(Credentials, Account)>,
     ) -> Result<Option<OwnPassword>, Error> {
         let Self { session, password, permit, reservation, audit_context } = self;
-        let is_own = |credentials: &Credentials| {
-            let member = &credentials.member;
-            member.id == session.user_id && member.accepts_session_epoch(session.session_epoch)
-        };
         let (credentials, account) = loaded
-            .filter(|(credentials, _)| is_own(credentials))
+            .filter(|(credentials, _)| session.is_of(&credentials.member))
             .ok_or_else(|| Error::unauthorized(Unauthenticated::SessionEnded))?;
         let hash = Some(&credentials)
             .filter(|credentials| !credentials.is_disabled())
