@@ -118,12 +118,6 @@ impl Error {
         Self::new(Kind::Unauthorized, "Invalid or missing API key").with_cause(cause)
     }
 
-    /// 401 of a login with a passkey, if the authenticator no longer describes the passkey as it did at the registration.
-    #[must_use]
-    pub fn passkey_changed(cause: impl Into<Cause>) -> Self {
-        Self::new(Kind::Unauthorized, "The passkey has changed. Register it again").with_cause(cause)
-    }
-
     /// 401 of the login. The message does not reveal whether the address or the password was wrong.
     #[must_use]
     pub fn login_failed(cause: Unauthenticated) -> Self {
@@ -131,8 +125,7 @@ impl Error {
     }
 
     /// 403 with the fixed body of the API: the caller lacks a permission.
-    #[must_use]
-    pub fn forbidden(cause: Forbidden) -> Self {
+    pub fn forbidden(cause: impl Into<Cause>) -> Self {
         Self::new(Kind::Forbidden, "API key does not have required permissions").with_cause(cause)
     }
 

@@ -108,7 +108,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
 
 /// Loads the member and the account that a token names, if the invitation can be accepted at `now`.
 async fn load(app: &App, token: &OneTimeToken<'_>, now: Timestamp) -> Result<(Member, Account), Error> {
-    let loaded = app.store.member_and_whole_account(token.account_id, token.user_id).await?;
+    let loaded = app.store.member_and_account(token.account_id, token.user_id).await?;
     let invitation = loaded.as_ref().and_then(|(member, _)| member.invitation.as_ref());
     let peppers = app.peppers_with(invitation.map(|invitation| invitation.digest.pepper_version())).await?;
     verify_invitation(token, loaded, &peppers, now).map_err(|denied| match denied {

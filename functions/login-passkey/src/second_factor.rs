@@ -33,7 +33,7 @@ use shared::{
     runtime::{app::App, new_source::report_new_source},
     store::{AttemptReservation, Credentials, SecondFactor, StoreError, UsedRecoveryCode},
 };
-use webauthn::{AuthenticationError, RelyingParty, record_use};
+use webauthn::{RelyingParty, record_use};
 
 /// `login_token`, and exactly one of the other two fields.
 #[derive(Deserialize, JsonSchema)]
@@ -62,6 +62,13 @@ enum Proof {
 enum Stored {
     Passkeys(Vec<Passkey>),
     RecoveryCodes(Option<RecoveryCodes>),
+}
+
+/// Whether a second factor is right.
+enum Verification<'a> {
+    Verified(SecondFactor<'a>),
+    /// Contains the error for the caller.
+    Rejected(Error),
 }
 
 impl Proof {
@@ -95,23 +102,26 @@ impl Proof {
         })
     }
 
-    /// Returns the verified second factor, or the error for the caller if it is wrong.
+    /// Verifies the second factor.
+    ///
+    /// # Errors
+    /// If that cannot be done, which is not the member's fault.
     async fn verify<'a>(
         &self,
         app: &App,
         token: &LoginToken,
         stored: &'a Stored,
-    ) -> Result<Result<SecondFactor<'a>, Error>, Error> {
+    ) -> Result<Verification<'a>, Error> {
+        let wrong_code = || Verification::Rejected(Error::unauthorized(Unauthenticated::WrongRecoveryCode));
         match (self, stored) {
             (Self::Passkey(relying_party, credential), Stored::Passkeys(passkeys)) => {
                 let Some(challenge) = token.challenge else {
-                    return Ok(Err(Error::unauthorized(Unauthenticated::PasskeyRejected)));
+                    return Ok(Verification::Rejected(Error::unauthorized(Unauthenticated::PasskeyRejected)));
                 };
                 match relying_party.authenticate(credential, &challenge, passkeys) {
-                    Ok(used) => Ok(Ok(SecondFactor::Passkey(used))),
-                    // The member is not at fault.
-                    Err(error @ AuthenticationError::Stored(_)) => Err(Error::internal(error)),
-                    Err(error) => Ok(Err(error.of_login())),
+                    Ok(used) => Ok(Verification::Verified(SecondFactor::Passkey(used))),
+                    Err(error) if error.is_internal() => Err(error.of_login()),
+                    Err(error) => Ok(Verification::Rejected(error.of_login())),
                 }
             }
             (Self::RecoveryCode(code), Stored::RecoveryCodes(Some(codes))) => {
@@ -121,9 +131,10 @@ impl Proof {
                     let (number, digest) = codes.digests.get_key_value(number)?;
                     Some(SecondFactor::RecoveryCode(UsedRecoveryCode { number, digest }))
                 });
-                Ok(used.ok_or_else(|| Error::unauthorized(Unauthenticated::WrongRecoveryCode)))
+                Ok(used.map_or_else(wrong_code, Verification::Verified))
             }
-            _ => Ok(Err(Error::unauthorized(Unauthenticated::WrongRecoveryCode))),
+            // The member has no recovery codes.
+            _ => Ok(wrong_code()),
         }
     }
 }
@@ -179,15 +190,15 @@ async fn complete(
     let stored = proof.load(app, member).await?;
     let audit_context = || request.audit_context(app);
     let factor = match proof.verify(app, token, &stored).await? {
-        Ok(factor) => factor,
-        Err(rejected) => {
+        Verification::Verified(factor) => factor,
+        Verification::Rejected(error) => {
             reservation.fail();
             if proof.factor() == Factor::Passkey {
                 app.store.use_login_challenge_up(token).await?;
             }
             let action = Action::SecondFactorRefused { user_id: member.id, factor: proof.factor() };
             app.store.record_rejection(member.account_id, None, action, &audit_context()).await?;
-            return Err(rejected);
+            return Err(error);
         }
     };
     let peppers = app.peppers().await?;

@@ -118,7 +118,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Members,
         name: "changeMember",
         summary: "Update a member",
-        description: "Changes the permissions or the status of a member. The change applies from the member's next request, also in existing sessions. Suspending a member ends all of their sessions permanently. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself. To take a permission from a member or to suspend them, the caller must hold all permissions of the member. An API key cannot change a member who has or would get `admin`. An account always keeps at least one active member with all four permissions.",
+        description: "Changes the permissions or the status of a member. The change applies from the member's next request, also in existing sessions. Suspending a member ends all of their sessions permanently. The invitation of a member ends when they are suspended or gain a permission: invite them again. Requires `admin` over the whole account. The caller can only grant permissions that it holds itself. To take a permission from a member or to suspend them, the caller must hold all permissions of the member. An API key cannot change a member who has or would get `admin`. An account always keeps at least one active member with all four permissions.",
         credentials: Credentials::KeyOrSession,
         id: Some(schema_of::<UserId>),
         parameters: &[],
@@ -292,7 +292,7 @@ async fn invite(app: &App, principal: &Principal, request: &Request) -> Result<R
 
 async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
     let user_id = request.path_id("user_id")?;
-    let loaded = app.store.member_and_whole_account(principal.account_id(), user_id).await?;
+    let loaded = app.store.member_and_account(principal.account_id(), user_id).await?;
     let (before, account) = loaded.ok_or_else(Error::not_found)?;
     if !may_manage_member(principal, before.permissions) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));

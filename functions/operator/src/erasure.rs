@@ -5,9 +5,11 @@ use serde_json::json;
 use shared::{
     error::Error,
     primitives::{
+        email::EmailAddress,
         id::{AccountId, UserId},
         name::Name,
     },
+    rate_limit::login_throttle::Attempt,
     store::Erasure,
 };
 
@@ -42,7 +44,11 @@ impl ErasedAccount {
                     store.close_account(&account, now).await?;
                 }
                 let deleted_at = account.deleted_at.unwrap_or(now);
-                store.erase_account(account_id, deleted_at, now, || call.has_time()).await?
+                let peppers = call.app.peppers().await?;
+                let attempt = |email: &EmailAddress| {
+                    Attempt::new(email.as_str(), None, now, &peppers, &call.app.random)
+                };
+                store.erase_account(account_id, deleted_at, now, attempt, || call.has_time()).await?
             }
             None => {
                 let erasure = store.erase_remains(account_id, now, || call.has_time()).await?;

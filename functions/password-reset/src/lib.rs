@@ -127,9 +127,9 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let audit_context = request.audit_context(app);
     let owner = token_owner(app, &token, audit_context.at).await?;
 
-    let current = current_password(app, &owner, new_password.clone()).await?;
-    let new =
-        NewPassword::try_from(new_password).map_err(|invalid| Error::bad_field("new_password", invalid))?;
+    let new = NewPassword::try_from(new_password.clone())
+        .map_err(|invalid| Error::bad_field("new_password", invalid))?;
+    let current = current_password(app, &owner, new_password).await?;
     let context = PasswordContext::new(owner.member.email.clone(), owner.account.name.clone());
     let peppers = app.peppers().await?;
     let hash = password_workers::hash(new, current, context, "new_password", peppers, &app.random).await?;

@@ -1,10 +1,7 @@
 //! Authentication with a passkey.
 
 use shared::{
-    authorization::{
-        denial::{Forbidden, Unauthenticated},
-        principal::SessionPrincipal,
-    },
+    authorization::{denial::Unauthenticated, principal::SessionPrincipal},
     error::Error,
     http::{
         self, Request, Response, StatusCode,
@@ -20,7 +17,7 @@ use shared::{
     runtime::app::App,
     store::StoreError,
 };
-use webauthn::{AuthenticationError, RelyingParty, record_use};
+use webauthn::{RelyingParty, record_use};
 
 pub async fn options(app: &App, session: &SessionPrincipal) -> Result<Response, Error> {
     let site = site(app)?;
@@ -57,9 +54,8 @@ pub async fn authenticate(
         let passkeys = app.store.all_passkeys(session.account_id, session.user_id).await?;
         let used = match relying_party.authenticate(credential, &challenge, &passkeys) {
             Ok(used) => used,
-            // The member is not at fault.
-            Err(error @ AuthenticationError::Stored(_)) => return Err(Error::internal(error)),
-            Err(AuthenticationError::Rejected(_) | AuthenticationError::Changed) => {
+            Err(error) if error.is_internal() => return Err(error.of_reauthentication()),
+            Err(error) => {
                 reservation.fail();
                 let user_id = session.user_id;
                 let action = Action::SecondFactorRefused { user_id, factor: Factor::Passkey };
@@ -67,7 +63,7 @@ pub async fn authenticate(
                 app.store.record_rejection(session.account_id, actor, action, &audit_context).await?;
                 // A challenge is of use once, whether or not the ceremony succeeds.
                 app.store.use_challenge_up(&claimed, now).await?;
-                return Err(Error::forbidden(Forbidden::PasskeyRejected));
+                return Err(error.of_reauthentication());
             }
         };
         app.store.record_passkey_authentication(session, &claimed, &used, now).await?;

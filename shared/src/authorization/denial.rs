@@ -99,9 +99,6 @@ pub enum Forbidden {
     /// Reauthentication only: the member has a passkey, so the password is not enough.
     #[error("needs a passkey")]
     NeedsPasskey,
-    /// Reauthentication only: the passkey is unknown, or its signature is wrong.
-    #[error("passkey rejected")]
-    PasskeyRejected,
     /// The authorizer has no rule for the route and method.
     #[error("no route")]
     NoRoute,

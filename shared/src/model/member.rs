@@ -171,7 +171,8 @@ impl Member {
     }
 
     /// Returns the member with these permissions, suspended or not. A suspension ends all sessions and the invitation for good: they
-    /// stay ended when the suspension ends.
+    /// stay ended when the suspension ends. An invitation also ends when the member gains a permission, because whoever made it may
+    /// know its token and lack that permission.
     #[must_use]
     pub fn changed(&self, permissions: Permissions, suspended: bool) -> Self {
         let is_suspended_now = suspended && self.status != MemberStatus::Suspended;
@@ -180,11 +181,12 @@ impl Member {
             (false, true) => MemberStatus::Active,
             (false, false) => MemberStatus::Invited,
         };
+        let ends_invitation = suspended || permissions.without(self.permissions).is_some();
         Self {
             permissions,
             status,
             session_epoch: self.session_epoch + u32::from(is_suspended_now),
-            invitation: self.invitation.clone().filter(|_| !suspended),
+            invitation: self.invitation.clone().filter(|_| !ends_invitation),
             ..self.clone()
         }
     }

@@ -16,7 +16,6 @@ use crate::{
         audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
-            item::Item,
             key::Key,
             write::Write,
         },
@@ -119,14 +118,14 @@ impl Store {
         let (update, action) = match status {
             AccountStatus::Active => {
                 let is_kept = "attribute_exists(#status) AND attribute_not_exists(#deleted_at)";
-                let update = update.condition_with_item(is_kept, |stored| not_found_or_conflict(&stored));
+                let update = update.condition_with_item(is_kept, StoreError::not_found_or_conflict);
                 (update.name("#deleted_at", DELETED_AT), Action::AccountRestored)
             }
             AccountStatus::Suspended => {
                 // An account that a previous version suspended has no session epoch yet.
                 let is_new = "attribute_exists(#status) \
                               AND (#status <> :status OR attribute_not_exists(#session_epoch))";
-                let update = update.condition_with_item(is_new, |stored| not_found_or_conflict(&stored));
+                let update = update.condition_with_item(is_new, StoreError::not_found_or_conflict);
                 (with_next_session_epoch(update)?, Action::AccountSuspended)
             }
         };
@@ -198,11 +197,6 @@ impl Store {
         }
         self.table.transact(writes).await
     }
-}
-
-/// Returns the error if the condition of a write failed for the item `stored`.
-fn not_found_or_conflict(stored: &Item) -> StoreError {
-    if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
 }
 
 /// Returns the update of the name and the policy of the account `before` to those of `after`, without its condition.

@@ -520,9 +520,7 @@ fn revocation(
 ) -> Result<Vec<Write>, StoreError> {
     let ApiKey { id, account_id, originating_member, .. } = *key;
     let update = Write::update(Key::api_key(account_id, id), "SET #state = :revoked")
-        .condition_with_item("#state.#status = :active", |stored| {
-            if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
-        })
+        .condition_with_item("#state.#status = :active", StoreError::not_found_or_conflict)
         .name("#state", "state")
         .name("#status", "status")
         .value(":active", "active")?

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Store,
         dynamodb::{
-            attributes::{attribute, to_item},
+            attributes::{to_item, with_ttl},
             key::Key,
             read::Filter,
             write::Write,
@@ -70,14 +70,11 @@ impl Store {
     /// # Errors
     /// If the write fails.
     pub async fn write_decoy_event(&self, audit_context: &AuditContext) -> Result<(), StoreError> {
-        let ttl = attribute(audit_context.at.unix_seconds())?;
-        let decoys = Key::decoy_event(audit_context.event_id()).into_iter().map(|key| {
-            let mut item = key.into_attributes();
-            item.insert("ttl".to_owned(), ttl.clone());
-            Write::put(item)
-        });
         let count = if audit_context.source().is_some() { 2 } else { 1 };
-        self.table.transact(decoys.take(count).collect()).await
+        let keys = Key::decoy_event(audit_context.event_id()).into_iter().take(count);
+        let decoy = |key: Key| Ok(Write::put(with_ttl(key.into_attributes(), audit_context.at)?));
+        let decoys = keys.map(decoy).collect::<Result<_, StoreError>>()?;
+        self.table.transact(decoys).await
     }
 }
 
@@ -116,9 +113,8 @@ pub(super) fn rejection_writes(
 ) -> Result<Vec<Write>, StoreError> {
     let event = AuditEvent::new(actor, action, audit_context);
     let end = audit_context.at.plus_seconds(REJECTION_LIFETIME);
-    let mut item = to_item(Key::audit_event(account, event.id), &event)?;
-    item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
-    let mut writes = vec![Write::put(item)];
+    let item = to_item(Key::audit_event(account, event.id), &event)?;
+    let mut writes = vec![Write::put(with_ttl(item, end)?)];
     writes.extend(source_write(account, &event, audit_context, Some(end))?);
     Ok(writes)
 }

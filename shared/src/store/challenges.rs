@@ -15,12 +15,12 @@ use crate::{
     store::{
         Store,
         dynamodb::{
-            attributes::{attribute, to_entity, to_item},
+            attributes::{to_entity, to_item, with_ttl},
             key::Key,
             write::Write,
         },
         error::StoreError,
-        member_credentials::{Credentials, credentials},
+        member_credentials::{Credentials, PASSWORD, credentials},
     },
 };
 
@@ -43,9 +43,8 @@ impl Store {
     /// # Errors
     /// If the write fails.
     pub async fn create_challenge(&self, pending: &PendingChallenge) -> Result<(), StoreError> {
-        let mut item = to_item(Key::challenge(&pending.challenge, pending.member), pending)?;
-        item.insert("ttl".to_owned(), attribute(pending.expires_at.unix_seconds())?);
-        self.table.write(Write::put(item)).await.map(drop)
+        let item = to_item(Key::challenge(&pending.challenge, pending.member), pending)?;
+        self.table.write(Write::put(with_ttl(item, pending.expires_at)?)).await.map(drop)
     }
 
     /// Loads the member who claims to log in with `challenge`, and the account. Returns `None` if the challenge is not valid at `now`.
@@ -64,7 +63,8 @@ impl Store {
             return Ok(None);
         };
         let challenge: ChallengeItem = to_entity(challenge)?;
-        if !challenge.is_valid(Ceremony::Login, now) {
+        // A member who has not accepted the invitation has no password, and no passkey.
+        if !challenge.is_valid(Ceremony::Login, now) || !member.contains_key(PASSWORD) {
             return Ok(None);
         }
         Ok(Some((credentials(member)?, to_entity(account)?)))

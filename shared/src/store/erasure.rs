@@ -18,6 +18,7 @@ use crate::{
         pagination::Paging,
         timestamp::Timestamp,
     },
+    rate_limit::login_throttle::Attempt,
     store::{
         Store,
         account_partitions::parse,
@@ -34,7 +35,7 @@ use crate::{
             caller_partition, event_source_prefix, member_partition, personal_data_partition,
             project_partition, usage_partition,
         },
-        personal_data::StoredAddress,
+        personal_data::{StoredAddress, progress_write},
     },
 };
 
@@ -108,6 +109,8 @@ impl Store {
     /// Erases an account that was [closed](Self::close_account) at `deleted_at`, with everything that belongs to it. Only a tombstone
     /// remains. The addresses of its members can be used again.
     ///
+    /// `attempt` returns an attempt with an address, whose history is erased.
+    ///
     /// Begins when no request can be in progress any more that was authorized before. What is left to do is in the table itself: the
     /// item of a key or of a member is deleted after everything that only it leads to.
     ///
@@ -118,22 +121,24 @@ impl Store {
         account: AccountId,
         deleted_at: Timestamp,
         now: Timestamp,
+        attempt: impl Fn(&EmailAddress) -> Attempt,
         has_time: impl Fn() -> bool,
     ) -> Result<Erasure, StoreError> {
         if now < deleted_at.plus_seconds(LONGEST_REQUEST) {
             return Ok(Erasure::Incomplete);
         }
-        erasure(self.erase_items_of_account(account, now, &has_time).await)
+        erasure(self.erase_items_of_account(account, now, &attempt, &has_time).await)
     }
 
     async fn erase_items_of_account(
         &self,
         account: AccountId,
         now: Timestamp,
+        attempt: &impl Fn(&EmailAddress) -> Attempt,
         has_time: &impl Fn() -> bool,
     ) -> Result<(), Stopped> {
         self.erase_keys(account, has_time).await?;
-        self.erase_members(account, has_time).await?;
+        self.erase_members(account, attempt, has_time).await?;
         self.erase_former_members(account, has_time).await?;
         self.erase_records(account, has_time).await?;
         let (root, tombstone) = (Key::account(account), Key::tombstone(account));
@@ -179,7 +184,12 @@ impl Store {
     }
 
     /// Erases the members of an account, each after everything that belongs to them.
-    async fn erase_members(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
+    async fn erase_members(
+        &self,
+        account: AccountId,
+        attempt: &impl Fn(&EmailAddress) -> Attempt,
+        has_time: &impl Fn() -> bool,
+    ) -> Result<(), Stopped> {
         loop {
             let paging = Paging { limit: MEMBERS_PER_READ, after: None };
             let page = self.table.list(account_partition(account), MEMBERS, &paging, |_| true).await?;
@@ -188,7 +198,7 @@ impl Store {
             }
             for Member { id: user, email, .. } in page.entities {
                 self.erase_partitions_of_person(account, user, has_time).await?;
-                self.release_address(account, user, &email).await?;
+                self.release_address(account, user, &email, &attempt(&email)).await?;
                 self.table.write(Write::delete(Key::member(account, user))).await?;
             }
         }
@@ -238,12 +248,13 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the address of a member available to others.
+    /// Makes the address of a member available to others, and deletes the history of the attempts with it.
     async fn release_address(
         &self,
         account: AccountId,
         user: UserId,
         address: &EmailAddress,
+        attempt: &Attempt,
     ) -> Result<(), StoreError> {
         let release = Write::delete(Key::email(address))
             .condition("#account_id = :account_id AND #user_id = :user_id", || StoreError::Conflict)
@@ -251,9 +262,9 @@ impl Store {
             .name("#user_id", "user_id")
             .value(":account_id", account)?
             .value(":user_id", user)?;
-        match self.table.write(release).await {
+        match self.table.transact(vec![release, Write::delete(Key::attempt_history(attempt))]).await {
             // The address was released before, or the member never had it.
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -287,7 +298,8 @@ impl Store {
             writes.extend(event_writes(account, Actor::Operator, forgotten, audit_context)?);
             self.table.transact(writes).await?;
         }
-        let erased = self.erase_items_of_member(account, user, &has_time).await;
+        let erased =
+            self.erase_items_of_member(account, user, address.erased_until(account), &has_time).await;
         // Requests may be in progress that were authorized before the removal.
         let erased =
             erased.and(if address.was_removed_before(audit_context.at.minus_seconds(LONGEST_REQUEST)) {
@@ -302,6 +314,7 @@ impl Store {
         &self,
         account: AccountId,
         user: UserId,
+        erased_until: Option<Key>,
         has_time: &impl Fn() -> bool,
     ) -> Result<(), Stopped> {
         let sources = event_source_prefix(Some(user));
@@ -309,24 +322,22 @@ impl Store {
         // The entries of keys show which keys originate from the member.
         let is_personal = |key: &Key| !key.sk.starts_with(MEMBER_KEYS.sort_key_prefix);
         self.erase(&member_partition(account, user), None, is_personal, has_time).await?;
-        self.erase_addresses_in_events(account, user, has_time).await
+        self.erase_addresses_in_events(account, user, erased_until, has_time).await
     }
 
-    /// Erases the addresses of a person from events of an earlier version, which contain them.
+    /// Erases the addresses of a person from events of an earlier version, which contain them. Stores how far it got, because it leaves
+    /// the events, and so would read the same ones again.
     async fn erase_addresses_in_events(
         &self,
         account: AccountId,
         user: UserId,
+        mut after: Option<Key>,
         has_time: &impl Fn() -> bool,
     ) -> Result<(), Stopped> {
         let partition = audit_partition(account);
-        let mut after = None;
         loop {
             let (items, next) = self.table.partition(&partition, None, after, None).await?;
             for item in items {
-                if !has_time() {
-                    return Err(Stopped::Incomplete);
-                }
                 let Some(write) = without_addresses(account, user, to_entity(item)?)? else { continue };
                 match self.table.write(write).await {
                     // A rejected attempt that has expired in the meantime.
@@ -334,10 +345,12 @@ impl Store {
                     Err(error) => return Err(error.into()),
                 }
             }
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
+            let Some(last) = next else { return Ok(()) };
+            if !has_time() {
+                self.table.write(progress_write(account, user, &last)?).await?;
+                return Err(Stopped::Incomplete);
             }
+            after = Some(last);
         }
     }
 

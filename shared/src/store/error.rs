@@ -4,7 +4,9 @@ use std::error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::{rate_limit::login_throttle::Throttled, telemetry::sdk_error::safe_summary};
+use crate::{
+    rate_limit::login_throttle::Throttled, store::dynamodb::item::Item, telemetry::sdk_error::safe_summary,
+};
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
@@ -64,6 +66,12 @@ impl StoreError {
     /// Returns the error if a new id already exists. New ids are random, so this is a bug.
     pub(super) fn id_taken() -> Self {
         Self::bug("a new id already exists")
+    }
+
+    /// Returns the error if the condition of a write failed for the item `stored`, which is empty if there is none.
+    #[expect(clippy::needless_pass_by_value, reason = "`Write::condition_with_item` passes the item")]
+    pub(super) fn not_found_or_conflict(stored: Item) -> Self {
+        if stored.is_empty() { Self::NotFound } else { Self::Conflict }
     }
 
     pub(super) fn bug(cause: impl Into<Cause>) -> Self {

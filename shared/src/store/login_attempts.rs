@@ -26,8 +26,7 @@ use crate::{
         Store,
         audit_events::{event_writes, rejection_writes},
         dynamodb::{
-            attributes::{attribute, to_entity, to_item},
-            item::Item,
+            attributes::{to_entity, to_item, with_ttl},
             key::Key,
             retry::{Cause, Retries, deadline},
             write::Write,
@@ -488,7 +487,7 @@ fn reservation_writes(
             let next = MAX_CONSECUTIVE_FAILURES.min(failures + 1);
             failures_write(Key::member(member.account_id, member.id), *failures, next)?
         }
-        None => Write::put(with_expiry(Key::decoy_member(attempt).into_attributes(), history)?),
+        None => Write::put(with_ttl(Key::decoy_member(attempt).into_attributes(), history.expires_at())?),
     };
     Ok(vec![history_write(attempt, history)?, password])
 }
@@ -532,18 +531,11 @@ fn failures_write(member: Key, before: u32, after: u32) -> Result<Write, StoreEr
 
 /// Returns the write that replaces the attempt history with its next revision.
 fn history_write(attempt: &Attempt, history: &AttemptHistory) -> Result<Write, StoreError> {
-    Write::put(with_expiry(to_item(Key::attempt_history(attempt), history)?, history)?)
+    let item = to_item(Key::attempt_history(attempt), history)?;
+    Write::put(with_ttl(item, history.expires_at())?)
         .condition("attribute_not_exists(pk) OR #revision = :expected", || StoreError::Conflict)
         .name("#revision", "revision")
         .value(":expected", history.revision - 1)
-}
-
-/// Adds the attribute that makes `DynamoDB` delete `item` when `history` expires.
-fn with_expiry(mut item: Item, history: &AttemptHistory) -> Result<Item, StoreError> {
-    if let Some(end) = history.expires_at() {
-        item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
-    }
-    Ok(item)
 }
 
 /// Returns the write that marks an attempt as successful in the history of its address.
@@ -590,9 +582,7 @@ fn logged_in_write(
         "#logins = :logins"
     };
     Write::update(Key::member(account, user), update)
-        .condition_with_item(condition, |stored| {
-            if stored.is_empty() { StoreError::NotFound } else { StoreError::Conflict }
-        })
+        .condition_with_item(condition, StoreError::not_found_or_conflict)
         .name("#logins", LOGINS)
         .value(":logins", logins)?
         .value(":next", logins.saturating_add(1))

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Store,
         dynamodb::{
-            attributes::{attribute, to_entity, to_item},
+            attributes::{to_entity, to_item, with_ttl},
             key::Key,
             write::Write,
         },
@@ -27,9 +27,8 @@ impl Store {
     /// # Errors
     /// If the write fails.
     pub async fn create_login_token(&self, token: &LoginToken) -> Result<(), StoreError> {
-        let mut item = to_item(Key::login_token(token.account_id, token.user_id), token)?;
-        item.insert("ttl".to_owned(), attribute(token.expires_at.unix_seconds())?);
-        self.table.write(Write::put(item)).await.map(drop)
+        let item = to_item(Key::login_token(token.account_id, token.user_id), token)?;
+        self.table.write(Write::put(with_ttl(item, token.expires_at)?)).await.map(drop)
     }
 
     /// Loads the login of a member that waits for the second factor, with the member and the account.

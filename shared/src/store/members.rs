@@ -4,7 +4,7 @@ use crate::{
     authorization::{delegation::depends_on_another_member_with_all_permissions, principal::Principal},
     credentials::password::PasswordHash,
     model::{
-        account::{Account, AccountStatus, AccountSummary},
+        account::{Account, AccountStatus},
         audit_event::{Action, Actor, AuditContext},
         member::{Member, MemberStatus},
     },
@@ -53,7 +53,7 @@ impl Store {
         &self,
         account: AccountId,
         user: UserId,
-    ) -> Result<Option<(Member, AccountSummary)>, StoreError> {
+    ) -> Result<Option<(Member, Account)>, StoreError> {
         match self.table.get_many([Key::member(account, user), Key::account(account)]).await? {
             [Some(member), Some(account)] => Ok(Some((to_entity(member)?, to_entity(account)?))),
             _ => Ok(None),
@@ -169,15 +169,9 @@ impl Store {
         before: &Member,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let after = Member { permissions: Permissions::ALL, ..before.clone() };
-        let account = Key::account(before.account_id);
-        let account = if after.is_active_admin() && !before.is_active_admin() {
-            Write::update(account, "SET #active_admins = #active_admins + :one")
-                .name("#active_admins", "active_admins")
-                .value(":one", 1)?
-        } else {
-            Write::check(account)
-        };
+        let after = before.changed(Permissions::ALL, before.is_suspended());
+        let adds_admin = after.is_active_admin() && !before.is_active_admin();
+        let account = account_with_admin(before.account_id, adds_admin)?;
         let Member { id: user_id, permissions, status, .. } = after;
         let changed = Action::MemberChanged { user_id, permissions, status };
         let mut writes = vec![member_update(before, &after)?, account.if_exists()];
@@ -363,6 +357,19 @@ pub(super) fn if_unchanged(write: Write, expected: &Member) -> Result<Write, Sto
         .value(":expected_permissions", expected.permissions)?
         .value(":expected_status", expected.stored_status())?
         .value(":expected_session_epoch", expected.session_epoch)
+}
+
+/// Returns a write of the account, without its condition, that counts an active admin if the change of a member adds one. Otherwise it
+/// only checks the account.
+pub(super) fn account_with_admin(account: AccountId, adds_admin: bool) -> Result<Write, StoreError> {
+    let key = Key::account(account);
+    if adds_admin {
+        Write::update(key, "SET #active_admins = #active_admins + :one")
+            .name("#active_admins", "active_admins")
+            .value(":one", 1)
+    } else {
+        Ok(Write::check(key))
+    }
 }
 
 /// Returns the write to the caller's account for the change of a member from `before` to `after`.

@@ -27,7 +27,7 @@ use crate::{
         },
         error::StoreError,
         keys::{self, member_partition},
-        preconditions::{account_still_active, if_member_unrestricted, session_still_valid},
+        preconditions::{account_still_active, if_member_has_no_unknown_restriction, session_still_valid},
         recovery_codes::codes_write,
         sessions::next_epoch_write,
     },
@@ -105,12 +105,9 @@ impl Store {
         .value(":passkeys", before.passkeys + 1)?
         .value(":restrictions", restrictions)?;
         let member = if_member_unchanged(member, before, caller)?;
-        let session = next_epoch_write(caller, next)?
+        let session = next_epoch_write(caller, next, passkey.created_at)?
             .and_set("#factors = :factors")
-            .and("#expires_at > :now")
             .name("#factors", "factors")
-            .name("#expires_at", "expires_at")
-            .value(":now", passkey.created_at)?
             .value(":factors", factors.with(Factor::Passkey))?;
         let item = to_item(Key::passkey(account_id, user_id, passkey.id), passkey)?;
         let action = Action::PasskeyAdded { user_id, passkey_id: passkey.id, name: passkey.name.clone() };
@@ -184,7 +181,7 @@ impl Store {
             "SET #session_epoch = :next REMOVE #passkeys, #restrictions",
         )
         .condition("#session_epoch = :epoch AND #passkeys = :expected_passkeys", || StoreError::Conflict);
-        let member = if_member_unrestricted(member)?
+        let member = if_member_has_no_unknown_restriction(member)?
             .name("#session_epoch", "session_epoch")
             .value(":epoch", session_epoch)?
             .value(":next", session_epoch + 1)?
@@ -223,7 +220,7 @@ fn if_member_unchanged(
     caller: &SessionPrincipal,
 ) -> Result<Write, StoreError> {
     let unchanged = "#session_epoch = :epoch AND #status = :active";
-    let write = if_member_unrestricted(write.condition(unchanged, || StoreError::Conflict))?
+    let write = if_member_has_no_unknown_restriction(write.condition(unchanged, || StoreError::Conflict))?
         .name("#session_epoch", "session_epoch")
         .name("#status", "status")
         .value(":epoch", caller.session_epoch)?

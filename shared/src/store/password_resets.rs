@@ -3,7 +3,7 @@
 use crate::{
     credentials::password::PasswordHash,
     model::{
-        account::{Account, AccountStatus},
+        account::Account,
         audit_event::{Action, Actor, AuditContext},
         member::{Member, MemberStatus},
         password_reset::PasswordResets,
@@ -16,10 +16,9 @@ use crate::{
     rate_limit::login_throttle::{Attempt, MAX_CONSECUTIVE_FAILURES, MAX_RESET_REQUESTS},
     store::{
         Store,
-        accounts::SESSION_EPOCH,
         audit_events::{change_writes, event_writes},
         dynamodb::{
-            attributes::{attribute, to_entity, to_item, value},
+            attributes::{to_entity, to_item, value, with_ttl},
             item::BatchItem,
             key::Key,
             write::Write,
@@ -27,7 +26,7 @@ use crate::{
         error::StoreError,
         login_attempts::hour_write,
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
-        preconditions::if_member_unrestricted,
+        preconditions::{if_account_unchanged, if_member_has_no_unknown_restriction},
     },
 };
 
@@ -67,10 +66,7 @@ impl Store {
         let Some(AddressOwner { account_id, user_id }) = self.address_owner(address).await? else {
             return Ok(None);
         };
-        match self.table.get_many([Key::member(account_id, user_id), Key::account(account_id)]).await? {
-            [Some(member), Some(account)] => Ok(Some((to_entity(member)?, to_entity(account)?))),
-            _ => Ok(None),
-        }
+        self.member_and_account(account_id, user_id).await
     }
 
     /// Loads the member who has this address, with the tokens of password resets.
@@ -178,7 +174,7 @@ impl Store {
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
         .condition("#status = :active AND #session_epoch = :epoch", || StoreError::Conflict);
-        let member = if_member_unrestricted(member)?
+        let member = if_member_has_no_unknown_restriction(member)?
             .name("#status", "status")
             .name("#password", PASSWORD)
             .name("#session_epoch", "session_epoch")
@@ -188,7 +184,7 @@ impl Store {
             .value(":new", new)?
             .value(":next", session_epoch + 1)?
             .value(":epoch", session_epoch)?;
-        let account = account_still_of_epoch(account_id, owner.account.session_epoch)?;
+        let account = if_account_unchanged(Write::check(Key::account(account_id)), &owner.account)?;
         // This needs no condition, because a use of a token starts a new epoch. If a further token was created since `owner` was
         // read, it ends, but the one in use stays valid.
         let tokens = Write::delete(Key::password_resets(account_id, user_id));
@@ -212,9 +208,8 @@ fn resets_write(
     before: &PasswordResets,
     after: &PasswordResets,
 ) -> Result<Write, StoreError> {
-    let mut item = to_item(Key::password_resets(member.account_id, member.id), after)?;
-    item.insert("ttl".to_owned(), attribute(after.expire_at().map(Timestamp::unix_seconds))?);
-    let put = Write::put(item);
+    let item = to_item(Key::password_resets(member.account_id, member.id), after)?;
+    let put = Write::put(with_ttl(item, after.expire_at())?);
     let put = if before.is_empty() {
         put.condition("attribute_not_exists(pk) OR #tokens = :after", || StoreError::Conflict)
     } else {
@@ -222,20 +217,6 @@ fn resets_write(
             .value(":before", &before.tokens)?
     };
     put.name("#tokens", "tokens").value(":after", &after.tokens)
-}
-
-/// Returns the check that the account is active and still in this epoch of its sessions.
-fn account_still_of_epoch(account: AccountId, epoch: u32) -> Result<Write, StoreError> {
-    let check = Write::check(Key::account(account))
-        .condition("#status = :active", || StoreError::Conflict)
-        .name("#status", "status")
-        .name("#session_epoch", SESSION_EPOCH)
-        .value(":active", AccountStatus::Active)?;
-    if epoch == 0 {
-        Ok(check.and("attribute_not_exists(#session_epoch)"))
-    } else {
-        check.and("#session_epoch = :epoch").value(":epoch", epoch)
-    }
 }
 
 /// Returns the password hash of the member with this item, or `None` if failures have disabled it.

@@ -1,7 +1,7 @@
 //! Writes of passwords.
 
 use crate::{
-    authorization::principal::SessionPrincipal,
+    authorization::principal::{Principal, SessionPrincipal},
     credentials::password::PasswordHash,
     model::{
         audit_event::{Action, AuditContext},
@@ -14,7 +14,7 @@ use crate::{
         error::StoreError,
         login_attempts::{AttemptReservation, success_write},
         member_credentials::{Credentials, FAILURES, PASSWORD},
-        preconditions::if_member_unrestricted,
+        preconditions::{account_still_active, if_member_has_no_unknown_restriction},
         sessions::next_epoch_write,
     },
 };
@@ -39,7 +39,7 @@ impl Store {
             "SET #password = :new, #session_epoch = :next, #failures = :zero",
         )
         .condition("#password = :expected AND #session_epoch = :epoch", || StoreError::Conflict);
-        let member = if_member_unrestricted(member)?
+        let member = if_member_has_no_unknown_restriction(member)?
             .name("#password", PASSWORD)
             .name("#session_epoch", "session_epoch")
             .name("#failures", FAILURES)
@@ -48,9 +48,10 @@ impl Store {
             .value(":next", session_epoch + 1)?
             .value(":expected", &current.password)?
             .value(":epoch", session_epoch)?;
-        let session = next_epoch_write(caller, session_epoch + 1)?;
+        let session = next_epoch_write(caller, session_epoch + 1, audit_context.at)?;
+        let account = account_still_active(&Principal::Session(caller.clone()))?;
         let action = Action::PasswordChanged { user_id: id };
-        let mut writes = vec![member, session, success_write(reservation)?];
+        let mut writes = vec![member, session, account, success_write(reservation)?];
         writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
         self.succeed(reservation, writes).await
     }

@@ -25,6 +25,7 @@ use crate::{
             write::Write,
         },
         error::StoreError,
+        keys::audit_partition,
     },
 };
 
@@ -41,12 +42,20 @@ pub(super) struct StoredAddress {
     /// When the member was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed_at: Option<Timestamp>,
+    /// The sort key of the last event from which the member's addresses were erased by a run that had no time for the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_until: Option<String>,
 }
 
 impl StoredAddress {
     /// Returns true if the address was erased.
     pub fn is_forgotten(&self) -> bool {
         self.email.is_none()
+    }
+
+    /// Returns the key of the event after which the erasure of addresses from events continues.
+    pub fn erased_until(&self, account: AccountId) -> Option<Key> {
+        self.erased_until.clone().map(|sk| Key { pk: audit_partition(account), sk })
     }
 
     /// Returns true if the member was removed at `time` or before.
@@ -56,9 +65,17 @@ impl StoredAddress {
 
     /// Returns the write that erases the address. The item remains, because it shows that there was such a member.
     pub fn forgotten_write(&self, account: AccountId) -> Result<Write, StoreError> {
-        let forgotten = Self { email: None, ..*self };
+        let forgotten = Self { email: None, erased_until: None, ..*self };
         Ok(Write::put(to_item(Key::member_address(account, self.user_id), forgotten)?))
     }
+}
+
+/// Returns the write that records from which events of the account a member's addresses were erased.
+pub(super) fn progress_write(account: AccountId, user: UserId, last: &Key) -> Result<Write, StoreError> {
+    Write::update(Key::member_address(account, user), "SET #erased_until = :last")
+        .if_exists()
+        .name("#erased_until", "erased_until")
+        .value(":last", &last.sk)
 }
 
 /// The IP address of an event.
@@ -139,6 +156,11 @@ pub(super) fn source_write(
 /// Returns the write that stores the address of `member` for the events that show it. `removed_at` is when the member was removed, if
 /// they were.
 pub(super) fn address_write(member: &Member, removed_at: Option<Timestamp>) -> Result<Write, StoreError> {
-    let stored = StoredAddress { user_id: member.id, email: Some(member.email.clone()), removed_at };
+    let stored = StoredAddress {
+        user_id: member.id,
+        email: Some(member.email.clone()),
+        removed_at,
+        erased_until: None,
+    };
     Ok(Write::put(to_item(Key::member_address(member.account_id, member.id), stored)?))
 }

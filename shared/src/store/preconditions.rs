@@ -1,7 +1,7 @@
 //! Checks that the caller is still authorized. A change includes them in its transaction, so it fails if, since the
 //! authorizer decided, the key was changed or revoked or has expired, the session has ended, the member's permissions have changed, or
-//! the account was suspended. It also fails if the session or the member has a restriction, or the restrictions of the account have
-//! changed.
+//! the account was suspended. It also fails if the session has a restriction, the member has one that this version does not know, or
+//! the restrictions of the account have changed.
 
 use crate::{
     authorization::principal::{KeyPrincipal, Principal, SessionPrincipal},
@@ -61,8 +61,18 @@ fn with_account_epoch(write: Write, caller: &Principal) -> Result<Write, StoreEr
 }
 
 /// Adds the condition that the account is in the session epoch `expected` to a write of the account.
-pub(super) fn with_session_epoch(write: Write, expected: u32) -> Result<Write, StoreError> {
+fn with_session_epoch(write: Write, expected: u32) -> Result<Write, StoreError> {
     with_epoch(write.name("#epoch", SESSION_EPOCH), expected)
+}
+
+/// Adds the condition that the account is active, and has the same restrictions and is in the same session epoch as in `expected`, to a
+/// write of the account on behalf of somebody who has no credential yet.
+pub(super) fn if_account_unchanged(write: Write, expected: &Account) -> Result<Write, StoreError> {
+    let write = write
+        .condition("#status = :active", || StoreError::Conflict)
+        .name("#status", "status")
+        .value(":active", AccountStatus::Active)?;
+    with_session_epoch(with_restrictions(write, &expected.restrictions)?, expected.session_epoch)
 }
 
 /// Adds the condition that the epoch `#epoch` of an account is `expected`. An account does not have the attribute in the epoch 0.
@@ -105,7 +115,7 @@ pub(super) fn member_still_authorized(session: &SessionPrincipal) -> Result<Writ
         .condition("#status = :active AND #session_epoch = :epoch AND #permissions = :permissions", || {
             StoreError::Conflict
         });
-    if_member_unrestricted(check)?
+    if_member_has_no_unknown_restriction(check)?
         .name("#status", "status")
         .name("#session_epoch", "session_epoch")
         .name("#permissions", "permissions")
@@ -118,7 +128,7 @@ pub(super) fn member_still_authorized(session: &SessionPrincipal) -> Result<Writ
 ///
 /// A first passkey, which adds a restriction, also starts a new session epoch. So a caller who is still in the same epoch has the
 /// restrictions that the authorizer knew, or fewer.
-pub(super) fn if_member_unrestricted(write: Write) -> Result<Write, StoreError> {
+pub(super) fn if_member_has_no_unknown_restriction(write: Write) -> Result<Write, StoreError> {
     let known: Restrictions = [Restriction::Passkeys].into_iter().collect();
     write
         .and(
@@ -190,9 +200,19 @@ pub(super) fn with_revision(write: Write, revision: u32) -> Result<Write, StoreE
     }
 }
 
-/// Returns the check that a session still exists, has the same epoch, and has not expired.
+/// Returns the check that a session is [still valid](if_session_valid).
 pub(super) fn session_still_valid(session: &SessionPrincipal, now: Timestamp) -> Result<Write, StoreError> {
-    Write::check(Key::session(session.account_id, session.user_id, session.session_id))
+    let key = Key::session(session.account_id, session.user_id, session.session_id);
+    if_session_valid(Write::check(key), session, now)
+}
+
+/// Adds the condition that a session still exists, has the same epoch, and has not expired to a write of that session.
+pub(super) fn if_session_valid(
+    write: Write,
+    session: &SessionPrincipal,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
+    write
         .condition("#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)", || {
             StoreError::Conflict
         })

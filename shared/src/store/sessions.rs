@@ -3,14 +3,13 @@
 use std::num::NonZeroU32;
 
 use crate::{
-    authorization::principal::SessionPrincipal,
+    authorization::principal::{Principal, SessionPrincipal},
     credentials::digest::TokenDigest,
     model::{
         audit_event::{Action, Actor, AuditContext, EndReason},
         challenge::ClaimedChallenge,
         login_token::LoginToken,
         member::MemberStatus,
-        restrictions::Restrictions,
         session::Session,
     },
     primitives::{
@@ -25,7 +24,7 @@ use crate::{
         audit_events::{change_writes, event_writes},
         challenges,
         dynamodb::{
-            attributes::{attribute, to_item},
+            attributes::{to_item, with_ttl},
             key::Key,
             retry::Cause,
             write::Write,
@@ -36,7 +35,7 @@ use crate::{
         login_tokens,
         member_credentials::{Credentials, created_sessions},
         passkeys::{self, UsedPasskey},
-        preconditions::if_member_unrestricted,
+        preconditions::{account_still_active, if_member_has_no_unknown_restriction, if_session_valid},
         recovery_codes::{self, UsedRecoveryCode},
     },
 };
@@ -285,7 +284,7 @@ impl Store {
         id: SessionId,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let SessionPrincipal { account_id, user_id, session_epoch, .. } = *caller;
+        let SessionPrincipal { account_id, user_id, session_epoch, account_epoch, .. } = *caller;
         let now = audit_context.at;
         // A session of an earlier epoch has ended, although its item still exists. So has an expired one.
         let delete = Write::delete(Key::session(account_id, user_id, id))
@@ -297,7 +296,15 @@ impl Store {
             .name("#last_used_at", "last_used_at")
             .value(":epoch", session_epoch)?
             .value(":now", now)?
-            .value(":idle", Session::last_expired_use(now))?;
+            .value(":idle", Session::last_expired_use(now))?
+            .name("#account_epoch", "account_epoch")
+            .value(":account_epoch", account_epoch)?;
+        // Sessions of earlier versions do not have the attribute.
+        let delete = delete.and(if account_epoch == 0 {
+            "(attribute_not_exists(#account_epoch) OR #account_epoch = :account_epoch)"
+        } else {
+            "#account_epoch = :account_epoch"
+        });
         let action = Action::SessionEnded { user_id, session_id: id, reason: EndReason::Requested };
         let mut writes = vec![delete];
         writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
@@ -317,14 +324,18 @@ impl Store {
         let next = session_epoch + 1;
         let member = Write::update(Key::member(account_id, user_id), "SET #session_epoch = :next")
             .condition("#session_epoch = :epoch AND #status = :active", || StoreError::Conflict);
-        let member = if_member_unrestricted(member)?
+        let member = if_member_has_no_unknown_restriction(member)?
             .name("#session_epoch", "session_epoch")
             .name("#status", "status")
             .value(":active", MemberStatus::Active)?
             .value(":epoch", session_epoch)?
             .value(":next", next)?;
         let action = Action::MemberSessionsEnded { user_id, kept_session_id: Some(session_id) };
-        let mut writes = vec![member, next_epoch_write(caller, next)?];
+        let mut writes = vec![
+            member,
+            next_epoch_write(caller, next, audit_context.at)?,
+            account_still_active(&Principal::Session(caller.clone()))?,
+        ];
         writes.extend(event_writes(account_id, caller.into(), action, audit_context)?);
         self.table.transact(writes).await
     }
@@ -406,14 +417,17 @@ fn if_ended(result: Result<(), StoreError>) -> Result<(), StoreError> {
     }
 }
 
-/// Returns the write that moves the caller's session to the epoch `next` of its member, so that it does not end with the others.
-pub(super) fn next_epoch_write(caller: &SessionPrincipal, next: u32) -> Result<Write, StoreError> {
+/// Returns the write that moves the caller's session to the epoch `next` of its member, so that it does not end with the others. It fails
+/// if the session has ended.
+pub(super) fn next_epoch_write(
+    caller: &SessionPrincipal,
+    next: u32,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
     let SessionPrincipal { account_id, user_id, session_id, .. } = *caller;
-    Write::update(Key::session(account_id, user_id, session_id), "SET #epoch = :next")
-        .condition("attribute_exists(pk) AND attribute_not_exists(#restrictions)", || StoreError::Conflict)
-        .name("#restrictions", Restrictions::ATTRIBUTE)
-        .name("#epoch", "epoch")
-        .value(":next", next)
+    let key = Key::session(account_id, user_id, session_id);
+    let write = Write::update(key, "SET #epoch = :next").value(":next", next)?;
+    if_session_valid(write, caller, now)
 }
 
 /// Returns the write that records an authentication of the member of the session `caller`. It fails if the session has ended.
@@ -422,27 +436,19 @@ fn authentication_write(
     factor: Factor,
     now: Timestamp,
 ) -> Result<Write, StoreError> {
-    let SessionPrincipal { account_id, user_id, session_id, session_epoch, factors, .. } = *caller;
-    Write::update(
+    let SessionPrincipal { account_id, user_id, session_id, factors, .. } = *caller;
+    let write = Write::update(
         Key::session(account_id, user_id, session_id),
         "SET #authenticated_at = :now, #factors = :factors",
     )
-    .condition("#epoch = :epoch AND #expires_at > :now AND attribute_not_exists(#restrictions)", || {
-        StoreError::Conflict
-    })
     .name("#authenticated_at", "authenticated_at")
     .name("#factors", "factors")
-    .name("#epoch", "epoch")
-    .name("#expires_at", "expires_at")
-    .name("#restrictions", Restrictions::ATTRIBUTE)
-    .value(":factors", factors.with(factor))?
-    .value(":epoch", session_epoch)?
-    .value(":now", now)
+    .value(":factors", factors.with(factor))?;
+    if_session_valid(write, caller, now)
 }
 
 /// Returns the write that creates a session.
 pub(super) fn new_session_write(session: &Session) -> Result<Write, StoreError> {
-    let mut item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
-    item.insert("ttl".to_owned(), attribute(session.expires_at.unix_seconds())?);
-    Ok(Write::put_new(item, StoreError::id_taken))
+    let item = to_item(Key::session(session.account_id, session.user_id, session.id), session)?;
+    Ok(Write::put_new(with_ttl(item, session.expires_at)?, StoreError::id_taken))
 }

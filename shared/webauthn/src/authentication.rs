@@ -24,10 +24,6 @@ use crate::relying_party::{RelyingParty, reason, with_challenge};
 pub enum AuthenticationError {
     #[error("passkey rejected: {0}")]
     Rejected(&'static str),
-    /// The authenticator says that the passkey is synchronized, and did not say so at the registration
-    /// (<https://github.com/kanidm/webauthn-rs/issues/510>).
-    #[error("the passkey is synchronized now")]
-    Changed,
     #[error("the stored passkey cannot be used")]
     Stored(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -38,9 +34,23 @@ impl AuthenticationError {
     pub fn of_login(self) -> Error {
         match self {
             Self::Rejected(_) => Error::unauthorized(self),
-            Self::Changed => Error::passkey_changed(self),
             Self::Stored(_) => Error::internal(self),
         }
+    }
+
+    /// Returns the error of another authentication in a session: 403, or 500 if the stored passkey cannot be used.
+    #[must_use]
+    pub fn of_reauthentication(self) -> Error {
+        match self {
+            Self::Rejected(_) => Error::forbidden(self),
+            Self::Stored(_) => Error::internal(self),
+        }
+    }
+
+    /// Returns true if the member is not at fault.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Stored(_))
     }
 }
 
@@ -79,10 +89,11 @@ impl RelyingParty {
             // The library checks this too, because it asked for the verification.
             Ok(result) if !result.user_verified() => Err(rejected(&WebauthnError::UserNotVerified)),
             Ok(result) => Ok(UsedPasskey { passkey, counter: result.counter() }),
+            // See https://github.com/kanidm/webauthn-rs/issues/510.
             Err(
                 WebauthnError::CredentialMayNotBeHardwareBound
                 | WebauthnError::CredentialBackupEligibilityInconsistent,
-            ) => Err(AuthenticationError::Changed),
+            ) => Err(AuthenticationError::Rejected("it was not synchronized when it was added, and is now")),
             Err(error) => Err(rejected(&error)),
         }
     }

@@ -220,12 +220,37 @@ async fn accepted_admin_counts_as_an_active_one() {
 async fn changed_permissions_of_an_invited_member_apply_after_the_acceptance() {
     let service = Service::start().await;
     let account = service.account().await;
-    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let invited = service.invite(&account.session, &new_address(), &["read", "write"]).await;
     let changed = json!({"permissions": ["write"]});
     let shown = service.patch(&path(&invited), &account.session, changed).await.expect(200);
     assert_eq!((&shown["status"], &shown["permissions"]), (&json!("invited"), &json!(["write"])));
     let session = service.accept(&invited).await;
     assert_eq!(service.me(&session).await.expect(200)["permissions"], json!(["write"]));
+}
+
+#[tokio::test]
+async fn invitation_of_a_member_who_gains_a_permission_returns_401() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let (inviter, _) = service.member(&account.session, &["read", "admin"]).await;
+    let all = json!(["read", "write", "delete", "admin"]);
+    for by_operator in [false, true] {
+        let invited = service.invite(&inviter, &new_address(), &["read"]).await;
+        if by_operator {
+            let member = json!({"account_id": account.id, "user_id": invited["id"]});
+            service.operate(json!({"grant_admin": member})).await.expect("the permissions");
+        } else {
+            let changed = json!({"permissions": all});
+            service.patch(&path(&invited), &account.session, changed).await.expect(200);
+        }
+        // The inviter knows the token, and lacks two of the permissions.
+        let token = text(&invited["invitation"], "token");
+        service.try_to_accept(token, PASSWORD).await.expect(401);
+        invite_again(&service, &inviter, &invited).await.expect(403);
+        let again = invite_again(&service, &account.session, &invited).await.expect(200);
+        let session = service.accept(&again).await;
+        assert_eq!(service.me(&session).await.expect(200)["permissions"], all);
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Personal data: how long it is stored, its export and its erasure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use crate::{
+    dynamodb::Fault,
     response::text,
     service::{Account, Credential, Item, OwnService, PASSWORD, Service, key_path, new_address},
 };
@@ -201,6 +202,47 @@ async fn forget_member_erases_the_addresses_and_keeps_the_events() {
 }
 
 #[tokio::test]
+async fn forget_member_without_time_for_all_events_of_an_earlier_version_continues_after_the_last_one() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (_, id) = service.member(&account.session, &["read"]).await;
+    service.delete(&format!("/v1/members/{id}"), &account.session).await.expect(204);
+    // As an earlier version stored them.
+    let (client, table) = (service.gateway.dynamodb(), service.gateway.table("Table").expect("the table"));
+    let is_acceptance = |item: &Item| {
+        let has = |name: &str, value: &str| {
+            item.get(name).is_some_and(|text| text.as_s().is_ok_and(|text| text == value))
+        };
+        has("type", "member.accepted") && has("user_id", &id)
+    };
+    let event = service.items().await.into_iter().find(is_acceptance).expect("the event");
+    for n in 0..450 {
+        let mut event = event.clone();
+        for (name, text) in [
+            ("sk", format!("EVENT#event_{n:016}")),
+            ("id", format!("event_{n:016}")),
+            ("email", "former@example.com".to_owned()),
+        ] {
+            event.insert(name.to_owned(), AttributeValue::S(text));
+        }
+        client.put_item().table_name(table).set_item(Some(event)).send().await.expect("a write");
+    }
+    service.time.pass(30);
+
+    let command = json!({"forget_member": {"account_id": account.id, "user_id": id}});
+    dynamodb.inject(Fault::Delay(Duration::from_millis(1_500)), Some("Query"));
+    let first = service.operate(command.clone()).await.expect("a result");
+    dynamodb.recover();
+    assert_eq!(first["more"], true);
+    dynamodb.calls();
+    assert_eq!(service.operate(command).await.expect("a result")["more"], false);
+    // Two partitions without events, and fewer than the five pages of all events.
+    let queries = dynamodb.calls().iter().filter(|call| call.contains("Query")).count();
+    assert!((3..7).contains(&queries), "{queries} queries");
+    assert!(!service.items().await.iter().any(|item| contains(item, "former@example.com")));
+}
+
+#[tokio::test]
 async fn forget_member_of_a_present_or_unknown_member_changes_nothing() {
     let service = OwnService::start().await;
     let account = service.account().await;
@@ -379,7 +421,8 @@ async fn delete_account_leaves_only_a_tombstone() {
     let remaining = items_of(&service, &account.id).await;
     let sort_keys: Vec<_> = remaining.iter().map(|item| key(item)[1].clone()).collect();
     assert_eq!(sort_keys, ["TOMBSTONE"]);
-    assert!(!service.items().await.iter().any(|item| contains(item, &account.email)));
+    let personal = [&account.email, &account.user_id];
+    assert!(!service.items().await.iter().any(|item| personal.iter().any(|text| contains(item, text))));
     assert_eq!(items_of(&service, &other.id).await, others, "another account stays as it is");
 
     service.me(&live).await.assert_unauthorized();

@@ -187,6 +187,17 @@ async fn use_during_deletion_does_not_restore_the_session() {
 }
 
 #[tokio::test]
+async fn session_ended_by_a_suspension_of_the_account_cannot_be_ended_again() {
+    let service = Service::start().await;
+    let account = service.account().await;
+    let path = format!("/v1/auth/sessions/{}", id(&service, &account.session).await);
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    let session = service.login(&account.email).await;
+    service.delete(&path, &session).await.assert_not_found();
+}
+
+#[tokio::test]
 async fn sessions_ended_by_a_password_change_leave_the_list_and_cannot_be_ended_again() {
     let service = Service::start().await;
     let account = service.account().await;

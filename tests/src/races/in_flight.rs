@@ -253,6 +253,26 @@ async fn member_suspended_during_a_password_change_returns_401_and_restores_no_s
 }
 
 #[tokio::test]
+async fn account_suspended_during_a_change_of_the_password_or_of_sessions_changes_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let suspend_for_a_moment = async || {
+        service.suspend(&account).await;
+        service.restore(&account).await;
+    };
+    let body = json!({"current_password": PASSWORD, "new_password": "two lizards on the wall"});
+    let change = service.post("/v1/auth/password", &account.session, body);
+    // The first one reserves the attempt.
+    let held = dynamodb.hold_second_call("TransactWriteItems");
+    let response = Box::pin(change_while_held(held, change, suspend_for_a_moment())).await;
+    response.assert_error(409, "CONFLICT");
+    let session = service.login(&account.email).await;
+    let end_others = service.delete("/v1/auth/sessions", &session);
+    let held = dynamodb.hold("TransactWriteItems");
+    let response = Box::pin(change_while_held(held, end_others, suspend_for_a_moment())).await;
+    response.assert_error(409, "CONFLICT");
+}
+
+#[tokio::test]
 async fn member_removed_during_a_password_change_with_a_common_password_returns_401() {
     let (service, dynamodb, account) = start().await;
     let (session, id) = service.member(&account.session, &["read"]).await;

@@ -4,18 +4,29 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::{aws_sdk_dynamodb_1, from_attribute_value, from_item};
 
-use crate::store::{
-    dynamodb::{
-        item::{BatchItem, Item},
-        key::Key,
+use crate::{
+    primitives::timestamp::Timestamp,
+    store::{
+        dynamodb::{
+            item::{BatchItem, Item},
+            key::Key,
+        },
+        error::StoreError,
     },
-    error::StoreError,
 };
 
 /// Converts `entity` to an item with this primary key.
 pub(crate) fn to_item(key: Key, entity: impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = aws_sdk_dynamodb_1::to_item(entity).map_err(StoreError::bug)?;
     item.extend(key.into_attributes());
+    Ok(item)
+}
+
+/// Adds the attribute that makes `DynamoDB` delete an item some time after `end`, if there is an end.
+pub(crate) fn with_ttl(mut item: Item, end: impl Into<Option<Timestamp>>) -> Result<Item, StoreError> {
+    if let Some(end) = end.into() {
+        item.insert("ttl".to_owned(), attribute(end.unix_seconds())?);
+    }
     Ok(item)
 }
 

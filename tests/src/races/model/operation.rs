@@ -590,6 +590,7 @@ impl Model {
         let mut after = before.clone();
         if let Some(permissions) = permissions {
             after.permissions.clone_from(permissions);
+            after.is_invitation_valid &= permissions.is_subset(&before.permissions);
         }
         if let Some(suspended) = suspended {
             after.status = match (suspended, before.has_accepted) {
