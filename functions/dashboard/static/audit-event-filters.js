@@ -35,7 +35,7 @@ const TYPES = [
       ["password.refused", "Wrong password"],
       ["password.enabled", "Password enabled"],
       ["password.reset", "Password reset"],
-      ["password.reset_issued", "Password reset by operator"],
+      ["password.reset_issued", "Password reset token created"],
     ],
   ],
   [

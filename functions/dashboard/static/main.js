@@ -91,7 +91,7 @@ function clearPage() {
   requireLogin(SESSION_ENDED);
 }
 
-/** Shows the dashboard of the member who has logged in instead of the one before, without what that one had open. */
+/** Shows the dashboard of the other member who has logged in, and closes what the first one had open. */
 function handleOtherMember() {
   closeDialogs();
   removeLayoutListeners();

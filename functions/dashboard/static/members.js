@@ -49,7 +49,7 @@ export function showMembers(main, me) {
   function rowMenu(member) {
     const isMe = member.id === me.user_id;
     const isActive = member.status === "active";
-    // Whoever invites or restores members grants them all of their permissions.
+    // Inviting, suspending, restoring and removing need all permissions of the member (docs/members.md#who-may-change-whom).
     const hasAllPermissions = member.permissions.every((permission) => me.permissions.includes(permission));
     /** @type {(import("./menu.js").Action | false)[]} */
     const actions = [
@@ -57,10 +57,10 @@ export function showMembers(main, me) {
       member.status === "invited" && hasAllPermissions && { label: "Invite again", start: () => openInviteAgainDialog(member, reload) },
       // The user's own sessions have a screen of their own.
       !isMe && isActive && { label: "Sessions…", start: () => openMemberSessionsDialog(member) },
-      !isMe && isActive && { label: "Suspend", start: () => setStatus(member, "suspended") },
+      !isMe && isActive && hasAllPermissions && { label: "Suspend", start: () => setStatus(member, "suspended") },
       !isMe && member.status === "suspended" && hasAllPermissions && { label: "Restore", start: () => setStatus(member, "active") },
       member.status !== "invited" && { label: "Revoke all keys", start: () => openRevokeMemberKeysDialog(member), isDestructive: true },
-      !isMe && { label: "Remove", start: () => openRemoveDialog(member), isDestructive: true },
+      !isMe && hasAllPermissions && { label: "Remove", start: () => openRemoveDialog(member), isDestructive: true },
     ];
     return menuButton(member.email, actions.filter((action) => action !== false));
   }

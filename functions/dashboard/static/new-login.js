@@ -21,7 +21,7 @@ export function askForNewLogin(member, onOtherMember) {
 }
 
 /**
- * Returns true if the same member has logged in again. The session before has then ended: somebody who has stolen its token must not
+ * Returns true if the same member has logged in again. The previous session has then ended: somebody who has stolen its token must not
  * profit from the new authentication.
  * @param {Me} member
  * @param {() => void} onOtherMember Called if another member has logged in.

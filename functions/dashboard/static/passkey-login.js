@@ -6,14 +6,14 @@ import { rememberPasskey } from "./known-passkey.js";
 import { explainLoginError } from "./login-errors.js";
 import { usePasskey } from "./webauthn.js";
 
-/** Shorter than the 5 minutes for which the service accepts an answer to its challenge. */
+/** Shorter than the 5 minutes for which the service accepts a response to its challenge. */
 const MAX_AGE_MS = 240_000;
 
 /**
  * @param {(sessionToken: string) => Promise<void>} onLogin
  */
 export function passkeyLogin(onLogin) {
-  /** The answer of a passkey that the user has chosen in a field. @type {import("../types/contract").CredentialJson | null} */
+  /** The response of a passkey that the user has chosen in a field. @type {import("../types/contract").CredentialJson | null} */
   let chosen = null;
   let offeredAt = -Infinity;
   const { element, submitButton } = form({

@@ -36,7 +36,7 @@ async function confirm(body) {
   try {
     await publicRequest("POST", "/auth/password-reset/confirm", body);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) error.message = "This link is no longer valid. It works once and for 30 minutes, and a newer link replaces it.";
+    if (error instanceof ApiError && error.status === 401) error.message = "This link is no longer valid. It works once and for 30 minutes, and ends when another link is used. Get another link.";
     throw error;
   }
 }

@@ -95,7 +95,7 @@ export interface RequestOptions {
   publicKey: PublicKeyCredentialRequestOptionsJSON;
 }
 
-/** What a passkey answers, for the API. */
+/** The response of a passkey, for the API. */
 export type CredentialJson = ReturnType<PublicKeyCredential["toJSON"]>;
 
 export interface SecondFactor {
@@ -168,7 +168,7 @@ export interface AuditEvent {
   request_id: string;
   source_ip: string | null;
   name?: string;
-  email?: string;
+  email?: string | null;
   reason?: string;
   status?: string;
   user_id?: string;
