@@ -9,6 +9,9 @@ export const API_URL = new URL("../../../v1", import.meta.url).href;
 /** Just above API Gateway's own timeout of 29 seconds. */
 const TIMEOUT_MS = 30_000;
 
+/** Says that the user did not authenticate again, so that a change was not made. */
+export const NOT_CONFIRMED = "Nothing has changed, because you didn’t confirm that it’s you.";
+
 /** The service's clock minus that of this device, in milliseconds. */
 let clockDifference = 0;
 
@@ -150,7 +153,7 @@ function apiError({ status, headers }, { code = "", message = "The service sent 
  * @param {string} message
  */
 function forbiddenMessage(code, message) {
-  if (code === "REAUTHENTICATION_REQUIRED") return "Nothing has changed, because you didn’t confirm that it’s you.";
+  if (code === "REAUTHENTICATION_REQUIRED") return NOT_CONFIRMED;
   if (code === "SECOND_FACTOR_REQUIRED") return "Your account requires a second factor. Add a passkey first.";
   return message.startsWith("API key") ? "You don’t have permission to do this." : message;
 }

@@ -4,7 +4,7 @@ import { element } from "./element.js";
 import { expiryField } from "./expiry-field.js";
 import { form } from "./form.js";
 import { toRfc3339 } from "./time.js";
-import { showToast } from "./toast.js";
+import { showRequestError, showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
 
@@ -39,10 +39,8 @@ export async function enableKey(key, onChanged) {
     await request("PATCH", `/api-keys/${key.id}`, { disabled: false });
     showToast(`Enabled ${key.name}`);
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401) return;
-    if (error.field === "expires_at") return openEnableKeyDialog(key, onChanged);
-    showToast(error.message);
+    if (error instanceof ApiError && error.field === "expires_at") return openEnableKeyDialog(key, onChanged);
+    if (!showRequestError(error)) return;
   }
   onChanged();
 }

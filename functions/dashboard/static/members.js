@@ -1,6 +1,6 @@
 // The team members screen.
 
-import { ApiError, listItems, request } from "./api.js";
+import { listItems, request } from "./api.js";
 import { openConfirmDialog } from "./confirm-dialog.js";
 import { openEditMemberDialog } from "./edit-member.js";
 import { element } from "./element.js";
@@ -12,7 +12,7 @@ import { menuButton } from "./menu.js";
 import { permissionBadges } from "./permissions.js";
 import { openRevokeMemberKeysDialog } from "./revoke-keys.js";
 import { timeElement } from "./time.js";
-import { showToast } from "./toast.js";
+import { showRequestError, showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Member} Member */
 
@@ -74,9 +74,7 @@ export function showMembers(main, me) {
       await request("PATCH", `/members/${id}`, { status });
       showToast(status === "active" ? `Restored ${email}` : `Suspended ${email}`);
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) return;
-      showToast(error.message);
+      if (!showRequestError(error)) return;
     }
     reload();
   }

@@ -1,6 +1,6 @@
 // The sessions screen.
 
-import { ApiError, request } from "./api.js";
+import { NOT_CONFIRMED, request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { form, ValidationError } from "./form.js";
@@ -9,7 +9,7 @@ import { rowButton } from "./list.js";
 import { stepUp } from "./rejected-requests.js";
 import { hasAuthenticatedRecently } from "./session-end.js";
 import { deviceName, sessionList } from "./session-list.js";
-import { showToast } from "./toast.js";
+import { showRequestError, showToast } from "./toast.js";
 
 /** @typedef {import("../types/contract").Session} Session */
 
@@ -38,9 +38,7 @@ export function showSessions(main, me) {
       await request("DELETE", `/auth/sessions/${id}`);
       showToast("Session ended");
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) return;
-      showToast(error.message);
+      if (!showRequestError(error)) return;
     }
     sessions.reload();
   }
@@ -54,7 +52,7 @@ export function showSessions(main, me) {
         isDestructive: true,
         onCancel: close,
         async onSubmit() {
-          if (!(await isConfirmed())) throw new ValidationError("", "Nothing has changed, because you didn’t confirm that it’s you.");
+          if (!(await isConfirmed())) throw new ValidationError("", NOT_CONFIRMED);
           await request("DELETE", "/auth/sessions");
           close();
           showToast("All other sessions ended");
