@@ -559,6 +559,37 @@ fn configuration_lists_each_environment_variable() {
 }
 
 #[test]
+fn configuration_lists_the_functions_of_each_environment_variable() {
+    let (page, template) = (read("docs/configuration.md"), read("template.yaml"));
+    let template = gateway::yaml::parse(&template).expect("YAML");
+    let resources = template["Resources"].as_object().expect("resources").values();
+    // A few functions override a variable that the template sets for all functions.
+    let of_all = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let mut set: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for function in resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function") {
+        let name = function["Metadata"]["BuildProperties"]["Binary"].as_str().expect("a program");
+        let variables = function["Properties"]["Environment"]["Variables"].as_object();
+        for variable in variables.into_iter().flatten().map(|(variable, _)| variable.as_str()) {
+            if of_all[variable].is_null() {
+                set.entry(variable).or_default().insert(name);
+            }
+        }
+    }
+    let mut listed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in page.lines() {
+        // The name, the default, and where the setting is used.
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, variable, _, functions, ..] = cells[..] else { continue };
+        let variable = variable.trim_matches('`');
+        if set.contains_key(variable) {
+            listed.insert(variable, functions.split(", ").map(|name| name.trim_matches('`')).collect());
+        }
+    }
+    assert!(set.contains_key("PEPPER_SECRET_ID"), "{set:?}");
+    assert_eq!(listed, set);
+}
+
+#[test]
 fn operations_explains_each_alarm() {
     let (page, template) = (read("docs/operations.md"), read("template.yaml"));
     let lines: Vec<_> = template.lines().collect();
