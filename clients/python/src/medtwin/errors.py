@@ -36,7 +36,7 @@ class TimedOut(NoResponse):
     """The request took longer than the client's timeout."""
 
 
-class SecondFactorNeeded(MedtwinError):
+class RecoveryCodeRequired(MedtwinError):
     """The member has a passkey, so the password alone does not log them in. Pass `recovery_code`, or use an API key."""
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from medtwin import request
 from medtwin.decoding import decode
 from medtwin.endpoint import Resource, Transport, endpoint, list_endpoint
-from medtwin.errors import SecondFactorNeeded
+from medtwin.errors import RecoveryCodeRequired
 from medtwin.request import ApiRequest, Page, RetryWhen
 from medtwin.secret import Secret
 
@@ -104,10 +104,10 @@ def accept_invitation(token: Secret, password: Secret) -> ApiRequest[LoggedIn]:
 def session_token(result: LogInResult) -> Secret:
     """Return the token of the session that the password has started.
 
-    Raises `SecondFactorNeeded` if the member has a passkey.
+    Raises `RecoveryCodeRequired` if the member has a passkey.
     """
     if result.session_token is None:
-        raise SecondFactorNeeded
+        raise RecoveryCodeRequired
     return result.session_token
 
 
