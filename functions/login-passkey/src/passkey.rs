@@ -58,13 +58,13 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
         Ok(used) => used,
         Err(error) => {
             // A challenge is of use once, whether or not the ceremony succeeds.
-            app.store.use_challenge_up(&claimed, now).await.map_err(no_longer_valid)?;
+            app.store.consume_challenge(&claimed, now).await.map_err(rejected_if_used)?;
             return Err(error.of_login());
         }
     };
     let member = &credentials.member;
     if !member.may_log_in(&account) {
-        app.store.use_challenge_up(&claimed, now).await.map_err(no_longer_valid)?;
+        app.store.consume_challenge(&claimed, now).await.map_err(rejected_if_used)?;
         let action = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         app.store.record_rejection(account_id, None, action, &audit_context()).await?;
         return Err(Error::forbidden_with_message("Account suspended"));
@@ -83,13 +83,13 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
         &used,
         &audit_context,
     );
-    created.await.map_err(no_longer_valid)?;
+    created.await.map_err(rejected_if_used)?;
     record_use(app, &used, &member.email, &audit_context()).await;
     Ok(http::json(StatusCode::OK, &new.view()))
 }
 
 /// Converts the error of a write. `NotFound` means that the member was removed during the login.
-pub fn no_longer_valid(error: StoreError) -> Error {
+fn rejected_if_used(error: StoreError) -> Error {
     match error {
         StoreError::NoLongerValid | StoreError::NotFound => {
             Error::unauthorized(Unauthenticated::PasskeyRejected)

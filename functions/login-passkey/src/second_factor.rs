@@ -194,7 +194,7 @@ async fn complete(
         Verification::Rejected(error) => {
             reservation.fail();
             if proof.factor() == Factor::Passkey {
-                app.store.use_login_challenge_up(token).await?;
+                app.store.consume_login_challenge(token).await?;
             }
             let action = Action::SecondFactorRefused { user_id: member.id, factor: proof.factor() };
             app.store.record_rejection(member.account_id, None, action, &audit_context()).await?;

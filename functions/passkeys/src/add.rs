@@ -71,7 +71,7 @@ pub async fn add(app: &App, caller: &SessionPrincipal, request: &Request) -> Res
         Ok(new) => new,
         Err(rejected) => {
             // A challenge is of use once, whether or not the ceremony succeeds.
-            app.store.use_challenge_up(&claimed, now).await?;
+            app.store.consume_challenge(&claimed, now).await?;
             return Err(rejected.into());
         }
     };

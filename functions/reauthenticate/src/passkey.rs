@@ -62,7 +62,7 @@ pub async fn authenticate(
                 let actor = Some(session.into());
                 app.store.record_rejection(session.account_id, actor, action, &audit_context).await?;
                 // A challenge is of use once, whether or not the ceremony succeeds.
-                app.store.use_challenge_up(&claimed, now).await?;
+                app.store.consume_challenge(&claimed, now).await?;
                 return Err(error.of_reauthentication());
             }
         };

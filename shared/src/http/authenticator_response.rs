@@ -26,7 +26,7 @@ struct ClientData {
 }
 
 impl AuthenticatorResponse {
-    /// Returns the challenge that the response claims to answer. Nothing is verified yet.
+    /// Returns the challenge to which this claims to be the response. Nothing is verified yet.
     #[must_use]
     pub fn claimed_challenge(&self) -> Option<Challenge> {
         let client_data: ClientData = serde_json::from_slice(&self.bytes("clientDataJSON")?).ok()?;

@@ -45,7 +45,7 @@ impl PendingChallenge {
     }
 }
 
-/// A challenge that a request claims to answer.
+/// A challenge to which a request claims to respond.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimedChallenge {
     pub challenge: Challenge,

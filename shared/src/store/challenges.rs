@@ -70,11 +70,11 @@ impl Store {
         Ok(Some((credentials(member)?, to_entity(account)?)))
     }
 
-    /// Uses a challenge up whose response was rejected.
+    /// Deletes a challenge whose response was rejected, so that it cannot be used again.
     ///
     /// # Errors
     /// If the challenge is no longer valid, or the write fails.
-    pub async fn use_challenge_up(
+    pub async fn consume_challenge(
         &self,
         claimed: &ClaimedChallenge,
         now: Timestamp,

@@ -68,11 +68,11 @@ impl Store {
         self.table.transact(vec![update]).await
     }
 
-    /// Uses up the challenge of a login whose passkey was rejected.
+    /// Deletes the challenge of a login whose passkey was rejected, so that it cannot be used again.
     ///
     /// # Errors
     /// If the write fails.
-    pub async fn use_login_challenge_up(&self, token: &LoginToken) -> Result<(), StoreError> {
+    pub async fn consume_login_challenge(&self, token: &LoginToken) -> Result<(), StoreError> {
         let key = Key::login_token(token.account_id, token.user_id);
         let update = Write::update(key, "REMOVE #challenge")
             .condition("#digest = :digest", || StoreError::NoLongerValid)

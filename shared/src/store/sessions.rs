@@ -152,26 +152,26 @@ impl Store {
         let limit = usize::try_from(limit.get()).map_err(StoreError::bug)?;
         let mut retries = self.table.retries();
         loop {
-            let (dead, mut live): (Vec<_>, Vec<_>) =
+            let (ended, mut active): (Vec<_>, Vec<_>) =
                 self.all_sessions(account_id, user_id).await?.into_iter().partition(|stored| {
                     stored.has_expired(created_at)
                         || stored.epoch < session.epoch
                         || stored.account_epoch < session.account_epoch
                 });
             // The oldest ones, because the newest come first.
-            let mut excess = live.split_off(live.len().min(limit - 1));
+            let mut excess = active.split_off(active.len().min(limit - 1));
             let ends_all = excess.len() <= MAX_ENDED;
             let excess = excess.split_off(excess.len().saturating_sub(MAX_ENDED));
             let mut writes = Vec::new();
-            for ended in &excess {
+            for oldest in &excess {
                 let reason = EndReason::SessionLimit;
-                let action = Action::SessionEnded { user_id, session_id: ended.id, reason };
-                let key = Key::session(account_id, user_id, ended.id);
+                let action = Action::SessionEnded { user_id, session_id: oldest.id, reason };
+                let key = Key::session(account_id, user_id, oldest.id);
                 writes.push(Write::delete(key).condition("attribute_exists(pk)", || StoreError::Conflict));
                 writes.extend(event_writes(account_id, actor, action, &audit_context())?);
             }
             if ends_all {
-                for stored in dead.iter().rev().take(MAX_DELETED) {
+                for stored in ended.iter().rev().take(MAX_DELETED) {
                     // When all other sessions of a member end, the caller's session moves to the new epoch.
                     let delete = Write::delete(Key::session(account_id, user_id, stored.id))
                         .condition("attribute_not_exists(pk) OR #epoch = :epoch", || StoreError::Conflict)

@@ -24,7 +24,7 @@ impl Browser {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn link_is_asked_for_with_the_same_answer_for_any_address() {
+async fn every_address_gets_the_same_response_to_a_request_for_a_link() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     for email in [account.email.as_str(), "nobody@example.com"] {

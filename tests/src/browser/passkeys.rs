@@ -41,7 +41,7 @@ impl Browser {
     }
 }
 
-/// Logs in to a service with the clock `clock`, and adds a passkey. Returns the recovery codes, too.
+/// Logs in to `service` and adds a passkey. Also returns the recovery codes.
 async fn with_passkey(service: OwnService) -> (Browser, Account, Authenticator, Vec<String>) {
     let account = service.account().await;
     let browser = Box::pin(Browser::open_at_localhost(service)).await;
