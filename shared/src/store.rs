@@ -5,9 +5,11 @@
 //! | account | `ACCOUNT#{account}` | `ACCOUNT` |
 //! | erased account | `ACCOUNT#{account}` | `TOMBSTONE` |
 //! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
-//! | number of unrevoked API keys of a type | `ACCOUNT#{account}` | `KEY_COUNT#{live or test}` |
+//! | number of unrevoked API keys of a type | `ACCOUNT#{account}` | `KEY_COUNT#{live or test}`, with `#{epoch}` after the first epoch |
+//! | entry of an unrevoked API key | `ACCOUNT#{account}#USER#{originating member}` | `MEMBER_KEY#{key}` |
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
 //! | email address | `EMAIL#{address}` | `EMAIL` |
+//! | email address of a member who has not accepted the invitation | `ACCOUNT#{account}` | `INVITED#{address}` |
 //! | session | `ACCOUNT#{account}#USER#{user}` | `SESSION#{session}` |
 //! | tokens of password resets of a member | `ACCOUNT#{account}#USER#{user}` | `PASSWORD_RESETS` |
 //! | passkey | `ACCOUNT#{account}#USER#{user}` | `PASSKEY#{passkey}` |

@@ -62,7 +62,7 @@ impl Content {
             ),
             Message::PasswordResetIssued(context) => notice(
                 "The operator can reset your MedTWIN password",
-                format!("The operator of the service created a link with which your password can be reset {}. It lasts 30 minutes.", when(context)),
+                format!("A link to reset your password was created {}, by the operator of the service. It lasts 30 minutes.", when(context)),
                 "If you did not ask the operator for this, tell an admin of your account.",
                 "",
             ),
@@ -115,14 +115,14 @@ impl Content {
                 "/members",
             ),
             Message::AdminKeyAdded { key_id, context } => notice(
-                "An API key of your MedTWIN account got admin",
+                "An API key of your MedTWIN account got the permission \"admin\"",
                 format!("The API key {key_id} of your account got the permission \"admin\" {}. Such a key manages members and other API keys.", when(context)),
                 "If nobody in your team did this on purpose, revoke the key:",
                 &format!("/api-keys/{key_id}"),
             ),
             Message::PasswordResetLink { token, context } => with_token(
                 "Reset your MedTWIN password",
-                format!("Somebody asked to reset your password {}. To choose a new password, open this link within 30 minutes. It works once.", when(context)),
+                format!("A reset of your password was requested {}. To choose a new password, open this link within 30 minutes. It works once.", when(context)),
                 &format!("/reset-password/{}", token.expose()),
                 "If this was not you, there is nothing to do. Your password stays the same.".to_owned(),
             ),

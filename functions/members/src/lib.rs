@@ -259,7 +259,8 @@ async fn list(app: &App, principal: &Principal, request: &Request) -> Result<Res
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
-    /// The address of the member. It must not belong to another member of the account. It belongs to the member from the acceptance on.
+    /// The address of the member. It must not belong to another member of the account. An address belongs to a member once they accept the
+    /// invitation.
     email: EmailAddress,
     /// What the member may do. The caller must hold all of these permissions.
     permissions: Permissions,
@@ -298,7 +299,7 @@ async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Re
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
     if before.status != MemberStatus::Invited {
-        return Err(Error::conflict("The member is not invited"));
+        return Err(Error::conflict("The member has accepted the invitation or is suspended"));
     }
     let audit_context = request.audit_context(app);
     // The new epoch makes a concurrent acceptance or invitation conflict with this one.

@@ -50,10 +50,10 @@ pub enum Unauthenticated {
     /// Login only.
     #[error("wrong password")]
     WrongPassword,
-    /// Login only: the login token is malformed, unknown or expired, or was used or tried too often.
+    /// Login only: the login token is unknown or expired, or was used, replaced or tried too often.
     #[error("invalid login token")]
     InvalidLoginToken,
-    /// Login only: the passkey or its challenge is unknown, or its signature is wrong.
+    /// Login only: the response names no member, or its challenge is unknown, has expired or was used.
     #[error("passkey rejected")]
     PasskeyRejected,
     /// Login only: the recovery code is wrong or was used.

@@ -188,7 +188,7 @@ pub enum Action {
     /// A member logged in.
     #[serde(rename = "login.succeeded")]
     LoginSucceeded { user_id: UserId, session_id: SessionId },
-    /// A member logged in with the right password, but the second factor was rejected.
+    /// A passkey or a recovery code was rejected: in the second step of a login, or when a member authenticated again.
     #[serde(rename = "second_factor.refused")]
     SecondFactorRefused {
         user_id: UserId,

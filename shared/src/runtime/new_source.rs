@@ -9,8 +9,8 @@ use crate::{
     store::{AttemptReservation, Credentials},
 };
 
-/// Sends the member a mail about the login of `reservation`, which has succeeded, if the address does not recognize its source. Of the
-/// first login ever, the member need not be told.
+/// Sends the member a mail about the login of `reservation`, which has succeeded, if the address does not recognize its source. The
+/// first login of a member sends no mail.
 pub async fn report_new_source(
     app: &App,
     Credentials { member, logins, .. }: &Credentials,

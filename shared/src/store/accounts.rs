@@ -1,4 +1,4 @@
-//! Writes of accounts.
+//! Reads and writes of accounts.
 
 use crate::{
     authorization::principal::Principal,

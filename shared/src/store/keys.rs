@@ -1,4 +1,4 @@
-//! The primary key of each entity. Only this module builds primary keys.
+//! The primary key of each entity. Only this module decides what primary keys look like.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ pub(super) const PASSWORD_RESETS: &str = "PASSWORD_RESETS";
 pub(super) const RECOVERY_CODES: &str = "RECOVERY_CODES";
 pub(super) const TOMBSTONE: &str = "TOMBSTONE";
 
-// What the sort keys of items begin with that are not listed.
+// Prefixes of the sort keys of items that no list contains.
 pub(super) const CHALLENGES: &str = "CHALLENGE#";
 pub(super) const EVENT_SOURCES: &str = "SOURCE#";
 pub(super) const INVITED_ADDRESSES: &str = "INVITED#";
@@ -197,7 +197,8 @@ pub(super) fn account_partition(account: AccountId) -> String {
     format!("ACCOUNT#{account}")
 }
 
-/// The partition of a member's sessions and passkeys, and of the entries of the API keys that originate from the member.
+/// The partition of a member's sessions, passkeys, recovery codes, password resets, login token and challenges, and of the entries of
+/// the API keys that originate from the member.
 pub(super) fn member_partition(account: AccountId, user: UserId) -> String {
     format!("ACCOUNT#{account}#USER#{user}")
 }

@@ -1,4 +1,4 @@
-//! Reads and writes of login attempts. An attempt is reserved before its password is checked.
+//! Reads and writes of login attempts. An attempt is reserved before its password or second factor is verified.
 
 use std::{pin::pin, sync::OnceLock, time::Duration};
 
@@ -57,7 +57,7 @@ pub struct AttemptReservation {
 /// The result of an attempt. It never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AttemptResult {
-    /// The password is wrong, or the address is unknown.
+    /// The password or the second factor is wrong, or the address is unknown.
     Failed,
     /// The attempt counts neither as a failure nor as a success of the password.
     Uncounted,
@@ -72,7 +72,7 @@ struct ReservedInHistory {
 }
 
 impl AttemptReservation {
-    /// States that the password is wrong or the address is unknown. From now on, the attempt is not released.
+    /// States that the password or the second factor is wrong, or the address is unknown. From now on, the attempt is not released.
     pub fn fail(&self) {
         self.result.get_or_init(|| AttemptResult::Failed);
     }
@@ -253,11 +253,11 @@ impl Store {
         reserved
     }
 
-    /// Runs `work`, which verifies the password of a reserved attempt, and settles the attempt by its result:
+    /// Runs `work`, which verifies a reserved attempt, and settles the attempt by its result:
     ///
     /// - If `work` has recorded a success, the attempt is removed from its source's hour. This has its own time, and its error
     ///   does not change the result.
-    /// - If `work` has found the password [wrong](AttemptReservation::fail), the attempt stays counted.
+    /// - If `work` has marked the attempt as [failed](AttemptReservation::fail), the attempt stays counted.
     /// - If the attempt is [not counted](AttemptReservation::do_not_count), it is released. The failures before it stay counted.
     /// - If `work` fails or takes too long before that, the attempt is released: a failure of the service must not count as
     ///   a failed login.

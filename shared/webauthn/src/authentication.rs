@@ -107,7 +107,7 @@ fn log_possible_clone(used: &UsedPasskey<'_>) {
     warn!(target: TARGET, passkey_id, user_id, "the counter of a passkey has not increased, so there may be a copy of it");
 }
 
-/// Records what the use of a passkey has changed beside the time of the last use.
+/// Stores the counter that the authenticator reported. Warns the member by mail if there may be a copy of the passkey.
 ///
 /// `email` is the address of the member, and `audit_context` the context of the use.
 pub async fn record_use(

@@ -124,7 +124,7 @@ async fn key_with_admin_is_reported_to_each_active_admin() {
     admins.sort_unstable();
     assert_eq!(recipients(reported), admins);
     for mail in reported {
-        assert_eq!(mail["subject"], "An API key of your MedTWIN account got admin");
+        assert_eq!(mail["subject"], "An API key of your MedTWIN account got the permission \"admin\"");
         assert!(text(mail, "text").contains(text(&key, "id")), "{mail}");
         // Whoever creates a key chooses its name.
         assert!(!mail.to_string().contains(text(&key, "name")), "{mail}");

@@ -250,7 +250,7 @@ async fn concurrent_first_passkeys_return_recovery_codes_once() {
     let with_codes =
         responses.iter().filter(|response| response.body.get("recovery_codes").is_some()).count();
     assert!(added >= 1 && with_codes == 1, "{responses:?}");
-    // The session of a request may end the session's epoch that another request was authorized in.
+    // One request may end the session epoch in which another was authorized.
     let others = responses.iter().filter(|response| response.status != 201);
     assert!(others.into_iter().all(|response| response.status == 409), "{responses:?}");
     assert_eq!(service.ids(PATH, &session, 50).await.len(), added);
