@@ -24,8 +24,8 @@ const TABLE: &str = "
     GET      /v1/auth/me                    +++++ +++++ ++     +++++   +     3+0     2+1    0      200    yes
     GET      /v1/auth/sessions              ----- ----- --     +++++   -     4+0     2+0    0      200    no
     DELETE   /v1/auth/sessions/{session_id} ----- ----- --     +++++   -     3+6     2+0    1      404    no
-    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+8     2+0    1      204+1  no
-    POST     /v1/auth/password              ----- ----- --     +++++   -     8+15    2+0    1      403+1  no
+    DELETE   /v1/auth/sessions              ----- ----- --     +++++   -     3+10    2+0    1      204+1  no
+    POST     /v1/auth/password              ----- ----- --     +++++   -     8+17    2+0    1      403+1  no
     POST     /v1/auth/reauthenticate        ----- ----- --     +++++   -     8+11    2+0    0      204    no
     POST     /v1/auth/reauthenticate/options ----- ----- --     +++++   -     4+1     2+0    0      200    no
     POST     /v1/auth/passkeys/options      ----- ----- --     +++++   -     4+1     2+0    0      200    no

@@ -232,10 +232,10 @@ async fn changed_permissions_of_an_invited_member_apply_after_the_acceptance() {
 async fn invitation_of_a_member_who_gains_a_permission_returns_401() {
     let service = Service::start().await;
     let account = service.account().await;
-    let (inviter, _) = service.member(&account.session, &["read", "admin"]).await;
+    let (by, _) = service.member(&account.session, &["read", "admin"]).await;
     let all = json!(["read", "write", "delete", "admin"]);
     for by_operator in [false, true] {
-        let invited = service.invite(&inviter, &new_address(), &["read"]).await;
+        let invited = service.invite(&by, &new_address(), &["read"]).await;
         if by_operator {
             let member = json!({"account_id": account.id, "user_id": invited["id"]});
             service.operate(json!({"grant_admin": member})).await.expect("the permissions");
@@ -246,7 +246,7 @@ async fn invitation_of_a_member_who_gains_a_permission_returns_401() {
         // The inviter knows the token, and lacks two of the permissions.
         let token = text(&invited["invitation"], "token");
         service.try_to_accept(token, PASSWORD).await.expect(401);
-        invite_again(&service, &inviter, &invited).await.expect(403);
+        invite_again(&service, &by, &invited).await.expect(403);
         let again = invite_again(&service, &account.session, &invited).await.expect(200);
         let session = service.accept(&again).await;
         assert_eq!(service.me(&session).await.expect(200)["permissions"], all);
