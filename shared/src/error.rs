@@ -9,7 +9,10 @@ use crate::{
         denial::{Forbidden, Unauthenticated},
         step_up::StepUpRequired,
     },
-    credentials::password::{HashError, NewPasswordError},
+    credentials::{
+        password::{HashError, NewPasswordError},
+        token::MalformedToken,
+    },
     primitives::environment::Environment,
     store::StoreError,
     telemetry::error_chain::error_chain,
@@ -256,6 +259,13 @@ impl From<StepUpRequired> for Error {
             }
         };
         Self::new(kind, message).with_cause(cause)
+    }
+}
+
+/// A malformed one-time token gets the fixed 401, as an unknown one does.
+impl From<MalformedToken> for Error {
+    fn from(malformed: MalformedToken) -> Self {
+        Self::unauthorized(Unauthenticated::from(malformed))
     }
 }
 

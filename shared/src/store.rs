@@ -47,6 +47,7 @@ mod dynamodb;
 mod erasure;
 mod error;
 mod export;
+mod forgotten_members;
 mod idempotency_records;
 mod invitations;
 mod key_counts;

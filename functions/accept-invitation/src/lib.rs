@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    authorization::{decision::Denied, denial::Unauthenticated, invitation::verify_invitation},
+    authorization::{decision::Denied, invitation::verify_invitation},
     credentials::{
         one_time_token::{OneTimeToken, Purpose},
         password::{NewPassword, Password},
@@ -77,8 +77,7 @@ const ATTEMPTS: usize = 3;
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Acceptance { token, password } = request.body()?;
-    let token = OneTimeToken::parse(Purpose::Invitation, token.expose(), app.token_mac_key()?)
-        .map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
+    let token = OneTimeToken::parse(Purpose::Invitation, token.expose(), app.token_mac_key()?)?;
     let (mut member, mut account) = load(&app, &token, app.clock.now()).await?;
     let password =
         NewPassword::try_from(password).map_err(|invalid| Error::bad_field("password", invalid))?;

@@ -143,8 +143,7 @@ impl Proof {
 pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let SecondFactorLogin { login_token, credential, recovery_code } = request.body()?;
     let proof = Proof::new(app, credential, recovery_code)?;
-    let token = OneTimeToken::parse(Purpose::SecondFactor, login_token.expose(), app.token_mac_key()?);
-    let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::Malformed(malformed)))?;
+    let token = OneTimeToken::parse(Purpose::SecondFactor, login_token.expose(), app.token_mac_key()?)?;
     let loaded = app.store.login_token(token.account_id, token.user_id).await?;
     let (pending, credentials, account) = loaded.ok_or_else(invalid_token)?;
     let now = request.audit_context(app).at;

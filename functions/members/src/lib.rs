@@ -273,19 +273,8 @@ async fn invite(app: &App, principal: &Principal, request: &Request) -> Result<R
     }
     let account = lookup::own_account(app, principal).await?;
     let audit_context = request.audit_context(app);
-    let member = Member {
-        id: UserId::new(&app.clock, &app.random),
-        account_id: principal.account_id(),
-        email,
-        permissions,
-        status: MemberStatus::Invited,
-        created_at: audit_context.at,
-        session_epoch: 0,
-        has_accepted: false,
-        invitation: None,
-        passkeys: 0,
-        restrictions: Restrictions::NONE,
-    };
+    let id = UserId::new(&app.clock, &app.random);
+    let member = Member::invited(id, principal.account_id(), email, permissions, audit_context.at);
     let invited = NewInvitation::new(app, member, &account, audit_context.at).await?;
     app.store.invite_member(&invited.member, principal, &audit_context).await?;
     Ok(http::json(StatusCode::CREATED, &invited.deliver(app).await))

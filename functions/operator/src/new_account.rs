@@ -37,35 +37,14 @@ impl NewAccount {
         let Self { name, email, password } = self;
         let (app, audit_context) = (call.app, call.audit_context());
         let has_accepted = password.is_some();
+        let (account_id, user_id) =
+            (AccountId::new(&app.clock, &app.random), UserId::new(&app.clock, &app.random));
+        let invited = Member::invited(user_id, account_id, email, Permissions::ALL, audit_context.at);
+        let member = if has_accepted { invited.accepted() } else { invited };
         let account = Account {
-            id: AccountId::new(&app.clock, &app.random),
-            name,
-            status: AccountStatus::Active,
-            created_at: audit_context.at,
             active_admins: u32::from(has_accepted),
-            quotas: None,
-            limits: AccountLimits::default(),
-            revision: 0,
-            session_epoch: 0,
-            key_epoch: 0,
-            deleted_at: None,
-            policy: AccountPolicy::default(),
-            restrictions: Restrictions::NONE,
+            ..Account::new(account_id, name, audit_context.at)
         };
-        let member = Member {
-            id: UserId::new(&app.clock, &app.random),
-            account_id: account.id,
-            email,
-            permissions: Permissions::ALL,
-            status: if has_accepted { MemberStatus::Active } else { MemberStatus::Invited },
-            created_at: account.created_at,
-            session_epoch: 0,
-            has_accepted,
-            invitation: None,
-            passkeys: 0,
-            restrictions: Restrictions::NONE,
-        };
-        let (account_id, user_id) = (account.id, member.id);
         let mut result = json!({"account_id": account_id, "user_id": user_id});
         if let Some(password) = password {
             let context = PasswordContext::new(member.email.clone(), account.name.clone());

@@ -122,8 +122,7 @@ struct Confirmation {
 
 async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let Confirmation { token, new_password } = request.body()?;
-    let token = OneTimeToken::parse(Purpose::PasswordReset, token.expose(), app.token_mac_key()?);
-    let token = token.map_err(|malformed| Error::unauthorized(Unauthenticated::from(malformed)))?;
+    let token = OneTimeToken::parse(Purpose::PasswordReset, token.expose(), app.token_mac_key()?)?;
     let audit_context = request.audit_context(app);
     let owner = token_owner(app, &token, audit_context.at).await?;
 

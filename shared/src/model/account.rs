@@ -114,6 +114,26 @@ pub struct AccountChange {
 }
 
 impl Account {
+    /// Returns a new account without members.
+    #[must_use]
+    pub fn new(id: AccountId, name: Name, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            status: AccountStatus::Active,
+            created_at,
+            active_admins: 0,
+            quotas: None,
+            limits: AccountLimits::default(),
+            revision: 0,
+            session_epoch: 0,
+            key_epoch: 0,
+            deleted_at: None,
+            policy: AccountPolicy::default(),
+            restrictions: Restrictions::NONE,
+        }
+    }
+
     /// Returns the account after a change at `now`.
     #[must_use]
     pub fn changed(&self, change: AccountChange, now: Timestamp) -> Self {

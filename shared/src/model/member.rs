@@ -112,6 +112,30 @@ pub enum MemberStatus {
 }
 
 impl Member {
+    /// Returns a new member who has not accepted an invitation.
+    #[must_use]
+    pub fn invited(
+        id: UserId,
+        account_id: AccountId,
+        email: EmailAddress,
+        permissions: Permissions,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            account_id,
+            email,
+            permissions,
+            status: MemberStatus::Invited,
+            created_at,
+            session_epoch: 0,
+            has_accepted: false,
+            invitation: None,
+            passkeys: 0,
+            restrictions: Restrictions::NONE,
+        }
+    }
+
     /// Returns true if the member is active and has `admin`. An account always keeps at least one such member.
     #[must_use]
     pub fn is_active_admin(&self) -> bool {

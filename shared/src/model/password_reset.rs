@@ -153,32 +153,14 @@ mod tests {
     use super::*;
     use crate::{
         credentials::pepper::{Peppers, tests::pepper, tests::peppers},
-        model::{
-            account::{AccountLimits, AccountStatus},
-            account_policy::AccountPolicy,
-            member::tests::any_member,
-            restrictions::Restrictions,
-        },
+        model::member::tests::any_member,
         primitives::timestamp::tests::timestamp,
     };
 
     fn owner() -> (Member, Account) {
         let member = any_member().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-        let account = Account {
-            id: member.account_id,
-            name: "Example".to_owned().try_into().unwrap(),
-            status: AccountStatus::Active,
-            created_at: timestamp(0),
-            active_admins: 1,
-            quotas: None,
-            limits: AccountLimits::default(),
-            revision: 0,
-            session_epoch: 0,
-            key_epoch: 0,
-            deleted_at: None,
-            policy: AccountPolicy::default(),
-            restrictions: Restrictions::NONE,
-        };
+        let name = "Example".to_owned().try_into().unwrap();
+        let account = Account::new(member.account_id, name, timestamp(0));
         (member, account)
     }
 

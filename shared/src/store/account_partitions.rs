@@ -53,12 +53,12 @@ impl Store {
         let mut keys = HashSet::<KeyId>::new();
         let (root, personal_data) = (account_partition(account), personal_data_partition(account));
         for (partition, kind) in [(&root, MEMBERS), (&personal_data, ADDRESSES)] {
-            for item in self.all_keys(partition, kind, "pk, sk").await? {
-                people.insert(parse(&kind.id(&item)?)?);
+            for item in self.all_items(partition, kind, "pk, sk").await? {
+                people.insert(kind.parsed_id(&item)?);
             }
         }
-        for item in self.all_keys(&root, API_KEYS, "pk, sk, originating_member").await? {
-            keys.insert(parse(&API_KEYS.id(&item)?)?);
+        for item in self.all_items(&root, API_KEYS, "pk, sk, originating_member").await? {
+            keys.insert(API_KEYS.parsed_id(&item)?);
             people.extend(to_entity::<KeyOrigin>(item)?.originating_member);
         }
         let mut partitions: Vec<_> =
@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// Reads these `attributes` of all items of `kind` in a partition.
-    async fn all_keys(
+    async fn all_items(
         &self,
         partition: &str,
         kind: ItemKind,
@@ -91,9 +91,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Parses an id in the sort key of an item.
-pub(super) fn parse<T: std::str::FromStr>(id: &str) -> Result<T, StoreError> {
-    id.parse().map_err(|_| StoreError::malformed("an item has an invalid id in its sort key"))
 }

@@ -1,5 +1,5 @@
-//! The erasure of an account, and of the addresses of a former member. Both delete many items, so they stop when their time is over. A
-//! repetition continues, whatever has stopped the one before.
+//! The erasure of an account. It deletes many items, so it stops when its time is over. A repetition continues, whatever has stopped the
+//! one before.
 
 use std::str::FromStr;
 
@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{
         account::{Account, AccountStatus},
-        audit_event::{Action, Actor, AuditContext, AuditEvent},
         member::Member,
     },
     primitives::{
@@ -21,9 +20,7 @@ use crate::{
     rate_limit::login_throttle::Attempt,
     store::{
         Store,
-        account_partitions::parse,
         accounts::{DELETED_AT, with_next_session_epoch},
-        audit_events::event_writes,
         dynamodb::{
             attributes::{to_entity, to_item},
             key::{ItemKind, Key},
@@ -31,17 +28,15 @@ use crate::{
         },
         error::StoreError,
         keys::{
-            ADDRESSES, API_KEYS, AUDIT_EVENTS, MEMBER_KEYS, MEMBERS, account_partition, audit_partition,
-            caller_partition, event_source_prefix, member_partition, personal_data_partition,
-            project_partition, usage_partition,
+            ADDRESSES, API_KEYS, MEMBERS, account_partition, audit_partition, caller_partition,
+            member_partition, personal_data_partition, project_partition, usage_partition,
         },
-        personal_data::{StoredAddress, progress_write},
     },
 };
 
 /// The longest time in seconds for which a request can go on that was authorized before its account was suspended. It is the limit of
 /// API Gateway, which is longer than that of the functions.
-const LONGEST_REQUEST: u32 = 30;
+pub(super) const LONGEST_REQUEST: u32 = 30;
 
 /// The number of items that one transaction deletes. It makes at most 100 writes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
@@ -66,7 +61,7 @@ pub enum Erasure {
 }
 
 /// Why an erasure stopped.
-enum Stopped {
+pub(super) enum Stopped {
     Incomplete,
     Failed(StoreError),
 }
@@ -77,7 +72,7 @@ impl From<StoreError> for Stopped {
     }
 }
 
-fn erasure(result: Result<(), Stopped>) -> Result<Erasure, StoreError> {
+pub(super) fn erasure(result: Result<(), Stopped>) -> Result<Erasure, StoreError> {
     match result {
         Ok(()) => Ok(Erasure::Complete),
         Err(Stopped::Incomplete) => Ok(Erasure::Incomplete),
@@ -273,89 +268,11 @@ impl Store {
     async fn first_ids<T: FromStr>(&self, partition: &str, kind: ItemKind) -> Result<Vec<T>, StoreError> {
         let prefix = Some(kind.sort_key_prefix);
         let (items, _) = self.table.partition(partition, prefix, None, Some("pk, sk")).await?;
-        items.iter().map(|item| parse(&kind.id(item)?)).collect()
-    }
-
-    /// Erases the addresses of a former member, and their sessions. The events of the audit trail stay.
-    ///
-    /// # Errors
-    /// If the account has no such former member ([`StoreError::NotFound`]), the member was not removed ([`StoreError::Conflict`]), or a
-    /// read or a write fails.
-    pub async fn forget_member(
-        &self,
-        account: AccountId,
-        user: UserId,
-        audit_context: &AuditContext,
-        has_time: impl Fn() -> bool,
-    ) -> Result<Erasure, StoreError> {
-        let address = self.table.get(Key::member_address(account, user)).await?;
-        let address: StoredAddress = to_entity(address.ok_or(StoreError::NotFound)?)?;
-        if !address.is_forgotten() {
-            let is_removed = Write::check(Key::member(account, user))
-                .condition("attribute_not_exists(pk)", || StoreError::Conflict);
-            let mut writes = vec![address.forgotten_write(account)?, is_removed];
-            let forgotten = Action::MemberForgotten { user_id: user };
-            writes.extend(event_writes(account, Actor::Operator, forgotten, audit_context)?);
-            self.table.transact(writes).await?;
-        }
-        let erased =
-            self.erase_items_of_member(account, user, address.erased_until(account), &has_time).await;
-        // Requests may be in progress that were authorized before the removal.
-        let erased =
-            erased.and(if address.was_removed_before(audit_context.at.minus_seconds(LONGEST_REQUEST)) {
-                Ok(())
-            } else {
-                Err(Stopped::Incomplete)
-            });
-        erasure(erased)
-    }
-
-    async fn erase_items_of_member(
-        &self,
-        account: AccountId,
-        user: UserId,
-        erased_until: Option<Key>,
-        has_time: &impl Fn() -> bool,
-    ) -> Result<(), Stopped> {
-        let sources = event_source_prefix(Some(user));
-        self.erase(&personal_data_partition(account), Some(&sources), |_| true, has_time).await?;
-        // The entries of keys show which keys originate from the member.
-        let is_personal = |key: &Key| !key.sk.starts_with(MEMBER_KEYS.sort_key_prefix);
-        self.erase(&member_partition(account, user), None, is_personal, has_time).await?;
-        self.erase_addresses_in_events(account, user, erased_until, has_time).await
-    }
-
-    /// Erases the addresses of a person from events of an earlier version, which contain them. Stores how far it got, because it leaves
-    /// the events, and so would read the same ones again.
-    async fn erase_addresses_in_events(
-        &self,
-        account: AccountId,
-        user: UserId,
-        mut after: Option<Key>,
-        has_time: &impl Fn() -> bool,
-    ) -> Result<(), Stopped> {
-        let partition = audit_partition(account);
-        loop {
-            let (items, next) = self.table.partition(&partition, None, after, None).await?;
-            for item in items {
-                let Some(write) = without_addresses(account, user, to_entity(item)?)? else { continue };
-                match self.table.write(write).await {
-                    // A rejected attempt that has expired in the meantime.
-                    Ok(_) | Err(StoreError::NotFound) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let Some(last) = next else { return Ok(()) };
-            if !has_time() {
-                self.table.write(progress_write(account, user, &last)?).await?;
-                return Err(Stopped::Incomplete);
-            }
-            after = Some(last);
-        }
+        items.iter().map(|item| kind.parsed_id(item)).collect()
     }
 
     /// Deletes the items of a partition whose sort keys begin with `prefix` and that are to be deleted.
-    async fn erase(
+    pub(super) async fn erase(
         &self,
         partition: &str,
         prefix: Option<&str>,
@@ -379,22 +296,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Returns the write that erases the addresses of a person from `event`, if it contains any.
-fn without_addresses(
-    account: AccountId,
-    user: UserId,
-    mut event: AuditEvent,
-) -> Result<Option<Write>, StoreError> {
-    let has_source = event.source_ip.is_some() && event.person() == Some(user);
-    let has_address = matches!(event.action.address_mut(), Some((of, Some(_))) if of == user);
-    let set = match (has_source, has_address) {
-        (false, false) => return Ok(None),
-        (true, false) => "SET source_ip = :null",
-        (false, true) => "SET email = :null",
-        (true, true) => "SET source_ip = :null, email = :null",
-    };
-    let write = Write::update(AUDIT_EVENTS.key(audit_partition(account), event.id), set).if_exists();
-    Ok(Some(write.value(":null", None::<&str>)?))
 }

@@ -9,10 +9,7 @@ use crate::{
         KeyPrincipal, Principal, SessionPrincipal,
         tests::{any_key_principal, any_session_principal},
     },
-    model::{
-        member::{Member, MemberStatus},
-        restrictions::Restrictions,
-    },
+    model::member::{Member, MemberStatus},
     primitives::{
         permission::{Permission, Permissions, tests::any_permissions},
         scope::Scope,
@@ -55,25 +52,14 @@ impl Account {
         let keys = keys.into_iter().map(|key| KeyPrincipal { scope: Scope::All, ..key }).collect();
         let mut account = Self { members: Vec::new(), keys, session, invited: 0 };
         account.add(Permissions::ALL);
-        account.members[0] =
-            Member { status: MemberStatus::Active, has_accepted: true, ..account.members[0].clone() };
+        account.members[0] = account.members[0].accepted();
         account
     }
 
     fn add(&mut self, permissions: Permissions) {
-        self.members.push(Member {
-            id: format!("user_{:016}", self.invited).parse().unwrap(),
-            account_id: self.session.account_id,
-            email: "user@example.com".to_owned().try_into().unwrap(),
-            permissions,
-            status: MemberStatus::Invited,
-            created_at: timestamp(0),
-            session_epoch: 0,
-            has_accepted: false,
-            invitation: None,
-            passkeys: 0,
-            restrictions: Restrictions::NONE,
-        });
+        let id = format!("user_{:016}", self.invited).parse().unwrap();
+        let email = "user@example.com".to_owned().try_into().unwrap();
+        self.members.push(Member::invited(id, self.session.account_id, email, permissions, timestamp(0)));
         self.invited += 1;
     }
 
@@ -107,8 +93,7 @@ impl Account {
                 let number = member.index(self.members.len());
                 let member = &mut self.members[number];
                 if member.status == MemberStatus::Invited {
-                    member.has_accepted = true;
-                    member.status = MemberStatus::Active;
+                    *member = member.accepted();
                 }
             }
             Step::Change { by, member, permissions, suspended } => {

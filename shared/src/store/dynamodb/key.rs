@@ -1,5 +1,7 @@
 //! Primary keys.
 
+use std::str::FromStr;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, Serializer};
 
@@ -50,6 +52,12 @@ impl ItemKind {
         let id = sk.and_then(|sk| sk.strip_prefix(self.sort_key_prefix));
         id.map(str::to_owned)
             .ok_or_else(|| StoreError::malformed("a listed item has the sort key of another kind"))
+    }
+
+    /// Extracts the id from the sort key of an item of this kind, and parses it.
+    pub fn parsed_id<T: FromStr>(self, item: &Item) -> Result<T, StoreError> {
+        let invalid = |_| StoreError::malformed("an item has an invalid id in its sort key");
+        self.id(item)?.parse().map_err(invalid)
     }
 
     /// Returns the primary key of the item of this kind with `id`, in the partition `pk`.
