@@ -29,8 +29,14 @@ const IMPURE_CRATES: [&str; 6] =
     ["lambda_http::", "lambda_runtime::", "tokio::", "aws_config::", "aws_sdk_", "aws_smithy_"];
 
 /// The modules of the crate that `store/dynamodb` may use. None of them defines an entity.
-const DYNAMODB_USES: [&str; 5] =
-    ["store::dynamodb", "store::error", "primitives::pagination", "primitives::random", "telemetry"];
+const DYNAMODB_USES: [&str; 6] = [
+    "store::dynamodb",
+    "store::error",
+    "primitives::pagination",
+    "primitives::random",
+    "primitives::timestamp",
+    "telemetry",
+];
 
 /// A source file of `shared`, without its comments.
 struct Source {
