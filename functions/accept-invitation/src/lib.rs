@@ -16,8 +16,8 @@ use shared::{
     error::Error,
     http::{
         self, Event, Request, Response, StatusCode, examples,
-        new_session::{LoggedInView, NewSession},
-        openapi::{self, Body, Operation, Success, Tag, schema_of},
+        new_session::{LOGGED_IN, NewSession},
+        openapi::{self, Body, Operation, Tag, schema_of},
     },
     model::{account::Account, member::Member},
     primitives::{factor::Factors, timestamp::Timestamp},
@@ -40,11 +40,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         example: || json!({"token": examples::INVITATION_TOKEN, "password": examples::PASSWORD}),
         optional: false,
     }),
-    success: Success {
-        status: 200,
-        description: "The session's token.",
-        body: Some((schema_of::<LoggedInView>, examples::logged_in)),
-    },
+    success: LOGGED_IN,
     errors: &[
         (
             401,

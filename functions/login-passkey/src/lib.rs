@@ -10,9 +10,9 @@ use shared::{
     error::Error,
     http::{
         self, Event, Request, Response, examples,
-        new_session::LoggedInView,
+        new_session::LOGGED_IN,
         openapi::{self, Body, Operation, Success, Tag, schema_of},
-        request_options::RequestOptionsView,
+        request_options::{NO_PUBLIC_URL, RequestOptionsView},
     },
     runtime::{app::App, function::Function},
 };
@@ -36,7 +36,7 @@ pub const OPERATIONS: &[Operation] = &[
             description: "The options.",
             body: Some((schema_of::<RequestOptionsView>, examples::request_options)),
         },
-        errors: &[(409, "The service has no public URL, so it has no passkeys.")],
+        errors: &[NO_PUBLIC_URL],
     },
     Operation {
         route: "POST /v1/auth/login/passkey",
@@ -53,11 +53,7 @@ pub const OPERATIONS: &[Operation] = &[
             example: || json!({"credential": examples::assertion()}),
             optional: false,
         }),
-        success: Success {
-            status: 200,
-            description: "The session's token.",
-            body: Some((schema_of::<LoggedInView>, examples::logged_in)),
-        },
+        success: LOGGED_IN,
         errors: &[
             (
                 401,
@@ -67,7 +63,7 @@ pub const OPERATIONS: &[Operation] = &[
                 403,
                 "The passkey is right, but the member or the account is suspended. The message is `Account suspended`.",
             ),
-            (409, "The service has no public URL, so it has no passkeys."),
+            NO_PUBLIC_URL,
         ],
     },
     Operation {
@@ -90,17 +86,13 @@ pub const OPERATIONS: &[Operation] = &[
             },
             optional: false,
         }),
-        success: Success {
-            status: 200,
-            description: "The session's token.",
-            body: Some((schema_of::<LoggedInView>, examples::logged_in)),
-        },
+        success: LOGGED_IN,
         errors: &[
             (
                 401,
                 "The login token is not valid any more, or the passkey or the recovery code is wrong or was used.",
             ),
-            (409, "The service has no public URL, so it has no passkeys."),
+            NO_PUBLIC_URL,
             (
                 429,
                 "Too many attempts with this member's email address or from this IP address failed, or the service received too many requests.",

@@ -18,10 +18,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{MemberView, PageView, SessionView},
     },
-    model::{
-        member::{Member, MemberStatus},
-        restrictions::Restrictions,
-    },
+    model::member::{Member, MemberStatus},
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
     runtime::{app::App, function::Function, lookup, new_admin::report_new_admin},
 };

@@ -6,12 +6,7 @@ use shared::{
     credentials::{password::NewPassword, password_rules::PasswordContext},
     error::Error,
     http::new_invitation::NewInvitation,
-    model::{
-        account::{Account, AccountLimits, AccountStatus},
-        account_policy::AccountPolicy,
-        member::{Member, MemberStatus},
-        restrictions::Restrictions,
-    },
+    model::{account::Account, member::Member},
     primitives::{
         email::EmailAddress,
         id::{AccountId, UserId},

@@ -8,7 +8,10 @@ use serde::Serialize;
 use crate::{
     credentials::{digest::TokenDigest, pepper::Peppers, token::NewToken},
     error::Error,
-    http::Request,
+    http::{
+        Request, examples,
+        openapi::{Success, schema_of},
+    },
     model::{
         member::Member,
         restrictions::Restrictions,
@@ -23,6 +26,13 @@ pub struct NewSession {
     pub token: NewToken,
     pub session: Session,
 }
+
+/// What the `OpenAPI` document says about the response with a new session.
+pub const LOGGED_IN: Success = Success {
+    status: 200,
+    description: "The session's token.",
+    body: Some((schema_of::<LoggedInView>, examples::logged_in)),
+};
 
 /// The token of a new session.
 #[derive(Serialize, JsonSchema)]

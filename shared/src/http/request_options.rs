@@ -17,6 +17,9 @@ use crate::{
 /// The only value of `userVerification` that this service uses. Without a user verification, a passkey is one factor.
 pub const USER_VERIFICATION: &str = "required";
 
+/// What the `OpenAPI` document says about the error of [`site`].
+pub const NO_PUBLIC_URL: (u16, &str) = (409, "The service has no public URL, so it has no passkeys.");
+
 /// Options for the use of a passkey. Pass `publicKey` to `PublicKeyCredential.parseRequestOptionsFromJSON`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RequestOptions")]
@@ -52,7 +55,8 @@ pub struct CredentialDescriptor {
     /// The id that the authenticator chose, in base64url.
     id: String,
     /// How the browser can reach the authenticator.
-    transports: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    transports: Vec<Transport>,
 }
 
 impl RequestOptionsView {
@@ -73,27 +77,12 @@ impl RequestOptionsView {
 
 impl From<&Passkey> for CredentialDescriptor {
     fn from(passkey: &Passkey) -> Self {
-        let known = passkey.key.transports.iter().filter_map(|transport| transport.name());
+        let known = passkey.key.transports.iter().filter(|transport| **transport != Transport::Unknown);
         Self {
             kind: "public-key",
             id: passkey.key.credential_id.clone(),
-            transports: known.map(str::to_owned).collect(),
+            transports: known.copied().collect(),
         }
-    }
-}
-
-impl Transport {
-    /// Returns the name in `WebAuthn`, or `None` if it is unknown.
-    fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Usb => "usb",
-            Self::Nfc => "nfc",
-            Self::Ble => "ble",
-            Self::SmartCard => "smart-card",
-            Self::Hybrid => "hybrid",
-            Self::Internal => "internal",
-            Self::Unknown => return None,
-        })
     }
 }
 
