@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The number of random cases for each call. With `FAULTS=all`, all cases run.
-const CASES_PER_CALL: usize = 2;
+const CASES_PER_CALL: usize = 1;
 
 /// The number of services that run cases at the same time. Most of the time, the cases wait for a timeout.
 const CONCURRENT_SERVICES: usize = 10;
