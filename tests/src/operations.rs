@@ -17,6 +17,7 @@ pub mod credentials_revoke;
 pub mod dashboard;
 pub mod docs;
 pub mod documented_examples;
+mod ended_credentials;
 pub mod health;
 pub mod idempotency;
 pub mod idle_keys;

@@ -140,6 +140,18 @@ pub struct Account {
     pub session: Credential,
 }
 
+impl Account {
+    /// The partition of the account, its keys and its members.
+    pub fn partition(&self) -> String {
+        format!("ACCOUNT#{}", self.id)
+    }
+
+    /// The partition of what belongs to the first member.
+    pub fn member_partition(&self) -> String {
+        format!("{}#USER#{}", self.partition(), self.user_id)
+    }
+}
+
 /// The value of an `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential(pub String);
@@ -286,6 +298,20 @@ impl OwnService {
         let table = self.gateway.table("Table").expect("the table");
         let pages = self.gateway.dynamodb().scan().table_name(table).into_paginator().items().send();
         pages.try_collect().await.expect("all items")
+    }
+
+    /// Reads an item of the table.
+    pub async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
+        let table = self.gateway.table("Table").expect("the table");
+        let get = self.gateway.dynamodb().get_item().table_name(table).consistent_read(true);
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        get.key("pk", text(pk)).key("sk", text(sk)).send().await.expect("a response").item
+    }
+
+    /// Reads the item of an account's first member.
+    pub async fn first_member(&self, account: &Account) -> Item {
+        let member = self.item(&account.partition(), &format!("MEMBER#{}", account.user_id)).await;
+        member.expect("the member")
     }
 
     /// Calls an operation of Secrets Manager.

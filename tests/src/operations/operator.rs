@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     response::text,
-    service::{Credential, OwnService, PASSWORD, Service, new_address},
+    service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
 };
 
 /// A command that creates an account.
@@ -138,6 +138,52 @@ async fn suspension_affects_only_one_account() {
     service.me(&account.session).await.assert_unauthorized();
     service.me(&other.session).await.expect(200);
     service.login(&other.email).await;
+}
+
+/// Reads the stored number of active admins of an account.
+async fn active_admins(service: &OwnService, account: &Account) -> u32 {
+    let stored = service.item(&account.partition(), "ACCOUNT").await.expect("the account");
+    stored["active_admins"].as_n().expect("a number").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn grant_admin_gives_all_permissions_and_counts_only_a_new_active_admin() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let owner = &account.session;
+    let (session, reader) = service.member(owner, &["read"]).await;
+    let (_, admin) = service.member(owner, &["read", "admin"]).await;
+    let invited = service.invite(owner, &new_address(), &["read"]).await;
+    let (_, suspended) = service.member(owner, &["read"]).await;
+    let path = format!("/v1/members/{suspended}");
+    service.patch(&path, owner, json!({"status": "suspended"})).await.expect(200);
+    let grant = |user: &str| json!({"grant_admin": {"account_id": account.id, "user_id": user}});
+    let all = json!(["read", "write", "delete", "admin"]);
+    for (user, status, admins) in [
+        (reader.as_str(), "active", 3),
+        (&admin, "active", 3),
+        (text(&invited, "id"), "invited", 3),
+        (&suspended, "suspended", 3),
+    ] {
+        for _ in 0..2 {
+            let granted = json!({"account_id": account.id, "user_id": user});
+            assert_eq!(service.operate(grant(user)).await, Ok(granted));
+            assert_eq!(active_admins(&service, &account).await, admins, "{status}");
+        }
+        let shown = service.get(&format!("/v1/members/{user}"), owner).await.expect(200);
+        assert_eq!((&shown["permissions"], &shown["status"]), (&all, &json!(status)));
+    }
+    assert_eq!(service.me(&session).await.expect(200)["permissions"], all);
+    service.accept(&invited).await;
+    service.patch(&path, owner, json!({"status": "active"})).await.expect(200);
+    assert_eq!(active_admins(&service, &account).await, 5);
+
+    let members = service.get("/v1/members", owner).await.expect(200);
+    let other = service.account().await;
+    for command in [grant("user_0000000000000000"), grant(&other.user_id)] {
+        assert_eq!(error_type(&service, command).await, "NOT_FOUND");
+    }
+    assert_eq!(service.get("/v1/members", owner).await.expect(200), members);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Holds a call of an operation.
-type HoldCall = fn(&DynamoDb, &'static str) -> Held;
+pub(super) type HoldCall = fn(&DynamoDb, &'static str) -> Held;
 
 /// Two moments of a request that loads a key and its account, and changes the key: before the function reads them, and before it
 /// writes.
@@ -18,7 +18,7 @@ const BEFORE_THE_READ_AND_BEFORE_THE_WRITE: [(HoldCall, &str); 2] =
     // The first batch is the one of the authorizer.
     [(DynamoDb::hold_second_call, "BatchGetItem"), (DynamoDb::hold, "TransactWriteItems")];
 
-async fn start() -> (OwnService, DynamoDb, Account) {
+pub(super) async fn start() -> (OwnService, DynamoDb, Account) {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
     (service, dynamodb, account)
@@ -36,7 +36,7 @@ fn change_during(
 }
 
 /// Sends a request, and makes a change before the request's held call.
-async fn change_while_held(
+pub(super) async fn change_while_held(
     mut held: Held,
     request: impl Future<Output = Response>,
     change: impl Future<Output = ()>,
@@ -52,6 +52,13 @@ async fn change_while_held(
 async fn assert_successful(change: impl Future<Output = Response>) {
     let status = change.await.status;
     assert!(status < 300, "the change got {status}");
+}
+
+/// Invites a member. Returns the response, and the path that invites the member again.
+async fn invited_member(service: &OwnService, account: &Account) -> (Value, String) {
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let path = format!("/v1/members/{}/invite", text(&invited, "id"));
+    (invited, path)
 }
 
 fn new_key() -> Value {
@@ -113,6 +120,7 @@ async fn key_changed_during_the_request_changes_nothing() {
     let other_path = key_path(&record);
     let rotation = format!("{other_path}/rotate");
     let member = json!({"email": new_address(), "permissions": ["read"]});
+    let (invited, invitation) = invited_member(&service, &account).await;
     let mut callers = Vec::new();
     for change in [
         json!({"name": "Renamed"}),
@@ -128,6 +136,7 @@ async fn key_changed_during_the_request_changes_nothing() {
             ("POST", &rotation, json!({})),
             ("PATCH", &other_path, json!({"name": "New"})),
             ("POST", "/v1/members", member.clone()),
+            ("POST", &invitation, json!({})),
         ] {
             let (key, caller) = service.key(&account.session, json!({})).await;
             let request = service.request(method, path).with(&key).json(&body).send();
@@ -142,7 +151,8 @@ async fn key_changed_during_the_request_changes_nothing() {
     let mut keys = service.ids("/v1/api-keys", &account.session, 100).await;
     keys.retain(|key| !callers.contains(key));
     assert_eq!(keys, [text(&record, "id")]);
-    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 1);
+    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 2);
+    service.accept(&invited).await;
     let me = service.me(&other).await.expect(200);
     assert_eq!((&me["name"], &me["secret"]), (&json!("Other"), &json!("current")));
 }
@@ -209,15 +219,17 @@ async fn member_demoted_during_the_request_grants_nothing() {
     let (session, id) = service.member(&account.session, &["read", "admin"]).await;
     let email = new_address();
     let member = json!({"email": email, "permissions": ["read", "admin"]});
+    let (invited, invitation) = invited_member(&service, &account).await;
     let path = format!("/v1/members/{id}");
-    for (list, grant) in [("/v1/members", member), ("/v1/api-keys", new_key())] {
+    for (list, grant) in [("/v1/members", member), (&*invitation, json!({})), ("/v1/api-keys", new_key())] {
         let create = service.post(list, &session, grant);
         let demote = service.patch(&path, &account.session, json!({"permissions": ["read"]}));
         change_during(&dynamodb, "TransactWriteItems", create, demote).await.assert_error(409, "CONFLICT");
         let promotion = json!({"permissions": ["read", "admin"]});
         service.patch(&path, &account.session, promotion).await.expect(200);
     }
-    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 2);
+    assert_eq!(service.ids("/v1/members", &account.session, 100).await.len(), 3);
+    service.accept(&invited).await;
     assert_eq!(service.ids("/v1/api-keys", &account.session, 100).await, [""; 0]);
 }
 
@@ -333,12 +345,14 @@ async fn session_ended_during_the_request_changes_nothing() {
     let member = json!({"email": new_address(), "permissions": ["read"]});
     // Otherwise the owner must keep all permissions.
     service.member(&account.session, &["read", "write", "delete", "admin"]).await;
+    let (invited, invitation) = invited_member(&service, &account).await;
     let before = service.get("/v1/members", &account.session).await.expect(200);
     for (method, path, body) in [
         ("POST", "/v1/api-keys", new_key()),
         ("POST", &rotation, json!({})),
         ("PATCH", &key, json!({"permissions": ["read"]})),
         ("POST", "/v1/members", member),
+        ("POST", &invitation, json!({})),
         ("PATCH", &other, json!({"permissions": ["read", "write"]})),
         ("PATCH", &own, json!({"permissions": ["read", "admin"]})),
         ("DELETE", &format!("{other}/sessions"), json!({})),
@@ -356,6 +370,7 @@ async fn session_ended_during_the_request_changes_nothing() {
     let me = service.me(&secret).await.expect(200);
     assert_eq!((&me["secret"], &me["permissions"]), (&json!("current"), &record["permissions"]));
     assert_eq!(service.get("/v1/members", &account.session).await.expect(200), before);
+    service.accept(&invited).await;
 }
 
 #[tokio::test]
@@ -414,6 +429,9 @@ async fn account_suspended_during_the_request_changes_nothing() {
     let path = key_path(&record);
     let [reader, admin] = [reader, admin].map(|id| format!("/v1/members/{id}"));
     let sessions = format!("{reader}/sessions");
+    let (invited, invitation) = invited_member(&service, &account).await;
+    let sk = format!("MEMBER#{}", text(&invited, "id"));
+    let invited = service.item(&account.partition(), &sk).await;
     let member = |permissions: [&str; 2]| json!({"email": new_address(), "permissions": permissions});
     let keys = service.ids("/v1/api-keys", &key, 100).await;
     let before = service.get("/v1/members", &key).await.expect(200);
@@ -426,6 +444,7 @@ async fn account_suspended_during_the_request_changes_nothing() {
             ("PATCH", &path, json!({"name": "New"})),
             ("POST", "/v1/members", member(["read", "write"])),
             ("POST", "/v1/members", member(["read", "admin"])),
+            ("POST", &invitation, json!({})),
             ("PATCH", &reader, json!({"permissions": ["read", "write"]})),
             ("PATCH", &reader, json!({"permissions": ["read", "admin"]})),
             ("PATCH", &admin, json!({"permissions": ["read"]})),
@@ -459,6 +478,37 @@ async fn account_suspended_during_the_request_changes_nothing() {
     }
     assert_eq!(service.ids("/v1/api-keys", &key, 100).await, keys);
     assert_eq!(service.get("/v1/members", &key).await.expect(200), before);
+    assert_eq!(service.item(&account.partition(), &sk).await, invited);
+}
+
+#[tokio::test]
+async fn all_credentials_ended_during_the_request_change_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let mut keys = 0;
+    for is_key in [false, true] {
+        for n in 0..4 {
+            let admin = service.login(&account.email).await;
+            let (key, _) = service.key(&admin, json!({})).await;
+            let (_, record) = service.key(&admin, json!({})).await;
+            keys += 2;
+            let caller = if is_key { &key } else { &admin };
+            let (method, path, body) = &granting_requests(&record)[n];
+            let request = service.request(method, path).with(caller).json(body).send();
+            let end = async {
+                let command = json!({"end_all_credentials": {"account_id": account.id}});
+                service.operate(command).await.expect("the credentials end");
+            };
+            let held = dynamodb.hold("TransactWriteItems");
+            let response = change_while_held(held, Box::pin(request), Box::pin(end)).await;
+            assert_eq!(response.status, 409, "{method} {path}: {}", response.text);
+        }
+    }
+    let admin = service.login(&account.email).await;
+    let shown = service.get("/v1/api-keys?status=revoked&limit=100", &admin).await.expect(200);
+    let shown = shown["data"].as_array().expect("a list");
+    assert!(shown.len() == keys && shown.iter().all(|key| key["name"] == "A key"), "{shown:?}");
+    assert_eq!(service.ids("/v1/api-keys", &admin, 100).await, [""; 0]);
+    assert_eq!(service.ids("/v1/members", &admin, 100).await, [account.user_id]);
 }
 
 #[tokio::test]
