@@ -3,6 +3,8 @@
 pub mod concurrent_requests;
 pub mod histories;
 pub mod in_flight;
+pub mod in_flight_sign_in;
+pub mod interleaved_members;
 pub mod interleaved_sign_in;
 pub mod interleavings;
 pub mod model;

@@ -1,11 +1,11 @@
 //! Restrictions that this version of the service does not know, because a newer version stored them.
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     response::text,
-    service::{Account, OwnService, PASSWORD, key_path},
+    service::{Account, OwnService, PASSWORD, key_path, new_address},
 };
 
 /// Adds restrictions with these names to an item, as a newer version would. A change of a key also increments its revision.
@@ -35,7 +35,7 @@ async fn update(service: &OwnService, pk: &str, sk: &str, expression: &str, name
 }
 
 /// Returns an update of an item that must exist.
-fn update_item(service: &OwnService, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
+pub fn update_item(service: &OwnService, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let table = service.gateway.table("Table").expect("the table");
     let update = service.gateway.dynamodb().update_item().table_name(table);
@@ -143,4 +143,71 @@ async fn changes_keep_an_unknown_restriction() {
     service.me(&key).await.assert_unauthorized();
     lift(&service, &account_item, "ACCOUNT", &["new"]).await;
     assert_eq!(service.me(&key).await.expect(200)["key_id"], record["id"]);
+}
+
+#[tokio::test]
+async fn restricted_member_or_account_cannot_sign_in_in_any_way() {
+    let service = OwnService::start().await;
+    for restricts_account in [false, true] {
+        let account = service.account().await;
+        let (mut authenticator, passkey) = service.add_passkey(&account.session).await;
+        let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+        let issued = service.operate(json!({"reset_password": {"email": account.email}})).await;
+        let pending = service.second_factor(&account.email).await;
+        let requests = [
+            (
+                "accept-invitation",
+                json!({"token": invited["invitation"]["token"], "password": PASSWORD}),
+                200,
+            ),
+            (
+                "login/second-factor",
+                json!({"login_token": pending["login_token"], "recovery_code": passkey["recovery_codes"][0]}),
+                200,
+            ),
+            (
+                "password-reset/confirm",
+                json!({"token": issued.expect("a token")["token"], "new_password": "two lizards on the wall"}),
+                204,
+            ),
+        ];
+        let send = async |path: &str, body: &Value| {
+            service.request("POST", &format!("/v1/auth/{path}")).json(body).send().await
+        };
+        let restricted = if restricts_account {
+            vec!["ACCOUNT".to_owned()]
+        } else {
+            [account.user_id.as_str(), text(&invited, "id")].map(|id| format!("MEMBER#{id}")).into()
+        };
+        let pk = account_partition(&account);
+        for sk in &restricted {
+            restrict(&service, &pk, sk, &["new"]).await;
+        }
+        for (path, body, _) in &requests {
+            send(path, body).await.assert_error(401, "UNAUTHORIZED");
+        }
+        let body = service.passkey_login(&mut authenticator).await;
+        send("login/passkey", &body).await.assert_error(403, "FORBIDDEN");
+        for sk in &restricted {
+            lift(&service, &pk, sk, &["new"]).await;
+        }
+        // Without the restriction, each of them works.
+        for (path, body, status) in &requests {
+            send(path, body).await.expect(*status);
+        }
+        service.login_with_passkey(&mut authenticator).await;
+    }
+}
+
+#[tokio::test]
+async fn policy_of_an_account_with_an_unknown_restriction_is_not_changed_by_the_operator() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let pk = account_partition(&account);
+    restrict(&service, &pk, "ACCOUNT", &["new"]).await;
+    let before = service.item(&pk, "ACCOUNT").await;
+    let policy = json!({"account_id": account.id, "policy": {"require_second_factor": true}});
+    let error = service.operate(json!({"set_policy": policy})).await.expect_err("the account is restricted");
+    assert_eq!(error.error_type, "CONFLICT");
+    assert_eq!(service.item(&pk, "ACCOUNT").await, before);
 }

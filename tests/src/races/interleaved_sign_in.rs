@@ -1,33 +1,85 @@
 //! Concurrent requests of invitations and passkeys, in every order of their calls: what works once works once, and what has ended
 //! stays ended.
 
-use serde_json::json;
+use std::{fmt::Debug, pin::Pin};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
 
 use crate::{
     authenticator::Authenticator,
+    authorization::restrictions::update_item,
     dynamodb::DynamoDb,
     races::interleavings::Choices,
     response::{Response, text},
-    service::{Credential, OwnService, PASSWORD, Request, new_address},
+    service::{Account, Credential, OwnService, PASSWORD, Request, new_address},
 };
 
+/// A request or a command.
+pub(super) type Sending<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
 /// Sends two requests in every order of their calls. For each order, `set_up` returns the requests, and `check` gets the responses.
-async fn in_every_order<T>(
+pub(super) async fn in_every_order<T>(
     service: &OwnService,
     dynamodb: &DynamoDb,
     set_up: impl AsyncFn() -> ([Request; 2], T),
     check: impl AsyncFn([Response; 2], T),
+) {
+    let set_up = async || {
+        let (requests, state) = set_up().await;
+        (requests.map(|request| Box::pin(request.send()) as Sending<Response>), state)
+    };
+    in_every_order_of_calls(service, dynamodb, set_up, check).await;
+}
+
+/// Sends two requests or commands in every order of their calls, as [`in_every_order`] does.
+pub(super) async fn in_every_order_of_calls<R: Send + Debug + 'static, T>(
+    service: &OwnService,
+    dynamodb: &DynamoDb,
+    set_up: impl AsyncFn() -> ([Sending<R>; 2], T),
+    check: impl AsyncFn([R; 2], T),
 ) {
     let mut choices = Choices::default();
     loop {
         // The same time in each run, so that the same calls are made.
         service.time.back_to_second_start();
         let (requests, state) = set_up().await;
-        let requests = requests.map(Request::send).into();
-        let responses = dynamodb.interleave(requests, |alternatives| choices.choose(alternatives)).await;
+        let choose = |alternatives| choices.choose(alternatives);
+        let responses = dynamodb.interleave(requests.into(), choose).await;
         check(responses.try_into().expect("two responses"), state).await;
         if !choices.advance() {
             return;
+        }
+    }
+}
+
+/// Sends each of two requests as a whole before each call of the other, and after its last one. That is less than every order, which
+/// takes too long for requests with many calls.
+async fn at_every_call<T>(
+    service: &OwnService,
+    dynamodb: &DynamoDb,
+    set_up: impl AsyncFn() -> ([Request; 2], T),
+    check: impl AsyncFn([Response; 2], T),
+) {
+    for interrupted in 0..2_usize {
+        let mut calls_before = 0_usize;
+        let mut is_complete = false;
+        while !is_complete {
+            service.time.back_to_second_start();
+            let (requests, state) = set_up().await;
+            let mut left = calls_before;
+            let choose = |waiting: usize| {
+                let proceeds = if left > 0 { interrupted } else { 1 - interrupted };
+                if waiting == 2 {
+                    left = left.saturating_sub(1);
+                }
+                proceeds.min(waiting - 1)
+            };
+            let requests = requests.map(Request::send).into();
+            let responses = dynamodb.interleave(requests, choose).await;
+            check(responses.try_into().expect("two responses"), state).await;
+            is_complete = left > 0;
+            calls_before += 1;
         }
     }
 }
@@ -39,7 +91,7 @@ fn statuses(responses: &[Response; 2]) -> [u16; 2] {
     statuses
 }
 
-fn accept(service: &OwnService, token: &str) -> Request {
+pub(super) fn accept(service: &OwnService, token: &str) -> Request {
     let body = json!({"token": token, "password": PASSWORD});
     service.request("POST", "/v1/auth/accept-invitation").json(&body)
 }
@@ -158,6 +210,225 @@ async fn passkey_that_is_removed_during_a_login_does_not_work_afterwards() {
         let body = service.passkey_login(&mut authenticator).await;
         let again = service.request("POST", "/v1/auth/login/passkey").json(&body).send().await;
         assert_eq!(again.status, if removal.status == 204 { 401 } else { 200 }, "{outcome}");
+    })
+    .await;
+}
+
+fn remove_passkey(service: &OwnService, account: &Account, passkey: &Value) -> Request {
+    let path = format!("/v1/auth/passkeys/{}", text(passkey, "id"));
+    service.request("DELETE", &path).with(&account.session)
+}
+
+/// Asserts that the member's item states how many passkeys the account's first member has, that there are recovery codes only beside a
+/// passkey, and that as many of the `authenticators` log in, or else the password. Returns the number of passkeys.
+async fn assert_passkeys_consistent(
+    service: &OwnService,
+    account: &Account,
+    authenticators: &mut [Authenticator],
+) -> usize {
+    let listed = service.ids("/v1/auth/passkeys", &account.session, 50).await.len();
+    let member = service.first_member(account).await;
+    let stored = member.get("passkeys").map_or("0", |number| number.as_n().expect("a number"));
+    assert_eq!(stored, listed.to_string());
+    let codes = service.item(&account.member_partition(), "RECOVERY_CODES").await;
+    assert_eq!((codes.is_some(), member.contains_key("restrictions")), (listed > 0, listed > 0));
+    let mut working = 0;
+    for authenticator in authenticators {
+        let body = service.passkey_login(authenticator).await;
+        let login = service.request("POST", "/v1/auth/login/passkey").json(&body).send().await;
+        working += usize::from(login.status == 200);
+    }
+    assert_eq!(working, listed);
+    if listed == 0 {
+        service.login(&account.email).await;
+    } else {
+        service.second_factor(&account.email).await;
+    }
+    listed
+}
+
+#[tokio::test]
+async fn two_passkeys_removed_at_once_leave_a_consistent_number() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        let (one, first) = service.add_passkey(&account.session).await;
+        let (two, second) = service.add_passkey(&account.session).await;
+        let requests = [&first, &second].map(|passkey| remove_passkey(&service, &account, passkey));
+        (requests, (account, [one, two]))
+    };
+    in_every_order(&service, &dynamodb, set_up, async |responses, (account, mut authenticators)| {
+        let expected = [[204, 204], [204, 409]].iter().position(|all| *all == statuses(&responses));
+        let remaining = assert_passkeys_consistent(&service, &account, &mut authenticators).await;
+        assert_eq!(expected, Some(remaining), "{responses:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn passkey_added_during_the_removal_of_the_last_one_has_recovery_codes() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        let (old, passkey) = service.add_passkey(&account.session).await;
+        let mut new = Authenticator::new(&service.origin());
+        let body = service.new_passkey(&account.session, &mut new).await;
+        let addition = service.request("POST", "/v1/auth/passkeys").with(&account.session).json(&body);
+        ([addition, remove_passkey(&service, &account, &passkey)], (account, [old, new]))
+    };
+    in_every_order(&service, &dynamodb, set_up, async |[added, removed], (account, mut authenticators)| {
+        let outcome = format!("{added:?} {removed:?}");
+        let expected = match (added.status, removed.status) {
+            (201, 204) => 1,
+            (201, 409) => 2,
+            (409, 204) => 0,
+            _ => panic!("{outcome}"),
+        };
+        let remaining = assert_passkeys_consistent(&service, &account, &mut authenticators).await;
+        assert_eq!(remaining, expected, "{outcome}");
+    })
+    .await;
+}
+
+fn second_factor(service: &OwnService, body: &Value) -> Request {
+    service.request("POST", "/v1/auth/login/second-factor").json(body)
+}
+
+/// Returns the status of a login of the account's first member with the password and a recovery code.
+async fn log_in_with_code(service: &OwnService, account: &Account, code: &Value) -> u16 {
+    let pending = service.second_factor(&account.email).await;
+    let body = json!({"login_token": pending["login_token"], "recovery_code": code});
+    second_factor(service, &body).send().await.status
+}
+
+#[tokio::test]
+async fn recovery_code_used_while_the_codes_are_replaced_ends_with_them_and_no_new_one_is_used() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        let (_, passkey) = service.add_passkey(&account.session).await;
+        let pending = service.second_factor(&account.email).await;
+        let codes = passkey["recovery_codes"].clone();
+        let body = json!({"login_token": pending["login_token"], "recovery_code": codes[0]});
+        let replacement = service.request("POST", "/v1/auth/recovery-codes").with(&account.session);
+        ([second_factor(&service, &body), replacement.json(&json!({}))], (account, codes))
+    };
+    at_every_call(
+        &service,
+        &dynamodb,
+        set_up,
+        async |[login, replaced], (account, old): (Account, Value)| {
+            let outcome = format!("{login:?} {replaced:?}");
+            assert!([200, 401].contains(&login.status) && replaced.status == 200, "{outcome}");
+            let codes = service.item(&account.member_partition(), "RECOVERY_CODES").await.expect("codes");
+            assert_eq!(codes["digests"].as_m().expect("a map").len(), 10, "{outcome}");
+            assert_eq!(log_in_with_code(&service, &account, &old[1]).await, 401, "{outcome}");
+            let new = &replaced.body["recovery_codes"][0];
+            assert_eq!(log_in_with_code(&service, &account, new).await, 200, "{outcome}");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn fifth_and_sixth_failed_second_factor_at_once_count_as_one() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        service.add_passkey(&account.session).await;
+        let pending = service.second_factor(&account.email).await;
+        let token = update_item(&service, &account.member_partition(), "LOGIN_TOKEN");
+        let token = token.update_expression("SET attempts = :attempts");
+        let token = token.expression_attribute_values(":attempts", AttributeValue::N("4".to_owned()));
+        token.send().await.expect("the attempts are set");
+        let wrong = json!({
+            "login_token": pending["login_token"], "recovery_code": "0000-0000-0000-0000-0000-0000",
+        });
+        ([second_factor(&service, &wrong), second_factor(&service, &wrong)], account)
+    };
+    at_every_call(&service, &dynamodb, set_up, async |responses, account: Account| {
+        assert_eq!(statuses(&responses), [401, 401], "{responses:?}");
+        let token = service.item(&account.member_partition(), "LOGIN_TOKEN").await.expect("a token");
+        assert_eq!(token["attempts"], AttributeValue::N("5".to_owned()), "{responses:?}");
+        let path = "/v1/audit-events?type=second_factor.refused";
+        let events = service.get(path, &account.session).await.expect(200);
+        assert_eq!(events["data"].as_array().map(Vec::len), Some(1), "{responses:?}");
+    })
+    .await;
+}
+
+/// Creates the request that completes a login with a passkey.
+async fn second_factor_of(service: &OwnService, email: &str, authenticator: &mut Authenticator) -> Request {
+    let pending = service.second_factor(email).await;
+    let credential = authenticator.authenticate(&pending["options"]);
+    second_factor(service, &json!({"login_token": pending["login_token"], "credential": credential}))
+}
+
+/// Asserts that a login failed with 401, or that its session does not work.
+async fn assert_no_session(service: &OwnService, login: &Response) {
+    if login.status == 200 {
+        service.me(&session(login)).await.assert_unauthorized();
+    } else {
+        assert_eq!(login.status, 401, "{login:?}");
+    }
+}
+
+#[tokio::test]
+async fn second_factor_during_a_suspension_leaves_no_session_that_works() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let admin = &account.session;
+    let set_up = async || {
+        let email = new_address();
+        let (member, id) = service.member_with_email(admin, &email, &["read"]).await;
+        let (mut authenticator, _) = service.add_passkey(&member).await;
+        let login = second_factor_of(&service, &email, &mut authenticator).await;
+        let path = format!("/v1/members/{id}");
+        let suspension = service.request("PATCH", &path).with(admin).json(&json!({"status": "suspended"}));
+        ([login, suspension], path)
+    };
+    at_every_call(&service, &dynamodb, set_up, async |[login, suspended], path: String| {
+        assert_eq!(suspended.status, 200, "{login:?} {suspended:?}");
+        for status in ["suspended", "active"] {
+            service.patch(&path, admin, json!({"status": status})).await.expect(200);
+            assert_no_session(&service, &login).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn second_factor_during_the_removal_of_the_passkey_does_not_work_afterwards() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        let (mut authenticator, passkey) = service.add_passkey(&account.session).await;
+        let login = second_factor_of(&service, &account.email, &mut authenticator).await;
+        ([login, remove_passkey(&service, &account, &passkey)], (account, authenticator))
+    };
+    at_every_call(&service, &dynamodb, set_up, async |[login, removed], (account, authenticator)| {
+        assert!([200, 401].contains(&login.status) && removed.status == 204, "{login:?} {removed:?}");
+        assert_eq!(assert_passkeys_consistent(&service, &account, &mut [authenticator]).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn second_factor_during_a_password_reset_leaves_no_session_that_works() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let set_up = async || {
+        let account = service.account().await;
+        let (mut authenticator, _) = service.add_passkey(&account.session).await;
+        let login = second_factor_of(&service, &account.email, &mut authenticator).await;
+        let issued = service.operate(json!({"reset_password": {"email": account.email}})).await;
+        let body =
+            json!({"token": issued.expect("a token")["token"], "new_password": "a gecko under the 3rd lamp"});
+        ([login, service.request("POST", "/v1/auth/password-reset/confirm").json(&body)], account)
+    };
+    at_every_call(&service, &dynamodb, set_up, async |[login, reset], account: Account| {
+        assert_eq!(reset.status, 204, "{login:?} {reset:?}");
+        assert_no_session(&service, &login).await;
+        service.me(&account.session).await.assert_unauthorized();
     })
     .await;
 }

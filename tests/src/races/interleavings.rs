@@ -600,6 +600,21 @@ async fn self_demotion_of_two_admins_is_serializable() {
 }
 
 #[tokio::test]
+async fn two_members_with_all_permissions_who_each_give_some_up_are_serializable() {
+    race_in_every_order(async |comparison| {
+        let (member, by) = two_admins(comparison).await;
+        let narrow = |by, member| Operation::ChangeMember {
+            by,
+            member,
+            permissions: Some(permissions(["read", "admin"])),
+            suspended: None,
+        };
+        vec![narrow(OWNER, 0), narrow(by, member)]
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn creation_and_listing_are_serializable() {
     let project = Operation::CreateProject { by: OWNER, environment: Live };
     let member = Operation::CreateMember { by: OWNER, permissions: permissions(["read"]) };
