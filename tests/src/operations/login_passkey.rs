@@ -1,13 +1,13 @@
 //! The login with a passkey alone.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
     authenticator::Authenticator,
+    operations::login_throttling::set_failures,
     response::{Response, text},
-    service::{Account, OwnService, Service, new_address},
+    service::{Account, OwnService, PASSWORD, Service, new_address},
 };
 
 const PATH: &str = "/v1/auth/login/passkey";
@@ -233,16 +233,14 @@ async fn suspended_member_or_account_returns_403_only_with_the_right_passkey() {
 #[tokio::test]
 async fn passkey_works_although_the_password_is_disabled() {
     let (service, account, mut authenticator) = start().await;
-    let table = service.gateway.table("Table").expect("the table");
-    let update = service.gateway.dynamodb().update_item().table_name(table);
-    let update = update
-        .key("pk", AttributeValue::S(format!("ACCOUNT#{}", account.id)))
-        .key("sk", AttributeValue::S(format!("MEMBER#{}", account.user_id)))
-        .update_expression("SET failures = :failures")
-        .expression_attribute_values(":failures", AttributeValue::N("100".to_owned()));
-    update.send().await.expect("the failures are set");
+    set_failures(&service, &account, 100).await;
     let session = service.login_with_passkey(&mut authenticator).await;
     service.me(&session).await.expect(200);
+    // The password stays disabled.
+    assert_eq!(service.first_member(&account).await["failures"].as_n(), Ok(&"100".to_owned()));
+    let body = json!({"email": account.email, "password": PASSWORD});
+    let login = service.request("POST", "/v1/auth/login").json(&body).send().await;
+    login.assert_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]

@@ -166,6 +166,27 @@ async fn passkey_or_options_of_another_member_or_ceremony_are_rejected() {
 }
 
 #[tokio::test]
+async fn challenge_of_a_registration_does_not_reauthenticate_and_vice_versa() {
+    let service = OwnService::start().await;
+    let session = service.account().await.session;
+    let (mut authenticator, _) = service.add_passkey(&session).await;
+    let mut registration = service.post("/v1/auth/passkeys/options", &session, json!({})).await.expect(200);
+    let mut options = service.post("/v1/auth/reauthenticate/options", &session, json!({})).await.expect(200);
+    // Each challenge with the other options.
+    let challenge = registration["publicKey"]["challenge"].take();
+    registration["publicKey"]["challenge"] = options["publicKey"]["challenge"].take();
+    options["publicKey"]["challenge"] = challenge;
+    let body = json!({"credential": authenticator.authenticate(&options)});
+    send(&service, &session, &body).await.assert_bad_field("credential");
+    let credential = Authenticator::new(&service.origin()).register(&registration);
+    let body = json!({"name": "A passkey", "credential": credential});
+    let added = service.post("/v1/auth/passkeys", &session, body).await;
+    added.assert_bad_field("credential");
+    assert!(added.text.contains("options that were used or have expired"), "{}", added.text);
+    assert_eq!(service.ids("/v1/auth/passkeys", &session, 50).await.len(), 1);
+}
+
+#[tokio::test]
 async fn member_without_a_passkey_gets_no_options() {
     let service = OwnService::start().await;
     let account = service.account().await;

@@ -377,6 +377,26 @@ async fn login_beyond_the_limit_ends_the_oldest_session_and_records_it() {
 }
 
 #[tokio::test]
+async fn sessions_that_ended_with_their_epoch_do_not_count_towards_the_limit() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    limit(&service, &account, json!(2)).await;
+    service.login(&account.email).await;
+    service.delete("/v1/auth/sessions", &account.session).await.expect(204);
+    let second = service.login(&account.email).await;
+    for session in [&account.session, &second] {
+        service.me(session).await.expect(200);
+    }
+    service.suspend(&account).await;
+    service.restore(&account).await;
+    let latest = [service.login(&account.email).await, service.login(&account.email).await];
+    for session in &latest {
+        service.me(session).await.expect(200);
+    }
+    assert_eq!(ended(&service, &latest[0]).await, [Value::Null; 0]);
+}
+
+#[tokio::test]
 async fn lowered_limit_ends_all_other_sessions_at_the_next_login() {
     let service = OwnService::start().await;
     let account = service.account().await;
