@@ -22,9 +22,12 @@ pub(crate) struct Operation {
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Fields with rules that a schema cannot express: an address is an IP address or network, a time is in the future, the parts of
-/// an email address have a maximum length, and a password is hard to guess.
-const FIELDS_WITH_FURTHER_RULES: [&str; 5] =
-    ["allowed_ips", "email", "expires_at", "new_password", "password"];
+/// an email address have a maximum length, a password is hard to guess, and the response of an authenticator contains a challenge.
+const FIELDS_WITH_FURTHER_RULES: [&str; 6] =
+    ["allowed_ips", "credential", "email", "expires_at", "new_password", "password"];
+
+/// The operation that rejects the response of an authenticator with 401, because it is a login.
+const PASSKEY_LOGIN: &str = "/v1/auth/login/passkey";
 
 /// The field whose length an operation checks only after it has verified the current password.
 const FIELD_CHECKED_LATER: &str = "new_password";
@@ -43,8 +46,9 @@ impl Operation {
         let value = value.filter(Value::is_object);
         let matches_schema = value.as_ref().is_some_and(|value| self.schema().is_valid(value));
         match response["statusCode"].as_u64() {
-            // The body was accepted, and the request failed because it needs a table, peppers, the key of the token MACs or a public
-            // URL.
+            // The response of the authenticator names no challenge or no member.
+            Some(401) => assert!(matches_schema && self.path == PASSKEY_LOGIN, "unauthorized: {body}"),
+            // The body was accepted, and the request failed because it needs a table, peppers or the key of the token MACs.
             Some(409 | 500 | 503) => {
                 let is_optional = self.path.ends_with("/rotate");
                 assert!(

@@ -39,6 +39,8 @@ fn start(function: &str) -> Handler {
         "AWS_LAMBDA_FUNCTION_NAME" | "STACK_NAME" | "TABLE_NAME" => Some(function.to_owned()),
         "ALLOWED_ORIGIN" => Some("https://app.example.com".to_owned()),
         "PERSONAL_DATA_RETENTION_DAYS" => Some("365".to_owned()),
+        // Without it, no response of an authenticator is parsed.
+        "PUBLIC_URL" => Some("https://auth.example.com".to_owned()),
         _ => None,
     });
     // Without a region, a call fails before a request is sent.
