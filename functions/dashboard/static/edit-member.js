@@ -22,11 +22,13 @@ export function openEditMemberDialog(me, member, onSaved) {
       submitLabel: "Save",
       onCancel: close,
       async onSubmit() {
-        if (permissions.selected().length === 0) throw new ValidationError("permissions", "Select at least one permission.");
-        await request("PATCH", `/members/${member.id}`, { permissions: permissions.selected() });
+        const selected = permissions.selected();
+        if (selected.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
+        await request("PATCH", `/members/${member.id}`, { permissions: selected });
         close();
         onSaved();
-        showToast(`Updated ${member.email}`);
+        const endsInvitation = member.status === "invited" && selected.some((permission) => !member.permissions.includes(permission));
+        showToast(endsInvitation ? `Updated ${member.email}. The invitation has ended: invite them again.` : `Updated ${member.email}`);
       },
     }).element,
   ]);
