@@ -219,14 +219,10 @@ impl Store {
 
     /// Erases the audit trail, the usage and the projects of an account.
     async fn erase_records(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
-        for partition in [
-            audit_partition(account),
-            personal_data_partition(account),
-            usage_partition(account),
-            project_partition(account, Environment::Live),
-            project_partition(account, Environment::Test),
-        ] {
-            self.erase(&partition, None, |_| true, has_time).await?;
+        let projects = Environment::ALL.map(|environment| project_partition(account, environment));
+        let records = [audit_partition(account), personal_data_partition(account), usage_partition(account)];
+        for partition in records.iter().chain(&projects) {
+            self.erase(partition, None, |_| true, has_time).await?;
         }
         Ok(())
     }
