@@ -84,16 +84,15 @@ async fn responses_of_a_session(
 ) -> Vec<(String, Response)> {
     let (mut responses, mut unchanged) = (Vec::new(), None);
     for row in operation_table::rows().filter(|row| row.access.is_some()) {
-        let caller = match unchanged.take() {
-            Some(caller) => caller,
-            None => {
-                // One session would end before all operations are sent.
-                let admin = Account { session: service.login(&account.email).await, ..account.clone() };
-                let caller = Caller::new(service, &admin).await;
-                service.post("/v1/auth/logout", &admin.session, json!({})).await.expect(204);
-                service.time.pass(age);
-                caller
-            }
+        let caller = if let Some(caller) = unchanged.take() {
+            caller
+        } else {
+            // One session would end before all operations are sent.
+            let admin = Account { session: service.login(&account.email).await, ..account.clone() };
+            let caller = Caller::new(service, &admin).await;
+            service.post("/v1/auth/logout", &admin.session, json!({})).await.expect(204);
+            service.time.pass(age);
+            caller
         };
         let response = caller.request(service, row.method, row.path, &caller.session).send().await;
         unchanged = keeps_caller(&row, &response).then_some(caller);
@@ -144,14 +143,13 @@ async fn each_operation_but_those_that_help_needs_the_second_factor_that_the_pol
     let needs_passkey = |row: &Row| NEED_A_PASSKEY.contains(&(row.method, row.path));
     let mut unchanged = None;
     for row in operation_table::rows().filter(|row| row.access.is_some() && !needs_passkey(row)) {
-        let caller = match unchanged.take() {
-            Some(caller) => caller,
-            None => {
-                set_policy(&service, &account, json!({"require_second_factor": false})).await;
-                let caller = Caller::new(&service, &account).await;
-                set_policy(&service, &account, json!({"require_second_factor": true})).await;
-                caller
-            }
+        let caller = if let Some(caller) = unchanged.take() {
+            caller
+        } else {
+            set_policy(&service, &account, json!({"require_second_factor": false})).await;
+            let caller = Caller::new(&service, &account).await;
+            set_policy(&service, &account, json!({"require_second_factor": true})).await;
+            caller
         };
         let response = caller.request(&service, row.method, row.path, &caller.session).send().await;
         if WITHOUT_SECOND_FACTOR.contains(&row.name().as_str()) {

@@ -133,8 +133,9 @@ async fn session_ended_during_the_request_adds_removes_and_renews_nothing() {
             let codes = items(&service, &member, "RECOVERY_CODES").await;
             // The first transaction of an authentication reserves the attempt.
             let is_authentication = name == "reauthenticate";
-            let hold: HoldCall = if is_authentication { DynamoDb::hold_second_call } else { DynamoDb::hold };
-            let held = hold(&dynamodb, "TransactWriteItems");
+            let hold_call: HoldCall =
+                if is_authentication { DynamoDb::hold_second_call } else { DynamoDb::hold };
+            let held = hold_call(&dynamodb, "TransactWriteItems");
             let end = end_session(&service, &account, &admin, &member, way);
             let response = change_while_held(held, Box::pin(request.send()), Box::pin(end)).await;
             // An authentication in a session that exists, but does not work any more, may succeed, because it grants nothing.
