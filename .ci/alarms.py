@@ -59,6 +59,8 @@ def values_up_to_the_breach(properties):
     match (properties.get("Statistic", properties.get("ExtendedStatistic")), properties["ComparisonOperator"]):
         case ("Sum", "GreaterThanOrEqualToThreshold"):
             return [threshold - 1, 1]
+        case ("Maximum", "GreaterThanOrEqualToThreshold"):
+            return [threshold - 1, threshold]
         case ("p99", "GreaterThanThreshold"):
             return [threshold, threshold + 1]
         case other:
@@ -70,6 +72,8 @@ def resolved(value, parameters):
     match value:
         case {"Ref": name}:
             return parameters[name]["Default"] if name in parameters else name
+        case {"Fn::GetAtt": [name, _]}:
+            return name
         case dict():
             return {key: resolved(item, parameters) for key, item in value.items()}
         case list():

@@ -351,6 +351,39 @@ def check_versions(checks, file):
         checks.equal(f"the number of new versions after the change {change}", len(new), 1)
 
 
+def check_event_sources(checks, resources):
+    """Checks that streams invoke aliases of functions, that a record that fails is not lost silently, and that each role can read only
+    the stream of its function and write only to its queue."""
+    aliases = of_type(resources, "AWS::Lambda::Alias")
+    for key, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").items():
+        alias = mapping["FunctionName"].get("Ref")
+        checks.equal(f"{key} invokes an alias", alias in aliases, True)
+        checks.equal(f"{key}.FunctionResponseTypes", mapping.get("FunctionResponseTypes"), ["ReportBatchItemFailures"])
+        checks.equal(f"{key}.BisectBatchOnFunctionError", mapping.get("BisectBatchOnFunctionError"), True)
+        for limit in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds"):
+            checks.equal(f"{key}.{limit} is finite", mapping.get(limit, -1) >= 0, True)
+        [pattern] = mapping["FilterCriteria"]["Filters"]
+        user_identity = {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}
+        checks.equal(f"the principal of {key}", json.loads(pattern["Pattern"])["userIdentity"], user_identity)
+        queue = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        role = resources[resources[alias.removesuffix(ALIAS)]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        managed = [arn for arn in role["ManagedPolicyArns"] if "AWSLambdaBasicExecutionRole" not in json.dumps(arn)]
+        checks.equal(f"the managed policies of {alias}", managed, [])
+        granted = {
+            action: statement["Resource"]
+            for policy in role["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in statement["Action"]
+        }
+        checks.equal(f"the queue that {alias} may write to", granted.get("sqs:SendMessage"), queue)
+        existing = {"Fn::Sub": "${ExistingTableArn}/stream/*"}
+        stream = {"Fn::If": ["CreatesTable", {"Fn::GetAtt": ["Table", "StreamArn"]}, existing]}
+        for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"):
+            checks.equal(f"the stream that {alias} may read", granted.get(f"dynamodb:{action}"), stream)
+    for key, queue in of_type(resources, "AWS::SQS::Queue").items():
+        checks.equal(f"{key}.SqsManagedSseEnabled", queue.get("SqsManagedSseEnabled"), True)
+
+
 def check_deployment(checks, file):
     """Checks that each function is deployed gradually, and that each deployment rolls back on an alarm."""
     template = parse(file)
@@ -398,6 +431,7 @@ def check(file):
             check_concurrency(checks, parse(file), resources, body)
             check_tracing(checks, file)
             check_versions(checks, file)
+            check_event_sources(checks, resources)
             check_deployment(checks, file)
     return checks.failures
 

@@ -9,6 +9,7 @@ pub mod challenge;
 pub mod creator;
 pub mod invitation;
 pub mod key_change;
+pub mod key_expiry_reminder;
 pub mod login_token;
 pub mod mail;
 pub mod member;

@@ -7,6 +7,7 @@
 //! | API key | `ACCOUNT#{account}` | `KEY#{key}` |
 //! | number of unrevoked API keys of a type | `ACCOUNT#{account}` | `KEY_COUNT#{live or test}`, with `#{epoch}` after the first epoch |
 //! | entry of an unrevoked API key | `ACCOUNT#{account}#USER#{originating member}` | `MEMBER_KEY#{key}` |
+//! | reminder of the expiry of an API key | `ACCOUNT#{account}` | `KEY_EXPIRY#{key}#{days before}` |
 //! | member | `ACCOUNT#{account}` | `MEMBER#{user}` |
 //! | email address | `EMAIL#{address}` | `EMAIL` |
 //! | email address of a member who has not accepted the invitation | `ACCOUNT#{account}` | `INVITED#{address}` |
@@ -51,6 +52,7 @@ mod forgotten_members;
 mod idempotency_records;
 mod invitations;
 mod key_counts;
+mod key_expiry_reminders;
 mod keys;
 mod login_attempts;
 mod login_tokens;
@@ -75,6 +77,7 @@ pub use self::{
     erasure::Erasure,
     error::StoreError,
     export::ExportPosition,
+    key_expiry_reminders::StreamRecord,
     login_attempts::AttemptReservation,
     member_credentials::Credentials,
     passkeys::UsedPasskey,

@@ -5,7 +5,8 @@
 //!
 //! - They execute writes one after the other. So no write ever conflicts with a transaction, unless the proxy raises conflicts
 //!   (see [`DynamoDb::raise_conflicts`] and [`Fault::Conflict`]), and every read is consistent.
-//! - `DynamoDB Local` deletes expired items within seconds. AWS takes days, and the embedded one never deletes them.
+//! - `DynamoDB Local` deletes expired items within seconds. AWS takes days, and the embedded one deletes them only if the gateway
+//!   delivers events of streams. A service of a test does neither, unless the test needs it.
 
 mod contention;
 

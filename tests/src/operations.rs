@@ -22,6 +22,7 @@ pub mod health;
 pub mod idempotency;
 pub mod idle_keys;
 pub mod invitations;
+pub mod key_expiry_reminders;
 pub mod key_limits;
 pub mod login;
 pub mod login_passkey;

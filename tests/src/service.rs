@@ -280,8 +280,11 @@ impl OwnService {
         change(&mut options);
         let stack = options.stack.clone();
         let public_url = options.parameters.get("PublicUrl").cloned();
+        let has_event_sources = options.event_sources;
         let gateway = Gateway::start(options).await.expect("the gateway starts");
-        disable_ttl(&gateway).await;
+        if !has_event_sources {
+            disable_ttl(&gateway).await;
+        }
         report_service("in this process");
         let url = gateway.url().to_owned();
         let functions = Functions { url: url.clone(), names: HashMap::new() };

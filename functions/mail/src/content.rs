@@ -120,6 +120,12 @@ impl Content {
                 "If nobody in your team did this on purpose, revoke the key:",
                 &format!("/api-keys/{key_id}"),
             ),
+            Message::KeyExpires { key_id, expires_at } => notice(
+                "An API key of your MedTWIN account expires soon",
+                format!("The API key {key_id} of your account expires on {}. Requests with it are rejected from then on.", date_and_time(*expires_at)),
+                "If programs still use the key, edit it before then and choose a later time, or create another key for them. A rotation alone does not change the time, and a key that has expired cannot be renewed. If nothing uses the key, there is nothing to do.",
+                &format!("/api-keys/{key_id}"),
+            ),
             Message::PasswordResetLink { token, context } => with_token(
                 "Reset your MedTWIN password",
                 format!("A reset of your password was requested {}. To choose a new password, open this link within 30 minutes. It works once.", when(context)),
@@ -225,6 +231,7 @@ mod tests {
             },
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyAdded { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::KeyExpires { key_id: "key_0000000000000001".parse().unwrap(), expires_at: context.at },
             Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ]
     }
@@ -242,6 +249,7 @@ mod tests {
                     | Message::SecondFactorRemoved(_)
                     | Message::PolicyChanged(_)
                     | Message::AllPermissionsGranted { .. }
+                    | Message::KeyExpires { .. }
                     | Message::Invited { .. }
             );
             assert_eq!(text.contains(" from the IP address 192.0.2.1"), !has_no_address, "{text}");

@@ -19,6 +19,11 @@ pub(crate) fn table_arn(name: &str) -> String {
     format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
 }
 
+/// The ARN of a table's stream. AWS names it after the time at which it was enabled.
+pub(crate) fn stream_arn(table: &str) -> String {
+    format!("{}/stream/latest", table_arn(table))
+}
+
 /// AWS appends six random characters, so that a secret that is deleted and created again has another ARN. The
 /// emulated secrets are never deleted, so these characters are constant here.
 pub(crate) fn secret_arn(name: &str) -> String {

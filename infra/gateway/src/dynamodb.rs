@@ -40,8 +40,8 @@ const MAX_IDLE_CONNECTIONS: usize = 16;
 type Connection = SendRequest<Full<Bytes>>;
 type ConnectionError = Box<dyn Error + Send + Sync>;
 
-/// Serves the database in `file`, or an empty database in memory, on `listener`.
-pub(crate) fn serve(listener: TcpListener, file: Option<&Path>) -> Result<Server, String> {
+/// Opens the database in `file`, or an empty database in memory.
+pub(crate) fn open(file: Option<&Path>) -> Result<Database, String> {
     let database = match file {
         Some(file) => {
             let path = file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?;
@@ -49,8 +49,12 @@ pub(crate) fn serve(listener: TcpListener, file: Option<&Path>) -> Result<Server
         }
         None => Database::memory(),
     };
-    let database = database.map_err(|error| error.to_string())?;
-    Ok(loopback::serve(listener, router(database)))
+    database.map_err(|error| error.to_string())
+}
+
+/// Serves `database` on `listener`.
+pub(crate) fn serve(listener: TcpListener, database: Database) -> Server {
+    loopback::serve(listener, router(database))
 }
 
 fn router(database: Database) -> Router {

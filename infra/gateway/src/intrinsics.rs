@@ -263,8 +263,9 @@ impl Resource {
                 "AWS::DynamoDB::Table" => {
                     let generated = || format!("{stack}-{logical_id}");
                     let name = declared_name("TableName")?.map_or_else(generated, ToOwned::to_owned);
-                    let arn = aws_names::table_arn(&name);
-                    (name.clone(), name, Attributes::Known(vec![("Arn", arn)]))
+                    let arns =
+                        [("Arn", aws_names::table_arn(&name)), ("StreamArn", aws_names::stream_arn(&name))];
+                    (name.clone(), name, Attributes::Known(arns.into()))
                 }
                 "AWS::SecretsManager::Secret" => {
                     let name = declared_name("Name")?.unwrap_or(logical_id);

@@ -10,6 +10,7 @@ mod data;
 mod demo;
 mod dynamodb;
 mod event;
+mod event_source;
 mod function_error;
 pub mod functions;
 mod gateway_response;
@@ -50,6 +51,7 @@ use std::{
 
 use aws_config::{AppName, Region, SdkConfig};
 use aws_sdk_dynamodb::{Client, config::Credentials};
+use dynoxide::Database;
 use lambda_runtime::Config as FunctionConfig;
 use serde_json::Value;
 use shared::{
@@ -66,6 +68,7 @@ use crate::{
     aws_names::{REGION, STACK_NAME},
     data::DataFolder,
     demo::DataLocation,
+    event_source::Streams,
     functions::FUNCTIONS,
     invoke::{Function, Functions, Runtime},
     invoke_client::InvokeClient,
@@ -134,13 +137,16 @@ impl Gateway {
         let folder = open_folder(&options.data)?;
         let (secrets_manager, secrets_manager_url) =
             start_secrets_manager(&options, &template.secrets, folder.as_ref()).await?;
-        let (dynamodb, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
+        let (dynamodb, database, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
         let mailbox = open_mailbox(&options, folder.as_ref())?;
         let (ses, ses_url) = start_ses(&options, &mailbox).await?;
         let services = Services::new(&dynamodb_url, &secrets_manager_url, &url(port), &ses_url).await;
         let client = services.clients(OWN_NAME).dynamodb.into_client();
+        // In the embedded DynamoDB, event sources enable the streams when they need them.
+        let has_streams = options.event_sources && database.is_none();
         for Table { name, schema, .. } in &template.tables {
-            tables::create(&client, name, schema).await.map_err(|error| StartError::Table {
+            let stream = schema.stream.as_ref().filter(|_| has_streams);
+            tables::create(&client, name, schema, stream).await.map_err(|error| StartError::Table {
                 table: name.clone(),
                 url: dynamodb_url.clone(),
                 error,
@@ -171,6 +177,10 @@ impl Gateway {
         let functions =
             start_functions(&options, template.functions, &services, invoke_client.as_ref()).await?;
         let functions = Arc::new(functions);
+        let event_sources = options.event_sources.then(|| {
+            let stream = Streams { dynamodb: client.clone(), url: dynamodb_url.clone(), database };
+            event_source::serve(template.event_sources, stream, Arc::clone(&functions))
+        });
         let data_location = data_location(&options, folder.as_ref(), &used_tables);
         let routes = template.api.routes.list();
         // Mails in a folder are read there.
@@ -192,7 +202,13 @@ impl Gateway {
             functions,
             invoke_client,
             data_location,
-            servers: [api].into_iter().chain(ses).chain(secrets_manager).chain(dynamodb).collect(),
+            servers: event_sources
+                .into_iter()
+                .chain([api])
+                .chain(ses)
+                .chain(secrets_manager)
+                .chain(dynamodb)
+                .collect(),
             _folder: folder,
         })
     }
@@ -379,14 +395,15 @@ async fn start_ses(
 async fn start_dynamodb(
     options: &Options,
     folder: Option<&DataFolder>,
-) -> Result<(Option<Server>, String), StartError> {
+) -> Result<(Option<Server>, Option<Database>, String), StartError> {
     if let Some(url) = &options.dynamodb {
-        return Ok((None, url.clone()));
+        return Ok((None, None, url.clone()));
     }
     let file = folder.map(DataFolder::database);
+    let database = dynamodb::open(file.as_deref()).map_err(StartError::DynamoDb)?;
     let (listener, port) = listen(0).await?;
-    let server = dynamodb::serve(listener, file.as_deref()).map_err(StartError::DynamoDb)?;
-    Ok((Some(server), url(port)))
+    let server = dynamodb::serve(listener, database.clone());
+    Ok((Some(server), Some(database), url(port)))
 }
 
 /// The configurations of the clients of AWS services.

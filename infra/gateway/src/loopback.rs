@@ -16,7 +16,7 @@ use crate::unread_body::read_rest;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A future that completes when the server must stop.
-type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A running server. It stops when it is dropped.
 pub(crate) struct Server {
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Spawns the server that `serve` returns.
-    fn spawn<S>(serve: impl FnOnce(StopSignal) -> S) -> Self
+    pub(crate) fn spawn<S>(serve: impl FnOnce(StopSignal) -> S) -> Self
     where
         S: Future<Output = ()> + Send + 'static,
     {

@@ -150,6 +150,7 @@ impl From<Arguments> for Options {
             dynamodb: arguments.dynamodb,
             mail: Some(announce_mail),
             lambda: arguments.lambda,
+            event_sources: true,
             ..Self::ephemeral()
         }
     }

@@ -33,6 +33,9 @@ pub struct Options {
     pub ses: Option<String>,
     /// The URL of a Lambda Invoke API that runs the functions, instead of this process.
     pub lambda: Option<String>,
+    /// Whether functions get the events that the template declares for streams of tables. The embedded DynamoDB then also removes
+    /// expired items. Both follow the real time and not `clock`.
+    pub event_sources: bool,
     /// The clock of the functions.
     pub clock: Clock,
     /// The source of randomness of the functions.
@@ -54,6 +57,7 @@ impl Options {
             mail: None,
             ses: None,
             lambda: None,
+            event_sources: false,
             clock: Clock::system(),
             random: Random::system(),
         }

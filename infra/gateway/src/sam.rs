@@ -146,6 +146,7 @@ pub(crate) struct TableProperties {
     pub(crate) attribute_definitions: Vec<Attribute>,
     pub(crate) billing_mode: String,
     pub(crate) time_to_live_specification: Option<TimeToLive>,
+    pub(crate) stream_specification: Option<Stream>,
     #[serde(default)]
     pub(crate) global_secondary_indexes: Vec<Value>,
     #[serde(default)]
@@ -171,6 +172,35 @@ pub(crate) struct Attribute {
 pub(crate) struct TimeToLive {
     pub(crate) attribute_name: String,
     pub(crate) enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Stream {
+    pub(crate) stream_view_type: String,
+}
+
+/// The gateway does not support the other properties, which say what happens if the function fails.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct EventSourceProperties {
+    pub(crate) function_name: String,
+    pub(crate) event_source_arn: String,
+    pub(crate) batch_size: usize,
+    pub(crate) filter_criteria: FilterCriteria,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct FilterCriteria {
+    pub(crate) filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// JSON.
+    pub(crate) pattern: String,
 }
 
 #[derive(Deserialize)]

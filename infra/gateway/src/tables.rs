@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-        TimeToLiveSpecification,
+        StreamSpecification, StreamViewType, TimeToLiveSpecification,
     },
 };
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub(crate) struct Schema {
     keys: Vec<KeySchemaElement>,
     attributes: Vec<AttributeDefinition>,
     time_to_live: Option<TimeToLiveSpecification>,
+    pub(crate) stream: Option<StreamSpecification>,
 }
 
 impl TryFrom<TableProperties> for Schema {
@@ -53,18 +54,30 @@ impl TryFrom<TableProperties> for Schema {
             let specification = TimeToLiveSpecification::builder();
             specification.attribute_name(ttl.attribute_name).enabled(ttl.enabled).build()
         });
-        Ok(Self { keys, attributes, time_to_live: time_to_live.transpose()? })
+        let mut stream = None;
+        if let Some(declared) = properties.stream_specification {
+            let view_type = StreamViewType::try_parse(&declared.stream_view_type)?;
+            let specification = StreamSpecification::builder().stream_enabled(true);
+            stream = Some(specification.stream_view_type(view_type).build()?);
+        }
+        Ok(Self { keys, attributes, time_to_live: time_to_live.transpose()?, stream })
     }
 }
 
-/// Creates the table `name` if it does not exist, and waits until it can be used.
-pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Result<(), String> {
+/// Creates the table `name` if it does not exist, and waits until it can be used. `stream` is enabled in a new table.
+pub(crate) async fn create(
+    client: &Client,
+    name: &str,
+    schema: &Schema,
+    stream: Option<&StreamSpecification>,
+) -> Result<(), String> {
     let created = client
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(schema.keys.clone()))
         .set_attribute_definitions(Some(schema.attributes.clone()))
+        .set_stream_specification(stream.cloned())
         .send()
         .await;
     match created {
@@ -80,6 +93,38 @@ pub(crate) async fn create(client: &Client, name: &str, schema: &Schema) -> Resu
         updated.map_err(|error| error_chain(&error))?;
     }
     Ok(())
+}
+
+/// Enables the stream of the table `name`, unless it is enabled.
+pub(crate) async fn enable_stream(
+    client: &Client,
+    name: &str,
+    stream: &StreamSpecification,
+) -> Result<(), String> {
+    if stream_arn(client, name).await?.is_some() {
+        return Ok(());
+    }
+    set_stream(client, name, stream.clone()).await
+}
+
+/// Disables the stream of the table `name`, which must be enabled.
+pub(crate) async fn disable_stream(client: &Client, name: &str) -> Result<(), String> {
+    let disabled = StreamSpecification::builder().stream_enabled(false).build();
+    set_stream(client, name, disabled.map_err(|error| error_chain(&error))?).await
+}
+
+async fn set_stream(client: &Client, name: &str, stream: StreamSpecification) -> Result<(), String> {
+    let updated = client.update_table().table_name(name).stream_specification(stream).send().await;
+    updated.map(drop).map_err(|error| error_chain(&error))
+}
+
+/// Returns the ARN of the stream of the table `name`, if it is enabled.
+pub(crate) async fn stream_arn(client: &Client, name: &str) -> Result<Option<String>, String> {
+    let described = client.describe_table().table_name(name).send().await;
+    let table = described.map_err(|error| error_chain(&error))?.table;
+    let is_enabled = |stream: &StreamSpecification| stream.stream_enabled();
+    let enabled = table.filter(|table| table.stream_specification().is_some_and(is_enabled));
+    Ok(enabled.and_then(|table| table.latest_stream_arn))
 }
 
 /// Returns true if the table `name` exists.

@@ -12,12 +12,13 @@ use serde_json::Value;
 
 use crate::{
     aws_names::{self, API_ID},
+    event_source::{EventSource, Pattern},
     gateway_response::{GatewayResponse, GatewayResponses, ResponseType},
     intrinsics::Resolver,
     routes::{Authorizer, Integration, Route, Routes},
     sam::{
-        ApiEvent, ApiProperties, AuthorizerProperties, FunctionProperties, GenerateSecretString, Globals,
-        SecretProperties,
+        ApiEvent, ApiProperties, AuthorizerProperties, EventSourceProperties, FunctionProperties,
+        GenerateSecretString, Globals, SecretProperties,
     },
     scalar,
     tables::Schema,
@@ -34,6 +35,7 @@ pub(crate) struct Template {
     pub(crate) tables: Vec<Table>,
     /// The secrets that the stack creates, by their physical names.
     pub(crate) secrets: BTreeMap<String, GenerateSecretString>,
+    pub(crate) event_sources: Vec<EventSource>,
     /// The properties of the alarms, by their logical ids. The gateway does not evaluate alarms.
     pub(crate) alarms: BTreeMap<String, Value>,
 }
@@ -136,6 +138,8 @@ struct TemplateBuilder {
     events: Vec<DeclaredEvent>,
     tables: Vec<Table>,
     secrets: BTreeMap<String, GenerateSecretString>,
+    /// The event source mappings and their locations.
+    event_sources: Vec<(String, EventSourceProperties)>,
     alarms: BTreeMap<String, Value>,
 }
 
@@ -174,6 +178,10 @@ impl TemplateBuilder {
             Some("AWS::SecretsManager::Secret") => {
                 let secret: SecretProperties = read(&location, properties)?;
                 self.secrets.insert(name.to_owned(), secret.generate_secret_string);
+            }
+            Some("AWS::Lambda::EventSourceMapping") => {
+                let properties = read(&location, properties)?;
+                self.event_sources.push((location, properties));
             }
             Some("AWS::CloudWatch::Alarm") => {
                 self.alarms.insert(logical_id.to_owned(), properties);
@@ -274,6 +282,10 @@ impl TemplateBuilder {
                 })?;
             }
         }
+        let mut event_sources = Vec::new();
+        for (location, properties) in self.event_sources {
+            event_sources.push(event_source(&location, properties, &self.functions, &self.tables)?);
+        }
         let mut responses = GatewayResponses::default();
         for (name, properties) in api.gateway_responses {
             let location = format!("{location}.Properties.GatewayResponses.{name}");
@@ -291,6 +303,7 @@ impl TemplateBuilder {
             functions: self.functions,
             tables: self.tables,
             secrets: self.secrets,
+            event_sources,
             alarms: self.alarms,
         })
     }
@@ -308,16 +321,42 @@ fn authorizer(
             "must be 0, because the gateway does not cache results of authorizers",
         ));
     }
-    let arn = &properties.function_arn;
+    let function = function_name(location, &properties.function_arn, functions)?;
+    Ok(Authorizer { function, identity_headers: properties.identity.headers })
+}
+
+fn event_source(
+    location: &str,
+    properties: EventSourceProperties,
+    functions: &BTreeMap<String, Function>,
+    tables: &[Table],
+) -> Result<EventSource, TemplateError> {
+    let function = function_name(location, &properties.function_name, functions)?;
+    let arn = properties.event_source_arn;
+    let table = arn.split_once(":table/").and_then(|(_, rest)| rest.split_once("/stream/"));
+    let (table, _) =
+        table.ok_or_else(|| TemplateError::new(location, format!("`{arn}` is not the stream of a table")))?;
+    let created = tables.iter().find(|created| created.name == table);
+    let stream = created.and_then(|table| table.schema.stream.clone());
+    let filters = properties.filter_criteria.filters.iter();
+    let filters = filters.map(|filter| Pattern::parse(&filter.pattern)).collect::<Result<_, _>>();
+    let filters = filters.map_err(|problem| TemplateError::new(location, problem))?;
+    Ok(EventSource { function, table: table.to_owned(), stream, batch_size: properties.batch_size, filters })
+}
+
+/// Returns the name of the function with this ARN, which may be the ARN of an alias.
+fn function_name(
+    location: &str,
+    arn: &str,
+    functions: &BTreeMap<String, Function>,
+) -> Result<String, TemplateError> {
     let has_arn = |name: &&String| {
         let rest = arn.strip_prefix(&aws_names::function_arn(name));
         // The ARN of an alias ends with a colon and the name of the alias.
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     };
-    let function = functions.keys().find(has_arn);
-    let function =
-        function.ok_or_else(|| TemplateError::new(location, format!("unknown function `{arn}`")))?;
-    Ok(Authorizer { function: function.clone(), identity_headers: properties.identity.headers })
+    let function = functions.keys().find(has_arn).cloned();
+    function.ok_or_else(|| TemplateError::new(location, format!("unknown function `{arn}`")))
 }
 
 fn read<T: DeserializeOwned>(location: &str, value: Value) -> Result<T, TemplateError> {
@@ -355,6 +394,9 @@ mod tests {
         assert_eq!(environment["PEPPER_SECRET_ID"], aws_names::secret_arn("Pepper"));
         assert_eq!(template.secrets.keys().collect::<Vec<_>>(), ["Pepper", "TokenMacKey"]);
         assert_eq!(template.functions["authorizer"].timeout, Duration::from_secs(10));
+        let [source] = &template.event_sources[..] else { panic!("not one event source") };
+        assert_eq!((&*source.function, &source.table), ("key-expiry-reminders", &template.tables[0].name));
+        assert_eq!(source.stream, template.tables[0].schema.stream);
     }
 
     #[test]
@@ -500,6 +542,34 @@ mod tests {
                 "Resources: there is no AWS::Serverless::Api",
             ),
             ("Timeout: 10", "Timeout: soon", "Globals: invalid type"),
+        ] {
+            assert_rejected(from, to, expected);
+        }
+    }
+
+    #[test]
+    fn errors_in_event_sources_contain_their_location() {
+        for (from, to, expected) in [
+            (
+                "FunctionName: !Ref KeyExpiryRemindersFunction.Alias",
+                "FunctionName: arn:x",
+                "Resources.KeyExpiryReminderEvents: unknown function `arn:x`",
+            ),
+            (
+                "!Ref ExistingTableStreamArn, !GetAtt Table.StreamArn]",
+                "!Ref ExistingTableStreamArn, !GetAtt Table.Arn]",
+                "/medtwin-auth-Table` is not the stream of a table",
+            ),
+            (
+                "[{\"prefix\": \"KEY_EXPIRY#\"}]",
+                "[{\"suffix\": \"KEY_EXPIRY#\"}]",
+                "Resources.KeyExpiryReminderEvents: only values and `prefix` are supported",
+            ),
+            (
+                "StreamViewType: NEW_AND_OLD_IMAGES",
+                "StreamViewType: IMAGES",
+                "Resources.Table: unknown enum variant: 'IMAGES'",
+            ),
         ] {
             assert_rejected(from, to, expected);
         }

@@ -118,6 +118,8 @@ pub enum Message {
     AdminAdded { user_id: UserId, context: MailContext },
     /// An API key with `admin` was created, or a key got `admin`.
     AdminKeyAdded { key_id: KeyId, context: MailContext },
+    /// An API key expires soon.
+    KeyExpires { key_id: KeyId, expires_at: Timestamp },
     /// Somebody invited the recipient to an account.
     Invited { token: MailToken, expires_at: Timestamp },
 }
@@ -150,6 +152,7 @@ impl Message {
             Self::AllPermissionsGranted { .. } => "all_permissions_granted",
             Self::AdminAdded { .. } => "admin_added",
             Self::AdminKeyAdded { .. } => "admin_key_added",
+            Self::KeyExpires { .. } => "key_expires",
             Self::Invited { .. } => "invited",
         }
     }
@@ -187,6 +190,7 @@ mod tests {
             Message::AllPermissionsGranted { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminAdded { user_id: "user_0000000000000001".parse().unwrap(), context },
             Message::AdminKeyAdded { key_id: "key_0000000000000001".parse().unwrap(), context },
+            Message::KeyExpires { key_id: "key_0000000000000001".parse().unwrap(), expires_at: context.at },
             Message::Invited { token: MailToken::new("invite_1"), expires_at: context.at },
         ] {
             let json = serde_json::to_value(&message).unwrap();

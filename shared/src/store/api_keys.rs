@@ -38,6 +38,7 @@ use crate::{
         error::StoreError,
         idempotency_records::result_write,
         key_counts::{counted_creation, counted_revocations},
+        key_expiry_reminders::{moved_reminders, new_reminders, removed_reminders},
         keys::{self, account_partition, member_partition},
         preconditions::{account_still_active, still_authorized, still_authorized_under, with_revision},
         usage::{day_write, with_usage},
@@ -74,7 +75,7 @@ struct MemberKey {
 
 impl Store {
     /// Creates an API key in `account`, which must have fewer than `limit` unrevoked keys of that type, on behalf of `creator`, and
-    /// stores the idempotency record.
+    /// stores the reminders of its expiry and the idempotency record.
     ///
     /// # Errors
     /// If a request with the same idempotency key was made first, the creator is no longer authorized, the account's limits or
@@ -104,6 +105,7 @@ impl Store {
             let entry = Key::member_key(key.account_id, member, key.id);
             writes.push(Write::put(to_item(entry, MemberKey { key_id: key.id })?));
         }
+        writes.extend(new_reminders(key, audit_context.at)?);
         writes.extend(still_authorized_under(account, creator, audit_context.at)?);
         writes.extend(idempotency.map(result_write).transpose()?);
         // The last write: if several conditions fail, the result is the error of the first one.
@@ -154,7 +156,7 @@ impl Store {
     }
 
     /// Replaces `before` with the rotated key `after` on behalf of `caller` and stores the idempotency record. The previous
-    /// secret works until `previous_expires_at`.
+    /// secret works until `previous_expires_at`. The expiry of the key stays, and so do its reminders.
     ///
     /// # Errors
     /// If the stored key is no longer as in `before`, the caller is no longer authorized, or the write fails.
@@ -194,7 +196,7 @@ impl Store {
         self.table.transact(writes).await
     }
 
-    /// Replaces `before` with the changed key `after` on behalf of `caller`.
+    /// Replaces `before` with the changed key `after` on behalf of `caller`. If this changes the expiry, the reminders move with it.
     ///
     /// # Errors
     /// If the stored key was changed, rotated or revoked since `before` was read, the caller is no longer authorized, the limits
@@ -255,6 +257,7 @@ impl Store {
         };
         let mut writes = vec![with_revision(update, before.revision)?];
         writes.extend(event_writes(before.account_id, caller.into(), changed, audit_context)?);
+        writes.extend(moved_reminders(before, after, audit_context.at)?);
         writes.extend(still_authorized_under(account, caller, audit_context.at)?);
         self.table.transact(writes).await
     }
@@ -533,6 +536,7 @@ fn revocation(
         audit_context,
     )?);
     writes.extend(originating_member.map(|member| Write::delete(Key::member_key(account_id, member, id))));
+    writes.extend(removed_reminders(key, audit_context.at));
     Ok(writes)
 }
 

@@ -12,8 +12,8 @@ use crate::store::{
     error::StoreError,
     keys::{
         ACCOUNT, ADDRESSES, API_KEYS, AUDIT_EVENTS, CHALLENGES, EVENT_SOURCES, INVITED_ADDRESSES, KEY_COUNTS,
-        LOGIN_TOKEN, MEMBER_KEYS, MEMBERS, PASSKEYS, PASSWORD_RESETS, PROJECTS, RECOVERY_CODES, REQUESTS,
-        SESSIONS, TOMBSTONE, USAGE,
+        KEY_EXPIRY_REMINDERS, LOGIN_TOKEN, MEMBER_KEYS, MEMBERS, PASSKEYS, PASSWORD_RESETS, PROJECTS,
+        RECOVERY_CODES, REQUESTS, SESSIONS, TOMBSTONE, USAGE,
     },
 };
 
@@ -24,6 +24,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     (TOMBSTONE, "tombstone", &[]),
     (API_KEYS.sort_key_prefix, "api_key", &[]),
     (KEY_COUNTS, "api_key_count", &[]),
+    (KEY_EXPIRY_REMINDERS, "key_expiry_reminder", &[]),
     (MEMBERS.sort_key_prefix, "member", &[]),
     (INVITED_ADDRESSES, "invited_address", &[]),
     (SESSIONS.sort_key_prefix, "session", &[]),
@@ -180,6 +181,7 @@ mod tests {
     fn kind_is_that_of_the_longest_beginning() {
         for (sk, kind) in [
             ("KEY_COUNT#live", "api_key_count"),
+            ("KEY_EXPIRY#key_1#7", "key_expiry_reminder"),
             ("MEMBER_KEY#key_1", "api_key_of_member"),
             ("MEMBER#user_1", "member"),
             ("ACCOUNT", "account"),

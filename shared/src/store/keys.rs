@@ -39,6 +39,8 @@ pub(super) const CHALLENGES: &str = "CHALLENGE#";
 pub(super) const EVENT_SOURCES: &str = "SOURCE#";
 pub(super) const INVITED_ADDRESSES: &str = "INVITED#";
 pub(super) const KEY_COUNTS: &str = "KEY_COUNT#";
+// The event source mapping in the template selects the items by the same text.
+pub(super) const KEY_EXPIRY_REMINDERS: &str = "KEY_EXPIRY#";
 pub(super) const REQUESTS: &str = "REQUEST#";
 pub(super) const USAGE: &str = "USAGE#";
 
@@ -59,6 +61,11 @@ impl Key {
         let epoch = if epoch == 0 { String::new() } else { format!("#{epoch}") };
         let sk = format!("{KEY_COUNTS}{}{epoch}", environment.as_str());
         Self { pk: account_partition(account), sk }
+    }
+
+    /// Returns the key of the reminder that is due so many days before the expiry of an API key.
+    pub fn key_expiry_reminder(account: AccountId, key: KeyId, days: u32) -> Self {
+        Self { pk: account_partition(account), sk: format!("{KEY_EXPIRY_REMINDERS}{key}#{days}") }
     }
 
     pub fn member(account: AccountId, user: UserId) -> Self {

@@ -1,8 +1,8 @@
 //! Alarms: each situation below runs on the real service, and triggers exactly the alarms that it should.
 //!
 //! The service's own metrics come from the lines that its functions log. The metrics of AWS that a local run has too are derived
-//! from what happened, see [`Observed::collect`]. The others are published by the situation itself: Lambda's `Throttles`, the
-//! `Latency` of the API, and invocations whose lines are missing.
+//! from what happened, see [`Observed::collect`]. The others are published by the situation itself: Lambda's `Throttles` and
+//! `IteratorAge`, the messages in a queue, the `Latency` of the API, and invocations whose lines are missing.
 
 mod evaluation;
 
@@ -165,6 +165,30 @@ const SITUATIONS: &[Situation] = &[
         times: 1,
         before: &[],
         alarms: &["MailFailures"],
+    },
+    Situation {
+        name: "a record of the stream waits for an hour",
+        happen: |observed| {
+            Box::pin(async move {
+                let function = [("FunctionName", "key-expiry-reminders")];
+                observed.publish("AWS/Lambda", "IteratorAge", &function, 3_600_000.0);
+            })
+        },
+        times: 1,
+        before: &[],
+        alarms: &["LateKeyExpiryReminders"],
+    },
+    Situation {
+        name: "a record of the stream could not be processed",
+        happen: |observed| {
+            Box::pin(async move {
+                let queue = [("QueueName", "FailedKeyExpiryReminders.QueueName")];
+                observed.publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", &queue, 1.0);
+            })
+        },
+        times: 1,
+        before: &[],
+        alarms: &["LostKeyExpiryReminders"],
     },
     Situation {
         name: "Secrets Manager denies access",

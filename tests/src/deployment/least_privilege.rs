@@ -34,7 +34,7 @@ async fn granted_actions_are_exactly_the_used_actions() {
         service.time.pass(24 * 60 * 60);
     }
     service.time.pass(300);
-    service.login(&account.email).await;
+    use_reminders(&service, &service.login(&account.email).await, &account.id).await;
 
     let mut used = dynamodb.actions();
     used.remove(GATEWAY);
@@ -71,6 +71,7 @@ async fn granted_actions_are_exactly_the_used_actions() {
             "accept-invitation",
             "api-keys-change",
             "api-keys-create",
+            "key-expiry-reminders",
             "login",
             "login-passkey",
             "members",
@@ -83,6 +84,16 @@ async fn granted_actions_are_exactly_the_used_actions() {
         ]
     );
     assert_eq!(take("ses:SendEmail"), ["mail"]);
+    // Lambda makes these calls with the role of the function that gets the records of the stream.
+    for action in [
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+        "sqs:SendMessage",
+    ] {
+        assert_eq!(take(action), ["key-expiry-reminders"], "{action}");
+    }
     service.mails(1).await;
     granted.retain(|_, actions| !actions.is_empty());
     for (function, granted) in &granted {
@@ -258,6 +269,22 @@ async fn use_every_action(service: &OwnService) {
     let body = json!({"email": other.email});
     service.request("POST", "/v1/auth/password-reset").json(&body).send().await.expect(202);
     service.mails(1).await;
+}
+
+/// Makes the function that reminds of keys call every action that it uses.
+async fn use_reminders(service: &OwnService, admin: &Credential, account: &str) {
+    let expires_at = service.time.in_seconds(24 * 60 * 60);
+    let (_, key) = service.key(admin, json!({"expires_at": expires_at})).await;
+    let reminder = json!({
+        "account_id": {"S": account}, "key_id": {"S": key["id"]}, "expires_at": {"S": expires_at},
+        "days": {"N": "1"}, "ttl": {"N": "0"},
+    });
+    let record = json!({
+        "eventName": "REMOVE", "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"},
+        "dynamodb": {"Keys": {"sk": {"S": "KEY_EXPIRY#"}}, "OldImage": reminder, "SequenceNumber": "1"},
+    });
+    let result = service.invoke("key-expiry-reminders", &json!({"Records": [record]})).await;
+    assert_eq!(result, Ok(json!({"batchItemFailures": []})));
 }
 
 /// Makes the functions of passkeys call every action that they use.

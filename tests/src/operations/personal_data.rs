@@ -52,6 +52,7 @@ async fn fill(service: &OwnService, account: &Account) -> (String, String) {
     let admin = &account.session;
     let (_, record) = service.key(admin, json!({})).await;
     service.rotate(&record, admin, 3_600).await;
+    service.key(admin, json!({"expires_at": service.time.in_seconds(40 * DAY)})).await;
     let (used, _) = service.key(admin, json!({"allowed_ips": ["127.0.0.1"]})).await;
     service.me(&used).await.expect(200);
     service.time.pass(DAY);
@@ -317,6 +318,7 @@ async fn export_contains_every_item_of_the_account_and_no_digest() {
         "challenge",
         "idempotency_record",
         "invited_address",
+        "key_expiry_reminder",
         "login_token",
         "member",
         "member_address",

@@ -101,6 +101,7 @@ enum Expression {
 
 enum Statistic {
     Sum,
+    Maximum,
     SampleCount,
     Percentile(f64),
 }
@@ -235,6 +236,7 @@ impl Metric {
             dimensions,
             statistic: match statistic.as_str().expect("a statistic") {
                 "Sum" => Statistic::Sum,
+                "Maximum" => Statistic::Maximum,
                 "SampleCount" => Statistic::SampleCount,
                 other => {
                     let percent = other.strip_prefix('p').and_then(|percent| percent.parse().ok());
@@ -261,6 +263,7 @@ impl Statistic {
         match self {
             _ if values.is_empty() => None,
             Self::Sum => Some(values.iter().sum()),
+            Self::Maximum => values.last().copied(),
             Self::SampleCount => Some(count),
             Self::Percentile(percent) => {
                 #[expect(
