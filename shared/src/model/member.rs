@@ -194,9 +194,8 @@ impl Member {
         self.is_active() && self.session_epoch == epoch
     }
 
-    /// Returns the member with these permissions, suspended or not. A suspension ends all sessions and the invitation for good: they
-    /// stay ended when the suspension ends. An invitation also ends when the member gains a permission, because whoever made it may
-    /// know its token and lack that permission.
+    /// Returns the member with these permissions, suspended or not. A suspension ends all sessions for good: they stay ended when the
+    /// suspension ends. The change may [end the invitation](Self::ends_invitation_of).
     #[must_use]
     pub fn changed(&self, permissions: Permissions, suspended: bool) -> Self {
         let is_suspended_now = suspended && self.status != MemberStatus::Suspended;
@@ -205,14 +204,15 @@ impl Member {
             (false, true) => MemberStatus::Active,
             (false, false) => MemberStatus::Invited,
         };
-        let ends_invitation = suspended || permissions.without(self.permissions).is_some();
-        Self {
-            permissions,
-            status,
-            session_epoch: self.session_epoch + u32::from(is_suspended_now),
-            invitation: self.invitation.clone().filter(|_| !ends_invitation),
-            ..self.clone()
-        }
+        let session_epoch = self.session_epoch + u32::from(is_suspended_now);
+        let changed = Self { permissions, status, session_epoch, ..self.clone() };
+        if changed.ends_invitation_of(self) { Self { invitation: None, ..changed } } else { changed }
+    }
+
+    /// Returns true if the change from `before` to this member ends the invitation for good: a suspension, or a gain of a permission.
+    /// Whoever made the invitation may know its token and lack that permission.
+    pub(crate) fn ends_invitation_of(&self, before: &Self) -> bool {
+        !self.has_accepted && (self.is_suspended() || self.permissions.without(before.permissions).is_some())
     }
 
     /// Returns the member after accepting the invitation.

@@ -329,8 +329,8 @@ fn member_update(before: &Member, after: &Member) -> Result<Write, StoreError> {
         Some(status) => update.and_set("#unaccepted = :unaccepted").value(":unaccepted", status)?,
         None => update,
     };
-    let ends_invitation = before.invitation.is_some() && after.invitation.is_none();
-    let update = if ends_invitation {
+    // Also if there was none: the member may have been invited again since `before` was read.
+    let update = if after.ends_invitation_of(before) {
         update.and_clause("REMOVE #invitation").name("#invitation", INVITATION)
     } else {
         update

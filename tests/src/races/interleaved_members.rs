@@ -101,6 +101,37 @@ async fn one_invitation_is_valid_after_two_that_replace_the_first() {
     invite_again_during(&service, &dynamodb, &account, again, check).await;
 }
 
+#[tokio::test]
+async fn new_invitation_of_a_member_who_gains_a_permission_at_the_same_moment_ends() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let owner = &account.session;
+    let (by, _) = service.member(owner, &["read", "admin"]).await;
+    // The first use of a session makes one more call.
+    service.me(&by).await.expect(200);
+    let set_up = async || {
+        let invited = service.invite(owner, &new_address(), &["read"]).await;
+        let path = format!("/v1/members/{}", text(&invited, "id"));
+        // From now on, there is no invitation.
+        for status in ["suspended", "active"] {
+            service.patch(&path, owner, json!({"status": status})).await.expect(200);
+        }
+        let again = service.request("POST", &format!("{path}/invite")).with(&by).json(&json!({}));
+        let gain =
+            service.request("PATCH", &path).with(owner).json(&json!({"permissions": ["read", "write"]}));
+        ([again, gain], ())
+    };
+    let check = async |[again, gained]: [Response; 2], ()| {
+        let outcome = format!("{again:?} {gained:?}");
+        assert!([200, 403, 409].contains(&again.status), "{outcome}");
+        assert!([200, 409].contains(&gained.status), "{outcome}");
+        if again.status == 200 {
+            assert_eq!(is_valid(&service, &again.body).await, gained.status == 409, "{outcome}");
+        }
+    };
+    in_every_order(&service, &dynamodb, set_up, check).await;
+}
+
 /// Gives a member all permissions on behalf of the operator. Returns an empty text or the type of the error.
 async fn grant_admin(service: Arc<OwnService>, account: String, user: String) -> String {
     let command = json!({"grant_admin": {"account_id": account, "user_id": user}});
