@@ -195,7 +195,7 @@ impl Member {
     }
 
     /// Returns the member with these permissions, suspended or not. A suspension ends all sessions for good: they stay ended when the
-    /// suspension ends. The change may [end the invitation](Self::ends_invitation_of).
+    /// suspension ends. A suspension and a gain of a permission end the invitation.
     #[must_use]
     pub fn changed(&self, permissions: Permissions, suspended: bool) -> Self {
         let is_suspended_now = suspended && self.status != MemberStatus::Suspended;
