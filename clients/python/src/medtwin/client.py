@@ -86,7 +86,7 @@ class Client(Api[SyncTransport]):
     ) -> Iterator[Client]:
         """Log in as a member. The context manager returns a client with the session, and logs out at its end.
 
-        A member with a passkey needs a recovery code, which works once. Without one, this raises `RecoveryCodeRequired`.
+        A member with a passkey needs a recovery code, which works once. Without one, it raises `RecoveryCodeRequired`.
         """
         password = Secret.of(password)
         sync_transport = _new_sync_transport(None, base_url, timeout, retries, transport)
@@ -203,7 +203,7 @@ class AsyncClient(Api[AsyncTransport]):
     ) -> AsyncIterator[AsyncClient]:
         """Log in as a member. The context manager returns a client with the session, and logs out at its end.
 
-        A member with a passkey needs a recovery code, which works once. Without one, this raises `RecoveryCodeRequired`.
+        A member with a passkey needs a recovery code, which works once. Without one, it raises `RecoveryCodeRequired`.
         """
         password = Secret.of(password)
         async_transport = _new_async_transport(None, base_url, timeout, retries, transport)
