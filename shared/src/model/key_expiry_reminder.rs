@@ -89,12 +89,7 @@ impl KeyExpiryReminder {
 mod tests {
     use super::*;
     use crate::{
-        model::{
-            account::AccountLimits,
-            account_policy::AccountPolicy,
-            api_key::{KeyState, tests::api_key},
-            restrictions::Restrictions,
-        },
+        model::api_key::{KeyState, tests::api_key},
         primitives::timestamp::tests::timestamp,
     };
 
@@ -102,21 +97,7 @@ mod tests {
     const EXPIRY: i64 = 100 * DAY;
 
     fn account() -> Account {
-        Account {
-            id: api_key().account_id,
-            name: "Example".to_owned().try_into().unwrap(),
-            status: AccountStatus::Active,
-            created_at: timestamp(0),
-            active_admins: 1,
-            quotas: None,
-            limits: AccountLimits::default(),
-            revision: 0,
-            session_epoch: 0,
-            key_epoch: 0,
-            deleted_at: None,
-            policy: AccountPolicy::default(),
-            restrictions: Restrictions::NONE,
-        }
+        Account::new(api_key().account_id, "Example".to_owned().try_into().unwrap(), timestamp(0))
     }
 
     fn expiring_key() -> ApiKey {

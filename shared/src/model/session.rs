@@ -77,7 +77,7 @@ impl Session {
         now >= self.expires_at || now >= last_used_at.plus_seconds(IDLE_LIFETIME)
     }
 
-    /// Returns the latest last use after which a session has expired at `now`, because it has been unused for too long.
+    /// Returns the time for which this holds: a session that was last used then or earlier has expired at `now`.
     #[must_use]
     pub fn last_expired_use(now: Timestamp) -> Timestamp {
         now.minus_seconds(IDLE_LIFETIME)
