@@ -140,31 +140,31 @@ async fn next_records<'a>(
     reader: &mut Option<Reader<'a>>,
 ) -> Result<Vec<Value>, String> {
     let Streams { dynamodb, database, .. } = streams;
-    let (Some(database), Some(stream)) = (database.clone(), &source.stream) else {
-        return records_of_enabled(source, streams, http, reader).await;
+    let (Some(database), Some(stream)) = (database, &source.stream) else {
+        return read_records(source, streams, http, reader, None).await;
     };
     tables::enable_stream(dynamodb, &source.table, stream).await?;
-    if reader.is_none() {
-        *reader = Reader::open(http, streams, &source.table).await?;
-    }
-    let removed = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-    let records = records_of_enabled(source, streams, http, reader).await;
+    let records = read_records(source, streams, http, reader, Some(database)).await;
     tables::disable_stream(dynamodb, &source.table).await?;
-    removed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     records
 }
 
-/// Returns the records since the last call, if the stream is enabled.
-async fn records_of_enabled<'a>(
+/// Returns the records since the last call, if the stream is enabled. The embedded DynamoDB first removes expired items.
+async fn read_records<'a>(
     source: &EventSource,
     streams: &'a Streams,
     http: &'a reqwest::Client,
     reader: &mut Option<Reader<'a>>,
+    embedded: Option<&Database>,
 ) -> Result<Vec<Value>, String> {
     if reader.is_none() {
         *reader = Reader::open(http, streams, &source.table).await?;
     }
     let Some(open) = reader else { return Ok(Vec::new()) };
+    if let Some(database) = embedded.cloned() {
+        let removed = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        removed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    }
     let records = open.records().await;
     if records.is_err() {
         // Its iterators may have expired, or somebody has disabled the stream.
