@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 
 import httpx
 
-from medtwin import Retries, Secret
+from medtwin import AsyncClient, Client, Retries, Secret
 from medtwin.api import Api
 from medtwin.credential import Credential
 from medtwin.transport import AsyncTransport, SyncTransport
 
 KEY = "mt_live_0VpZbQ3kd81xTq7M0VpZbQ9sWm40aYeK"
 URL = "https://api.example.com"
+
+SECOND_FACTOR_NEEDED = httpx.Response(
+    200,
+    json={
+        "second_factor": {
+            "login_token": "login_1",
+            "options": {"publicKey": {}},
+            "expires_at": "2026-01-30T12:05:00Z",
+        }
+    },
+)
+LOGGED_IN = httpx.Response(200, json={"session_token": "sess_1", "expires_at": "2026-01-31T00:00:00Z"})
+
+_NO_RETRIES = Retries(attempts=1)
 
 Outcome = httpx.Response | Callable[[httpx.Request], httpx.Response]
 
@@ -59,3 +74,25 @@ class ScriptedService:
 
         http = httpx.AsyncClient(base_url=URL, transport=httpx.MockTransport(self.handle))
         return Api(AsyncTransport(http, Credential.from_api_key(Secret(KEY)), Retries(random=lambda: 0), sleep))
+
+    def log_in(self, recovery_code: str | None = None) -> AbstractContextManager[Client]:
+        transport = httpx.MockTransport(self.handle)
+        return Client.login(
+            "ada@example.com",
+            "old",
+            recovery_code=recovery_code,
+            base_url=URL,
+            retries=_NO_RETRIES,
+            transport=transport,
+        )
+
+    def async_log_in(self, recovery_code: str | None = None) -> AbstractAsyncContextManager[AsyncClient]:
+        transport = httpx.MockTransport(self.handle)
+        return AsyncClient.login(
+            "ada@example.com",
+            "old",
+            recovery_code=recovery_code,
+            base_url=URL,
+            retries=_NO_RETRIES,
+            transport=transport,
+        )

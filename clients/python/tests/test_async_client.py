@@ -5,9 +5,13 @@ The code that builds requests and decodes responses is the same for both, so oth
 
 from __future__ import annotations
 
+import json
+
 import anyio
+import httpx
 import pytest
 from conftest import PASSWORD, Account
+from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, ScriptedService
 
 from medtwin import AsyncClient, Client, KeyCaller, NotFound, Project, SessionCaller, Unauthorized
 
@@ -68,6 +72,15 @@ async def test_login_block_that_raises_logs_out(account: Account) -> None:
         await fail()
     async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as client:
         assert len([session async for session in client.sessions.list()]) == 1
+
+
+async def test_login_with_a_recovery_code_completes_the_second_step() -> None:
+    service = ScriptedService([SECOND_FACTOR_NEEDED, LOGGED_IN, httpx.Response(204)])
+    async with service.async_log_in(recovery_code="code"):
+        pass
+    _, second_step, log_out = service.requests
+    assert json.loads(second_step.content) == {"login_token": "login_1", "recovery_code": "code"}
+    assert log_out.headers["Authorization"] == "Session sess_1"
 
 
 async def test_login_block_of_a_cancelled_task_logs_out(account: Account) -> None:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from conftest import PASSWORD, Account
+from responses import ScriptedService
 
 from medtwin import (
     BadRequest,
@@ -43,6 +44,12 @@ def test_member_is_invited_changed_and_removed(session_client: Client) -> None:
     session_client.members.remove(created.id)
     with pytest.raises(NotFound):
         session_client.members.get(created.id)
+
+
+def test_change_of_nothing_raises_value_error() -> None:
+    service = ScriptedService([])
+    with pytest.raises(ValueError, match="at least one change"):
+        service.client().members.change("user_1")
 
 
 def test_login_of_a_suspended_member_raises_forbidden(session_client: Client, account: Account) -> None:

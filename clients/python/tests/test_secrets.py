@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 from conftest import PASSWORD, Account
-from responses import KEY, URL, ScriptedService, error_response, failure
+from responses import KEY, LOGGED_IN, SECOND_FACTOR_NEEDED, URL, ScriptedService, error_response, failure
 
 from medtwin import (
     AsyncClient,
@@ -185,6 +185,14 @@ def test_invalid_argument_error_does_not_show_the_password() -> None:
     with pytest.raises(TypeError) as raised:
         ScriptedService([]).client().reauthenticate(password, credential=object())  # type: ignore[arg-type]
     assert password not in render(raised.value)
+
+
+@pytest.mark.parametrize("outcomes", [[], [SECOND_FACTOR_NEEDED], [SECOND_FACTOR_NEEDED, LOGGED_IN]])
+def test_failed_login_does_not_show_the_recovery_code(outcomes: list[httpx.Response]) -> None:
+    # The last response is that of the logout.
+    service = ScriptedService([*outcomes, error_response(500, "INTERNAL"), httpx.Response(204)])
+    with assert_raises_without(SECRET), service.log_in(recovery_code=SECRET) as client:
+        client.me()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
+import httpx
 import pytest
 from conftest import PASSWORD, Account
+from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, ScriptedService
 
 from medtwin import (
     Client,
     Forbidden,
     RateLimited,
     ReauthenticationRequired,
+    RecoveryCodeRequired,
     Session,
     SessionCaller,
     Unauthorized,
@@ -47,6 +51,29 @@ def test_explicit_log_out_in_the_login_block_is_not_an_error(account: Account) -
         client.log_out()
         with pytest.raises(Unauthorized):
             client.me()
+
+
+def test_login_with_a_recovery_code_completes_the_second_step() -> None:
+    service = ScriptedService([SECOND_FACTOR_NEEDED, LOGGED_IN, httpx.Response(204)])
+    with service.log_in(recovery_code="code"):
+        pass
+    _, second_step, log_out = service.requests
+    assert json.loads(second_step.content) == {"login_token": "login_1", "recovery_code": "code"}
+    assert log_out.headers["Authorization"] == "Session sess_1"
+
+
+def test_login_of_a_member_with_a_passkey_needs_a_recovery_code() -> None:
+    service = ScriptedService([SECOND_FACTOR_NEEDED])
+    with pytest.raises(RecoveryCodeRequired), service.log_in():
+        pass
+    assert len(service.requests) == 1
+
+
+def test_recovery_code_that_is_not_needed_is_not_sent() -> None:
+    service = ScriptedService([LOGGED_IN, httpx.Response(204)])
+    with service.log_in(recovery_code="code"):
+        pass
+    assert not any(b"code" in request.content for request in service.requests)
 
 
 def test_end_of_another_session_makes_it_unauthorized(account: Account) -> None:

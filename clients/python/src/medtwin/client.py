@@ -89,16 +89,13 @@ class Client(Api[SyncTransport]):
         A member with a passkey needs a recovery code, which works once. Without one, it raises `RecoveryCodeRequired`.
         """
         password = Secret.of(password)
+        recovery_code = None if recovery_code is None else Secret.of(recovery_code)
         sync_transport = _new_sync_transport(None, base_url, timeout, retries, transport)
         with sync_transport.http:
-            result = sync_transport.send(sessions.log_in(email, password))
-            if result.second_factor is not None and recovery_code is not None:
-                token, code = result.second_factor.login_token, Secret.of(recovery_code)
-                logged_in = sync_transport.send(sessions.complete_log_in(token, recovery_code=code))
-                session_token = logged_in.session_token
-            else:
-                session_token = sessions.session_token(result)
-            sync_transport.credential = Credential.from_session_token(session_token)
+            logged_in = sync_transport.send(sessions.log_in(email, password))
+            if isinstance(logged_in, sessions.SecondFactor):
+                logged_in = sync_transport.send(sessions.complete_log_in(logged_in, recovery_code))
+            sync_transport.credential = Credential.from_session_token(logged_in.session_token)
             client = _with_transport(cls, sync_transport)
             try:
                 yield client
@@ -206,16 +203,13 @@ class AsyncClient(Api[AsyncTransport]):
         A member with a passkey needs a recovery code, which works once. Without one, it raises `RecoveryCodeRequired`.
         """
         password = Secret.of(password)
+        recovery_code = None if recovery_code is None else Secret.of(recovery_code)
         async_transport = _new_async_transport(None, base_url, timeout, retries, transport)
         async with async_transport.http:
-            result = await async_transport.send(sessions.log_in(email, password))
-            if result.second_factor is not None and recovery_code is not None:
-                token, code = result.second_factor.login_token, Secret.of(recovery_code)
-                logged_in = await async_transport.send(sessions.complete_log_in(token, recovery_code=code))
-                session_token = logged_in.session_token
-            else:
-                session_token = sessions.session_token(result)
-            async_transport.credential = Credential.from_session_token(session_token)
+            logged_in = await async_transport.send(sessions.log_in(email, password))
+            if isinstance(logged_in, sessions.SecondFactor):
+                logged_in = await async_transport.send(sessions.complete_log_in(logged_in, recovery_code))
+            async_transport.credential = Credential.from_session_token(logged_in.session_token)
             client = _with_transport(cls, async_transport)
             try:
                 yield client

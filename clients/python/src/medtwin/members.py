@@ -81,10 +81,13 @@ class Members(Resource[Transport]):
     ) -> ApiRequest[Member]:
         """Change the permissions or the status of a member; an argument that is None changes nothing.
 
-        The change takes effect with the member's next request, in existing sessions too.
+        The change takes effect with the member's next request, in existing sessions too. Raises `ValueError` if no
+        argument is given.
         """
         granted = None if permissions is None else tuple(permissions)
         changes = request.without_none({"permissions": granted, "status": status})
+        if not changes:
+            raise ValueError("pass at least one change")
         return request.patch(_path(user_id), Member, changes)
 
     @endpoint

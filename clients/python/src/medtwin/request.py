@@ -30,7 +30,7 @@ class RetryWhen(Enum):
     IF_NOT_PROCESSED = auto()
     """Only if the request certainly had no effect: it was not sent, or the rate limit rejected it."""
     NEVER = auto()
-    """The request tries a password, and each attempt counts."""
+    """The request uses up an attempt at a password, or a token that works once."""
 
 
 @dataclass(frozen=True, kw_only=True)

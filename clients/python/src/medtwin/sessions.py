@@ -57,12 +57,10 @@ class SecondFactor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogInResult:
-    """The response to the right password: a new session, or a second factor that is needed."""
+class SecondFactorNeeded:
+    """The response to the right password of a member who has a passkey."""
 
-    session_token: Secret | None = None
-    expires_at: datetime | None = None
-    second_factor: SecondFactor | None = None
+    second_factor: SecondFactor
 
 
 class Sessions(Resource[Transport]):
@@ -84,55 +82,38 @@ class Sessions(Resource[Transport]):
         return request.delete("/v1/auth/sessions")
 
 
-def log_in(email: str, password: Secret) -> ApiRequest[LogInResult]:
+def log_in(email: str, password: Secret) -> ApiRequest[LoggedIn | SecondFactor]:
     """Return a request that starts a session, or that asks for the second factor of a member who has a passkey."""
     return ApiRequest(
         method="POST",
         path="/v1/auth/login",
-        decoder=lambda body: decode(LogInResult, body),
+        decoder=_decode_log_in,
         body={"email": email, "password": password},
         retry=RetryWhen.NEVER,
         needs_credential=False,
     )
 
 
+def complete_log_in(second_factor: SecondFactor, recovery_code: Secret | None) -> ApiRequest[LoggedIn]:
+    """Return a request that completes a login with a recovery code.
+
+    Raises `RecoveryCodeRequired` if there is none.
+    """
+    if recovery_code is None:
+        raise RecoveryCodeRequired
+    body = {"login_token": second_factor.login_token, "recovery_code": recovery_code}
+    return _start_session("/v1/auth/login/second-factor", body)
+
+
+def _decode_log_in(body: object) -> LoggedIn | SecondFactor:
+    if isinstance(body, Mapping) and "second_factor" in body:
+        return decode(SecondFactorNeeded, body).second_factor
+    return decode(LoggedIn, body)
+
+
 def accept_invitation(token: Secret, password: Secret) -> ApiRequest[LoggedIn]:
     """Return a request that accepts an invitation and starts a session."""
     return _start_session("/v1/auth/accept-invitation", {"token": token, "password": password})
-
-
-def session_token(result: LogInResult) -> Secret:
-    """Return the token of the session that the password has started.
-
-    Raises `RecoveryCodeRequired` if the member has a passkey.
-    """
-    if result.session_token is None:
-        raise RecoveryCodeRequired
-    return result.session_token
-
-
-def login_options() -> ApiRequest[RequestOptions]:
-    """Return a request for the options of a login with a passkey alone."""
-    return ApiRequest(
-        method="POST",
-        path="/v1/auth/login/options",
-        decoder=lambda body: decode(RequestOptions, body),
-        retry=RetryWhen.ALWAYS,
-        needs_credential=False,
-    )
-
-
-def log_in_with_passkey(credential: Mapping[str, object]) -> ApiRequest[LoggedIn]:
-    """Return a request that starts a session with what an authenticator returned."""
-    return _start_session("/v1/auth/login/passkey", {"credential": credential})
-
-
-def complete_log_in(
-    login_token: Secret, *, credential: Mapping[str, object] | None = None, recovery_code: Secret | None = None
-) -> ApiRequest[LoggedIn]:
-    """Return a request that completes a login with a passkey or a recovery code."""
-    body = {"login_token": login_token, "credential": credential, "recovery_code": recovery_code}
-    return _start_session("/v1/auth/login/second-factor", request.without_none(body))
 
 
 def _start_session(path: str, body: request.JsonFields) -> ApiRequest[LoggedIn]:
