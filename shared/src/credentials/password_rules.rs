@@ -143,7 +143,9 @@ fn is_easily_guessed(password: &str, known: &[String]) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::prelude::*;
+    use std::time::Instant;
+
+    use proptest::{prelude::*, strategy::ValueTree, string::string_regex, test_runner::TestRunner};
 
     use super::{WeakPassword::*, *};
 
@@ -282,6 +284,24 @@ pub(crate) mod tests {
             "Ägßéłñøþ1ŷžőųķđ",
         ] {
             assert_eq!(check(password), Ok(()), "{password}");
+        }
+    }
+
+    /// Prints the figures of docs/passwords.md.
+    #[test]
+    #[ignore = "measures: cargo test --release -p shared random_passwords -- --ignored --nocapture"]
+    fn random_passwords_of_15_characters_are_hardly_ever_rejected() {
+        const COUNT: u32 = 3_000;
+        let mut runner = TestRunner::deterministic();
+        for (kind, at_most) in [("[!-~]{15}", 0), ("[a-zA-Z0-9]{15}", 0), ("[a-z]{15}", 0), ("[0-9]{15}", 50)]
+        {
+            let random = string_regex(kind).unwrap();
+            let passwords: Vec<String> =
+                (0..COUNT).map(|_| random.new_tree(&mut runner).unwrap().current()).collect();
+            let started = Instant::now();
+            let rejected = passwords.iter().filter(|password| check(password).is_err()).count();
+            println!("{kind}: {rejected} of {COUNT} rejected, {:?} each", started.elapsed() / COUNT);
+            assert!(rejected <= at_most, "{kind}");
         }
     }
 
