@@ -42,7 +42,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
     tag: Tag::ApiKeys,
     name: "createApiKey",
     summary: "Create an API key",
-    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys whose scope is within its own, and a test key can only create test keys. An account has a limit of unrevoked keys of each type.",
+    description: "Creates an API key and returns it with its secret, which is shown only once. Requires a session, or an API key with `admin`. The new key can't exceed its creator: the creator must hold all of its permissions, a key with a scope can only create keys whose scope is within its own, a key with `allowed_ips` can only create keys whose addresses are within its own, and a test key can only create test keys. An account has a limit of unrevoked keys of each type.",
     credentials: Credentials::KeyOrSession,
     id: None,
     parameters: &[http::idempotency::PARAMETER],

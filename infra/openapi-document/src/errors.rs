@@ -29,11 +29,11 @@ fn all() -> [(Error, &'static str); 13] {
         ),
         (
             Error::unauthorized(Unauthenticated::Unknown),
-            "The credential is missing, malformed, unknown, expired or revoked, or the session has ended.",
+            "The credential is missing, malformed, unknown, expired, revoked, disabled or idle, or the session has ended.",
         ),
         (
             Error::forbidden(Forbidden::ExceedsCaller),
-            "The credential is valid, but it lacks the required permission, the project is outside its scope, or the account is suspended.",
+            "The credential is valid, but it lacks the required permission, the project is outside its scope, the request comes from an address that is not allowed, or the account is suspended.",
         ),
         (
             StepUpRequired::Reauthentication.into(),
