@@ -56,6 +56,29 @@ impl TokenDigest {
         Ok(matches && stored.is_some())
     }
 
+    /// Returns the value whose digest is that of `token`. It compares `token` with all of them, whichever matches.
+    ///
+    /// # Errors
+    /// If no digest matches, and the pepper of one is not available.
+    pub(crate) fn find<'a, T>(
+        stored: impl IntoIterator<Item = (&'a Self, T)>,
+        token: &str,
+        peppers: &Peppers,
+    ) -> Result<Option<T>, UnknownPepper> {
+        let (mut found, mut unknown) = (None, None);
+        for (digest, value) in stored {
+            match digest.matches(token, peppers) {
+                Ok(true) => found = Some(value),
+                Ok(false) => {}
+                Err(error) => unknown = Some(error),
+            }
+        }
+        match (found, unknown) {
+            (None, Some(error)) => Err(error),
+            (found, _) => Ok(found),
+        }
+    }
+
     /// Returns the digest of `token` with the current pepper, or `None` if this digest uses the current pepper already.
     /// `token` must be the token of this digest.
     #[must_use]

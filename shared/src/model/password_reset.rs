@@ -104,18 +104,7 @@ impl PasswordResets {
     /// # Errors
     /// If no token matches, and the pepper of one is not available.
     pub fn find(&self, text: &str, peppers: &Peppers) -> Result<Option<&PasswordReset>, UnknownPepper> {
-        let (mut found, mut unknown) = (None, None);
-        for reset in &self.tokens {
-            match reset.digest.matches(text, peppers) {
-                Ok(true) => found = Some(reset),
-                Ok(false) => {}
-                Err(error) => unknown = Some(error),
-            }
-        }
-        match (found, unknown) {
-            (None, Some(error)) => Err(error),
-            (found, _) => Ok(found),
-        }
+        TokenDigest::find(self.tokens.iter().map(|reset| (&reset.digest, reset)), text, peppers)
     }
 }
 

@@ -40,18 +40,8 @@ impl RecoveryCodes {
     /// If no code matches, and the pepper of one is not available.
     pub fn find(&self, text: &RecoveryCodeText, peppers: &Peppers) -> Result<Option<&str>, UnknownPepper> {
         let Some(input) = text.digest_input() else { return Ok(None) };
-        let (mut found, mut unknown) = (None, None);
-        for (number, digest) in &self.digests {
-            match digest.matches(&input, peppers) {
-                Ok(true) => found = Some(number.as_str()),
-                Ok(false) => {}
-                Err(error) => unknown = Some(error),
-            }
-        }
-        match (found, unknown) {
-            (None, Some(error)) => Err(error),
-            (found, _) => Ok(found),
-        }
+        let digests = self.digests.iter().map(|(number, digest)| (digest, number.as_str()));
+        TokenDigest::find(digests, &input, peppers)
     }
 }
 
