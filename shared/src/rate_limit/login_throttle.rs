@@ -8,10 +8,10 @@
 //! | one address from one source | consecutive failures, until a success or a day without an attempt | 5, then a delay of 30 seconds that doubles up to an hour |
 //! | one address from all unrecognized sources | attempts | 20, plus one more each hour |
 //! | one unrecognized source, all addresses | failures in one hour of the clock | 300 |
-//! | one password | consecutive failures from any source | 100, then the password is disabled until the operator enables it |
+//! | one password | consecutive failures from any source | 100, then the password is disabled until the operator enables it or the member resets it |
 //!
 //! A source is an IPv4 address or a /64 network of IPv6. An address recognizes a source for 90 days after a login with that
-//! address from that source. It recognizes at most 16 sources, the most recent ones.
+//! address from that source, or after the acceptance of an invitation. It recognizes at most 16 sources, the most recent ones.
 //!
 //! **An attacker cannot lock a member out permanently.** Failures from one source do not delay other sources. The delay of
 //! a single attacking source leaves it at most 11 of the 20 attempts that unrecognized sources share. Two or more sources can
@@ -19,8 +19,8 @@
 //! from a recognized source, to which the shared limit and the source's own limit do not apply. The operator can make a
 //! source recognized. An attacker can still get the password disabled, because NIST requires a limit on consecutive failures.
 //! With 20 attempts and one more each hour, 100 failures take 80 hours in which the member does not log in once. Sessions
-//! and keys keep working in the meantime, and the operator can enable the password again. Someone who shares a source with a
-//! member can delay the member there, by up to an hour at a time, but not elsewhere.
+//! and keys keep working in the meantime, and the operator or a password reset can enable the password again. Someone who shares a
+//! source with a member can delay the member there, by up to an hour at a time, but not elsewhere.
 //!
 //! **The limits reveal almost nothing about addresses.** Attempts with an unknown address are counted like all others, and a
 //! success from one source does not reset the limits of another. Two observations remain. Someone who shares a source with a
@@ -34,8 +34,8 @@
 //!
 //! **A failure of the service does not count.** Each attempt has an id, and the stored history contains the ids of recent attempts.
 //! So an attempt can be released if the service fails before it knows that the password is wrong. Releasing an attempt twice
-//! changes nothing, nor does releasing it after a success from the same source. If the member has logged in from another
-//! source in the meantime, the release may take one later failure from the password's count of 100.
+//! changes nothing, nor does releasing it after a login with the password from the same source. If the member has logged in with the
+//! password from another source in the meantime, the release may take one later failure from the password's count of 100.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -363,13 +363,25 @@ impl AttemptHistory {
         source.and_then(|source| source.recorded_login) == Some(attempt.recorded_login(user))
     }
 
-    /// Returns the history after a login of `user` from the source of `attempt` that was not counted as an attempt.
-    pub fn with_login(&self, attempt: &Attempt, user: UserId) -> Self {
+    /// Returns the history in which the source of `attempt` is recognized, because the member has proved from there who they are,
+    /// other than with a password that was reserved as an attempt. The failures of the source stay: some of them may be in progress,
+    /// and can be released later.
+    pub fn with_success(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
         next.revision = self.revision + 1;
-        let recorded = Some(attempt.recorded_login(user));
-        next.sources.insert(attempt.source.clone(), SourceHistory::recognized(attempt.at, recorded));
+        let new = SourceHistory::recognized(attempt.at, None);
+        let source = next.sources.entry(attempt.source.clone()).or_insert(new);
+        source.succeeded_at = source.succeeded_at.max(Some(attempt.at));
         next.remove_expired_sources(attempt.at);
+        next
+    }
+
+    /// Returns the history [with the success](Self::with_success) of a login of `user`, which the audit trail contains.
+    pub fn with_login(&self, attempt: &Attempt, user: UserId) -> Self {
+        let mut next = self.with_success(attempt);
+        if let Some(source) = next.sources.get_mut(&attempt.source) {
+            source.recorded_login = Some(attempt.recorded_login(user));
+        }
         next
     }
 
@@ -385,7 +397,7 @@ impl AttemptHistory {
     }
 
     /// Returns the history as if `attempt` had not been made. Returns `None` if the history does not count it as a failure:
-    /// because it was not reserved, a later success from the same source has reset the count, or it was released before.
+    /// because it was not reserved, a later login with the password from the same source has reset the count, or it was released before.
     pub fn without_attempt(&self, attempt: &Attempt, counted: CountedAttempt) -> Option<Self> {
         let mut next = self.clone();
         let source = next.sources.get_mut(&attempt.source)?;
@@ -692,6 +704,28 @@ mod tests {
         let admitted = AttemptHistory::default().admit(&pending, &no_others()).unwrap();
         let recognized = admitted.history.with_recognized_source(&attempt("source", 1));
         assert!(recognized.without_attempt(&pending, admitted.counted).is_none());
+    }
+
+    #[test]
+    fn login_without_a_password_recognizes_the_source_and_keeps_its_failures() {
+        let user = "user_0000000000000001".parse().unwrap();
+        let mut history = AttemptHistory::default();
+        attack(&mut history, "source", 1);
+        let pending = attempt("source", 60);
+        let admitted = history.admit(&pending, &no_others()).unwrap();
+        let login = attempt("source", 61);
+        let after = admitted.history.with_login(&login, user);
+        let (before, source) = (&admitted.history.sources["source"], &after.sources["source"]);
+        assert_eq!(source.succeeded_at, Some(at(61)));
+        assert!(after.has_recorded(&login, user) && !admitted.history.has_recorded(&login, user));
+        assert_eq!((source.failures, &source.attempts), (before.failures, &before.attempts));
+        assert_eq!((source.last_attempt_at, after.revision), (at(60), admitted.history.revision + 1));
+        let released = after.without_attempt(&pending, admitted.counted).unwrap();
+        assert_eq!(released.sources["source"].failures, before.failures - 1);
+        // A success whose time is earlier does not move the time back.
+        let earlier = after.with_success(&attempt("source", 30));
+        assert_eq!(earlier.sources["source"].succeeded_at, Some(at(61)));
+        assert!(earlier.has_recorded(&login, user));
     }
 
     #[test]

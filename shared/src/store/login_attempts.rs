@@ -335,10 +335,10 @@ impl Store {
     }
 
     /// Removes the attempt from the history of its address and from the member's failures. This changes nothing if the attempt
-    /// was removed before, or if the member has logged in from the same source since.
+    /// was removed before, or if the member has logged in with the password from the same source since.
     ///
-    /// A login from another source resets the member's failures, but the history of this source still contains the attempt. Then
-    /// one later failure may be removed from the member's failures instead.
+    /// A login with the password from another source resets the member's failures, but the history of this source still contains the
+    /// attempt. Then one later failure may be removed from the member's failures instead.
     async fn leave_history(&self, attempt: &Attempt, reserved: &ReservedInHistory) -> Result<(), StoreError> {
         let mut retries = self.table.retries_within(RELEASE_TIME);
         loop {

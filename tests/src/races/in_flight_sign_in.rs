@@ -1,11 +1,13 @@
 //! Changes of what a member signs in with, and uses of invitations and reset tokens, during which something ends what they rely on.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use crate::{
     authenticator::Authenticator,
     dynamodb::DynamoDb,
     faults::pepper_rotation::rotate_pepper,
+    operations::login_throttling::failures_of_sources,
     races::in_flight::{HoldCall, change_while_held, start},
     response::text,
     service::{Account, Credential, Item, OwnService, PASSWORD, Request, new_address},
@@ -152,6 +154,26 @@ async fn session_ended_during_the_request_adds_removes_and_renews_nothing() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn right_password_during_a_login_with_the_passkey_counts_no_failure() {
+    let (service, dynamodb, account) = start().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    let body = service.passkey_login(&mut authenticator).await;
+    let with_passkey = async {
+        service.request("POST", "/v1/auth/login/passkey").json(&body).send().await.expect(200);
+    };
+    // The first query reads the passkeys, after the attempt was reserved.
+    let held = dynamodb.hold("Query");
+    let body = json!({"email": account.email, "password": PASSWORD});
+    let with_password = service.request("POST", "/v1/auth/login").json(&body).send();
+    let pending = change_while_held(held, Box::pin(with_password), Box::pin(with_passkey)).await.expect(200);
+    assert!(pending["second_factor"].is_object(), "{pending}");
+    let member = service.first_member(&account).await;
+    assert_eq!(member["failures"], AttributeValue::N("0".to_owned()));
+    let failures: Vec<_> = service.items().await.iter().flat_map(failures_of_sources).collect();
+    assert_eq!(failures, [0]);
 }
 
 #[tokio::test]
