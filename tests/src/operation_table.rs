@@ -63,7 +63,7 @@ const TABLE: &str = "
     GET      /v1/openapi.json               -                           0+0     -      0      200    no
     GET      /v1/credentials/patterns       -                           0+0     -      0      200    no
     POST     /v1/credentials/revoke         -                           1+10    -      1      202    no
-    POST     /v1/auth/accept-invitation     -                           2+14    -      1      401    no
+    POST     /v1/auth/accept-invitation     -                           3+16    -      1      401    no
     POST     /v1/auth/login                 -                           6+11    -      0      200    no
     POST     /v1/auth/password-reset        -                           0+1     -      0      202    no
     POST     /v1/auth/password-reset/confirm -                          3+10    -      1      401    no

@@ -21,6 +21,7 @@ use shared::{
     },
     model::{account::Account, member::Member},
     primitives::{factor::Factors, timestamp::Timestamp},
+    rate_limit::login_throttle::Attempt,
     runtime::{app::App, function::Function, new_admin::report_new_admin, password_workers},
     store::StoreError,
 };
@@ -68,7 +69,7 @@ struct Acceptance {
     password: Password,
 }
 
-/// How often an acceptance is tried again if the member or the account was changed since they were read.
+/// How often an acceptance is tried if the member, the account or the attempt history of the address is changed after it was read.
 const ATTEMPTS: usize = 3;
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
@@ -86,9 +87,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
         let audit_context = request.audit_context(&app);
         let epoch = account.session_epoch;
         let factors = Factors::PASSWORD;
-        let new = NewSession::new(&app, &request, &member, epoch, factors, &peppers, audit_context.at)?;
+        let now = audit_context.at;
+        let new = NewSession::new(&app, &request, &member, epoch, factors, &peppers, now)?;
+        let attempt = Attempt::new(member.email.as_str(), request.source_ip(), now, &peppers, &app.random);
         let accepted =
-            app.store.accept_invitation(&member, &account, &hash, &new.session, &audit_context).await;
+            app.store.accept_invitation(&member, &account, &hash, &new.session, &attempt, &audit_context);
+        let accepted = accepted.await;
         match accepted {
             Ok(()) => {
                 report_new_admin(&app, None, &member.accepted(), &audit_context).await;

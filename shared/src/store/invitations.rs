@@ -8,6 +8,7 @@ use crate::{
         member::{Member, MemberStatus},
         session::Session,
     },
+    rate_limit::login_throttle::Attempt,
     store::{
         Store,
         audit_events::event_writes,
@@ -21,17 +22,20 @@ use crate::{
 };
 
 impl Store {
-    /// Makes the invited `member` active with this password and `session`, and lets the address belong to the member.
+    /// Makes the invited `member` active with this password and `session`, and lets the address belong to the member. The address
+    /// recognizes the source of `attempt`, as it does after a login.
     ///
     /// # Errors
-    /// `Conflict` if the member or the account has changed since they were read. Then the invitation may have ended. Also if the address
-    /// belongs to another member, or the write fails.
+    /// `Conflict` if the member or the account has changed since they were read. Then the invitation may have ended. `Conflict` also if
+    /// somebody tries to log in with the address at the same time. Also if the address belongs to another member, or a read or the write
+    /// fails.
     pub async fn accept_invitation(
         &self,
         member: &Member,
         account: &Account,
         password: &PasswordHash,
         session: &Session,
+        attempt: &Attempt,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
@@ -61,6 +65,8 @@ impl Store {
             new_session_write(session)?,
         ];
         writes.extend(event_writes(account_id, actor, accepted, audit_context)?);
+        // The last write: if several conditions fail, the result is the error of the first one.
+        writes.push(self.acceptance_write(attempt).await?);
         self.table.transact(writes).await
     }
 }

@@ -27,6 +27,7 @@ use crate::{
         audit_events::{event_writes, rejection_writes},
         dynamodb::{
             attributes::{to_entity, to_item, with_ttl},
+            item::BatchItem,
             key::Key,
             retry::{Cause, Retries, deadline},
             write::Write,
@@ -467,6 +468,22 @@ impl Store {
                 .get(Key::attempt_history(attempt))
                 .await?
                 .map(to_entity)
+
+    /// Returns the write that makes the address recognize the source of `attempt`, from which a member has accepted an invitation. It
+    /// fails with `Conflict` if the history is changed before.
+    pub(super) async fn acceptance_write(&self, attempt: &Attempt) -> Result<Write, StoreError> {
+        history_write(attempt, &self.attempt_history(attempt).await?.with_success(attempt))
+    }
+
+    /// Loads the attempt history of the address of `attempt`.
+    async fn attempt_history(&self, attempt: &Attempt) -> Result<AttemptHistory, StoreError> {
+        attempt_history(self.table.get(Key::attempt_history(attempt)).await?)
+    }
+}
+
+/// Returns the attempt history in an item. Without an item, there were no attempts.
+fn attempt_history(item: Option<impl Into<BatchItem>>) -> Result<AttemptHistory, StoreError> {
+    Ok(item.map(to_entity).transpose()?.unwrap_or_default())
                 .transpose()?
                 .unwrap_or_default();
             writes.push(history_write(attempt, &history.with_recognized_source(attempt))?);

@@ -101,6 +101,22 @@ async fn login_from_a_new_source_is_reported_except_for_the_first_login() {
 }
 
 #[tokio::test]
+async fn login_from_the_source_of_the_acceptance_is_not_reported_and_from_another_one_is() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let email = new_address();
+    service.member_with_email(&account.session, &email, &["read"]).await;
+    assert_eq!(service.mails(1).await[0]["subject"], "You are invited to MedTWIN");
+    service.time.pass(24 * 60 * 60);
+    service.login(&email).await;
+    assert_eq!(service.mails(1).await.len(), 1);
+    assert_eq!(attempt_from(&service, ELSEWHERE, &email, PASSWORD).await.status, 200);
+    let mails = service.mails(2).await;
+    assert_eq!((mails.len(), &mails[0]["subject"]), (2, &json!("New login to your MedTWIN account")));
+    assert!(text(&mails[0], "text").contains(&format!(" from the IP address {ELSEWHERE}.")), "{mails:?}");
+}
+
+#[tokio::test]
 async fn key_with_admin_is_reported_to_each_active_admin() {
     let service = OwnService::start_with_mail().await;
     let account = service.account().await;

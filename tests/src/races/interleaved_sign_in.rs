@@ -167,6 +167,23 @@ async fn invitation_ends_with_its_acceptance_or_with_a_newer_one() {
 }
 
 #[tokio::test]
+async fn invitation_is_accepted_during_a_failed_login_with_the_address() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let set_up = async || {
+        let email = new_address();
+        let invited = service.invite(&account.session, &email, &["read"]).await;
+        let body = json!({"email": email, "password": "a lizard on the 8th wall"});
+        let login = service.request("POST", "/v1/auth/login").json(&body);
+        ([accept(&service, text(&invited["invitation"], "token")), login], ())
+    };
+    at_every_call(&service, &dynamodb, set_up, async |[accepted, login], ()| {
+        assert_eq!((accepted.status, login.status), (200, 401), "{accepted:?} {login:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_of_two_first_passkeys_is_added_with_recovery_codes() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let set_up = async || {
