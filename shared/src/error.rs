@@ -138,6 +138,12 @@ impl Error {
         Self::new(Kind::Forbidden, message)
     }
 
+    /// 403 of a login: the password or the passkey is right, but the member or the account is suspended.
+    #[must_use]
+    pub fn account_suspended() -> Self {
+        Self::forbidden_with_message("Account suspended")
+    }
+
     /// 404: the entity does not exist, or the caller may not see it.
     #[must_use]
     pub fn not_found() -> Self {

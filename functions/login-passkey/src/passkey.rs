@@ -67,7 +67,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
         app.store.consume_challenge(&claimed, now).await.map_err(rejected_if_used)?;
         let action = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
         app.store.record_rejection(account_id, None, action, &audit_context()).await?;
-        return Err(Error::forbidden_with_message("Account suspended"));
+        return Err(Error::account_suspended());
     }
     let peppers = app.peppers().await?;
     let factors = Factors::NONE.with(Factor::Passkey);

@@ -193,13 +193,13 @@ async fn log_in(
             reservation.do_not_count();
             let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
             app.store.record_rejection(account_id, None, rejected, audit_context).await?;
-            return Err(Error::forbidden_with_message("Account suspended"));
+            return Err(Error::account_suspended());
         }
         app.store
             .reject_suspended_login(reservation, member, audit_context)
             .await
             .map_err(login_failed_if_removed)?;
-        return Err(Error::forbidden_with_message("Account suspended"));
+        return Err(Error::account_suspended());
     }
 
     let now = audit_context.at;

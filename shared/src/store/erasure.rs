@@ -32,6 +32,7 @@ use crate::{
             member_partition, personal_data_partition, project_partition, usage_partition,
         },
     },
+        members::MEMBERS_PER_READ,
 };
 
 /// The longest time in seconds for which a request can go on that was authorized before its account was suspended. It is the limit of
@@ -41,9 +42,6 @@ pub(super) const LONGEST_REQUEST: u32 = 30;
 /// The number of items that one transaction deletes. It makes at most 100 writes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const MAX_WRITES: usize = 100;
-
-/// The number of members on each page that an erasure reads.
-const MEMBERS_PER_READ: usize = 100;
 
 /// What remains of an erased account.
 #[derive(Serialize, Deserialize)]

@@ -168,7 +168,7 @@ impl Store {
             let owner = address.map_or_else(Key::decoy, Key::email);
             let keys = [owner, Key::attempt_history(attempt), Key::source_hour(attempt)];
             let [owner, history, hour] = self.table.get_many(keys).await?;
-            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+            let history = attempt_history(history)?;
             let SourceHourItem { attempts: hour } = hour.map(to_entity).transpose()?.unwrap_or_default();
             let AdmittedAttempt { history, counted } = history.admit(attempt, &hour)?;
             let loaded = self.load_credentials(owner).await?;
@@ -347,7 +347,7 @@ impl Store {
                 || reserved.member.map_or_else(Key::decoy, |(account, user)| Key::member(account, user));
             let keys = [Key::attempt_history(attempt), member_key()];
             let [history, member] = self.table.get_many(keys).await?;
-            let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+            let history = attempt_history(history)?;
             let Some(released) = history.without_attempt(attempt, reserved.counted) else { return Ok(()) };
             let mut writes = vec![history_write(attempt, &released)?];
             let failures = member.map(consecutive_failures).transpose()?;
@@ -406,8 +406,7 @@ impl Store {
                 Ok((vec![recognition, member], reservation.must_record_login(user)))
             }
             Login::Passkey(attempt) => {
-                let history = self.table.get(Key::attempt_history(attempt)).await?;
-                let history: AttemptHistory = history.map(to_entity).transpose()?.unwrap_or_default();
+                let history = self.attempt_history(attempt).await?;
                 let must_record = !history.has_recorded(attempt, user);
                 let history = history_write(attempt, &history.with_login(attempt, user))?;
                 let member = logged_in_write(account, user, logins, "SET #logins = :next")?;
@@ -457,17 +456,18 @@ impl Store {
         recognized: Option<&Attempt>,
         audit_context: &AuditContext,
     ) -> Result<(AccountId, UserId), StoreError> {
-        let owner = self.table.get(Key::email(address)).await?.ok_or(StoreError::NotFound)?;
-        let AddressOwner { account_id, user_id } = to_entity(owner)?;
+        let AddressOwner { account_id, user_id } =
+            self.address_owner(address).await?.ok_or(StoreError::NotFound)?;
         let enabled = Action::PasswordEnabled { user_id };
         let mut writes = vec![reset_failures_write(account_id, user_id)?];
         writes.extend(event_writes(account_id, Actor::Operator, enabled, audit_context)?);
         if let Some(attempt) = recognized {
-            let history: AttemptHistory = self
-                .table
-                .get(Key::attempt_history(attempt))
-                .await?
-                .map(to_entity)
+            let history = self.attempt_history(attempt).await?;
+            writes.push(history_write(attempt, &history.with_recognized_source(attempt))?);
+        }
+        self.table.transact(writes).await?;
+        Ok((account_id, user_id))
+    }
 
     /// Returns the write that makes the address recognize the source of `attempt`, from which a member has accepted an invitation. It
     /// fails with `Conflict` if the history is changed before.
@@ -484,13 +484,6 @@ impl Store {
 /// Returns the attempt history in an item. Without an item, there were no attempts.
 fn attempt_history(item: Option<impl Into<BatchItem>>) -> Result<AttemptHistory, StoreError> {
     Ok(item.map(to_entity).transpose()?.unwrap_or_default())
-                .transpose()?
-                .unwrap_or_default();
-            writes.push(history_write(attempt, &history.with_recognized_source(attempt))?);
-        }
-        self.table.transact(writes).await?;
-        Ok((account_id, user_id))
-    }
 }
 
 /// Returns the writes that reserve an attempt with its address. They fail if a concurrent attempt was reserved first.

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     credentials::password::PasswordHash,
     model::{account::Account, member::Member},
-    primitives::id::{AccountId, UserId},
+    primitives::{
+        email::EmailAddress,
+        id::{AccountId, UserId},
+    },
     rate_limit::login_throttle::MAX_CONSECUTIVE_FAILURES,
     store::{
         Store,
@@ -54,6 +57,28 @@ pub(super) const LOGINS: &str = "logins";
 pub(super) const PASSKEYS: &str = "passkeys";
 
 impl Store {
+    /// Loads the member who has this address, and their account.
+    ///
+    /// # Errors
+    /// If a read fails.
+    pub async fn member_with_address(
+        &self,
+        address: &EmailAddress,
+    ) -> Result<Option<(Member, Account)>, StoreError> {
+        let Some(AddressOwner { account_id, user_id }) = self.address_owner(address).await? else {
+            return Ok(None);
+        };
+        self.member_and_account(account_id, user_id).await
+    }
+
+    /// Returns the ids of the member who has this address.
+    pub(super) async fn address_owner(
+        &self,
+        address: &EmailAddress,
+    ) -> Result<Option<AddressOwner>, StoreError> {
+        self.table.get(Key::email(address)).await?.map(to_entity).transpose()
+    }
+
     /// Loads the credentials and the account of the member who has an address. If there is no `owner`, it reads decoys, which
     /// takes as long.
     pub(super) async fn load_credentials(
@@ -86,6 +111,15 @@ pub(super) fn created_sessions(item: &mut BatchItem) -> Result<u32, StoreError> 
 /// Returns the number of consecutive failures of the member with this item.
 pub(super) fn consecutive_failures(mut item: BatchItem) -> Result<u32, StoreError> {
     remove(&mut item, FAILURES)
+}
+
+/// Returns the password hash of the member with this item, or `None` if failures have disabled it.
+pub(super) fn enabled_password(member: &BatchItem) -> Result<Option<PasswordHash>, StoreError> {
+    let failures: Option<u32> = member.get(FAILURES).cloned().map(value).transpose()?;
+    if failures.is_some_and(|failures| failures >= MAX_CONSECUTIVE_FAILURES) {
+        return Ok(None);
+    }
+    member.get(PASSWORD).cloned().map(value).transpose()
 }
 
 fn remove<T: DeserializeOwned>(item: &mut BatchItem, name: &str) -> Result<T, StoreError> {

@@ -33,8 +33,8 @@ use crate::{
     },
 };
 
-/// The number of members on each page that a search for admins reads.
-const MEMBERS_PER_READ: usize = 100;
+/// The number of members on each page of a read of all members.
+pub(super) const MEMBERS_PER_READ: usize = 100;
 
 impl Store {
     /// Loads a member.

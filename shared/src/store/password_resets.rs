@@ -13,19 +13,18 @@ use crate::{
         id::{AccountId, UserId},
         timestamp::Timestamp,
     },
-    rate_limit::login_throttle::{Attempt, MAX_CONSECUTIVE_FAILURES, MAX_RESET_REQUESTS},
+    rate_limit::login_throttle::{Attempt, MAX_RESET_REQUESTS},
     store::{
         Store,
         audit_events::{change_writes, event_writes},
         dynamodb::{
-            attributes::{to_entity, to_item, value, with_ttl},
-            item::BatchItem,
+            attributes::{to_entity, to_item, with_ttl},
             key::Key,
             write::Write,
         },
         error::StoreError,
         login_attempts::hour_write,
-        member_credentials::{AddressOwner, FAILURES, PASSWORD},
+        member_credentials::{AddressOwner, FAILURES, PASSWORD, enabled_password},
         preconditions::{if_account_unchanged, if_member_has_no_unknown_restriction},
     },
 };
@@ -53,20 +52,6 @@ impl Store {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Loads the member who has this address, and their account.
-    ///
-    /// # Errors
-    /// If a read fails.
-    pub async fn member_with_address(
-        &self,
-        address: &EmailAddress,
-    ) -> Result<Option<(Member, Account)>, StoreError> {
-        let Some(AddressOwner { account_id, user_id }) = self.address_owner(address).await? else {
-            return Ok(None);
-        };
-        self.member_and_account(account_id, user_id).await
     }
 
     /// Loads the member who has this address, with the tokens of password resets.
@@ -194,11 +179,6 @@ impl Store {
         writes.extend(change_writes(account_id, None, reset, audit_context)?);
         self.table.transact(writes).await
     }
-
-    /// Returns the ids of the member who has this address.
-    async fn address_owner(&self, address: &EmailAddress) -> Result<Option<AddressOwner>, StoreError> {
-        self.table.get(Key::email(address)).await?.map(to_entity).transpose()
-    }
 }
 
 /// Returns the write that replaces the tokens of a member. It fails if they are no longer those `before`. It is safe to repeat,
@@ -217,13 +197,4 @@ fn resets_write(
             .value(":before", &before.tokens)?
     };
     put.name("#tokens", "tokens").value(":after", &after.tokens)
-}
-
-/// Returns the password hash of the member with this item, or `None` if failures have disabled it.
-fn enabled_password(member: &BatchItem) -> Result<Option<PasswordHash>, StoreError> {
-    let failures: Option<u32> = member.get(FAILURES).cloned().map(value).transpose()?;
-    if failures.is_some_and(|failures| failures >= MAX_CONSECUTIVE_FAILURES) {
-        return Ok(None);
-    }
-    member.get(PASSWORD).cloned().map(value).transpose()
 }
