@@ -12,7 +12,7 @@ use shared::{
         request_options::{RequestOptionsView, site},
     },
     model::{
-        audit_event::{Action, LoginRefusal},
+        audit_event::{Action, LoginRejection},
         challenge::{Ceremony, ClaimedChallenge, PendingChallenge},
         passkey::member_of,
     },
@@ -65,7 +65,7 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let member = &credentials.member;
     if !member.may_log_in(&account) {
         app.store.consume_challenge(&claimed, now).await.map_err(rejected_if_used)?;
-        let action = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+        let action = Action::LoginRefused { user_id, reason: LoginRejection::Suspended };
         app.store.record_rejection(account_id, None, action, &audit_context()).await?;
         return Err(Error::account_suspended());
     }

@@ -24,7 +24,7 @@ use shared::{
     },
     model::{
         account::Account,
-        audit_event::{Action, AuditContext, LoginRefusal},
+        audit_event::{Action, AuditContext, LoginRejection},
         login_token::LoginToken,
         member::Member,
     },
@@ -180,9 +180,9 @@ async fn log_in(
     let Some(verified) = verified else {
         reservation.fail();
         let (reason, cause) = if credentials.is_disabled() {
-            (LoginRefusal::PasswordDisabled, Unauthenticated::PasswordDisabled)
+            (LoginRejection::PasswordDisabled, Unauthenticated::PasswordDisabled)
         } else {
-            (LoginRefusal::WrongPassword, Unauthenticated::WrongPassword)
+            (LoginRejection::WrongPassword, Unauthenticated::WrongPassword)
         };
         let rejected = Action::LoginRefused { user_id, reason };
         app.store.record_rejection(account_id, None, rejected, audit_context).await?;
@@ -191,7 +191,7 @@ async fn log_in(
     if !member.may_log_in(account) {
         if member.has_passkeys() {
             reservation.do_not_count();
-            let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+            let rejected = Action::LoginRefused { user_id, reason: LoginRejection::Suspended };
             app.store.record_rejection(account_id, None, rejected, audit_context).await?;
             return Err(Error::account_suspended());
         }

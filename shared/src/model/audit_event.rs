@@ -230,7 +230,7 @@ pub enum Action {
     MemberSessionsEnded { user_id: UserId, kept_session_id: Option<SessionId> },
     /// A login as this member failed.
     #[serde(rename = "login.refused")]
-    LoginRefused { user_id: UserId, reason: LoginRefusal },
+    LoginRefused { user_id: UserId, reason: LoginRejection },
     /// The type of the event is not known to this version of the service, because a newer version stored the event.
     // So the audit trail stays readable during a deployment and after it is rolled back.
     #[serde(rename = "unknown", other)]
@@ -258,7 +258,7 @@ pub enum EndReason {
 /// Why a login failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LoginRefusal {
+pub enum LoginRejection {
     /// The password was wrong.
     WrongPassword,
     /// The password is disabled, so the one in the request was not checked.

@@ -70,11 +70,14 @@ impl From<StoreError> for Stopped {
     }
 }
 
-pub(super) fn erasure(result: Result<(), Stopped>) -> Result<Erasure, StoreError> {
-    match result {
-        Ok(()) => Ok(Erasure::Complete),
-        Err(Stopped::Incomplete) => Ok(Erasure::Incomplete),
-        Err(Stopped::Failed(error)) => Err(error),
+impl Erasure {
+    /// Returns how far an erasure got that ended with `result`.
+    pub(super) fn from_result(result: Result<(), Stopped>) -> Result<Self, StoreError> {
+        match result {
+            Ok(()) => Ok(Self::Complete),
+            Err(Stopped::Incomplete) => Ok(Self::Incomplete),
+            Err(Stopped::Failed(error)) => Err(error),
+        }
     }
 }
 
@@ -120,7 +123,7 @@ impl Store {
         if now < deleted_at.plus_seconds(LONGEST_REQUEST) {
             return Ok(Erasure::Incomplete);
         }
-        erasure(self.erase_items_of_account(account, now, &attempt, &has_time).await)
+        Erasure::from_result(self.erase_items_of_account(account, now, &attempt, &has_time).await)
     }
 
     async fn erase_items_of_account(
@@ -159,7 +162,7 @@ impl Store {
         if now < erased_at.plus_seconds(LONGEST_REQUEST) {
             return Ok(Some(Erasure::Incomplete));
         }
-        erasure(self.erase_records(account, &has_time).await).map(Some)
+        Erasure::from_result(self.erase_records(account, &has_time).await).map(Some)
     }
 
     /// Erases the keys of an account, each after the idempotency records of its requests.

@@ -8,7 +8,7 @@ use crate::{
         Store,
         audit_events::event_writes,
         dynamodb::{attributes::to_entity, key::Key, write::Write},
-        erasure::{Erasure, LONGEST_REQUEST, Stopped, erasure},
+        erasure::{Erasure, LONGEST_REQUEST, Stopped},
         error::StoreError,
         keys::{
             AUDIT_EVENTS, MEMBER_KEYS, audit_partition, event_source_prefix, member_partition,
@@ -50,7 +50,7 @@ impl Store {
             } else {
                 Err(Stopped::Incomplete)
             });
-        erasure(erased)
+        Erasure::from_result(erased)
     }
 
     async fn erase_items_of_member(

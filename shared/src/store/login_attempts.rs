@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::{
     model::{
         account::Account,
-        audit_event::{Action, Actor, AuditContext, LoginRefusal},
+        audit_event::{Action, Actor, AuditContext, LoginRejection},
         member::Member,
     },
     primitives::{
@@ -439,7 +439,7 @@ impl Store {
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
         let Member { account_id, id: user_id, .. } = *member;
-        let rejected = Action::LoginRefused { user_id, reason: LoginRefusal::Suspended };
+        let rejected = Action::LoginRefused { user_id, reason: LoginRejection::Suspended };
         let mut writes = correct_password_writes(reservation, account_id, user_id)?;
         writes.extend(rejection_writes(account_id, None, rejected, audit_context)?);
         self.succeed(reservation, writes).await
