@@ -42,6 +42,10 @@ pub const OPERATIONS: &[Operation] = &[
         success: Success::NO_CONTENT,
         errors: &[
             (
+                400,
+                "A field is invalid. Or the passkey is right, but its options were used, have expired, or belong to another member or operation.",
+            ),
+            (
                 403,
                 "The password is wrong or disabled, the passkey is wrong, the member has a passkey and sent the password, or the caller is an API key.",
             ),

@@ -57,12 +57,16 @@ pub async fn authenticate(
             Err(error) if error.is_internal() => return Err(error.of_reauthentication()),
             Err(error) => {
                 reservation.fail();
+                // A challenge is of use once, whether or not the ceremony succeeds. One that is no longer valid was used before, or has
+                // expired, which changes nothing about the response.
+                match app.store.consume_challenge(&claimed, now).await {
+                    Ok(()) | Err(StoreError::NoLongerValid) => {}
+                    Err(error) => return Err(error.into()),
+                }
                 let user_id = session.user_id;
                 let action = Action::SecondFactorRefused { user_id, factor: Factor::Passkey };
                 let actor = Some(session.into());
                 app.store.record_rejection(session.account_id, actor, action, &audit_context).await?;
-                // A challenge is of use once, whether or not the ceremony succeeds.
-                app.store.consume_challenge(&claimed, now).await?;
                 return Err(error.of_reauthentication());
             }
         };

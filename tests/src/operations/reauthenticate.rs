@@ -1,9 +1,11 @@
 //! `POST /v1/auth/reauthenticate`.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     authenticator::Authenticator,
+    dynamodb::Fault,
     operations::login_throttling::set_failures,
     response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service},
@@ -148,6 +150,45 @@ async fn rejected_passkey_returns_403_and_counts_as_a_failed_login() {
     send(&service, &account.session, &body).await.assert_error(429, "RATE_LIMITED");
     service.time.pass(30);
     send(&service, &account.session, &body).await.expect(204);
+}
+
+#[tokio::test]
+async fn rejected_passkey_with_used_or_unknown_options_returns_403_and_counts_as_a_failed_login() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    let mut options =
+        service.post("/v1/auth/reauthenticate/options", &account.session, json!({})).await.expect(200);
+    let right = json!({"credential": authenticator.authenticate(&options)});
+    send(&service, &account.session, &right).await.expect(204);
+    authenticator.verifies_user = false;
+    let used = json!({"credential": authenticator.authenticate(&options)});
+    options["publicKey"]["challenge"] = json!("A".repeat(43));
+    let unknown = json!({"credential": authenticator.authenticate(&options)});
+    for body in [&used, &unknown, &used, &unknown, &used] {
+        send(&service, &account.session, body).await.assert_forbidden();
+    }
+    let path = "/v1/audit-events?type=second_factor.refused";
+    assert_eq!(service.ids(path, &account.session, 100).await.len(), 5);
+    send(&service, &account.session, &used).await.assert_error(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn options_of_a_rejected_passkey_are_used_up_although_its_event_cannot_be_stored() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    let options =
+        service.post("/v1/auth/reauthenticate/options", &account.session, json!({})).await.expect(200);
+    let right = json!({"credential": authenticator.authenticate(&options)});
+    authenticator.verifies_user = false;
+    let wrong = json!({"credential": authenticator.authenticate(&options)});
+    // The first transaction reserves the attempt, and the second one uses the options up. The SDK makes three attempts at the third.
+    let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+    dynamodb.inject_at(fault, Some("TransactWriteItems"), 2..5);
+    send(&service, &account.session, &wrong).await.assert_error(503, "UNAVAILABLE");
+    dynamodb.recover();
+    send(&service, &account.session, &right).await.assert_bad_field("credential");
 }
 
 #[tokio::test]
