@@ -36,7 +36,7 @@ impl Store {
         if !address.is_forgotten() {
             let is_removed = Write::check(Key::member(account, user))
                 .condition("attribute_not_exists(pk)", || StoreError::Conflict);
-            let mut writes = vec![address.forgotten_write(account)?, is_removed];
+            let mut writes = vec![address.forgotten_write(account, audit_context.at)?, is_removed];
             let forgotten = Action::MemberForgotten { user_id: user };
             writes.extend(event_writes(account, Actor::Operator, forgotten, audit_context)?);
             self.table.transact(writes).await?;

@@ -39,7 +39,7 @@ pub(super) struct StoredAddress {
     user_id: UserId,
     /// `None` if it was erased.
     email: Option<EmailAddress>,
-    /// When the member was removed.
+    /// When the member was removed. The previous version does not state it. Then it is when the address was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed_at: Option<Timestamp>,
     /// The sort key of the last event from which the member's addresses were erased by a run that had no time for the rest.
@@ -63,9 +63,10 @@ impl StoredAddress {
         self.removed_at.is_some_and(|removed_at| removed_at <= time)
     }
 
-    /// Returns the write that erases the address. The item remains, because it shows that there was such a member.
-    pub fn forgotten_write(&self, account: AccountId) -> Result<Write, StoreError> {
-        let forgotten = Self { email: None, erased_until: None, ..*self };
+    /// Returns the write that erases the address at `now`. The item remains, because it shows that there was such a member.
+    pub fn forgotten_write(&self, account: AccountId, now: Timestamp) -> Result<Write, StoreError> {
+        let removed_at = Some(self.removed_at.unwrap_or(now));
+        let forgotten = Self { email: None, removed_at, erased_until: None, ..*self };
         Ok(Write::put(to_item(Key::member_address(account, self.user_id), forgotten)?))
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dynamodb::Fault,
+    authorization::restrictions::update_item,
     response::text,
     service::{Account, Credential, Item, OwnService, PASSWORD, Service, key_path, new_address},
 };
@@ -212,6 +213,24 @@ async fn forget_member_erases_the_addresses_and_keeps_the_events() {
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn forget_member_of_a_member_whom_the_previous_version_removed_is_complete_after_half_a_minute() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let (_, id) = service.member(&account.session, &["read"]).await;
+    service.delete(&format!("/v1/members/{id}"), &account.session).await.expect(204);
+    // The previous version does not store when it removes a member whom this version invited.
+    let (pk, sk) = (format!("{}#PERSONAL", account.partition()), format!("ADDRESS#{id}"));
+    let update = update_item(&service, &pk, &sk).update_expression("REMOVE removed_at");
+    update.send().await.expect("the time is removed");
+    service.time.pass(60);
+    let command = json!({"forget_member": {"account_id": account.id, "user_id": id}});
+    for (seconds, more) in [(29, true), (1, true), (0, false)] {
+        assert_eq!(service.operate(command.clone()).await.expect("a result")["more"], more, "{seconds}");
+        service.time.pass(seconds);
+    }
+}
+
 async fn forget_member_without_time_for_all_events_of_an_earlier_version_continues_after_the_last_one() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
