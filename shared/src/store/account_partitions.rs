@@ -11,7 +11,11 @@ use crate::{
     },
     store::{
         Store,
-        dynamodb::{attributes::to_entity, item::Item, key::ItemKind},
+        dynamodb::{
+            attributes::to_entity,
+            item::Item,
+            key::{ItemKind, Key},
+        },
         error::StoreError,
         export::ExportPosition,
         keys::{
@@ -36,8 +40,14 @@ impl AccountPartitions {
     }
 }
 
+/// An API key, and the member whom it originates from. That member may have been removed.
+pub(super) struct KeyOrigin {
+    pub key_id: KeyId,
+    pub originating_member: Option<UserId>,
+}
+
 #[derive(Deserialize)]
-struct KeyOrigin {
+struct KeyItem {
     /// Keys of earlier versions have none.
     #[serde(default)]
     originating_member: Option<UserId>,
@@ -53,13 +63,21 @@ impl Store {
         let mut keys = HashSet::<KeyId>::new();
         let (root, personal_data) = (account_partition(account), personal_data_partition(account));
         for (partition, kind) in [(&root, MEMBERS), (&personal_data, ADDRESSES)] {
-            for item in self.all_items(partition, kind, "pk, sk").await? {
+            for item in self.all_items(partition, kind).await? {
                 people.insert(kind.parsed_id(&item)?);
             }
         }
-        for item in self.all_items(&root, API_KEYS, "pk, sk, originating_member").await? {
-            keys.insert(API_KEYS.parsed_id(&item)?);
-            people.extend(to_entity::<KeyOrigin>(item)?.originating_member);
+        let mut after = None;
+        loop {
+            let (page, next) = self.key_origins(account, after).await?;
+            for KeyOrigin { key_id, originating_member } in page {
+                keys.insert(key_id);
+                people.extend(originating_member);
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
         }
         let mut partitions: Vec<_> =
             Environment::ALL.map(|environment| project_partition(account, environment)).into();
@@ -72,18 +90,30 @@ impl Store {
         Ok(AccountPartitions(partitions))
     }
 
-    /// Reads these `attributes` of all items of `kind` in a partition.
-    async fn all_items(
+    /// Reads a page of the keys of an account, and returns the key of its last item if there may be more.
+    pub(super) async fn key_origins(
         &self,
-        partition: &str,
-        kind: ItemKind,
-        attributes: &'static str,
-    ) -> Result<Vec<Item>, StoreError> {
+        account: AccountId,
+        after: Option<Key>,
+    ) -> Result<(Vec<KeyOrigin>, Option<Key>), StoreError> {
+        let (partition, prefix) = (account_partition(account), Some(API_KEYS.sort_key_prefix));
+        let attributes = Some("pk, sk, originating_member");
+        let (items, next) = self.table.partition(&partition, prefix, after, attributes).await?;
+        let origin = |item: Item| {
+            let key_id = API_KEYS.parsed_id(&item)?;
+            let KeyItem { originating_member } = to_entity(item)?;
+            Ok(KeyOrigin { key_id, originating_member })
+        };
+        Ok((items.into_iter().map(origin).collect::<Result<_, StoreError>>()?, next))
+    }
+
+    /// Reads the primary keys of all items of `kind` in a partition.
+    async fn all_items(&self, partition: &str, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
         let mut all = Vec::new();
         let mut after = None;
         loop {
             let prefix = Some(kind.sort_key_prefix);
-            let (items, next) = self.table.partition(partition, prefix, after, Some(attributes)).await?;
+            let (items, next) = self.table.partition(partition, prefix, after, Some("pk, sk")).await?;
             all.extend(items);
             match next {
                 Some(next) => after = Some(next),

@@ -1,7 +1,7 @@
 //! The erasure of an account. It deletes many items, so it stops when its time is over. A repetition continues, whatever has stopped the
 //! one before.
 
-use std::str::FromStr;
+use std::{collections::HashSet, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +13,14 @@ use crate::{
     primitives::{
         email::EmailAddress,
         environment::Environment,
-        id::{AccountId, KeyId, UserId},
+        id::{AccountId, UserId},
         pagination::Paging,
         timestamp::Timestamp,
     },
     rate_limit::login_throttle::Attempt,
     store::{
         Store,
+        account_partitions::KeyOrigin,
         accounts::{DELETED_AT, with_next_session_epoch},
         dynamodb::{
             attributes::{to_entity, to_item},
@@ -28,11 +29,11 @@ use crate::{
         },
         error::StoreError,
         keys::{
-            ADDRESSES, API_KEYS, MEMBERS, account_partition, audit_partition, caller_partition,
-            member_partition, personal_data_partition, project_partition, usage_partition,
+            ADDRESSES, MEMBERS, account_partition, audit_partition, caller_partition, member_partition,
+            personal_data_partition, project_partition, usage_partition,
         },
-    },
         members::MEMBERS_PER_READ,
+    },
 };
 
 /// The longest time in seconds for which a request can go on that was authorized before its account was suspended. It is the limit of
@@ -165,16 +166,23 @@ impl Store {
         Erasure::from_result(self.erase_records(account, &has_time).await).map(Some)
     }
 
-    /// Erases the keys of an account, each after the idempotency records of its requests.
+    /// Erases the keys of an account, each after the idempotency records of its requests and after what belongs to the member whom it
+    /// originates from. The key alone may lead to that member: the previous version removes a member without a trace.
     async fn erase_keys(&self, account: AccountId, has_time: &impl Fn() -> bool) -> Result<(), Stopped> {
+        let mut people = HashSet::new();
         loop {
-            let keys = self.first_ids::<KeyId>(&account_partition(account), API_KEYS).await?;
+            let (keys, _) = self.key_origins(account, None).await?;
             if keys.is_empty() {
                 return Ok(());
             }
-            for key in keys {
-                self.erase(&caller_partition(account, key), None, |_| true, has_time).await?;
-                self.table.write(Write::delete(Key::api_key(account, key))).await?;
+            for KeyOrigin { key_id, originating_member } in keys {
+                if let Some(user) = originating_member
+                    && people.insert(user)
+                {
+                    self.erase_partitions_of_person(account, user, has_time).await?;
+                }
+                self.erase(&caller_partition(account, key_id), None, |_| true, has_time).await?;
+                self.table.write(Write::delete(Key::api_key(account, key_id))).await?;
             }
         }
     }

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    dynamodb::Fault,
     authorization::restrictions::update_item,
+    dynamodb::Fault,
     response::text,
     service::{Account, Credential, Item, OwnService, PASSWORD, Service, key_path, new_address},
 };
@@ -213,7 +214,6 @@ async fn forget_member_erases_the_addresses_and_keeps_the_events() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn forget_member_of_a_member_whom_the_previous_version_removed_is_complete_after_half_a_minute() {
     let service = OwnService::start().await;
     let account = service.account().await;
@@ -231,6 +231,7 @@ async fn forget_member_of_a_member_whom_the_previous_version_removed_is_complete
     }
 }
 
+#[tokio::test]
 async fn forget_member_without_time_for_all_events_of_an_earlier_version_continues_after_the_last_one() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
     let account = service.account().await;
@@ -507,6 +508,46 @@ async fn delete_account_that_runs_out_of_time_is_completed_by_its_repetition() {
     service.time.pass(30);
     assert_eq!(status().await, "deleted");
     assert_eq!(items_of(&service, &account.id).await.len(), 1, "only a tombstone remains");
+}
+
+/// Creates an account whose former member is named only by a key that originates from them, as after a removal by the previous version.
+async fn account_with_a_member_without_an_address(service: &OwnService) -> Account {
+    let account = service.account().await;
+    let (member, id) = service.member(&account.session, &["read", "admin"]).await;
+    service.key(&member, json!({"permissions": ["read"]})).await;
+    service.delete(&format!("/v1/members/{id}"), &account.session).await.expect(204);
+    let key = [("pk", format!("{}#PERSONAL", account.partition())), ("sk", format!("ADDRESS#{id}"))];
+    let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    let delete = service.gateway.dynamodb().delete_item();
+    let delete = delete.table_name(service.gateway.table("Table").expect("the table"));
+    delete.set_key(Some(key.into())).send().await.expect("the address is deleted");
+    account
+}
+
+#[tokio::test]
+async fn delete_account_erases_a_former_member_whom_only_a_key_names_also_after_a_failure() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let fault = Fault::Error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError");
+    // The calls that erase the key and what belongs to the member.
+    for (operation, position) in
+        [("Query", 1), ("Query", 2), ("Query", 3), ("TransactWriteItems", 0), ("DeleteItem", 0)]
+    {
+        let account = account_with_a_member_without_an_address(&service).await;
+        let command = json!({"delete_account": {"account_id": account.id, "confirm": "Study"}});
+        let status = async || service.operate(command.clone()).await.expect("a result")["status"].clone();
+        assert_eq!(status().await, "deleting");
+        service.time.pass(30);
+        // The SDK makes three attempts.
+        dynamodb.inject_at(fault, Some(operation), position..position + 3);
+        assert_eq!(error_type(&service, command.clone()).await, "UNAVAILABLE", "{operation} {position}");
+        dynamodb.recover();
+        assert_eq!(status().await, "deleting");
+        service.time.pass(30);
+        assert_eq!(status().await, "deleted");
+        let remaining = items_of(&service, &account.id).await;
+        let sort_keys: Vec<_> = remaining.iter().map(|item| key(item)[1].clone()).collect();
+        assert_eq!(sort_keys, ["TOMBSTONE"], "{operation} {position}");
+    }
 }
 
 #[tokio::test]
