@@ -19,7 +19,6 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{ApiKeyView, WithSecret},
     },
-    model::account::Account,
     primitives::{id::KeyId, permission::Permission, timestamp::Timestamp},
     runtime::{app::App, function::Function, lookup::manageable_key_and_account},
     store::StoreError,
@@ -57,7 +56,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         ),
         (
             409,
-            "The key has expired, was revoked, is disabled or is idle, a concurrent rotation came first, another request with the same `Idempotency-Key` is in progress, or the caller's credential became invalid during the request.",
+            "The key has expired, was revoked, is disabled or is idle, a concurrent rotation came first, another request with the same `Idempotency-Key` is in progress, the account was changed during the request, or the caller's credential became invalid during the request.",
         ),
     ],
 }];
@@ -110,8 +109,8 @@ struct RotatedKey {
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
     let idempotency = request.idempotency(&principal)?;
-    let (key, Account { policy, .. }) =
-        manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
+    let (key, account) = manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
+    let policy = &account.policy;
     if key.permissions.contains(Permission::Admin) {
         require_recent_authentication(&principal, app.clock.now())?;
     }
@@ -131,12 +130,20 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     let token = NewToken::for_key(key.environment, key.account_id, key.id, app.token_mac_key()?, &app.random);
     let digest = TokenDigest::of(token.expose(), &*app.peppers().await?);
     let (rotated, previous_expires_at) = key
-        .rotated(digest, token.hint(key.environment), grace, &policy, now)
+        .rotated(digest, token.hint(key.environment), grace, policy, now)
         .map_err(|reason| Error::conflict(reason.message()))?;
-    let record = RotatedKey { view: ApiKeyView::new(rotated.clone(), &policy, now), previous_expires_at };
+    let record = RotatedKey { view: ApiKeyView::new(rotated.clone(), policy, now), previous_expires_at };
     let result = idempotency.result(StatusCode::OK, &record, now);
     app.store
-        .rotate_key(&key, &rotated, previous_expires_at, &principal, &audit_context, result.as_ref())
+        .rotate_key(
+            &key,
+            &rotated,
+            previous_expires_at,
+            &account,
+            &principal,
+            &audit_context,
+            result.as_ref(),
+        )
         .await?;
     Ok(http::json(StatusCode::OK, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -40,7 +40,7 @@ use crate::{
         key_counts::{counted_creation, counted_revocations},
         key_expiry_reminders::{moved_reminders, new_reminders, removed_reminders},
         keys::{self, account_partition, member_partition},
-        preconditions::{account_still_active, still_authorized, still_authorized_under, with_revision},
+        preconditions::{account_still_active_and_unchanged, still_authorized_under, with_revision},
         usage::{day_write, with_usage},
     },
 };
@@ -159,12 +159,15 @@ impl Store {
     /// secret works until `previous_expires_at`. The expiry of the key stays, and so do its reminders.
     ///
     /// # Errors
-    /// If the stored key is no longer as in `before`, the caller is no longer authorized, or the write fails.
+    /// If the stored key is no longer as in `before`, the caller is no longer authorized, the limits or the policy of the key's account
+    /// have changed since `account` was read, or the write fails.
+    #[expect(clippy::too_many_arguments, reason = "one transaction checks all that the rotation depends on")]
     pub async fn rotate_key(
         &self,
         before: &ApiKey,
         after: &ApiKey,
         previous_expires_at: Timestamp,
+        account: &Account,
         caller: &Principal,
         audit_context: &AuditContext,
         idempotency: Option<&IdempotencyResult>,
@@ -188,9 +191,9 @@ impl Store {
         if matches!(caller, Principal::ApiKey(key) if key.key_id == before.id) {
             // The key rotates itself. Its authorization was checked against `before`, and the condition of the update
             // ensures that the stored key has not changed since.
-            writes.push(account_still_active(caller)?);
+            writes.push(account_still_active_and_unchanged(account, caller)?);
         } else {
-            writes.extend(still_authorized(caller, audit_context.at)?);
+            writes.extend(still_authorized_under(account, caller, audit_context.at)?);
         }
         writes.extend(idempotency.map(result_write).transpose()?);
         self.table.transact(writes).await

@@ -92,8 +92,17 @@ pub(super) fn still_authorized_under(
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
     let mut checks = credential_still_authorized(caller, now)?;
-    checks.push(with_revision(account_still_active(caller)?, account.revision)?);
+    checks.push(account_still_active_and_unchanged(account, caller)?);
     Ok(checks)
+}
+
+/// Returns the check that `account`, which is the caller's, is [still active](account_still_active) and has still the same limits and
+/// policy.
+pub(super) fn account_still_active_and_unchanged(
+    account: &Account,
+    caller: &Principal,
+) -> Result<Write, StoreError> {
+    with_revision(account_still_active(caller)?, account.revision)
 }
 
 /// Returns the checks that the credential of `caller` is still authorized, without the check of the account.

@@ -595,6 +595,26 @@ async fn policy_changed_during_the_request_applies_to_each_new_and_changed_key()
 }
 
 #[tokio::test]
+async fn policy_changed_during_the_request_rotates_nothing() {
+    let (service, dynamodb, account) = start().await;
+    let (key, record) = service.key(&account.session, json!({})).await;
+    let (other, _) = service.key(&account.session, json!({})).await;
+    let path = format!("{}/rotate", key_path(&record));
+    let set_minutes = async |minutes: u32| {
+        let body = json!({"policy": {"reauthentication_minutes": minutes}});
+        service.patch("/v1/account", &account.session, body).await
+    };
+    for caller in [&account.session, &other, &key] {
+        set_minutes(60).await.expect(200);
+        let rotate = service.post(&path, caller, json!({}));
+        let response = change_during(&dynamodb, "TransactWriteItems", rotate, set_minutes(5)).await;
+        response.assert_error(409, "CONFLICT");
+        assert_eq!(service.me(&key).await.expect(200)["secret"], "current");
+    }
+    service.post(&path, &account.session, json!({})).await.expect(200);
+}
+
+#[tokio::test]
 async fn account_is_not_changed_by_a_caller_who_loses_access_or_after_another_change() {
     let (service, dynamodb, account) = start().await;
     let before = service.get("/v1/account", &account.session).await.expect(200);
