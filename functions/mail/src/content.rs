@@ -43,8 +43,8 @@ impl Content {
                 "",
             ),
             Message::PasswordEnabled(context) => notice(
-                "Your MedTWIN password works again",
-                format!("The operator of the service enabled your password {}. It was disabled after 100 failed logins in a row.", when(context)),
+                "The operator enabled your MedTWIN password",
+                format!("The operator of the service reset the count of failed logins with your email address {}. If 100 failed logins in a row had disabled your password, it works again.", when(context)),
                 "If those logins were not yours, change your password:",
                 "/password",
             ),
