@@ -1,6 +1,6 @@
 //! Mails that remind admins of API keys that expire soon, and the items that wait in the table until one is due.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{slice, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
@@ -12,8 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault, external_dynamodb},
-    races::interleavings::Choices,
-    response::text,
+    races::every_order::in_every_order,
+    response::{Response, text},
     service::{Account, Item, OwnService, Service, key_path, new_address},
 };
 
@@ -255,34 +255,21 @@ async fn each_reminder_costs_two_write_units() {
 #[tokio::test]
 async fn concurrent_changes_and_revocation_leave_the_reminders_of_the_stored_expiry() {
     let (service, dynamodb) = OwnService::start_with_dynamodb().await;
-    let service = Arc::new(service);
     let account = service.account().await;
-    let mut choices = Choices::default();
     for revokes in [false, true] {
-        loop {
-            service.time.back_to_second_start();
-            let key = key(&service, &account, 100 * DAY).await;
-            let send = |method: &'static str, days: Option<i64>| {
-                let (service, session) = (Arc::clone(&service), account.session.clone());
-                let path = key_path(&key);
-                let expires_at = days.map(|days| service.time.in_seconds(days * DAY));
-                async move {
-                    let request = service.request(method, &path).with(&session);
-                    let request = if method == "PATCH" {
-                        request.json(&json!({"expires_at": expires_at}))
-                    } else {
-                        request
-                    };
-                    request.send().await.status
-                }
-            };
-            let other = if revokes { send("DELETE", None) } else { send("PATCH", None) };
-            let requests = vec![send("PATCH", Some(20)), other];
-            let statuses = dynamodb.interleave(requests, |alternatives| choices.choose(alternatives)).await;
+        let set_up = async || {
+            let path = key_path(&key(&service, &account, 100 * DAY).await);
+            let send = |method| service.request(method, &path).with(&account.session);
+            let change = |expires_at: Value| send("PATCH").json(&json!({"expires_at": expires_at}));
+            let other = if revokes { send("DELETE") } else { change(Value::Null) };
+            ([change(service.time.in_seconds(20 * DAY).into()), other], path)
+        };
+        in_every_order(&service, &dynamodb, set_up, async |responses: [Response; 2], path: String| {
+            let statuses = responses.map(|response| response.status);
             assert!(statuses.iter().all(|status| [200, 204, 409].contains(status)), "{statuses:?}");
-            let now = service.get(&key_path(&key), &account.session).await.expect(200);
-            let expected: &[i64] = match now["expires_at"].as_str() {
-                _ if now["status"] == "revoked" => &[],
+            let key = service.get(&path, &account.session).await.expect(200);
+            let expected: &[i64] = match key["expires_at"].as_str() {
+                _ if key["status"] == "revoked" => &[],
                 None => &[],
                 Some(expires_at) if *expires_at == service.time.in_seconds(20 * DAY) => &[7, 1],
                 Some(_) => &[30, 7, 1],
@@ -291,17 +278,14 @@ async fn concurrent_changes_and_revocation_leave_the_reminders_of_the_stored_exp
             left.retain(|item| text_of(item, "key_id") == text(&key, "id"));
             // A change that the revocation has not seen leaves reminders, which lead to no mail.
             if !revokes {
-                assert_eq!(left.len(), expected.len(), "{now} after {statuses:?}");
+                assert_eq!(left.len(), expected.len(), "{key} after {statuses:?}");
             }
             for item in &left {
-                assert_eq!(text_of(item, "expires_at"), now["expires_at"], "{now} after {statuses:?}");
+                assert_eq!(text_of(item, "expires_at"), key["expires_at"], "{key} after {statuses:?}");
             }
-            service.delete(&key_path(&key), &account.session).await.expect(204);
-            if !choices.advance() {
-                break;
-            }
-        }
-        choices = Choices::default();
+            service.delete(&path, &account.session).await.expect(204);
+        })
+        .await;
     }
 }
 

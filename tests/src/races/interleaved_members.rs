@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     dynamodb::DynamoDb,
-    races::interleaved_sign_in::{Sending, accept, in_every_order, in_every_order_of_calls},
+    races::{
+        every_order::{Sending, in_every_order, in_every_order_of_calls},
+        interleaved_sign_in::accept,
+    },
     response::{Response, text},
     service::{Account, OwnService, Request, new_address},
 };

@@ -11,11 +11,14 @@ use tokio::runtime::Runtime;
 
 use crate::{
     dynamodb::DynamoDb,
-    races::model::{
-        ADDRESSES, ALL_PERMISSIONS, AllowedIps, Caller, Model, Permissions,
-        comparison::Comparison,
-        mapping::{Mapping, ObservedResponse, observe},
-        operation::{KeyChange, Operation, Resource},
+    races::{
+        every_order::Choices,
+        model::{
+            ADDRESSES, ALL_PERMISSIONS, AllowedIps, Caller, Model, Permissions,
+            comparison::Comparison,
+            mapping::{Mapping, ObservedResponse, observe},
+            operation::{KeyChange, Operation, Resource},
+        },
     },
     response::Response,
     seeded,
@@ -27,40 +30,6 @@ const OWNER: Caller = Caller::Session(0);
 
 /// With more keys than this, the next race has a new account. Its lists must fit on one page.
 const MAX_KEYS: usize = 30;
-
-/// Enumerates all sequences of choices. Each sequence differs from the one before in the last choice that has an alternative.
-#[derive(Default)]
-pub struct Choices {
-    /// The choices of the present sequence: the chosen alternative and the number of alternatives.
-    sequence: Vec<(usize, usize)>,
-    /// The index of the next choice.
-    next: usize,
-}
-
-impl Choices {
-    pub fn choose(&mut self, alternatives: usize) -> usize {
-        if self.next == self.sequence.len() {
-            self.sequence.push((0, alternatives));
-        }
-        let (chosen, before) = self.sequence[self.next];
-        assert_eq!(alternatives, before, "the same choices lead to the same alternatives");
-        self.next += 1;
-        chosen
-    }
-
-    /// Starts the next sequence. Returns false if there is none.
-    pub fn advance(&mut self) -> bool {
-        self.sequence.truncate(self.next);
-        self.next = 0;
-        while let Some((chosen, alternatives)) = self.sequence.pop() {
-            if chosen + 1 < alternatives {
-                self.sequence.push((chosen + 1, alternatives));
-                return true;
-            }
-        }
-        false
-    }
-}
 
 /// The responses to read operations, by resource and credential.
 type Observations = BTreeMap<String, ObservedResponse>;
