@@ -214,6 +214,7 @@ impl Caller {
                 json!({"name": "A", "email": self.unused_addresses[1], "password": PASSWORD})
             }
             "grant_admin" => json!({"account_id": account_id, "user_id": self.reader}),
+            "invite_again" => json!({"account_id": account_id, "user_id": self.invited}),
             "suspend_account" | "restore_account" | "end_all_credentials" => {
                 json!({"account_id": account_id})
             }

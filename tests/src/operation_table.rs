@@ -77,6 +77,7 @@ const TABLE: &str = "
     operator remove_second_factor           -                           4+12    -      2      200    no
     operator set_limits                     -                           1+4     -      1      200+1  no
     operator grant_admin                    -                           1+6     -      1      200    no
+    operator invite_again                   -                           2+6     -      1      200+1  no
     operator end_all_credentials            -                           0+4     -      1      200+1  no
     operator set_policy                     -                           1+4     -      1      200    no
     operator enable_password                -                           1+4     -      1      200+1  no

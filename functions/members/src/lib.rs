@@ -18,7 +18,7 @@ use shared::{
         openapi::{Body, Credentials, Operation, Success, Tag, schema_of},
         views::{MemberView, PageView, SessionView},
     },
-    model::member::{Member, MemberStatus},
+    model::member::Member,
     primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
     runtime::{app::App, function::Function, lookup, new_admin::report_new_admin},
 };
@@ -284,13 +284,8 @@ async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Re
     if !may_manage_member(principal, before.permissions) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }
-    if before.status != MemberStatus::Invited {
-        return Err(Error::conflict("The member has accepted the invitation or is suspended"));
-    }
     let audit_context = request.audit_context(app);
-    // The new epoch makes a concurrent acceptance or invitation conflict with this one.
-    let after = Member { session_epoch: before.session_epoch + 1, ..before.clone() };
-    let invited = NewInvitation::new(app, after, &account, audit_context.at).await?;
+    let invited = NewInvitation::again(app, &before, &account, audit_context.at).await?;
     app.store.invite_member_again(&before, &invited.member, principal, &audit_context).await?;
     Ok(http::json(StatusCode::OK, &invited.deliver(app).await))
 }

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Gives a member all four permissions.
     #[serde(rename = "grant_admin")]
     GrantAdmin(TargetMember),
+    /// Makes a new invitation for a member who has not accepted one, and ends the previous one.
+    #[serde(rename = "invite_again")]
+    InviteAgain(TargetMember),
     /// Sets the rate limits of the account's keys and the limits on the numbers of keys and sessions, or resets them to the
     /// default, from the next request on.
     #[serde(rename = "set_limits")]
@@ -74,6 +77,7 @@ impl Command {
             Self::ResetPassword(_) => "operator reset_password",
             Self::RemoveSecondFactor(_) => "operator remove_second_factor",
             Self::GrantAdmin(_) => "operator grant_admin",
+            Self::InviteAgain(_) => "operator invite_again",
             Self::SetLimits(_) => "operator set_limits",
             Self::SetPolicy(_) => "operator set_policy",
             Self::EndAllCredentials(_) => "operator end_all_credentials",
@@ -93,6 +97,7 @@ impl Command {
             Self::ResetPassword(target) => target.reset_password(call).await,
             Self::RemoveSecondFactor(target) => target.remove_second_factor(call).await,
             Self::GrantAdmin(target) => target.grant_admin(call).await,
+            Self::InviteAgain(target) => target.invite_again(call).await,
             Self::SetLimits(new) => new.set(call).await,
             Self::SetPolicy(new) => new.set(call).await,
             Self::EndAllCredentials(target) => target.end_all_credentials(call).await,

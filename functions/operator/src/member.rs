@@ -1,4 +1,4 @@
-//! Commands for a member who cannot log in, or for an account whose members lack a permission.
+//! Commands for a member who cannot log in or accept the invitation, or for an account whose members lack a permission.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     error::Error,
-    model::mail::{Mail, Message},
+    http::new_invitation::NewInvitation,
+    model::{
+        account::AccountStatus,
+        mail::{Mail, Message},
+    },
     primitives::{
         email::EmailAddress,
         id::{AccountId, UserId},
@@ -57,6 +61,22 @@ impl TargetMember {
             app.send_mail(&Mail::to_admins(account_id, message)).await;
         }
         Ok(changed(account_id, user_id))
+    }
+
+    /// Makes a new invitation for a member who has not accepted one.
+    pub(crate) async fn invite_again(self, call: &Call<'_>) -> Result<Completed, Error> {
+        let Self { account_id, user_id } = self;
+        let (app, audit_context) = (call.app, call.audit_context());
+        let loaded = app.store.member_and_account(account_id, user_id).await?;
+        let (before, account) = loaded.ok_or_else(Error::not_found)?;
+        if account.status != AccountStatus::Active {
+            return Err(Error::conflict("The account is suspended"));
+        }
+        let invited = NewInvitation::again(app, &before, &account, audit_context.at).await?;
+        app.store.invite_member_again_as_operator(&before, &invited.member, &account, &audit_context).await?;
+        let invitation = invited.deliver_alone(app).await;
+        let result = json!({"account_id": account_id, "user_id": user_id, "invitation": invitation});
+        Ok(Completed::for_member(account_id, user_id, result))
     }
 }
 

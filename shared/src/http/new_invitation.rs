@@ -12,7 +12,7 @@ use crate::{
         account::Account,
         invitation::Invitation,
         mail::{Mail, MailToken, Message},
-        member::Member,
+        member::{Member, MemberStatus},
     },
     primitives::timestamp::Timestamp,
     runtime::app::App,
@@ -61,6 +61,19 @@ impl NewInvitation {
         let invitation = Invitation::new(digest, account.session_epoch, now);
         let expires_at = invitation.expires_at;
         Ok(Self { member: Member { invitation: Some(invitation), ..member }, token, expires_at })
+    }
+
+    /// Creates another invitation of `before`, a member of `account`.
+    ///
+    /// # Errors
+    /// `CONFLICT` if the member has accepted the invitation or is suspended. Also as in [`new`](Self::new).
+    pub async fn again(app: &App, before: &Member, account: &Account, now: Timestamp) -> Result<Self, Error> {
+        if before.status != MemberStatus::Invited {
+            return Err(Error::conflict("The member has accepted the invitation or is suspended"));
+        }
+        // The new epoch makes a concurrent acceptance or invitation conflict with this one.
+        let after = Member { session_epoch: before.session_epoch + 1, ..before.clone() };
+        Self::new(app, after, account, now).await
     }
 
     /// Delivers the invitation, which must be stored, and returns the body of the response.

@@ -27,8 +27,8 @@ use crate::{
         member_credentials::{AddressOwner, FAILURES, PASSWORD},
         personal_data::address_write,
         preconditions::{
-            account_still_active, credential_still_authorized_to_change, if_account_active, still_authorized,
-            with_restrictions,
+            account_still_active, credential_still_authorized_to_change, if_account_active,
+            if_account_unchanged, still_authorized, with_restrictions,
         },
     },
 };
@@ -125,16 +125,29 @@ impl Store {
         caller: &Principal,
         audit_context: &AuditContext,
     ) -> Result<(), StoreError> {
-        let update = Write::update(
-            Key::member(before.account_id, before.id),
-            "SET #invitation = :invitation, #session_epoch = :session_epoch",
-        )
-        .value(":invitation", &after.invitation)?
-        .value(":session_epoch", after.session_epoch)?
-        .name("#invitation", INVITATION);
-        let mut writes = vec![if_unchanged(update, before)?];
+        let mut writes = vec![new_invitation_write(before, after)?];
         writes.extend(still_authorized(caller, audit_context.at)?);
         writes.extend(event_writes(before.account_id, caller.into(), invited(after), audit_context)?);
+        self.table.transact(writes).await
+    }
+
+    /// Replaces the invitation of the member `before` by that of `after`, on behalf of the operator.
+    ///
+    /// # Errors
+    /// If the stored member is no longer as in `before`, the account is no longer active or as in `account`, or the write fails.
+    pub async fn invite_member_again_as_operator(
+        &self,
+        before: &Member,
+        after: &Member,
+        account: &Account,
+        audit_context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![
+            new_invitation_write(before, after)?,
+            // The invitation would be invalid in another epoch of the account.
+            if_account_unchanged(Write::check(Key::account(account.id)), account)?,
+        ];
+        writes.extend(event_writes(before.account_id, Actor::Operator, invited(after), audit_context)?);
         self.table.transact(writes).await
     }
 
@@ -314,6 +327,18 @@ pub(super) fn invited_member_writes(member: &Member) -> Result<Vec<Write>, Store
         }),
         address_write(member, None)?,
     ])
+}
+
+/// Returns the update of an invited member that replaces the invitation.
+fn new_invitation_write(before: &Member, after: &Member) -> Result<Write, StoreError> {
+    let update = Write::update(
+        Key::member(before.account_id, before.id),
+        "SET #invitation = :invitation, #session_epoch = :session_epoch",
+    )
+    .value(":invitation", &after.invitation)?
+    .value(":session_epoch", after.session_epoch)?
+    .name("#invitation", INVITATION);
+    if_unchanged(update, before)
 }
 
 /// Returns the update of a member's permissions and status from `before` to `after`.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::rest_event;
 
 /// The name of each command, its required fields and its optional fields.
-const COMMANDS: [(&str, &[&str], &[&str]); 14] = [
+const COMMANDS: [(&str, &[&str], &[&str]); 15] = [
     ("create_account", &["name", "email"], &["password"]),
     ("suspend_account", &["account_id"], &[]),
     ("restore_account", &["account_id"], &[]),
@@ -15,6 +15,7 @@ const COMMANDS: [(&str, &[&str], &[&str]); 14] = [
     ("set_limits", &["account_id"], &["requests_per_minute", "keys", "sessions_per_member"]),
     ("set_policy", &["account_id", "policy"], &[]),
     ("grant_admin", &["account_id", "user_id"], &[]),
+    ("invite_again", &["account_id", "user_id"], &[]),
     ("end_all_credentials", &["account_id"], &[]),
     ("export_account", &["account_id"], &["cursor"]),
     ("delete_account", &["account_id", "confirm"], &[]),

@@ -116,6 +116,7 @@ impl Operation {
             "DELETE /v1/members/{user_id}/sessions",
             "POST /v1/members/{user_id}/invite",
             "operator end_all_credentials",
+            "operator invite_again",
             "operator reset_password",
         ]
         .contains(&self.name.as_str())

@@ -265,8 +265,13 @@ async fn invitation_goes_to_the_address_alone() {
     service.accept(&invited).await;
 
     let command = json!({"create_account": {"name": "Study", "email": new_address()}});
-    let created = service.operate(command).await.expect("the account is created");
+    let created = service.operate(command.clone()).await.expect("the account is created");
     assert_eq!(created["invitation"], invited["invitation"]);
+    let member = json!({"account_id": created["account_id"], "user_id": created["user_id"]});
+    let again = service.operate(json!({"invite_again": member})).await.expect("an invitation");
+    assert_eq!(again["invitation"], invited["invitation"]);
+    let mails = service.mails(4).await;
+    assert_eq!(mails.iter().filter(|mail| mail["to"] == command["create_account"]["email"]).count(), 2);
 }
 
 #[tokio::test]

@@ -188,6 +188,90 @@ async fn grant_admin_gives_all_permissions_and_counts_only_a_new_active_admin() 
     assert_eq!(service.get("/v1/members", owner).await.expect(200), members);
 }
 
+fn invite_again(account: &str, user: &str) -> Value {
+    json!({"invite_again": {"account_id": account, "user_id": user}})
+}
+
+#[tokio::test]
+async fn invite_again_lets_the_only_member_accept_after_the_invitation_has_ended() {
+    let service = OwnService::start().await;
+    let command = json!({"create_account": {"name": "Study", "email": new_address()}});
+    let created = service.operate(command).await.expect("the account is created");
+    let (account, user) = (text(&created, "account_id"), text(&created, "user_id"));
+    let target = json!({"account_id": account});
+    let commands = |names: &[&str]| names.iter().map(|name| json!({*name: target})).collect::<Vec<_>>();
+    let mut invited = created.clone();
+    for (seconds, ended_by) in [
+        (7 * 24 * 60 * 60, &[][..]),
+        (0, &["suspend_account", "restore_account"]),
+        (0, &["end_all_credentials"]),
+        // The new invitation ends one that is still valid.
+        (0, &[]),
+    ] {
+        service.time.pass(seconds);
+        for command in commands(ended_by) {
+            service.operate(command).await.expect("the command succeeds");
+        }
+        let again = service.operate(invite_again(account, user)).await.expect("an invitation");
+        let expires_at = service.time.in_seconds(7 * 24 * 60 * 60);
+        let token = text(&again["invitation"], "token");
+        let invitation = json!({"expires_at": expires_at, "token": token});
+        assert_eq!(again, json!({"account_id": account, "user_id": user, "invitation": invitation}));
+        let ended = text(&invited["invitation"], "token");
+        service.try_to_accept(ended, PASSWORD).await.assert_unauthorized_by_function();
+        invited = again;
+    }
+    let session = service.accept(&invited).await;
+    assert_eq!(service.me(&session).await.expect(200)["user_id"], user);
+    assert_eq!(error_type(&service, invite_again(account, user)).await, "CONFLICT");
+    let events = service.get("/v1/audit-events?type=member.invited", &session).await.expect(200);
+    let events = events["data"].as_array().expect("a list");
+    assert_eq!(events.len(), 4);
+    for event in events {
+        assert_eq!((&event["actor"]["type"], &event["user_id"]), (&json!("operator"), &json!(user)));
+    }
+}
+
+#[tokio::test]
+async fn invite_again_of_a_member_who_is_not_invited_changes_nothing() {
+    let service = OwnService::start().await;
+    let (account, other) = (service.account().await, service.account().await);
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let user = text(&invited, "id");
+    for command in [invite_again(&account.id, "user_0000000000000000"), invite_again(&other.id, user)] {
+        assert_eq!(error_type(&service, command).await, "NOT_FOUND");
+    }
+    assert_eq!(error_type(&service, invite_again(&account.id, &account.user_id)).await, "CONFLICT");
+    let suspended = service.invite(&account.session, &new_address(), &["read"]).await;
+    let suspended = text(&suspended, "id");
+    let path = format!("/v1/members/{suspended}");
+    service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+    assert_eq!(error_type(&service, invite_again(&account.id, suspended)).await, "CONFLICT");
+    service.accept(&invited).await;
+
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    service.suspend(&account).await;
+    let error = service.operate(invite_again(&account.id, text(&invited, "id"))).await;
+    assert_eq!(error.expect_err("a rejection").error_message, "The account is suspended");
+}
+
+#[tokio::test]
+async fn invite_again_during_a_suspension_is_a_conflict() {
+    let (service, dynamodb) = OwnService::start_with_dynamodb().await;
+    let account = service.account().await;
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let mut held = dynamodb.hold("TransactWriteItems");
+    let suspend = async {
+        held.arrived().await;
+        service.suspend(&account).await;
+        service.restore(&account).await;
+        drop(held);
+    };
+    let command = invite_again(&account.id, text(&invited, "id"));
+    let (result, ()) = tokio::join!(service.operate(command), suspend);
+    assert_eq!(result.expect_err("the account has changed").error_type, "CONFLICT");
+}
+
 #[tokio::test]
 async fn unknown_account_is_not_found() {
     let service = Service::start().await;
