@@ -19,6 +19,10 @@ pub struct RecoveryCodes {
     pub created_at: Timestamp,
     /// By the number of the code.
     pub digests: BTreeMap<String, TokenDigest>,
+    /// The pepper version of all digests, where the operator's scan before a pepper rotation can compare it. `None` in items that were
+    /// stored without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pepper_version: Option<String>,
 }
 
 impl RecoveryCodes {
@@ -26,7 +30,7 @@ impl RecoveryCodes {
     pub fn new(codes: &NewRecoveryCodes, peppers: &Peppers, now: Timestamp) -> Self {
         let digests = codes.digest_inputs().map(|input| TokenDigest::of(&input, peppers));
         let digests = digests.enumerate().map(|(number, digest)| (number.to_string(), digest)).collect();
-        Self { created_at: now, digests }
+        Self { created_at: now, digests, pepper_version: Some(peppers.current().version().to_owned()) }
     }
 
     /// Returns the pepper versions that are needed to verify a code.

@@ -30,7 +30,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     (SESSIONS.sort_key_prefix, "session", &[]),
     (PASSWORD_RESETS, "password_resets", &[]),
     (PASSKEYS.sort_key_prefix, "passkey", &[]),
-    (RECOVERY_CODES, "recovery_codes", &[]),
+    (RECOVERY_CODES, "recovery_codes", &["pepper_version"]),
     (LOGIN_TOKEN, "login_token", &["challenge"]),
     (CHALLENGES, "challenge", &["sk"]),
     (MEMBER_KEYS.sort_key_prefix, "api_key_of_member", &[]),

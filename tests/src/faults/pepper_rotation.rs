@@ -1,5 +1,7 @@
 //! Pepper rotations while the service is running.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use crate::{
     deployment::logs::CapturedLog,
     dynamodb::{DynamoDb, Fault, Held},
     response::text,
-    service::{Account, Credential, OwnService, PASSWORD, key_path},
+    service::{Account, Credential, OwnService, PASSWORD, key_path, new_address},
 };
 
 /// Makes a new pepper the current one, as `aws secretsmanager put-secret-value` does.
@@ -41,6 +43,63 @@ async fn pepper_versions(service: &OwnService, account: &str, key: &Value) -> [S
         version(&key["state"].as_m().expect("a map")["current"]),
         version(&member.expect("a member")["password"]),
     ]
+}
+
+/// Runs the scan of `docs/operations.md` for what does not use the pepper `version`. Returns the sort keys of the items.
+async fn documented_scan(service: &OwnService, version: &str) -> BTreeSet<String> {
+    let page = include_str!("../../../docs/operations.md");
+    let (_, command) = page.split_once("**Before the next rotation**").expect("the section");
+    let option = |name: &str| {
+        let (_, value) = command.split_once(&format!("--{name} '")).expect("the option");
+        value.split_once('\'').expect("the end of the option").0
+    };
+    let names: HashMap<String, String> =
+        serde_json::from_str(option("expression-attribute-names")).expect("names");
+    let value = option("expression-attribute-values").replace("VERSION", version);
+    let value: Value = serde_json::from_str(&value).expect("values");
+    let table = service.gateway.table("Table").expect("a table");
+    let scan = service.gateway.dynamodb().scan().table_name(table).consistent_read(true);
+    let scan = scan
+        .projection_expression(option("projection-expression"))
+        .filter_expression(option("filter-expression"))
+        .set_expression_attribute_names(Some(names))
+        .expression_attribute_values(":version", AttributeValue::S(text(&value[":version"], "S").to_owned()));
+    let items = scan.send().await.expect("a response").items.expect("items");
+    items.iter().map(|item| item["sk"].as_s().expect("a sort key").clone()).collect()
+}
+
+#[tokio::test]
+async fn documented_scan_lists_all_that_needs_the_previous_pepper() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let admin = &account.session;
+    let (key, record) = service.key(admin, json!({})).await;
+    let (_, revoked) = service.key(admin, json!({})).await;
+    service.delete(&key_path(&revoked), admin).await.expect(204);
+    let invited = service.invite(admin, &new_address(), &["read"]).await;
+    let email = new_address();
+    let (session, id) = service.member_with_email(admin, &email, &["read"]).await;
+    service.add_passkey(&session).await;
+    let secret = json!({"SecretId": "Pepper", "SecretString": "a new pepper that has more than 32 bytes"});
+    let rotated = service.secrets_manager("PutSecretValue", secret).await;
+    let version = text(&rotated, "VersionId");
+    let expected = [
+        format!("KEY#{}", text(&record, "id")),
+        format!("MEMBER#{}", account.user_id),
+        format!("MEMBER#{id}"),
+        format!("MEMBER#{}", text(&invited, "id")),
+        "RECOVERY_CODES".to_owned(),
+    ];
+    assert_eq!(documented_scan(&service, version).await, BTreeSet::from(expected));
+
+    service.time.pass(300);
+    service.me(&key).await.expect(200);
+    service.login(&account.email).await;
+    service.second_factor(&email).await;
+    service.post(&format!("/v1/members/{}/invite", text(&invited, "id")), admin, json!({})).await.expect(200);
+    assert_eq!(documented_scan(&service, version).await, BTreeSet::from(["RECOVERY_CODES".to_owned()]));
+    service.post("/v1/auth/recovery-codes", &session, json!({})).await.expect(200);
+    assert_eq!(documented_scan(&service, version).await, BTreeSet::new());
 }
 
 #[tokio::test]

@@ -359,6 +359,7 @@ async fn export_contains_every_item_of_the_account_and_no_digest() {
         "digests",
         "invitation",
         "password",
+        "pepper_version",
         "request",
         "sk",
         "state",
