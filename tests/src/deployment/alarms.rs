@@ -106,6 +106,20 @@ const SITUATIONS: &[Situation] = &[
         alarms: &["FailedLogins"],
     },
     Situation {
+        name: "a second factor with an unknown login token",
+        happen: |observed| {
+            Box::pin(async move {
+                let body =
+                    json!({"login_token": "login_0", "recovery_code": "0000-0000-0000-0000-0000-0000"});
+                let path = "/v1/auth/login/second-factor";
+                observed.service.request("POST", path).json(&body).send().await.expect(401);
+            })
+        },
+        times: 25,
+        before: &[],
+        alarms: &["FailedLogins"],
+    },
+    Situation {
         name: "a password change with a wrong current password, later throttled",
         happen: |observed| {
             Box::pin(async move {
