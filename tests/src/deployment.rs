@@ -12,3 +12,4 @@ pub mod pages;
 pub mod previous_items;
 pub mod signature;
 pub mod versions;
+pub mod web_acl;
