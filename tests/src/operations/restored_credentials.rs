@@ -15,13 +15,20 @@ use aws_sdk_dynamodb::types::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
+use shared::{
+    model::audit_event_filter::EventType,
+    primitives::{
+        id::{AccountId, UserId},
+        timestamp::Timestamp,
+    },
+};
 use tempfile::TempDir;
 
 use crate::{
     caller::NEW_PASSWORD,
     dynamodb::Fault,
-    response::text,
-    service::{Account, Credential, Item, OwnService, PASSWORD, key_path, new_stack},
+    response::{Response, text},
+    service::{Account, Credential, Item, OwnService, PASSWORD, key_path, new_address, new_stack},
 };
 
 /// The repository's `infra` folder, which contains the scripts.
@@ -467,34 +474,47 @@ fn aws_program(service: &OwnService) -> (TempDir, String) {
     (folder, aws)
 }
 
-/// The output of `aws dynamodb scan` for the audit events since `since`.
+/// The output of `aws dynamodb scan` for the audit events and the erased accounts since `since`.
 fn scan_of_events(items: &[Item], since: &str) -> String {
-    let is_event = |item: &&Item| {
-        item["sk"].as_s().is_ok_and(|sk| sk.starts_with("EVENT#"))
-            && item["created_at"].as_s().is_ok_and(|at| at.as_str() >= since)
+    let is_since = |item: &Item, name: &str| {
+        item.get(name).and_then(|at| at.as_s().ok()).is_some_and(|at| at.as_str() >= since)
     };
-    let items: Vec<_> = items.iter().filter(is_event).map(json_of).collect();
+    let is_listed = |item: &&Item| {
+        let is_event = item["sk"].as_s().is_ok_and(|sk| sk.starts_with("EVENT#"));
+        (is_event && is_since(item, "created_at"))
+            || is_since(item, "deleted_at")
+            || is_since(item, "erased_at")
+    };
+    let items: Vec<_> = items.iter().filter(is_listed).map(json_of).collect();
     json!({"Items": items, "Count": items.len()}).to_string()
 }
 
 /// Converts attributes to DynamoDB's JSON.
 fn json_of(item: &Item) -> Value {
-    let fields = item.iter().map(|(name, value)| {
-        let value = match value {
-            AttributeValue::S(text) => json!({"S": text}),
-            AttributeValue::N(number) => json!({"N": number}),
-            AttributeValue::M(map) => json!({"M": json_of(map)}),
-            AttributeValue::Null(_) => json!({"NULL": true}),
-            AttributeValue::L(items) => {
-                let items: Vec<_> =
-                    items.iter().map(|item| json!({"S": item.as_s().expect("text")})).collect();
-                json!({"L": items})
-            }
-            _ => panic!("an attribute of another type"),
-        };
-        (name.clone(), value)
-    });
+    let fields = item.iter().map(|(name, value)| (name.clone(), json_of_value(value)));
     Value::Object(fields.collect::<Map<_, _>>())
+}
+
+fn json_of_value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({"S": text}),
+        AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Bool(is_true) => json!({"BOOL": is_true}),
+        AttributeValue::M(map) => json!({"M": json_of(map)}),
+        AttributeValue::Null(_) => json!({"NULL": true}),
+        AttributeValue::L(items) => json!({"L": items.iter().map(json_of_value).collect::<Vec<_>>()}),
+        _ => panic!("an attribute of another type"),
+    }
+}
+
+/// Runs `restore-commands` with `arguments` and a scan. Returns its commands, as text and parsed, and the lines of the list.
+fn restore_commands(arguments: &[&str], scan: &str) -> (String, Vec<Value>, Vec<String>) {
+    let output = run_script("restore-commands", arguments, scan);
+    let list = String::from_utf8(output.stderr).expect("text");
+    assert!(output.status.success(), "{list}");
+    let commands = String::from_utf8(output.stdout).expect("text");
+    let parsed = commands.lines().map(|line| serde_json::from_str(line).expect("a command")).collect();
+    (commands, parsed, list.lines().map(str::to_owned).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -504,7 +524,7 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
     let quiet = service.account().await;
     let (quiet_key, _) = service.key(&quiet.session, json!({})).await;
     service.time.pass(600);
-    let since = service.time.in_seconds(-300);
+    let (moment, since) = (service.time.in_seconds(0), service.time.in_seconds(-300));
     let items = service.items().await;
     study.end(&service).await;
     // The restored table does not contain this account.
@@ -514,23 +534,25 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
     let limits = json!({"live": 7, "test": 3});
     let command = json!({"account_id": quiet.id, "requests_per_minute": limits});
     service.operate(json!({"set_limits": command})).await.expect("the limits change");
+    let change = json!({"name": "Quiet", "policy": {"max_key_lifetime_days": 30}});
+    service.patch("/v1/account", &quiet.session, change).await.expect(200);
     let created_before = service.time.in_seconds(0);
     let events = scan_of_events(&service.items().await, &since);
     let Restored { temporary, moved } = restored(&service, items).await;
 
-    let commands = run_script("restore-commands", &[&created_before], &events);
-    assert!(commands.status.success(), "{}", String::from_utf8_lossy(&commands.stderr));
-    let commands = String::from_utf8(commands.stdout).expect("text");
+    let (commands, lines, list) = restore_commands(&[&moment, &created_before], &events);
+    let renamed = list.iter().find(|line| line.contains("account.changed")).expect("the change");
+    assert!(renamed.starts_with(&quiet.id) && renamed.contains("\"name\": \"Quiet\""), "{renamed}");
     let mut keys = study.named_keys();
     keys.sort_by_key(|key| text(key, "key_id").to_owned());
-    let lines: Vec<Value> =
-        commands.lines().map(|line| serde_json::from_str(line).expect("a command")).collect();
     let mut changed = [&study.account.id, &late.id];
     changed.sort();
     let expected = [
         json!({"end_restored_credentials": {"created_before": null, "keys": keys}}),
         json!({"suspend_account": {"account_id": changed[0]}}),
         json!({"suspend_account": {"account_id": changed[1]}}),
+        json!({"set_policy": {"account_id": quiet.id, "policy": {"require_second_factor": false,
+            "reauthentication_minutes": null, "max_key_lifetime_days": 30, "idle_key_days": null}}}),
         json!({"end_restored_credentials": {"created_before": created_before}}),
         json!({"set_limits": {"account_id": quiet.id, "requests_per_minute": limits,
             "keys": {"live": null, "test": null}, "sessions_per_member": null}}),
@@ -555,6 +577,231 @@ async fn scripts_end_what_the_old_table_says_has_ended() {
     let sessions = study.sessions().into_iter().chain(other.sessions()).chain([&quiet.session]);
     for credential in study.ended_keys().into_iter().map(|(key, _)| key).chain(sessions) {
         moved.me(credential).await.expect(401);
+    }
+}
+
+/// Sends `commands` to the temporary stack with the script of the runbook.
+async fn send_commands(temporary: &OwnService, commands: String) {
+    let (_folder, aws) = aws_program(temporary);
+    let script = move || run_script("send-commands", &["operator", &aws], &commands);
+    let sent = tokio::task::spawn_blocking(script).await.expect("the script ends");
+    let errors = String::from_utf8(sent.stderr).expect("text");
+    assert!(sent.status.success() && errors.is_empty(), "{errors}");
+}
+
+/// Something that was replaced or restricted after the moment of a restore.
+struct Replaced {
+    account: Account,
+    key: Credential,
+    /// An invitation that has ended since.
+    invitation: Option<String>,
+}
+
+impl Replaced {
+    async fn new(service: &OwnService) -> Self {
+        let account = service.account().await;
+        let (key, _) = service.key(&account.session, json!({})).await;
+        Self { account, key, invitation: None }
+    }
+
+    /// Also invites a member. Returns their id.
+    async fn with_invitation(service: &OwnService) -> (Self, String) {
+        let new = Self::new(service).await;
+        let invited = service.invite(&new.account.session, &new_address(), &["read"]).await;
+        let token = text(&invited["invitation"], "token").to_owned();
+        (Self { invitation: Some(token), ..new }, text(&invited, "id").to_owned())
+    }
+
+    /// Logs in with the password from before the restore.
+    async fn log_in(&self, service: &OwnService) -> Response {
+        let body = json!({"email": self.account.email, "password": PASSWORD});
+        service.request("POST", "/v1/auth/login").json(&body).send().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_deny_what_was_replaced_or_restricted_since() {
+    let service = OwnService::start().await;
+    let [reset, added, removed, used, erased, ended] = [
+        Replaced::new(&service).await,
+        Replaced::new(&service).await,
+        Replaced::new(&service).await,
+        Replaced::new(&service).await,
+        Replaced::new(&service).await,
+        Replaced::new(&service).await,
+    ];
+    let (invited_again, invited_id) = Replaced::with_invitation(&service).await;
+    let (accepted, _) = Replaced::with_invitation(&service).await;
+    let (taken_over, _) = Replaced::with_invitation(&service).await;
+    let (_, stolen) = service.add_passkey(&removed.account.session).await;
+    let (_, passkey) = service.add_passkey(&used.account.session).await;
+    let keys = service.account().await;
+    let disabled = service.key(&keys.session, json!({})).await;
+    let narrowed = service.key(&keys.session, json!({})).await;
+    let (untouched, _) = service.key(&keys.session, json!({})).await;
+    service.time.pass(301);
+    let (moment, since) = (service.time.in_seconds(0), service.time.in_seconds(-300));
+    let items = service.items().await;
+
+    service.time.pass(301);
+    let command = json!({"reset_password": {"email": reset.account.email}});
+    let token = service.operate(command).await.expect("a token");
+    let body = json!({"token": token["token"], "new_password": NEW_PASSWORD});
+    service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send().await.expect(204);
+    service.add_passkey(&added.account.session).await;
+    let path = format!("/v1/auth/passkeys/{}", text(&stolen, "id"));
+    service.delete(&path, &removed.account.session).await.expect(204);
+    let pending = service.second_factor(&used.account.email).await;
+    let body = json!({"login_token": pending["login_token"], "recovery_code": passkey["recovery_codes"][0]});
+    service.request("POST", "/v1/auth/login/second-factor").json(&body).send().await.expect(200);
+    let path = format!("/v1/members/{invited_id}/invite");
+    service.post(&path, &invited_again.account.session, json!({})).await.expect(200);
+    let token = accepted.invitation.as_deref().expect("a token");
+    service.try_to_accept(token, PASSWORD).await.expect(200);
+    service.patch(&key_path(&disabled.1), &keys.session, json!({"disabled": true})).await.expect(200);
+    service.patch(&key_path(&narrowed.1), &keys.session, json!({"permissions": ["read"]})).await.expect(200);
+    // The restored table contains neither this member nor this key, so their changes bring nothing back.
+    let (_, new) = service.member(&keys.session, &["read"]).await;
+    service.delete(&format!("/v1/members/{new}"), &keys.session).await.expect(204);
+    let (_, new) = service.key(&keys.session, json!({})).await;
+    service.delete(&key_path(&new), &keys.session).await.expect(204);
+    let command = json!({"end_all_credentials": {"account_id": taken_over.account.id}});
+    service.operate(command).await.expect("the credentials end");
+    service.suspend(&ended.account).await;
+    let name = service.get("/v1/account", &erased.key).await.expect(200)["name"].clone();
+    let command = json!({"delete_account": {"account_id": erased.account.id, "confirm": name}});
+    service.operate(command).await.expect("the erasure begins");
+    let created_before = service.time.in_seconds(0);
+    let events = scan_of_events(&service.items().await, &since);
+    let Restored { temporary, moved } = restored(&service, items).await;
+
+    let (commands, lines, list) = restore_commands(&[&moment, &created_before], &events);
+    let suspended = [&reset, &added, &removed, &used, &erased, &ended, &invited_again, &accepted];
+    let mut accounts: Vec<_> = suspended.iter().map(|replaced| replaced.account.id.as_str()).collect();
+    accounts.sort_unstable();
+    let mut changed = vec![text(&disabled.1, "id"), text(&narrowed.1, "id")];
+    changed.sort_unstable();
+    let changed: Vec<_> = changed.iter().map(|id| json!({"account_id": keys.id, "key_id": id})).collect();
+    let mut expected = vec![
+        json!({"end_all_credentials": {"account_id": taken_over.account.id}}),
+        json!({"end_restored_credentials": {"created_before": null, "keys": changed}}),
+    ];
+    expected.extend(accounts.iter().map(|account| json!({"suspend_account": {"account_id": account}})));
+    expected.push(json!({"end_restored_credentials": {"created_before": created_before}}));
+    assert_eq!(lines, expected);
+    let erased_line = format!("{} {} ERASED", erased.account.id, created_before);
+    assert!(list.iter().any(|line| line.starts_with(&erased_line)), "{list:?}");
+
+    // Everything came back. Otherwise, this test would prove nothing.
+    for replaced in suspended.into_iter().chain([&taken_over]) {
+        moved.me(&replaced.key).await.expect(200);
+        replaced.log_in(&moved).await.expect(200);
+    }
+    for (key, _) in [&disabled, &narrowed] {
+        moved.post("/v1/projects", key, json!({"name": "A"})).await.expect(201);
+    }
+    send_commands(&temporary, commands).await;
+    for (key, _) in [&disabled, &narrowed] {
+        moved.me(key).await.expect(401);
+    }
+    moved.me(&taken_over.key).await.expect(401);
+    moved.me(&untouched).await.expect(200);
+    for replaced in suspended {
+        moved.me(&replaced.key).await.expect(403);
+        let login = replaced.log_in(&moved).await;
+        // A member with a passkey learns it after the second factor.
+        let is_pending = login.body["second_factor"].is_object();
+        assert!(login.status == 403 || is_pending, "{}", login.text);
+    }
+    for restored in [false, true] {
+        if restored {
+            temporary.restore(&invited_again.account).await;
+            temporary.restore(&accepted.account).await;
+        }
+        for replaced in [&invited_again, &accepted, &taken_over] {
+            let token = replaced.invitation.as_deref().expect("a token");
+            moved.try_to_accept(token, PASSWORD).await.assert_unauthorized_by_function();
+        }
+    }
+}
+
+#[test]
+fn each_event_type_leads_to_a_command_or_a_line_or_is_harmless() {
+    const HARMLESS: [&str; 7] = [
+        "login.refused",
+        "login.succeeded",
+        "member.sessions_ended",
+        "password.refused",
+        "password.reset_issued",
+        "second_factor.refused",
+        "session.ended",
+    ];
+    const MOMENT: &str = "2026-01-30T12:00:00Z";
+    const LATER: &str = "2026-01-30T14:00:00Z";
+    let types: Vec<_> = EventType::NAMES.into_iter().chain(["account.new"]).collect();
+    let account = |number: usize| format!("acct_{number:016}");
+    let events = types.iter().enumerate().map(|(number, kind)| {
+        json!({
+            "pk": {"S": format!("ACCOUNT#{}#AUDIT", account(number))}, "sk": {"S": format!("EVENT#event_{number:016}")},
+            "type": {"S": kind}, "created_at": {"S": "2026-01-30T13:00:00Z"},
+            "user_id": {"S": "user_0000000000000001"}, "key_id": {"S": "key_0000000000000001"},
+            "policy": {"M": {"idle_key_days": {"NULL": true}}}, "keys": {"M": {}},
+        })
+    });
+    let scan = json!({"Items": events.collect::<Vec<_>>()}).to_string();
+    let (_, commands, list) = restore_commands(&[MOMENT, LATER], &scan);
+    let commands: Vec<_> = commands.iter().map(Value::to_string).collect();
+    let unhandled = types.iter().enumerate().filter(|(number, _)| {
+        let account = account(*number);
+        !commands.iter().chain(&list).any(|line| line.contains(&account))
+    });
+    let unhandled: Vec<_> = unhandled.map(|(_, kind)| *kind).collect();
+    assert_eq!(unhandled, HARMLESS);
+    // The script knows each type of this version. What it does not know suspends the account.
+    let unknown: Vec<_> = list.iter().filter(|line| line.contains("UNKNOWN TYPE")).collect();
+    let new = account(types.len() - 1);
+    assert!(matches!(&unknown[..], [line] if line.starts_with(&new)), "{unknown:?}");
+    assert!(commands.contains(&json!({"suspend_account": {"account_id": new}}).to_string()));
+
+    // After the service has moved, what would end or undo something newer is repeated only for newer events.
+    let name = |command: &Value| command.as_object().expect("a command").keys().next().cloned();
+    let not_repeated = ["end_all_credentials", "set_limits", "set_policy"];
+    for (sent_until, expected) in [(LATER, [false; 3]), ("2026-01-30T13:05:00Z", [true; 3])] {
+        let (_, repeated, _) = restore_commands(&[MOMENT, LATER, sent_until], &scan);
+        let names: Vec<_> = repeated.iter().filter_map(name).collect();
+        assert_eq!(not_repeated.map(|name| names.iter().any(|one| one == name)), expected, "{sent_until}");
+        assert!(names.iter().any(|name| name == "suspend_account"));
+    }
+}
+
+#[test]
+fn event_about_what_was_created_after_the_moment_leads_to_no_command() {
+    let scan = |account: &str, user: &str, kind: &str| {
+        json!({"Items": [{
+            "pk": {"S": format!("ACCOUNT#{account}#AUDIT")}, "sk": {"S": "EVENT#event_0000000000000001"},
+            "type": {"S": kind}, "created_at": {"S": "1970-01-01T02:00:00Z"}, "user_id": {"S": user},
+        }]})
+        .to_string()
+    };
+    let at = |time: &str| format!("1970-01-01T{time}:00Z").parse::<Timestamp>().expect("a time");
+    for (account, user, kind, suspends) in [
+        ("00:00", "00:00", "member.changed", true),
+        // Clocks differ.
+        ("00:00", "01:05", "member.changed", true),
+        ("00:00", "01:06", "member.changed", false),
+        ("01:06", "00:00", "member.changed", false),
+        // Nothing is created after its event, so this id does not tell the time.
+        ("00:00", "02:06", "member.changed", true),
+        ("00:00", "01:06", "member.new", true),
+        ("01:06", "01:06", "member.new", false),
+    ] {
+        let [account_id, user_id] =
+            [AccountId::first_at(at(account)).to_string(), UserId::first_at(at(user)).to_string()];
+        let scan = scan(&account_id, &user_id, kind);
+        let (_, commands, list) = restore_commands(&["1970-01-01T01:00:00Z", "1970-01-01T03:00:00Z"], &scan);
+        let is_suspended = commands.iter().any(|command| command["suspend_account"].is_object());
+        assert_eq!(is_suspended, suspends, "{account} {user} {kind}");
+        assert_eq!(list.len(), 1);
     }
 }
 
