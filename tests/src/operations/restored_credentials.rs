@@ -679,7 +679,7 @@ async fn scripts_deny_what_was_replaced_or_restricted_since() {
     let suspended = [&reset, &added, &removed, &used, &erased, &ended, &invited_again, &accepted];
     let mut accounts: Vec<_> = suspended.iter().map(|replaced| replaced.account.id.as_str()).collect();
     accounts.sort_unstable();
-    let mut changed = vec![text(&disabled.1, "id"), text(&narrowed.1, "id")];
+    let mut changed = [text(&disabled.1, "id"), text(&narrowed.1, "id")];
     changed.sort_unstable();
     let changed: Vec<_> = changed.iter().map(|id| json!({"account_id": keys.id, "key_id": id})).collect();
     let mut expected = vec![
