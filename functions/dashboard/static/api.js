@@ -9,6 +9,9 @@ export const API_URL = new URL("../../../v1", import.meta.url).href;
 /** Just above API Gateway's own timeout of 29 seconds. */
 const TIMEOUT_MS = 30_000;
 
+/** Says that a request was rejected, or the page cleared, because the session has ended. */
+export const SESSION_ENDED = "Your session has ended. Log in again to continue.";
+
 /** Says that the user did not authenticate again, so that a change was not made. */
 export const NOT_CONFIRMED = "Nothing has changed, because you didn’t confirm that it’s you.";
 
@@ -137,7 +140,7 @@ async function send(method, path, headers, body) {
 function apiError({ status, headers }, { code = "", message = "The service sent an invalid response.", field }) {
   const retryAfter = Number(headers.get("Retry-After") ?? 0);
   const userMessage = {
-    401: "Your session has ended. Log in again to continue.",
+    401: SESSION_ENDED,
     403: forbiddenMessage(code, message),
     404: "This item no longer exists.",
     422: "An earlier attempt with different values may have succeeded. Close this dialog and check the list.",

@@ -1,8 +1,8 @@
 // Entry point: shows the dashboard if the user is logged in, or else the login screen or what a link opens.
 
 import { showAcceptInvitation } from "./accept-invitation.js";
-import { ApiError } from "./api.js";
-import { closeAllDialogs, closeDialogs } from "./dialog.js";
+import { ApiError, SESSION_ENDED } from "./api.js";
+import { closeAllDialogs } from "./dialog.js";
 import { element } from "./element.js";
 import { showForgotPassword } from "./forgot-password.js";
 import { isFormOpen } from "./form.js";
@@ -12,11 +12,11 @@ import { showLogin } from "./login.js";
 import { askForNewLogin, askForStepUp } from "./new-login.js";
 import { onSecondFactorRequired, onSessionEnd, onStepUp } from "./rejected-requests.js";
 import { showResetPassword } from "./reset-password.js";
-import { keepForm, loadMember, watchSession } from "./session-end.js";
+import { loadMember, watchSession } from "./session-end.js";
 import * as session from "./session.js";
+import { isShownOnceDialogOpen } from "./shown-once-dialog.js";
 import { keepTimesCurrent } from "./time.js";
 
-const SESSION_ENDED = "Your session has ended. Log in again to continue.";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** The member whose dashboard is shown. @type {import("../types/contract").Me | null} */
 let shownMember = null;
@@ -24,7 +24,7 @@ let shownMember = null;
 /** @param {string} [notice] Why the user must log in. */
 function requireLogin(notice) {
   shownMember = null;
-  closeDialogs();
+  closeAllDialogs();
   removeLayoutListeners();
   showLogin(app, showDashboard, notice);
 }
@@ -41,7 +41,7 @@ function showByFragment() {
 
 /** @param {{ kind: import("./links.js").LinkKind, token: string }} link */
 function showLink({ kind, token }) {
-  closeDialogs();
+  closeAllDialogs();
   removeLayoutListeners();
   if (kind === "accept-invitation") showAcceptInvitation(app, token, showDashboard);
   else showResetPassword(app, token, requireLogin);
@@ -71,30 +71,21 @@ function showError(error) {
 }
 
 /**
- * Asks for a new login. A form that the user may have filled in stays open meanwhile.
+ * Asks for a new login. The page stays meanwhile if the user may have filled in a form, or not saved a secret that is shown once.
  * @param {boolean} hadToken
  */
 async function handleSessionEnd(hadToken) {
-  if (shownMember && isLayoutShown() && isFormOpen()) {
-    keepForm();
-    return askForNewLogin(shownMember, handleOtherMember);
-  }
+  if (shownMember && isLayoutShown() && (isFormOpen() || isShownOnceDialogOpen())) return askForNewLogin(shownMember, handleOtherMember);
   // Without a token and without the layout, the login screen is already shown.
   if (hadToken || isLayoutShown()) requireLogin(SESSION_ENDED);
   return false;
 }
 
-/** Removes everything that only the member may see, even a secret that is shown once. */
-function clearPage() {
-  session.clear();
-  closeAllDialogs();
-  requireLogin(SESSION_ENDED);
-}
-
-/** Shows the dashboard of the other member who has logged in, and closes what the first one had open. */
+/** Shows the dashboard of the other member who has logged in, and removes what the first one had open. */
 function handleOtherMember() {
-  closeDialogs();
+  closeAllDialogs();
   removeLayoutListeners();
+  app.replaceChildren();
   showDashboard();
 }
 
@@ -102,7 +93,7 @@ onSessionEnd(handleSessionEnd);
 onStepUp(async () => shownMember !== null && askForStepUp(shownMember, handleOtherMember));
 onSecondFactorRequired(openPasskeys);
 keepTimesCurrent();
-watchSession(isLayoutShown, clearPage);
+watchSession(isLayoutShown, () => requireLogin(SESSION_ENDED));
 // Before the listener of the layout, which a link replaces.
 addEventListener("hashchange", showByFragment);
 showByFragment();

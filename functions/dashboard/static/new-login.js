@@ -1,5 +1,5 @@
-// The dialog that asks for a new login: after the session has ended, and before a sensitive change. What the user has filled in stays on
-// the page behind it.
+// The dialog that asks for a new login: after the session has ended, and before a sensitive change. What the user has open stays on the
+// page behind it.
 
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
@@ -17,7 +17,7 @@ import * as session from "./session.js";
  * @returns {Promise<boolean>}
  */
 export function askForNewLogin(member, onOtherMember) {
-  return askForLogin("Log in again", "Your session has ended. What you have entered is still here: log in, and it will be sent.", member, onOtherMember);
+  return askForLogin("Log in again", "Your session has ended. What is open here will be cleared five minutes later. Log in again to keep it.", member, onOtherMember);
 }
 
 /**

@@ -11,8 +11,7 @@ let handleStepUp = async () => false;
 let handleSecondFactorRequired = () => {};
 
 /**
- * Sets the callback for when the API rejects the session token, or a request has none. It returns true if the same member has logged
- * in again.
+ * Sets the callback for when the session has ended, or a request has none. It returns true if the same member has logged in again.
  * @param {SessionEndHandler} handler
  */
 export function onSessionEnd(handler) {
@@ -68,9 +67,15 @@ function hasLoggedInAgain({ token }) {
   // One login is enough for all requests that wait for it.
   if (pendingLogin) return pendingLogin;
   // A 401 for a previous session says nothing about the current one.
-  if (token !== session.token()) return false;
+  return token === session.token() && logInAgain();
+}
+
+/** Handles the end of the session. Returns true if the same member has logged in again. */
+export function logInAgain() {
+  const hadToken = session.token() !== null;
   session.clear();
-  pendingLogin = handleSessionEnd(token !== null).finally(() => (pendingLogin = null));
+  // A step-up is a login, too.
+  pendingLogin ??= (pendingStepUp ?? handleSessionEnd(hadToken)).finally(() => (pendingLogin = null));
   return pendingLogin;
 }
 

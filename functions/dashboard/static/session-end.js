@@ -1,6 +1,7 @@
-// Clears the page when the session has ended, so that nobody who comes by later can read it.
+// Notices the end of the session, and clears what stays on the page after it, so that nobody who comes by later can read it.
 
 import { ApiError, request, serverTime } from "./api.js";
+import { logInAgain } from "./rejected-requests.js";
 import * as session from "./session.js";
 
 /** @typedef {import("../types/contract").Me} Me */
@@ -9,43 +10,36 @@ import * as session from "./session.js";
 const IDLE_MS = 59 * 60_000;
 /** The service ends each session after 12 hours. The minute is for the precision of the clocks. */
 const MAX_LIFETIME_MS = (12 * 60 + 1) * 60_000;
-/** How long a form stays after the end, so that the user can log in and send it. */
+/** How long the page may stay after the end, so that the user can log in and continue. */
 const GRACE_MS = 5 * 60_000;
 /** A page that becomes visible again checks the session if its last use is older than this. */
 const RECHECK_MS = 60_000;
 const CHECK_INTERVAL_MS = 2_000;
 
-/** When the session ends at the latest, and when a kept form is cleared, in milliseconds by the clock of this device. */
-let expiresAt = Infinity;
-let formEndsAt = Infinity;
-
 /**
- * Returns the member of the session. From now on, the end of this session clears the page.
+ * Returns the member of the session. From now on, the page notices when this session expires.
  * @returns {Promise<Me>}
  */
 export async function loadMember() {
   /** @type {Me} */
   const member = await request("GET", "/auth/me");
   const remaining = Date.parse(member.expires_at) - serverTime();
-  expiresAt = remaining > 0 && remaining < MAX_LIFETIME_MS ? Date.now() + remaining : Infinity;
-  formEndsAt = Infinity;
+  session.setExpiry(remaining > 0 && remaining < MAX_LIFETIME_MS ? Date.now() + remaining : Infinity);
   return member;
 }
 
-/** Lets a form stay on the page for some minutes after the session has ended. */
-export function keepForm() {
-  formEndsAt = Date.now() + GRACE_MS;
-}
-
 /**
- * Calls `onEnd` when the page must be cleared.
+ * Handles the end of a session that nobody uses any more. Calls `onGraceEnd` if the page must be cleared although nobody has logged in.
  * @param {() => boolean} isShown Whether the page shows what only the member may see.
- * @param {() => void} onEnd
+ * @param {() => void} onGraceEnd
  */
-export function watchSession(isShown, onEnd) {
+export function watchSession(isShown, onGraceEnd) {
   function check() {
-    const endsAt = session.token() === null ? formEndsAt : Math.min(expiresAt, session.lastUse() + IDLE_MS);
-    if (isShown() && Date.now() >= endsAt) onEnd();
+    if (!isShown()) return;
+    const now = Date.now();
+    if (session.token() === null) {
+      if (now >= session.lastEnd() + GRACE_MS) onGraceEnd();
+    } else if (now >= Math.min(session.expiry(), session.lastUse() + IDLE_MS)) logInAgain();
   }
 
   /** The session may have ended elsewhere while the page was hidden. */

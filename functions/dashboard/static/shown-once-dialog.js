@@ -46,3 +46,8 @@ export function openShownOnceDialog({ title, question, answer, consequence, cont
     { onDismiss: () => handleDismiss(), onClosed: () => leaveWarning.abort() },
   );
 }
+
+/** Returns true if the page shows a secret that the user may not have saved yet. */
+export function isShownOnceDialogOpen() {
+  return document.querySelector("dialog[data-persistent]") !== null;
+}

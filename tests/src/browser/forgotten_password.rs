@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, new_login},
     response::text,
     service::{Account, PASSWORD},
 };
@@ -85,10 +85,9 @@ async fn login_in_front_of_a_form_offers_no_link_that_would_leave_the_form() {
     let (browser, account) = Browser::logged_in().await;
     browser.click("Create API key").await;
     browser.fill("Name", "Ward server").await;
-    let other = browser.service.login(&account.email).await;
-    browser.service.delete("/v1/auth/sessions", &other).await.expect(204);
+    browser.end_session(&account).await;
     browser.click("Create key").await;
-    browser.wait_for_text("Your session has ended. What you have entered is still here").await;
+    browser.wait_for_text(new_login::NOTICE).await;
     assert!(!browser.has_button("Forgot password?").await);
     browser.end(&["401 /v1/api-keys"]).await;
 }

@@ -5,11 +5,11 @@ use serde_json::json;
 use crate::{browser::Browser, response::text, service::Account};
 
 /// What the dialog for the new login says.
-const NOTICE: &str = "Your session has ended. What you have entered is still here";
+pub const NOTICE: &str = "What is open here will be cleared five minutes later.";
 
 impl Browser {
     /// Ends the session of the browser from elsewhere.
-    async fn end_session(&self, account: &Account) {
+    pub async fn end_session(&self, account: &Account) {
         let other = self.service.login(&account.email).await;
         self.service.delete("/v1/auth/sessions", &other).await.expect(204);
     }

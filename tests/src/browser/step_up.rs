@@ -119,6 +119,20 @@ async fn session_that_ended_meanwhile_needs_one_login_for_both() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn session_that_expires_meanwhile_needs_one_login_for_both() {
+    let (browser, account) = open_changed_account().await;
+    browser.submit("Save").await;
+    browser.wait_for_text(NOTICE).await;
+    browser.move_clock(60).await;
+    browser.wait_until("no session", "return sessionStorage.length === 0", &[]).await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("Saved the account").await;
+    assert_eq!(browser.value("return document.querySelectorAll('dialog').length", &[]).await, 0);
+    browser.end(&["403 /v1/account"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn change_of_a_key_asks_for_a_login_where_the_policy_says_so() {
     let (browser, account) = open_changed_account().await;
     let session = browser.service.login(&account.email).await;
