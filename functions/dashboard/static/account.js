@@ -19,15 +19,13 @@ export function showAccount(main, me) {
 
   async function load() {
     try {
-      /** @type {Account} */
-      const account = await request("GET", "/account");
-      show(account);
+      show(await request("GET", "/account"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       content.replaceChildren(errorMessage(error, load));
+      restoreFocus();
     }
     content.setAttribute("aria-busy", "false");
-    restoreFocus();
   }
 
   /** @param {Account} account */
@@ -36,6 +34,7 @@ export function showAccount(main, me) {
       section("Details", properties(details(account))),
       me.permissions.includes("admin") ? section("Name and policy", accountForm(account, me, show)) : section("Policy", properties(policy(account))),
     );
+    restoreFocus();
   }
 
   main.append(heading("Account", "The account’s name, its limits, and its rules for members and API keys."), content);

@@ -57,6 +57,18 @@ async fn admin_changes_name_and_policy() {
     browser.end(&[]).await;
 }
 
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn saved_account_moves_the_focus_to_the_heading() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.go("Account").await;
+    browser.fill("Name", "Sleep study").await;
+    browser.submit("Save").await;
+    browser.wait_for_text("Saved the account").await;
+    assert_eq!(browser.focused().await, "Account");
+    browser.end(&[]).await;
+}
+
 fn browser_time_in_days(days: i64) -> String {
     let day = (shared::primitives::clock::Clock::system().now_utc() + time::Duration::days(days)).date();
     format!("{day}T12:00:00Z")
