@@ -80,10 +80,12 @@ export function loginForm({ initialEmail = "", onCancel, onLogin }) {
 
   /** @param {ApiError} error */
   function handleError(error) {
-    password.input.value = "";
-    password.input.focus();
     explainLoginError(error, "Incorrect email or password.");
     if (error.status === 429) handleTooManyAttempts(error);
+    // After other errors, the user can send the same password again.
+    if (error.status !== 401 && error.status !== 403) return;
+    password.input.value = "";
+    password.input.focus();
   }
 
   let countdownTimer = 0;

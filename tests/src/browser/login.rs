@@ -78,7 +78,7 @@ async fn empty_field_shows_an_error_and_uses_up_no_attempt() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn throttled_login_shows_how_long_to_wait() {
+async fn throttled_login_shows_how_long_to_wait_and_keeps_the_password() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     for _ in 0..5 {
@@ -95,17 +95,19 @@ async fn throttled_login_shows_how_long_to_wait() {
     browser.log_in(&account.email).await;
     browser.wait_for_text("Too many login attempts with this email or from your network. Wait ").await;
     browser.wait_for_text("Try again in 2").await;
+    assert_eq!(browser.field_value("Password").await, PASSWORD);
     browser.end(&["401 /v1/auth/login", "429 /v1/auth/login"]).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn suspended_account_shows_an_error() {
+async fn suspended_account_shows_an_error_and_empties_the_password() {
     let browser = Browser::open().await;
     let account = browser.service.account().await;
     browser.service.suspend(&account).await;
     browser.log_in(&account.email).await;
     browser.wait_for_text("Your access is suspended. Contact an admin of your account").await;
+    assert_eq!(browser.field_value("Password").await, "");
     browser.end(&["403 /v1/auth/login"]).await;
 }
 
@@ -144,12 +146,13 @@ async fn ended_session_leads_to_the_login_and_back() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
-async fn unreachable_service_shows_an_error() {
+async fn unreachable_service_shows_an_error_and_keeps_the_password() {
     let browser = Browser::open().await;
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", offline()).await;
     browser.log_in("ada@example.com").await;
     browser.wait_for_text("The service can’t be reached. Check your connection and try again.").await;
+    assert_eq!(browser.field_value("Password").await, PASSWORD);
     browser.end(&["net::ERR_INTERNET_DISCONNECTED /v1/auth/login"]).await;
 }
 
