@@ -1,4 +1,4 @@
-// The dialog for editing a member.
+// The dialog for editing a member, and the message after a change.
 
 import { request } from "./api.js";
 import { openDialog } from "./dialog.js";
@@ -28,8 +28,17 @@ export function openEditMemberDialog(me, member, onSaved) {
         close();
         onSaved();
         const endsInvitation = member.status === "invited" && selected.some((permission) => !member.permissions.includes(permission));
-        showToast(endsInvitation ? `Updated ${member.email}. The invitation has ended: invite them again.` : `Updated ${member.email}`);
+        showMemberChange(`Updated ${member.email}`, endsInvitation);
       },
     }).element,
   ]);
+}
+
+/**
+ * Says what has changed, and whether the member needs another invitation.
+ * @param {string} change
+ * @param {boolean} hasInvitationEnded
+ */
+export function showMemberChange(change, hasInvitationEnded) {
+  showToast(hasInvitationEnded ? `${change}. The invitation has ended: invite them again.` : change);
 }

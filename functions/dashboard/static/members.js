@@ -2,7 +2,7 @@
 
 import { listItems, request } from "./api.js";
 import { openConfirmDialog } from "./confirm-dialog.js";
-import { openEditMemberDialog } from "./edit-member.js";
+import { openEditMemberDialog, showMemberChange } from "./edit-member.js";
 import { element } from "./element.js";
 import { heading } from "./heading.js";
 import { openInviteAgainDialog, openInviteMemberDialog } from "./invite-member.js";
@@ -71,8 +71,10 @@ export function showMembers(main, me) {
    */
   async function setStatus({ id, email }, status) {
     try {
-      await request("PATCH", `/members/${id}`, { status });
-      showToast(status === "active" ? `Restored ${email}` : `Suspended ${email}`);
+      /** @type {Member} */
+      const changed = await request("PATCH", `/members/${id}`, { status });
+      // Suspending a member who has not accepted the invitation has ended it.
+      showMemberChange(status === "active" ? `Restored ${email}` : `Suspended ${email}`, changed.status === "invited");
     } catch (error) {
       if (!showRequestError(error)) return;
     }

@@ -57,6 +57,22 @@ async fn member_can_be_invited_changed_suspended_restored_and_removed() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn restored_member_without_a_password_must_be_invited_again() {
+    let (browser, account) = Browser::logged_in().await;
+    let email = new_address();
+    let invited = browser.service.invite(&account.session, &email, &["read"]).await;
+    let path = format!("/v1/members/{}", crate::response::text(&invited, "id"));
+    browser.service.patch(&path, &account.session, json!({"status": "suspended"})).await.expect(200);
+    browser.go("Team members").await;
+    browser.wait_for_rows(2).await;
+    browser.act("Restore", &email).await;
+    let message = format!("Restored {email}. The invitation has ended: invite them again.");
+    browser.wait_for_text(&message).await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn rejected_change_shows_the_reason() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Team members").await;
