@@ -1,11 +1,13 @@
 // The usage screen: the requests of all API keys of the account.
 
 import { ApiError, listItems, request } from "./api.js";
+import { section } from "./details.js";
 import { element } from "./element.js";
 import { heading, restoreFocus } from "./heading.js";
 import { inParallel } from "./in-parallel.js";
+import { keyName } from "./key-name.js";
 import { errorMessage, list } from "./list.js";
-import { usageChart } from "./usage-chart.js";
+import { precisionHint, usageChart } from "./usage-chart.js";
 import { formatNumber, lastDays, startOfPeriod, total } from "./usage-days.js";
 import { usagePeriod } from "./usage-period.js";
 
@@ -28,7 +30,7 @@ export function showAccountUsage(main) {
   const keys = list({
     caption: "API keys by requests",
     columns: [
-      { label: "Key", kind: "primary", cell: nameAndHint },
+      { label: "Key", kind: "primary", cell: ({ key }) => keyName(key) },
       { label: "Type", cell: ({ key }) => element("span", { class: `badge ${key.type}` }, key.type) },
       { label: "Authorized", cell: ({ requests }) => formatNumber(requests) },
       { label: "Rate-limited", cell: ({ rate_limited }) => formatNumber(rate_limited) },
@@ -108,8 +110,8 @@ export function showAccountUsage(main) {
     element(
       "div",
       { class: "sections" },
-      element("section", { class: "section" }, element("h2", {}, "Requests by day"), progress, chart, element("p", { class: "hint" }, "Requests are counted in batches, so the latest ones appear later, and a few never.")),
-      element("section", { class: "section" }, element("h2", {}, "Keys"), keys.element),
+      section("Requests by day", progress, chart, precisionHint()),
+      section("Keys", keys.element),
     ),
   );
   load();
@@ -126,9 +128,4 @@ async function usedKeys(days) {
   const all = listItems("/api-keys", { status: "all" });
   for await (const key of all) if (key.last_used_at !== null && Date.parse(key.last_used_at) >= start) used.push(key);
   return used;
-}
-
-/** @param {KeyUsage} usage */
-function nameAndHint({ key }) {
-  return element("span", { class: "two-lines" }, element("strong", {}, element("a", { href: `#/api-keys/${key.id}` }, key.name)), element("code", {}, key.hint));
 }

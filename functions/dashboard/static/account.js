@@ -2,6 +2,7 @@
 
 import { ApiError, request } from "./api.js";
 import { accountForm } from "./account-form.js";
+import { properties, section } from "./details.js";
 import { element } from "./element.js";
 import { heading, restoreFocus } from "./heading.js";
 import { errorMessage } from "./list.js";
@@ -87,17 +88,4 @@ function formatDays(days) {
  */
 function optional(label, value) {
   return value === undefined ? [] : [[label, String(value)]];
-}
-
-/** @param {[string, import("./element.js").Child][]} pairs */
-function properties(pairs) {
-  return element("dl", { class: "properties" }, ...pairs.map(([label, value]) => element("div", {}, element("dt", {}, label), element("dd", {}, value))));
-}
-
-/**
- * @param {string} title
- * @param {HTMLElement} content
- */
-function section(title, content) {
-  return element("section", { class: "section" }, element("h2", {}, title), content);
 }

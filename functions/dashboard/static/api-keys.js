@@ -7,6 +7,7 @@ import { element } from "./element.js";
 import { heading } from "./heading.js";
 import { keyActions } from "./key-actions.js";
 import { keyFilters } from "./key-filters.js";
+import { keyName } from "./key-name.js";
 import { matches, sorted } from "./key-order.js";
 import { keySelection } from "./key-selection.js";
 import { list } from "./list.js";
@@ -140,7 +141,7 @@ export function showApiKeys(main, me, parameters) {
     caption: "API keys",
     columns: [
       ...(isAdmin ? [{ label: "Select", kind: "select", cell: selection.checkbox }] : []),
-      { label: "Name", kind: "primary", cell: nameAndHint },
+      { label: "Name", kind: "primary", cell: keyName },
       { label: "Type", cell: (key) => element("span", { class: `badge ${key.type}` }, key.type) },
       { label: "Permissions", kind: "permissions", cell: (key) => permissionBadges(key.permissions) },
       { label: "Projects", kind: "scope", cell: (key) => projectSummary(key, names) },
@@ -236,11 +237,6 @@ function countText(matching, all) {
  */
 function noticeWithButton(text, label, onClick) {
   return element("div", { class: "notice with-button" }, element("p", {}, text), element("button", { type: "button", click: onClick }, label));
-}
-
-/** @param {ApiKey} key */
-function nameAndHint(key) {
-  return element("span", { class: "two-lines" }, element("strong", {}, element("a", { href: `#/api-keys/${key.id}` }, key.name)), element("code", {}, key.hint));
 }
 
 /**

@@ -1,6 +1,7 @@
 // The filters of the audit events screen. The URL contains them, so that they survive a reload and can be shared.
 
-import { element, uniqueId } from "./element.js";
+import { element } from "./element.js";
+import { withHiddenLabel } from "./form.js";
 import { toRfc3339 } from "./time.js";
 
 const PATH = "#/audit-events";
@@ -99,9 +100,9 @@ export function auditEventFilters(parameters, onChange) {
   const filters = element(
     "form",
     { class: "filters", role: "search", "aria-label": "Filter audit events", submit: (/** @type {Event} */ event) => event.preventDefault() },
-    ...labeled("Filter by API key", key),
-    ...labeled("Filter by type", type),
-    ...labeled("Filter by actor", actor),
+    ...withHiddenLabel("Filter by API key", key),
+    ...withHiddenLabel("Filter by type", type),
+    ...withHiddenLabel("Filter by actor", actor),
     element("label", { class: "date-filter" }, "From", since),
     element("label", { class: "date-filter" }, "To", until),
     clearButton,
@@ -113,7 +114,7 @@ export function auditEventFilters(parameters, onChange) {
    * @param {...HTMLElement} options
    */
   function select(parameter, ...options) {
-    const control = element("select", { id: uniqueId("filter"), change: handleChange }, ...options);
+    const control = element("select", { change: handleChange }, ...options);
     const value = parameters.get(parameter) ?? "";
     // The name of a key or member is loaded later.
     if (!control.querySelector(`option[value="${CSS.escape(value)}"]`)) control.append(element("option", { value }, value));
@@ -210,12 +211,4 @@ function startOfDay(day) {
 /** @param {Date | null} time */
 function toText(time) {
   return time === null ? "" : toRfc3339(time);
-}
-
-/**
- * @param {string} label
- * @param {HTMLElement} control
- */
-function labeled(label, control) {
-  return [element("label", { class: "visually-hidden", for: control.id }, label), control];
 }

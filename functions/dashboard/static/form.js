@@ -37,6 +37,16 @@ export function field(label, input, ...hint) {
 }
 
 /**
+ * Creates a label that only screen readers read. Returns it with its control.
+ * @param {string} label
+ * @param {HTMLElement} control
+ */
+export function withHiddenLabel(label, control) {
+  control.id = uniqueId("field");
+  return [element("label", { class: "visually-hidden", for: control.id }, label), control];
+}
+
+/**
  * Creates a password field with a button that shows or hides the password.
  * @param {string} label
  * @param {"current-password" | "new-password"} autocomplete

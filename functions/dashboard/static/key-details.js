@@ -2,6 +2,7 @@
 
 import { loadProjectNames, optional } from "./account-names.js";
 import { request } from "./api.js";
+import { properties } from "./details.js";
 import { element } from "./element.js";
 import { Names } from "./names.js";
 import { permissionBadges } from "./permissions.js";
@@ -9,7 +10,6 @@ import { exactTime } from "./time.js";
 
 /** @typedef {import("../types/contract").ApiKey} ApiKey */
 /** @typedef {import("../types/contract").Me} Me */
-/** @typedef {import("./element.js").Child} Child */
 
 /**
  * @param {ApiKey} key
@@ -18,8 +18,7 @@ import { exactTime } from "./time.js";
 export function keyDetails(key, me) {
   const names = new Names();
   loadNames(key, me, names);
-  /** @type {[string, Child][]} */
-  const properties = [
+  return properties([
     ["Status", element("span", { class: `status ${key.status}` }, key.status)],
     ["Type", element("span", { class: `badge ${key.type}` }, key.type)],
     ["Permissions", permissionBadges(key.permissions)],
@@ -30,8 +29,7 @@ export function keyDetails(key, me) {
     ["Created by", creator(key, me, names)],
     ["Expires", exactTime(key.expires_at, "Never")],
     ["Last used", element("span", {}, exactTime(key.last_used_at, "Never"), key.last_used_ip && ` from ${key.last_used_ip}`)],
-  ];
-  return element("dl", { class: "properties" }, ...properties.map(([label, value]) => element("div", {}, element("dt", {}, label), element("dd", {}, value))));
+  ]);
 }
 
 /**

@@ -1,6 +1,7 @@
 // The filters and the order of the API keys screen. The URL contains them, so that they survive a reload and can be shared.
 
-import { element, uniqueId } from "./element.js";
+import { element } from "./element.js";
+import { withHiddenLabel } from "./form.js";
 import { SORT_ORDERS } from "./key-order.js";
 
 /** @typedef {import("./key-order.js").Filters} Filters */
@@ -39,7 +40,7 @@ export function apiKeysUrl() {
  * @param {() => void} onChange
  */
 export function keyFilters(parameters, me, onChange) {
-  const search = element("input", { type: "search", id: uniqueId("filter"), placeholder: "Name, last 4 characters or project", autocomplete: "off", input: handleSearchInput });
+  const search = element("input", { type: "search", placeholder: "Name, last 4 characters or project", autocomplete: "off", input: handleSearchInput });
   search.value = parameters.get("search") ?? "";
   const type = select("type", TYPES);
   const status = select("status", STATUSES);
@@ -52,11 +53,11 @@ export function keyFilters(parameters, me, onChange) {
   const filters = element(
     "form",
     { class: "filters", role: "search", "aria-label": "Filter API keys", submit: (/** @type {Event} */ event) => event.preventDefault() },
-    ...labeled("Search by name, last 4 characters or project", search),
-    ...labeled("Filter by type", type),
-    ...labeled("Filter by status", status),
-    ...labeled("Filter by creator", creator),
-    ...labeled("Sort by", sort),
+    ...withHiddenLabel("Search by name, last 4 characters or project", search),
+    ...withHiddenLabel("Filter by type", type),
+    ...withHiddenLabel("Filter by status", status),
+    ...withHiddenLabel("Filter by creator", creator),
+    ...withHiddenLabel("Sort by", sort),
   );
 
   /**
@@ -64,7 +65,7 @@ export function keyFilters(parameters, me, onChange) {
    * @param {string[][]} options
    */
   function select(parameter, options) {
-    const control = element("select", { id: uniqueId("filter"), change: handleChange }, ...options.map(([value, label]) => element("option", { value }, label)));
+    const control = element("select", { change: handleChange }, ...options.map(([value, label]) => element("option", { value }, label)));
     const value = parameters.get(parameter) ?? "";
     if (options.some(([known]) => known === value)) control.value = value;
     return control;
@@ -129,12 +130,4 @@ export function keyFilters(parameters, me, onChange) {
     history.replaceState(null, "", lastUrl);
   }
   return { element: filters, values, clear, setCreators };
-}
-
-/**
- * @param {string} label
- * @param {HTMLElement} control
- */
-function labeled(label, control) {
-  return [element("label", { class: "visually-hidden", for: control.id }, label), control];
 }

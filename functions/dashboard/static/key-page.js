@@ -1,6 +1,7 @@
 // The page of one API key.
 
 import { ApiError, request } from "./api.js";
+import { section } from "./details.js";
 import { element } from "./element.js";
 import { heading, restoreFocus } from "./heading.js";
 import { keyActions } from "./key-actions.js";
@@ -77,12 +78,4 @@ export function showApiKey(main, me, id) {
 
   main.append(element("p", { class: "back" }, element("a", { href: apiKeysUrl() }, "All API keys")), header, content);
   load();
-}
-
-/**
- * @param {string} title
- * @param {HTMLElement} content
- */
-function section(title, content) {
-  return element("section", { class: "section" }, element("h2", {}, title), content);
 }

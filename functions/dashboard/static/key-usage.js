@@ -3,7 +3,7 @@
 import { ApiError, request } from "./api.js";
 import { element } from "./element.js";
 import { errorMessage } from "./list.js";
-import { usageChart } from "./usage-chart.js";
+import { precisionHint, usageChart } from "./usage-chart.js";
 import { lastDays } from "./usage-days.js";
 import { usagePeriod } from "./usage-period.js";
 
@@ -34,5 +34,5 @@ export function keyUsage(key) {
   }
 
   load();
-  return element("div", {}, period.element, chart, element("p", { class: "hint" }, "Requests are counted in batches, so the latest ones appear later, and a few never."));
+  return element("div", {}, period.element, chart, precisionHint());
 }

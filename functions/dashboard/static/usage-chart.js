@@ -38,6 +38,11 @@ export function usageChart(days) {
   );
 }
 
+/** Creates the hint that explains why the numbers of a chart are not exact. */
+export function precisionHint() {
+  return element("p", { class: "hint" }, "Requests are counted in batches, so the latest ones appear later, and a few never.");
+}
+
 /** @param {UsageDay} day */
 function heightOf({ requests, rate_limited }) {
   return requests + rate_limited;

@@ -1,4 +1,5 @@
-import { element, uniqueId } from "./element.js";
+import { element } from "./element.js";
+import { withHiddenLabel } from "./form.js";
 
 /** In days. */
 const PERIODS = [7, 30, 90];
@@ -9,10 +10,9 @@ const DEFAULT_PERIOD = 30;
  * @param {() => void} onChange
  */
 export function usagePeriod(onChange) {
-  const id = uniqueId("period");
-  const select = element("select", { id, change: onChange }, ...PERIODS.map((days) => element("option", { value: days, selected: days === DEFAULT_PERIOD }, `Last ${days} days`)));
+  const select = element("select", { change: onChange }, ...PERIODS.map((days) => element("option", { value: days, selected: days === DEFAULT_PERIOD }, `Last ${days} days`)));
   return {
-    element: element("div", { class: "filters" }, element("label", { class: "visually-hidden", for: id }, "Period"), select),
+    element: element("div", { class: "filters" }, ...withHiddenLabel("Period", select)),
     days: () => Number(select.value),
   };
 }
