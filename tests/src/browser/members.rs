@@ -38,13 +38,17 @@ async fn member_can_be_invited_changed_suspended_restored_and_removed() {
     let me = browser.service.me(&session).await.expect(200);
     assert_eq!(me["permissions"], json!(["read"]));
 
+    // Each change reads the list again, which replaces its rows.
+    browser.wait_for_rows(2).await;
     browser.act("Suspend", &email).await;
     browser.wait_for_text(&format!("Suspended {email}")).await;
     browser.service.me(&session).await.assert_unauthorized();
+    browser.wait_for_rows(2).await;
     browser.act("Restore", &email).await;
     browser.wait_for_text(&format!("Restored {email}")).await;
     browser.service.login(&email).await;
 
+    browser.wait_for_rows(2).await;
     browser.act("Remove", &email).await;
     browser.fill("Type the email address to confirm", &email).await;
     browser.click("Remove member").await;
