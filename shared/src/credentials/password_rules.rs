@@ -289,11 +289,11 @@ pub(crate) mod tests {
 
     /// Prints the figures of docs/passwords.md.
     #[test]
-    #[ignore = "measures: cargo test --release -p shared random_passwords -- --ignored --nocapture"]
+    #[ignore = "measures: cargo test -p shared random_passwords -- --ignored --nocapture"]
     fn random_passwords_of_15_characters_are_hardly_ever_rejected() {
         const COUNT: u32 = 3_000;
         let mut runner = TestRunner::deterministic();
-        for (kind, at_most) in [("[!-~]{15}", 0), ("[a-zA-Z0-9]{15}", 0), ("[a-z]{15}", 0), ("[0-9]{15}", 50)]
+        for (kind, at_most) in [("[!-~]{15}", 3), ("[a-zA-Z0-9]{15}", 3), ("[a-z]{15}", 3), ("[0-9]{15}", 50)]
         {
             let random = string_regex(kind).unwrap();
             let passwords: Vec<String> =
