@@ -175,7 +175,7 @@ pub enum Action {
     /// A request to change the password of a member contained a wrong current password.
     #[serde(rename = "password.refused")]
     PasswordRefused { user_id: UserId },
-    /// The operator enabled a password that was disabled after failed logins.
+    /// The operator reset the count of failed logins. A password that they had disabled works again.
     #[serde(rename = "password.enabled")]
     PasswordEnabled { user_id: UserId },
     /// The operator created a token with which a member can reset their password.
@@ -263,7 +263,7 @@ pub enum LoginRejection {
     WrongPassword,
     /// The password is disabled, so the one in the request was not checked.
     PasswordDisabled,
-    /// The password was right, but the member or the account is suspended.
+    /// The password or the passkey was right, but the member or the account is suspended.
     Suspended,
 }
 
