@@ -264,11 +264,17 @@ async fn forget_member_without_time_for_all_events_of_an_earlier_version_continu
     let first = service.operate(command.clone()).await.expect("a result");
     dynamodb.recover();
     assert_eq!(first["more"], true);
-    dynamodb.calls();
-    assert_eq!(service.operate(command).await.expect("a result")["more"], false);
-    // Two partitions without events, and fewer than the five pages of all events.
-    let queries = dynamodb.calls().iter().filter(|call| call.contains("Query")).count();
-    assert!((3..7).contains(&queries), "{queries} queries");
+    loop {
+        dynamodb.calls();
+        let next = service.operate(command.clone()).await.expect("a result");
+        // Two partitions without events, and fewer than the five pages of all events.
+        let queries = dynamodb.calls().iter().filter(|call| call.contains("Query")).count();
+        assert!((3..7).contains(&queries), "{queries} queries");
+        // On a busy machine, it may take more than two commands.
+        if next["more"] == false {
+            break;
+        }
+    }
     assert!(!service.items().await.iter().any(|item| contains(item, "former@example.com")));
 }
 
