@@ -47,15 +47,16 @@ export function loginForm({ initialEmail = "", onCancel, onLogin }) {
     // An empty field would count as a failed attempt.
     if (emailInput.value.trim() === "") throw new ValidationError("email", "Enter your email address.");
     if (password.input.value === "") throw new ValidationError("password", "Enter your password.");
+    /** @type {import("../types/contract").Login} */
+    let response;
     try {
-      /** @type {import("../types/contract").Login} */
-      const response = await publicRequest("POST", "/auth/login", { email: emailInput.value, password: password.input.value });
-      if ("second_factor" in response) showSecondStep(response.second_factor);
-      else await finish(response.session_token);
+      response = await publicRequest("POST", "/auth/login", { email: emailInput.value, password: password.input.value });
     } catch (error) {
       if (error instanceof ApiError) handleError(error);
       throw error;
     }
+    if ("second_factor" in response) showSecondStep(response.second_factor);
+    else await finish(response.session_token);
   }
 
   /** @param {import("../types/contract").SecondFactor} secondFactor */

@@ -3,42 +3,44 @@
 
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
+import { isLayoutShown } from "./layout.js";
 import { loginForm } from "./login-form.js";
 import { endSession } from "./previous-session.js";
 import { loadMember } from "./session-end.js";
 import * as session from "./session.js";
+import { endCeremony } from "./webauthn.js";
 
 /** @typedef {import("../types/contract").Me} Me */
 
 /**
  * Returns true if the same member has logged in again after the session has ended.
  * @param {Me} member
- * @param {() => void} onOtherMember Called if another member has logged in.
+ * @param {() => void} onNewPage Called if another member has logged in, or the page was cleared meanwhile.
  * @returns {Promise<boolean>}
  */
-export function askForNewLogin(member, onOtherMember) {
-  return askForLogin("Log in again", "Your session has ended. What is open here will be cleared five minutes later. Log in again to keep it.", member, onOtherMember);
+export function askForNewLogin(member, onNewPage) {
+  return askForLogin("Log in again", "Your session has ended. Log in again within five minutes of its end to keep what is open here.", member, onNewPage);
 }
 
 /**
  * Returns true if the same member has logged in again. The previous session has then ended: somebody who has stolen its token must not
  * profit from the new authentication.
  * @param {Me} member
- * @param {() => void} onOtherMember Called if another member has logged in.
+ * @param {() => void} onNewPage Called if another member has logged in, or the page was cleared meanwhile.
  * @returns {Promise<boolean>}
  */
-export function askForStepUp(member, onOtherMember) {
-  return askForLogin("Confirm that it’s you", "You logged in a while ago, and this change is sensitive. What you have entered is still here.", member, onOtherMember);
+export function askForStepUp(member, onNewPage) {
+  return askForLogin("Confirm that it’s you", "You logged in a while ago, and this change is sensitive. What you have entered is still here.", member, onNewPage);
 }
 
 /**
  * @param {string} title
  * @param {string} notice
  * @param {Me} member
- * @param {() => void} onOtherMember
+ * @param {() => void} onNewPage
  * @returns {Promise<boolean>}
  */
-function askForLogin(title, notice, member, onOtherMember) {
+function askForLogin(title, notice, member, onNewPage) {
   const { promise, resolve } = Promise.withResolvers();
   const previousToken = session.token();
   let isSameMember = false;
@@ -58,12 +60,18 @@ function askForLogin(title, notice, member, onOtherMember) {
             member.factors = current.factors;
           }
           close();
-          if (!isSameMember) onOtherMember();
+          // The page may have been cleared while the login was in progress.
+          if (!isSameMember || !isLayoutShown()) onNewPage();
         },
       });
       return [element("p", {}, notice), login.element];
     },
-    { onClosed: () => resolve(isSameMember) },
+    {
+      onClosed() {
+        endCeremony();
+        resolve(isSameMember);
+      },
+    },
   );
   return promise;
 }

@@ -64,19 +64,31 @@ export async function canRepeat({ status, code }, attempt) {
 
 /** @param {Attempt} attempt */
 function hasLoggedInAgain({ token }) {
-  // One login is enough for all requests that wait for it.
-  if (pendingLogin) return pendingLogin;
+  const isOfCurrentSession = token === session.token();
+  if (pendingLogin) {
+    // One login is enough for all requests that wait for it. But it waits itself for those of the new session.
+    if (token === null || !isOfCurrentSession) return pendingLogin;
+    session.clear();
+    return false;
+  }
   // A 401 for a previous session says nothing about the current one.
-  return token === session.token() && logInAgain();
+  return isOfCurrentSession && logInAgain();
 }
 
 /** Handles the end of the session. Returns true if the same member has logged in again. */
 export function logInAgain() {
   const hadToken = session.token() !== null;
   session.clear();
-  // A step-up is a login, too.
-  pendingLogin ??= (pendingStepUp ?? handleSessionEnd(hadToken)).finally(() => (pendingLogin = null));
+  pendingLogin ??= askForLogin(hadToken).finally(() => (pendingLogin = null));
   return pendingLogin;
+}
+
+/** @param {boolean} hadToken */
+async function askForLogin(hadToken) {
+  // A step-up is a login, too.
+  if (pendingStepUp && (await pendingStepUp)) return true;
+  // Otherwise, another member may have logged in there.
+  return session.token() === null && handleSessionEnd(hadToken);
 }
 
 /** @param {Attempt} attempt */

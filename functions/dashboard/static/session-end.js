@@ -29,7 +29,8 @@ export async function loadMember() {
 }
 
 /**
- * Handles the end of a session that nobody uses any more. Calls `onGraceEnd` if the page must be cleared although nobody has logged in.
+ * Handles the end of a session that nobody uses any more. Calls `onGraceEnd` when the page must be cleared, because nobody has logged in
+ * for five minutes after the end.
  * @param {() => boolean} isShown Whether the page shows what only the member may see.
  * @param {() => void} onGraceEnd
  */

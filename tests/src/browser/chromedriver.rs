@@ -23,18 +23,9 @@ pub struct Chromedriver {
 impl Chromedriver {
     /// Starts `ChromeDriver` and a browser.
     pub async fn start() -> (Self, Client) {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().expect("chromedriver, which `bash .ci/browser` installs");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let port = lines.find_map(|line| {
-            let line = line.expect("a line");
-            let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
-            port.trim_end_matches('.').parse().ok()
-        });
-        // ChromeDriver would block if nobody read its output.
-        thread::spawn(move || lines.count());
-        let chromedriver = Self { process, port: port.expect("ChromeDriver prints its port") };
+        // It chooses a free port for IPv4, and ends if another process has the same port for IPv6.
+        let chromedriver =
+            (0..5).find_map(|_| Self::start_process()).expect("a port that ChromeDriver can use");
 
         let arguments = [
             "--headless=new",
@@ -52,6 +43,25 @@ impl Chromedriver {
         let client = client.capabilities(capabilities);
         let client = client.connect(&format!("http://127.0.0.1:{}", chromedriver.port)).await;
         (chromedriver, client.expect("a browser"))
+    }
+
+    /// Starts `ChromeDriver`. Returns `None` if it ends before it has a port.
+    fn start_process() -> Option<Self> {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("chromedriver, which `bash .ci/browser` installs");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let port = lines.find_map(|line| {
+            let line = line.expect("a line");
+            let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        // ChromeDriver would block if nobody read its output.
+        thread::spawn(move || lines.count());
+        if port.is_none() {
+            let _ = process.wait();
+        }
+        Some(Self { process, port: port? })
     }
 }
 

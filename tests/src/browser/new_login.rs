@@ -5,13 +5,33 @@ use serde_json::json;
 use crate::{browser::Browser, response::text, service::Account};
 
 /// What the dialog for the new login says.
-pub const NOTICE: &str = "What is open here will be cleared five minutes later.";
+pub const NOTICE: &str = "Log in again within five minutes of its end to keep what is open here.";
 
 impl Browser {
     /// Ends the session of the browser from elsewhere.
     pub async fn end_session(&self, account: &Account) {
         let other = self.service.login(&account.email).await;
         self.service.delete("/v1/auth/sessions", &other).await.expect(204);
+    }
+
+    /// Holds the page's next request with this path until [`release`](Self::release).
+    async fn hold(&self, path: &str) {
+        const SCRIPT: &str = "const [path] = arguments; const send = fetch;
+            window.fetch = async (url, options) => {
+                if (String(url).endsWith(path)) {
+                    window.fetch = send;
+                    await new Promise((resolve) => (window.release = resolve));
+                }
+                return send(url, options);
+            };";
+        self.value(SCRIPT, &[json!(path)]).await;
+    }
+
+    /// Waits until the page sends the request that it must hold, and lets it go on after `meanwhile`.
+    async fn release(&self, meanwhile: impl AsyncFn()) {
+        self.wait_until("the held request", "return window.release !== undefined", &[]).await;
+        meanwhile().await;
+        self.value("window.release()", &[]).await;
     }
 }
 
@@ -98,4 +118,35 @@ async fn form_of_a_page_is_kept_too() {
     let saved = browser.service.get("/v1/account", &session).await.expect(200);
     assert_eq!(text(&saved, "name"), "Sleep study");
     browser.end(&["401 /v1/account"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn login_that_succeeds_after_the_page_was_cleared_opens_the_dashboard() {
+    let (browser, account) = submit_after_the_end().await;
+    browser.hold("/auth/login").await;
+    browser.log_in(&account.email).await;
+    browser
+        .release(async || {
+            browser.move_clock(5).await;
+            browser.wait_for_text("Your session has ended. Log in again to continue.").await;
+        })
+        .await;
+    browser.wait_for_text("No API keys").await;
+    browser.end(&["401 /v1/api-keys"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn new_session_that_ends_at_once_needs_another_login() {
+    let (browser, account) = submit_after_the_end().await;
+    browser.hold("/auth/me").await;
+    browser.log_in(&account.email).await;
+    browser.release(async || browser.end_session(&account).await).await;
+    browser.wait_for_text("Your session has ended. Log in again to continue.").await;
+    browser.log_in(&account.email).await;
+    browser.wait_for_text("You won’t see it again").await;
+    browser.click("Done").await;
+    browser.click("Yes, I saved it").await;
+    browser.end(&["401 /v1/api-keys", "401 /v1/auth/me"]).await;
 }

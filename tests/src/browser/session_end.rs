@@ -14,7 +14,7 @@ const NO_DIALOGS: &str = "return document.querySelector('dialog') === null";
 
 impl Browser {
     /// Waits until the page shows only the login, and asserts that nothing of the member is left.
-    async fn wait_until_cleared(&self, account: &Account) {
+    pub async fn wait_until_cleared(&self, account: &Account) {
         self.wait_for_text(NOTICE).await;
         self.wait_until("a page without dialogs", NO_DIALOGS, &[]).await;
         let left = "return document.documentElement.outerHTML.includes(arguments[0])";

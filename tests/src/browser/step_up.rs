@@ -133,6 +133,25 @@ async fn session_that_expires_meanwhile_needs_one_login_for_both() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn session_that_expires_meanwhile_clears_the_page_if_the_login_is_cancelled() {
+    let (browser, account) = open_changed_account().await;
+    let session = browser.service.login(&account.email).await;
+    let (_, id) = browser.service.member(&session, &["read"]).await;
+    let path = format!("/v1/members/{id}");
+    let member = browser.service.get(&path, &session).await.expect(200);
+    browser.go("Team members").await;
+    browser.act("Suspend", text(&member, "email")).await;
+    browser.wait_for_text(NOTICE).await;
+    browser.move_clock(60).await;
+    browser.wait_until("no session", "return sessionStorage.length === 0", &[]).await;
+    browser.click("Cancel").await;
+    browser.wait_until_cleared(&account).await;
+    // The list is read again after a rejected change.
+    browser.end(&[&format!("403 {path}"), "401 /v1/members"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn change_of_a_key_asks_for_a_login_where_the_policy_says_so() {
     let (browser, account) = open_changed_account().await;
     let session = browser.service.login(&account.email).await;
