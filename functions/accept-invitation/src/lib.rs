@@ -49,7 +49,7 @@ pub const OPERATIONS: &[Operation] = &[Operation {
         ),
         (
             409,
-            "The address belongs to a member of another account, or a concurrent request changed the member.",
+            "The address belongs to a member of another account, or concurrent requests changed the member or the account, or tried to log in with the address.",
         ),
     ],
 }];

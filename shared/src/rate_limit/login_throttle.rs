@@ -349,11 +349,10 @@ impl AttemptHistory {
 
     /// Returns the history in which the source of `attempt` is recognized and has no failures.
     pub fn with_recognized_source(&self, attempt: &Attempt) -> Self {
-        let mut next = self.clone();
-        next.revision = self.revision + 1;
-        let source = &attempt.source;
-        let recorded_login = self.sources.get(source).and_then(|source| source.recorded_login);
-        next.sources.insert(source.clone(), SourceHistory::recognized(attempt.at, recorded_login));
+        let mut next = self.with_success(attempt);
+        if let Some(source) = next.sources.get_mut(&attempt.source) {
+            *source = SourceHistory::recognized(attempt.at, source.recorded_login);
+        }
         next
     }
 
@@ -364,7 +363,7 @@ impl AttemptHistory {
     }
 
     /// Returns the history in which the source of `attempt` is recognized, because the member has proved from there who they are,
-    /// other than with a password that was reserved as an attempt. The failures of the source stay: some of them may be in progress,
+    /// without an attempt at the password. The failures of the source stay: some of them may be in progress,
     /// and can be released later.
     pub fn with_success(&self, attempt: &Attempt) -> Self {
         let mut next = self.clone();
