@@ -125,8 +125,11 @@ impl Browser {
         Credential::session(token.as_str().expect("a token"))
     }
 
-    /// Moves the clock of the page, but not that of the service, by this many minutes.
+    /// Moves the clock of the page, but not that of the service, by this many minutes. Waits first until the screen has loaded: a
+    /// response that came later would be another use of the session.
     pub async fn move_clock(&self, minutes: u32) {
+        const HAS_LOADED: &str = "return document.querySelector('main [aria-busy=true]:not(form)') === null";
+        self.wait_until("the screen to load", HAS_LOADED, &[]).await;
         let script =
             "const [minutes] = arguments; const now = Date.now; Date.now = () => now() + minutes * 60_000";
         self.value(script, &[json!(minutes)]).await;
