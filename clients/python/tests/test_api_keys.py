@@ -294,7 +294,7 @@ def test_get_of_an_unknown_key_raises_not_found(client: Client) -> None:
         lambda client, text: client.projects.rename(text, "Study"),
         lambda client, text: client.projects.delete(text),
         lambda client, text: client.members.get(text),
-        lambda client, text: client.members.change(text),
+        lambda client, text: client.members.change(text, status="suspended"),
         lambda client, text: client.members.remove(text),
         lambda client, text: client.sessions.end(text),
     ],
