@@ -28,7 +28,8 @@ SECOND_FACTOR_NEEDED = httpx.Response(
 )
 LOGGED_IN = httpx.Response(200, json={"session_token": "sess_1", "expires_at": "2026-01-31T00:00:00Z"})
 
-_NO_RETRIES = Retries(attempts=1)
+_ONCE = Retries(attempts=1)
+_MEMBER = ("ada@example.com", "old")
 
 Outcome = httpx.Response | Callable[[httpx.Request], httpx.Response]
 
@@ -77,22 +78,10 @@ class ScriptedService:
 
     def log_in(self, recovery_code: str | None = None) -> AbstractContextManager[Client]:
         transport = httpx.MockTransport(self.handle)
-        return Client.login(
-            "ada@example.com",
-            "old",
-            recovery_code=recovery_code,
-            base_url=URL,
-            retries=_NO_RETRIES,
-            transport=transport,
-        )
+        return Client.login(*_MEMBER, recovery_code=recovery_code, base_url=URL, retries=_ONCE, transport=transport)
 
     def async_log_in(self, recovery_code: str | None = None) -> AbstractAsyncContextManager[AsyncClient]:
         transport = httpx.MockTransport(self.handle)
         return AsyncClient.login(
-            "ada@example.com",
-            "old",
-            recovery_code=recovery_code,
-            base_url=URL,
-            retries=_NO_RETRIES,
-            transport=transport,
+            *_MEMBER, recovery_code=recovery_code, base_url=URL, retries=_ONCE, transport=transport
         )
