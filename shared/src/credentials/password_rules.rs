@@ -287,9 +287,8 @@ pub(crate) mod tests {
         }
     }
 
-    /// Prints the figures of docs/passwords.md.
+    /// Prints the figures of docs/passwords.md, with `--nocapture`.
     #[test]
-    #[ignore = "measures: cargo test -p shared random_passwords -- --ignored --nocapture"]
     fn random_passwords_of_15_characters_are_hardly_ever_rejected() {
         const COUNT: u32 = 3_000;
         let mut runner = TestRunner::deterministic();
