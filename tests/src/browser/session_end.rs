@@ -143,12 +143,18 @@ async fn secret_that_is_shown_once_is_cleared_when_the_tab_opens_a_link() {
     browser.end(&[]).await;
 }
 
-#[tokio::test]
-#[ignore = "needs Chromium: bash .ci/browser"]
-async fn form_survives_an_hour_without_use_and_a_new_login() {
+/// Fills in the form of the account, and does not send it.
+async fn fill_in_account() -> (Browser, Account) {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Account").await;
     browser.fill("Name", "Sleep study").await;
+    (browser, account)
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn form_survives_an_hour_without_use_and_a_new_login() {
+    let (browser, account) = fill_in_account().await;
     browser.move_clock(60).await;
     browser.wait_for_text(new_login::NOTICE).await;
     assert_eq!(browser.value("return sessionStorage.length", &[]).await, 0);
@@ -169,9 +175,7 @@ async fn form_survives_an_hour_without_use_and_a_new_login() {
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn form_stays_for_five_minutes_after_an_hour_without_use() {
-    let (browser, account) = Browser::logged_in().await;
-    browser.go("Account").await;
-    browser.fill("Name", "Sleep study").await;
+    let (browser, account) = fill_in_account().await;
     browser.move_clock(60).await;
     browser.wait_for_text(new_login::NOTICE).await;
     browser.click("Cancel").await;
@@ -186,9 +190,7 @@ async fn form_stays_for_five_minutes_after_an_hour_without_use() {
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn form_stays_for_five_minutes_after_the_end_elsewhere() {
-    let (browser, account) = Browser::logged_in().await;
-    browser.go("Account").await;
-    browser.fill("Name", "Sleep study").await;
+    let (browser, account) = fill_in_account().await;
     browser.end_session(&account).await;
     browser.submit("Save").await;
     browser.wait_for_text(new_login::NOTICE).await;
