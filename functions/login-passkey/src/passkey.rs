@@ -21,7 +21,7 @@ use shared::{
         factor::{Factor, Factors},
     },
     rate_limit::login_throttle::Attempt,
-    runtime::app::App,
+    runtime::{app::App, new_source::report_new_source},
     store::StoreError,
 };
 use webauthn::{RelyingParty, record_use};
@@ -83,7 +83,8 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
         &used,
         &audit_context,
     );
-    created.await.map_err(rejected_if_used)?;
+    let is_from_unrecognized_source = created.await.map_err(rejected_if_used)?;
+    report_new_source(app, &credentials, is_from_unrecognized_source, &audit_context()).await;
     record_use(app, &used, &member.email, &audit_context()).await;
     Ok(http::json(StatusCode::OK, &new.view()))
 }

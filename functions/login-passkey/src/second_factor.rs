@@ -158,7 +158,10 @@ pub async fn log_in(app: &App, request: &Request) -> Result<Response, Error> {
     let login = async {
         // Loaded again, because an earlier attempt may have disabled the password, or somebody may have suspended the member.
         let (credentials, account) = loaded.ok_or_else(invalid_token)?;
-        if credentials.is_disabled() || !may_continue(&pending, &credentials.member, &account, now) {
+        if credentials.is_disabled() {
+            return Err(Error::unauthorized(Unauthenticated::PasswordDisabled));
+        }
+        if !may_continue(&pending, &credentials.member, &account, now) {
             return Err(invalid_token());
         }
         app.store.count_second_factor_attempt(&pending).await.map_err(token_used)?;
@@ -214,8 +217,8 @@ async fn complete(
         &factor,
         &audit_context,
     );
-    created.await.map_err(token_used)?;
-    report_new_source(app, credentials, reservation, &audit_context()).await;
+    let is_from_unrecognized_source = created.await.map_err(token_used)?;
+    report_new_source(app, credentials, is_from_unrecognized_source, &audit_context()).await;
     match &factor {
         SecondFactor::Passkey(used) => record_use(app, used, &member.email, &audit_context()).await,
         SecondFactor::RecoveryCode(_) => {

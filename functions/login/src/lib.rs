@@ -109,8 +109,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let login = log_in(&app, &request, &reservation, loaded.as_ref(), password, permit, &audit_context);
     // Boxed, because it is too large for the stack.
     let (authenticated, verified) = app.store.settle_attempt(&reservation, Box::pin(login)).await?;
-    if let (Some((credentials, _)), Authenticated::Session(_)) = (&loaded, &authenticated) {
-        report_new_source(&app, credentials, &reservation, &audit_context).await;
+    if let (Some((credentials, _)), Authenticated::Session { is_from_unrecognized_source, .. }) =
+        (&loaded, &authenticated)
+    {
+        report_new_source(&app, credentials, *is_from_unrecognized_source, &audit_context).await;
     }
     if let Some((credentials, _)) = loaded
         && let Err(error) = rehash_if_outdated(&app, &credentials, verified).await
@@ -123,7 +125,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, Error> {
 
 /// The result of a login with the right password.
 enum Authenticated {
-    Session(NewSession),
+    Session {
+        new: NewSession,
+        is_from_unrecognized_source: bool,
+    },
     /// The member has a passkey, and has to prove that, or a recovery code.
     NeedsSecondFactor {
         token: NewToken,
@@ -144,7 +149,7 @@ enum LogInView<'a> {
 impl Authenticated {
     fn into_response(self) -> Response {
         match self {
-            Self::Session(new) => http::json(StatusCode::OK, &LogInView::LoggedIn(new.view())),
+            Self::Session { new, .. } => http::json(StatusCode::OK, &LogInView::LoggedIn(new.view())),
             Self::NeedsSecondFactor { token, options, expires_at } => {
                 let second_factor = SecondFactorView { login_token: token.expose(), options, expires_at };
                 http::json(
@@ -213,8 +218,8 @@ async fn log_in(
     let limit = app.sessions_per_member(account)?;
     let events = || request.audit_context(app);
     let created = app.store.create_session(&new.session, credentials, limit, reservation, events).await;
-    created.map_err(login_failed_if_removed)?;
-    Ok((Authenticated::Session(new), verified))
+    let is_from_unrecognized_source = created.map_err(login_failed_if_removed)?;
+    Ok((Authenticated::Session { new, is_from_unrecognized_source }, verified))
 }
 
 /// Creates a login token, with which the member can prove the second factor.

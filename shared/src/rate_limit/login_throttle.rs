@@ -327,7 +327,7 @@ impl AttemptHistory {
     pub fn admit(&self, attempt: &Attempt, hour: &SourceHour) -> Result<AdmittedAttempt, Throttled> {
         let now = attempt.at;
         let source = self.sources.get(&attempt.source);
-        let is_unrecognized = !source.is_some_and(|source| source.is_recognized(now));
+        let is_unrecognized = !self.recognizes(attempt);
         let mut wait = source.map_or(0, |source| source.wait(now));
         if is_unrecognized {
             let until = self.unrecognized_until.map_or(0, |until| seconds_until(until, now));
@@ -354,6 +354,11 @@ impl AttemptHistory {
             *source = SourceHistory::recognized(attempt.at, source.recorded_login);
         }
         next
+    }
+
+    /// Returns true if the address recognizes the source of `attempt`.
+    pub fn recognizes(&self, attempt: &Attempt) -> bool {
+        self.sources.get(&attempt.source).is_some_and(|source| source.is_recognized(attempt.at))
     }
 
     /// Returns true if the audit trail contains a login of `user` from the source of `attempt` in its hour of the clock.

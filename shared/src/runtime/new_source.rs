@@ -6,18 +6,18 @@ use crate::{
         mail::{Mail, Message},
     },
     runtime::app::App,
-    store::{AttemptReservation, Credentials},
+    store::Credentials,
 };
 
-/// Sends the member a mail about the login of `reservation`, which has succeeded, if the address does not recognize its source. The
-/// first login of a member sends no mail.
+/// Sends the member a mail about a login that has succeeded, if the address did not recognize its source before. The first login of a
+/// member sends no mail.
 pub async fn report_new_source(
     app: &App,
     Credentials { member, logins, .. }: &Credentials,
-    reservation: &AttemptReservation,
+    is_from_unrecognized_source: bool,
     audit_context: &AuditContext,
 ) {
-    if *logins == 0 || !reservation.is_from_unrecognized_source() {
+    if *logins == 0 || !is_from_unrecognized_source {
         return;
     }
     let message = Message::LoggedIn(audit_context.into());

@@ -79,8 +79,7 @@ impl AttemptReservation {
     }
 
     /// Returns true if the address did not recognize the source when the attempt was reserved.
-    #[must_use]
-    pub fn is_from_unrecognized_source(&self) -> bool {
+    fn is_from_unrecognized_source(&self) -> bool {
         self.in_history.as_ref().is_some_and(|reserved| reserved.counted.is_unrecognized)
     }
 
@@ -112,6 +111,15 @@ pub(super) enum Login<'a> {
     Attempt(&'a AttemptReservation),
     /// A login with a passkey alone. It takes part in no limit.
     Passkey(&'a Attempt),
+}
+
+/// What a login writes besides the session.
+pub(super) struct LoginWrites {
+    pub writes: Vec<Write>,
+    /// The audit trail must contain the login.
+    pub must_record: bool,
+    /// The address did not recognize the source before the login.
+    pub is_from_unrecognized_source: bool,
 }
 
 /// The attribute of a source's hour that contains the attempts.
@@ -386,15 +394,14 @@ impl Store {
     }
 
     /// Returns the writes that record a login and count a new session of the member. They fail with `Conflict` if another session was
-    /// created since `logins` was read, and with `NotFound` if the member no longer exists. Also returns true if the audit trail must
-    /// contain the login.
+    /// created since `logins` was read, and with `NotFound` if the member no longer exists.
     pub(super) async fn login_writes(
         &self,
         login: &Login<'_>,
         account: AccountId,
         user: UserId,
         logins: u32,
-    ) -> Result<(Vec<Write>, bool), StoreError> {
+    ) -> Result<LoginWrites, StoreError> {
         match login {
             Login::Attempt(reservation) => {
                 let recorded = reservation.attempt.recorded_login(user);
@@ -403,14 +410,20 @@ impl Store {
                     logged_in_write(account, user, logins, "SET #failures = :zero, #logins = :next")?
                         .name("#failures", FAILURES)
                         .value(":zero", 0)?;
-                Ok((vec![recognition, member], reservation.must_record_login(user)))
+                Ok(LoginWrites {
+                    writes: vec![recognition, member],
+                    must_record: reservation.must_record_login(user),
+                    is_from_unrecognized_source: reservation.is_from_unrecognized_source(),
+                })
             }
             Login::Passkey(attempt) => {
                 let history = self.attempt_history(attempt).await?;
-                let must_record = !history.has_recorded(attempt, user);
-                let history = history_write(attempt, &history.with_login(attempt, user))?;
                 let member = logged_in_write(account, user, logins, "SET #logins = :next")?;
-                Ok((vec![history, member], must_record))
+                Ok(LoginWrites {
+                    writes: vec![history_write(attempt, &history.with_login(attempt, user))?, member],
+                    must_record: !history.has_recorded(attempt, user),
+                    is_from_unrecognized_source: !history.recognizes(attempt),
+                })
             }
         }
     }

@@ -62,7 +62,7 @@ impl Store {
     /// sessions, so that at most `limit` remain, also if the member logs in several times at once. `DynamoDB` deletes a session some
     /// time after it expires.
     ///
-    /// `audit_context` returns the context of one event.
+    /// `audit_context` returns the context of one event. Returns true if the address did not recognize the source before the login.
     ///
     /// # Errors
     /// If the member no longer exists, too many other logins of the member succeed at the same time, or a read or a write fails.
@@ -73,7 +73,7 @@ impl Store {
         limit: NonZeroU32,
         reservation: &AttemptReservation,
         audit_context: impl Fn() -> AuditContext,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let login = Login::Attempt(reservation);
         self.insert_session(session, credentials.logins, limit, &login, &[], audit_context).await
     }
@@ -92,7 +92,7 @@ impl Store {
         token: &LoginToken,
         factor: &SecondFactor<'_>,
         audit_context: impl Fn() -> AuditContext,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let Session { id: session_id, account_id, user_id, created_at, .. } = *session;
         let writes = match factor {
             SecondFactor::Passkey(used) => vec![
@@ -129,7 +129,7 @@ impl Store {
         claimed: &ClaimedChallenge,
         used: &UsedPasskey<'_>,
         audit_context: impl Fn() -> AuditContext,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let now = session.created_at;
         let writes = [challenges::use_write(claimed, now)?, passkeys::use_write(used, now)?];
         let login = Login::Passkey(attempt);
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Creates a session together with the writes of the login and with `further` ones. `logins` is the number of sessions that were
-    /// created for the member before.
+    /// created for the member before. Returns true if the address did not recognize the source before the login.
     async fn insert_session(
         &self,
         session: &Session,
@@ -146,7 +146,7 @@ impl Store {
         login: &Login<'_>,
         further: &[Write],
         audit_context: impl Fn() -> AuditContext,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let Session { id: session_id, account_id, user_id, created_at, .. } = *session;
         let actor = Actor::Session { user_id, session_id };
         let limit = usize::try_from(limit.get()).map_err(StoreError::bug)?;
@@ -163,6 +163,7 @@ impl Store {
             let ends_all = excess.len() <= MAX_ENDED;
             let excess = excess.split_off(excess.len().saturating_sub(MAX_ENDED));
             let mut writes = Vec::new();
+            let mut is_from_unrecognized_source = false;
             for oldest in &excess {
                 let reason = EndReason::SessionLimit;
                 let action = Action::SessionEnded { user_id, session_id: oldest.id, reason };
@@ -179,13 +180,13 @@ impl Store {
                         .value(":epoch", stored.epoch)?;
                     writes.push(delete);
                 }
-                let (login_writes, must_record) =
-                    self.login_writes(login, account_id, user_id, logins).await?;
+                let login = self.login_writes(login, account_id, user_id, logins).await?;
+                is_from_unrecognized_source = login.is_from_unrecognized_source;
                 // The first condition that fails determines the error.
                 let mut all = further.to_vec();
-                all.extend(login_writes);
+                all.extend(login.writes);
                 all.push(new_session_write(session)?);
-                if must_record {
+                if login.must_record {
                     let action = Action::LoginSucceeded { user_id, session_id };
                     all.extend(event_writes(account_id, actor, action, &audit_context())?);
                 }
@@ -199,7 +200,7 @@ impl Store {
                 self.table.transact(writes).await
             };
             match written {
-                Ok(()) if ends_all => return Ok(()),
+                Ok(()) if ends_all => return Ok(is_from_unrecognized_source),
                 Ok(()) => {}
                 Err(StoreError::Conflict) if retries.pause(Cause::Conflict).await => {
                     let [member] = self.table.get_many([Key::member(account_id, user_id)]).await?;
