@@ -19,9 +19,16 @@ use shared::{
         views::{MemberView, PageView, SessionView},
     },
     model::member::Member,
-    primitives::{email::EmailAddress, id::UserId, pagination::List, permission::Permissions},
+    primitives::{
+        email::EmailAddress, id::UserId, pagination::List, permission::Permissions, timestamp::Timestamp,
+    },
     runtime::{app::App, function::Function, lookup, new_admin::report_new_admin},
 };
+
+const TOO_MANY_MAILS: (u16, &str) = (
+    429,
+    "The service sends mails and has mailed 300 invitations of this account in this hour, or it received too many requests.",
+);
 
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -68,6 +75,7 @@ pub const OPERATIONS: &[Operation] = &[
                 409,
                 "The address already belongs to a member of this account, or the caller's credential became invalid during the request.",
             ),
+            TOO_MANY_MAILS,
         ],
     },
     Operation {
@@ -89,6 +97,7 @@ pub const OPERATIONS: &[Operation] = &[
         errors: &[
             (403, "The caller may not invite members, or lacks a permission of the member."),
             (409, "The member is not `invited`, or a concurrent request changed the member first."),
+            TOO_MANY_MAILS,
         ],
     },
     Operation {
@@ -273,8 +282,9 @@ async fn invite(app: &App, principal: &Principal, request: &Request) -> Result<R
     let id = UserId::new(&app.clock, &app.random);
     let member = Member::invited(id, principal.account_id(), email, permissions, audit_context.at);
     let invited = NewInvitation::new(app, member, &account, audit_context.at).await?;
+    count_mail(app, principal, audit_context.at).await?;
     app.store.invite_member(&invited.member, principal, &audit_context).await?;
-    Ok(http::json(StatusCode::CREATED, &invited.deliver(app).await))
+    Ok(http::json(StatusCode::CREATED, &invited.deliver_with_member(app).await))
 }
 
 async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Result<Response, Error> {
@@ -286,8 +296,17 @@ async fn invite_again(app: &App, principal: &Principal, request: &Request) -> Re
     }
     let audit_context = request.audit_context(app);
     let invited = NewInvitation::again(app, &before, &account, audit_context.at).await?;
+    count_mail(app, principal, audit_context.at).await?;
     app.store.invite_member_again(&before, &invited.member, principal, &audit_context).await?;
-    Ok(http::json(StatusCode::OK, &invited.deliver(app).await))
+    Ok(http::json(StatusCode::OK, &invited.deliver_with_member(app).await))
+}
+
+/// Counts the mail of an invitation, if the service sends mails.
+async fn count_mail(app: &App, principal: &Principal, now: Timestamp) -> Result<(), Error> {
+    if app.sends_mail() {
+        app.store.count_mailed_invitation(principal.account_id(), now).await?;
+    }
+    Ok(())
 }
 
 #[derive(Deserialize, JsonSchema)]

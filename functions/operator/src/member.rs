@@ -74,7 +74,7 @@ impl TargetMember {
         }
         let invited = NewInvitation::again(app, &before, &account, audit_context.at).await?;
         app.store.invite_member_again_as_operator(&before, &invited.member, &account, &audit_context).await?;
-        let invitation = invited.deliver_alone(app).await;
+        let invitation = invited.deliver(app).await;
         let result = json!({"account_id": account_id, "user_id": user_id, "invitation": invitation});
         Ok(Completed::for_member(account_id, user_id, result))
     }

@@ -50,7 +50,7 @@ impl NewAccount {
         } else {
             let invited = NewInvitation::new(app, member, &account, audit_context.at).await?;
             app.store.create_account(&account, &invited.member, None, &audit_context).await?;
-            result["invitation"] = json!(invited.deliver_alone(app).await);
+            result["invitation"] = json!(invited.deliver(app).await);
         }
         Ok(Completed::for_member(account_id, user_id, result))
     }

@@ -77,13 +77,13 @@ impl NewInvitation {
     }
 
     /// Delivers the invitation, which must be stored, and returns the body of the response.
-    pub async fn deliver(self, app: &App) -> InvitedMemberView {
-        InvitedMemberView { member: self.member.clone().into(), invitation: self.deliver_alone(app).await }
+    pub async fn deliver_with_member(self, app: &App) -> InvitedMemberView {
+        InvitedMemberView { member: self.member.clone().into(), invitation: self.deliver(app).await }
     }
 
     /// Delivers the invitation, which must be stored. If the service sends mails, the token goes to the member's address. Otherwise the
     /// result contains it.
-    pub async fn deliver_alone(self, app: &App) -> InvitationView {
+    pub async fn deliver(self, app: &App) -> InvitationView {
         let Self { member: Member { account_id, email, .. }, token, expires_at } = self;
         if !app.sends_mail() {
             return InvitationView { expires_at, token: Some(token) };

@@ -8,6 +8,7 @@ use crate::{
         member::{Member, MemberStatus},
         session::Session,
     },
+    primitives::{id::AccountId, timestamp::Timestamp},
     rate_limit::login_throttle::Attempt,
     store::{
         Store,
@@ -21,7 +22,40 @@ use crate::{
     },
 };
 
+/// The number of invitations of an account that are mailed in one hour of the clock. They go to people who may not know of the account,
+/// and too many complaints would make Amazon SES stop all mails of the service.
+const MAX_MAILED: u32 = 300;
+
+const HOUR: i64 = 60 * 60;
+
 impl Store {
+    /// Counts an invitation that will be mailed. It stays counted if inviting fails.
+    ///
+    /// # Errors
+    /// If too many invitations of the account were mailed in this hour of the clock, or the write fails.
+    pub async fn count_mailed_invitation(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let hour = now.unix_seconds().div_euclid(HOUR);
+        let end = (hour + 1) * HOUR;
+        let write = Write::update(Key::mailed_invitations(account, hour), "SET #ttl = :end ADD #count :one")
+            .condition("attribute_not_exists(#count) OR #count < :limit", || StoreError::Conflict)
+            .name("#ttl", "ttl")
+            .name("#count", "count")
+            .value(":end", end + HOUR)?
+            .value(":one", 1)?
+            .value(":limit", MAX_MAILED)?;
+        match self.table.write(write).await {
+            Err(StoreError::Conflict) => {
+                let retry_after = u32::try_from(end - now.unix_seconds()).map_err(StoreError::bug)?;
+                Err(StoreError::Throttled { retry_after })
+            }
+            result => result.map(drop),
+        }
+    }
+
     /// Makes the invited `member` active with this password and `session`, and lets the address belong to the member. The address
     /// recognizes the source of `attempt`, as it does after a login.
     ///

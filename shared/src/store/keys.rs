@@ -77,6 +77,11 @@ impl Key {
         Self { pk: account_partition(account), sk: format!("{INVITED_ADDRESSES}{}", address.as_str()) }
     }
 
+    /// Returns the key of the number of invitations of the account that are mailed in this hour of the clock, counted since 1970.
+    pub fn mailed_invitations(account: AccountId, hour: i64) -> Self {
+        Self { pk: account_partition(account), sk: format!("MAILED_INVITATIONS#{hour}") }
+    }
+
     pub fn email(address: &EmailAddress) -> Self {
         Self { pk: format!("{EMAIL_PARTITION_PREFIX}{}", address.as_str()), sk: "EMAIL".to_owned() }
     }

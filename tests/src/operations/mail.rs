@@ -156,6 +156,45 @@ async fn key_with_admin_is_reported_to_each_active_admin() {
 }
 
 #[tokio::test]
+async fn login_with_a_passkey_from_a_new_source_is_reported_once() {
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    let path = "/v1/auth/login/passkey";
+    for _ in 0..2 {
+        let body = service.passkey_login(&mut authenticator).await;
+        assert_eq!(post_from(&service, ELSEWHERE, "login-passkey", path, &body).await.status, 200);
+        let mails = service.mails(2).await;
+        assert_eq!((mails.len(), &mails[0]["subject"]), (2, &json!("New login to your MedTWIN account")));
+        assert!(text(&mails[0], "text").contains(&format!(" from the IP address {ELSEWHERE}.")), "{mails:?}");
+    }
+}
+
+#[tokio::test]
+async fn invitations_beyond_300_in_an_hour_return_429() {
+    let service = OwnService::start_with_mail().await;
+    let (account, other) = (service.account().await, service.account().await);
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let again = format!("/v1/members/{}/invite", text(&invited, "id"));
+    for _ in 1..300 {
+        service.post(&again, &account.session, json!(null)).await.expect(200);
+    }
+    service.time.pass(60);
+    let body = json!({"email": new_address(), "permissions": ["read"]});
+    for (path, body) in [(&*again, json!(null)), ("/v1/members", body.clone())] {
+        let response = service.post(path, &account.session, body).await;
+        response.assert_error(429, "RATE_LIMITED");
+        let wait: i64 = response.header("retry-after").expect("a header").parse().expect("seconds");
+        // The rest of the hour. The clock of the service runs.
+        assert!((3000..=3540).contains(&wait), "{path}: {wait}");
+    }
+    service.invite(&other.session, &new_address(), &["read"]).await;
+    service.time.pass(3540);
+    let admin = service.login(&account.email).await;
+    service.post("/v1/members", &admin, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn second_step_of_a_login_from_a_new_source_is_reported() {
     let service = OwnService::start_with_mail().await;
     let account = service.account().await;
