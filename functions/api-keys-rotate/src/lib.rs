@@ -107,13 +107,21 @@ struct RotatedKey {
 }
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
-    let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
-    let idempotency = request.idempotency(&principal)?;
-    let (key, account) = manageable_key_and_account(&app, &principal, request.path_id("key_id")?).await?;
-    let policy = &account.policy;
-    if key.permissions.contains(Permission::Admin) {
+    // Read before the body, because it decides whether a recent authentication is required. If there is no such key, a malformed body
+    // is the first error all the same.
+    let found = match request.path_id("key_id") {
+        Ok(id) => manageable_key_and_account(&app, &principal, id).await,
+        Err(error) => Err(error),
+    };
+    if let Ok((key, _)) = &found
+        && key.permissions.contains(Permission::Admin)
+    {
         require_recent_authentication(&principal, app.clock.now())?;
     }
+    let Rotation { grace_period: GracePeriod(grace) } = request.body_or_default()?;
+    let idempotency = request.idempotency(&principal)?;
+    let (key, account) = found?;
+    let policy = &account.policy;
     if !may_rotate_key(&principal, &key) {
         return Err(Error::forbidden(Forbidden::ExceedsCaller));
     }

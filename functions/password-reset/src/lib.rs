@@ -120,11 +120,13 @@ struct Confirmation {
     new_password: Password,
 }
 
+/// How often a reset is tried if the tokens, the member or the account are changed after they were read.
+const ATTEMPTS: usize = 3;
+
 async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let Confirmation { token, new_password } = request.body()?;
     let token = OneTimeToken::parse(Purpose::PasswordReset, token.expose(), app.token_mac_key()?)?;
-    let audit_context = request.audit_context(app);
-    let owner = token_owner(app, &token, audit_context.at).await?;
+    let mut owner = token_owner(app, &token, app.clock.now()).await?;
 
     let new = NewPassword::try_from(new_password.clone())
         .map_err(|invalid| Error::bad_field("new_password", invalid))?;
@@ -132,14 +134,19 @@ async fn reset(app: &App, request: &Request) -> Result<Response, Error> {
     let context = PasswordContext::new(owner.member.email.clone(), owner.account.name.clone());
     let peppers = app.peppers().await?;
     let hash = password_workers::hash(new, current, context, "new_password", peppers, &app.random).await?;
-    app.store.reset_password(&owner, &hash, &audit_context).await.map_err(|error| match error {
-        // The token was used or has ended in the meantime.
-        StoreError::Conflict => Error::unauthorized(Unauthenticated::Unknown),
-        error => error.into(),
-    })?;
-    let message = Message::PasswordReset((&audit_context).into());
-    app.send_mail(&Mail::to(owner.member.account_id, &owner.member.email, message)).await;
-    Ok(http::no_content())
+    for _ in 0..ATTEMPTS {
+        let audit_context = request.audit_context(app);
+        match app.store.reset_password(&owner, &hash, &audit_context).await {
+            Ok(()) => {
+                let message = Message::PasswordReset((&audit_context).into());
+                app.send_mail(&Mail::to(owner.member.account_id, &owner.member.email, message)).await;
+                return Ok(http::no_content());
+            }
+            Err(StoreError::Conflict) => owner = token_owner(app, &token, app.clock.now()).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
 }
 
 /// Loads the member whose password this token resets.

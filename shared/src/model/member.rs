@@ -195,7 +195,7 @@ impl Member {
     }
 
     /// Returns the member with these permissions, suspended or not. A suspension ends all sessions for good: they stay ended when the
-    /// suspension ends. A suspension and a gain of a permission end the invitation.
+    /// suspension ends. A suspension and a gain of a permission end the invitation, also for an acceptance that is in progress.
     #[must_use]
     pub fn changed(&self, permissions: Permissions, suspended: bool) -> Self {
         let is_suspended_now = suspended && self.status != MemberStatus::Suspended;
@@ -204,9 +204,13 @@ impl Member {
             (false, true) => MemberStatus::Active,
             (false, false) => MemberStatus::Invited,
         };
-        let session_epoch = self.session_epoch + u32::from(is_suspended_now);
-        let changed = Self { permissions, status, session_epoch, ..self.clone() };
-        if changed.ends_invitation_of(self) { Self { invitation: None, ..changed } } else { changed }
+        let mut changed = Self { permissions, status, ..self.clone() };
+        let ends_invitation = changed.ends_invitation_of(self);
+        if ends_invitation {
+            changed.invitation = None;
+        }
+        changed.session_epoch += u32::from(is_suspended_now || ends_invitation);
+        changed
     }
 
     /// Returns true if the change from `before` to this member ends the invitation for good: a suspension, or a gain of a permission.

@@ -146,7 +146,7 @@ impl Store {
     /// all at once.
     ///
     /// # Errors
-    /// If a token has been used or all of them have ended since `owner` was read, or the write fails.
+    /// If a token has been used, all of them have ended or the account has changed since `owner` was read, or the write fails.
     pub async fn reset_password(
         &self,
         owner: &MemberWithResets,

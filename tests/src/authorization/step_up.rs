@@ -136,7 +136,7 @@ async fn each_change_of_a_key_needs_an_authentication_as_recent_as_the_policy_sa
 }
 
 #[tokio::test]
-async fn each_operation_but_those_that_help_needs_the_second_factor_that_the_policy_requires() {
+async fn each_operation_except_the_exempt_ones_needs_the_second_factor_that_the_policy_requires() {
     let service = OwnService::start().await;
     let account = service.account().await;
     let mut unchanged = None;
@@ -222,6 +222,9 @@ async fn key_that_has_or_gains_admin_needs_a_recent_authentication_unless_it_is_
     let new = json!({"name": "A", "permissions": ["admin"]});
     assert_reauthentication_required(&post("/v1/api-keys", new).await, "create");
     assert_reauthentication_required(&post(&rotate(&admin), json!({})).await, "rotate");
+    let malformed = json!({"grace_period": "long"});
+    assert_reauthentication_required(&post(&rotate(&admin), malformed.clone()).await, "rotate, malformed");
+    post(&rotate(&reader), malformed).await.assert_bad_field("grace_period");
     for (key, widening) in [
         (&admin, json!({"permissions": ["read", "write", "admin"]})),
         (&admin, json!({"permissions": ["read", "write"]})),
@@ -302,7 +305,7 @@ async fn other_apis_reject_a_session_without_the_second_factor() {
 }
 
 #[tokio::test]
-async fn member_who_creates_a_member_needs_a_recent_authentication_at_any_permission() {
+async fn invitation_needs_a_recent_authentication_whatever_its_permissions() {
     let service = OwnService::start().await;
     let account = service.account().await;
     service.time.pass(RECENT);

@@ -196,6 +196,37 @@ async fn account_suspended_during_an_acceptance_ends_the_invitation() {
 }
 
 #[tokio::test]
+async fn invitation_that_ended_during_an_acceptance_stays_ended_although_the_member_is_as_before() {
+    let (service, dynamodb, account) = start().await;
+    let invited = service.invite(&account.session, &new_address(), &["read"]).await;
+    let path = format!("/v1/members/{}", text(&invited, "id"));
+    let accept = service.try_to_accept(text(&invited["invitation"], "token"), PASSWORD);
+    let held = dynamodb.hold("TransactWriteItems");
+    let widen_and_narrow = async {
+        for permissions in [&["read", "write"][..], &["read"]] {
+            service.patch(&path, &account.session, json!({"permissions": permissions})).await.expect(200);
+        }
+    };
+    let response = change_while_held(held, Box::pin(accept), Box::pin(widen_and_narrow)).await;
+    response.assert_unauthorized_by_function();
+    assert_eq!(service.get(&path, &account.session).await.expect(200)["status"], "invited");
+}
+
+#[tokio::test]
+async fn account_changed_during_a_reset_does_not_end_the_token() {
+    let (service, dynamodb, account) = start().await;
+    let body = reset(&service, &account).await;
+    let confirm = service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send();
+    let held = dynamodb.hold("TransactWriteItems");
+    let change = async {
+        let policy = json!({"policy": {"idle_key_days": 30}});
+        service.patch("/v1/account", &account.session, policy).await.expect(200);
+    };
+    change_while_held(held, Box::pin(confirm), Box::pin(change)).await.expect(204);
+    assert_eq!(login(&service, &account, NEW).await, 200);
+}
+
+#[tokio::test]
 async fn account_suspended_during_a_reset_keeps_the_password() {
     let (service, dynamodb, account) = start().await;
     for commands in ENDS_OF_ALL_SESSIONS {
