@@ -51,7 +51,7 @@ async fn handle(app: Arc<App>, sender: Sender, event: LambdaEvent<Box<RawValue>>
     });
     let sent = sent.await;
     let invocation = match account_id {
-        Some(account_id) => invocation.for_principal(account_id, account_id.to_string()),
+        Some(account_id) => invocation.for_account(account_id),
         None => invocation,
     };
     match &sent {

@@ -46,7 +46,7 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<Valu
         Ok(completed) => {
             let invocation = match completed.subject {
                 Some((account, Some(user))) => invocation.for_principal(account, user.to_string()),
-                Some((account, None)) => invocation.for_principal(account, account.to_string()),
+                Some((account, None)) => invocation.for_account(account),
                 None => invocation,
             };
             invocation.finish(Outcome::Succeeded, None);

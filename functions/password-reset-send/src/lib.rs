@@ -35,26 +35,31 @@ async fn handle(app: Arc<App>, event: LambdaEvent<Box<RawValue>>) -> Result<(), 
         })
         .await;
     match &sent {
-        Ok(()) => invocation.finish(Outcome::Succeeded, None),
+        Ok(not_sent) => invocation.finish(Outcome::Succeeded, *not_sent),
         Err(error) => invocation.finish_with_error(error),
     }
-    sent
+    sent.map(drop)
 }
 
 /// Sends a token to the address, if it belongs to a member whose password may be reset and who has got no token in the last ten
-/// minutes.
-async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Result<(), Error> {
-    let found = app.store.member_with_resets_by_address(&email).await?;
-    let Some(owner) = found.filter(|owner| owner.member.may_log_in(&owner.account)) else {
-        return Ok(());
+/// minutes. Otherwise returns, for the log, why it sends none.
+async fn send(
+    app: &App,
+    ResetRequest { email, context }: ResetRequest,
+) -> Result<Option<&'static str>, Error> {
+    let Some(owner) = app.store.member_with_resets_by_address(&email).await? else {
+        return Ok(Some("unknown address"));
     };
+    if !owner.member.may_log_in(&owner.account) {
+        return Ok(Some("account suspended"));
+    }
     let now = app.clock.now();
     if owner.resets.are_recent(now) {
-        return Ok(());
+        return Ok(Some("a token was sent in the last ten minutes"));
     }
     let NewPasswordReset { token, resets, .. } = NewPasswordReset::new(app, &owner, now).await?;
     if !app.store.create_password_reset(&owner, &resets).await? {
-        return Ok(());
+        return Ok(Some("the tokens have changed"));
     }
     let mail = Mail::to(owner.member.account_id, &email, Message::PasswordResetLink { token, context });
     let handed_over = app.try_send_mail(&mail).await;
@@ -64,5 +69,5 @@ async fn send(app: &App, ResetRequest { email, context }: ResetRequest) -> Resul
         // Lambda runs the function again, but within ten minutes it creates no other token.
         warn!(target: TARGET, reason = error_chain(&error), "a token that was not sent still counts as recent");
     }
-    handed_over
+    handed_over.map(|()| None)
 }

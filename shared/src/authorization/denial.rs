@@ -17,10 +17,10 @@ pub enum Unauthenticated {
     /// The credential does not have the format of a token that this service issues.
     #[error("malformed credential: {0}")]
     Malformed(#[from] MalformedToken),
-    /// No such key or session exists.
+    /// No such key or session exists, nor such an invitation or password reset.
     #[error("unknown credential")]
     Unknown,
-    /// The key or session exists, but this is not one of its secrets.
+    /// The key or session exists, or there is an invitation or a password reset, but this is not one of its secrets.
     #[error("wrong secret")]
     WrongSecret,
     /// A rotation replaced the secret, and the grace period has ended.
@@ -28,7 +28,7 @@ pub enum Unauthenticated {
     SecretReplaced,
     #[error("revoked")]
     Revoked,
-    /// The key has expired, or the session has expired or was idle too long.
+    /// The key, the invitation or the token of a password reset has expired, or the session has expired or was idle too long.
     #[error("expired")]
     Expired,
     /// The key is disabled.
@@ -38,7 +38,8 @@ pub enum Unauthenticated {
     #[error("idle")]
     Idle,
     /// The session was started before somebody ended all sessions of its member or account: the member or the account was suspended,
-    /// the member was removed or changed the password in another session, or somebody ended the sessions.
+    /// the member was removed or changed the password in another session, or somebody ended the sessions. These also end invitations and
+    /// the tokens of password resets.
     #[error("session ended")]
     SessionEnded,
     /// The credential, its member or its account has a restriction that this version of the service does not know.
@@ -50,7 +51,8 @@ pub enum Unauthenticated {
     /// Login only.
     #[error("wrong password")]
     WrongPassword,
-    /// Login only: the login token is unknown or expired, or was used, replaced or tried too often.
+    /// Login only: the login token is unknown or expired, was used, replaced or tried too often, or all sessions of the member or the
+    /// account were ended since.
     #[error("invalid login token")]
     InvalidLoginToken,
     /// Login only: the response names no member, or its challenge is unknown, has expired or was used.

@@ -29,11 +29,14 @@ pub fn verify_invitation(
     if is_restricted {
         return Err(Unauthenticated::UnknownRestriction.into());
     }
-    let is_valid = member.status == MemberStatus::Invited
-        && account.status == AccountStatus::Active
-        && invitation.is_valid(account.session_epoch, now);
-    if !is_valid {
+    if invitation.has_expired(now) {
         return Err(Unauthenticated::Expired.into());
+    }
+    let has_ended = member.status != MemberStatus::Invited
+        || account.status != AccountStatus::Active
+        || invitation.account_epoch != account.session_epoch;
+    if has_ended {
+        return Err(Unauthenticated::SessionEnded.into());
     }
     Ok((member, account))
 }

@@ -24,10 +24,9 @@ impl Invitation {
         Self { digest, expires_at: now.plus_seconds(INVITATION_LIFETIME), account_epoch }
     }
 
-    /// Returns true if the invitation can be accepted at `now`, while the account is in the epoch `account_epoch`.
     #[must_use]
-    pub fn is_valid(&self, account_epoch: u32, now: Timestamp) -> bool {
-        now < self.expires_at && self.account_epoch == account_epoch
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now
     }
 }
 
@@ -37,11 +36,10 @@ mod tests {
     use crate::{credentials::pepper::tests::peppers, primitives::timestamp::tests::timestamp};
 
     #[test]
-    fn invitation_is_valid_for_seven_days_in_the_same_epoch() {
+    fn invitation_expires_after_seven_days() {
         let invitation = Invitation::new(TokenDigest::of("token", &peppers("1")), 3, timestamp(10));
         let end = 10 + 7 * 24 * 60 * 60;
-        assert!(invitation.is_valid(3, timestamp(end - 1)));
-        assert!(!invitation.is_valid(3, timestamp(end)));
-        assert!(!invitation.is_valid(4, timestamp(10)));
+        assert!(!invitation.has_expired(timestamp(end - 1)));
+        assert!(invitation.has_expired(timestamp(end)));
     }
 }

@@ -90,10 +90,17 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Adds the account and the API key or member on whose behalf the invocation runs.
+    /// Adds the account and the API key or member on whose behalf the invocation runs, or, for a command of the operator, the member whom
+    /// it is about.
     #[must_use]
     pub fn for_principal(self, account_id: AccountId, principal_id: String) -> Self {
         Self { account_id: Some(account_id), principal_id: Some(principal_id), ..self }
+    }
+
+    /// Adds the account that the invocation is about.
+    #[must_use]
+    pub fn for_account(self, account_id: AccountId) -> Self {
+        Self { account_id: Some(account_id), ..self }
     }
 
     /// Adds the account and the principal that a rejected token names. The token's MAC is right, but its secret is not valid.

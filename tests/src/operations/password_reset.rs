@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    deployment::logs::CapturedLog,
     operations::login_throttling::set_failures,
     response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service, new_address},
@@ -485,6 +487,30 @@ async fn concurrent_commands_create_valid_tokens_or_fail() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn request_that_sends_no_mail_is_logged_with_its_reason() {
+    let log = CapturedLog::start(LevelFilter::INFO);
+    let service = OwnService::start_with_mail().await;
+    let account = service.account().await;
+    let context = json!({"at": "2026-01-30T12:00:00Z", "ip_address": null});
+    let send = async |email: &str| {
+        log.take_records();
+        let event = json!({"email": email, "context": context});
+        service.invoke("password-reset-send", &event).await.expect("the event is processed");
+        let records = log.take_records();
+        let of_function = records.iter().find(|record| record["operation"] == "password-reset-send");
+        let record = of_function.expect("a record");
+        assert_eq!(record["Outcome"], "succeeded", "{record}");
+        record["reason"].clone()
+    };
+    assert_eq!(send(&new_address()).await, "unknown address");
+    assert_eq!(send(&account.email).await, Value::Null);
+    assert_eq!(send(&account.email).await, "a token was sent in the last ten minutes");
+    let suspend = json!({"suspend_account": {"account_id": account.id}});
+    service.operate(suspend).await.expect("the account is suspended");
+    assert_eq!(send(&account.email).await, "account suspended");
 }
 
 #[tokio::test]
