@@ -167,7 +167,7 @@ impl Store {
     /// again before the next one is created.
     ///
     /// # Errors
-    /// If the account's limits or policy have changed since `before` was read, the account does not exist, or the write fails.
+    /// If the account's name, limits or policy have changed since `before` was read, the account does not exist, or the write fails.
     pub async fn set_account_limits(
         &self,
         before: &Account,
