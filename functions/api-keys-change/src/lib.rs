@@ -20,20 +20,14 @@ use shared::{
         patch::{present, without_defaults},
         views::ApiKeyView,
     },
-    model::{
-        api_key::ApiKey,
-        key_change::{ChangeContext, KeyChange},
-        mail::{Mail, Message},
-    },
+    model::key_change::{ChangeContext, KeyChange},
     primitives::{
-        allowed_ips::Networks,
-        id::KeyId,
-        name::Name,
-        permission::{Permission, Permissions},
-        scope::ProjectScope,
+        allowed_ips::Networks, id::KeyId, name::Name, permission::Permissions, scope::ProjectScope,
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function, lookup::manageable_key_and_account},
+    runtime::{
+        app::App, function::Function, lookup::manageable_key_and_account, new_admin::report_admin_key,
+    },
 };
 
 pub const OPERATIONS: &[Operation] = &[Operation {
@@ -149,10 +143,6 @@ async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result
     if after != before {
         app.store.change_key(&before, &after, &account, &principal, &audit_context).await?;
     }
-    let is_admin = |key: &ApiKey| key.permissions.contains(Permission::Admin);
-    if is_admin(&after) && !is_admin(&before) {
-        let message = Message::AdminKeyAdded { key_id: after.id, context: (&audit_context).into() };
-        app.send_mail(&Mail::to_admins(after.account_id, message)).await;
-    }
+    report_admin_key(&app, Some(&before), &after, &audit_context).await;
     Ok(http::json(StatusCode::OK, &ApiKeyView::new(after, policy, now)))
 }

@@ -20,7 +20,6 @@ use shared::{
     },
     model::{
         api_key::{ApiKey, KeyAccess, KeyState},
-        mail::{Mail, Message},
         restrictions::Restrictions,
     },
     primitives::{
@@ -32,7 +31,7 @@ use shared::{
         scope::{ProjectScope, Scope},
         timestamp::Timestamp,
     },
-    runtime::{app::App, function::Function, lookup::own_account},
+    runtime::{app::App, function::Function, lookup::own_account, new_admin::report_admin_key},
     store::StoreError,
 };
 
@@ -173,9 +172,6 @@ async fn handle(app: Arc<App>, creator: Principal, request: Request) -> Result<R
         StoreError::KeyLimitReached => Error::key_limit_reached(environment, limit),
         error => error.into(),
     })?;
-    if permissions.contains(Permission::Admin) {
-        let message = Message::AdminKeyAdded { key_id: id, context: (&audit_context).into() };
-        app.send_mail(&Mail::to_admins(account_id, message)).await;
-    }
+    report_admin_key(&app, None, &key, &audit_context).await;
     Ok(http::json(StatusCode::CREATED, &WithSecret { record, key: Some(token.expose()) }))
 }

@@ -1,11 +1,13 @@
-//! Tells the admins of an account about a new one.
+//! Tells the admins of an account about a new admin and a new API key with `admin`.
 
 use crate::{
     model::{
+        api_key::ApiKey,
         audit_event::AuditContext,
         mail::{Mail, Message},
         member::Member,
     },
+    primitives::permission::Permission,
     runtime::app::App,
 };
 
@@ -21,5 +23,21 @@ pub async fn report_new_admin(
         return;
     }
     let message = Message::AdminAdded { user_id: after.id, context: audit_context.into() };
+    app.send_mail(&Mail::to_admins(after.account_id, message)).await;
+}
+
+/// Sends the account's admins a mail if the change of an API key from `before` to `after`, which must be stored, gives it `admin`.
+/// `before` is `None` if the key is new.
+pub async fn report_admin_key(
+    app: &App,
+    before: Option<&ApiKey>,
+    after: &ApiKey,
+    audit_context: &AuditContext,
+) {
+    let is_admin = |key: &ApiKey| key.permissions.contains(Permission::Admin);
+    if !is_admin(after) || before.is_some_and(is_admin) {
+        return;
+    }
+    let message = Message::AdminKeyAdded { key_id: after.id, context: audit_context.into() };
     app.send_mail(&Mail::to_admins(after.account_id, message)).await;
 }
