@@ -30,9 +30,12 @@ class Service:
         self.invoke_operator({"create_account": {"name": "Ada", "email": email, "password": PASSWORD}})
         return Account(self.url, email)
 
-    def invoke_operator(self, command: dict[str, object]) -> None:
+    def invoke_operator(self, command: dict[str, object]) -> dict[str, str]:
+        """Send a command and return its result."""
         response = httpx.post(f"{self.url}/2015-03-31/functions/operator/invocations", json=command, timeout=30)
         assert "X-Amz-Function-Error" not in response.headers, response.text
+        result: dict[str, str] = response.json()
+        return result
 
 
 @dataclass(frozen=True)

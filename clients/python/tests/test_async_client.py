@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 from conftest import PASSWORD, Account
-from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, ScriptedService
+from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, URL, ScriptedService
 
 from medtwin import AsyncClient, Client, KeyCaller, NotFound, Project, SessionCaller, Unauthorized
 
@@ -72,6 +72,16 @@ async def test_login_block_that_raises_logs_out(account: Account) -> None:
         await fail()
     async with AsyncClient.login(account.email, PASSWORD, base_url=account.url) as client:
         assert len([session async for session in client.sessions.list()]) == 1
+
+
+async def test_client_with_a_session_logs_out_at_its_end() -> None:
+    service = ScriptedService([httpx.Response(204)])
+    transport = httpx.MockTransport(service.handle)
+    async with AsyncClient.with_session("sess_1", base_url=URL, transport=transport):
+        pass
+    (log_out,) = service.requests
+    assert log_out.url.path == "/v1/auth/logout"
+    assert log_out.headers["Authorization"] == "Session sess_1"
 
 
 async def test_login_with_a_recovery_code_completes_the_second_step() -> None:

@@ -74,7 +74,12 @@ def test_invitation_is_accepted_once(session_client: Client, account: Account) -
         with pytest.raises(BadRequest):
             client.accept_invitation(invited.invitation.token, "passwordpassword")
         logged_in = client.accept_invitation(invited.invitation.token, PASSWORD)
-        assert logged_in.session_token.reveal().startswith("sess_")
+        with Client.with_session(logged_in.session_token, base_url=account.url) as member:
+            me = member.me()
+        assert isinstance(me, SessionCaller)
+        assert me.email == invited.email
+        with pytest.raises(Unauthorized), Client.with_session(logged_in.session_token, base_url=account.url) as member:
+            member.me()
         with pytest.raises(Unauthorized):
             client.accept_invitation(invited.invitation.token, PASSWORD)
 

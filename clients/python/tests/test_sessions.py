@@ -6,11 +6,12 @@ from datetime import datetime, timedelta, timezone
 import httpx
 import pytest
 from conftest import PASSWORD, Account
-from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, ScriptedService
+from responses import LOGGED_IN, SECOND_FACTOR_NEEDED, URL, ScriptedService, error_response
 
 from medtwin import (
     Client,
     Forbidden,
+    NotFound,
     RateLimited,
     ReauthenticationRequired,
     RecoveryCodeRequired,
@@ -127,6 +128,45 @@ def test_reauthentication_moves_the_time_of_the_authentication(account: Account)
         assert isinstance(before, SessionCaller)
         assert isinstance(after, SessionCaller)
         assert after.authenticated_at >= before.authenticated_at
+
+
+@pytest.mark.parametrize(("password", "credential"), [(None, None), (PASSWORD, {})])
+def test_reauthentication_without_or_with_both_arguments_sends_nothing(
+    password: str | None, credential: dict[str, object] | None
+) -> None:
+    service = ScriptedService([])
+    with pytest.raises(ValueError, match="either a password or a credential"):
+        service.client().reauthenticate(password, credential=credential)
+    assert service.requests == []
+
+
+def test_change_that_required_reauthentication_succeeds_after_it() -> None:
+    service = ScriptedService(
+        [error_response(403, "REAUTHENTICATION_REQUIRED"), httpx.Response(204), httpx.Response(204)]
+    )
+    client = service.client()
+    with pytest.raises(ReauthenticationRequired):
+        client.members.remove("user_1")
+    client.reauthenticate(PASSWORD)
+    client.members.remove("user_1")
+    assert json.loads(service.requests[1].content) == {"password": PASSWORD}
+
+
+def test_client_with_a_session_logs_out_at_its_end() -> None:
+    service = ScriptedService([error_response(404, "NOT_FOUND"), httpx.Response(204)])
+    with (
+        pytest.raises(NotFound),
+        Client.with_session("sess_1", base_url=URL, transport=httpx.MockTransport(service.handle)) as client,
+    ):
+        client.members.get("user_1")
+    assert [request.url.path for request in service.requests] == ["/v1/members/user_1", "/v1/auth/logout"]
+    assert {request.headers["Authorization"] for request in service.requests} == {"Session sess_1"}
+
+
+@pytest.mark.parametrize("token", ["", "sess_1\n", "mt_live_1"])
+def test_client_with_a_malformed_session_token_raises_value_error(token: str) -> None:
+    with pytest.raises(ValueError, match="must have the form sess_"), Client.with_session(token, base_url=URL):
+        pass
 
 
 def test_login_after_too_many_attempts_raises_rate_limited_at_once(account: Account) -> None:

@@ -71,6 +71,8 @@ class Api(Resource[Transport]):
     def accept_invitation(self, token: str | Secret, password: str | Secret) -> ApiRequest[LoggedIn]:
         """Accept an invitation with a new password. The client needs no credential, and does not use the new session.
 
+        `Client.with_session` uses it, and ends it.
+
         Raises `Unauthorized` if the invitation has ended, and `BadRequest` if the password is rejected.
         """
         return sessions.accept_invitation(Secret.of(token), Secret.of(password))
@@ -83,9 +85,12 @@ class Api(Resource[Transport]):
 
         A member with a passkey needs the `credential` that an authenticator returned for `reauthentication_options`.
 
-        Raises `Forbidden` if the password or the passkey is wrong, or if a member with a passkey sends the password.
+        Raises `ValueError` unless exactly one of both is given, and `Forbidden` if it is wrong, or if a member with a
+        passkey sends the password.
         """
-        return sessions.reauthenticate(None if password is None else Secret.of(password), credential)
+        # A traceback may show locals, so `password` must not keep the plain text.
+        password = None if password is None else Secret.of(password)
+        return sessions.reauthenticate(password, credential)
 
     @endpoint
     def reauthentication_options(self) -> ApiRequest[RequestOptions]:
@@ -100,5 +105,5 @@ class Api(Resource[Transport]):
 
     @endpoint
     def log_out(self) -> ApiRequest[None]:
-        """End the session of this client. The context manager that `login` returns does this at its end."""
+        """End the session of this client. The context managers of `login` and `with_session` do this at their end."""
         return sessions.log_out()

@@ -96,16 +96,29 @@ class Client(Api[SyncTransport]):
             if isinstance(logged_in, sessions.SecondFactor):
                 logged_in = sync_transport.send(sessions.complete_log_in(logged_in, recovery_code))
             sync_transport.credential = Credential.from_session_token(logged_in.session_token)
-            client = _with_transport(cls, sync_transport)
-            try:
+            with _logging_out(_with_transport(cls, sync_transport)) as client:
                 yield client
-            except BaseException:
-                with suppress(MedtwinError):
-                    client.log_out()
-                raise
-            # The session may have ended already.
-            with suppress(Unauthorized):
-                client.log_out()
+
+    @classmethod
+    @contextmanager
+    def with_session(
+        cls,
+        session_token: str | Secret,
+        *,
+        base_url: str | None = None,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
+        transport: httpx.BaseTransport | None = None,
+    ) -> Iterator[Client]:
+        """Use a session that exists, such as the one that `accept_invitation` starts.
+
+        Like `login`, the context manager returns a client with the session, and logs out at its end.
+        """
+        session_token = Secret.of(session_token)
+        credential = Credential.from_session_token(session_token)
+        sync_transport = _new_sync_transport(credential, base_url, timeout, retries, transport)
+        with sync_transport.http, _logging_out(_with_transport(cls, sync_transport)) as client:
+            yield client
 
     def rotate_own_key(
         self,
@@ -210,17 +223,29 @@ class AsyncClient(Api[AsyncTransport]):
             if isinstance(logged_in, sessions.SecondFactor):
                 logged_in = await async_transport.send(sessions.complete_log_in(logged_in, recovery_code))
             async_transport.credential = Credential.from_session_token(logged_in.session_token)
-            client = _with_transport(cls, async_transport)
-            try:
+            async with _logging_out_async(_with_transport(cls, async_transport), timeout) as client:
                 yield client
-            except BaseException:
-                # The shield lets a cancelled task log out too.
-                with anyio.move_on_after(timeout, shield=True), suppress(MedtwinError):
-                    await client.log_out()
-                raise
-            # The session may have ended already.
-            with suppress(Unauthorized):
-                await client.log_out()
+
+    @classmethod
+    @asynccontextmanager
+    async def with_session(
+        cls,
+        session_token: str | Secret,
+        *,
+        base_url: str | None = None,
+        timeout: float = _DEFAULT_TIMEOUT,
+        retries: Retries = _DEFAULT_RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> AsyncIterator[AsyncClient]:
+        """Use a session that exists, such as the one that `accept_invitation` starts.
+
+        Like `login`, the context manager returns a client with the session, and logs out at its end.
+        """
+        session_token = Secret.of(session_token)
+        credential = Credential.from_session_token(session_token)
+        async_transport = _new_async_transport(credential, base_url, timeout, retries, transport)
+        async with async_transport.http, _logging_out_async(_with_transport(cls, async_transport), timeout) as client:
+            yield client
 
     async def rotate_own_key(
         self,
@@ -254,6 +279,35 @@ class AsyncClient(Api[AsyncTransport]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+@contextmanager
+def _logging_out(client: Client) -> Iterator[Client]:
+    """Log out at the end of the block, even if it raises."""
+    try:
+        yield client
+    except BaseException:
+        with suppress(MedtwinError):
+            client.log_out()
+        raise
+    # The session may have ended already.
+    with suppress(Unauthorized):
+        client.log_out()
+
+
+@asynccontextmanager
+async def _logging_out_async(client: AsyncClient, timeout: float) -> AsyncIterator[AsyncClient]:
+    """Log out at the end of the block, even if it raises."""
+    try:
+        yield client
+    except BaseException:
+        # The shield lets a cancelled task log out too.
+        with anyio.move_on_after(timeout, shield=True), suppress(MedtwinError):
+            await client.log_out()
+        raise
+    # The session may have ended already.
+    with suppress(Unauthorized):
+        await client.log_out()
 
 
 def _with_transport(cls: type[C], transport: SyncTransport | AsyncTransport) -> C:

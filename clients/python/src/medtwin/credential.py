@@ -9,6 +9,7 @@ from typing import Literal
 from medtwin.secret import Secret
 
 _API_KEY_PATTERN = re.compile(r"mt_[a-z]+_[A-Za-z0-9]+")
+_SESSION_TOKEN_PATTERN = re.compile(r"sess_[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Credential:
 
     @classmethod
     def from_session_token(cls, token: Secret) -> Credential:
-        """Create the credential for a session."""
+        """Create the credential for a session.
+
+        Raises `ValueError` if the text does not have the form of a session token.
+        """
+        if not _SESSION_TOKEN_PATTERN.fullmatch(token.reveal()):
+            raise ValueError("the session token must have the form sess_…, without whitespace around it")
         return cls("Session", token)
 
     def authorization_header(self) -> str:

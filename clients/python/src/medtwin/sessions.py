@@ -139,6 +139,8 @@ def reauthentication_options() -> ApiRequest[RequestOptions]:
 
 def reauthenticate(password: Secret | None, credential: Mapping[str, object] | None) -> ApiRequest[None]:
     """Return a request that records that the member of the session has authenticated again."""
+    if (password is None) == (credential is None):
+        raise ValueError("pass either a password or a credential")
     return ApiRequest(
         method="POST",
         path="/v1/auth/reauthenticate",
