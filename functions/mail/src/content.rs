@@ -30,17 +30,24 @@ impl Content {
             subject,
             paragraphs: vec![Paragraph::Text(what), Paragraph::Text(advice.to_owned()), link(fragment)],
         };
+        // One also says what to do if the link does not help.
+        let urgent = |subject, what: String, advice: &str, fragment: &str, otherwise: &str| {
+            let mut content = notice(subject, what, advice, fragment);
+            content.paragraphs.push(Paragraph::Text(otherwise.to_owned()));
+            content
+        };
         // The others contain a link with a token that works once.
         let with_token = |subject, what: String, fragment: &str, advice: String| Self {
             subject,
             paragraphs: vec![Paragraph::Text(what), link(fragment), Paragraph::Text(advice)],
         };
         match message {
-            Message::PasswordChanged(context) => notice(
+            Message::PasswordChanged(context) => urgent(
                 "Your MedTWIN password was changed",
                 format!("Your password was changed {}. All of your other sessions have ended.", when(context)),
-                "If you did this, there is nothing to do. If not, somebody else knew your password: ask an admin of your account at once to suspend your login.",
-                "",
+                "If you did this, there is nothing to do. If not, somebody else knew your password: set a new password now. That ends all sessions:",
+                "/forgot-password",
+                "If that does not work, ask an admin of your account at once to suspend your login.",
             ),
             Message::PasswordEnabled(context) => notice(
                 "The operator enabled your MedTWIN password",
@@ -57,7 +64,7 @@ impl Content {
             Message::PasswordReset(context) => notice(
                 "Your MedTWIN password was reset",
                 format!("Your password was reset {}, with a link that was sent to this address or that the operator of the service created. All of your sessions have ended.", when(context)),
-                "If you did this, there is nothing to do. If not, somebody else can read your mails: ask an admin of your account at once to suspend your login.",
+                "If you did this, there is nothing to do. If not, somebody else can read your mails: ask an admin of your account, or the operator of the service, at once to suspend your login.",
                 "",
             ),
             Message::PasswordResetIssued(context) => notice(
@@ -69,7 +76,7 @@ impl Content {
             Message::PasskeyAdded(context) => notice(
                 "A passkey was added to your MedTWIN login",
                 format!("A passkey was added {}. Your password alone no longer logs you in. All of your other sessions have ended.", when(context)),
-                "If you did not do this, remove the passkey and change your password:",
+                "If you did not do this, ask an admin of your account at once to suspend your login. If you can still log in, remove the passkey and change your password:",
                 "/passkeys",
             ),
             Message::PasskeyRemoved(context) => notice(
@@ -256,6 +263,42 @@ mod tests {
             assert_eq!(text.matches("https://auth.example.com/live/dashboard#").count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
             assert!(content.subject.is_ascii() && content.subject.len() < 78, "{}", content.subject);
+        }
+    }
+
+    /// A thief of the password who adds a passkey locks its owner out.
+    #[test]
+    fn mail_about_a_new_passkey_or_password_helps_a_member_who_cannot_log_in() {
+        let context = MailContext { at: "2026-01-30T12:34:56Z".parse().unwrap(), ip_address: None };
+        for message in [Message::PasskeyAdded(context), Message::PasswordChanged(context)] {
+            let text = Content::of(&message, &url()).text();
+            assert!(text.contains("ask an admin of your account at once to suspend your login"), "{text}");
+        }
+        let changed = Content::of(&Message::PasswordChanged(context), &url()).text();
+        assert!(changed.contains("#/forgot-password\n"), "{changed}");
+    }
+
+    #[test]
+    fn link_leads_to_a_screen_of_the_dashboard() {
+        let screens = [
+            include_str!("../../dashboard/static/layout.js"),
+            include_str!("../../dashboard/static/links.js"),
+            include_str!("../../dashboard/static/main.js"),
+        ];
+        for message in messages() {
+            let content = Content::of(&message, &url());
+            let links = content.paragraphs.iter().filter_map(|paragraph| match paragraph {
+                Paragraph::Link(url) => url.split_once("/dashboard#"),
+                Paragraph::Text(_) => None,
+            });
+            // Without a fragment, a link leads to the first screen.
+            for (_, fragment) in links.filter(|(_, fragment)| !fragment.is_empty()) {
+                let screen = fragment.split('/').nth(1).unwrap();
+                let is_known = |script: &&str| {
+                    script.contains(&format!("\"{screen}\"")) || script.contains(&format!("\"#/{screen}\""))
+                };
+                assert!(screens.iter().any(is_known), "{fragment}");
+            }
         }
     }
 
