@@ -20,6 +20,7 @@ mod keys;
 mod login;
 mod members;
 mod menus;
+mod network;
 mod new_login;
 mod passkeys;
 mod password;

@@ -15,7 +15,7 @@ import { endCeremony } from "./webauthn.js";
 /**
  * Returns true if the same member has logged in again after the session has ended.
  * @param {Me} member
- * @param {() => void} onNewPage Called if another member has logged in, or the page was cleared meanwhile.
+ * @param {() => void} onNewPage Called if another member has, or may have, logged in, or the page was cleared meanwhile.
  * @returns {Promise<boolean>}
  */
 export function askForNewLogin(member, onNewPage) {
@@ -26,7 +26,7 @@ export function askForNewLogin(member, onNewPage) {
  * Returns true if the same member has logged in again. The previous session has then ended: somebody who has stolen its token must not
  * profit from the new authentication.
  * @param {Me} member
- * @param {() => void} onNewPage Called if another member has logged in, or the page was cleared meanwhile.
+ * @param {() => void} onNewPage Called if another member has, or may have, logged in, or the page was cleared meanwhile.
  * @returns {Promise<boolean>}
  */
 export function askForStepUp(member, onNewPage) {
@@ -44,6 +44,8 @@ function askForLogin(title, notice, member, onNewPage) {
   const { promise, resolve } = Promise.withResolvers();
   const previousToken = session.token();
   let isSameMember = false;
+  /** Whether there is a new session, of which the member is not known yet. */
+  let isMemberUnknown = false;
   openDialog(
     title,
     (close) => {
@@ -51,8 +53,10 @@ function askForLogin(title, notice, member, onNewPage) {
         initialEmail: member.email,
         onCancel: close,
         async onLogin() {
+          isMemberUnknown = true;
           if (previousToken !== null) await endSession(previousToken);
           const current = await loadMember();
+          isMemberUnknown = false;
           isSameMember = current.user_id === member.user_id;
           if (isSameMember) {
             member.authenticated_at = current.authenticated_at;
@@ -70,6 +74,8 @@ function askForLogin(title, notice, member, onNewPage) {
       onClosed() {
         endCeremony();
         resolve(isSameMember);
+        // It may be another member, who must not see the page of the first one.
+        if (isMemberUnknown && session.token() !== null && isLayoutShown()) onNewPage();
       },
     },
   );
