@@ -44,6 +44,7 @@ const FILES: &[Asset] = files! {
     "audit-event-list.js"
     "audit-events.js"
     "base.css"
+    "busy-button.js"
     "confirm-dialog.js"
     "controls.css"
     "copy-field.js"

@@ -1,6 +1,7 @@
 // Forms: fields with labels, hints and errors, and their submission.
 
 import { ApiError } from "./api.js";
+import * as busyButton from "./busy-button.js";
 import { element, uniqueId } from "./element.js";
 
 /** @typedef {import("./element.js").Child} Child */
@@ -169,7 +170,7 @@ export function form({ fields, content, submitLabel, isDestructive = false, onCa
   /** @param {SubmitEvent} event */
   async function handleSubmit(event) {
     event.preventDefault();
-    if (submitButton.getAttribute("aria-disabled") === "true") return;
+    if (busyButton.isBusy(submitButton)) return;
     clearErrors();
     setBusy(true);
     try {
@@ -184,8 +185,7 @@ export function form({ fields, content, submitLabel, isDestructive = false, onCa
 
   /** @param {boolean} isBusy */
   function setBusy(isBusy) {
-    submitButton.setAttribute("aria-disabled", String(isBusy));
-    submitButton.classList.toggle("busy", isBusy);
+    busyButton.setBusy(submitButton, isBusy);
     formElement.setAttribute("aria-busy", String(isBusy));
   }
 

@@ -6,6 +6,7 @@ import { showAccountUsage } from "./account-usage.js";
 import { showApiKeys } from "./api-keys.js";
 import { showAuditEvents } from "./audit-events.js";
 import { closeDialogs } from "./dialog.js";
+import { isBusy, setBusy } from "./busy-button.js";
 import { element } from "./element.js";
 import { showApiKey } from "./key-page.js";
 import { showMembers } from "./members.js";
@@ -77,6 +78,7 @@ export function showLayout(app, me, onLogout) {
   const screens = sections.flatMap((section) => section.screens);
   const links = new Map(screens.map((screen) => [screen, element("a", { href: `#/${screen.path}`, click: closeMenu }, screen.title)]));
   const main = element("main", { id: "main" });
+  const logOutButton = element("button", { type: "button", click: logOut }, "Log out");
   const menu = element(
     "nav",
     { id: "menu", popover: "auto", "aria-label": "Dashboard" },
@@ -92,7 +94,7 @@ export function showLayout(app, me, onLogout) {
       "div",
       { class: "user" },
       element("p", { title: me.email }, me.email),
-      element("button", { type: "button", click: logOut }, "Log out"),
+      logOutButton,
     ),
   );
   app.replaceChildren(
@@ -118,6 +120,8 @@ export function showLayout(app, me, onLogout) {
   }
 
   async function logOut() {
+    if (isBusy(logOutButton)) return;
+    setBusy(logOutButton, true);
     let notice;
     try {
       await endSession(session.token());

@@ -8,6 +8,7 @@ import { showForgotPassword } from "./forgot-password.js";
 import { isFormOpen } from "./form.js";
 import { isLayoutShown, openPasskeys, removeLayoutListeners, showLayout } from "./layout.js";
 import { takeLink } from "./links.js";
+import { showLoggedOutScreen } from "./logged-out.js";
 import { showLogin } from "./login.js";
 import { askForNewLogin, askForStepUp } from "./new-login.js";
 import { onSecondFactorRequired, onSessionEnd, onStepUp } from "./rejected-requests.js";
@@ -48,6 +49,8 @@ function showLink({ kind, token }) {
 }
 
 async function showDashboard() {
+  // Until then, a form shows that it waits.
+  if (!isLayoutShown() && app.querySelector("form") === null) showLoading();
   try {
     shownMember = await loadMember();
     showLayout(app, shownMember, requireLogin);
@@ -58,16 +61,17 @@ async function showDashboard() {
   }
 }
 
+function showLoading() {
+  app.replaceChildren(element("main", { class: "login" }, element("p", { class: "muted", role: "status" }, "Loading…")));
+}
+
 /** @param {ApiError} error */
 function showError(error) {
-  app.replaceChildren(
-    element(
-      "main",
-      { class: "login" },
-      element("div", { class: "alert", role: "alert" }, error.message),
-      element("button", { type: "button", class: "primary", click: showDashboard }, "Try again"),
-    ),
-  );
+  showLoggedOutScreen(app, {
+    title: "The dashboard can’t be shown",
+    description: error.message,
+    content: [element("button", { type: "button", class: "primary", click: showDashboard }, "Try again")],
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 // The sessions screen.
 
 import { NOT_CONFIRMED, request } from "./api.js";
+import { isBusy, setBusy } from "./busy-button.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { form, ValidationError } from "./form.js";
@@ -23,7 +24,8 @@ export function showSessions(main, me) {
   /** @param {Session} session */
   function rowActions(session) {
     if (session.current) return null;
-    return rowButton("End", `session on ${deviceName(session.user_agent)}`, () => end(session), "danger-subtle");
+    const button = rowButton("End", `session on ${deviceName(session.user_agent)}`, () => end(session, button), "danger-subtle");
+    return button;
   }
 
   /** The API ends sessions without a recent authentication. The dashboard asks for one, so that nobody who finds it open can end them. */
@@ -31,14 +33,21 @@ export function showSessions(main, me) {
     return hasAuthenticatedRecently(me) || stepUp();
   }
 
-  /** @param {Session} session */
-  async function end({ id }) {
-    if (!(await isConfirmed())) return;
+  /**
+   * @param {Session} session
+   * @param {HTMLButtonElement} button
+   */
+  async function end({ id }, button) {
+    if (isBusy(button)) return;
+    setBusy(button, true);
     try {
+      if (!(await isConfirmed())) return;
       await request("DELETE", `/auth/sessions/${id}`);
       showToast("Session ended");
     } catch (error) {
       if (!showRequestError(error)) return;
+    } finally {
+      setBusy(button, false);
     }
     sessions.reload();
   }

@@ -174,6 +174,39 @@ async fn logout_without_a_connection_clears_the_browser() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn second_click_on_log_out_is_ignored() {
+    let (browser, _) = Browser::logged_in().await;
+    browser.hold("/auth/logout").await;
+    browser.click("Log out").await;
+    browser.release(async || browser.click("Log out").await).await;
+    browser.wait_for_text("Log in to MedTWIN").await;
+    assert_eq!(browser.request_count("/auth/logout").await, 1);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn dashboard_that_cannot_be_loaded_says_why_and_can_be_loaded_later() {
+    const UNAVAILABLE: &str = "const send = window.fetch;
+        window.fetch = (url, options) => String(url).endsWith('/auth/me') && !window.isAvailable
+            ? new Promise((resolve) => (window.fail = () => resolve(Response.json({}, { status: 503 }))))
+            : send(url, options);";
+    let (browser, account) = Browser::logged_in().await;
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": UNAVAILABLE})).await;
+    browser.reload().await;
+    browser.wait_for_text("Loading…").await;
+    browser.value("window.fail()", &[]).await;
+    browser.wait_for_text("The service is temporarily unavailable. Try again in a moment.").await;
+    assert_eq!(browser.focused().await, "The dashboard can’t be shown");
+    browser.value("window.isAvailable = true", &[]).await;
+    browser.click("Try again").await;
+    browser.wait_for_text("No API keys").await;
+    browser.wait_for_text(&account.email).await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn logout_is_offered_on_every_screen() {
     let (browser, _) = Browser::logged_in().await;
     for screen in ["Team members", "Audit events", "Sessions", "Password", "API keys"] {

@@ -36,6 +36,27 @@ async fn another_session_can_be_ended() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: bash .ci/browser"]
+async fn second_click_while_a_session_is_being_ended_is_ignored() {
+    let (browser, account) = Browser::logged_in().await;
+    let sessions = browser.service.get("/v1/auth/sessions", &browser.session().await).await.expect(200);
+    let other = sessions["data"].as_array().expect("a list").iter().find(|one| one["current"] == false);
+    let path = format!("/auth/sessions/{}", crate::response::text(other.expect("a session"), "id"));
+    browser.go("Sessions").await;
+    let rows = browser.wait_for_rows(2).await;
+    let device = &rows.iter().find(|row| !row[0].contains("this session")).expect("a session")[0];
+    let button = format!("End session on {device}");
+    browser.hold(&path).await;
+    browser.click(&button).await;
+    browser.release(async || browser.click(&button).await).await;
+    browser.wait_for_text("Session ended").await;
+    browser.wait_for_rows(1).await;
+    assert_eq!(browser.request_count(&path).await, 1);
+    browser.service.me(&account.session).await.assert_unauthorized();
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
 async fn end_of_sessions_asks_for_a_login_that_is_older_than_15_minutes() {
     let (browser, account) = Browser::logged_in().await;
     browser.go("Sessions").await;
