@@ -1,4 +1,4 @@
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { field, form, ValidationError } from "./form.js";
@@ -6,7 +6,7 @@ import { rememberPasskey } from "./known-passkey.js";
 import { showRecoveryCodes } from "./recovery-codes.js";
 import { deviceName } from "./session-list.js";
 import { showToast } from "./toast.js";
-import { createPasskey } from "./webauthn.js";
+import { createPasskey, endCeremony } from "./webauthn.js";
 
 /**
  * @param {import("../types/contract").Me} me
@@ -16,7 +16,8 @@ export function openAddPasskeyDialog(me, onAdded) {
   const nameInput = element("input", { type: "text", required: true, maxlength: 100, autocomplete: "off" });
   nameInput.value = deviceName(navigator.userAgent);
   const name = field("Name", nameInput, "How you will recognize it later, for example “Work laptop” or “Blue security key”.");
-  openDialog("Add passkey", (close) => [
+  /** @param {() => void} close */
+  const content = (close) => [
     element("p", {}, "Your browser asks for a fingerprint, your face, a PIN or a security key. Your other sessions end."),
     form({
       fields: { name },
@@ -25,15 +26,41 @@ export function openAddPasskeyDialog(me, onAdded) {
       async onSubmit() {
         if (nameInput.value.trim() === "") throw new ValidationError("name", "Enter a name.");
         const credential = await createPasskey(await request("POST", "/auth/passkeys/options"));
-        /** @type {import("../types/contract").NewPasskey} */
-        const passkey = await request("POST", "/auth/passkeys", { name: nameInput.value, credential });
-        rememberPasskey();
-        if (!me.factors.includes("passkey")) me.factors.push("passkey");
+        const passkey = await add({ name: nameInput.value, credential });
         close();
         onAdded();
+        if (!passkey) {
+          openLostPasskeyDialog();
+          return;
+        }
+        rememberPasskey();
+        if (!me.factors.includes("passkey")) me.factors.push("passkey");
         showToast(`Added ${passkey.name}`);
-        if (passkey.recovery_codes) showRecoveryCodes(passkey.recovery_codes);
+        if (passkey.recovery_codes) showRecoveryCodes(passkey.recovery_codes, me.email);
       },
     }).element,
+  ];
+  openDialog("Add passkey", content, { onClosed: endCeremony });
+}
+
+/**
+ * Returns null if the response was lost, so that the service may have added the passkey.
+ * @param {{ name: string, credential: import("../types/contract").CredentialJson }} body
+ * @returns {Promise<import("../types/contract").NewPasskey | null>}
+ */
+async function add(body) {
+  try {
+    return await request("POST", "/auth/passkeys", body);
+  } catch (error) {
+    if (error instanceof ApiError && error.mayHaveSucceeded) return null;
+    throw error;
+  }
+}
+
+/** Explains that there may be a passkey whose recovery codes the user has not seen. */
+function openLostPasskeyDialog() {
+  openDialog("Response not received", (close) => [
+    element("p", {}, "The passkey may have been added. If the list shows it, make new recovery codes."),
+    element("div", { class: "buttons" }, element("button", { type: "button", class: "primary", click: close }, "OK")),
   ]);
 }

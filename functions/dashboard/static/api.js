@@ -35,6 +35,11 @@ export class ApiError extends Error {
     this.field = field;
     this.retryAfter = retryAfter;
   }
+
+  /** Whether the request may have had its effect, because the response was lost or is incomplete. */
+  get mayHaveSucceeded() {
+    return this.status < 400 || this.status >= 500;
+  }
 }
 
 /**

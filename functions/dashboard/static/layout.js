@@ -8,6 +8,7 @@ import { showAuditEvents } from "./audit-events.js";
 import { closeDialogs } from "./dialog.js";
 import { isBusy, setBusy } from "./busy-button.js";
 import { element } from "./element.js";
+import { isFormOpen } from "./form.js";
 import { showApiKey } from "./key-page.js";
 import { showMembers } from "./members.js";
 import { showPasskeys } from "./passkeys.js";
@@ -56,9 +57,9 @@ export function removeLayoutListeners() {
   listeners.abort();
 }
 
-/** Opens the screen on which members add a passkey. */
+/** Opens the screen on which members add a passkey, in place of one that they can't use. A form stays, and says what to do. */
 export function openPasskeys() {
-  if (isLayoutShown()) location.hash = `#/${PASSKEYS_PATH}`;
+  if (isLayoutShown() && !isFormOpen()) location.replace(`#/${PASSKEYS_PATH}`);
 }
 
 export function isLayoutShown() {

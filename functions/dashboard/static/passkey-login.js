@@ -32,11 +32,20 @@ export function passkeyLogin(onLogin) {
   /** Lets the user choose a passkey in the field for the email address, for as long as this form is shown. */
   async function offerInField() {
     if (Date.now() - offeredAt < MAX_AGE_MS) return;
-    offeredAt = Date.now();
+    const startedAt = Date.now();
+    offeredAt = startedAt;
     if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
     try {
-      chosen = await usePasskey(await requestOptions(), "conditional");
+      const options = await requestOptions();
+      // Meanwhile, the user may have opened the browser's prompt, which another ceremony would end.
+      if (!element.isConnected || element.ariaBusy === "true") {
+        offeredAt = -Infinity;
+        return;
+      }
+      chosen = await usePasskey(options, "conditional");
     } catch (error) {
+      // A later offer may have ended this one.
+      if (offeredAt === startedAt) offeredAt = -Infinity;
       if (error instanceof ApiError || error instanceof ValidationError) return;
       throw error;
     }

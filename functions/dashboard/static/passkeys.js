@@ -1,6 +1,6 @@
 // The passkeys screen.
 
-import { listItems, request } from "./api.js";
+import { ApiError, listItems, request } from "./api.js";
 import { openAddPasskeyDialog } from "./add-passkey.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
@@ -21,7 +21,7 @@ import { arePasskeysSupported } from "./webauthn.js";
  */
 export function showPasskeys(main, me) {
   let count = 0;
-  const codesButton = element("button", { type: "button", hidden: true, click: openNewRecoveryCodesDialog }, "Make new recovery codes");
+  const codesButton = element("button", { type: "button", hidden: true, click: () => openNewRecoveryCodesDialog(me) }, "Make new recovery codes");
   const passkeys = list({
     caption: "Your passkeys, newest first",
     columns: [
@@ -31,7 +31,7 @@ export function showPasskeys(main, me) {
       { label: "Actions", kind: "actions", cell: (passkey) => rowButton("Remove", passkey.name, () => openRemoveDialog(passkey), "danger-subtle") },
     ],
     read,
-    emptyState: () => element("p", { class: "empty" }, "No passkeys. With one, nobody can log in with your password alone, and you can log in without typing it."),
+    emptyState: () => element("p", { class: "empty" }, "No passkeys yet. With a passkey you log in without your password, and the password alone is no longer enough."),
   });
 
   /** @returns {AsyncGenerator<Passkey>} */
@@ -62,7 +62,7 @@ export function showPasskeys(main, me) {
         isDestructive: true,
         onCancel: close,
         async onSubmit() {
-          await request("DELETE", `/auth/passkeys/${id}`);
+          await remove(id);
           if (isLast) forgetPasskey();
           close();
           passkeys.reload();
@@ -70,6 +70,18 @@ export function showPasskeys(main, me) {
         },
       }).element,
     ]);
+  }
+
+  /**
+   * Succeeds, too, if the passkey was removed elsewhere.
+   * @param {string} id
+   */
+  async function remove(id) {
+    try {
+      await request("DELETE", `/auth/passkeys/${id}`);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
   }
 
   main.append(

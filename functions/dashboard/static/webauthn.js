@@ -52,23 +52,54 @@ export async function usePasskey({ publicKey }, mediation) {
   }
 }
 
-/** @param {Credential | null} credential */
-function toJson(credential) {
-  return /** @type {PublicKeyCredential} */ (credential).toJSON();
+/**
+ * @param {Credential | null} created
+ * @returns {import("../types/contract").CredentialJson}
+ */
+function toJson(created) {
+  const credential = /** @type {PublicKeyCredential} */ (created);
+  try {
+    return credential.toJSON();
+  } catch {
+    // Some password managers return an object of their own, on which the browser's method throws.
+    return toJsonByHand(credential);
+  }
+}
+
+/** @param {PublicKeyCredential} credential */
+function toJsonByHand({ id, rawId, type, response }) {
+  /** @type {Record<string, any>} */
+  const { clientDataJSON, attestationObject, authenticatorData, signature, userHandle } = response;
+  return {
+    id,
+    rawId: base64url(rawId),
+    type,
+    clientExtensionResults: {},
+    response: {
+      clientDataJSON: base64url(clientDataJSON),
+      ...(attestationObject
+        ? { attestationObject: base64url(attestationObject), transports: /** @type {AuthenticatorAttestationResponse} */ (response).getTransports?.() ?? [] }
+        : { authenticatorData: base64url(authenticatorData), signature: base64url(signature), ...(userHandle && { userHandle: base64url(userHandle) }) }),
+    },
+  };
+}
+
+/** @param {ArrayBuffer} bytes */
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
- * Replaces an error of the browser by one with a message for the user.
+ * Replaces an error of the browser, or of a password manager, by one with a message for the user.
  * @param {unknown} error
  * @param {Record<string, string>} messages By the error's name.
  */
 function forUser(error, messages) {
-  if (!(error instanceof DOMException)) return error;
   /** @type {Record<string, string>} */
   const all = {
     AbortError: "Another passkey was asked for. Try again.",
     SecurityError: "Passkeys don’t work at this address. Open the dashboard at the address that your admin gave you.",
     ...messages,
   };
-  return new ValidationError("credential", all[error.name] ?? "The browser can’t use passkeys right now. Try again.");
+  return new ValidationError("credential", (error instanceof DOMException && all[error.name]) || "The browser can’t use passkeys right now. Try again.");
 }

@@ -297,8 +297,17 @@ async fn inspect_passkeys(inspector: &mut Inspector<'_>, email: &str) {
     browser.click("Use a recovery code instead").await;
     browser.fill("Recovery code", "wrong").await;
     browser.click("Use recovery code").await;
-    browser.wait_for_text("This is not valid, or it took too long.").await;
+    browser.wait_for_text("This recovery code is not valid, or it took too long.").await;
     inspector.inspect("recovery-code").await;
+    browser.click("Start over").await;
+    browser.log_in(email).await;
+    browser.wait_for_text("Use a recovery code instead").await;
+    browser.spoil_passkey().await;
+    browser.click("Use passkey").await;
+    browser.wait_for_text("This passkey is not valid here, or it took too long.").await;
+    inspector.inspect("passkey-rejected").await;
+    browser.click("Start over").await;
+    browser.log_in(email).await;
     browser.click("Use passkey").await;
     browser.wait_for_rows(1).await;
 }
