@@ -1,6 +1,7 @@
 // The screen on which an invited member chooses a password.
 
 import { ApiError, publicRequest } from "./api.js";
+import { element } from "./element.js";
 import { form } from "./form.js";
 import { showLoggedOutScreen } from "./logged-out.js";
 import { newPasswordField } from "./new-password-field.js";
@@ -28,7 +29,7 @@ export function showAcceptInvitation(app, token, onLogin) {
   showLoggedOutScreen(app, {
     title: "Accept your invitation",
     description: "Choose a password for your account at MedTWIN. Nobody else will know it, not even the person who invited you.",
-    content: [passwordForm.element],
+    content: [passwordForm.element, element("p", {}, element("a", { href: "#/" }, "Already accepted? Log in"))],
   });
 }
 
@@ -38,7 +39,7 @@ async function accept(body) {
     return await publicRequest("POST", "/auth/accept-invitation", body);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
-      error.message = "This invitation is no longer valid. It works once and for 7 days, and a newer invitation replaces it. Ask an admin of your account to invite you again.";
+      error.message = "This invitation is no longer valid. It works once and for 7 days, and a newer invitation replaces it. If you have accepted it already, log in with the password that you chose. Otherwise, ask an admin of your account to invite you again.";
     }
     throw error;
   }

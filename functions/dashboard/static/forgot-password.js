@@ -35,7 +35,7 @@ function showSent(app, address) {
   showLoggedOutScreen(app, {
     title: "Check your mail",
     description: `If ${address} belongs to a member, a link is on its way. It works once, for 30 minutes.`,
-    content: [element("p", {}, "No mail after a few minutes? Check the spam folder and the address. You can ask for another link after 10 minutes, or contact support."), loginLink()],
+    content: [element("p", {}, "No mail after a few minutes? Check the spam folder and the address. You can ask for another link after 10 minutes, or contact support. Some installations send no mails: then ask the operator of the service for a link."), loginLink()],
   });
 }
 

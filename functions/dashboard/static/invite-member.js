@@ -1,6 +1,6 @@
 // The dialogs that invite a person to the account.
 
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { copyField } from "./copy-field.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
@@ -29,14 +29,34 @@ export function openInviteMemberDialog(me, onInvited) {
         const body = { email: email.input.value.trim(), permissions: permissions.selected() };
         if (body.email === "") throw new ValidationError("email", "Enter an email address.");
         if (body.permissions.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
-        /** @type {InvitedMember} */
-        const member = await request("POST", "/members", body);
+        const member = await invite(body).catch(handleLostResponse);
         close();
         onInvited();
         showInvitation(member);
       },
     }).element,
   ]);
+
+  /**
+   * Shows a current list if the person may be in it now. They can't be invited twice, but again.
+   * @param {unknown} error
+   * @returns {never}
+   */
+  function handleLostResponse(error) {
+    if (error instanceof ApiError && error.mayHaveSucceeded) {
+      error.message = "The response was lost. Close this dialog: if the list shows the person, choose “Invite again” there.";
+      onInvited();
+    }
+    throw error;
+  }
+}
+
+/**
+ * @param {{ email: string, permissions: string[] }} body
+ * @returns {Promise<InvitedMember>}
+ */
+function invite(body) {
+  return request("POST", "/members", body);
 }
 
 /**

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     browser::{Browser, new_login},
     response::text,
-    service::{Account, PASSWORD},
+    service::{Account, OwnService, PASSWORD},
 };
 
 const NEW_PASSWORD: &str = "two lizards on the wall";
@@ -19,6 +19,14 @@ impl Browser {
         let link = format!("{}/dashboard#/reset-password/{}", self.service.url, text(&reset, "token"));
         self.driver.goto(&link).await.expect("the page");
         link
+    }
+
+    /// Waits for a mail with a link of this kind, and returns the link.
+    pub async fn mailed_link(&self, kind: &str) -> String {
+        let mails = self.service.mails(1).await;
+        let lines = mails.iter().flat_map(|mail| text(mail, "text").lines());
+        let mut links = lines.filter(|line| line.contains(&format!("/dashboard#/{kind}/")));
+        links.next().unwrap_or_else(|| panic!("no mail has such a link: {mails:?}")).to_owned()
     }
 }
 
@@ -42,6 +50,24 @@ async fn every_address_gets_the_same_response_to_a_request_for_a_link() {
     // The back button leads to the form again.
     browser.driver.back().await.expect("the page before");
     browser.wait_for_text("Forgot your password?").await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: bash .ci/browser"]
+async fn link_in_the_mail_opens_the_screen_that_sets_a_password() {
+    let service = Box::pin(OwnService::start_with_mail()).await;
+    let account = service.account().await;
+    let browser = Box::pin(Browser::open_at_localhost(service)).await;
+    browser.click("Forgot password?").await;
+    browser.fill("Email", &account.email).await;
+    browser.click("Send link").await;
+    browser.wait_for_text("Some installations send no mails").await;
+    browser.open_link(&browser.mailed_link("reset-password").await).await;
+    browser.fill("New password", NEW_PASSWORD).await;
+    browser.click("Set password").await;
+    browser.log_in_with(&account.email, NEW_PASSWORD).await;
+    browser.wait_for_text("No API keys").await;
     browser.end(&[]).await;
 }
 
