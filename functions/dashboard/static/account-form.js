@@ -25,7 +25,7 @@ export function accountForm(account, me, onSaved) {
   const idle = numberField("idle_key_days", "Days until an unused API key becomes idle", IDLE_DAYS, account.policy.idle_key_days,
     "Requests with an idle key are rejected until an admin enables it. Leave it empty to let unused keys work.");
   const reauthentication = numberField("reauthentication_minutes", "Minutes until changes of API keys need a new authentication", REAUTHENTICATION_MINUTES, account.policy.reauthentication_minutes,
-    "A member who authenticated longer ago must do so again to change an API key. Leave it empty for no limit. Changes of members, of the account, and of keys with admin always need an authentication in the last 15 minutes.");
+    "A member who authenticated longer ago must do so again to create, change or rotate an API key. Leave it empty for no limit. Changes of members, of the account, and of keys with admin always need an authentication in the last 15 minutes.");
   const secondFactor = secondFactorField(account.policy.require_second_factor, me);
 
   /** Returns the fields that differ from the account. Other fields keep what they have, even if somebody else has changed them since. */

@@ -67,7 +67,7 @@ function describeEvent(event, nameOf) {
     "member.removed": () => `Member ${member} removed`,
     "member.forgotten": () => `The operator erased the addresses of the former member ${member}`,
     "password.changed": () => `Password changed for ${member}`,
-    "password.refused": () => `Password change rejected for ${member}: wrong current password`,
+    "password.refused": () => `Wrong password for ${member} in a session`,
     "password.enabled": () => `Password enabled for ${member}`,
     "password.reset": () => `Password reset by ${member}`,
     "password.reset_issued": () => `The operator created a token to reset the password of ${member}`,

@@ -42,7 +42,9 @@ export function showMembers(main, me) {
 
   /** @param {Member} member */
   function emailCell({ id, email }) {
-    return element("span", { class: "with-badge" }, element("strong", {}, email), id === me.user_id && element("span", { class: "badge current" }, "you"));
+    const address = element("span", { class: "with-badge" }, element("strong", {}, email), id === me.user_id && element("span", { class: "badge current" }, "you"));
+    // Mails name members by their ID.
+    return element("span", { class: "two-lines" }, address, element("code", {}, id));
   }
 
   /** @param {Member} member */

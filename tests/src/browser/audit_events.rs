@@ -14,12 +14,15 @@ use crate::{
 #[ignore = "needs Chromium: bash .ci/browser"]
 async fn rows_show_event_actor_and_source() {
     let (browser, account) = Browser::logged_in().await;
+    let wrong = json!({"password": "a lizard on the 8th wall"});
+    browser.service.post("/v1/auth/reauthenticate", &account.session, wrong).await.expect(403);
     let (_, record) = browser.service.key(&account.session, json!({"name": "Server"})).await;
     browser.service.rotate(&record, &account.session, 60).await;
     browser.service.key(&account.session, json!({"name": "Another"})).await;
     browser.go("Audit events").await;
     browser.wait_for_text("API key Server rotated").await;
     browser.wait_for_text(&format!("{} 127.0.0.1", account.email)).await;
+    browser.wait_for_text(&format!("Wrong password for {} in a session", account.email)).await;
     let rows = browser.rows().await;
     assert_eq!(
         rows[0][1],
