@@ -24,9 +24,9 @@ impl Browser {
     /// Waits for a mail with a link of this kind, and returns the link.
     pub async fn mailed_link(&self, kind: &str) -> String {
         let mails = self.service.mails(1).await;
-        let lines = mails.iter().flat_map(|mail| text(mail, "text").lines());
-        let mut links = lines.filter(|line| line.contains(&format!("/dashboard#/{kind}/")));
-        links.next().unwrap_or_else(|| panic!("no mail has such a link: {mails:?}")).to_owned()
+        let mut lines = mails.iter().flat_map(|mail| text(mail, "text").lines());
+        let link = lines.find(|line| line.contains(&format!("/dashboard#/{kind}/")));
+        link.unwrap_or_else(|| panic!("no mail has such a link: {mails:?}")).to_owned()
     }
 }
 
