@@ -44,6 +44,9 @@ pub const START: OffsetDateTime = datetime!(2026-01-30 00:00:00 UTC);
 /// The password of every member that a test creates.
 pub const PASSWORD: &str = "a lizard on the 7th wall";
 
+/// A URL at which nothing listens.
+pub const UNREACHABLE: &str = "http://127.0.0.1:1";
+
 /// A service that a test can only send requests to.
 pub struct Service {
     /// The URL of the API, such as `http://127.0.0.1:3000`. It may have a path.
@@ -245,6 +248,11 @@ impl OwnService {
         Self::start_with(|options| options.mail = Some(|_, _| ())).await
     }
 
+    /// Starts a service without data that sends mails, but in which functions cannot invoke each other, and so cannot hand a mail over.
+    pub async fn start_with_unreachable_lambda() -> Self {
+        Self::start_with(make_lambda_unreachable).await
+    }
+
     /// Waits until at least `count` mails have been sent, and a moment longer, in which further ones would arrive. Returns all
     /// mails, newest first.
     pub async fn mails(&self, count: usize) -> Vec<Value> {
@@ -290,6 +298,12 @@ impl OwnService {
         let functions = Functions { url: url.clone(), names: HashMap::new() };
         Self { service: Service { public_url, ..Service::at(url, functions) }, gateway, time, stack }
     }
+}
+
+/// Changes the options so that functions send mails, but cannot invoke each other.
+pub fn make_lambda_unreachable(options: &mut Options) {
+    options.mail = Some(|_, _| ());
+    options.invoked_lambda = Some(UNREACHABLE.to_owned());
 }
 
 /// An item of the table.
@@ -608,11 +622,8 @@ impl Service {
         let find = async || {
             let mails: Value = reqwest::get(&url).await.expect("a response").json().await.expect("JSON");
             let mails = mails["data"].as_array().expect("a list").clone();
-            let to_member = mails.into_iter().filter(|mail| mail["to"] == email);
-            to_member.into_iter().find_map(|mail| {
-                let (_, rest) = text(&mail, "text").split_once("/accept-invitation/")?;
-                rest.split_whitespace().next().map(str::to_owned)
-            })
+            let mut to_member = mails.iter().filter(|mail| mail["to"] == email);
+            to_member.find_map(|mail| invitation_token(text(mail, "text")).map(str::to_owned))
         };
         let found = timeout(Duration::from_secs(20), async {
             loop {
@@ -663,6 +674,12 @@ pub async fn read_to_end(connection: &mut TcpStream) -> String {
         .unwrap_or_else(|_| panic!("the connection stays open: {}", String::from_utf8_lossy(&response)))
         .ok();
     String::from_utf8(response).expect("UTF-8")
+}
+
+/// The token of an invitation in the text of a mail.
+pub fn invitation_token(mail: &str) -> Option<&str> {
+    let (_, rest) = mail.split_once("/accept-invitation/")?;
+    rest.split_whitespace().next()
 }
 
 /// A new random email address.

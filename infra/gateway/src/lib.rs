@@ -105,6 +105,8 @@ pub struct Gateway {
     url: String,
     dynamodb_url: String,
     secrets_manager_url: String,
+    /// Where functions invoke each other.
+    invoked_lambda_url: String,
     ses_url: String,
     dynamodb: Client,
     routes: Vec<RouteInfo>,
@@ -140,7 +142,9 @@ impl Gateway {
         let (dynamodb, database, dynamodb_url) = start_dynamodb(&options, folder.as_ref()).await?;
         let mailbox = open_mailbox(&options, folder.as_ref())?;
         let (ses, ses_url) = start_ses(&options, &mailbox).await?;
-        let services = Services::new(&dynamodb_url, &secrets_manager_url, &url(port), &ses_url).await;
+        let invoked_lambda_url = options.invoked_lambda.clone().unwrap_or_else(|| url(port));
+        let services =
+            Services::new(&dynamodb_url, &secrets_manager_url, &invoked_lambda_url, &ses_url).await;
         let client = services.clients(OWN_NAME).dynamodb.into_client();
         // In the embedded DynamoDB, event sources enable the streams when they need them.
         let has_streams = options.event_sources && database.is_none();
@@ -191,6 +195,7 @@ impl Gateway {
             url: url(port),
             dynamodb_url,
             secrets_manager_url,
+            invoked_lambda_url,
             ses_url,
             dynamodb: client,
             routes,
@@ -254,7 +259,7 @@ impl Gateway {
         own.chain([
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.as_str()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager_url.as_str()),
-            ("AWS_ENDPOINT_URL_LAMBDA", self.url.as_str()),
+            ("AWS_ENDPOINT_URL_LAMBDA", self.invoked_lambda_url.as_str()),
             ("AWS_ENDPOINT_URL_SESV2", self.ses_url.as_str()),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),

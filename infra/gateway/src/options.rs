@@ -33,6 +33,8 @@ pub struct Options {
     pub ses: Option<String>,
     /// The URL of a Lambda Invoke API that runs the functions, instead of this process.
     pub lambda: Option<String>,
+    /// The URL of a Lambda Invoke API at which functions invoke each other, instead of the gateway's own.
+    pub invoked_lambda: Option<String>,
     /// Whether functions get the events that the template declares for streams of tables. The embedded DynamoDB then also removes
     /// expired items. Both follow the real time and not `clock`.
     pub event_sources: bool,
@@ -57,6 +59,7 @@ impl Options {
             mail: None,
             ses: None,
             lambda: None,
+            invoked_lambda: None,
             event_sources: false,
             clock: Clock::system(),
             random: Random::system(),
@@ -91,7 +94,7 @@ impl Options {
 
     /// Checks that each URL is valid and that its scheme is supported. The Invoke API is called without TLS.
     pub(crate) fn check_urls(&self) -> Result<(), StartError> {
-        for url in [&self.dynamodb, &self.secrets_manager, &self.ses] {
+        for url in [&self.dynamodb, &self.secrets_manager, &self.ses, &self.invoked_lambda] {
             check_url(url.as_deref(), &["http", "https"], "an http:// or https:// URL")?;
         }
         check_url(self.lambda.as_deref(), &["http"], "an http:// URL")

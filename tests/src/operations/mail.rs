@@ -1,6 +1,13 @@
 //! Mails to members, which functions hand over to the function `mail`.
 
+use std::{future::ready, net::Ipv4Addr};
+
+use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
 use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc::{self, UnboundedReceiver},
+};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -8,7 +15,10 @@ use crate::{
     deployment::logs::CapturedLog,
     operations::login_throttling::{attempt_from, post_from},
     response::text,
-    service::{Account, Credential, OwnService, PASSWORD, Service, key_path, new_address},
+    service::{
+        Account, Credential, OwnService, PASSWORD, Service, UNREACHABLE, invitation_token, key_path,
+        make_lambda_unreachable, new_address,
+    },
 };
 
 const NEW: &str = "a gecko under the 3rd lamp";
@@ -360,8 +370,7 @@ async fn unreachable_ses_changes_no_response_and_is_counted() {
     let log = CapturedLog::start(LevelFilter::INFO);
     let service = OwnService::start_with(|options| {
         options.mail = Some(|_, _| ());
-        // Nothing listens there.
-        options.ses = Some("http://127.0.0.1:1".to_owned());
+        options.ses = Some(UNREACHABLE.to_owned());
     })
     .await;
     let account = service.account().await;
@@ -380,6 +389,87 @@ async fn unreachable_ses_changes_no_response_and_is_counted() {
         assert_eq!(record["MailFailures"], 1, "{record}");
         assert!(!record.to_string().contains(&account.email), "{record}");
     }
+}
+
+#[tokio::test]
+async fn mail_that_cannot_be_handed_over_changes_no_response_and_is_counted() {
+    // Nobody accepts its connections, so there is no response.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let silent = (format!("http://{}", silent.local_addr().expect("an address")), silent);
+    for (lambda, reason) in [(UNREACHABLE, "connection failed"), (&silent.0, "deadline has elapsed")] {
+        let log = CapturedLog::start(LevelFilter::INFO);
+        let service = OwnService::start_with(|options| {
+            make_lambda_unreachable(options);
+            options.invoked_lambda = Some(lambda.to_owned());
+        })
+        .await;
+        let account = service.account().await;
+        change_password(&service, &account.session).await;
+        let records = log.take_records();
+        let mut failures =
+            records.iter().filter(|record| record["message"] == "a mail could not be handed over");
+        let failure = failures.next().expect("a failure");
+        assert_eq!(failure["reason"], format!("an event could not be handed over: {reason}"));
+        assert_eq!((&failure["mail"], failures.next()), (&json!("password_changed"), None));
+        let counted: Vec<_> = records.iter().filter(|record| !record["MailFailures"].is_null()).collect();
+        let [counted] = counted[..] else { panic!("{counted:?}") };
+        assert_eq!(counted["MailFailures"], 1);
+        assert_eq!(counted["operation"], "POST /v1/auth/password");
+        assert!(!records.iter().any(|record| record.to_string().contains(&account.email)), "{records:?}");
+    }
+}
+
+/// Starts an Amazon SES that refuses mails to one address. Returns its URL and the recipient and the content of each accepted mail.
+async fn ses_that_refuses(refused: String) -> (String, UnboundedReceiver<(String, Value)>) {
+    let (sender, accepted) = mpsc::unbounded_channel();
+    let respond = move |mut mail: Value| {
+        let to = mail["Destination"]["ToAddresses"][0].as_str().expect("a recipient").to_owned();
+        if to == refused {
+            let error = [("x-amzn-errortype", "MessageRejected")];
+            return (StatusCode::BAD_REQUEST, error, Json(json!({"message": "refused"}))).into_response();
+        }
+        sender.send((to, mail["Content"]["Simple"].take())).expect("the test is running");
+        Json(json!({"MessageId": "1"})).into_response()
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let router =
+        Router::new().route("/v2/email/outbound-emails", post(move |Json(mail)| ready(respond(mail))));
+    tokio::spawn(axum::serve(listener, router).into_future());
+    (url, accepted)
+}
+
+#[tokio::test]
+async fn mail_that_one_of_two_admins_cannot_get_is_sent_to_the_other_once_and_counted() {
+    let refused = new_address();
+    let (url, mut accepted) = ses_that_refuses(refused.clone()).await;
+    let log = CapturedLog::start(LevelFilter::INFO);
+    let service = OwnService::start_with(|options| {
+        options.mail = Some(|_, _| ());
+        options.ses = Some(url);
+    })
+    .await;
+    let account = service.account_with_email(refused).await;
+    let other = new_address();
+    service.invite(&account.session, &other, &["admin"]).await;
+    let (_, invitation) = accepted.recv().await.expect("the invitation");
+    let body = text(&invitation["Body"]["Text"], "Data");
+    let token = invitation_token(body).expect("a token");
+    service.try_to_accept(token, PASSWORD).await.expect(200);
+    let (_, report) = accepted.recv().await.expect("the report of the new admin");
+    assert!(text(&report["Subject"], "Data").contains("admin"), "{report}");
+    log.take_records();
+
+    let mut event = event(&account);
+    event["to"] = json!("admins");
+    service.invoke("mail", &event).await.expect("one mail is sent");
+    let (to, mail) = accepted.try_recv().expect("the mail");
+    assert_eq!((to, text(&mail["Subject"], "Data")), (other, "Your MedTWIN password was changed"));
+    assert!(accepted.try_recv().is_err(), "the other admin got a second mail");
+    let records = log.take_records();
+    let record = records.iter().find(|record| record["operation"] == "mail password_changed");
+    let record = record.expect("the record of the invocation");
+    assert_eq!((&record["Outcome"], &record["MailFailures"]), (&json!("succeeded"), &json!(1)));
 }
 
 #[tokio::test]

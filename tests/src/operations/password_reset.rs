@@ -72,6 +72,11 @@ fn by_bits(mut order: u32) -> impl FnMut(usize) -> usize {
     }
 }
 
+/// A request for a token, as a function hands it over.
+pub fn event(email: &str) -> Value {
+    json!({"email": email, "context": {"at": "2026-01-30T12:00:00Z", "ip_address": null}})
+}
+
 /// The mails with a link, newest first.
 fn links(mails: &[Value]) -> Vec<&Value> {
     mails.iter().filter(|mail| mail["subject"] == LINK).collect()
@@ -417,6 +422,28 @@ async fn token_is_stored_as_a_digest() {
 }
 
 #[tokio::test]
+async fn request_that_cannot_be_handed_over_returns_503() {
+    let service = OwnService::start_with_unreachable_lambda().await;
+    for email in [service.account().await.email, new_address()] {
+        request(&service, &email).await.assert_error(503, "UNAVAILABLE");
+    }
+}
+
+#[tokio::test]
+async fn token_that_cannot_be_handed_over_is_not_recent() {
+    let service = OwnService::start_with_unreachable_lambda().await;
+    let account = service.account().await;
+    // Lambda runs the function again.
+    for tokens in [1, 2] {
+        let error = service.invoke("password-reset-send", &event(&account.email)).await;
+        assert_eq!(error.expect_err("the token is not sent").error_type, "UNAVAILABLE");
+        let item = service.item(&account.member_partition(), "PASSWORD_RESETS").await.expect("the tokens");
+        assert_eq!(item["tokens"].as_l().expect("a list").len(), tokens);
+        assert_eq!(item.get("recent_until"), None, "{item:?}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_address_in_a_command_is_not_found() {
     let service = Service::start().await;
     let command = json!({"reset_password": {"email": new_address()}});
@@ -516,8 +543,7 @@ async fn request_that_sends_no_mail_is_logged_with_its_reason() {
 #[tokio::test]
 async fn malformed_event_is_rejected() {
     let service = Service::start().await;
-    let context = json!({"at": "2026-01-30T12:00:00Z", "ip_address": null});
-    for event in [json!({}), json!("help"), json!({"email": "nobody", "context": context})] {
+    for event in [json!({}), json!("help"), event("nobody")] {
         let error = service.invoke("password-reset-send", &event).await.expect_err("the event is rejected");
         assert_eq!(error.error_type, "BAD_REQUEST", "{event}");
     }

@@ -36,11 +36,11 @@ fn change_during(
 }
 
 /// Sends a request, and makes a change before the request's held call.
-pub(super) async fn change_while_held(
+pub(super) async fn change_while_held<R>(
     mut held: Held,
-    request: impl Future<Output = Response>,
+    request: impl Future<Output = R>,
     change: impl Future<Output = ()>,
-) -> Response {
+) -> R {
     let change = async move {
         held.arrived().await;
         change.await;
@@ -653,6 +653,21 @@ async fn account_is_not_changed_by_a_caller_who_loses_access_or_after_another_ch
     change_during(&dynamodb, "TransactWriteItems", change, other).await.assert_error(409, "CONFLICT");
     let after = service.get("/v1/account", &account.session).await.expect(200);
     assert_eq!((&after["name"], &after["policy"]), (&json!("Other"), &before["policy"]));
+}
+
+#[tokio::test]
+async fn account_renamed_during_its_deletion_is_not_deleted() {
+    let (service, dynamodb, account) = start().await;
+    let command = json!({"delete_account": {"account_id": account.id, "confirm": "Study"}});
+    let rename = service.patch("/v1/account", &account.session, json!({"name": "Other"}));
+    let held = dynamodb.hold("TransactWriteItems");
+    let deletion = Box::pin(service.operate(command));
+    let result = change_while_held(held, deletion, Box::pin(assert_successful(rename))).await;
+    assert_eq!(result.expect_err("the name is another one").error_type, "CONFLICT");
+    service.me(&account.session).await.expect(200);
+    let item = service.item(&account.partition(), "ACCOUNT").await.expect("the account");
+    assert_eq!(item["status"].as_s().expect("a text"), "active");
+    assert_eq!(item.get("deleted_at"), None);
 }
 
 /// Returns requests that create a key, rotate a key, create a member and change a key: method, path and body.

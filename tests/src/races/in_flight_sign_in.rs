@@ -7,10 +7,12 @@ use crate::{
     authenticator::Authenticator,
     dynamodb::DynamoDb,
     faults::pepper_rotation::rotate_pepper,
-    operations::login_throttling::failures_of_sources,
+    operations::{login_throttling::failures_of_sources, password_reset::event},
     races::in_flight::{HoldCall, change_while_held, start},
     response::text,
-    service::{Account, Credential, Item, OwnService, PASSWORD, Request, new_address},
+    service::{
+        Account, Credential, Item, OwnService, PASSWORD, Request, make_lambda_unreachable, new_address,
+    },
 };
 
 const NEW: &str = "a gecko under the 3rd lamp";
@@ -240,6 +242,26 @@ async fn account_suspended_during_a_reset_keeps_the_password() {
         assert_eq!(login(&service, &account, NEW).await, 401, "{commands:?}");
         assert_eq!(login(&service, &account, PASSWORD).await, 200, "{commands:?}");
     }
+}
+
+#[tokio::test]
+async fn token_issued_while_an_unsent_one_is_discarded_stays_valid() {
+    let dynamodb = DynamoDb::start().await;
+    let service = OwnService::start_with(|options| {
+        make_lambda_unreachable(options);
+        options.dynamodb = Some(dynamodb.url.clone());
+    })
+    .await;
+    let account = service.account().await;
+    let event = event(&account.email);
+    let mut issued = Value::Null;
+    let issue = async { issued = reset(&service, &account).await };
+    // The first write creates the token that cannot be sent.
+    let held = dynamodb.hold_second_call("PutItem");
+    let send = service.invoke("password-reset-send", &event);
+    let result = change_while_held(held, Box::pin(send), Box::pin(issue)).await;
+    assert_eq!(result.expect_err("the token is not sent").error_type, "UNAVAILABLE");
+    service.request("POST", "/v1/auth/password-reset/confirm").json(&issued).send().await.expect(204);
 }
 
 #[tokio::test]
