@@ -294,6 +294,26 @@ async fn key_rotated_during_its_rehash_keeps_the_secrets_of_the_rotation() {
 }
 
 #[tokio::test]
+async fn password_whose_pepper_is_lost_can_be_reset() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    for _ in 0..2 {
+        rotate_pepper(&service).await;
+        service.time.pass(300);
+    }
+    let login = async |password| {
+        let body = json!({"email": account.email, "password": password});
+        service.request("POST", "/v1/auth/login").json(&body).send().await
+    };
+    login(PASSWORD).await.assert_error(503, "UNAVAILABLE");
+    let new = "a gecko under the 3rd lamp";
+    let issued = service.operate(json!({"reset_password": {"email": account.email}})).await.expect("a token");
+    let body = json!({"token": issued["token"], "new_password": new});
+    service.request("POST", "/v1/auth/password-reset/confirm").json(&body).send().await.expect(204);
+    login(new).await.expect(200);
+}
+
+#[tokio::test]
 async fn password_is_rehashed_at_the_next_login() {
     let service = OwnService::start().await;
     let account = service.account().await;
