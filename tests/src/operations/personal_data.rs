@@ -455,6 +455,24 @@ async fn export_of_many_items_has_several_pages() {
 }
 
 #[tokio::test]
+async fn export_of_large_items_has_results_below_4_mb() {
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let text = "a".repeat(50_000);
+    for n in 0..60 {
+        store_event(&service, &account, n, &text).await;
+    }
+    let results = export_results(&service, &account.id).await;
+    assert!(results.len() > 1, "all items are in one result");
+    for items in &results {
+        let size = json!(items).to_string().len();
+        assert!(size < 4_000_000, "{size} bytes");
+    }
+    let exported = results.iter().flatten().filter(|item| item["text"] == *text).count();
+    assert_eq!(exported, 60);
+}
+
+#[tokio::test]
 async fn delete_account_leaves_only_a_tombstone() {
     let service = OwnService::start().await;
     let (account, other) = (service.account().await, service.account().await);
@@ -476,7 +494,8 @@ async fn delete_account_leaves_only_a_tombstone() {
     let deleting = json!({"account_id": account.id, "status": "deleting"});
     service.time.pass(30);
     assert_eq!(service.operate(command.clone()).await, Ok(deleting));
-    late_event(&service, &account).await;
+    // As a request does that began before the account was erased.
+    store_event(&service, &account, 1, "").await;
     service.time.pass(30);
     let deleted = json!({"account_id": account.id, "status": "deleted"});
     assert_eq!(service.operate(command.clone()).await, Ok(deleted.clone()));
@@ -572,12 +591,15 @@ async fn delete_account_leaves_an_invited_address_to_its_owner() {
     service.login(&owner.email).await;
 }
 
-/// Stores an event as a request does that began before the account was erased.
-async fn late_event(service: &OwnService, account: &Account) {
+/// Stores an audit event with this number and this text.
+async fn store_event(service: &OwnService, account: &Account, n: usize, text: &str) {
     let table = service.gateway.table("Table").expect("the table");
-    let key =
-        [("pk", format!("ACCOUNT#{}#AUDIT", account.id)), ("sk", "EVENT#event_0000000000000001".to_owned())];
-    let item = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    let item = [
+        ("pk", format!("{}#AUDIT", account.partition())),
+        ("sk", format!("EVENT#event_{n:016}")),
+        ("text", text.to_owned()),
+    ];
+    let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
     let put = service.gateway.dynamodb().put_item().table_name(table).set_item(Some(item.into()));
     put.send().await.expect("the event is stored");
 }
