@@ -177,6 +177,12 @@ async fn response_that_does_not_fit_the_options_is_rejected() {
         response.assert_bad_field("credential");
         assert!(response.text.contains(reason), "{}", response.text);
     }
+    // The id beside the signed data is another one.
+    let mut body = service.new_passkey(&session, &mut Authenticator::new(&service.origin())).await;
+    body["credential"]["rawId"] = json!("AA");
+    let response = service.post(PATH, &session, body).await;
+    response.assert_bad_field("credential");
+    assert!(response.text.contains("it has two ids"), "{}", response.text);
     // The result of a login is not that of a registration.
     let mut authenticator = Authenticator::new(&service.origin());
     let mut options = service.post(OPTIONS, &session, json!({})).await.expect(200);

@@ -200,6 +200,9 @@ async fn passkey_or_options_of_another_member_or_ceremony_are_rejected() {
     let (mut other, _) = service.add_passkey(&member).await;
     let body = assertion(&service, &account.session, &mut other).await;
     send(&service, &account.session, &body).await.assert_forbidden();
+    let mut names_other = Authenticator { user_handle: other.user_handle, ..own.clone() };
+    let body = assertion(&service, &account.session, &mut names_other).await;
+    send(&service, &account.session, &body).await.assert_forbidden();
     let body = assertion(&service, &member, &mut own).await;
     send(&service, &account.session, &body).await.assert_bad_field("credential");
     let body = service.passkey_login(&mut own).await;
