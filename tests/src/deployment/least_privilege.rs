@@ -271,8 +271,11 @@ async fn use_every_action(service: &OwnService) {
     service.mails(1).await;
 }
 
-/// Makes the function that reminds of keys call every action that it uses.
+/// Makes the function that reminds of keys call every action that it uses, and the one that changes keys delete reminders.
 async fn use_reminders(service: &OwnService, admin: &Credential, account: &str) {
+    let expires_at = service.time.in_seconds(90 * 24 * 60 * 60);
+    let (_, key) = service.key(admin, json!({"expires_at": expires_at})).await;
+    service.patch(&key_path(&key), admin, json!({"expires_at": null})).await.expect(200);
     let expires_at = service.time.in_seconds(24 * 60 * 60);
     let (_, key) = service.key(admin, json!({"expires_at": expires_at})).await;
     let reminder = json!({
