@@ -212,6 +212,19 @@ def public_functions(body):
     return functions
 
 
+def with_invoked_functions(resources, functions):
+    """Returns the logical ids `functions`, and those of the functions that these may invoke, directly or not."""
+    found, added = set(), set(functions)
+    while added:
+        found |= added
+        roles = [of_type(resources, "AWS::Lambda::Function")[name]["Role"]["Fn::GetAtt"][0] for name in added]
+        policies = [policy for role in roles for policy in resources[role]["Properties"].get("Policies", [])]
+        statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+        aliases = [one["Resource"]["Ref"] for one in statements if "lambda:InvokeFunction" in one["Action"]]
+        added = {resources[alias]["Properties"]["FunctionName"]["Ref"] for alias in aliases} - found
+    return found
+
+
 def check_concurrency(checks, template, resources, body):
     """Checks that no caller without a credential can use up the concurrency that other functions need."""
     reserved = {}
@@ -229,9 +242,9 @@ def check_concurrency(checks, template, resources, body):
         is_set = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]}
         checks.equal(f"the condition {condition}", template["Conditions"][condition], is_set)
         reserved[name] = default
-    for name in sorted(public_functions(body) | {"AuthorizerFunction"}):
+    for name in sorted(with_invoked_functions(resources, public_functions(body) | {"AuthorizerFunction"})):
         if not reserved.get(name):
-            checks.failures.append(f"strangers can invoke {name}, which has no reserved concurrency")
+            checks.failures.append(f"strangers can cause invocations of {name}, which has no reserved concurrency")
     total = sum(reserved.values())
     if total > CONCURRENCY_QUOTA - UNRESERVED_CONCURRENCY:
         checks.failures.append(f"the defaults reserve {total}, which leaves less than {UNRESERVED_CONCURRENCY} unreserved")
