@@ -108,7 +108,7 @@ struct RotatedKey {
 
 async fn handle(app: Arc<App>, principal: Principal, request: Request) -> Result<Response, Error> {
     // Read before the body, because it decides whether a recent authentication is required. If there is no such key, a malformed body
-    // is the first error all the same.
+    // is the first error all the same. Only unknown query parameters were rejected before.
     let found = match request.path_id("key_id") {
         Ok(id) => manageable_key_and_account(&app, &principal, id).await,
         Err(error) => Err(error),

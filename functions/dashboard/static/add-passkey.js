@@ -29,8 +29,8 @@ export function openAddPasskeyDialog(me, onAdded) {
         const passkey = await add({ name: nameInput.value, credential });
         close();
         onAdded();
-        if (!passkey) {
-          openLostPasskeyDialog();
+        if (passkey instanceof ApiError) {
+          openUncertainPasskeyDialog(passkey);
           return;
         }
         rememberPasskey();
@@ -44,23 +44,27 @@ export function openAddPasskeyDialog(me, onAdded) {
 }
 
 /**
- * Returns null if the response was lost, so that the service may have added the passkey.
+ * Returns the error if the service may have added the passkey in spite of it.
  * @param {{ name: string, credential: import("../types/contract").CredentialJson }} body
- * @returns {Promise<import("../types/contract").NewPasskey | null>}
+ * @returns {Promise<import("../types/contract").NewPasskey | ApiError>}
  */
 async function add(body) {
   try {
     return await request("POST", "/auth/passkeys", body);
   } catch (error) {
-    if (error instanceof ApiError && error.mayHaveSucceeded) return null;
+    if (error instanceof ApiError && error.mayHaveSucceeded) return error;
     throw error;
   }
 }
 
-/** Explains that there may be a passkey whose recovery codes the user has not seen. */
-function openLostPasskeyDialog() {
-  openDialog("Response not received", (close) => [
-    element("p", {}, "The passkey may have been added. If the list shows it, make new recovery codes."),
+/**
+ * Explains that there may be a passkey whose recovery codes the user has not seen.
+ * @param {ApiError} error
+ */
+function openUncertainPasskeyDialog(error) {
+  openDialog("Adding the passkey failed", (close) => [
+    element("p", {}, error.message),
+    element("p", {}, "The passkey may have been added. If the list shows it and it is your first one, make new recovery codes, because you have not seen those that came with it."),
     element("div", { class: "buttons" }, element("button", { type: "button", class: "primary", click: close }, "OK")),
   ]);
 }

@@ -36,7 +36,7 @@ export class ApiError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether the request may have had its effect, because the response was lost or is incomplete. */
+  /** Whether the request may have had its effect: the response was lost, is incomplete, or is an error of the service. */
   get mayHaveSucceeded() {
     return this.status < 400 || this.status >= 500;
   }

@@ -29,7 +29,7 @@ export function openInviteMemberDialog(me, onInvited) {
         const body = { email: email.input.value.trim(), permissions: permissions.selected() };
         if (body.email === "") throw new ValidationError("email", "Enter an email address.");
         if (body.permissions.length === 0) throw new ValidationError("permissions", "Select at least one permission.");
-        const member = await invite(body).catch(handleLostResponse);
+        const member = await invite(body).catch(handleUncertainResult);
         close();
         onInvited();
         showInvitation(member);
@@ -42,9 +42,9 @@ export function openInviteMemberDialog(me, onInvited) {
    * @param {unknown} error
    * @returns {never}
    */
-  function handleLostResponse(error) {
+  function handleUncertainResult(error) {
     if (error instanceof ApiError && error.mayHaveSucceeded) {
-      error.message = "The response was lost. Close this dialog: if the list shows the person, choose “Invite again” there.";
+      error.message += " The person may have been invited. Close this dialog: if the list shows them, choose “Invite again” there.";
       onInvited();
     }
     throw error;

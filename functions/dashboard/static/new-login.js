@@ -46,6 +46,7 @@ function askForLogin(title, notice, member, onNewPage) {
   let isSameMember = false;
   /** Whether there is a new session, of which the member is not known yet. */
   let isMemberUnknown = false;
+  let isDiscarded = false;
   openDialog(
     title,
     (close) => {
@@ -56,6 +57,7 @@ function askForLogin(title, notice, member, onNewPage) {
           isMemberUnknown = true;
           if (previousToken !== null) await endSession(previousToken);
           const current = await loadMember();
+          if (isDiscarded) return;
           isMemberUnknown = false;
           isSameMember = current.user_id === member.user_id;
           if (isSameMember) {
@@ -75,7 +77,8 @@ function askForLogin(title, notice, member, onNewPage) {
         endCeremony();
         resolve(isSameMember);
         // It may be another member, who must not see the page of the first one.
-        if (isMemberUnknown && session.token() !== null && isLayoutShown()) onNewPage();
+        isDiscarded = isMemberUnknown && session.token() !== null && isLayoutShown();
+        if (isDiscarded) onNewPage();
       },
     },
   );

@@ -45,9 +45,9 @@ impl Content {
             Message::PasswordChanged(context) => urgent(
                 "Your MedTWIN password was changed",
                 format!("Your password was changed {}. All of your other sessions have ended.", when(context)),
-                "If you did this, there is nothing to do. If not, somebody else knew your password: set a new password now. That ends all sessions:",
+                "If you did this, there is nothing to do. If not, somebody else knew your password. Set a new one now, which also ends all sessions:",
                 "/forgot-password",
-                "If that does not work, ask an admin of your account at once to suspend your login.",
+                "If that does not work, ask an admin of your account, or the operator of the service, at once to suspend your login.",
             ),
             Message::PasswordEnabled(context) => notice(
                 "The operator enabled your MedTWIN password",
@@ -76,7 +76,7 @@ impl Content {
             Message::PasskeyAdded(context) => notice(
                 "A passkey was added to your MedTWIN login",
                 format!("A passkey was added {}. Your password alone no longer logs you in. All of your other sessions have ended.", when(context)),
-                "If you did not do this, ask an admin of your account at once to suspend your login. If you can still log in, remove the passkey and change your password:",
+                "If you did not do this, ask an admin of your account, or the operator of the service, at once to suspend your login. If you can still log in, remove the passkey and change your password:",
                 "/passkeys",
             ),
             Message::PasskeyRemoved(context) => notice(
@@ -272,7 +272,7 @@ mod tests {
         let context = MailContext { at: "2026-01-30T12:34:56Z".parse().unwrap(), ip_address: None };
         for message in [Message::PasskeyAdded(context), Message::PasswordChanged(context)] {
             let text = Content::of(&message, &url()).text();
-            assert!(text.contains("ask an admin of your account at once to suspend your login"), "{text}");
+            assert!(text.contains("ask an admin of your account, or the operator of the service, at once to suspend your login"), "{text}");
         }
         let changed = Content::of(&Message::PasswordChanged(context), &url()).text();
         assert!(changed.contains("#/forgot-password\n"), "{changed}");

@@ -27,7 +27,7 @@ use shared::{
 
 const TOO_MANY_MAILS: (u16, &str) = (
     429,
-    "The service sends mails and has mailed 300 invitations of this account in this hour, or it received too many requests.",
+    "The API key exceeded its rate limit, the service has mailed 300 invitations of this account in this hour, or it received too many requests.",
 );
 
 pub const OPERATIONS: &[Operation] = &[

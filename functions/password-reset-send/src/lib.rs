@@ -51,7 +51,7 @@ async fn send(
         return Ok(Some("unknown address"));
     };
     if !owner.member.may_log_in(&owner.account) {
-        return Ok(Some("account suspended"));
+        return Ok(Some("the member or the account is suspended or restricted"));
     }
     let now = app.clock.now();
     if owner.resets.are_recent(now) {

@@ -70,7 +70,10 @@ pub const OPERATIONS: &[Operation] = &[
             optional: false,
         }),
         success: Success::NO_CONTENT,
-        errors: &[(401, "The token is not valid.")],
+        errors: &[
+            (401, "The token is not valid."),
+            (409, "Concurrent requests changed the member or the account."),
+        ],
     },
 ];
 

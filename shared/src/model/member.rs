@@ -216,7 +216,10 @@ impl Member {
     /// Returns true if the change from `before` to this member ends the invitation for good: a suspension, or a gain of a permission.
     /// Whoever made the invitation may know its token and lack that permission.
     pub(crate) fn ends_invitation_of(&self, before: &Self) -> bool {
-        !self.has_accepted && (self.is_suspended() || self.permissions.without(before.permissions).is_some())
+        // A suspension has ended it already, and a suspended member can't be invited.
+        !self.has_accepted
+            && !before.is_suspended()
+            && (self.is_suspended() || self.permissions.without(before.permissions).is_some())
     }
 
     /// Returns the member after accepting the invitation.
@@ -309,11 +312,18 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn only_suspension_ends_the_sessions(member in any_member(), permissions in any_permissions(), suspended: bool) {
+        fn only_suspension_and_the_end_of_an_invitation_start_an_epoch(
+            member in any_member(),
+            permissions in any_permissions(),
+            suspended: bool,
+        ) {
             let changed = member.changed(permissions, suspended);
             prop_assert_eq!(changed.is_suspended(), suspended);
-            let ends = suspended && !member.is_suspended();
+            let gains = !member.is_suspended() && permissions.without(member.permissions).is_some();
+            let ends = (suspended && !member.is_suspended()) || (!member.has_accepted && gains);
             prop_assert_eq!(changed.session_epoch, member.session_epoch + u32::from(ends));
+            let unchanged = member.changed(member.permissions, member.is_suspended());
+            prop_assert_eq!(unchanged, member.clone());
             // Nobody becomes active who has no password.
             prop_assert_eq!(changed.is_active(), !suspended && member.has_accepted);
         }

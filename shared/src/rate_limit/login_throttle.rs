@@ -81,7 +81,7 @@ pub(crate) const MAX_UNRECOGNIZED_FAILURES: u32 = 300;
 /// The number of requests for a password reset from one source in one hour of the clock. All people in a hospital may share one IP
 /// address.
 pub(crate) const MAX_RESET_REQUESTS: u32 = 100;
-const HOUR: i64 = 60 * 60;
+pub(crate) const HOUR: i64 = 60 * 60;
 /// The number of seconds after which an attempt is no longer in progress. Lambda ends a function after 10 seconds.
 const MAX_ATTEMPT_SECONDS: i64 = 10;
 /// `Retry-After`, in seconds, for a source that only has to wait for attempts in progress.

@@ -12,8 +12,8 @@ use crate::store::{
     error::StoreError,
     keys::{
         ACCOUNT, ADDRESSES, API_KEYS, AUDIT_EVENTS, CHALLENGES, EVENT_SOURCES, INVITED_ADDRESSES, KEY_COUNTS,
-        KEY_EXPIRY_REMINDERS, LOGIN_TOKEN, MEMBER_KEYS, MEMBERS, PASSKEYS, PASSWORD_RESETS, PROJECTS,
-        RECOVERY_CODES, REQUESTS, SESSIONS, TOMBSTONE, USAGE,
+        KEY_EXPIRY_REMINDERS, LOGIN_TOKEN, MAILED_INVITATIONS, MEMBER_KEYS, MEMBERS, PASSKEYS,
+        PASSWORD_RESETS, PROJECTS, RECOVERY_CODES, REQUESTS, SESSIONS, TOMBSTONE, USAGE,
     },
 };
 
@@ -27,6 +27,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     (KEY_EXPIRY_REMINDERS, "key_expiry_reminder", &[]),
     (MEMBERS.sort_key_prefix, "member", &[]),
     (INVITED_ADDRESSES, "invited_address", &[]),
+    (MAILED_INVITATIONS, "mailed_invitations", &[]),
     (SESSIONS.sort_key_prefix, "session", &[]),
     (PASSWORD_RESETS, "password_resets", &[]),
     (PASSKEYS.sort_key_prefix, "passkey", &[]),
@@ -184,6 +185,7 @@ mod tests {
             ("KEY_EXPIRY#key_1#7", "key_expiry_reminder"),
             ("MEMBER_KEY#key_1", "api_key_of_member"),
             ("MEMBER#user_1", "member"),
+            ("MAILED_INVITATIONS#473352", "mailed_invitations"),
             ("ACCOUNT", "account"),
         ] {
             assert_eq!(exported(item(sk, json!({}))).unwrap()["kind"], kind, "{sk}");

@@ -9,7 +9,7 @@ use crate::{
         session::Session,
     },
     primitives::{id::AccountId, timestamp::Timestamp},
-    rate_limit::login_throttle::Attempt,
+    rate_limit::login_throttle::{Attempt, HOUR},
     store::{
         Store,
         audit_events::event_writes,
@@ -24,9 +24,7 @@ use crate::{
 
 /// The number of invitations of an account that are mailed in one hour of the clock. They go to people who may not know of the account,
 /// and too many complaints would make Amazon SES stop all mails of the service.
-const MAX_MAILED: u32 = 300;
-
-const HOUR: i64 = 60 * 60;
+const MAX_MAILED_INVITATIONS: u32 = 300;
 
 impl Store {
     /// Counts an invitation that will be mailed. It stays counted if inviting fails.
@@ -46,13 +44,14 @@ impl Store {
             .name("#count", "count")
             .value(":end", end + HOUR)?
             .value(":one", 1)?
-            .value(":limit", MAX_MAILED)?;
-        match self.table.write(write).await {
+            .value(":limit", MAX_MAILED_INVITATIONS)?;
+        // A transaction, because the SDK can repeat it after a lost response.
+        match self.table.transact(vec![write]).await {
             Err(StoreError::Conflict) => {
                 let retry_after = u32::try_from(end - now.unix_seconds()).map_err(StoreError::bug)?;
                 Err(StoreError::Throttled { retry_after })
             }
-            result => result.map(drop),
+            result => result,
         }
     }
 

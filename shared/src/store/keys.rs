@@ -38,6 +38,7 @@ pub(super) const TOMBSTONE: &str = "TOMBSTONE";
 pub(super) const CHALLENGES: &str = "CHALLENGE#";
 pub(super) const EVENT_SOURCES: &str = "SOURCE#";
 pub(super) const INVITED_ADDRESSES: &str = "INVITED#";
+pub(super) const MAILED_INVITATIONS: &str = "MAILED_INVITATIONS#";
 pub(super) const KEY_COUNTS: &str = "KEY_COUNT#";
 // The event source mapping in the template selects the items by the same text.
 pub(super) const KEY_EXPIRY_REMINDERS: &str = "KEY_EXPIRY#";
@@ -79,7 +80,7 @@ impl Key {
 
     /// Returns the key of the number of invitations of the account that are mailed in this hour of the clock, counted since 1970.
     pub fn mailed_invitations(account: AccountId, hour: i64) -> Self {
-        Self { pk: account_partition(account), sk: format!("MAILED_INVITATIONS#{hour}") }
+        Self { pk: account_partition(account), sk: format!("{MAILED_INVITATIONS}{hour}") }
     }
 
     pub fn email(address: &EmailAddress) -> Self {

@@ -128,7 +128,7 @@ async fn lost_response_to_an_invitation_shows_the_person_who_can_be_invited_agai
     browser.click("Invite member").await;
     browser.fill("Email", &email).await;
     browser.submit("Invite member").await;
-    browser.wait_for_text("The response was lost. Close this dialog").await;
+    browser.wait_for_text("The person may have been invited. Close this dialog").await;
     browser.click("Cancel").await;
     browser.wait_for_rows(2).await;
     browser.act("Invite again", &email).await;

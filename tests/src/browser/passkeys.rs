@@ -294,7 +294,9 @@ async fn lost_response_to_a_new_passkey_leads_to_new_recovery_codes() {
     browser.go("Passkeys").await;
     browser.lose_response("/auth/passkeys").await;
     browser.add_passkey("Work laptop").await;
-    browser.wait_for_text("The passkey may have been added. If the list shows it").await;
+    browser
+        .wait_for_text("The passkey may have been added. If the list shows it and it is your first one")
+        .await;
     browser.click("OK").await;
     browser.wait_for_rows(1).await;
     browser.click("Make new recovery codes").await;

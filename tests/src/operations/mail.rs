@@ -1,12 +1,13 @@
 //! Mails to members, which functions hand over to the function `mail`.
 
-use std::{future::ready, net::Ipv4Addr};
+use std::{future::ready, net::Ipv4Addr, time::Duration};
 
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::mpsc::{self, UnboundedReceiver},
+    time::timeout,
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -170,6 +171,7 @@ async fn login_with_a_passkey_from_a_new_source_is_reported_once() {
     let service = OwnService::start_with_mail().await;
     let account = service.account().await;
     let (mut authenticator, _) = service.add_passkey(&account.session).await;
+    service.mails(1).await;
     let path = "/v1/auth/login/passkey";
     for _ in 0..2 {
         let body = service.passkey_login(&mut authenticator).await;
@@ -452,11 +454,14 @@ async fn mail_that_one_of_two_admins_cannot_get_is_sent_to_the_other_once_and_co
     let account = service.account_with_email(refused).await;
     let other = new_address();
     service.invite(&account.session, &other, &["admin"]).await;
-    let (_, invitation) = accepted.recv().await.expect("the invitation");
+    let mut next = async || {
+        timeout(Duration::from_secs(20), accepted.recv()).await.expect("a mail in time").expect("a mail")
+    };
+    let (_, invitation) = next().await;
     let body = text(&invitation["Body"]["Text"], "Data");
     let token = invitation_token(body).expect("a token");
     service.try_to_accept(token, PASSWORD).await.expect(200);
-    let (_, report) = accepted.recv().await.expect("the report of the new admin");
+    let (_, report) = next().await;
     assert!(text(&report["Subject"], "Data").contains("admin"), "{report}");
     log.take_records();
 
