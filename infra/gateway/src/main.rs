@@ -106,8 +106,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     print(format_args!("\nDashboard:      {}/dashboard", gateway.url()));
     print(format_args!("API reference:  {}/docs\n", gateway.url()));
-    print("Ctrl-C stops the gateway.");
-    HAS_STARTED.store(true, Ordering::SeqCst);
+    finish_instructions();
     stop_signal.await;
     gateway.stop().await;
     Ok(())
@@ -156,12 +155,20 @@ impl From<Arguments> for Options {
     }
 }
 
-/// Whether the instructions are printed. Mails about the demo account are not announced between them.
+/// Whether the instructions are printed. Mails about the demo account are not announced between them. It is read and set while standard
+/// output is locked: whoever has read the last instruction gets the announcement of each later mail.
 static HAS_STARTED: AtomicBool = AtomicBool::new(false);
 
+fn finish_instructions() {
+    let mut output = io::stdout().lock();
+    let _ = writeln!(output, "Ctrl-C stops the gateway.");
+    HAS_STARTED.store(true, Ordering::SeqCst);
+}
+
 fn announce_mail(to: &str, subject: &str) {
+    let mut output = io::stdout().lock();
     if HAS_STARTED.load(Ordering::SeqCst) {
-        print(format_args!("mail to {to}: {subject}"));
+        let _ = writeln!(output, "mail to {to}: {subject}");
     }
 }
 
