@@ -74,7 +74,7 @@ async fn changed_password_is_reported_to_the_member() {
     assert!(body.contains(" on 2026-01-30 at 00:00 UTC from the IP address 127.0.0.1."), "{body}");
     // The link leads to the gateway by its public name.
     let port = service.url.rsplit_once(':').expect("a port").1;
-    assert!(body.contains(&format!("\n\nhttp://localhost:{port}/dashboard#\n")), "{body}");
+    assert!(body.contains(&format!("\n\nhttp://localhost:{port}/dashboard#/forgot-password\n")), "{body}");
 }
 
 #[tokio::test]
