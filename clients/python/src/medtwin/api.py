@@ -85,8 +85,8 @@ class Api(Resource[Transport]):
 
         A member with a passkey needs the `credential` that an authenticator returned for `reauthentication_options`.
 
-        Raises `ValueError` unless exactly one of the two is given, and `Forbidden` if it is wrong, or if a member with a
-        passkey sends the password.
+        Raises `ValueError` unless exactly one of the two is given, and `Forbidden` if it is wrong, or if a member with
+        a passkey sends the password.
         """
         # A traceback may show locals, so `password` must not keep the plain text.
         password = None if password is None else Secret.of(password)
