@@ -57,8 +57,8 @@ impl Content {
             ),
             Message::LoggedIn(context) => notice(
                 "New login to your MedTWIN account",
-                format!("Somebody logged in with your email address {}. You have not logged in from this network in the last 90 days.", when(context)),
-                "If this was you, there is nothing to do. If not, change your password now. That ends all of your other sessions:",
+                format!("Somebody logged in as you {}. You have not logged in from this network in the last 90 days.", when(context)),
+                "If this was you, there is nothing to do. If not, change your password now, which also ends all of your other sessions, and remove each passkey that is not yours:",
                 "/password",
             ),
             Message::PasswordReset(context) => notice(
