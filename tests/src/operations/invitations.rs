@@ -1,8 +1,10 @@
 //! `POST /v1/members`, `POST /v1/members/{user_id}/invite` and `POST /v1/auth/accept-invitation`.
 
 use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    deployment::logs::CapturedLog,
     response::{Response, text},
     service::{Credential, OwnService, PASSWORD, Service, new_address},
 };
@@ -123,6 +125,32 @@ async fn invitation_expires_after_seven_days() {
     assert_eq!(service.get(&path(&expired), &session).await.expect(200)["status"], "invited");
     let again = invite_again(&service, &session, &expired).await.expect(200);
     service.accept(&again).await;
+}
+
+#[tokio::test]
+async fn rejected_invitation_is_logged_with_its_reason() {
+    let log = CapturedLog::start(LevelFilter::INFO);
+    let service = OwnService::start().await;
+    let account = service.account().await;
+    let invite = async || service.invite(&account.session, &new_address(), &["read"]).await;
+    let reason = async |invited: &Value| {
+        log.take_records();
+        service.try_to_accept(token(invited), PASSWORD).await.assert_unauthorized_by_function();
+        let records = log.take_records();
+        let record = records.iter().find(|record| record["Outcome"] == "refused").expect("a record");
+        record["reason"].clone()
+    };
+    let [replaced, removed, ended, expired] =
+        [invite().await, invite().await, invite().await, invite().await];
+    invite_again(&service, &account.session, &replaced).await.expect(200);
+    assert_eq!(reason(&replaced).await, "wrong secret");
+    service.delete(&path(&removed), &account.session).await.expect(204);
+    assert_eq!(reason(&removed).await, "unknown credential");
+    let end = json!({"end_all_credentials": {"account_id": account.id}});
+    service.operate(end).await.expect("all credentials end");
+    assert_eq!(reason(&ended).await, "session ended");
+    service.time.pass(7 * DAY);
+    assert_eq!(reason(&expired).await, "expired");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! The second step of a login, with a passkey or a recovery code.
 
 use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     authenticator::Authenticator,
+    deployment::logs::CapturedLog,
     operations::login_throttling::set_failures,
     response::{Response, text},
     service::{Account, Credential, OwnService, PASSWORD, Service},
@@ -327,12 +329,15 @@ async fn suspended_member_gets_403_after_the_right_password() {
 }
 
 #[tokio::test]
-async fn disabled_password_ends_the_second_step() {
+async fn disabled_password_ends_the_second_step_and_is_logged() {
+    let log = CapturedLog::start(LevelFilter::INFO);
     let (service, mut member) = start().await;
     let pending = service.second_factor(&member.account.email).await;
     set_failures(&service, &member.account, 100).await;
     for body in [with_code(&pending, &member.codes[0]), member.with_passkey(&pending)] {
+        log.take_records();
         send(&service, &body).await.assert_unauthorized_by_function();
+        assert!(log.take_records().iter().any(|record| record["reason"] == "password disabled"));
         assert_eq!(failures(&service).await, "100");
     }
     // The code was not used.
