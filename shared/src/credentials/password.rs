@@ -4,10 +4,12 @@
 //! every verification is exactly one Argon2 run, which takes about 20 ms and 19 MiB: call them through
 //! `runtime::password_workers`.
 
+mod hasher;
+
 use std::{fmt, sync::LazyLock};
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    CustomizedPasswordHasher, Params, PasswordVerifier,
     password_hash::{self, phc},
 };
 use schemars::JsonSchema;
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+pub use self::hasher::HashMemory;
+use self::hasher::Hasher;
 use crate::credentials::{
     password_rules::{PasswordContext, WeakPassword},
     pepper::{Pepper, Peppers, UnknownPepper},
@@ -112,12 +116,13 @@ impl NewPassword {
         context: &PasswordContext,
         peppers: &Peppers,
         salt: &Salt,
+        memory: &mut HashMemory,
     ) -> Result<PasswordHash, NewPasswordError> {
         if current.is_some_and(|VerifiedPassword(current)| current.0 == self.0.0) {
             return Err(NewPasswordError::Unchanged);
         }
         context.check(&self.0.0)?;
-        Ok(PasswordHash::of(&self.0, peppers.current(), salt)?)
+        Ok(PasswordHash::of(&self.0, peppers.current(), salt, memory)?)
     }
 }
 
@@ -142,10 +147,15 @@ pub enum HashError {
 }
 
 impl PasswordHash {
-    fn of(password: &Password, pepper: &Pepper, salt: &Salt) -> Result<Self, HashError> {
-        let hash = argon2(pepper, |argon2| argon2.hash_password_with_salt(password.0.as_bytes(), salt))
-            .map_err(HashError::Argon2)?;
-        Ok(Self { pepper: pepper.version().to_owned(), phc: hash.to_string() })
+    fn of(
+        password: &Password,
+        pepper: &Pepper,
+        salt: &Salt,
+        memory: &mut HashMemory,
+    ) -> Result<Self, HashError> {
+        let hasher = Hasher::new(pepper, memory);
+        let hash = hasher.hash_password_with_params(password.0.as_bytes(), salt, params());
+        Ok(Self { pepper: pepper.version().to_owned(), phc: hash.map_err(HashError::Argon2)?.to_string() })
     }
 
     #[must_use]
@@ -176,8 +186,13 @@ impl VerifiedPassword {
     ///
     /// # Errors
     /// Returns an error if Argon2 fails.
-    pub fn hash(&self, peppers: &Peppers, salt: &Salt) -> Result<PasswordHash, HashError> {
-        PasswordHash::of(&self.0, peppers.current(), salt)
+    pub fn hash(
+        &self,
+        peppers: &Peppers,
+        salt: &Salt,
+        memory: &mut HashMemory,
+    ) -> Result<PasswordHash, HashError> {
+        PasswordHash::of(&self.0, peppers.current(), salt, memory)
     }
 }
 
@@ -193,6 +208,7 @@ pub fn verify(
     hash: Option<PasswordHash>,
     password: Password,
     peppers: &Peppers,
+    memory: &mut HashMemory,
 ) -> Result<Option<VerifiedPassword>, HashError> {
     let hash = hash.filter(|_| password.chars() <= MAX_PASSWORD_CHARS);
     let parsed = hash.as_ref().map(PasswordHash::parse).transpose()?;
@@ -205,7 +221,7 @@ pub fn verify(
         Some(hash) => (peppers.by_version(&hash.pepper)?, password.0.as_bytes()),
         None => (peppers.current(), &[][..]),
     };
-    match argon2(pepper, |argon2| argon2.verify_password(typed, phc)) {
+    match Hasher::new(pepper, memory).verify_password(typed, phc) {
         Ok(()) => Ok(hash.map(|_| VerifiedPassword(password))),
         Err(password_hash::Error::PasswordInvalid) => Ok(None),
         Err(error) => Err(HashError::Argon2(error)),
@@ -225,15 +241,6 @@ fn exceeds_current_cost(stored: &Params) -> bool {
     stored.m_cost() > MEMORY_KIB || stored.t_cost() > PASSES || stored.p_cost() > LANES
 }
 
-/// Performs one Argon2 run with the current parameters and `pepper`. Every run goes through this function, so that tests
-/// can count them.
-fn argon2<T>(pepper: &Pepper, run: impl FnOnce(&Argon2<'_>) -> T) -> T {
-    #[cfg(test)]
-    tests::RUNS.set(tests::RUNS.get() + 1);
-    let argon2 = Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params());
-    run(&argon2.expect("a pepper is shorter than 4 GiB"))
-}
-
 macro_rules! redacted {
     ($($secret:ident)*) => {$(
         impl fmt::Debug for $secret {
@@ -249,6 +256,7 @@ redacted!(Password NewPassword PasswordHash VerifiedPassword);
 mod tests {
     use std::cell::Cell;
 
+    use argon2::{Algorithm, Argon2, PasswordHasher, Version};
     use proptest::prelude::*;
 
     use super::*;
@@ -272,11 +280,13 @@ mod tests {
 
     fn hashed(typed: &str, version: &str) -> PasswordHash {
         let context = context_of("grace@example.com", "Study");
-        new(typed).unwrap().hash(None, &context, &peppers(version), &[1; SALT_BYTES]).unwrap()
+        let memory = &mut HashMemory::new();
+        new(typed).unwrap().hash(None, &context, &peppers(version), &[1; SALT_BYTES], memory).unwrap()
     }
 
     fn verifies(hash: Option<&PasswordHash>, typed: &str) -> bool {
-        verify(hash.cloned(), typed.to_owned().into(), &peppers("1")).unwrap().is_some()
+        let memory = &mut HashMemory::new();
+        verify(hash.cloned(), typed.to_owned().into(), &peppers("1"), memory).unwrap().is_some()
     }
 
     #[test]
@@ -295,7 +305,13 @@ mod tests {
         ] {
             let (hashed, runs) = count_runs(|| {
                 let context = context_of("grace@example.com", "Study");
-                new(typed).unwrap().hash(None, &context, &peppers("1"), &[1; SALT_BYTES])
+                new(typed).unwrap().hash(
+                    None,
+                    &context,
+                    &peppers("1"),
+                    &[1; SALT_BYTES],
+                    &mut HashMemory::new(),
+                )
             });
             assert!(matches!(hashed, Err(NewPasswordError::Weak(rejected)) if rejected == error), "{typed}");
             assert_eq!(runs, 0);
@@ -307,7 +323,13 @@ mod tests {
         let current = |typed: &str| VerifiedPassword(typed.to_owned().into());
         let hash = |current: &VerifiedPassword, typed: &str| {
             let context = context_of("grace@example.com", "Study");
-            new(typed).unwrap().hash(Some(current), &context, &peppers("1"), &[1; SALT_BYTES])
+            new(typed).unwrap().hash(
+                Some(current),
+                &context,
+                &peppers("1"),
+                &[1; SALT_BYTES],
+                &mut HashMemory::new(),
+            )
         };
         let unchanged = hash(&current("a lizard on the B\u{e4}r wall"), "a lizard on the Ba\u{308}r wall");
         assert!(matches!(unchanged, Err(NewPasswordError::Unchanged)));
@@ -339,7 +361,7 @@ mod tests {
         let hash = hashed(right, "1");
         let other = Pepper::new("1".to_owned(), Zeroizing::new(vec![b'k'; 32])).unwrap();
         let other = Peppers::new(other, None);
-        let verified = verify(Some(hash), right.to_owned().into(), &other);
+        let verified = verify(Some(hash), right.to_owned().into(), &other, &mut HashMemory::new());
         assert!(verified.unwrap().is_none());
     }
 
@@ -385,7 +407,7 @@ mod tests {
     #[test]
     fn hash_with_an_unknown_pepper_cannot_be_verified() {
         let hash = hashed("lizard horse moss battery", "2");
-        assert!(verify(Some(hash), "x".to_owned().into(), &peppers("1")).is_err());
+        assert!(verify(Some(hash), "x".to_owned().into(), &peppers("1"), &mut HashMemory::new()).is_err());
     }
 
     /// Returns a hash of `lizard horse moss battery` with these parameters.
@@ -417,7 +439,7 @@ mod tests {
         for (current, higher) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
             assert!(hash.phc.contains(current));
             let costly = PasswordHash { phc: hash.phc.replace(current, higher), ..hash.clone() };
-            let rejected = verify(Some(costly), "x".to_owned().into(), &peppers("1"));
+            let rejected = verify(Some(costly), "x".to_owned().into(), &peppers("1"), &mut HashMemory::new());
             assert!(matches!(rejected, Err(HashError::TooCostly)), "{higher}");
         }
     }

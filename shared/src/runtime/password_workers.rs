@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZero,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::{
     credentials::{
-        password::{self, NewPassword, Password, PasswordHash, VerifiedPassword},
+        password::{self, HashMemory, NewPassword, Password, PasswordHash, VerifiedPassword},
         password_rules::PasswordContext,
         pepper::Peppers,
     },
@@ -56,8 +56,9 @@ pub async fn hash(
 ) -> Result<PasswordHash, Error> {
     let salt = random.bytes();
     let permit = acquire_permit()?;
-    let hashed =
-        WORKERS.run(permit, move || password.hash(current.as_ref(), &context, &peppers, &salt)).await?;
+    let hashed = WORKERS
+        .run(permit, move |memory| password.hash(current.as_ref(), &context, &peppers, &salt, memory))
+        .await?;
     hashed.map_err(|cause| Error::password_not_hashed(field, cause))
 }
 
@@ -71,7 +72,7 @@ pub async fn rehash(
     random: &Random,
 ) -> Result<PasswordHash, Error> {
     let salt = random.bytes();
-    Ok(WORKERS.run(acquire_permit()?, move || password.hash(&peppers, &salt)).await??)
+    Ok(WORKERS.run(acquire_permit()?, move |memory| password.hash(&peppers, &salt, memory)).await??)
 }
 
 /// Verifies a password, as [`password::verify`] does.
@@ -84,7 +85,7 @@ pub async fn verify(
     password: Password,
     peppers: Arc<Peppers>,
 ) -> Result<Option<VerifiedPassword>, Error> {
-    Ok(WORKERS.run(permit, move || password::verify(hash, password, &peppers)).await??)
+    Ok(WORKERS.run(permit, move |memory| password::verify(hash, password, &peppers, memory)).await??)
 }
 
 /// The reason why a job was not executed or did not finish.
@@ -113,11 +114,17 @@ struct HashWorkerPool {
     cores: Semaphore,
     /// One permit per job that may execute or wait. A job holds one until it finishes.
     permits: Semaphore,
+    /// Memory that no job is using, at most one per core.
+    unused_memory: Mutex<Vec<HashMemory>>,
 }
 
 impl HashWorkerPool {
     fn new(cores: usize) -> Self {
-        Self { cores: Semaphore::new(cores), permits: Semaphore::new(cores * (1 + QUEUE_PER_CORE)) }
+        Self {
+            cores: Semaphore::new(cores),
+            permits: Semaphore::new(cores * (1 + QUEUE_PER_CORE)),
+            unused_memory: Mutex::default(),
+        }
     }
 
     fn acquire_permit(&'static self) -> Result<HashPermit, WorkerError> {
@@ -128,7 +135,7 @@ impl HashWorkerPool {
     async fn run<T: Send + 'static>(
         &'static self,
         permit: HashPermit,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> Result<T, WorkerError> {
         // The semaphore is never closed, so this cannot fail.
         let core = self.cores.acquire().await;
@@ -136,9 +143,19 @@ impl HashWorkerPool {
         let task = tokio::task::spawn_blocking(move || {
             // The job holds both permits until it finishes, even if its caller stops waiting for it.
             let _permits = (permit.0, core);
-            job()
+            let unused = self.unused_memory().pop();
+            let mut memory = unused.unwrap_or_else(HashMemory::new);
+            let result = job(&mut memory);
+            // If the job panics, its memory is freed instead.
+            self.unused_memory().push(memory);
+            result
         });
         Ok(task.await?)
+    }
+
+    fn unused_memory(&self) -> MutexGuard<'_, Vec<HashMemory>> {
+        // Nothing can panic while the lock is held.
+        self.unused_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +181,7 @@ mod tests {
         let mut jobs = JoinSet::new();
         for _ in 0..2 * (1 + QUEUE_PER_CORE) {
             let (running, may_finish) = (Arc::clone(&running), may_finish.clone());
-            jobs.spawn(pool.run(pool.acquire_permit().unwrap(), move || {
+            jobs.spawn(pool.run(pool.acquire_permit().unwrap(), move |_| {
                 let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
                 // `has_changed` fails if the sender is dropped because an assertion has failed.
                 while !*may_finish.borrow() && may_finish.has_changed().is_ok() {
@@ -182,6 +199,7 @@ mod tests {
         finish.send(true).unwrap();
         let at_once = jobs.join_all().await.into_iter().map(Result::unwrap);
         assert_eq!(at_once.max(), Some(2));
-        pool.run(pool.acquire_permit().unwrap(), || ()).await.unwrap();
+        pool.run(pool.acquire_permit().unwrap(), |_| ()).await.unwrap();
+        assert_eq!(pool.unused_memory().len(), 2);
     }
 }

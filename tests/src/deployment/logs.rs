@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::{
     credentials::{
         digest::TokenDigest,
-        password::{NewPassword, Password},
+        password::{HashMemory, NewPassword, Password},
         password_rules::PasswordContext,
         pepper::{Pepper, Peppers},
         token::NewToken,
@@ -598,7 +598,9 @@ async fn debug_output_of_secret_types_is_redacted() {
     let new_password = || NewPassword::try_from(secret.to_owned()).expect("a valid password");
     let email = EmailAddress::try_from("canary@example.com".to_owned()).expect("an address");
     let context = PasswordContext::new(email, Name::try_from("Study".to_owned()).expect("a name"));
-    let hash = new_password().hash(None, &context, &peppers, &random.bytes()).expect("a hash");
+    let hash = new_password()
+        .hash(None, &context, &peppers, &random.bytes(), &mut HashMemory::new())
+        .expect("a hash");
     let id = "0000000000000001";
     let (account, key) = (AccountId::from_digits(id).unwrap(), KeyId::from_digits(id).unwrap());
     let mac_key = TokenMacKey::new(secret.as_bytes().to_vec().into()).expect("long enough");
