@@ -61,6 +61,7 @@ pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Res
     let mistyped_key = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
     let login = case("login", "login", String::new(), r#""statusCode":200"#);
     let cases = [
+        case("floor", "bench-floor", String::new(), ALLOW),
         case(REFERENCE, "bench-reference", format!("Bearer {ID}.{SECRET}"), ALLOW),
         case("reference, two items", "bench-reference", format!("Bearer {ID}+{OTHER}.{SECRET}"), ALLOW),
         case(AUTHORIZER, "authorizer", format!("Bearer {key}"), ALLOW),

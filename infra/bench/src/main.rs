@@ -1,9 +1,9 @@
 //! Measures the Lambda programs: `cargo run --release -p bench`.
 //!
 //! The benchmark starts each program with its own Lambda Runtime API on this machine, and invokes it repeatedly. It
-//! does the same with the reference in `infra/bench/reference`, the smallest authorizer that could work. All
-//! programs use the same local DynamoDB. They take turns, so that noise affects all of them equally, and each figure is
-//! the median of all rounds.
+//! does the same with the reference in `infra/bench/reference`, the smallest authorizer that could work, and with the floor
+//! in `infra/bench/floor`, which only sends the requests of an authorizer. All programs use the same local DynamoDB. They
+//! take turns, so that noise affects all of them equally, and each figure is the median of all rounds.
 
 mod bounds;
 mod case;
@@ -23,7 +23,7 @@ use gateway::{Gateway, Options};
 use crate::{case::Case, cpus::ProgramCpu, measure::Run, report::Report};
 
 /// The packages of the measured programs.
-const PACKAGES: [&str; 3] = ["authorizer", "bench-reference", "login"];
+const PACKAGES: [&str; 4] = ["authorizer", "bench-floor", "bench-reference", "login"];
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
