@@ -410,9 +410,9 @@ async fn handle(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
     }
 }
 
-/// The name of the calling function, which the SDK sends as the application's name.
+/// The name of the calling function, which is sent as the application's name.
 fn caller(headers: &HeaderMap) -> String {
-    let agent = headers.get("x-amz-user-agent").and_then(|value| value.to_str().ok()).expect("an agent");
+    let agent = headers.get("user-agent").and_then(|value| value.to_str().ok()).expect("an agent");
     agent.split(' ').find_map(|part| part.strip_prefix("app/")).expect("its name").to_owned()
 }
 

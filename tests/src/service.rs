@@ -336,7 +336,7 @@ impl OwnService {
         let response = reqwest::Client::new()
             .post(self.gateway.secrets_manager_url())
             .header("x-amz-target", format!("secretsmanager.{operation}"))
-            .header("x-amz-user-agent", "app/tests")
+            .header("user-agent", "app/tests")
             .body(request.to_string())
             .send()
             .await

@@ -275,7 +275,7 @@ impl<'a> Reader<'a> {
             .header("authorization", authorization)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-date", "20260130T000000Z")
-            .header("x-amz-user-agent", format!("app/{OWN_NAME}"))
+            .header("user-agent", format!("app/{OWN_NAME}"))
             .header("x-amz-target", format!("DynamoDBStreams_20120810.{operation}"))
             .body(request.to_string());
         let response = response.send().await.map_err(|error| error.to_string())?;

@@ -434,7 +434,7 @@ impl Services {
         })
     }
 
-    /// Returns the clients of `caller`. Their `X-Amz-User-Agent` contains `app/CALLER`, which identifies the caller as the
+    /// Returns the clients of `caller`. Their `User-Agent` contains `app/CALLER`, which identifies the caller as the
     /// role of a function does in AWS.
     fn clients(&self, caller: &str) -> Aws {
         let app = AppName::new(caller.to_owned()).ok();

@@ -6,6 +6,7 @@ pub(super) mod item;
 pub(super) mod key;
 pub(super) mod read;
 pub(super) mod retry;
+mod signer;
 pub(super) mod write;
 
 use std::{sync::Arc, time::Duration};

@@ -3,8 +3,8 @@
 //!
 //! Most of the CPU time of an SDK call is spent in the SDK: for each call, it resolves the endpoint and the signing
 //! configuration, and it runs interceptors, timers and retries. Therefore the first `BatchGetItem` of the SDK is recorded, and
-//! further ones are built from that recording. They have the same URL and headers, except the headers that number the SDK's
-//! attempts. They use the same connections and the credentials that the SDK caches and refreshes.
+//! further ones are built from that recording. They have the same URL and user agent, and a [signer](super::signer) of their own
+//! signs them. They use the same connections and the credentials that the SDK caches and refreshes.
 //!
 //! A direct batch get makes one attempt. If that does not return a complete response, for any reason, the caller repeats the
 //! read with the SDK. Direct batch gets are then disabled until the SDK has made a successful call, so an outage costs one
@@ -26,16 +26,13 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        Builder, ConfigBag, HttpClient, Intercept, Region, ResolveCachedIdentity, RuntimeComponents,
+        Builder, ConfigBag, Credentials, HttpClient, Intercept, Region, ResolveCachedIdentity,
+        RuntimeComponents,
         http::HttpRequest,
         interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
         timeout::TimeoutConfig,
     },
     error::BoxError,
-};
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
 };
 use aws_smithy_runtime_api::client::{
     auth::AuthSchemeId,
@@ -49,7 +46,11 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::{
-    store::dynamodb::{item::BatchItem, key::Key},
+    store::dynamodb::{
+        item::BatchItem,
+        key::Key,
+        signer::{SignatureHeaders, Signer},
+    },
     telemetry::{
         dynamodb_calls,
         error_chain::error_chain,
@@ -62,11 +63,9 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// The value of the header `x-amz-target` for this operation.
 const BATCH_GET_ITEM: &str = "DynamoDB_20120810.BatchGetItem";
-/// The name of `DynamoDB` in a signature.
-const SERVICE: &str = "dynamodb";
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
-/// The headers that differ between requests and are not recorded.
-const UNRECORDED_HEADERS: [&str; 2] = ["content-length", "x-amzn-trace-id"];
+/// The header that describes the program. It is recorded, because only the SDK knows its value.
+const USER_AGENT: &str = "user-agent";
 
 /// A client of `DynamoDB` that also makes direct batch gets.
 #[derive(Debug, Clone)]
@@ -104,7 +103,7 @@ pub(super) struct DirectBatchGet {
 struct RecordedRequest {
     /// The request without its body.
     request: HttpRequest,
-    region: Region,
+    signer: Signer,
     connector: SharedHttpConnector,
     components: RuntimeComponents,
 }
@@ -205,24 +204,15 @@ impl RecordedRequest {
         let cache = self.components.identity_cache();
         let config = ConfigBag::base();
         let identity = cache.resolve_cached_identity(resolver, &self.components, &config).await?;
-        let params = SigningParams::builder()
-            .identity(&identity)
-            .region(self.region.as_ref())
-            .name(SERVICE)
-            .time(self.components.time_source().ok_or("no time source")?.now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let signable = SignableRequest::new(
-            self.request.method(),
-            self.request.uri(),
-            self.request.headers().iter(),
-            SignableBody::Bytes(&body),
-        )?;
-        let (signature, _) = sign(signable, &params)?.into_parts();
+        let credentials = identity.data::<Credentials>().ok_or("no credentials")?;
+        let now = self.components.time_source().ok_or("no time source")?.now();
+        let SignatureHeaders { date, authorization } = self.signer.sign(&body, credentials, now.into());
         let mut request = self.request.try_clone().ok_or("the recorded request cannot be cloned")?;
-        for header in signature.into_parts().0 {
-            request.headers_mut().insert(header.name(), header.value().to_owned());
+        let headers = request.headers_mut();
+        headers.insert("x-amz-date", date);
+        headers.insert("authorization", authorization);
+        if let Some(token) = credentials.session_token() {
+            headers.insert("x-amz-security-token", token.to_owned());
         }
         *request.body_mut() = SdkBody::from(body);
         Ok(request)
@@ -272,17 +262,25 @@ impl Intercept for RequestRecorder {
 /// Records a request of the SDK if it is a `BatchGetItem`.
 fn record(sent: &HttpRequest, components: &RuntimeComponents, config: &ConfigBag) -> Option<RecordedRequest> {
     sent.headers().get("x-amz-target").filter(|target| *target == BATCH_GET_ITEM)?;
-    let mut request = HttpRequest::empty();
-    request.set_method(sent.method()).ok()?;
-    request.set_uri(sent.uri()).ok()?;
-    for (name, value) in sent.headers().iter().filter(|(name, _)| !UNRECORDED_HEADERS.contains(name)) {
-        request.headers_mut().append(name.to_owned(), value.to_owned());
+    let (_, host) = sent.uri().split_once("://")?;
+    let host = host.strip_suffix('/').unwrap_or(host);
+    // The signer supports only the path `/`.
+    if host.contains(['/', '?']) {
+        return None;
     }
+    let mut request = HttpRequest::empty();
+    request.set_method("POST").ok()?;
+    request.set_uri(sent.uri()).ok()?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", Signer::CONTENT_TYPE);
+    headers.insert("host", host.to_owned());
+    headers.insert("x-amz-target", BATCH_GET_ITEM);
+    headers.insert(USER_AGENT, sent.headers().get(USER_AGENT)?.to_owned());
     let timeouts = config.load::<TimeoutConfig>()?;
     let mut settings = HttpConnectorSettings::builder();
     settings.set_connect_timeout(timeouts.connect_timeout());
     settings.set_read_timeout(timeouts.read_timeout());
     let connector = components.http_client()?.http_connector(&settings.build(), components);
-    let region = config.load::<Region>()?.clone();
-    Some(RecordedRequest { request, region, connector, components: components.clone() })
+    let signer = Signer::new(config.load::<Region>()?.as_ref(), host, BATCH_GET_ITEM);
+    Some(RecordedRequest { request, signer, connector, components: components.clone() })
 }
