@@ -14,3 +14,4 @@ pub mod own_password;
 pub mod password_workers;
 mod pepper_source;
 mod secret;
+mod trust_store;

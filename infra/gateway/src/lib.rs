@@ -424,7 +424,8 @@ impl Services {
             OWN_NAME,
         );
         let region = Region::from_static(REGION);
-        let common = aws::defaults().region(region).credentials_provider(credentials).load().await;
+        let common =
+            aws::settings_with_system_roots().region(region).credentials_provider(credentials).load().await;
         let with_url = |url: &str| common.to_builder().endpoint_url(url).build();
         Self(AwsConfigs {
             dynamodb: with_url(dynamodb_url),

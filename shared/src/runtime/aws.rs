@@ -4,13 +4,16 @@ use std::time::Duration;
 
 pub use aws_config::SdkConfig;
 use aws_config::{
-    BehaviorVersion, ConfigLoader, retry::RetryConfig,
-    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
+    BehaviorVersion, ConfigLoader,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::{Builder as DynamoDbConfig, retry::RetryPartition};
 use aws_sdk_lambda::config::Builder as LambdaConfig;
 use aws_sdk_secretsmanager::config::Builder as SecretsManagerConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
 use crate::{store::DynamoDb, telemetry::dynamodb_calls::Counter};
 
@@ -63,20 +66,31 @@ impl Aws {
         }
     }
 
-    /// Creates clients with the [`defaults`] and the settings of the environment.
-    pub(crate) async fn from_env() -> Self {
-        Self::new(&AwsConfigs::all(defaults().load().await))
+    /// Creates clients for a Lambda function. They use the region and the credentials that Lambda passes in environment variables, and
+    /// trust the roots in `trust_store`.
+    ///
+    /// The SDK's default chain of credentials also prepares sources that Lambda does not have, and a second HTTP client for one of them.
+    pub(crate) async fn for_lambda(trust_store: TrustStore) -> Self {
+        let config = settings(trust_store)
+            .region(EnvironmentVariableRegionProvider::new())
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new());
+        Self::new(&AwsConfigs::all(config.load().await))
     }
 }
 
-/// Returns the settings that all clients share.
+/// Returns the settings that all clients share, for a program that does not run on Lambda. They trust the roots of the system.
+#[must_use]
+pub fn settings_with_system_roots() -> ConfigLoader {
+    settings(TrustStore::default())
+}
+
+/// Returns the settings that all clients share. They trust the roots in `trust_store`.
 ///
 /// The SDK has no operation timeout by default, and its first retry may come a second later. Here an attempt may take two
 /// seconds and an operation five, so that a caller gets an error response in time. These timeouts also end stalled streams,
 /// so stalled stream protection is disabled. A read of several items can take one second longer if its direct
 /// `BatchGetItem` times out first.
-#[must_use]
-pub fn defaults() -> ConfigLoader {
+pub(super) fn settings(trust_store: TrustStore) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
@@ -86,8 +100,14 @@ pub fn defaults() -> ConfigLoader {
         .with_max_attempts(3)
         .with_initial_backoff(Duration::from_millis(25))
         .with_max_backoff(Duration::from_millis(500));
-    let https =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let tls = TlsContext::builder()
+        .with_trust_store(trust_store)
+        .build()
+        .expect("a trust store is a complete context");
+    let https = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(https)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -1,6 +1,6 @@
 //! The configuration of a function. Only this module reads environment variables.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use tracing::level_filters::LevelFilter;
 
@@ -54,6 +54,9 @@ pub struct Config {
     pub password_reset_function: Option<String>,
     /// `MAIL_FROM`: the sender of mails. Empty, and so `None`, if the stack sends none. Set for the function that sends them.
     pub mail_from: Option<EmailAddress>,
+    /// `AWS_CA_BUNDLE`: a PEM file with the certificates of the authorities that the clients of AWS services trust, instead of Amazon's
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>). Empty, and so `None`, unless an operator adds it.
+    pub ca_bundle: Option<PathBuf>,
     /// `LOG_LEVEL`: the lowest level of events that are logged. `info` by default. The line of each invocation is logged at
     /// every level.
     pub log_level: LevelFilter,
@@ -131,6 +134,7 @@ impl Config {
             sessions_per_member: lookup("SESSIONS_PER_MEMBER")
                 .map(|limit| limit.parse().map_err(|_| ConfigError::SessionsPerMember))
                 .transpose()?,
+            ca_bundle: not_empty("AWS_CA_BUNDLE").map(PathBuf::from),
             log_level: level.parse().map_err(|_| ConfigError::LogLevel)?,
         })
     }
@@ -192,6 +196,16 @@ pub(crate) mod tests {
         let sender = config(&[(NAME, "service@example.com")]).unwrap().mail_from;
         assert_eq!(sender.unwrap().as_str(), "service@example.com");
         assert!(matches!(config(&[(NAME, "Service <service@example.com>")]), Err(ConfigError::MailFrom)));
+    }
+
+    #[test]
+    fn ca_bundle_is_absent_or_a_path() {
+        const NAME: &str = "AWS_CA_BUNDLE";
+        for absent in [&[][..], &[(NAME, "")]] {
+            assert_eq!(config(absent).unwrap().ca_bundle, None);
+        }
+        let bundle = config(&[(NAME, "/opt/authorities.pem")]).unwrap().ca_bundle;
+        assert_eq!(bundle, Some(PathBuf::from("/opt/authorities.pem")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tracing::{error, level_filters::LevelFilter};
 use crate::{
     error::Error,
     primitives::{clock::Clock, random::Random},
-    runtime::{app::App, aws::Aws, config::Config},
+    runtime::{app::App, aws::Aws, config::Config, trust_store::trust_store},
     telemetry::{error_chain::error_chain, log},
 };
 
@@ -63,7 +63,8 @@ async fn serve<E: DeserializeOwned + Send + 'static, F: Function<E>>(
     config: Config,
     service: impl FnOnce(Arc<App>) -> F,
 ) -> Result<(), lambda_runtime::Error> {
-    let app = App::new(config, Aws::from_env().await, Clock::system(), Random::system()).await?;
+    let aws = Aws::for_lambda(trust_store(config.ca_bundle.as_deref())?).await;
+    let app = App::new(config, aws, Clock::system(), Random::system()).await?;
     let mut service = service(Arc::new(app));
     // Boxed, because the SDK's futures are large, and the runtime moves them through several layers.
     let run = lambda_runtime::run(service_fn(move |event| Box::pin(service.call(event))));
