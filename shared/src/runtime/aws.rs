@@ -66,16 +66,20 @@ impl Aws {
         }
     }
 
-    /// Creates clients for a Lambda function. They use the region and the credentials that Lambda passes in environment variables, and
-    /// trust the roots in `trust_store`.
-    ///
-    /// The SDK's default chain of credentials also prepares sources that Lambda does not have, and a second HTTP client for one of them.
+    /// Creates clients with the [`settings_on_lambda`].
     pub(crate) async fn for_lambda(trust_store: TrustStore) -> Self {
-        let config = settings(trust_store)
-            .region(EnvironmentVariableRegionProvider::new())
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new());
-        Self::new(&AwsConfigs::all(config.load().await))
+        Self::new(&AwsConfigs::all(settings_on_lambda(trust_store).load().await))
     }
+}
+
+/// Returns the settings that all clients of a Lambda function share. The clients use the region and the credentials that Lambda passes in
+/// environment variables, and trust the roots in `trust_store`.
+///
+/// The SDK's default chain of credentials also prepares sources that Lambda does not have, and a second HTTP client for one of them.
+pub(super) fn settings_on_lambda(trust_store: TrustStore) -> ConfigLoader {
+    settings(trust_store)
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
 }
 
 /// Returns the settings that all clients share, for a program that does not run on Lambda. They trust the roots of the system.
@@ -90,7 +94,7 @@ pub fn settings_with_system_roots() -> ConfigLoader {
 /// seconds and an operation five, so that a caller gets an error response in time. These timeouts also end stalled streams,
 /// so stalled stream protection is disabled. A read of several items can take one second longer if its direct
 /// `BatchGetItem` times out first.
-pub(super) fn settings(trust_store: TrustStore) -> ConfigLoader {
+fn settings(trust_store: TrustStore) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))

@@ -74,7 +74,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::runtime::aws::settings;
+    use crate::runtime::aws::settings_on_lambda;
 
     /// The SHA-256 fingerprints of the five certificates, as Mozilla's list of authorities has them
     /// (<https://wiki.mozilla.org/CA/Included_Certificates>).
@@ -120,7 +120,7 @@ mod tests {
                 connection.shutdown().await.unwrap();
             }
         });
-        let config = settings(trust_store(bundle).unwrap())
+        let config = settings_on_lambda(trust_store(bundle).unwrap())
             .region(Region::from_static("eu-central-1"))
             .credentials_provider(Credentials::for_tests())
             .endpoint_url(url);
