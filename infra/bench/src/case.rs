@@ -30,7 +30,7 @@ pub const AUTHORIZER: &str = "authorizer, a key";
 
 /// The number of invocations of an authorizer in each turn. Together they take about as long as one login.
 const PER_TURN: u32 = 50;
-/// A rate limit that is never reached, in requests per minute.
+/// A limit that is never reached.
 const UNLIMITED: u32 = 1_000_000_000;
 /// The ids of the items that the reference reads, and the secret of the first.
 const ID: &str = "REFERENCE";
@@ -42,7 +42,12 @@ const ALLOW: &str = r#""Effect":"Allow""#;
 pub async fn all(gateway: &Gateway, programs: &BTreeMap<String, PathBuf>) -> Result<Vec<Case>, Error> {
     let account = gateway.invoke("operator", parse(include_str!("../../events/operator.json"))?).await?;
     let limits = json!({"live": UNLIMITED, "test": UNLIMITED});
-    let limits = json!({"account_id": account["account_id"], "requests_per_minute": limits});
+    let limits = json!({
+        "account_id": account["account_id"],
+        "requests_per_minute": limits,
+        // The measured logins must not end the session that is measured.
+        "sessions_per_member": UNLIMITED,
+    });
     gateway.invoke("operator", json!({"set_limits": limits})).await?;
     let login_event = include_str!("../../events/login.json");
     let response = gateway.invoke("login", parse(login_event)?).await?;
